@@ -1,0 +1,64 @@
+# make demo | test | lint | bench | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+#
+#   PYTHON=python3.12     the interpreter that .venv is made with (3.11 or newer)
+#   DEMO_SECONDS=30       make demo stops by itself after so long (10 when there is no display)
+#   OUT=DIR               where make demo writes its file and its screenshot
+#   ARGS="-k icons -x"    more words for pytest
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+DEMO_SECONDS ?=
+OUT ?=
+ARGS ?=
+
+.PHONY: help demo test lint format bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo-stamp
+	@$(PY) h5saver_widget/syscheck.py
+	@$(PY) -m h5saver_widget demo $(if $(DEMO_SECONDS),--seconds "$(DEMO_SECONDS)") $(if $(OUT),--out "$(OUT)")
+
+test: $(VENV)/.test-stamp
+	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.lint-stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) $(VENV)/bin/lint-imports
+
+format: $(VENV)/.lint-stamp
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(VENV)/.test-stamp
+	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
+	@set -e; for script in benchmarks/bench_*.py; do $(PY) "$$script"; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One line is said for each thing that can be missing; pip's own words are kept in a file.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "h5saver_widget needs Python 3.11 or newer; '$(PYTHON)' is `$(PYTHON) --version 2>/dev/null || echo not there`." \
+	         "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Python's venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) >/dev/null || { \
+	    echo "The virtual environment $(VENV) could not be made by $(PYTHON): is the disk full or the folder read-only?" >&2; \
+	    exit 1; }
+	@touch $@
+
+$(VENV)/.%-stamp: $(VENV)/.made setup.cfg pyproject.toml
+	@echo "Installing h5saver_widget[$*] into $(VENV) (a minute or two, once) ..."
+	@$(PY) -m pip install -e '.[$*]' >$(VENV)/install.log 2>&1 || { \
+	    echo "pip could not install h5saver_widget[$*]: `sed -n 's/.*ERROR: //p' $(VENV)/install.log | tail -n 1`" \
+	         "(everything pip said: $(VENV)/install.log)" >&2; exit 1; }
+	@touch $@

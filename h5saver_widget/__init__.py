@@ -1,0 +1,320 @@
+"""h5saver_widget: the widget that saves laboratory data.
+
+Names are imported when they are first used: ``import h5saver_widget`` loads neither Qt, h5py nor PyTables.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from h5saver_widget.backends.base import (
+        Backend as Backend,
+    )
+    from h5saver_widget.backends.base import (
+        Capabilities as Capabilities,
+    )
+    from h5saver_widget.backends.base import (
+        Compression as Compression,
+    )
+    from h5saver_widget.backends.registry import (
+        available_backends as available_backends,
+    )
+    from h5saver_widget.backends.registry import (
+        default_backend as default_backend,
+    )
+    from h5saver_widget.backends.registry import (
+        set_default_backend as set_default_backend,
+    )
+    from h5saver_widget.browsing import H5BrowserUtil as H5BrowserUtil
+    from h5saver_widget.data import (
+        Axis as Axis,
+    )
+    from h5saver_widget.data import (
+        DataActuator as DataActuator,
+    )
+    from h5saver_widget.data import (
+        DataCalculated as DataCalculated,
+    )
+    from h5saver_widget.data import (
+        DataDim as DataDim,
+    )
+    from h5saver_widget.data import (
+        DataDistribution as DataDistribution,
+    )
+    from h5saver_widget.data import (
+        DataFromRoi as DataFromRoi,
+    )
+    from h5saver_widget.data import (
+        DataRaw as DataRaw,
+    )
+    from h5saver_widget.data import (
+        DataSource as DataSource,
+    )
+    from h5saver_widget.data import (
+        DataToExport as DataToExport,
+    )
+    from h5saver_widget.data import (
+        DataWithAxes as DataWithAxes,
+    )
+    from h5saver_widget.errors import (
+        AxisError as AxisError,
+    )
+    from h5saver_widget.errors import (
+        CodecError as CodecError,
+    )
+    from h5saver_widget.errors import (
+        DataMismatchError as DataMismatchError,
+    )
+    from h5saver_widget.errors import (
+        DynamicRangeError as DynamicRangeError,
+    )
+    from h5saver_widget.errors import (
+        FileNotOpenError as FileNotOpenError,
+    )
+    from h5saver_widget.errors import (
+        FileOpenError as FileOpenError,
+    )
+    from h5saver_widget.errors import (
+        H5SaverError as H5SaverError,
+    )
+    from h5saver_widget.errors import (
+        MissingLibraryError as MissingLibraryError,
+    )
+    from h5saver_widget.errors import (
+        NamingError as NamingError,
+    )
+    from h5saver_widget.errors import (
+        NodeError as NodeError,
+    )
+    from h5saver_widget.errors import (
+        NodeExistsError as NodeExistsError,
+    )
+    from h5saver_widget.errors import (
+        SettingsXMLError as SettingsXMLError,
+    )
+    from h5saver_widget.errors import (
+        StreamingError as StreamingError,
+    )
+    from h5saver_widget.errors import (
+        UnknownBackendError as UnknownBackendError,
+    )
+    from h5saver_widget.layout import (
+        DataType as DataType,
+    )
+    from h5saver_widget.layout import (
+        GroupModuleType as GroupModuleType,
+    )
+    from h5saver_widget.layout import (
+        GroupType as GroupType,
+    )
+    from h5saver_widget.layout import (
+        SaveType as SaveType,
+    )
+    from h5saver_widget.modules.actuator import (
+        ActuatorEnlargeableSaver as ActuatorEnlargeableSaver,
+    )
+    from h5saver_widget.modules.actuator import (
+        ActuatorExtendedSaver as ActuatorExtendedSaver,
+    )
+    from h5saver_widget.modules.actuator import (
+        ActuatorSaver as ActuatorSaver,
+    )
+    from h5saver_widget.modules.actuator import (
+        ActuatorTimeSaver as ActuatorTimeSaver,
+    )
+    from h5saver_widget.modules.base import DataBundle as DataBundle
+    from h5saver_widget.modules.base import ModuleSaver as ModuleSaver
+    from h5saver_widget.modules.detector import (
+        DetectorEnlargeableSaver as DetectorEnlargeableSaver,
+    )
+    from h5saver_widget.modules.detector import (
+        DetectorExtendedSaver as DetectorExtendedSaver,
+    )
+    from h5saver_widget.modules.detector import (
+        DetectorSaver as DetectorSaver,
+    )
+    from h5saver_widget.modules.detector import (
+        DetectorTimeSaver as DetectorTimeSaver,
+    )
+    from h5saver_widget.modules.logger import LoggerSaver as LoggerSaver
+    from h5saver_widget.modules.optimizer import OptimizerSaver as OptimizerSaver
+    from h5saver_widget.modules.scan import ScanSaver as ScanSaver
+    from h5saver_widget.modules.timestamps import TimeModuleSaver as TimeModuleSaver
+    from h5saver_widget.nodes import (
+        CARRAY as CARRAY,
+    )
+    from h5saver_widget.nodes import (
+        EARRAY as EARRAY,
+    )
+    from h5saver_widget.nodes import (
+        GROUP as GROUP,
+    )
+    from h5saver_widget.nodes import (
+        VLARRAY as VLARRAY,
+    )
+    from h5saver_widget.nodes import (
+        Attributes as Attributes,
+    )
+    from h5saver_widget.nodes import (
+        Node as Node,
+    )
+    from h5saver_widget.nodes import (
+        StringARRAY as StringARRAY,
+    )
+    from h5saver_widget.qt.base import H5SaverBase as H5SaverBase
+    from h5saver_widget.qt.browser import H5Browser as H5Browser
+    from h5saver_widget.qt.h5saver import H5Saver as H5Saver
+    from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
+    from h5saver_widget.saving.arrays import (
+        AxisSaverLoader as AxisSaverLoader,
+    )
+    from h5saver_widget.saving.arrays import (
+        BkgSaver as BkgSaver,
+    )
+    from h5saver_widget.saving.arrays import (
+        DataSaverLoader as DataSaverLoader,
+    )
+    from h5saver_widget.saving.arrays import (
+        ErrorSaverLoader as ErrorSaverLoader,
+    )
+    from h5saver_widget.saving.exports import (
+        DataToExportEnlargeableSaver as DataToExportEnlargeableSaver,
+    )
+    from h5saver_widget.saving.exports import (
+        DataToExportExtendedSaver as DataToExportExtendedSaver,
+    )
+    from h5saver_widget.saving.exports import (
+        DataToExportSaver as DataToExportSaver,
+    )
+    from h5saver_widget.saving.exports import (
+        DataToExportTimedSaver as DataToExportTimedSaver,
+    )
+    from h5saver_widget.saving.h5_backend import H5Backend as H5Backend
+    from h5saver_widget.saving.loading import DataLoader as DataLoader
+    from h5saver_widget.saving.low_level import H5SaverLowLevel as H5SaverLowLevel
+    from h5saver_widget.saving.management import DataManagement as DataManagement
+    from h5saver_widget.saving.single import DataEnlargeableSaver as DataEnlargeableSaver
+    from h5saver_widget.saving.single import DataExtendedSaver as DataExtendedSaver
+    from h5saver_widget.version import __version__ as __version__
+
+#: module -> the names that it gives to this package
+_PROVIDERS = {
+    "h5saver_widget.errors": (
+        "AxisError",
+        "CodecError",
+        "DataMismatchError",
+        "DynamicRangeError",
+        "FileNotOpenError",
+        "FileOpenError",
+        "H5SaverError",
+        "MissingLibraryError",
+        "NamingError",
+        "NodeError",
+        "NodeExistsError",
+        "SettingsXMLError",
+        "StreamingError",
+        "UnknownBackendError",
+    ),
+    "h5saver_widget.layout": (
+        "DataType",
+        "GroupModuleType",
+        "GroupType",
+        "SaveType",
+    ),
+    "h5saver_widget.data": (
+        "Axis",
+        "DataActuator",
+        "DataCalculated",
+        "DataDim",
+        "DataDistribution",
+        "DataFromRoi",
+        "DataRaw",
+        "DataSource",
+        "DataToExport",
+        "DataWithAxes",
+    ),
+    "h5saver_widget.backends.base": (
+        "Backend",
+        "Capabilities",
+        "Compression",
+    ),
+    "h5saver_widget.backends.registry": (
+        "available_backends",
+        "default_backend",
+        "set_default_backend",
+    ),
+    "h5saver_widget.nodes": (
+        "CARRAY",
+        "EARRAY",
+        "GROUP",
+        "VLARRAY",
+        "Attributes",
+        "Node",
+        "StringARRAY",
+    ),
+    "h5saver_widget.saving.h5_backend": ("H5Backend",),
+    "h5saver_widget.saving.low_level": ("H5SaverLowLevel",),
+    "h5saver_widget.saving.management": ("DataManagement",),
+    "h5saver_widget.saving.arrays": (
+        "AxisSaverLoader",
+        "BkgSaver",
+        "DataSaverLoader",
+        "ErrorSaverLoader",
+    ),
+    "h5saver_widget.saving.exports": (
+        "DataToExportEnlargeableSaver",
+        "DataToExportExtendedSaver",
+        "DataToExportSaver",
+        "DataToExportTimedSaver",
+    ),
+    "h5saver_widget.saving.single": (
+        "DataEnlargeableSaver",
+        "DataExtendedSaver",
+    ),
+    "h5saver_widget.saving.loading": ("DataLoader",),
+    "h5saver_widget.modules.base": (
+        "DataBundle",
+        "ModuleSaver",
+    ),
+    "h5saver_widget.modules.detector": (
+        "DetectorEnlargeableSaver",
+        "DetectorExtendedSaver",
+        "DetectorSaver",
+        "DetectorTimeSaver",
+    ),
+    "h5saver_widget.modules.actuator": (
+        "ActuatorEnlargeableSaver",
+        "ActuatorExtendedSaver",
+        "ActuatorSaver",
+        "ActuatorTimeSaver",
+    ),
+    "h5saver_widget.modules.scan": ("ScanSaver",),
+    "h5saver_widget.modules.logger": ("LoggerSaver",),
+    "h5saver_widget.modules.optimizer": ("OptimizerSaver",),
+    "h5saver_widget.modules.timestamps": ("TimeModuleSaver",),
+    "h5saver_widget.browsing": ("H5BrowserUtil",),
+    "h5saver_widget.qt.h5saver": ("H5Saver",),
+    "h5saver_widget.qt.base": ("H5SaverBase",),
+    "h5saver_widget.qt.browser": ("H5Browser",),
+    "h5saver_widget.qt.status": ("ThreadCommand",),
+    "h5saver_widget.version": ("__version__",),
+}
+_HOME = {name: module for module, names in _PROVIDERS.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return all public names."""
+    return sorted(set(globals()) | set(_HOME))

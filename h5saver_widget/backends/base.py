@@ -1,0 +1,377 @@
+"""The backend interface: what the saver asks of an HDF5 library, and nothing more.
+
+A backend holds at most one open file. Nodes are named by *handles*: opaque objects that only the backend which gave
+them can read. Everything above (walking, numbering, get-or-create, attribute encoding) is written once on top of these
+primitives, so that a library, a server or another process can take the place of a local file without a change above.
+
+The rules every backend keeps, checked by ``tests/backend_contract.py``:
+
+- every primitive may be called from any thread; one call is atomic;
+- a primitive on a closed file raises :class:`~h5saver_widget.errors.FileNotOpenError`, a handle of a deleted node or of
+  a file that was closed meanwhile raises :class:`~h5saver_widget.errors.NodeError`;
+- reading never writes, opening never creates (mode ``x`` alone does), nothing is ever overwritten;
+- attributes are raw: text, bytes, numbers, booleans and arrays of them. What they mean is decided in
+  :mod:`h5saver_widget.codec`; nothing found in a file is ever unpickled or evaluated.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.errors import FileNotOpenError, FileOpenError
+
+__all__ = [
+    "ArrayInfo",
+    "Backend",
+    "Capabilities",
+    "Compression",
+    "Handle",
+    "NodeKind",
+    "OpenMode",
+    "RawAttribute",
+    "Selection",
+    "primitive",
+]
+
+Handle = NewType("Handle", object)
+"""A node, as its backend knows it. Compare with ``==``; never look inside."""
+
+OpenMode = Literal["r", "r+", "x"]
+RawAttribute = str | bytes | bool | int | float | complex | np.generic | npt.NDArray[Any]
+Selection = Any
+"""What numpy basic indexing takes: an int, a slice, ``...`` or a tuple of them."""
+
+
+class NodeKind(Enum):
+    """What a node is, as far as storage goes."""
+
+    GROUP = "group"
+    FIXED = "fixed array"
+    GROWING = "growing array"
+    TEXT = "rows of bytes"
+    LINK = "link"
+    OTHER = "unsupported"
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How an array is compressed: a library's name from ``Capabilities.compression`` and a level.
+
+    Attributes
+    ----------
+    library
+        For example ``'zlib'``. ``'gzip'`` means the same filter.
+    level
+        0 (off) to 9 (smallest).
+    """
+
+    library: str = "zlib"
+    level: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is compressed at all."""
+        return self.level > 0 and self.library not in ("", "none")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do; asked instead of testing a backend's name.
+
+    Attributes
+    ----------
+    swmr
+        Single writer, multiple readers: others may read while the file is written.
+    remote
+        The file lives on a server; a path is a domain.
+    compression
+        Names of the compression libraries that can be written.
+    max_attribute_bytes
+        Longest text attribute that the library stores, None without limit.
+    """
+
+    swmr: bool = False
+    remote: bool = False
+    compression: tuple[str, ...] = ()
+    max_attribute_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """What is known of an array without reading it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    max_shape: tuple[int | None, ...]
+    chunks: tuple[int, ...] | None = None
+    compression: str | None = None
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_B = TypeVar("_B", bound="Backend")
+
+
+def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate[_B, _P], _R]:
+    """Make a method atomic, and refuse it with a clear error when no file is open."""
+
+    @functools.wraps(method)
+    def locked(self: _B, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.lock:
+            if not self.is_open:
+                raise FileNotOpenError(f"{method.__name__}: no file is open; open or create one first")
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class Backend(ABC):
+    """One HDF5 file through one library.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget.backends.registry import create_backend
+    >>> backend = create_backend('h5py')
+    >>> backend.open(pathlib.Path(tempfile.mkdtemp()) / 'a.h5', 'x')
+    >>> group = backend.create_group(backend.root(), 'Run')
+    >>> array = backend.create_growing(group, 'Counts', row_shape=(), dtype=np.dtype('int64'))
+    >>> backend.append(array, np.arange(3))
+    >>> backend.read(array).tolist(), backend.path_of(array)
+    ([0, 1, 2], '/Run/Counts')
+    >>> backend.close()
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self) -> None:
+        #: Held during every primitive; take it around several to make them one.
+        self.lock: threading.RLock | Any = threading.RLock()
+        self._path: Path | None = None
+        self._mode: OpenMode = "r"
+        self._swmr = False
+
+    # ------------------------------------------------------------------ file
+    @property
+    def path(self) -> Path | None:
+        """Path of the open file, None when closed."""
+        return self._path
+
+    @property
+    def writable(self) -> bool:
+        """Whether the open file may be changed."""
+        return self.is_open and self._mode != "r"
+
+    @property
+    def swmr_active(self) -> bool:
+        """Whether the file streams: only appends and slice writes are possible until it is closed."""
+        return self._swmr
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether a file is open. Never waits for another thread."""
+
+    @property
+    @abstractmethod
+    def raw_file(self) -> Any:
+        """The library's own file object, None when closed or when there is none in this process."""
+
+    def open(self, path: Path, mode: OpenMode = "r", *, swmr: bool = False, locking: bool | None = None) -> None:
+        """Open an existing file (``r``, ``r+``) or create a new one (``x``).
+
+        Parameters
+        ----------
+        path
+            Path of the file.
+        mode
+            ``r`` reads, ``r+`` reads and writes, ``x`` creates and fails if the path exists.
+        swmr
+            With ``x`` and ``r+``: use a file format in which streaming can be started. With ``r``: read a file that
+            another process is writing.
+        locking
+            False opens without taking the library's file lock; None leaves the library's default.
+
+        Raises
+        ------
+        FileExistsError
+            Mode ``x`` and the path exists.
+        FileNotFoundError
+            Mode ``r`` or ``r+`` and there is no such file.
+        FileOpenError
+            Another file is open here, or the library can't open this one.
+        """
+        with self.lock:
+            if self.is_open:
+                raise FileOpenError(f"{self._path} is still open; close it before opening {path}")
+            if mode not in ("r", "r+", "x"):
+                raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
+            if swmr and not self.capabilities.swmr:
+                raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+            if mode == "x" and path.exists():
+                raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+            if mode != "x" and not path.is_file():
+                raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
+            self._open(path, mode, swmr, locking)
+            self._path, self._mode, self._swmr = path, mode, False
+
+    @abstractmethod
+    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        """Open the file; `path` was checked, nothing else is open."""
+
+    def close(self) -> None:
+        """Close the file; does nothing if none is open. The backend is closed afterwards even if this raises."""
+        with self.lock:
+            if not self.is_open:
+                return
+            try:
+                self._close()
+            finally:
+                self._path, self._swmr = None, False
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Close the library's file."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system."""
+
+    # ------------------------------------------------------------------ tree
+    @abstractmethod
+    def root(self) -> Handle:
+        """Return the root group."""
+
+    @abstractmethod
+    def node(self, path: str) -> Handle:
+        """Return the node at an absolute path.
+
+        Raises
+        ------
+        NodeError
+            If there is none.
+        """
+
+    @abstractmethod
+    def path_of(self, node: Handle) -> str:
+        """Return the absolute path of a node."""
+
+    @abstractmethod
+    def children(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in natural order (2 before 10)."""
+
+    @abstractmethod
+    def kind(self, node: Handle) -> NodeKind:
+        """Return what the node is."""
+
+    @abstractmethod
+    def raw_node(self, node: Handle) -> Any:
+        """Return the library's own object for a node, None when there is none in this process."""
+
+    @abstractmethod
+    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
+        """Make a group.
+
+        Raises
+        ------
+        NodeExistsError
+            If there is a node of that name.
+        NamingError
+            If the name is empty or holds a slash.
+        StreamingError
+            While the file streams.
+        """
+
+    @abstractmethod
+    def create_array(
+        self,
+        parent: Handle,
+        name: str,
+        *,
+        data: npt.NDArray[Any] | None = None,
+        shape: tuple[int, ...] = (),
+        dtype: np.dtype[Any] | None = None,
+        fill_value: Any = None,
+        compression: Compression | None = None,
+        attributes: Mapping[str, RawAttribute] | None = None,
+    ) -> Handle:
+        """Make an array of fixed shape, from `data` or from shape, dtype and fill value. Errors as create_group."""
+
+    @abstractmethod
+    def create_growing(
+        self,
+        parent: Handle,
+        name: str,
+        *,
+        row_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        compression: Compression | None = None,
+        attributes: Mapping[str, RawAttribute] | None = None,
+    ) -> Handle:
+        """Make an array of shape ``(0,) + row_shape`` that grows along its first axis. Errors as create_group."""
+
+    @abstractmethod
+    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
+        """Make a growing list of byte rows of any length. Errors as create_group."""
+
+    @abstractmethod
+    def delete(self, node: Handle) -> None:
+        """Remove a node and everything below it."""
+
+    @abstractmethod
+    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
+        """Copy a node and everything below it, attributes included, into a group of this file."""
+
+    # ---------------------------------------------------------------- arrays
+    @abstractmethod
+    def info(self, array: Handle) -> ArrayInfo:
+        """Return shape, dtype and storage of an array. The dtype of byte rows is uint8."""
+
+    @abstractmethod
+    def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
+        """Add rows at the end of a growing array: shape ``(n,) + row_shape``; for byte rows one uint8 row."""
+
+    @abstractmethod
+    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array."""
+
+    @abstractmethod
+    def read(self, array: Handle, selection: Selection = ...) -> Any:
+        """Read an array or part of it; byte rows come as a list of uint8 arrays."""
+
+    # ------------------------------------------------------------ attributes
+    @abstractmethod
+    def attribute_names(self, node: Handle) -> list[str]:
+        """Return the sorted names of the attributes of a node."""
+
+    @abstractmethod
+    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
+        """Return raw attributes; names that are missing or hold something unreadable are left out."""
+
+    @abstractmethod
+    def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:
+        """Set attributes, replacing existing ones of the same names."""
+
+    @abstractmethod
+    def delete_attribute(self, node: Handle, name: str) -> None:
+        """Remove an attribute; NodeError if it is not there."""
+
+    # ------------------------------------------------------------------ SWMR
+    @abstractmethod
+    def start_swmr(self) -> None:
+        """Start streaming; it ends when the file is closed."""
+
+    @abstractmethod
+    def refresh(self, array: Handle) -> None:
+        """See what another process has appended since the file was opened for reading."""

@@ -1,0 +1,243 @@
+"""What the backends on local files share: handles, looking nodes up, and refusing what can't be done.
+
+A handle remembers the library's object. Handles are kept weakly by path, so that two look-ups of one node share one
+handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute, primitive
+from h5saver_widget.errors import (
+    DataMismatchError,
+    FileNotOpenError,
+    H5SaverError,
+    NodeError,
+    NodeExistsError,
+    StreamingError,
+)
+from h5saver_widget.naming import check_node_name, natural_key
+
+__all__ = ["LocalBackend", "LocalNode"]
+
+
+class LocalNode:
+    """A handle: path, the library's object (None once it is gone), kind; of a growing array rows and row shape too."""
+
+    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape", "rows")
+
+    def __init__(self, path: str, obj: Any, kind: NodeKind) -> None:
+        self.path = path
+        self.obj = obj
+        self.kind = kind
+        grows = kind in (NodeKind.GROWING, NodeKind.TEXT)
+        self.rows = int(obj.shape[0]) if grows else 0
+        self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
+
+
+class LocalBackend(Backend):
+    """A backend on a file of this process; what it needs of the library are the underscored methods."""
+
+    #: What the library raises when it refuses something.
+    library_errors: ClassVar[tuple[type[Exception], ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nodes: weakref.WeakValueDictionary[str, LocalNode] = weakref.WeakValueDictionary()
+
+    # ------------------------------------------------ what a library provides
+    @abstractmethod
+    def _root_object(self) -> Any:
+        """Return the library's object of the root group."""
+
+    @abstractmethod
+    def _names(self, group: Any) -> Iterable[str]:
+        """Return the names in a group."""
+
+    @abstractmethod
+    def _has(self, group: Any, name: str) -> bool:
+        """Tell whether a group holds a name, be it a broken link."""
+
+    @abstractmethod
+    def _child(self, group: Any, name: str) -> tuple[Any, NodeKind]:
+        """Return a child's object and kind; a link is not followed."""
+
+    @abstractmethod
+    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute]) -> None:
+        """Write attributes."""
+
+    @abstractmethod
+    def _remove(self, node: LocalNode) -> None:
+        """Remove a node from the file."""
+
+    # ---------------------------------------------------------------- handles
+    def _get(self, handle: Handle) -> LocalNode:
+        node = cast(LocalNode, handle)
+        if not isinstance(node, LocalNode) or node.obj is None:
+            raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
+        return node
+
+    def _group(self, handle: Handle) -> LocalNode:
+        node = self._get(handle)
+        if node.kind is not NodeKind.GROUP:
+            raise NodeError(f"{node.path} is a {node.kind.value}, not a group")
+        return node
+
+    def _array(self, handle: Handle) -> LocalNode:
+        node = self._get(handle)
+        if node.kind in (NodeKind.GROUP, NodeKind.LINK, NodeKind.OTHER):
+            raise NodeError(f"{node.path} is a {node.kind.value}, not an array that can be read with {self.name}")
+        return node
+
+    def _remember(self, path: str, obj: Any, kind: NodeKind) -> LocalNode:
+        node = LocalNode(path, obj, kind)
+        self._nodes[path] = node
+        return node
+
+    def _forget(self, path: str) -> None:
+        """Make the handles of a node and of everything below it invalid."""
+        below = path.rstrip("/") + "/"
+        for known, node in list(self._nodes.items()):
+            if known == path or known.startswith(below):
+                node.obj = None
+                self._nodes.pop(known, None)
+
+    # ------------------------------------------------------------------- tree
+    @primitive
+    def root(self) -> Handle:
+        """Return the root group."""
+        return self.node("/")
+
+    @primitive
+    def node(self, path: str) -> Handle:
+        """Return the node at an absolute path; NodeError if there is none."""
+        known = self._nodes.get(path)
+        if known is not None:
+            return Handle(known)
+        if path == "/":
+            return Handle(self._remember("/", self._root_object(), NodeKind.GROUP))
+        parent_path, name = parent_and_name(path)
+        parent = self._group(self.node(parent_path))
+        if not self._has(parent.obj, name):
+            names = sorted(self._names(parent.obj), key=natural_key)
+            some = ", ".join(names[:8]) + (f", ... ({len(names)} nodes)" if len(names) > 8 else "")
+            raise NodeError(f"there is no node {path!r} in {self.path}; {parent_path} holds: {some or 'nothing'}")
+        try:
+            return Handle(self._remember(path, *self._child(parent.obj, name)))
+        except self.library_errors as error:
+            raise NodeError(f"{path!r} can't be read, it may be damaged: {error}") from error
+
+    def path_of(self, node: Handle) -> str:
+        """Return the absolute path of a node."""
+        return cast(LocalNode, node).path
+
+    @primitive
+    def children(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in natural order."""
+        return sorted(self._names(self._group(group).obj), key=natural_key)
+
+    @primitive
+    def kind(self, node: Handle) -> NodeKind:
+        """Return what the node is."""
+        return self._get(node).kind
+
+    @primitive
+    def raw_node(self, node: Handle) -> Any:
+        """Return the library's own object."""
+        return self._get(node).obj
+
+    @primitive
+    def delete(self, node: Handle) -> None:
+        """Remove a node and everything below it."""
+        found = self._get(node)
+        self._may_change(f"delete {found.path}")
+        if found.path == "/":
+            raise NodeError("the root of a file can't be deleted")
+        self._remove(found)
+        self._forget(found.path)
+
+    @primitive
+    def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:
+        """Set attributes, replacing existing ones."""
+        found = self._get(node)
+        self._may_change(f"set attributes of {found.path}")
+        self._set(found, attributes)
+
+    # ----------------------------------------------------------------- checks
+    def _may_change(self, what: str) -> None:
+        if not self.writable:
+            raise FileNotOpenError(f"can't {what}: {self.path} is open for reading only; open it with mode 'r+'")
+        if self.swmr_active:
+            raise StreamingError(
+                f"can't {what}: the file is streaming (SWMR), only appending is possible now; "
+                "make everything before streaming starts, or close and reopen the file"
+            )
+
+    def _may_write(self, node: LocalNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
+        if not self.writable:
+            raise FileNotOpenError(f"can't write to {node.path}: {self.path} is open for reading only")
+        if values.dtype != held and not np.can_cast(values.dtype, held, "safe"):
+            raise DataMismatchError(f"{node.path} holds {held}, got {values.dtype}: convert the values first")
+
+    def _rows_that_fit(self, node: LocalNode, rows: npt.NDArray[Any], held: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Return rows C-contiguous, of shape ``(n,) + row_shape`` and of the array's dtype; an error otherwise."""
+        if node.kind is not NodeKind.GROWING:
+            raise NodeError(f"{node.path} has a fixed shape, it can't grow; write into it with a selection instead")
+        values = np.asarray(rows)
+        self._may_write(node, values, held)
+        if values.ndim != len(node.row_shape) + 1 or values.shape[1:] != node.row_shape:
+            raise DataMismatchError(f"{node.path} takes rows of shape {node.row_shape}, got shape {values.shape}")
+        return np.ascontiguousarray(values, dtype=held)
+
+    @contextmanager
+    def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
+        """Check that a node may be made here, and turn the library's refusals into ours."""
+        group = self._group(parent)
+        path = f"/{name}" if group.path == "/" else f"{group.path}/{name}"
+        self._may_change(f"make {path}")
+        check_node_name(name)
+        if self._has(group.obj, name):
+            raise NodeExistsError(f"{group.path} already holds a node {name!r}; choose another name")
+        try:
+            yield group, path
+        except self.library_errors as error:
+            if isinstance(error, H5SaverError):
+                raise
+            raise DataMismatchError(f"{path} could not be made with {self.name}: {error}") from error
+
+    def _made(self, path: str, obj: Any, kind: NodeKind, attributes: Mapping[str, RawAttribute] | None) -> Handle:
+        node = self._remember(path, obj, kind)
+        if attributes:
+            self._set(node, attributes)
+        return Handle(node)
+
+    def _library(self, compression: Compression | None) -> str | None:
+        """Return the checked name of the compression library, None for no compression."""
+        if compression is None or not compression.is_on:
+            return None
+        if compression.library not in self.capabilities.compression:
+            names = ", ".join(self.capabilities.compression)
+            raise DataMismatchError(
+                f"{self.name} can't compress with {compression.library!r}; choose one of: {names}, or level 0"
+            )
+        return "zlib" if compression.library == "gzip" else compression.library
+
+
+def parent_and_name(path: str) -> tuple[str, str]:
+    """Split an absolute path.
+
+    >>> parent_and_name('/RawData/Logger')
+    ('/RawData', 'Logger')
+    """
+    if not path.startswith("/") or path == "/" or path.endswith("/"):
+        raise NodeError(f"{path!r} is not the absolute path of a node; expected something like '/RawData/Detector000'")
+    parent, _, name = path.rpartition("/")
+    return parent or "/", name

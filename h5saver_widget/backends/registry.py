@@ -1,0 +1,93 @@
+"""Which backends there are, which are installed, and which one is taken when nobody asks for one.
+
+Nothing heavy is imported until a backend is created. The default is ``h5py`` (the safest in everything measured); the
+environment variable ``H5SAVER_BACKEND`` or :func:`set_default_backend` change it.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+
+from h5saver_widget.backends.base import Backend, Capabilities
+from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
+
+__all__ = [
+    "available_backends",
+    "backend_capabilities",
+    "create_backend",
+    "default_backend",
+    "set_default_backend",
+]
+
+#: name -> (module, class, the library it needs)
+_TABLE = {
+    "h5py": ("h5saver_widget.backends.h5py_backend", "H5pyBackend", "h5py"),
+    "tables": ("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
+}
+
+_chosen: list[str] = []
+
+
+def available_backends() -> list[str]:
+    """Return the names of the backends whose library is installed.
+
+    >>> available_backends()
+    ['h5py', 'tables']
+    """
+    return [name for name, (_, _, library) in _TABLE.items() if find_spec(library) is not None]
+
+
+def default_backend() -> str:
+    """Return the name of the backend that is taken when none is asked for."""
+    return _check(_chosen[-1] if _chosen else os.environ.get("H5SAVER_BACKEND", "h5py"))
+
+
+def set_default_backend(name: str | None) -> None:
+    """Choose the default backend of this program; None goes back to the environment's or the built-in one.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is no backend of that name.
+    """
+    _chosen[:] = [] if name is None else [_check(name)]
+
+
+def _check(name: str) -> str:
+    if name not in _TABLE:
+        raise UnknownBackendError(f"there is no backend {name!r}; choose one of: {', '.join(_TABLE)}")
+    return name
+
+
+def _backend_class(name: str) -> type[Backend]:
+    module, cls, library = _TABLE[_check(name)]
+    try:
+        found: type[Backend] = getattr(import_module(module), cls)
+    except ImportError as error:
+        raise MissingLibraryError(f"the backend {name!r} needs the library {library}: {error}") from error
+    return found
+
+
+def backend_capabilities(name: str) -> Capabilities:
+    """Return what a backend can do, without opening a file."""
+    return _backend_class(name).capabilities
+
+
+def create_backend(name: str | None = None) -> Backend:
+    """Make a backend, with no file open.
+
+    Parameters
+    ----------
+    name
+        One of :func:`available_backends`; None for :func:`default_backend`.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is no backend of that name.
+    MissingLibraryError
+        If its library is not installed.
+    """
+    return _backend_class(name or default_backend())()

@@ -1,0 +1,426 @@
+"""The PyTables backend: the fastest for single rows (4 us), and what PyMoDAQ users know as ``tables``.
+
+Two things of PyTables are kept away from the program around it. It *unpickles* attributes as soon as somebody looks at
+them, while merely walking a file: here attributes are read by its raw reader, and whatever else inside PyTables asks
+for pickles while one of our calls is under way gets a refusal (:class:`_NoPickles`). And it is not thread-safe, not
+even between files: one lock serves all files.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import types
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tables
+import tables.atom
+import tables.attributeset
+
+from h5saver_widget.backends.base import (
+    ArrayInfo,
+    Capabilities,
+    Compression,
+    Handle,
+    NodeKind,
+    OpenMode,
+    RawAttribute,
+    Selection,
+    primitive,
+)
+from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.local import LocalBackend, LocalNode
+from h5saver_widget.errors import (
+    CodecError,
+    DataMismatchError,
+    FileNotOpenError,
+    FileOpenError,
+    NodeError,
+    StreamingError,
+)
+
+__all__ = ["TablesBackend"]
+
+#: HDF5 keeps attributes up to 64 kB in the object header; the type and the name need some of it.
+_MAX_ATTRIBUTE = 64_000
+
+
+class _NoPickles(types.ModuleType):
+    """Takes the place of `pickle` inside PyTables: refuses while our own calls run, is pickle itself otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__("pickle")
+        self.__dict__.update({name: value for name, value in vars(pickle).items() if not name.startswith("__")})
+        self._real_loads = pickle.loads
+        self.ours = threading.local()
+        self.loads = self._loads
+
+    def _loads(self, data: Any, **options: Any) -> Any:
+        if getattr(self.ours, "depth", 0):
+            raise pickle.UnpicklingError("files are data: what a file holds is never unpickled")
+        return self._real_loads(data, **options)
+
+
+_no_pickles = _NoPickles()
+tables.attributeset.pickle = _no_pickles
+tables.atom.pickle = _no_pickles
+
+
+class _Lock:
+    """The one lock of all PyTables files; holding it also keeps pickles away."""
+
+    _lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        _no_pickles.ours.depth = getattr(_no_pickles.ours, "depth", 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        _no_pickles.ours.depth -= 1
+        self._lock.release()
+
+
+def _kind_of(obj: Any) -> NodeKind:
+    if isinstance(obj, tables.link.Link):
+        return NodeKind.LINK
+    if isinstance(obj, tables.Group):
+        return NodeKind.GROUP
+    if isinstance(obj, tables.VLArray):
+        return NodeKind.TEXT if isinstance(obj.atom, tables.UInt8Atom) else NodeKind.OTHER
+    if isinstance(obj, tables.EArray):
+        return NodeKind.GROWING if obj.extdim == 0 else NodeKind.FIXED
+    if isinstance(obj, (tables.Array, tables.Table)):
+        return NodeKind.FIXED
+    return NodeKind.OTHER
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTables warns about names that are no Python identifiers and about types of other libraries: no news here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class TablesBackend(LocalBackend):
+    """A local HDF5 file through PyTables."""
+
+    name = "tables"
+    capabilities = Capabilities(
+        compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
+        max_attribute_bytes=_MAX_ATTRIBUTE,
+    )
+    library_errors = (
+        tables.HDF5ExtError,
+        tables.NodeError,
+        OSError,
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        KeyError,
+        pickle.UnpicklingError,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = _Lock()
+        self._file: tables.File | None = None
+
+    # ------------------------------------------------------------------ file
+    @property
+    def is_open(self) -> bool:
+        """Whether a file is open."""
+        file = self._file
+        return file is not None and bool(file.isopen)
+
+    @property
+    def raw_file(self) -> tables.File | None:
+        """The ``tables.File``, None when closed."""
+        return self._file if self.is_open else None
+
+    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        if mode == "x":
+            # PyTables can only create by overwriting: take the name first, so that what it overwrites is ours
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+        try:
+            with _quiet():
+                self._file = tables.open_file(str(path), "w" if mode == "x" else mode, MAX_GROUP_WIDTH=1 << 30)
+        except self.library_errors as error:
+            if mode == "x":
+                path.unlink(missing_ok=True)
+            raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        self._forget("/")
+        if file is not None:
+            file.close()
+
+    @primitive
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system."""
+        self._h5().flush()
+
+    def _h5(self) -> tables.File:
+        if self._file is None:
+            raise FileNotOpenError("no file is open; open or create one first")
+        return self._file
+
+    # ------------------------------------------------------------------ tree
+    def _root_object(self) -> tables.Group:
+        return self._h5().root
+
+    def _names(self, group: tables.Group) -> Iterable[str]:
+        return list(group._v_children)
+
+    def _has(self, group: tables.Group, name: str) -> bool:
+        return name in group
+
+    def _child(self, group: tables.Group, name: str) -> tuple[Any, NodeKind]:
+        with _quiet():
+            obj = group._f_get_child(name)
+            return obj, _kind_of(obj)
+
+    @contextmanager
+    def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
+        with super()._making(parent, name) as place:
+            if name.isidentifier():
+                yield place
+            else:
+                with _quiet():
+                    yield place
+
+    @primitive
+    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
+        """Make a group."""
+        with self._making(parent, name) as (group, path):
+            return self._made(path, self._h5().create_group(group.obj, name), NodeKind.GROUP, attributes)
+
+    @primitive
+    def create_array(
+        self,
+        parent: Handle,
+        name: str,
+        *,
+        data: npt.NDArray[Any] | None = None,
+        shape: tuple[int, ...] = (),
+        dtype: np.dtype[Any] | None = None,
+        fill_value: Any = None,
+        compression: Compression | None = None,
+        attributes: Mapping[str, RawAttribute] | None = None,
+    ) -> Handle:
+        """Make an array of fixed shape."""
+        with self._making(parent, name) as (group, path):
+            if data is not None:
+                data = np.asarray(data)
+                shape, dtype = data.shape, data.dtype
+            kind = np.dtype(dtype)
+            file = self._h5()
+            if shape == ():
+                obj = file.create_array(group.obj, name, obj=np.zeros((), kind) if data is None else data)
+            elif 0 in shape:
+                # PyTables refuses fixed arrays without elements: one that could grow along the empty axis holds them
+                grow = tuple(0 if i == shape.index(0) else max(n, 1) for i, n in enumerate(shape))
+                obj = file.create_earray(group.obj, name, atom=_atom(kind), shape=grow)
+                obj._v_attrs._g__setattr("CLASS", "CARRAY")
+            else:
+                obj = file.create_carray(
+                    group.obj,
+                    name,
+                    atom=_atom(kind, fill_value),
+                    shape=shape,
+                    chunkshape=fixed_chunks(shape, kind),
+                    filters=self._filters(compression),
+                )
+                if data is not None:
+                    obj[...] = data
+            return self._made(path, obj, NodeKind.FIXED, attributes)
+
+    @primitive
+    def create_growing(
+        self,
+        parent: Handle,
+        name: str,
+        *,
+        row_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        compression: Compression | None = None,
+        attributes: Mapping[str, RawAttribute] | None = None,
+    ) -> Handle:
+        """Make an array that grows along its first axis."""
+        with self._making(parent, name) as (group, path):
+            obj = self._h5().create_earray(
+                group.obj,
+                name,
+                atom=_atom(np.dtype(dtype)),
+                shape=(0, *row_shape),
+                chunkshape=growing_chunks(row_shape, np.dtype(dtype)),
+                filters=self._filters(compression),
+            )
+            return self._made(path, obj, NodeKind.GROWING, attributes)
+
+    @primitive
+    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
+        """Make a growing list of byte rows."""
+        with self._making(parent, name) as (group, path):
+            obj = self._h5().create_vlarray(group.obj, name, atom=tables.UInt8Atom())
+            return self._made(path, obj, NodeKind.TEXT, attributes)
+
+    def _filters(self, compression: Compression | None) -> tables.Filters:
+        library = self._library(compression)
+        if library is None or compression is None:
+            return tables.Filters(complevel=0)
+        return tables.Filters(complevel=min(compression.level, 9), complib=library, shuffle=True)
+
+    def _remove(self, node: LocalNode) -> None:
+        with _quiet():
+            self._h5().remove_node(node.obj, recursive=True)
+
+    @primitive
+    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
+        """Copy a node and everything below it into a group of this file."""
+        source = self._get(node)
+        with self._making(parent, name) as (group, path), _quiet():
+            self._h5().copy_node(source.obj, group.obj, name, recursive=True)
+            return self.node(path)
+
+    # ---------------------------------------------------------------- arrays
+    @primitive
+    def info(self, array: Handle) -> ArrayInfo:
+        """Return shape, dtype and storage of an array."""
+        node = self._array(array)
+        obj = node.obj
+        shape = tuple(int(n) for n in obj.shape)
+        if node.kind is NodeKind.TEXT:
+            return ArrayInfo((int(obj.nrows),), np.dtype(np.uint8), (None,), None, None)
+        grows = node.kind is NodeKind.GROWING
+        dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
+        filters = obj.filters
+        return ArrayInfo(
+            shape,
+            np.dtype(dtype),
+            (None, *shape[1:]) if grows else shape,
+            None if obj.chunkshape is None else tuple(int(n) for n in obj.chunkshape),
+            filters.complib if filters.complevel else None,
+        )
+
+    @primitive
+    def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
+        """Add rows at the end of a growing array."""
+        node = self._array(array)
+        if node.kind is NodeKind.TEXT:
+            self._may_write(node, np.asarray(rows), np.dtype(np.uint8))
+            node.obj.append(rows)
+            return
+        values = self._rows_that_fit(node, rows, node.obj.atom.dtype.base)
+        if values.shape[0]:
+            node.obj.append(values)
+
+    @primitive
+    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array."""
+        node = self._array(array)
+        values, held = np.asarray(values), self.info(array).dtype
+        self._may_write(node, values, held)
+        try:
+            node.obj[selection] = values.astype(held, copy=False)
+        except (TypeError, ValueError, IndexError) as error:
+            raise DataMismatchError(
+                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
+            ) from error
+
+    @primitive
+    def read(self, array: Handle, selection: Selection = ...) -> Any:
+        """Read an array or part of it."""
+        node = self._array(array)
+        try:
+            if node.kind is NodeKind.TEXT:
+                return node.obj.read() if selection is ... else node.obj[selection]
+            if selection is ...:
+                return np.asarray(node.obj.read())
+            return node.obj[selection] if node.obj.shape else node.obj.read()
+        except (TypeError, ValueError, IndexError) as error:
+            raise DataMismatchError(
+                f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
+            ) from error
+        except (tables.HDF5ExtError, OSError, pickle.UnpicklingError) as error:
+            raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
+
+    # ------------------------------------------------------------ attributes
+    @primitive
+    def attribute_names(self, node: Handle) -> list[str]:
+        """Return the sorted names of the attributes of a node."""
+        found = self._get(node)
+        return [] if found.kind is NodeKind.LINK else sorted(found.obj._v_attrs._v_attrnames)
+
+    @primitive
+    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
+        """Return raw attributes; names that are missing or unreadable are left out."""
+        found = self._get(node)
+        if found.kind is NodeKind.LINK:
+            return {}
+        values: dict[str, RawAttribute] = {}
+        attrs = found.obj._v_attrs
+        known = set(attrs._v_attrnames)
+        with _quiet():
+            for name in sorted(known) if names is None else names:
+                if name not in known:
+                    continue
+                try:
+                    value = attrs._g_getattr(found.obj, name)
+                except self.library_errors:
+                    continue
+                if value is not None:
+                    values[name] = value
+        return values
+
+    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute]) -> None:
+        for name, value in attributes.items():
+            if isinstance(value, np.ndarray):
+                if value.dtype.kind == "U":
+                    value = np.char.encode(value, "utf-8")
+                if value.dtype.kind not in "biufcS":
+                    raise CodecError(f"attribute {name!r} of {node.path}: an array of {value.dtype} can't be stored")
+            elif not isinstance(value, (str, bytes, bool, int, float, complex, np.generic)):
+                raise CodecError(f"attribute {name!r} of {node.path}: a {type(value).__name__} can't be stored raw")
+            try:
+                node.obj._v_attrs._g__setattr(name, value)
+            except tables.HDF5ExtError as error:
+                raise CodecError(
+                    f"attribute {name!r} of {node.path} could not be written; "
+                    f"PyTables stores at most {_MAX_ATTRIBUTE} bytes in one attribute: {error}"
+                ) from error
+
+    @primitive
+    def delete_attribute(self, node: Handle, name: str) -> None:
+        """Remove an attribute."""
+        found = self._get(node)
+        self._may_change(f"delete an attribute of {found.path}")
+        if name not in found.obj._v_attrs._v_attrnames:
+            raise NodeError(f"{found.path} has no attribute {name!r}")
+        found.obj._v_attrs._g__delattr(name)
+
+    # ------------------------------------------------------------------ SWMR
+    @primitive
+    def start_swmr(self) -> None:
+        """Refuse: PyTables can't stream."""
+        raise StreamingError("PyTables can't do SWMR; record with the h5py backend")
+
+    @primitive
+    def refresh(self, array: Handle) -> None:
+        """Do nothing: PyTables reads no file that another process is writing."""
+        self._array(array)
+
+
+def _atom(dtype: np.dtype[Any], fill_value: Any = None) -> tables.Atom:
+    """Return the PyTables element type of a dtype, with the value that unwritten elements have."""
+    if fill_value is None:
+        return tables.Atom.from_dtype(dtype)
+    return tables.Atom.from_dtype(dtype, dflt=np.asarray(fill_value).astype(dtype)[()])

@@ -1,0 +1,135 @@
+"""What the nodes of a file are called: the vocabulary that this package and PyMoDAQ share on disk.
+
+Everything that both the savers and the loaders must agree on stands here once. The source is the format that
+PyMoDAQ 5.3.8 writes; docs/file-format.md describes it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeVar
+
+__all__ = [
+    "LOGGER_NAME",
+    "NAV_GROUP",
+    "RAW_GROUP",
+    "RAW_TITLE",
+    "ROOT_TITLE",
+    "DataType",
+    "GroupModuleType",
+    "GroupType",
+    "SaveType",
+    "channel_name",
+    "numbered_name",
+]
+
+ROOT_TITLE = "PyMoDAQ file"
+RAW_GROUP = "/RawData"
+RAW_TITLE = "Data from PyMoDAQ modules"
+LOGGER_NAME = "Logger"
+NAV_GROUP = "NavAxes"
+
+_E = TypeVar("_E", bound="_Named")
+
+
+class _Named(Enum):
+    """An enum whose members are found by name, by value, or from another library's member of the same name."""
+
+    @classmethod
+    def of(cls: type[_E], what: object) -> _E:
+        """Return the member that `what` means.
+
+        Parameters
+        ----------
+        what
+            A member, a string (any case), or any object with a ``name`` (a member of the peer's enum).
+
+        Raises
+        ------
+        ValueError
+            If no member has that name.
+        """
+        if isinstance(what, cls):
+            return what
+        name = getattr(what, "name", what)
+        if isinstance(name, str):
+            for member in cls:
+                if member.name.lower() == name.lower() or str(member.value).lower() == name.lower():
+                    return member
+        names = ", ".join(member.name for member in cls)
+        raise ValueError(f"{what!r} is not a {cls.__name__}; expected one of: {names}")
+
+    @classmethod
+    def _missing_(cls, value: object) -> Enum | None:
+        return None if isinstance(value, cls) else cls.of(value)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all members, in order."""
+        return [member.name for member in cls]
+
+
+class SaveType(_Named):
+    """What a file is for; stored as ``type`` of ``/RawData`` and decides how the file is named."""
+
+    scan = "scan"
+    detector = "detector"
+    actuator = "actuator"
+    logger = "logger"
+    custom = "custom"
+    optimizer = "optimizer"
+
+
+class GroupType(_Named):
+    """Kinds of group made by the low-level saver."""
+
+    detector = "detector"
+    actuator = "actuator"
+    data = "data"
+    ch = "ch"
+    scan = "scan"
+    external_h5 = "external_h5"
+    data_dim = "data_dim"
+    data_logger = "data_logger"
+
+
+class GroupModuleType(_Named):
+    """Kinds of group made by the module savers."""
+
+    DETECTOR = "detector"
+    ACTUATOR = "actuator"
+    SCAN = "scan"
+    DATALOGGER = "datalogger"
+    OPTIMIZER = "optimizer"
+    TIME = "time"
+
+
+class DataType(_Named):
+    """Role of an array; the value is the prefix of the node's name."""
+
+    data = "Data"
+    axis = "Axis"
+    live_scan = "Live"
+    external_h5 = "ExtData"
+    strings = "Strings"
+    bkg = "Bkg"
+    data_enlargeable = "EnlData"
+    error = "ErrorBar"
+
+
+def numbered_name(prefix: str, number: int) -> str:
+    """Return the name of a numbered group.
+
+    >>> numbered_name('scan', 7), numbered_name('scan', 1234)
+    ('Scan007', 'Scan1234')
+    """
+    return f"{prefix.capitalize()}{number:03d}"
+
+
+def channel_name(data_type: DataType, number: int) -> str:
+    """Return the name of an array node.
+
+    >>> channel_name(DataType.data_enlargeable, 3)
+    'EnlData03'
+    """
+    return f"{data_type.value}{number:02d}"

@@ -1,0 +1,82 @@
+"""Rows of the Logger array: pickles of text, read by listing their operations and never by running them.
+
+PyMoDAQ writes ``pickle.dumps(text)`` and reads with ``pickle.loads``, which runs whatever a foreign file holds.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from h5saver_widget.errors import CodecError
+
+__all__ = ["decode_log_line", "encode_log_line"]
+
+_LOG_TEXT: Final = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
+_LOG_BYTES: Final = frozenset({"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"})
+_LOG_OTHER: Final = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
+
+
+def encode_log_line(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return one row of the Logger array: the pickle (protocol 4) of the text, as uint8, shape (number of bytes,).
+
+    Examples
+    --------
+    >>> decode_log_line(encode_log_line('scan done'))
+    'scan done'
+    """
+    return np.frombuffer(pickle.dumps(str(text), protocol=4), dtype=np.uint8)
+
+
+def _log_text(raw: bytes) -> str:
+    values: list[Any] = []
+    stream = io.BytesIO(raw)
+    try:
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name in _LOG_TEXT or opcode.name in _LOG_BYTES:
+                values.append(argument)
+            elif opcode.name not in _LOG_OTHER:
+                raise ValueError(f"it asks for {opcode.name}")
+        if len(values) != 1 or stream.read(1):
+            raise ValueError("it is not exactly one text")
+        value = values[0]
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError, SyntaxError) as error:
+        raise CodecError(
+            f"a log line of {len(raw)} bytes is not the pickle of a text ({error}); it was not run: ignore the line"
+        ) from error
+
+
+def decode_log_line(
+    raw: bytes | np.ndarray[Any, Any] | list[int], errors: Literal["strict", "replace"] = "strict"
+) -> str:
+    r"""Return the text of one row of the Logger array, parsing the pickle without running it.
+
+    Parameters
+    ----------
+    raw
+        Bytes or uint8 array, shape (number of bytes,): the pickle of a str (protocols 0 to 5).
+    errors
+        ``'strict'`` raises, ``'replace'`` returns ``'<unreadable log line: 57 bytes>'``.
+
+    Raises
+    ------
+    CodecError
+        If the pickle holds anything else than one text.
+
+    Examples
+    --------
+    >>> decode_log_line(b'cos\nsystem\n.', errors='replace')
+    '<unreadable log line: 12 bytes>'
+    """
+    data = bytes(raw) if isinstance(raw, bytes) else np.asarray(raw, dtype=np.uint8).tobytes()
+    try:
+        return _log_text(data)
+    except CodecError:
+        if errors == "replace":
+            return f"<unreadable log line: {len(data)} bytes>"
+        raise

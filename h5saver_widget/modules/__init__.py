@@ -1,0 +1,1 @@
+"""Floor 5: one saver per kind of module (detector, actuator, scan, logger, optimizer)."""

@@ -1,0 +1,181 @@
+"""Savers of detectors: snapshots, continuous saving, along axes of their own, and as part of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
+from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.modules.base import ModuleSaver
+from h5saver_widget.saving.bundle import Bundle
+from h5saver_widget.saving.exports import (
+    DataToExportEnlargeableSaver,
+    DataToExportExtendedSaver,
+    DataToExportSaver,
+    DataToExportTimedSaver,
+)
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["DetectorEnlargeableSaver", "DetectorExtendedSaver", "DetectorSaver", "DetectorTimeSaver"]
+
+_LARGE = ("Data2D", "DataND")
+
+
+class _DataModuleSaver(ModuleSaver):
+    """A module saver with a data saver of its own, made anew for every file saver."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        self._data_saver: Any = None
+
+    def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
+        return DataToExportSaver(h5saver)
+
+    def update_after_h5changed(self) -> None:
+        """Make a data saver for another saver; the same one keeps what it knows."""
+        if self._h5saver is None:
+            self._data_saver = None
+        elif self._data_saver is None or self._data_saver.h5saver is not self._h5saver:
+            self._data_saver = self._make_data_saver(self._h5saver)
+
+    @property
+    def data_saver(self) -> Any:
+        """The data saver; FileNotOpenError if no saver was given."""
+        if self._data_saver is None:
+            raise FileNotOpenError(f"{self.title}: no saver was given; set the attribute h5saver first")
+        return self._data_saver
+
+    def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
+        """Return what is to be saved of a bundle: all of it, here."""
+        return dte
+
+    def add_data(self, where: Where, dte: DataToExportLike, **options: Any) -> None:
+        """Save a bundle into the module's group; see the data saver of this kind for options and errors."""
+        self.data_saver.add_data(where, self.filter_data(dte), **options)
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Save what a host's bundle object holds."""
+        self.add_data(bundle.node, bundle.dte)
+
+
+class DetectorSaver(_DataModuleSaver):
+    """Saves what a detector gives, once: a snapshot.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, types, numpy as np
+    >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
+    >>> detector = types.SimpleNamespace(title='Spectrometer')
+    >>> with H5SaverLowLevel('detector') as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'snapshot.h5')
+    ...     saver = DetectorSaver(detector)
+    ...     saver.h5saver = h5saver
+    ...     node = saver.get_set_node()
+    ...     saver.add_data(node, DataToExport('grab', data=[DataRaw('spectrum', data=[np.arange(4.0)])]))
+    ...     print(node)
+    /RawData/Detector000 (GROUP) 'Spectrometer'
+    """
+
+    group_type = GroupModuleType.DETECTOR
+
+    def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
+        """Return what the settings let pass.
+
+        The attribute ``do_save`` of a data object decides; without it, *save 2D and above* and *save raw only* of the
+        saver's settings do. Name and time stay those of the bundle.
+        """
+        settings = getattr(self._h5saver, "settings", None)
+        large = settings is None or bool(settings["save_2D"])
+        raw_only = settings is not None and bool(settings["save_raw_only"])
+        kept = [dwa for dwa in dte if _passes(dwa, large, raw_only)]
+        return dte if len(kept) == len(dte) else Bundle(dte.name, dte.timestamp, kept)
+
+    def add_bkg(self, where: Where, dte: DataToExportLike) -> None:
+        """Save backgrounds beside the data of the same names."""
+        DataToExportSaver(self.saver).add_bkg(where, self.filter_data(dte))
+
+
+def _passes(dwa: DataLike, large: bool, raw_only: bool) -> bool:
+    wanted = getattr(dwa, "do_save", None)
+    if wanted is not None:
+        return bool(wanted)
+    return (large or dwa.dim.name not in _LARGE) and not (raw_only and dwa.source.name == "calculated")
+
+
+class DetectorTimeSaver(DetectorSaver):
+    """Saves what a detector gives, one after the other, along an axis of time."""
+
+    def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
+        return DataToExportTimedSaver(h5saver)
+
+
+class DetectorEnlargeableSaver(DetectorSaver):
+    """Saves what a detector gives, one after the other, along axes of any meaning.
+
+    Parameters
+    ----------
+    module
+        The detector.
+    enl_axis_names, enl_axis_units
+        Label and units of the axes.
+    """
+
+    def __init__(
+        self, module: Any, enl_axis_names: Iterable[str] = ("nav axis",), enl_axis_units: Iterable[str] = ("",)
+    ) -> None:
+        super().__init__(module)
+        self._names, self._units = list(enl_axis_names), list(enl_axis_units)
+
+    def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
+        return DataToExportEnlargeableSaver(h5saver, self._names, self._units)
+
+    def add_data(
+        self, where: Where, dte: DataToExportLike, axis_values: Sequence[float | AxisLike] = (), **options: Any
+    ) -> None:
+        """Append a bundle, with one value per axis."""
+        super().add_data(where, dte, axis_values=axis_values, **options)
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Append what a host's bundle object holds."""
+        self.add_data(bundle.node, bundle.dte, bundle.axis_values)
+
+
+class DetectorExtendedSaver(DetectorSaver):
+    """Saves what a detector gives at the points of a scan.
+
+    Parameters
+    ----------
+    module
+        The detector.
+    extended_shape
+        Number of points along every scan dimension.
+    """
+
+    def __init__(self, module: Any, extended_shape: Iterable[int]) -> None:
+        super().__init__(module)
+        self._extended_shape = tuple(extended_shape)
+
+    def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
+        return DataToExportExtendedSaver(h5saver, self._extended_shape)
+
+    def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
+        """Save the axes of the scan into a group."""
+        self.data_saver.add_nav_axes(where, axes)
+
+    def add_data(
+        self,
+        where: Where,
+        dte: DataToExportLike,
+        indexes: Sequence[int] = (),
+        distribution: Any = "uniform",
+        **options: Any,
+    ) -> None:
+        """Write the point at `indexes`."""
+        super().add_data(where, dte, indexes=indexes, distribution=distribution, **options)
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Write what a host's bundle object holds."""
+        self.add_data(bundle.node, bundle.dte, bundle.indexes, bundle.distribution)

@@ -1,0 +1,41 @@
+"""LoggerSaver: many modules, each at its own pace, in one group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from h5saver_widget.data.protocols import DataToExportLike
+from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.modules.actuator import ActuatorTimeSaver
+from h5saver_widget.modules.detector import DetectorTimeSaver
+from h5saver_widget.modules.extension import ExtensionSaver
+
+__all__ = ["LoggerSaver"]
+
+
+class LoggerSaver(ExtensionSaver):
+    """Saves what every module gives, whenever it gives it, along the module's own axis of time."""
+
+    group_type = GroupModuleType.DATALOGGER
+
+    def _make_detector_saver(self, module: Any) -> DetectorTimeSaver:
+        return DetectorTimeSaver(module)
+
+    def _make_actuator_saver(self, module: Any) -> ActuatorTimeSaver:
+        return ActuatorTimeSaver(module)
+
+    def add_data(self, dte: DataToExportLike, **_: Any) -> None:
+        """Append a bundle to the module it is named after, or else to the modules its data come from.
+
+        Raises
+        ------
+        DataMismatchError
+            If data come from an unknown module, or their shape changed.
+        """
+        with self.saver.saving():
+            for title, bundle in self._by_child(dte, by_name=True):
+                self._children[title].add_data(self._child_node(title), bundle)
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Append what a host's bundle object holds."""
+        self.add_data(bundle.dte)

@@ -1,0 +1,64 @@
+"""OptimizerSaver: what was measured at every step of an optimisation, along the values that were tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from h5saver_widget.data.protocols import AxisLike, DataToExportLike
+from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.modules.actuator import ActuatorEnlargeableSaver
+from h5saver_widget.modules.detector import DetectorEnlargeableSaver
+from h5saver_widget.modules.extension import ExtensionSaver
+
+__all__ = ["OptimizerSaver"]
+
+
+class OptimizerSaver(ExtensionSaver):
+    """Saves the steps of an optimisation as growing arrays, one axis per parameter that is varied.
+
+    Parameters
+    ----------
+    module
+        The optimizer module.
+    enl_axis_names, enl_axis_units
+        Label and units of the parameters that are varied.
+    """
+
+    group_type = GroupModuleType.OPTIMIZER
+
+    def __init__(
+        self, module: Any, enl_axis_names: Iterable[str] = ("step",), enl_axis_units: Iterable[str] = ("",)
+    ) -> None:
+        self._names, self._units = list(enl_axis_names), list(enl_axis_units)
+        super().__init__(module)
+
+    def _make_detector_saver(self, module: Any) -> DetectorEnlargeableSaver:
+        return DetectorEnlargeableSaver(module, self._names, self._units)
+
+    def _make_actuator_saver(self, module: Any) -> ActuatorEnlargeableSaver:
+        return ActuatorEnlargeableSaver(module, self._names, self._units)
+
+    def add_data(
+        self, axis_values: Sequence[float | AxisLike] = (), dte: DataToExportLike | None = None, **_: Any
+    ) -> None:
+        """Append a step: the values that were tried, and what every module gave.
+
+        Raises
+        ------
+        DataMismatchError
+            If data come from an unknown module, their shape changed, or values are missing.
+        """
+        if dte is None:
+            return
+        with self.saver.saving():
+            for title, bundle in self._by_child(dte, by_name=False):
+                self._children[title].add_data(self._child_node(title), bundle, axis_values=axis_values)
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Append what a host's bundle object holds."""
+        self.add_data(bundle.axis_values, bundle.dte)
+
+    def forget_h5(self) -> None:
+        """Let go of the file saver; nothing is saved until another one is given."""
+        self.h5saver = None

@@ -1,0 +1,112 @@
+"""ScanSaver: one group per scan, its axes, and the data of every module at every point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from time import time
+from typing import Any
+
+from h5saver_widget.data.protocols import AxisLike, DataToExportLike
+from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.modules.actuator import ActuatorExtendedSaver
+from h5saver_widget.modules.detector import DetectorExtendedSaver
+from h5saver_widget.modules.extension import ExtensionSaver
+from h5saver_widget.modules.timestamps import TimeModuleSaver
+from h5saver_widget.nodes import GROUP
+from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.saving.growing import nav_axes_group
+from h5saver_widget.saving.h5_backend import Where
+
+__all__ = ["ScanSaver"]
+
+
+class ScanSaver(ExtensionSaver):
+    """Saves the points of a scan, in any order; a scan that is stopped early stays loadable.
+
+    The order of calls: ``h5saver =``, ``set_scan_shape``, ``get_set_node(new=True)``, ``add_nav_axes``, then
+    ``add_data`` per point.
+
+    Parameters
+    ----------
+    module
+        The scan module: title, settings and a ``modules_manager`` with ``detectors_all`` and ``actuators_all``.
+    """
+
+    group_type = GroupModuleType.SCAN
+
+    def __init__(self, module: Any) -> None:
+        self._scan_shape: tuple[int, ...] = ()
+        self._time = TimeModuleSaver()
+        self._start: float | None = None
+        super().__init__(module)
+
+    def set_scan_shape(self, scan_shape: Iterable[int]) -> None:
+        """Set the number of points along every scan dimension; ``(n,)`` for a spread scan of n points."""
+        self._scan_shape = tuple(int(n) for n in scan_shape)
+        self.update_after_h5changed()
+
+    def update_after_h5changed(self) -> None:
+        """Make a saver of the scan's shape for every sub-module."""
+        super().update_after_h5changed()
+        self._time.h5saver = self._h5saver
+
+    def _make_detector_saver(self, module: Any) -> DetectorExtendedSaver:
+        return DetectorExtendedSaver(module, self._scan_shape)
+
+    def _make_actuator_saver(self, module: Any) -> ActuatorExtendedSaver:
+        return ActuatorExtendedSaver(module, self._scan_shape)
+
+    def get_set_node(self, where: Where | None = None, name: str | None = None, new: bool = False) -> GROUP:
+        """Return the last scan's group (of that title), or a new one."""
+        node = super().get_set_node(where, name, new)
+        if new:
+            self._start = None
+        return node
+
+    def initialize_time_array(self, scan_shape: Iterable[int] | None = None) -> None:
+        """Make the array of the times at which the points are measured."""
+        if scan_shape is not None:
+            self._scan_shape = tuple(int(n) for n in scan_shape)
+        self._time.initialize(self._node or self.get_set_node(), self._scan_shape)
+        self._start = None
+
+    def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
+        """Save the axes of the scan, once, at the level of the scan."""
+        saver = self.saver
+        with saver.saving():
+            group = nav_axes_group(saver, self._node or self.get_set_node())
+            for axis in axes:
+                AxisSaverLoader(saver).add_axis(group, axis)
+
+    def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> None:
+        """Write the point at `indexes`.
+
+        Parameters
+        ----------
+        dte
+            What all modules gave at this point; ``origin`` of every data object is the title of its module.
+        indexes
+            Position of the point, one number per scan dimension.
+        distribution
+            ``'uniform'`` or ``'spread'``.
+
+        Raises
+        ------
+        DataMismatchError
+            If data come from an unknown module, the point is not in the scan, or shapes changed.
+        """
+        saver = self.saver
+        with saver.saving():
+            now = time()
+            self._start = now if self._start is None else self._start
+            for title, bundle in self._by_child(dte, by_name=False):
+                self._children[title].add_data(
+                    self._child_node(title), bundle, indexes=indexes, distribution=distribution
+                )
+            self._time.add_elapsed(now - self._start, indexes, distribution, now)
+            if saver.swmr_mode and not saver.is_swmr_active:
+                saver.enable_swmr()  # every array of the scan exists now: others may read from here on
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Write what a host's bundle object holds."""
+        self.add_data(bundle.dte, bundle.indexes, bundle.distribution)

@@ -1,0 +1,68 @@
+"""The time at which every point of a scan was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.data import DataRaw
+from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.modules.base import ModuleSaver
+from h5saver_widget.saving.bundle import Bundle
+from h5saver_widget.saving.exports import DataToExportExtendedSaver
+
+__all__ = ["TimeModuleSaver"]
+
+
+class TimeModuleSaver(ModuleSaver):
+    """Saves the seconds since the start of a scan at every point, in the group ``Timestamps``.
+
+    Single precision as in the common layout; its steps are 8 ms after a day.
+    """
+
+    group_type = GroupModuleType.TIME
+    main_module = False
+
+    def __init__(self) -> None:
+        super().__init__(SimpleNamespace(title="Timestamps"))
+        self._data_saver: DataToExportExtendedSaver | None = None
+
+    def initialize(self, scan_node: Any, scan_shape: Iterable[int]) -> None:
+        """Make the group of a scan."""
+        saver = self.saver
+        self._data_saver = DataToExportExtendedSaver(saver, scan_shape, fill_value=np.nan)
+        described = {
+            "type": "time",
+            "settings": self.settings_xml(),
+            "description": "Seconds since the start of the scan at which each point was saved",
+        }
+        with saver.saving():
+            if saver.is_node_in_group(scan_node, self.title):
+                self._node = saver.get_group(saver.path_of(scan_node, self.title))
+            else:
+                self._node = saver.create_group(scan_node, self.title, self.title, **described)
+
+    def settings_xml(self) -> bytes:
+        """Return settings without content."""
+        return b'<All_settings type="group" />'
+
+    def add_elapsed(self, seconds: float, indexes: Sequence[int], distribution: Any, timestamp: float) -> None:
+        """Write the time of a point."""
+        if self._data_saver is None or self._node is None:
+            return
+        elapsed = DataRaw(
+            "ElapsedTime",
+            data=[np.array([seconds], dtype=np.float32)],
+            labels=["Elapsed time since scan start"],
+            origin=self.title,
+            units="s",
+        )
+        saver = self.saver
+        dynamic, saver.dynamic = saver.dynamic, None  # times are no measured values: they keep their fractions
+        try:
+            self._data_saver.write(self._node, Bundle(self.title, timestamp, [elapsed]), indexes, distribution)
+        finally:
+            saver.dynamic = dynamic

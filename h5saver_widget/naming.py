@@ -1,0 +1,376 @@
+"""Names of nodes and files: numbered by number, checked before use, and never one that is already taken.
+
+Where to write is a :class:`PathProvider`, a value that knows no Qt and opens nothing: it proposes paths, and
+:func:`create_exclusive` takes the first that can be created. So two programs, or two starts in one second, never share
+a file. The names are those of PyMoDAQ 5.3.8 (docs/file-format.md, section 10).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Final, TypeVar
+
+from h5saver_widget.errors import NamingError
+from h5saver_widget.layout import SaveType
+
+__all__ = [
+    "PathProvider",
+    "backup_name",
+    "capitalize_first",
+    "check_base_name",
+    "check_node_name",
+    "create_exclusive",
+    "move_aside",
+    "natural_key",
+    "next_number",
+    "number_of",
+    "with_h5_suffix",
+]
+
+T = TypeVar("T")
+
+_DIGITS: Final = re.compile(r"([0-9]{1,18})")
+_ILLEGAL: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_RESERVED: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
+_MAX_BASE: Final = 200
+_MAX_TRIES: Final = 100_000
+# What os.link says on FAT, some network file systems, and files of other owners.
+_NO_LINK: Final = frozenset(
+    (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+)
+
+
+def number_of(name: str, prefix: str) -> int | None:
+    """Return the number of a name made of this prefix (in any case) and digits, None for any other name.
+
+    Examples
+    --------
+    >>> number_of('Scan012', 'scan'), number_of('Scan012_old', 'scan')
+    (12, None)
+    """
+    if name[: len(prefix)].lower() != prefix.lower():
+        return None
+    match = _DIGITS.fullmatch(name, len(prefix))
+    return int(match[1]) if match else None
+
+
+def next_number(names: Iterable[str], prefix: str) -> int:
+    """Return one more than the highest number among the names of this prefix; 0 if there is none.
+
+    Examples
+    --------
+    >>> next_number(['Scan999', 'Scan1000', 'NavAxes'], 'scan')
+    1001
+    """
+    return max((number for name in names if (number := number_of(name, prefix)) is not None), default=-1) + 1
+
+
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Return a sorting key that puts ``Scan1000`` after ``Scan999``.
+
+    Examples
+    --------
+    >>> sorted(['CH10', 'CH9', 'ch1'], key=natural_key)
+    ['ch1', 'CH9', 'CH10']
+    """
+    parts: list[str | int] = list(_DIGITS.split(name.lower()))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return tuple(parts), name
+
+
+def capitalize_first(name: str) -> str:
+    """Return the name with its first letter in upper case and the rest as it was.
+
+    Examples
+    --------
+    >>> capitalize_first('carr'), capitalize_first('myData')
+    ('Carr', 'MyData')
+    """
+    return name[:1].upper() + name[1:]
+
+
+def check_node_name(name: str) -> str:
+    """Return the name if a node may have it.
+
+    Raises
+    ------
+    NamingError
+        If it is empty, ``.`` or ``..``, holds ``/`` or NUL, is not valid text, or starts as the names that
+        PyTables reserves (``_v_``, ``_f_``, ``_g_``, ``_c_``, ``_i_``).
+
+    Examples
+    --------
+    >>> check_node_name('Température 1')
+    'Température 1'
+    """
+    if not isinstance(name, str) or not name:
+        raise NamingError(f"a node name is a text of at least one character, got {name!r}: give it a name")
+    if name in (".", "..") or "/" in name or "\0" in name:
+        raise NamingError(f"{name!r} cannot name a node: '.', '..', '/' and NUL have a meaning in paths; replace them")
+    if re.match("_[cfgiv]_", name):
+        raise NamingError(f"{name!r} cannot name a node: PyTables keeps names starting with {name[:3]!r}; rename it")
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise NamingError(f"{name!r} cannot name a node: it is not valid Unicode text ({error.reason})") from error
+    return name
+
+
+def check_base_name(name: str) -> str:
+    """Return the base name if files on any system may start with it.
+
+    Raises
+    ------
+    NamingError
+        If it is empty, longer than 200 bytes, or not allowed on Windows (files travel).
+
+    Examples
+    --------
+    >>> check_base_name('Scan')
+    'Scan'
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise NamingError(f"a base name is a text that is not blank, got {name!r}: choose one, such as 'Scan'")
+    if found := _ILLEGAL.findall(name):
+        letters = " ".join(sorted(map(repr, set(found))))
+        raise NamingError(f"the base name {name!r} holds {letters}, not allowed in file names: replace by '_'")
+    if name[-1] in " .":
+        raise NamingError(f"the base name {name!r} ends in a space or dot, which Windows drops: remove it")
+    if _RESERVED.match(name):
+        raise NamingError(f"the base name {name!r} is that of a device on Windows: add a letter")
+    try:
+        size = len(name.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise NamingError(f"the base name {name!r} is not valid Unicode text ({error.reason}): retype it") from error
+    if size > _MAX_BASE:
+        raise NamingError(f"the base name {name[:20]!r}... takes {size} bytes, at most {_MAX_BASE} fit: shorten it")
+    return name
+
+
+def _is_h5_suffix(suffix: str) -> bool:
+    return "h5" in suffix.lower() or suffix.lower() in (".hdf5", ".hdf", ".nxs")
+
+
+def with_h5_suffix(path: Path) -> Path:
+    """Return the path with a suffix by which HDF5 files are known: its own if it is one, else ``.h5``.
+
+    Only what looks like a suffix (a dot and at most five letters or digits, not all digits) is replaced.
+
+    Examples
+    --------
+    >>> [with_h5_suffix(Path(p)).name for p in ('x.hdf5', 'y.h5data', 'z.txt', 'noext', 'at 1.5')]
+    ['x.hdf5', 'y.h5data', 'z.h5', 'noext.h5', 'at 1.5.h5']
+    """
+    suffix = path.suffix
+    if _is_h5_suffix(suffix):
+        return path
+    if re.fullmatch(r"\.(?![0-9]+\Z)[A-Za-z0-9]{1,5}", suffix):
+        return path.with_suffix(".h5")
+    return path.with_name(path.name + ".h5")
+
+
+@dataclass(frozen=True)
+class PathProvider:
+    """Where to write: proposes folders and file names, opens and creates nothing.
+
+    Attributes
+    ----------
+    base_path
+        Folder below which everything is written.
+    base_name
+        Start of the names of files that are not scans.
+    save_type
+        Scans are numbered within the day, everything else carries the time.
+    dated
+        Whether files go to ``base_path/2026/20261121`` (or straight into `base_path`).
+
+    Examples
+    --------
+    >>> provider = PathProvider(Path('data'), 'Scan', SaveType.detector)
+    >>> next(provider.candidates(datetime(2026, 11, 21, 16, 58, 48))).as_posix()
+    'data/2026/20261121/Scan_20261121_16_58_48.h5'
+    """
+
+    base_path: Path
+    base_name: str = "Scan"
+    save_type: SaveType = SaveType.scan
+    dated: bool = True
+
+    def __post_init__(self) -> None:
+        """Check and convert the fields.
+
+        Raises
+        ------
+        NamingError
+            If no file may have this base name.
+        """
+        check_base_name(self.base_name)
+        object.__setattr__(self, "base_path", Path(self.base_path))
+        object.__setattr__(self, "save_type", SaveType(self.save_type))
+
+    def folder(self, now: datetime) -> Path:
+        """Return the folder of this day; a base path that already ends in a day or in this year is not nested again."""
+        if not self.dated:
+            return self.base_path
+        year, day = f"{now:%Y}", f"{now:%Y%m%d}"
+        base = self.base_path
+        if re.fullmatch(r"[0-9]{8}", base.name) and base.name[:4] == base.parent.name:  # also yesterday's, at midnight
+            base = base.parent.parent
+        elif base.name == year:
+            base = base.parent
+        return base / year / day
+
+    def _datasets(self, now: datetime) -> dict[int, Path]:
+        """Return the scan files of this day by number."""
+        try:
+            found = sorted(self.folder(now).iterdir())
+        except OSError:  # no folder yet; creating the file will tell what else is wrong with it
+            return {}
+        numbered = ((number_of(path.stem, self._dataset_prefix(now)), path) for path in found)
+        return {number: path for number, path in numbered if number is not None and _is_h5_suffix(path.suffix)}
+
+    @staticmethod
+    def _dataset_prefix(now: datetime) -> str:
+        return f"Dataset_{now:%Y%m%d}_"
+
+    def candidates(self, now: datetime) -> Iterator[Path]:
+        """Yield without end the paths to be tried in turn, each with exclusive creation.
+
+        Scans: ``Dataset_20261121_007.h5`` from the highest number in the folder + 1 on; everything else:
+        ``Base_20261121_16_58_48.h5``, then ``..._001.h5``, ``..._002.h5``.
+        """
+        folder = self.folder(now)
+        if self.save_type is SaveType.scan:
+            start = max(self._datasets(now), default=-1) + 1
+            yield from (folder / f"{self._dataset_prefix(now)}{number:03d}.h5" for number in count(start))
+            return
+        stem = f"{self.base_name}_{now:%Y%m%d_%H_%M_%S}"
+        yield folder / f"{stem}.h5"
+        yield from (folder / f"{stem}_{number:03d}.h5" for number in count(1))
+
+    def last_dataset(self, now: datetime) -> Path | None:
+        """Return the scan file of this day that has the highest number, None if there is none."""
+        datasets = self._datasets(now)
+        return datasets[max(datasets)] if datasets else None
+
+    def preview(self, now: datetime) -> str:
+        """Return the name that a file created now would get."""
+        return next(path.name for path in self.candidates(now) if not os.path.lexists(path))
+
+
+def create_exclusive(where: Path | Iterable[Path], make: Callable[[Path], T]) -> T:
+    """Return what `make` returns for the first path that is not taken; creates the folder if need be.
+
+    Parameters
+    ----------
+    where
+        One path, or the paths to be tried in turn (:meth:`PathProvider.candidates`).
+    make
+        Creates the file at a path; raises FileExistsError if there is one (mode ``x``).
+
+    Raises
+    ------
+    FileExistsError
+        If the only path, or every one of them, is taken.
+    NamingError
+        If the folder cannot be made because a file is in its place, or there is no path at all.
+
+    Examples
+    --------
+    >>> taken = {'a.h5'}
+    >>> def make(path):
+    ...     if path.name in taken:
+    ...         raise FileExistsError(path)
+    ...     return path.name
+    >>> create_exclusive([Path('a.h5'), Path('b.h5')], make)
+    'b.h5'
+    """
+    last: FileExistsError | None = None
+    for tried, path in enumerate([where] if isinstance(where, Path) else where):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise NamingError(
+                f"{error.filename!r} is a file where a folder is needed: choose another folder"
+            ) from error
+        try:
+            return make(path)
+        except FileExistsError as error:
+            last = error
+        if tried >= _MAX_TRIES:
+            break
+    if last is None:
+        raise NamingError("no path was given, at least one is expected: pass a path or PathProvider.candidates()")
+    raise last
+
+
+def _backup_names(path: Path) -> Iterator[Path]:
+    return (path.with_name(f"{path.stem}_old{number}{path.suffix}") for number in count(1))
+
+
+def backup_name(path: Path) -> Path:
+    """Return the first free name for the old version of a file: ``name_old1.h5``, ``name_old2.h5``...
+
+    Examples
+    --------
+    >>> backup_name(Path('scan.h5')).name
+    'scan_old1.h5'
+    """
+    return next(name for name in _backup_names(path) if not os.path.lexists(name))
+
+
+def _rename_exclusive(path: Path, target: Path) -> None:
+    """Rename a file, or raise FileExistsError; ``os.rename`` overwrites silently on POSIX."""
+    if os.name == "nt":
+        path.rename(target)
+        return
+    if not path.is_symlink():
+        try:
+            os.link(path, target)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+        else:
+            path.unlink()
+            return
+    os.lstat(path)
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # the name is ours now, so it may be replaced
+    try:
+        os.replace(path, target)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        raise
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a file to its first free backup name, never over another file, and return the new path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp(), 'scan.h5')
+    >>> file.touch()
+    >>> move_aside(file).name, file.exists()
+    ('scan_old1.h5', False)
+    """
+    for target in _backup_names(path):
+        if os.path.lexists(target):
+            continue
+        with suppress(FileExistsError):  # another program was faster: the next name
+            _rename_exclusive(path, target)
+            return target
+    raise AssertionError("unreachable: the names do not end")

@@ -1,0 +1,412 @@
+"""Typed nodes: what a program holds when it walks a file.
+
+A node is a thin pair of a backend and a handle: it stores nothing, so any number of them may name the same place in a
+file. ``str(node)`` is the line that a listing shows, ``repr(node)`` adds shape or children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from h5saver_widget import codec
+from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.errors import CodecError, NodeError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from h5saver_widget.backends.base import ArrayInfo, Backend, Handle, RawAttribute, Selection
+
+__all__ = [
+    "CARRAY",
+    "EARRAY",
+    "GROUP",
+    "LINK",
+    "VLARRAY",
+    "Array",
+    "Attributes",
+    "Node",
+    "StringARRAY",
+    "node_of",
+    "raw_attributes",
+]
+
+#: Attributes that HDF5 libraries read as they are; all others are wrapped by the codec.
+_PLAIN = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION", "EXTDIM", "FLAVOR", "swmr_active"})
+_ALIASES = {"title": "TITLE"}
+_PARTS = '{"module": "h5saver_widget", "type": "parts", "data": "'
+
+
+def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> dict[str, RawAttribute]:
+    """Return attributes as they are stored.
+
+    Parameters
+    ----------
+    values
+        Attribute values by name.
+    max_bytes
+        Longest text that the backend stores in one attribute. Longer values (1 MB of settings) are cut into numbered
+        parts, which reading puts together again.
+
+    Raises
+    ------
+    CodecError
+        If a value can't be stored.
+
+    Examples
+    --------
+    >>> raw_attributes({'TITLE': 'Spectrum', 'size': 5})
+    {'TITLE': 'Spectrum', 'size': '{"module": "builtins", "type": "int", "data": "5"}'}
+    """
+    raw: dict[str, RawAttribute] = {}
+    for name, value in values.items():
+        name = _ALIASES.get(name, name)
+        if not name or "\0" in name or "/" in name:
+            raise CodecError(f"{name!r} can't name an attribute: use a name without '/' and without NUL")
+        if name in _PLAIN:
+            raw[name] = value.replace("\0", " ") if isinstance(value, str) else value
+            continue
+        text = codec.encode(value)
+        if max_bytes is None or len(text) <= max_bytes:
+            raw[name] = text
+            continue
+        parts = [text[i : i + max_bytes] for i in range(0, len(text), max_bytes)]
+        raw[name] = f'{_PARTS}{len(parts)}"}}'
+        raw.update({_part(name, number): part for number, part in enumerate(parts)})
+    return raw
+
+
+def _part(name: str, number: int) -> str:
+    return f"{name}__part{number:04d}"
+
+
+class Attributes(MutableMapping[str, Any]):
+    """The attributes of a node, decoded; setting one writes it to the file.
+
+    Values are text, numbers, dates, None, small arrays, or tuples, lists and dicts of them; ``'title'`` is ``TITLE``.
+    """
+
+    def __init__(self, backend: Backend, handle: Handle) -> None:
+        self._backend = backend
+        self._handle = handle
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a value; NodeError (a KeyError) if there is no such attribute."""
+        name = _ALIASES.get(name, name)
+        raw = self._backend.get_attributes(self._handle, [name])
+        if name not in raw:
+            path = self._backend.path_of(self._handle)
+            raise NodeError(f"{path} has no attribute {name!r}; it has: {', '.join(self.attrs_name)}")
+        return self._decode(name, raw[name])
+
+    def _decode(self, name: str, raw: RawAttribute) -> Any:
+        if not isinstance(raw, str) or not raw.startswith(_PARTS):
+            return codec.decode(raw)
+        count = raw[len(_PARTS) :].partition('"')[0]
+        names = [_part(name, number) for number in range(int(count) if count.isdigit() and len(count) < 6 else 0)]
+        parts = self._backend.get_attributes(self._handle, names)
+        return codec.decode("".join(str(parts.get(part, "")) for part in names))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Write a value, replacing an existing one."""
+        name = _ALIASES.get(name, name)
+        raw = raw_attributes({name: value}, self._backend.capabilities.max_attribute_bytes)
+        with self._backend.lock:
+            stale = [part for part in self._part_names(name) if part not in raw]
+            self._backend.set_attributes(self._handle, raw)
+            for part in stale:
+                self._backend.delete_attribute(self._handle, part)
+
+    def __delitem__(self, name: str) -> None:
+        """Remove an attribute."""
+        name = _ALIASES.get(name, name)
+        with self._backend.lock:
+            for part in (name, *self._part_names(name)):
+                self._backend.delete_attribute(self._handle, part)
+
+    def _part_names(self, name: str) -> list[str]:
+        return [n for n in self._backend.attribute_names(self._handle) if n.startswith(f"{name}__part")]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self.attrs_name)
+
+    def __len__(self) -> int:
+        """Return the number of attributes."""
+        return len(self.attrs_name)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is an attribute of that name."""
+        return isinstance(name, str) and _ALIASES.get(name, name) in self._backend.attribute_names(self._handle)
+
+    @property
+    def attrs_name(self) -> list[str]:
+        """Names of the attributes, sorted."""
+        return [name for name in self._backend.attribute_names(self._handle) if "__part" not in name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all attributes as a dict."""
+        raw = self._backend.get_attributes(self._handle)
+        return {name: self._decode(name, value) for name, value in raw.items() if "__part" not in name}
+
+    def __repr__(self) -> str:
+        """Return the attributes as a dict would show them."""
+        return repr(self.to_dict())
+
+
+class Node:
+    """A place in an open file.
+
+    Two nodes are equal if they name the same path through the same backend.
+    """
+
+    class_name = "NODE"
+
+    def __init__(self, backend: Backend, handle: Handle) -> None:
+        self._backend = backend
+        self._handle = handle
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that this node is reached through."""
+        return self._backend
+
+    @property
+    def handle(self) -> Handle:
+        """The backend's handle."""
+        return self._handle
+
+    @property
+    def node(self) -> Any:
+        """The library's own object, None if there is none in this process."""
+        return self._backend.raw_node(self._handle)
+
+    @property
+    def h5file(self) -> Any:
+        """The library's own file object."""
+        return self._backend.raw_file
+
+    @property
+    def path(self) -> str:
+        """Absolute path in the file."""
+        return self._backend.path_of(self._handle)
+
+    @property
+    def name(self) -> str:
+        """Last part of the path; ``'/'`` for the root."""
+        return self.path.rpartition("/")[2] or "/"
+
+    @property
+    def title(self) -> str:
+        """What the node is called by people."""
+        return str(self.attrs.get("TITLE", ""))
+
+    @property
+    def parent_node(self) -> Node | None:
+        """The group that holds this node, None for the root."""
+        path = self.path
+        return None if path == "/" else node_of(self._backend, path.rpartition("/")[0] or "/")
+
+    @property
+    def attrs(self) -> Attributes:
+        """The attributes."""
+        return Attributes(self._backend, self._handle)
+
+    def get_attr(self, name: str) -> Any:
+        """Return the value of an attribute; NodeError if there is none of that name."""
+        return self.attrs[name]
+
+    def set_attr(self, name: str, value: Any) -> None:
+        """Write an attribute."""
+        self.attrs[name] = value
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both name the same place."""
+        return isinstance(other, Node) and self._backend is other._backend and self.path == other.path
+
+    def __hash__(self) -> int:
+        """Return a hash that fits equality."""
+        return hash((id(self._backend), self.path))
+
+    def __str__(self) -> str:
+        """Return path, class and title."""
+        return f"{self.path} ({self.class_name}) {self.title!r}"
+
+    def __repr__(self) -> str:
+        """Return path, class, title and what is inside."""
+        return str(self)
+
+
+class LINK(Node):
+    """A soft or external link, or something that can't be read: shown, and not followed."""
+
+    class_name = "LINK"
+
+
+class GROUP(Node):
+    """A group of nodes."""
+
+    class_name = "GROUP"
+
+    def children_name(self) -> list[str]:
+        """Return the names of the nodes in this group, 2 before 10."""
+        return self._backend.children(self._handle)
+
+    def children(self) -> dict[str, Node]:
+        """Return the nodes in this group by name."""
+        return {name: self.get_child(name) for name in self.children_name()}
+
+    def get_child(self, name: str) -> Node:
+        """Return the node of that name in this group; NodeError if there is none."""
+        path = self.path
+        return node_of(self._backend, f"/{name}" if path == "/" else f"{path}/{name}")
+
+    def remove_children(self) -> None:
+        """Delete everything in this group."""
+        with self._backend.lock:
+            for child in self.children().values():
+                self._backend.delete(child.handle)
+
+    def __repr__(self) -> str:
+        """Return path, title and the children's names."""
+        return f"{self} children := {self.children_name()}"
+
+
+class Array(Node):
+    """What arrays of every kind have in common: reading slices."""
+
+    _bool: bool | None = None
+
+    @property
+    def info(self) -> ArrayInfo:
+        """Shape, dtype and storage."""
+        return self._backend.info(self._handle)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, as it is in the file now."""
+        return self.info.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type of the values as they are read."""
+        return np.dtype(bool) if self._holds_bool() else self.info.dtype
+
+    @property
+    def array(self) -> Any:
+        """The library's own object."""
+        return self.node
+
+    def _holds_bool(self) -> bool:
+        """Tell whether small integers stand for booleans: each library stores these in a way the other can't name."""
+        if self._bool is None:
+            small = self.info.dtype in (np.dtype(np.uint8), np.dtype(np.int8))
+            self._bool = small and self.attrs.get("dtype") == "bool"
+        return self._bool
+
+    def read(self) -> Any:
+        """Return everything, as an array."""
+        return self[...]
+
+    def __getitem__(self, selection: Selection) -> Any:
+        """Return part of the array; only that part is read from the file."""
+        values = self._backend.read(self._handle, selection)
+        return np.asarray(values).astype(bool)[()] if self._holds_bool() else values
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        shape = self.shape
+        return shape[0] if shape else 1
+
+    def __repr__(self) -> str:
+        """Return path, title, shape and dtype."""
+        return f"{self} shape := {self.shape} dtype := {self.dtype}"
+
+
+class CARRAY(Array):
+    """An array of fixed shape."""
+
+    class_name = "CARRAY"
+
+    def __setitem__(self, selection: Selection, values: Any) -> None:
+        """Overwrite part of the array; the values must be of its number type, or convert to it without loss."""
+        self._backend.write(self._handle, selection, np.asarray(values))
+
+
+class EARRAY(CARRAY):
+    """An array that grows along its first axis."""
+
+    class_name = "EARRAY"
+
+    def append(self, data: npt.ArrayLike, expand: bool = True) -> None:
+        """Add one row (data of the row's shape) or several (one more axis in front).
+
+        Parameters
+        ----------
+        data
+            Values of the array's number type.
+        expand
+            Take a 1D array as rows of one value each where rows have shape ``(1,)``.
+        """
+        rows = np.asarray(data)
+        row_shape = self.shape[1:]
+        if rows.shape == row_shape:
+            rows = rows[np.newaxis]
+        elif expand and rows.ndim == 1 and row_shape == (1,):
+            rows = rows[:, np.newaxis]
+        self._backend.append(self._handle, rows)
+
+
+class VLARRAY(Array):
+    """A growing list of byte rows of any length."""
+
+    class_name = "VLARRAY"
+
+    def append(self, data: Any) -> None:
+        """Add one row: uint8 values, or bytes."""
+        row = np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray)) else np.asarray(data, np.uint8)
+        self._backend.append(self._handle, row)
+
+    def _holds_bool(self) -> bool:
+        return False
+
+
+class StringARRAY(VLARRAY):
+    """A growing list of text lines: the log of a file."""
+
+    def append(self, data: Any) -> None:
+        """Add one line."""
+        self._backend.append(self._handle, codec.encode_log_line(str(data)))
+
+    def read(self) -> list[str]:
+        """Return all lines."""
+        return self[:]  # type: ignore[no-any-return]
+
+    def __getitem__(self, selection: Selection) -> Any:
+        """Return one line, or a list of lines for a slice. What is no text is shown as such, never run."""
+        rows = self._backend.read(self._handle, selection)
+        if isinstance(selection, (int, np.integer)):
+            return codec.decode_log_line(rows, errors="replace")
+        return [codec.decode_log_line(row, errors="replace") for row in rows]
+
+
+def node_of(backend: Backend, where: str | Handle) -> Node:
+    """Return the typed node at a path, or of a handle.
+
+    Raises
+    ------
+    NodeError
+        If there is none.
+    """
+    handle = backend.node(where) if isinstance(where, str) else where
+    kind = backend.kind(handle)
+    if kind is NodeKind.TEXT:
+        log = codec.decode(backend.get_attributes(handle, ["subdtype"]).get("subdtype")) == "string"
+        return (StringARRAY if log else VLARRAY)(backend, handle)
+    return _CLASSES.get(kind, LINK)(backend, handle)
+
+
+_CLASSES: dict[NodeKind, type[Node]] = {NodeKind.GROUP: GROUP, NodeKind.FIXED: CARRAY, NodeKind.GROWING: EARRAY}

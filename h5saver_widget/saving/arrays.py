@@ -1,0 +1,181 @@
+"""Savers and loaders of one axis, one data object, its background, its errors: the array is in the file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.data import Axis, DataWithAxes
+from h5saver_widget.data.protocols import AxisLike, DataLike
+from h5saver_widget.layout import DataType, channel_name
+from h5saver_widget.nodes import CARRAY, EARRAY, Node
+from h5saver_widget.saving.assemble import axis_from, data_from
+from h5saver_widget.saving.describe import axis_attributes, data_attributes, fit_dynamic
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.management import DataManagement
+
+__all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
+
+
+class AxisSaverLoader(DataManagement):
+    """Saves and loads axes.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import H5SaverLowLevel
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'axis.h5')
+    ...     axis = Axis('myaxis', units='seconds', data=np.array([3, 7, 11, 15]), index=0)
+    ...     axis_saver = AxisSaverLoader(h5saver)
+    ...     print(axis_saver.add_axis('/RawData', axis))
+    ...     axis_saver.load_axis('/RawData/Axis00') == axis
+    /RawData/Axis00 (CARRAY) 'myaxis'
+    True
+    """
+
+    data_type = DataType.axis
+
+    def add_axis(
+        self, where: Where, axis: AxisLike, enlargeable: bool = False, *, index: int | None = None
+    ) -> CARRAY | EARRAY:
+        """Save an axis as the next ``Axis00``, ``Axis01``... of a group.
+
+        Parameters
+        ----------
+        where
+            Group.
+        axis
+            The axis.
+        enlargeable
+            Make an array that grows; it starts empty.
+        index
+            Dimension of the array in the file; None for the axis' own.
+        """
+        name = channel_name(self.data_type, self.next_index(where))
+        at = axis.index if index is None else index
+        values = np.atleast_1d(np.asarray(axis.get_data()))
+        if enlargeable:
+            described = axis_attributes(axis, at, size=0)
+            return self.h5saver.create_earray(where, name, values.dtype, (), str(axis.label), attributes=described)
+        described = axis_attributes(axis, at, size=values.size)
+        return self.h5saver.create_carray(where, name, values, str(axis.label), attributes=described)
+
+    def load_axis(self, where: Where) -> Axis:
+        """Return the axis stored in an array node."""
+        return axis_from(self.h5saver.get_node(where))
+
+    def get_axes(self, where: Where) -> list[Axis]:
+        """Return all axes of a group (or of the group that holds a node)."""
+        node = self.h5saver.get_node(where)
+        group = node if not isinstance(node, CARRAY) else node.parent_node
+        assert group is not None
+        return [axis_from(axis) for axis in self.nodes_of_type(group)]
+
+
+class DataSaverLoader(DataManagement):
+    """Saves and loads a data object: its channels, axes and errors, into a group.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import DataRaw, H5SaverLowLevel
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'data.h5')
+    ...     group = h5saver.add_det_group('/RawData', 'Example')
+    ...     data = DataRaw('spectrum', data=[np.arange(4.0)], units='V')
+    ...     datasaver = DataSaverLoader(h5saver)
+    ...     datasaver.add_data(group, data)
+    ...     datasaver.load_data('/RawData/Detector000/Data00') == data
+    True
+    """
+
+    data_type = DataType.data
+
+    def add_data(self, where: Where, data: DataLike, save_axes: bool = True, **attributes: Any) -> None:
+        """Save every channel as the next ``Data00``, ``Data01``... of a group, with the axes and errors.
+
+        Parameters
+        ----------
+        where
+            Group.
+        data
+            The data object.
+        save_axes
+            Whether to save the axes too.
+        **attributes
+            More attributes of the array nodes.
+
+        Raises
+        ------
+        DynamicRangeError
+            If values don't fit the saving dynamic; nothing is written then.
+        """
+        dynamic = None if self.data_type is DataType.error else self.h5saver.dynamic
+        arrays = [fit_dynamic(np.asarray(array), dynamic, f"{data.name} ({self.data_type.name})") for array in data]
+        with self.h5saver.saving():
+            self._write(where, data, arrays, attributes)
+            if save_axes:
+                axis_saver = AxisSaverLoader(self.h5saver)
+                for axis in data.axes:
+                    axis_saver.add_axis(where, axis)
+            if data.errors is not None and self.data_type is DataType.data:
+                ErrorSaverLoader(self.h5saver).add_errors(where, data)
+
+    def _write(self, where: Where, data: DataLike, arrays: Sequence[Any], attributes: dict[str, Any]) -> None:
+        group = self.h5saver.get_group(where)
+        first = self.next_index(group)
+        for channel, array in enumerate(arrays):
+            described = data_attributes(data, channel, self.data_type, tuple(data.nav_indexes), more=attributes)
+            name = channel_name(self.data_type, first + channel)
+            self.h5saver.create_carray(group, name, np.atleast_1d(array), self._title(data), attributes=described)
+
+    def _title(self, data: DataLike) -> str:
+        return str(data.name)
+
+    def load_data(self, where: Where, with_bkg: bool = False, load_all: bool = False) -> DataWithAxes:
+        """Return the data stored in an array node, without navigation axes (see :class:`DataLoader` for these).
+
+        Parameters
+        ----------
+        where
+            Path or node of the array.
+        with_bkg
+            Subtract the background that was saved under the same number.
+        load_all
+            Take all channels of the data object, not this array alone.
+        """
+        return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, navigation=False)
+
+    def get_axes(self, where: Where) -> list[Axis]:
+        """Return the axes that stand beside a node."""
+        return AxisSaverLoader(self.h5saver).get_axes(where)
+
+
+class BkgSaver(DataSaverLoader):
+    """Saves and loads a background: ``Bkg00`` belongs to ``Data00`` of the same group."""
+
+    data_type = DataType.bkg
+
+
+class ErrorSaverLoader(DataSaverLoader):
+    """Saves and loads error bars: ``ErrorBar00`` belongs to ``Data00`` of the same group."""
+
+    data_type = DataType.error
+
+    def add_errors(self, where: Where, data: DataLike) -> None:
+        """Save the error bars of a data object."""
+        if data.errors is None:
+            return
+        with self.h5saver.saving():
+            self._write(where, data, [np.asarray(error) for error in data.errors], {"source": "calculated"})
+
+    def _title(self, data: DataLike) -> str:
+        return f"{data.name}_errors"
+
+    def load_errors(self, where: Where, load_all: bool = False) -> DataWithAxes:
+        """Return error bars as a data object."""
+        node: Node = self.h5saver.get_node(where)
+        return data_from(node, load_all=load_all, navigation=False)

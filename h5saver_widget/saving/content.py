@@ -1,0 +1,329 @@
+"""Groups, arrays and log lines of the common layout, made in an open file. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget import codec, naming
+from h5saver_widget.backends.base import Handle
+from h5saver_widget.errors import FileNotOpenError, NodeError, NodeExistsError
+from h5saver_widget.layout import LOGGER_NAME, RAW_GROUP, DataType, GroupType, numbered_name
+from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, Node, StringARRAY
+from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.session import Session
+
+__all__ = ["H5Content", "storable_fill", "type_name"]
+
+
+class H5Content(H5Backend):
+    """What goes into a file: numbered groups, arrays with their description, the log.
+
+    Attributes
+    ----------
+    fill_value
+        What the points of a scan hold before they are measured.
+    """
+
+    def __init__(self, backend: str | None = None) -> None:
+        super().__init__(backend)
+        self.fill_value: float = np.nan
+        self._sessions: list[Session] = []
+        self._structure_changed = False
+
+    @property
+    def _session(self) -> Session:
+        if not self._sessions:
+            raise FileNotOpenError("no file is open; call init_file() first")
+        return self._sessions[0]
+
+    def has_grown(self, path: str, handle: Handle) -> None:
+        """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
+        self._session.growing[path] = handle
+
+    # ---------------------------------------------------------------- groups
+    @property
+    def raw_group(self) -> GROUP | str:
+        """The group that all data go into; its path while no file is open."""
+        if not self.isopen():
+            return RAW_GROUP
+        return self.get_group(self._session.raw_path if self._sessions else RAW_GROUP)
+
+    def create_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
+        """Make a group; NodeExistsError if the name is taken."""
+        self._structure_changed = True
+        return super().create_group(where, name, title, **attributes)
+
+    def add_group(
+        self, group_name: str, group_type: Any, where: Where, title: str = "", metadata: Mapping[str, Any] | None = None
+    ) -> GROUP:
+        """Return the group of that name (its first letter made capital), made if it is not there.
+
+        Parameters
+        ----------
+        group_type
+            A :class:`GroupType`, an object with a name, or a string; stored as ``type`` in small letters.
+        metadata
+            Attributes.
+        """
+        name = naming.capitalize_first(group_name)
+        with self.io.lock:
+            if self.is_node_in_group(where, name):
+                return self.get_group(self.path_of(where, name))
+            described = {"type": type_name(group_type), **(metadata or {}), "backend": self.backend}
+            return self.create_group(where, name, title, **described)
+
+    def add_generic_group(
+        self,
+        where: Where,
+        title: str = "",
+        settings_as_xml: str | bytes = "",
+        metadata: Mapping[str, Any] | None = None,
+        group_type: Any = GroupType.detector,
+    ) -> GROUP:
+        """Make the next numbered group of a kind: ``Detector000``, ``Detector001``...; ``Scan1000`` after ``Scan999``.
+
+        Parameters
+        ----------
+        where
+            Group to make it in.
+        title
+            What it is called by people.
+        settings_as_xml
+            Settings, as XML.
+        metadata
+            More attributes.
+        group_type
+            An enum member, an object with a name, or a string.
+        """
+        kind = type_name(group_type)
+        prefix = kind.capitalize()
+        # channels are no modules: their type stays empty in files of this layout
+        described = {"type": "" if kind == "ch" else kind, "settings": settings_as_xml, **(metadata or {})}
+        with self.io.lock:
+            parent = self.get_group(where)
+            numbers, key = self._session.numbers, (parent.path, prefix)
+            if key not in numbers:
+                numbers[key] = naming.next_number(parent.children_name(), prefix)
+            while True:
+                name = numbered_name(prefix, numbers[key])
+                numbers[key] += 1
+                try:
+                    group = self.create_group(parent, name, title, **described)
+                except NodeExistsError:  # somebody made it through the library itself
+                    continue
+                self._session.titles.get((parent.path, kind), {})[title] = name
+                return group
+
+    def add_incremental_group(
+        self, group_type: Any, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Do what :meth:`add_generic_group` does, in the order of arguments that hosts know."""
+        return self.add_generic_group(where, title, settings_as_xml, metadata, group_type)
+
+    def add_det_group(
+        self, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Make the next detector group."""
+        return self.add_generic_group(where, title, settings_as_xml, metadata, GroupType.detector)
+
+    def add_act_group(
+        self, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Make the next actuator group."""
+        return self.add_generic_group(where, title, settings_as_xml, metadata, GroupType.actuator)
+
+    def add_scan_group(
+        self, where: Where = RAW_GROUP, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Make the next scan group."""
+        described = {"description": "", **(metadata or {})}
+        return self.add_generic_group(where, title, settings_as_xml, described, GroupType.scan)
+
+    def add_ch_group(
+        self, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Make the next channel group."""
+        return self.add_generic_group(where, title, settings_as_xml, metadata, GroupType.ch)
+
+    def add_data_group(
+        self, where: Where, data_dim: Any, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+    ) -> GROUP:
+        """Return the group of a dimensionality (``Data0D``, ``Data1D``...), made if it is not there."""
+        name = data_dim if isinstance(data_dim, str) else data_dim.name
+        described = {"settings": settings_as_xml, **(metadata or {})}
+        return self.add_group(name, GroupType.data, where, title, described)
+
+    def get_groups(self, where: Where, group_type: Any) -> list[GROUP]:
+        """Return the groups of a kind in a group, 2 before 10."""
+        kind = type_name(group_type)
+        children = self.get_group(where).children().values()
+        return [child for child in children if isinstance(child, GROUP) and child.attrs.get("type") == kind]
+
+    def find_group(self, where: Where, group_type: Any, title: str) -> GROUP | None:
+        """Return the last group of a kind and title in a group, None if there is none; looked up once per file."""
+        kind = type_name(group_type)
+        with self.io.lock:
+            titles, key = self._session.titles, (self.path_of(where), kind)
+            if key not in titles:
+                titles[key] = {group.title: group.name for group in self.get_groups(where, kind)}
+            name = titles[key].get(title)
+            try:
+                return None if name is None else self.get_group(self.path_of(where, name))
+            except NodeError:  # deleted meanwhile
+                del titles[key]
+                return self.find_group(where, group_type, title)
+
+    def get_last_group(self, where: Where, group_type: Any) -> GROUP | None:
+        """Return the last group of a kind, None if there is none."""
+        groups = self.get_groups(where, group_type)
+        return groups[-1] if groups else None
+
+    def get_node_from_attribute_match(self, where: Where, attr_name: str, attr_value: Any) -> Node | None:
+        """Return the first node at or below `where` with an attribute of that value."""
+        for node in self.walk_nodes(where):
+            if node.attrs.get(attr_name) == attr_value:
+                return node
+        return None
+
+    def get_node_from_title(self, where: Where, title: str) -> Node | None:
+        """Return the first node at or below `where` of that title."""
+        return self.get_node_from_attribute_match(where, "TITLE", title)
+
+    def get_scan_groups(self, where: Where = RAW_GROUP) -> list[GROUP]:
+        """Return all scans, Scan2 before Scan10."""
+        return self.get_groups(where, GroupType.scan)
+
+    def get_last_scan(self) -> GROUP | None:
+        """Return the last scan, None if there is none."""
+        return self.get_last_group(self.raw_group, GroupType.scan)
+
+    def get_scan_index(self) -> int:
+        """Return the number of the last scan, 0 if there is none."""
+        last = self.get_last_scan()
+        return 0 if last is None else naming.number_of(last.name, "Scan") or 0
+
+    # ---------------------------------------------------------------- arrays
+    def create_carray(self, *args: Any, **options: Any) -> CARRAY:
+        """Make an array of fixed shape; see :meth:`H5Backend.create_carray`."""
+        self._structure_changed = True
+        return super().create_carray(*args, **options)
+
+    def create_earray(self, *args: Any, **options: Any) -> EARRAY:
+        """Make an array that grows by rows; see :meth:`H5Backend.create_earray`."""
+        self._structure_changed = True
+        array = super().create_earray(*args, **options)
+        if self._sessions:
+            self.has_grown(array.path, array.handle)
+        return array
+
+    def add_array(
+        self,
+        where: Where,
+        name: str,
+        data_type: Any,
+        title: str = "",
+        array_to_save: Any = None,
+        data_shape: tuple[int, ...] | None = None,
+        array_type: Any = None,
+        fill_value: Any = None,
+        scan_shape: tuple[int, ...] = (),
+        add_scan_dim: bool = False,
+        enlargeable: bool = False,
+        data_dimension: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> CARRAY | EARRAY:
+        """Make an array of the common layout.
+
+        Parameters
+        ----------
+        where, name
+            Group and name; its first letter is made capital.
+        data_type
+            Role of the array, a :class:`DataType`.
+        array_to_save
+            Values. Of a scan array or a growing array, only shape and number type are taken.
+        data_shape, array_type
+            Shape and number type, where there are no values. Default float64.
+        scan_shape, add_scan_dim
+            Make an array of ``scan_shape + data_shape``, to be filled point by point; ``(1,)`` counts as no data shape.
+        enlargeable
+            Make an array that grows by rows of the data's shape.
+        data_dimension
+            Name or member of the dimensionality, stored as an attribute.
+        metadata
+            More attributes.
+
+        Returns
+        -------
+        CARRAY or EARRAY
+        """
+        values = None if array_to_save is None else np.atleast_1d(np.asarray(array_to_save))
+        shape = tuple(data_shape) if data_shape is not None else (1,) if values is None else values.shape
+        dtype = np.dtype(array_type if array_type is not None else np.float64 if values is None else values.dtype)
+        described = {"data_type": DataType.of(data_type).name, **(metadata or {})}
+        if data_dimension is not None:
+            described["data_dimension"] = getattr(data_dimension, "name", data_dimension)
+        name = naming.capitalize_first(name)
+        if enlargeable:
+            return self.create_earray(where, name, dtype, shape, title, attributes=described)
+        if scan_shape or add_scan_dim:
+            shape = (*scan_shape, *(() if shape == (1,) and scan_shape else shape))
+            fill = storable_fill(self.fill_value if fill_value is None else fill_value, dtype)
+            return self.create_carray(
+                where, name, title=title, shape=shape, dtype=dtype, fill_value=fill, attributes=described
+            )
+        if values is None:
+            values = np.zeros(shape, dtype)
+        return self.create_carray(where, name, values.astype(dtype, copy=False), title, attributes=described)
+
+    # ------------------------------------------------------------------- log
+    def get_set_logger(self, where: Where | None = None) -> StringARRAY:
+        """Return the log of the file, made if it is not there."""
+        parent = self.get_group(self.raw_group if where is None else where)
+        try:
+            node = parent.get_child(LOGGER_NAME)
+        except NodeError:
+            node = self.add_string_array(parent, LOGGER_NAME, metadata={"type": "log"})
+        if not isinstance(node, StringARRAY):
+            raise NodeError(f"{node.path} is not a log; rename it, and reopen the file")
+        return node
+
+    def add_string_array(
+        self, where: Where, name: str, title: str = "", metadata: Mapping[str, Any] | None = None
+    ) -> StringARRAY:
+        """Make a growing list of text lines."""
+        described = {"data_type": DataType.strings.name, **(metadata or {})}
+        self._structure_changed = True
+        array = self.create_vlarray(where, name, title, text=True, attributes=described)
+        assert isinstance(array, StringARRAY)
+        return array
+
+    def add_log(self, msg: str) -> None:
+        """Add a line to the log of the file. While the file streams (SWMR) it waits, and is written at the end."""
+        with self.io.lock:
+            session = self._session
+            if self.io.swmr_active:
+                session.late_lines.append(str(msg))
+                return
+            logger = self.get_set_logger()
+            self.io.append(logger.handle, codec.encode_log_line(str(msg)))
+            self.has_grown(logger.path, logger.handle)
+
+
+def type_name(kind: Any) -> str:
+    """Return what is stored as ``type`` of a group: a name in small letters.
+
+    >>> type_name(GroupType.detector), type_name('Scan')
+    ('detector', 'scan')
+    """
+    return str(getattr(kind, "name", kind)).lower()
+
+
+def storable_fill(fill_value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the fill value as the number type can hold it: integers and booleans have no nan, theirs is 0."""
+    if dtype.kind in "iub" and not np.isfinite(fill_value):
+        return dtype.type(0)
+    return dtype.type(fill_value)

@@ -1,0 +1,304 @@
+"""Savers of bundles (``DataToExport``): every data object goes into a channel group below its dimensionality.
+
+``Data1D/CH00/Data00``: group of the dimensionality, group of the data object, array of the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.layout import DataType
+from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
+from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
+from h5saver_widget.saving.extended import ExtendedArrays
+from h5saver_widget.saving.growing import Recording, find_channel_group, nav_axes_group
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.management import DataManagement
+
+__all__ = [
+    "DataToExportEnlargeableSaver",
+    "DataToExportExtendedSaver",
+    "DataToExportSaver",
+    "DataToExportTimedSaver",
+]
+
+
+class DataToExportSaver(DataManagement):
+    """Saves bundles as they are: one array per channel.
+
+    Parameters
+    ----------
+    h5saver
+        A saver with an open file, or the path of a file.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'bundle.h5')
+    ...     group = h5saver.add_det_group('/RawData', 'Example dte')
+    ...     dte = DataToExport('mybigdata', data=[DataRaw('temperature', data=[np.array([21.5])], units='°C')])
+    ...     DataToExportSaver(h5saver).add_data(group, dte)
+    ...     print(h5saver.get_node('/RawData/Detector000/Data0D/CH00/Data00'))
+    /RawData/Detector000/Data0D/CH00/Data00 (CARRAY) 'temperature'
+    """
+
+    def add_data(
+        self, where: Where, dte: DataToExportLike, settings_as_xml: str | bytes = "", **attributes: Any
+    ) -> None:
+        """Save a bundle into a group; saved again, its data get new channel groups.
+
+        Parameters
+        ----------
+        where
+            Group.
+        dte
+            The bundle.
+        settings_as_xml
+            Settings to be kept with every array, as XML.
+        **attributes
+            More attributes of every array.
+
+        Raises
+        ------
+        DynamicRangeError
+            If values don't fit the saving dynamic.
+        """
+        self._add(where, dte, DataSaverLoader(self.h5saver), settings_as_xml, attributes)
+
+    def add_bkg(self, where: Where, dte: DataToExportLike) -> None:
+        """Save backgrounds beside the data of the same names."""
+        self._add(where, dte, BkgSaver(self.h5saver), "", {})
+
+    def add_error(self, where: Where, dte: DataToExportLike) -> None:
+        """Save error bars beside the data of the same names."""
+        self._add(where, dte, ErrorSaverLoader(self.h5saver), "", {})
+
+    def _add(
+        self,
+        where: Where,
+        dte: DataToExportLike,
+        saver: DataSaverLoader,
+        settings: str | bytes,
+        attributes: dict[str, Any],
+    ) -> None:
+        if settings:
+            attributes = {**attributes, "settings": settings}
+        with self.h5saver.saving():
+            for dwa in dte:
+                dim_group = self.h5saver.get_set_group(where, dwa.dim.name)
+                group = find_channel_group(
+                    self.h5saver, dim_group, dwa, origin_of(dwa, dte), without=saver.data_type.value
+                )
+                saver.add_data(group, dwa, save_axes=saver.data_type is DataType.data, **attributes)
+            if saver.data_type is DataType.data:
+                self.h5saver.frame_saved(frame_bytes(dte))
+
+    def add_data_bundle(self, bundle: Any) -> None:
+        """Save what a host's bundle object holds: ``dte`` and ``node``."""
+        self.add_data(bundle.node, bundle.dte)
+
+
+class DataToExportEnlargeableSaver(DataManagement):
+    """Saves bundles one after the other into growing arrays, with the values of one or more axes for each.
+
+    Parameters
+    ----------
+    h5saver
+        A saver with an open file, or the path of a file.
+    enl_axis_names, enl_axis_units
+        Label and units of the axes along which the data grow.
+    axis_name, axis_units
+        The same for a single axis.
+    """
+
+    data_type = DataType.data_enlargeable
+
+    def __init__(
+        self,
+        h5saver: H5SaverLowLevel | Path | str,
+        enl_axis_names: Iterable[str] | None = None,
+        enl_axis_units: Iterable[str] | None = None,
+        axis_name: str = "nav axis",
+        axis_units: str = "",
+        **options: Any,
+    ) -> None:
+        super().__init__(h5saver, **options)
+        self._names = [axis_name] if enl_axis_names is None else list(enl_axis_names)
+        units = [axis_units] if enl_axis_names is None else list(enl_axis_units or ())
+        self._units = [*units, *[""] * (len(self._names) - len(units))]
+        self._recordings: dict[str, Recording] = {}
+        self._generation = -1
+
+    def _recording(self, where: Where) -> Recording:
+        saver = self.h5saver
+        if self._generation != saver.generation:  # another file: what was looked up in the last one is void
+            self._recordings, self._generation = {}, saver.generation
+        path = saver.path_of(where)
+        if path not in self._recordings:
+            self._recordings[path] = Recording(saver, saver.get_group(where), self._names, self._units)
+        return self._recordings[path]
+
+    def add_data(
+        self,
+        where: Where,
+        dte: DataToExportLike,
+        axis_values: Sequence[float | AxisLike] | None = None,
+        axis_value: float | None = None,
+        **_: Any,
+    ) -> None:
+        """Append a bundle.
+
+        Data that appear later than others get rows of the fill value for the points before, and data that are missing
+        in a bundle get one row of it: rows of one number belong to one point in all arrays of a group.
+
+        Parameters
+        ----------
+        where
+            Group.
+        dte
+            The bundle.
+        axis_values
+            One value per axis.
+        axis_value
+            The value of a single axis.
+
+        Raises
+        ------
+        DataMismatchError
+            If shapes changed, or the number of axis values is wrong; nothing is written then.
+        DynamicRangeError
+            If values don't fit the number type on disk; nothing is written then.
+        """
+        values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
+        with self.h5saver.saving():
+            self._recording(where).add(dte, values)
+            self.h5saver.frame_saved(frame_bytes(dte))
+
+
+class DataToExportTimedSaver(DataToExportEnlargeableSaver):
+    """Saves bundles one after the other into growing arrays, along an axis of time (seconds since the epoch).
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'log.h5')
+    ...     saver = DataToExportTimedSaver(h5saver)
+    ...     for value in (21.5, 21.6):
+    ...         data = DataRaw('temperature', data=[np.array([value])])
+    ...         saver.add_data('/RawData', DataToExport('grab', data=[data]))
+    ...     h5saver.get_node('/RawData/Data0D/CH00/EnlData00').read().ravel().tolist()
+    [21.5, 21.6]
+    """
+
+    def __init__(self, h5saver: H5SaverLowLevel | Path | str, **options: Any) -> None:
+        super().__init__(h5saver, ("time",), ("s",), **options)
+
+    def add_data(self, where: Where, dte: DataToExportLike, *_: Any, **__: Any) -> None:
+        """Append a bundle at its own time of acquisition (``dte.timestamp``)."""
+        super().add_data(where, dte, [float(dte.timestamp)])
+
+
+class DataToExportExtendedSaver(DataManagement):
+    """Saves the points of a scan into arrays of the whole scan's shape, in any order.
+
+    Parameters
+    ----------
+    h5saver
+        A saver with an open file, or the path of a file.
+    extended_shape
+        Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
+    fill_value
+        What points hold before they are measured; None for the saver's.
+    """
+
+    def __init__(
+        self,
+        h5saver: H5SaverLowLevel | Path | str,
+        extended_shape: Iterable[int],
+        fill_value: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(h5saver, **options)
+        self.extended_shape = tuple(int(n) for n in extended_shape)
+        self._fill_value = fill_value
+        self._arrays: dict[tuple[Any, ...], ExtendedArrays] = {}
+        self._generation = -1
+
+    def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
+        """Save the axes of the scan, into ``NavAxes`` of a group."""
+        with self.h5saver.saving():
+            group = nav_axes_group(self.h5saver, self.h5saver.get_group(where))
+            for axis in axes:
+                AxisSaverLoader(self.h5saver).add_axis(group, axis)
+
+    def add_data(
+        self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any
+    ) -> None:
+        """Write the point at `indexes`.
+
+        Parameters
+        ----------
+        where
+            Group of the module.
+        dte
+            What was measured at this point.
+        indexes
+            Position of the point, one number per scan dimension.
+        distribution
+            ``'uniform'`` or ``'spread'``, or a member of that name.
+
+        Raises
+        ------
+        DataMismatchError
+            If the indexes are not of the scan, or shapes changed; nothing is written then.
+        """
+        saver = self.h5saver
+        with saver.saving():
+            self.write(where, dte, indexes, distribution)
+            saver.frame_saved(frame_bytes(dte))
+            if saver.is_swmr_active:
+                saver.tick_flush()
+
+    def write(self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform") -> None:
+        """Write a point without counting it as a frame."""
+        saver = self.h5saver
+        at = self._checked_indexes(indexes)
+        kind = str(getattr(distribution, "name", distribution))
+        with saver.saving():
+            if self._generation != saver.generation:
+                self._arrays, self._generation = {}, saver.generation
+            path = saver.path_of(where)
+            found = []
+            for key, dwa in with_occurrence(dte):
+                arrays = self._arrays.get((path, *key))
+                if arrays is None:
+                    arrays = self._arrays[path, *key] = self._new(where, key, dwa, kind)
+                found.extend(arrays.checked(dwa))
+            for handle, values in found:
+                saver.io.write(handle, at, values)
+
+    def _checked_indexes(self, indexes: Sequence[int]) -> tuple[int, ...]:
+        at = tuple(int(i) for i in np.atleast_1d(np.asarray(indexes)))
+        fits = len(at) == len(self.extended_shape)
+        if not fits or any(not 0 <= i < n for i, n in zip(at, self.extended_shape, strict=True)):
+            raise DataMismatchError(f"the point {at} is not in a scan of shape {self.extended_shape}")
+        return at
+
+    def _new(self, where: Where, key: tuple[str, str, str, int], dwa: DataLike, distribution: str) -> ExtendedArrays:
+        dim, origin, _, occurrence = key
+        saver = self.h5saver
+        dim_group = saver.get_set_group(where, dim)
+        group = find_channel_group(saver, dim_group, dwa, origin, without=DataType.data.value if occurrence else "")
+        fill = saver.fill_value if self._fill_value is None else self._fill_value
+        return ExtendedArrays(saver, group, dwa, self.extended_shape, distribution, fill)

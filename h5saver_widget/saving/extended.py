@@ -1,0 +1,111 @@
+"""Arrays of a scan: made in the shape of the whole scan, then written point by point in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.base import Handle
+from h5saver_widget.data.protocols import DataLike
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.layout import DataType, channel_name
+from h5saver_widget.nodes import GROUP
+from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.saving.content import storable_fill
+from h5saver_widget.saving.describe import data_attributes, fit_dynamic
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["ExtendedArrays"]
+
+
+class ExtendedArrays:
+    """The arrays of one data object in a scan: made full of the fill value, then written point by point.
+
+    Parameters
+    ----------
+    saver, group
+        The saver, and the channel group.
+    dwa
+        The first data; shape and number type come from it.
+    scan_shape
+        Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
+    distribution
+        ``'uniform'`` or ``'spread'``.
+    fill_value
+        What points hold before they are measured; integers have no nan, theirs is 0.
+    """
+
+    def __init__(
+        self,
+        saver: H5SaverLowLevel,
+        group: GROUP,
+        dwa: DataLike,
+        scan_shape: tuple[int, ...],
+        distribution: str,
+        fill_value: float,
+    ) -> None:
+        self._saver = saver
+        self._group = group
+        self._scan_shape = scan_shape
+        shape = np.shape(dwa.data[0]) or (1,)
+        self._shape = () if shape == (1,) else shape
+        self._handles = [
+            self._open(DataType.data, dwa, channel, distribution, fill_value) for channel in range(len(dwa.data))
+        ]
+        self._error_handles = [
+            self._open(DataType.error, dwa, channel, distribution, fill_value)
+            for channel in range(0 if dwa.errors is None else len(dwa.errors))
+        ]
+
+    def _open(
+        self, data_type: DataType, dwa: DataLike, channel: int, distribution: str, fill_value: float
+    ) -> tuple[Handle, np.dtype[Any]]:
+        saver, group = self._saver, self._group
+        shape = (*self._scan_shape, *self._shape)
+        name = channel_name(data_type, channel)
+        if name in group.children_name():
+            node = saver.get_node(group, name)
+            held = saver.io.info(node.handle)
+            if held.shape != shape:
+                raise DataMismatchError(
+                    f"{node.path} has shape {held.shape}, this scan needs {shape}; start a new scan"
+                )
+            return node.handle, held.dtype
+        is_error = data_type is DataType.error
+        dims = len(self._scan_shape)
+        nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
+        described = data_attributes(
+            dwa, channel, data_type, nav_indexes, distribution, {"source": "calculated"} if is_error else None
+        )
+        if channel == 0 and not is_error:
+            for axis in dwa.axes:
+                AxisSaverLoader(saver).add_axis(group, axis, index=axis.index + dims)
+        values = np.asarray((dwa.errors if is_error else dwa.data)[channel])  # type: ignore[index]
+        dtype = values.dtype if is_error or saver.dynamic is None else saver.dynamic
+        made = saver.create_carray(
+            group,
+            name,
+            title=f"{dwa.name}_errors" if is_error else str(dwa.name),
+            shape=shape,
+            dtype=dtype,
+            fill_value=storable_fill(fill_value, dtype),
+            attributes=described,
+        )
+        return made.handle, dtype
+
+    def checked(self, dwa: DataLike) -> list[tuple[Handle, npt.NDArray[Any]]]:
+        """Return what is to be written for a data object; nothing is written yet. Errors as GrowingArrays.checked."""
+        shape = np.shape(dwa.data[0]) or (1,)
+        shape = () if shape == (1,) else shape
+        if shape != self._shape or len(dwa.data) != len(self._handles):
+            raise DataMismatchError(
+                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit the scan in {self._group.path}, "
+                f"which takes {len(self._handles)} channels of shape {self._shape}; start a new scan"
+            )
+        found: list[tuple[Handle, npt.NDArray[Any]]] = []
+        for handles, arrays in ((self._handles, dwa.data), (self._error_handles, dwa.errors or ())):
+            for (handle, dtype), array in zip(handles, arrays, strict=False):
+                found.append((handle, fit_dynamic(np.asarray(array), dtype, str(dwa.name)).reshape(self._shape)))
+        return found

@@ -1,0 +1,336 @@
+"""H5Backend: open any HDF5 file in a script, walk it, read it, write it, whatever library does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from h5saver_widget import naming
+from h5saver_widget.backends.base import Backend, Capabilities, Compression, Handle, OpenMode
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.errors import FileNotOpenError, NodeError
+from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of, raw_attributes
+
+__all__ = ["H5Backend", "Where"]
+
+_MAX_DEPTH = 200  # a group may hold itself: no walk goes on for ever
+
+Where = str | Node | Any
+"""A place in a file: a path, a node, or the library's own object."""
+
+
+class H5Backend:
+    """An HDF5 file through one of the backends, as nodes.
+
+    Parameters
+    ----------
+    backend
+        ``'h5py'`` or ``'tables'``; None for the configured default.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with H5Backend('h5py') as h5:
+    ...     _ = h5.open_file(pathlib.Path(tempfile.mkdtemp()) / 'any.h5', 'a')
+    ...     group = h5.create_group('/', 'Run', title='first run')
+    ...     array = h5.create_carray(group, 'Counts', np.arange(3))
+    ...     [str(node) for node in h5.walk_nodes('/')]
+    ["/ (GROUP) ''", "/Run (GROUP) 'first run'", "/Run/Counts (CARRAY) ''"]
+    """
+
+    def __init__(self, backend: str | None = None) -> None:
+        self._io: Backend = create_backend(backend)
+        #: How arrays made from now on are compressed.
+        self.compression = Compression()
+
+    # ------------------------------------------------------------------ file
+    @property
+    def backend(self) -> str:
+        """Name of the backend."""
+        return self._io.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do."""
+        return self._io.capabilities
+
+    @property
+    def io(self) -> Backend:
+        """The primitives of the backend, and its lock."""
+        return self._io
+
+    @property
+    def h5file(self) -> Any:
+        """The library's own file object (``h5py.File``, ``tables.File``), None when closed."""
+        return self._io.raw_file
+
+    @property
+    def h5_file(self) -> Any:
+        """The same as `h5file`, under the name that hosts use."""
+        return self._io.raw_file
+
+    @property
+    def file_path(self) -> Path | None:
+        """Path of the open file, None when closed."""
+        return self._io.path
+
+    @property
+    def filename(self) -> str:
+        """Name of the open file without its folder, ``''`` when closed."""
+        path = self._io.path
+        return "" if path is None else path.name
+
+    def isopen(self) -> bool:
+        """Tell whether a file is open; never waits."""
+        return self._io.is_open
+
+    def open_file(
+        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+    ) -> Any:
+        """Open a file.
+
+        Parameters
+        ----------
+        path
+            Path of the file.
+        mode
+            ``'r'`` reads, ``'r+'`` changes an existing file, ``'a'`` changes or creates, ``'x'`` creates (and so does
+            ``'w'``: an existing file is never overwritten).
+        swmr_mode
+            When creating: in a format that others may read during writing. With ``'r'``: read such a file.
+        locking
+            False opens without the library's file lock.
+
+        Returns
+        -------
+        The library's own file object.
+
+        Raises
+        ------
+        FileExistsError, FileNotFoundError, FileOpenError
+            With the path, and what to do.
+        """
+        where = Path(path)
+        modes: dict[str, OpenMode] = {"r": "r", "r+": "r+", "x": "x", "w": "x", "a": "r+" if where.exists() else "x"}
+        self._io.open(where, modes.get(mode, "r") if mode in modes else mode, swmr=swmr_mode, locking=locking)  # type: ignore[arg-type]
+        return self._io.raw_file
+
+    def close_file(self) -> None:
+        """Close the file; does nothing when none is open."""
+        self._io.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.close_file()
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system; does nothing when no file is open."""
+        with self._io.lock:
+            if self._io.is_open:
+                self._io.flush()
+
+    def __enter__(self) -> Self:
+        """Return this object; the file is closed at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the file."""
+        self.close_file()
+
+    # ------------------------------------------------------------------ tree
+    def root(self) -> GROUP:
+        """Return the root group."""
+        return GROUP(self._io, self._io.root())
+
+    def handle_of(self, where: Where) -> Handle:
+        """Return the backend's handle of a path, a node, or the library's own object."""
+        if isinstance(where, Node):
+            return where.handle
+        return self._io.node(self.path_of(where))
+
+    def path_of(self, where: Where, name: str | None = None) -> str:
+        """Return the absolute path of a place, or of a name in it."""
+        if isinstance(where, str):
+            path = where
+        elif isinstance(where, Node):
+            path = where.path
+        else:  # the library's own object: PyTables says _v_pathname, h5py name
+            named = getattr(where, "_v_pathname", None) or getattr(where, "path", None) or getattr(where, "name", None)
+            if isinstance(named, str):
+                path = named
+            else:
+                raise NodeError(f"{where!r} is not a place in a file; give a path, a node or a library's node")
+        path = "/" + path.strip("/")
+        return path if name is None else f"{path.rstrip('/')}/{name}"
+
+    def get_node(self, where: Where, name: str | None = None) -> Node:
+        """Return the node at a place, or of a name in it; NodeError if there is none."""
+        if name is None and isinstance(where, Node) and where.backend is self._io:
+            return where
+        return node_of(self._io, self.path_of(where, name))
+
+    def get_group(self, where: Where) -> GROUP:
+        """Return the group at a place; NodeError if it is something else."""
+        node = self.get_node(where)
+        if not isinstance(node, GROUP):
+            raise NodeError(f"{node.path} is not a group; give the path of a group")
+        return node
+
+    def get_children(self, where: Where) -> dict[str, Node]:
+        """Return the nodes in a group by name."""
+        return self.get_group(where).children()
+
+    def is_node_in_group(self, where: Where, name: str) -> bool:
+        """Tell whether a group holds a node of that name, its first letter capital or not."""
+        names = self.get_group(where).children_name()
+        return name in names or naming.capitalize_first(name) in names
+
+    def walk_nodes(self, where: Where = "/", depth: int | None = None, only_groups: bool = False) -> Iterator[Node]:
+        """Iterate over a node and everything below it, a group before its children.
+
+        Parameters
+        ----------
+        where
+            Where to start.
+        depth
+            How many levels to go down, None for all.
+        only_groups
+            Leave arrays out.
+        """
+        stack = [(self.get_node(where), 0)]
+        while stack:
+            node, level = stack.pop()
+            if isinstance(node, GROUP) or not only_groups:
+                yield node
+            if isinstance(node, GROUP) and level < (_MAX_DEPTH if depth is None else depth):
+                stack.extend((child, level + 1) for child in reversed(node.children().values()))
+
+    def walk_groups(self, where: Where = "/") -> Iterator[GROUP]:
+        """Iterate over a group and all groups below it."""
+        for node in self.walk_nodes(where, only_groups=True):
+            assert isinstance(node, GROUP)
+            yield node
+
+    # -------------------------------------------------------------- creation
+    def raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return attributes as this backend stores them."""
+        return raw_attributes(values, self._io.capabilities.max_attribute_bytes)
+
+    def create_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
+        """Make a group; NodeExistsError if the name is taken."""
+        raw = self.raw({"CLASS": "GROUP", "TITLE": title, **attributes})
+        return GROUP(self._io, self._io.create_group(self.handle_of(where), name, raw))
+
+    def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
+        """Return the group of that name, made if it is not there; `attributes` are stored as they are (plain text)."""
+        with self._io.lock:
+            try:
+                return self.get_group(self.path_of(where, name))
+            except NodeError:
+                group = self.create_group(where, name, title)
+                if attributes:
+                    self._io.set_attributes(group.handle, attributes)
+                return group
+
+    def _array_attributes(self, class_name: str, title: str, shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+        values: dict[str, Any] = {"CLASS": class_name, "TITLE": title}
+        if class_name == "EARRAY":
+            values["EXTDIM"] = np.int32(0)  # by this PyTables knows which axis grows
+        return {**values, "shape": shape, "dtype": np.dtype(dtype).name, "subdtype": "", "backend": self.backend}
+
+    def create_carray(
+        self,
+        where: Where,
+        name: str,
+        obj: Any = None,
+        title: str = "",
+        *,
+        shape: tuple[int, ...] = (),
+        dtype: Any = None,
+        fill_value: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> CARRAY:
+        """Make an array of fixed shape, from values, or from shape, dtype and fill value."""
+        data = None if obj is None else np.asarray(obj)
+        if data is not None:
+            shape, dtype = data.shape, data.dtype
+        described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}
+        handle = self._io.create_array(
+            self.handle_of(where),
+            name,
+            data=data,
+            shape=shape,
+            dtype=np.dtype(dtype),
+            fill_value=fill_value,
+            compression=self.compression,
+            attributes=self.raw(described),
+        )
+        return CARRAY(self._io, handle)
+
+    def create_earray(
+        self,
+        where: Where,
+        name: str,
+        dtype: Any = np.float64,
+        shape: tuple[int, ...] = (1,),
+        title: str = "",
+        *,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> EARRAY:
+        """Make an array of rows of `shape` that grows by rows."""
+        described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
+        handle = self._io.create_growing(
+            self.handle_of(where),
+            name,
+            row_shape=shape,
+            dtype=np.dtype(dtype),
+            compression=self.compression,
+            attributes=self.raw(described),
+        )
+        return EARRAY(self._io, handle)
+
+    def create_vlarray(
+        self,
+        where: Where,
+        name: str,
+        title: str = "",
+        *,
+        text: bool = False,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> VLARRAY:
+        """Make a growing list of byte rows, or of text lines."""
+        described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
+        described["subdtype"] = "string" if text else ""
+        handle = self._io.create_text(self.handle_of(where), name, self.raw(described))
+        return (StringARRAY if text else VLARRAY)(self._io, handle)
+
+    def remove_node(self, where: Where, name: str | None = None) -> None:
+        """Delete a node and everything below it."""
+        self._io.delete(self.get_node(where, name).handle)
+
+    def copy_node(self, where: Where, parent: Where, name: str) -> Node:
+        """Copy a node, with everything below it, into a group of this file."""
+        return node_of(self._io, self._io.copy(self.handle_of(where), self.handle_of(parent), name))
+
+    # ------------------------------------------------------------ attributes
+    def get_attr(self, where: Where, name: str | None = None) -> Any:
+        """Return an attribute of a node, or all of them as a dict."""
+        attributes = self.get_node(where).attrs
+        return attributes.to_dict() if name is None else attributes[name]
+
+    def set_attr(self, where: Where, name: str, value: Any) -> None:
+        """Write an attribute of a node."""
+        self.get_node(where).attrs[name] = value
+
+    def has_attr(self, where: Where, name: str) -> bool:
+        """Tell whether a node has an attribute."""
+        return name in self.get_node(where).attrs
+
+    def require_open(self, what: str) -> None:
+        """Raise FileNotOpenError when no file is open."""
+        if not self.isopen():
+            raise FileNotOpenError(f"can't {what}: no file is open; call init_file() or open_file() first")

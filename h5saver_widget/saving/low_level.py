@@ -1,0 +1,331 @@
+"""H5SaverLowLevel: files laid out so that the loaders, the browser and PyMoDAQ find their way. No Qt."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+import numpy as np
+
+from h5saver_widget import codec, naming
+from h5saver_widget.backends.base import OpenMode
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.errors import FileOpenError
+from h5saver_widget.layout import RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.saving.content import H5Content
+from h5saver_widget.saving.session import Session, close_forgotten
+from h5saver_widget.version import __version__
+
+__all__ = ["H5SaverLowLevel"]
+
+
+class H5SaverLowLevel(H5Content):
+    """Creates files of the common layout, and groups, arrays and log lines in them.
+
+    Parameters
+    ----------
+    save_type
+        What the file is for; stored as ``type`` of ``/RawData``.
+    backend
+        Name of the backend; None for the configured default.
+
+    Attributes
+    ----------
+    dynamic
+        Number type in which measured data are stored; None keeps each array's own.
+    fill_value
+        What the points of a scan hold before they are measured.
+    flush_seconds
+        How old unwritten data may get while frames come in.
+    frames_saved, bytes_saved
+        What was written since the file was opened.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'afile.h5')
+    ...     [str(node) for node in h5saver.walk_nodes('/RawData')]
+    ["/RawData (GROUP) 'Data from PyMoDAQ modules'", "/RawData/Logger (VLARRAY) ''"]
+    """
+
+    def __init__(self, save_type: SaveType | str = SaveType.custom, backend: str | None = None) -> None:
+        super().__init__(backend)
+        self.save_type = SaveType.of(save_type)
+        self.dynamic: np.dtype[Any] | None = None
+        self.flush_seconds = 1.0
+        self.frames_saved = 0
+        self.bytes_saved = 0
+        #: Counts files: whoever keeps handles compares it before using them.
+        self.generation = 0
+        self._depth = 0
+        self._last_flush = 0.0
+        self._swmr_interval = 1
+        self._swmr_ticks = 0
+        weakref.finalize(self, close_forgotten, self._sessions)
+
+    # ------------------------------------------------------------------ file
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str,
+        save_type: SaveType | str = SaveType.custom,
+        new_file: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        swmr_mode: bool = False,
+        mode: str = "a",
+        backend: str | None = None,
+    ) -> Self:
+        """Return a saver with that file open; see :meth:`init_file`."""
+        saver = cls(save_type, backend)
+        saver.init_file(Path(path), new_file=new_file, metadata=metadata, mode=mode, swmr=swmr_mode)
+        return saver
+
+    def init_file(
+        self,
+        file_name: Path | str,
+        raw_group_name: str = "RawData",
+        new_file: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        mode: str = "a",
+        swmr: bool = False,
+    ) -> bool:
+        """Open a file for saving, made if it is not there. A file that is still open is closed first.
+
+        Parameters
+        ----------
+        file_name
+            Path; folders that are missing are made.
+        raw_group_name
+            Name of the group that all data go into.
+        new_file
+            Start a new file even if one exists: that one is renamed to ``name_old1.h5`` first, nothing is overwritten.
+        metadata
+            Attributes of the raw data group.
+        mode
+            ``'a'`` to save, ``'r'`` to look only.
+        swmr
+            Make the file so that others can read it while it is written.
+
+        Returns
+        -------
+        bool
+            Whether a file was created.
+
+        Raises
+        ------
+        FileOpenError
+            If the file can't be opened or created.
+        """
+        path = naming.with_h5_suffix(Path(file_name))
+        with self.io.lock:
+            self.close_file()
+            moved = None
+            if mode != "r":
+                self._make_folder(path.parent)
+                if new_file and path.exists():
+                    moved = naming.move_aside(path)
+            created = mode != "r" and not path.exists()
+            access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
+            self.io.open(path, access, swmr=swmr and access != "r" and self.capabilities.swmr)
+            self._start(path, raw_group_name, metadata, created, swmr and created, moved)
+            return created
+
+    def create_new_file(
+        self, candidates: Iterable[Path], metadata: Mapping[str, Any] | None = None, *, swmr: bool = False
+    ) -> Path:
+        """Create the first file of `candidates` whose name is free, and return its path.
+
+        The name is taken by exclusive creation: of two programs that start in the same second, each gets its own file.
+
+        Raises
+        ------
+        FileOpenError
+            If the folder can't be made or written to.
+        """
+
+        def make(path: Path) -> Path:
+            self._make_folder(path.parent)
+            self.io.open(path, "x", swmr=swmr)
+            return path
+
+        with self.io.lock:
+            self.close_file()
+            path = naming.create_exclusive(candidates, make)
+            self._start(path, "RawData", metadata, True, swmr, None)
+            return path
+
+    @staticmethod
+    def _make_folder(folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileOpenError(f"the folder {folder} can't be made: {error}; choose another base path") from error
+
+    def _start(
+        self,
+        path: Path,
+        raw_group_name: str,
+        metadata: Mapping[str, Any] | None,
+        created: bool,
+        swmr: bool,
+        moved: Path | None,
+    ) -> None:
+        """Begin a session on the file that the backend has just opened."""
+        self.generation += 1
+        self.frames_saved = self.bytes_saved = self._swmr_ticks = 0
+        raw_path = f"/{raw_group_name.strip('/')}"
+        session = Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))
+        self._sessions[:] = [session]
+        if self.io.writable:
+            if created:
+                now = datetime.now().astimezone()
+                about: dict[str, Any] = {
+                    "CLASS": "GROUP",
+                    "TITLE": ROOT_TITLE,
+                    "date": now.date().isoformat(),
+                    "time": now.time().isoformat(),
+                    "file": path.name,
+                    "h5saver_widget_version": __version__,
+                }
+                if swmr:
+                    about["swmr_compatible"] = True
+                self.io.set_attributes(self.io.root(), self.raw(about))
+            raw = self.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
+            values = {**({} if "type" in raw.attrs else {"type": self.save_type.name}), **(metadata or {})}
+            if values:
+                self.io.set_attributes(raw.handle, self.raw(values))
+            self.get_set_logger(raw)
+            self.io.flush()
+        self._last_flush = monotonic()
+        self._notify("opened", path=path, created=created, moved_aside=moved)
+
+    def close_file(self) -> None:
+        """Bring the file up to date and close it; does nothing when none is open.
+
+        An error while closing is reported by the ``error`` notification; the file counts as closed in any case.
+        """
+        with self.io.lock:
+            path = self.file_path
+            if path is None:
+                return
+            frames, size = self.frames_saved, self.bytes_saved
+            self.generation += 1
+            try:
+                if self._sessions:
+                    self._sessions[0].close()
+                else:
+                    self.io.close()
+            except (OSError, RuntimeError, ValueError, KeyError) as error:
+                self._notify("error", message=f"{path} was not closed properly: {error}", exception=error)
+            finally:
+                self._sessions.clear()
+            self._notify("closed", path=path, frames=frames, bytes=size)
+
+    def set_backend(self, name: str) -> None:
+        """Change the library; an open file is closed properly first."""
+        if name != self.backend:
+            fresh = create_backend(name)
+            self.close_file()
+            self._io = fresh
+
+    def _notify(self, command: str, **args: Any) -> None:
+        """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
+
+    # ---------------------------------------------------------------- saving
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Make everything in the block one step for other threads; new nodes are on disk when it ends.
+
+        A file killed while groups were made, between two flushes, was lost whole (2 of 80): so structure is flushed at
+        once.
+        """
+        with self.io.lock:
+            self.require_open("save")
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0 and self._structure_changed:
+                    self.flush()
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system; does nothing when no file is open."""
+        super().flush()
+        self._structure_changed = False
+        self._last_flush = monotonic()
+
+    def frame_saved(self, size: int) -> None:
+        """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
+        self.frames_saved += 1
+        self.bytes_saved += size
+        if monotonic() - self._last_flush > self.flush_seconds:
+            self.flush()
+        self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
+
+    # ------------------------------------------------------------------ SWMR
+    def _read_swmr_compatible(self) -> bool:
+        return bool(codec.decode(self.io.get_attributes(self.io.root()).get("swmr_compatible", False)))
+
+    @property
+    def swmr_mode(self) -> bool:
+        """Whether the open file was made for SWMR."""
+        return self.isopen() and bool(self._sessions) and self._session.swmr
+
+    @property
+    def _swmr_mode(self) -> bool:
+        """The same under the private name that hosts read."""
+        return self.swmr_mode
+
+    @property
+    def is_swmr_capable(self) -> bool:
+        """Whether the backend can do SWMR."""
+        return self.capabilities.swmr
+
+    @property
+    def is_swmr_compatible(self) -> bool:
+        """Whether the open file was made for SWMR."""
+        return self.swmr_mode
+
+    @property
+    def is_swmr_active(self) -> bool:
+        """Whether the file streams: only appending is possible until it is closed."""
+        return self.io.swmr_active
+
+    def enable_swmr(self) -> None:
+        """Start streaming: from now on other programs can read the file, and only appending is possible.
+
+        Raises
+        ------
+        StreamingError
+            If the file was not made for SWMR.
+        """
+        with self.io.lock:
+            if not self.io.swmr_active:
+                if self.swmr_mode:
+                    self.io.set_attributes(self.io.root(), {"swmr_active": np.bool_(True)})
+                self.io.start_swmr()
+
+    def end_streaming(self) -> None:
+        """Stop streaming so that groups can be made again: the file is closed and reopened, its readers must too."""
+        with self.io.lock:
+            if self.io.swmr_active:
+                self._session.end_streaming()
+                self.generation += 1
+
+    def set_swmr_flush_interval(self, interval: int) -> None:
+        """Set after how many steps readers see new data; 0: at the end only."""
+        self._swmr_interval = max(0, int(interval))
+
+    def tick_flush(self) -> None:
+        """Count a step, and flush when the interval is over."""
+        self._swmr_ticks += 1
+        if self._swmr_interval and self._swmr_ticks % self._swmr_interval == 0:
+            self.flush()

@@ -1,0 +1,88 @@
+"""What all data savers and loaders have in common: the file they work on, and the names of array nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from h5saver_widget import naming
+from h5saver_widget.layout import DataType, channel_name
+from h5saver_widget.nodes import Array, Node
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["DataManagement"]
+
+
+class DataManagement:
+    """Works on the file of a saver, or on a file of its own.
+
+    Parameters
+    ----------
+    h5saver
+        A saver with an open file, or the path of a file, which is then opened (created if it is not there).
+    **options
+        For a path: see :meth:`H5SaverLowLevel.from_file`.
+    """
+
+    data_type: ClassVar[DataType] = DataType.data
+
+    def __init__(self, h5saver: H5SaverLowLevel | Path | str, **options: Any) -> None:
+        own = isinstance(h5saver, (str, Path))
+        self._h5saver = H5SaverLowLevel.from_file(h5saver, **options) if own else h5saver  # type: ignore[arg-type]
+
+    @property
+    def h5saver(self) -> H5SaverLowLevel:
+        """The saver whose file is used."""
+        return self._h5saver  # type: ignore[return-value]
+
+    @h5saver.setter
+    def h5saver(self, h5saver: H5SaverLowLevel) -> None:
+        self._h5saver = h5saver
+
+    def isopen(self) -> bool:
+        """Tell whether the file is open."""
+        return self.h5saver.isopen()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.h5saver.close_file()
+
+    def close_file(self) -> None:
+        """Close the file."""
+        self.close()
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system."""
+        self.h5saver.flush()
+
+    def __enter__(self) -> Self:
+        """Return this object; the file is closed at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the file."""
+        self.close()
+
+    def nodes_of_type(self, where: Where, data_type: DataType | None = None) -> list[Array]:
+        """Return the arrays of a role (this saver's own by default) in a group, 2 before 10."""
+        wanted = self.data_type if data_type is None else data_type
+        group = self.h5saver.get_group(where)
+        named = [name for name in group.children_name() if naming.number_of(name, wanted.value) is not None]
+        found = [group.get_child(name) for name in named]
+        return [node for node in found if isinstance(node, Array)]
+
+    def get_last_node_name(self, where: Where) -> str | None:
+        """Return the name of the last array of this role in a group, None if there is none."""
+        nodes = self.nodes_of_type(where)
+        return nodes[-1].name if nodes else None
+
+    def get_node_from_index(self, where: Where, index: int) -> Node:
+        """Return the array of that number; NodeError if there is none."""
+        return self.h5saver.get_node(where, channel_name(self.data_type, index))
+
+    def next_index(self, where: Where, data_type: DataType | None = None) -> int:
+        """Return the number that the next array of a role gets in a group."""
+        wanted = self.data_type if data_type is None else data_type
+        return naming.next_number(self.h5saver.get_group(where).children_name(), wanted.value)

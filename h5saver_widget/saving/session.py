@@ -1,0 +1,105 @@
+"""One open file of a saver: what has to be brought up to date before it is closed, and how it is closed.
+
+Kept apart from the saver so that a file whose saver was forgotten can still be closed properly: a finalizer may hold
+the session, never the saver itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from h5saver_widget import codec
+from h5saver_widget.backends.base import Backend, Handle
+from h5saver_widget.layout import LOGGER_NAME
+
+__all__ = ["Session", "close_forgotten"]
+
+
+@dataclass
+class Session:
+    """An open file, and what closing it has to do.
+
+    Attributes
+    ----------
+    io
+        The backend that holds the file.
+    raw_path
+        Path of the raw data group.
+    swmr
+        Whether the file is in a format in which streaming can be started.
+    growing
+        Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end. To
+        rewrite it with every row would cost three times what the row itself costs.
+    late_lines
+        Log lines that came while the file was streaming: rows of any length are broken under SWMR, so they wait.
+    numbers
+        Next number of numbered groups, by path of the parent and prefix: group 10,000 costs what group 10 cost.
+    titles
+        Name of the last group of a title, by path of the parent and type, for the same reason.
+    """
+
+    io: Backend
+    raw_path: str
+    swmr: bool = False
+    growing: dict[str, Handle] = field(default_factory=dict)
+    late_lines: list[str] = field(default_factory=list)
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Bring the derived attributes up to date and close the file."""
+        with self.io.lock:
+            if not self.io.is_open:
+                return
+            try:
+                self.end_streaming()
+                if self.io.writable:
+                    self._bring_up_to_date()
+            finally:
+                self.io.close()
+
+    def end_streaming(self) -> None:
+        """Reopen a streaming file: streaming can't be switched off on an open one."""
+        if not self.io.swmr_active:
+            return
+        path = self.io.path
+        assert path is not None
+        grown = list(self.growing)
+        self.io.close()
+        self.io.open(path, "r+", swmr=True)
+        self.growing = {name: self.io.node(name) for name in grown}
+        root = self.io.root()
+        self.io.set_attributes(root, {"swmr_active": np.bool_(False)})
+        if self.late_lines:
+            logger = self.io.node(f"{self.raw_path}/{LOGGER_NAME}")
+            for line in self.late_lines:
+                self.io.append(logger, codec.encode_log_line(line))
+            self.growing[self.io.path_of(logger)] = logger
+            self.late_lines = []
+
+    def _bring_up_to_date(self) -> None:
+        for handle in self.growing.values():
+            shape = self.io.info(handle).shape
+            values = {"shape": codec.encode(shape)}
+            if "size" in self.io.get_attributes(handle, ["size"]):
+                values["size"] = codec.encode(shape[0])
+            self.io.set_attributes(handle, values)
+        self.growing = {}
+
+
+def close_forgotten(holder: list[Session]) -> None:
+    """Close the file of a saver that is gone, and say so."""
+    for session in holder:
+        path: Path | None = session.io.path
+        if path is not None:
+            session.close()
+            warnings.warn(
+                f"{path} was still open when its saver was forgotten; it was closed now. "
+                "Call close_file(), or use the saver in a with block",
+                ResourceWarning,
+                stacklevel=2,
+            )

@@ -1,0 +1,588 @@
+"""The attribute codec: same text as the peer, every value back, and nothing that a file holds is ever run."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import time
+import zoneinfo
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from h5saver_widget.codec import decode, decode_log_line, decode_strict, encode, encode_log_line
+from h5saver_widget.errors import CodecError
+from h5saver_widget.literals import MAX_DEPTH, parse_literal
+
+settings.register_profile("unhurried", deadline=None)  # the machine may be shared
+settings.load_profile("unhurried")
+
+UTC = datetime.UTC
+
+
+class Colour(enum.Enum):
+    red = 1
+
+
+class Level(enum.IntEnum):
+    high = 3
+
+
+class Pair(tuple):
+    pass
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, of the same type, with nan equal to nan and the sign of zeros kept."""
+    if isinstance(a, np.ndarray):
+        return type(b) is np.ndarray and (a.dtype, a.shape) == (b.dtype, b.shape) and same(a.tolist(), b.tolist())
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return len(a) == len(b) and all(
+            same(k, j) and same(v, w) for (k, v), (j, w) in zip(a.items(), b.items(), strict=True)
+        )
+    if isinstance(a, (complex, np.complexfloating)):
+        return same(float(a.real), float(b.real)) and same(float(a.imag), float(b.imag))
+    if isinstance(a, (float, np.floating)):
+        return (math.isnan(a) and math.isnan(b)) or (a == b and math.copysign(1, a) == math.copysign(1, b))
+    return bool(a == b)
+
+
+def wrapped(module: str, name: str, data: str, **more: object) -> str:
+    return json.dumps({"module": module, "type": name, "data": data, **more})
+
+
+VALUES: list[Any] = [
+    "",
+    "a",
+    'it\'s "both"',
+    "µm é \U0001f600 \n\t\\ \x00",
+    "\ud800",
+    "123",
+    "true",
+    '{"module": "builtins", "type": "int", "data": "1"}',
+    b"",
+    b'<a b="c">it\'s</a>\x00\xff\\',
+    0,
+    -5,
+    10**30,
+    1.5,
+    -0.0,
+    1e-300,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    False,
+    (),
+    (1,),
+    (5, 1),
+    (True, 1),
+    (1.5, "x", b"y"),
+    (float("nan"), (float("inf"), [-float("inf")])),
+    [],
+    [1, [2, [3, (4,)]]],
+    [None, "a", 1.0],
+    ["a", {"b": (1, None)}],
+    (np.float64(0.25), np.int64(3), np.float32(0.1), np.bool_(True)),
+    [np.float64("nan"), np.float64("-inf")],
+    (datetime.date(2026, 11, 21), datetime.time(1, 2, 3), datetime.datetime(2026, 11, 21, 8, 25)),
+    datetime.date(2026, 11, 21),
+    datetime.time(16, 58, 48, 123456),
+    datetime.time(16, 58),
+    datetime.datetime(2026, 11, 21, 16, 58, 48, 5),
+    datetime.datetime(2026, 11, 21, 16, 58, tzinfo=UTC),
+    datetime.datetime(2026, 11, 21, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=-3, minutes=-30), "NST")),
+    np.float64(0.25),
+    np.float64("nan"),
+    np.float64("inf"),
+    np.bool_(True),
+    (1 + 2j, 0.5 - 1.5j),
+    [np.array(2.5), np.array([1 + 1j]), np.array([np.nan]), np.zeros((0, 2), dtype=np.int8)],
+]
+"""Values that the peer reads as well."""
+
+OWN_VALUES: list[Any] = [
+    None,
+    {},
+    {"a": 1, "b": {"c": (1, None, [b"x"])}, 3: float("nan"), (1, 2): "t"},
+    1j,
+    complex(-0.0, float("nan")),
+    complex(1, -0.0),
+    np.int64(-3),
+    np.uint8(200),
+    np.float32(0.1),
+    np.float16(0.1),
+    np.float32("inf"),
+    np.complex128(1 + 2j),
+    np.complex64(complex("nan+1j")),
+    np.datetime64("2026-11-21"),
+    np.datetime64("2026-11-21T00:00:00", "ns"),
+    datetime.timedelta(-1, 5, 7),
+    np.array([1.0, np.nan, -np.inf]),
+    np.arange(6, dtype=np.uint16).reshape(2, 3),
+    np.array([[1 + 2j, -0.0]], dtype=np.complex64),
+    np.array([True, False]),
+    np.array(["a", "été"]),
+    np.array([b"a", b"\xff\x01"]),
+    np.array(3.5),
+    np.zeros((0, 4), dtype=np.int8),
+    np.array([], dtype=np.float32),
+    np.array([1, 2], dtype=">i4"),
+    {"a": np.arange(3.0), "b": [np.array([[1, 2]], dtype=np.int16), np.zeros((2, 0)), np.array([np.nan])]},
+]
+"""Values that only this package gets back; the peer shows a dict."""
+
+
+@pytest.mark.parametrize("value", VALUES + OWN_VALUES, ids=lambda v: f"{type(v).__name__}-{v!r:.30}")
+def test_every_value_comes_back(value: Any) -> None:
+    text = encode(value)
+    assert isinstance(json.loads(text), dict)
+    if isinstance(value, np.ndarray):
+        value = value.astype(value.dtype.newbyteorder("="))
+    for raw in (text, np.str_(text), text.encode(), np.bytes_(text.encode()), np.array(text)):
+        assert same(decode_strict(raw), value), text
+    assert same(decode(text), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Colour.red, "red"),
+        (Level.high, "high"),
+        (np.str_("é"), "é"),
+        (np.bytes_(b"x"), b"x"),
+        (PurePosixPath("/a/b.h5"), "/a/b.h5"),
+        (Pair((1, 2)), (1, 2)),
+        ([Colour.red, PurePosixPath("x"), np.str_("y")], ["red", "x", "y"]),
+        (
+            datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo("UTC")),
+            datetime.datetime(2026, 7, 1, tzinfo=UTC),
+        ),
+    ],
+)
+def test_values_that_come_back_as_plainer_ones(value: Any, plain: Any) -> None:
+    assert same(decode_strict(encode(value)), plain)
+
+
+@pytest.mark.parametrize("value", ["a'\"\\é\n\x7f\x00\ud800\u2028", 0, -12, True, False, 1.5e-7, (), (5, 1), (3,)])
+def test_fast_path_writes_what_json_dumps_writes(value: Any) -> None:
+    assert encode(value) == wrapped("builtins", type(value).__name__, repr(value))
+
+
+@given(st.one_of(st.text(), st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False)))
+def test_fast_path_on_any_value(value: Any) -> None:
+    assert encode(value) == wrapped("builtins", type(value).__name__, repr(value))
+
+
+def test_text_of_the_peer() -> None:
+    assert encode(np.float64(0.25)) == '{"module": "numpy", "type": "float64", "data": "np.float64(0.25)"}'
+    assert encode(None) == '{"module": "builtins", "type": "NoneType", "data": "None"}'
+    assert encode(datetime.date(2026, 1, 2)) == (
+        '{"module": "datetime", "type": "date", "data": "datetime.date(2026, 1, 2)"}'
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [object(), Path, len, {1}, np.array([object()]), np.longdouble(1), [object()], [np.array(["a"])]]
+)
+def test_unknown_types_are_refused_by_name(value: Any) -> None:
+    with pytest.raises(CodecError, match="cannot be written"):
+        encode(value)
+
+
+def test_values_that_could_not_be_read_back_are_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(CodecError, match="nested"):
+        encode(loop)
+    with pytest.raises(CodecError):
+        encode(10**5000)
+    with pytest.raises(CodecError, match="too large"):
+        encode(np.zeros(10**7))
+    deep: Any = 1
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+    assert decode_strict(encode(deep)) == deep
+
+
+def test_encode_does_not_change_the_value() -> None:
+    value = {"a": [1, np.arange(3)]}
+    encode(value)
+    assert list(value) == ["a"] and value["a"][0] == 1
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize("text", ["123", "true", "null", "NaN", "[1, 2]", "", "{}", '{"a": 1}', '"x"', "{", '{"data"'])
+def test_plain_text_stays_text(text: str) -> None:
+    assert decode(text) == text
+    assert decode(text.encode()) == text
+
+
+def test_text_with_other_keys_is_not_a_wrapper() -> None:
+    for text in (
+        wrapped("a", "int", "1", extra=2),
+        json.dumps({"module": "builtins", "type": "int"}),
+        json.dumps({"module": "builtins", "type": "int", "data": 1}),
+    ):
+        assert decode(text) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (wrapped("numpy", "float64", "0.25"), np.float64(0.25)),
+        (wrapped("numpy", "float64", "nan"), np.float64("nan")),
+        (wrapped("numpy", "float64", "np.float64(nan)"), np.float64("nan")),
+        (wrapped("numpy", "int64", "3"), np.int64(3)),
+        (wrapped("numpy", "bool_", "True"), np.bool_(True)),
+        (wrapped("builtins", "float", "nan"), float("nan")),
+        (wrapped("builtins", "float", "-inf"), -float("inf")),
+        (wrapped("builtins", "tuple", "(nan, -inf, numpy.float64(1.0), np.nan, )"), None),
+        (wrapped("builtins", "complex", "(nan+infj)"), complex(float("nan"), float("inf"))),
+        (wrapped("numpy", "ndarray", "array([1., 2.])"), np.array([1.0, 2.0])),
+        (wrapped("numpy", "ndarray", "array([1., 2.], dtype=float32)"), np.array([1.0, 2.0], dtype=np.float32)),
+        (wrapped("builtins", "dict", "{'a': 0x10, 'b': .5, 'c': 1e3,}"), {"a": 16, "b": 0.5, "c": 1000.0}),
+        (np.int32(4), 4),
+        (np.True_, True),
+        (np.float32(0.5), 0.5),
+        (np.array(7), 7),
+        (5, 5),
+        (None, None),
+        (b"\xff\xfe", b"\xff\xfe"),
+        ("é".encode(), "é"),
+    ],
+)
+def test_what_other_writers_leave(raw: Any, value: Any) -> None:
+    found = decode_strict(raw)
+    assert same(found, (float("nan"), -float("inf"), np.float64(1.0), float("nan")) if value is None and raw else value)
+
+
+def test_empty_data_space_is_an_empty_text() -> None:
+    class Empty:
+        shape = None
+        dtype = np.dtype("S1")
+
+    assert decode(Empty()) == ""
+    Empty.dtype = np.dtype("f8")
+    assert decode(Empty()) is None
+
+
+def test_arrays_are_left_alone() -> None:
+    array = np.arange(3)
+    assert decode(array) is array
+
+
+HOSTILE = [
+    '__import__("os").system("touch X")',
+    "open('X', 'w').write('x')",
+    "(lambda: open('X', 'w'))()",
+    "[open('X', 'w') for _ in (1,)]",
+    "().__class__.__bases__[0].__subclasses__()",
+    "np.load('X')",
+    "np.fromfile('X')",
+    "np.float64.__new__(int)",
+    "datetime.sys.modules",
+    "f'{open(1)}'",
+    "'a'.join('b')",
+    "'a' * 10**9",
+    "10**10**10",
+    "1 << 10**9",
+    "np.zeros((10**12,))",
+    "np.zeros((1000000000000,), dtype='float64')",
+    "np.zeros((0, 99999999999999999999))",
+    "np.array([1], dtype='U9999999')",
+    "np.array([1], dtype='O')",
+    "array([1, 2], dtype=object)",
+    "np.array(" + "[" * 90 + "]" * 90 + ")",
+    "{[]: 1}",
+    "{**{}}",
+    "(*(1,),)",
+    "Ellipsis",
+    "...",
+    "array([1, ..., 2])",
+    "'unfinished",
+    "'''x'''",
+    "r'x'",
+    "u'x'",
+    r"'\N{LATIN}'",
+    r"b'\xzz'",
+    "b'é'",
+    "1 2",
+    "1, 2",
+    "[1 2]",
+    "[,]",
+    "{,}",
+    "{'a'}",
+    "int('x')",
+    "float(float=1)",
+    "int(b'1')",
+    "datetime.date(b'aaaa')",
+    "datetime.date(1, 2, 99)",
+    "datetime.datetime(1, 2)",
+    "datetime.time(1, 2, 3, 4, 5)",
+    "datetime.datetime(2020, 1, 2, tzinfo=5)",
+    "datetime.timezone(5)",
+    "datetime.timedelta('x')",
+    "np.float64([1])",
+    "np.int8(1000)",
+    "np.datetime64(5)",
+    "np.datetime64('x')",
+    "np.float32('9' , 2)",
+    "1+2",
+    "1j+2j",
+    "--1",
+    "9" * 10_000,
+    "1_000",
+    "[" * 1_000_000,
+    "[" * 1000 + "]" * 1000,
+    "(" * 100_000 + ")" * 100_000,
+    "-" * 1_000_000 + "1",
+    "1" + "+1" * 100_000,
+    "a" + ".b" * 100_000,
+    "np.float64(" * 1000 + "1" + ")" * 1000,
+    "\x00",
+    "",
+    "   ",
+    "#",
+    "1 # comment",
+    "yield",
+    "x := 1",
+    "float('nan'",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda t: t[:40])
+def test_hostile_text_is_only_text(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("str", "float64", "tuple", "ndarray", "unheard"):
+        raw = wrapped("builtins", name, text)
+        assert decode(raw) == text
+        with pytest.raises(CodecError):
+            decode_strict(raw)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype", "shape"),
+    [
+        ("[1]", "float64", [10**12]),
+        ("[1]", "float64", [2]),
+        ("[1]", "float64", "x"),
+        ("[1]", "O", [1]),
+        ("[1]", "f8,f8", [1]),
+        ("[1]", "V8", [1]),
+        ("[1]", "U9999999", [10]),
+        ('["a"]', "U", [1]),
+        ("[1, 2, 3]", "complex64", [1]),
+        ("[1]", "S3", [1]),
+        ("[300]", "uint8", [1]),
+        ("{}", "uint8", [1]),
+        ("[" * 10**5, "uint8", [1]),
+        ("[1]", 5, [1]),
+        ("[[1], 2]", "int8", [2]),
+        ("[1]", "float99", [1]),
+    ],
+)
+def test_hostile_arrays(data: str, dtype: Any, shape: Any) -> None:
+    raw = wrapped("numpy", "ndarray", data, dtype=dtype, shape=shape)
+    assert decode(raw) == data
+    with pytest.raises(CodecError):
+        decode_strict(raw)
+
+
+def test_deep_json_is_plain_text() -> None:
+    text = '{"data": ' + "[" * 100_000
+    assert decode(text) == text
+
+
+@given(st.text())
+@example('{"module": "builtins", "type": "str", "data": "\'\\\\d\'"}')
+def test_any_text_is_read(text: str) -> None:
+    decode(text)
+    raw = wrapped("builtins", "str", text)
+    decode(raw)
+
+
+@given(st.text(alphabet="()[]{},:'\"\\+-.0123456789eEjxnpaftudi_ =b#*"))
+@settings(max_examples=300)
+def test_any_nearly_python_text_is_a_value_or_a_codec_error(text: str) -> None:
+    try:
+        parse_literal(text)
+    except CodecError:
+        pass
+
+
+@given(st.binary())
+def test_any_bytes_are_read(raw: bytes) -> None:
+    decode(raw)
+    decode(np.bytes_(raw))
+    decode(np.frombuffer(raw, dtype=np.uint8))
+
+
+SIMPLE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(st.characters()),
+    st.binary(),
+    st.dates(),
+    st.times(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.floats().map(np.float64),
+    st.floats(width=32).map(np.float32),
+    st.integers(-(2**63), 2**63 - 1).map(np.int64),
+    st.booleans().map(np.bool_),
+    st.lists(st.floats(), max_size=3).map(np.array),
+)
+KEYS = st.one_of(st.text(), st.integers(), st.tuples(st.integers(), st.text()))
+NESTED = st.recursive(
+    SIMPLE,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.lists(inner, max_size=4).map(tuple), st.dictionaries(KEYS, inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(NESTED)
+@settings(max_examples=300)
+def test_round_trip_of_nested_values(value: Any) -> None:
+    text = encode(value)
+    assert same(decode_strict(text), value), (text, value)
+
+
+def test_speed() -> None:
+    """Generous limits (10 to 20 times what is measured on one slow core): they catch a change of order only."""
+    rounds = 2000
+    start = time.perf_counter()
+    for _ in range(rounds):
+        encode("Data0D"), encode(3), encode((5, 1)), encode(1.5)
+    assert (time.perf_counter() - start) / (4 * rounds) < 20e-6
+    xml = b"<a b='1'>" * 110_000
+    start = time.perf_counter()
+    assert decode(encode(xml)) == xml
+    numbers = list(range(50_000))
+    assert decode(encode(numbers)) == numbers
+    assert time.perf_counter() - start < 5
+
+
+# -------------------------------------------------------------------------------------------------------- log lines
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("text", ["", "done", "é \U0001f600\n\\x\x00", "x" * 300, "y" * 70_000])
+def test_log_lines_of_every_protocol(protocol: int, text: str) -> None:
+    raw = pickle.dumps(text, protocol=protocol)
+    assert decode_log_line(raw) == text
+    assert decode_log_line(np.frombuffer(raw, dtype=np.uint8)) == text
+    assert decode_log_line(list(raw)) == text
+
+
+@given(st.text(st.characters()))
+def test_log_lines_come_back(text: str) -> None:
+    row = encode_log_line(text)
+    assert row.dtype == np.uint8 and row.ndim == 1
+    assert row.tobytes() == pickle.dumps(text, protocol=4)
+    assert decode_log_line(row) == text
+
+
+def test_bytes_in_a_log_line_are_text() -> None:
+    assert decode_log_line(pickle.dumps("é".encode(), protocol=4)) == "é"
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch X",)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pickle.dumps(Bomb()),
+        pickle.dumps(Bomb(), protocol=0),
+        pickle.dumps(["a"]),
+        pickle.dumps(5),
+        pickle.dumps(None),
+        b"",
+        b".",
+        b"\x80\x04.",
+        pickle.dumps("a") + b"more",
+        pickle.dumps("a")[:-1],
+        pickle.dumps("abcdefghijk")[:-5],
+        b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.",
+        b"\x80\x04C\x02\xff\xfe.",
+        b"plain text",
+        b"cos\nsystem\n(S'touch X'\ntR.",
+    ],
+)
+def test_hostile_log_lines(raw: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CodecError, match="log line"):
+        decode_log_line(raw)
+    assert decode_log_line(raw, errors="replace") == f"<unreadable log line: {len(raw)} bytes>"
+    assert not list(tmp_path.iterdir())
+
+
+@given(st.binary())
+def test_any_bytes_as_a_log_line(raw: bytes) -> None:
+    assert isinstance(decode_log_line(raw, errors="replace"), str)
+
+
+# --------------------------------------------------------------------------------------------------------- the peer
+
+PEER = """
+import json, pickle, sys
+from pymodaq_utils.utils import JsonConverter
+values, texts, rows = pickle.load(sys.stdin.buffer)
+converter = JsonConverter()
+answer = ([JsonConverter.object2json(v) for v in values], [converter.json2object(t) for t in texts],
+          [pickle.loads(r) for r in rows])
+with open(sys.argv[1], "wb") as file:
+    pickle.dump(answer, file)
+"""
+
+
+def test_the_peer_reads_and_writes_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("pymodaq_utils", reason="the peer is not installed")
+    lines = ["", "é", "x" * 1000]
+    texts = [encode(value) for value in VALUES + OWN_VALUES]
+    question = pickle.dumps((VALUES, texts, [encode_log_line(line).tobytes() for line in lines]))
+    environment = {**os.environ, "HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", PEER, str(tmp_path / "answer")],
+        input=question,
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    written, read, rows = pickle.loads((tmp_path / "answer").read_bytes())
+    assert rows == lines
+    for value, found in zip(VALUES, read[: len(VALUES)], strict=True):
+        assert same(found, value), (value, found)
+    for value, text, found in zip(OWN_VALUES, texts[len(VALUES) :], read[len(VALUES) :], strict=True):
+        assert found == json.loads(text), value
+    for value, text, ours in zip(VALUES, written, texts[: len(VALUES)], strict=True):
+        assert same(decode_strict(text), value), text
+        if "nan" not in text and "inf" not in text:
+            assert text == ours
