@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from h5saver_widget.data.axis import Axis
 from h5saver_widget.data.enums import DataDim
+from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import AxisError, DataMismatchError
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "same_axes",
 ]
 
+_ARRAYS = (np.ndarray, LazyArray)
+
 
 def checked_arrays(data: Any, name: str) -> list[NDArray[Any]]:
     """Return the channels: a list of arrays of one shape, at least 1D; numbers become arrays of shape (1,).
@@ -39,12 +42,13 @@ def checked_arrays(data: Any, name: str) -> list[NDArray[Any]]:
     DataMismatchError
         If there is no array, if something else than arrays and numbers is given, or if shapes differ.
     """
-    if isinstance(data, (np.ndarray, np.generic, int, float, complex)):
+    if isinstance(data, (np.ndarray, LazyArray, np.generic, int, float, complex)):
         data = [data]
     if not isinstance(data, (list, tuple)) or not data:
         got = "an empty one" if isinstance(data, (list, tuple)) else type(data).__name__
         raise DataMismatchError(f"data {name!r}: expected a list of numpy arrays, one per channel, got {got}")
-    arrays = [item if isinstance(item, np.ndarray) and item.ndim else _as_array(item, name) for item in data]
+    # a lazy array counts as an array: it has shape, dtype and slices, and becomes one when it is calculated with
+    arrays: list[Any] = [item if isinstance(item, _ARRAYS) and item.ndim else _as_array(item, name) for item in data]
     shape = arrays[0].shape
     for channel, array in enumerate(arrays):
         if array.shape != shape:

@@ -189,6 +189,12 @@ class DataToExport:
         # Compared as a whole, not split: titles of modules and names of data may hold slashes.
         return next((dwa for dwa in self._data if f"{self._origin(dwa)}/{dwa.name}" == full_name), None)
 
+    def to_xarray(self) -> Any:
+        """Return an ``xarray.DataTree``, a node per data object; needs the optional extra ``xarray``."""
+        from h5saver_widget.data.xarray_export import to_datatree
+
+        return to_datatree(self)
+
     def deepcopy(self) -> DataToExport:
         """Return a copy that shares nothing."""
         return copy.deepcopy(self)

@@ -340,6 +340,12 @@ class DataWithAxes(Arithmetic):
         """Return a copy that shares nothing."""
         return copy.deepcopy(self)
 
+    def to_xarray(self) -> Any:
+        """Return an ``xarray.Dataset``, a variable per channel; needs the optional extra ``xarray``."""
+        from h5saver_widget.data.xarray_export import to_dataset
+
+        return to_dataset(self)
+
     def errors_as_dwa(self) -> DataWithAxes:
         """Return the error bars as calculated data named ``<name>_errors``, with the same axes and attributes.
 

@@ -1,0 +1,127 @@
+"""An array that stays where it is until somebody takes a slice of it: how a 4 GB scan is looked at in 50 MB."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import NDArray
+
+__all__ = ["LazyArray"]
+
+
+class LazyArray(NDArrayOperatorsMixin):
+    """Reads what is asked of it, each time it is asked.
+
+    It has the shape and the number type of the array it stands for. Slices are numpy arrays; in a calculation all of it
+    is read.
+
+    Parameters
+    ----------
+    read
+        Returns part of the array for a tuple of one non negative int or forward slice per dimension.
+    shape
+        Shape of the array.
+    dtype
+        Number type of the values.
+    chunks
+        Shape of the blocks in which it is stored, None if it is in one piece.
+
+    Examples
+    --------
+    >>> stored = np.arange(12).reshape(3, 4)
+    >>> lazy = LazyArray(lambda part: stored[part], stored.shape, stored.dtype)
+    >>> lazy[1, ::-1], lazy.shape
+    (array([7, 6, 5, 4]), (3, 4))
+    """
+
+    def __init__(
+        self,
+        read: Callable[[tuple[int | slice, ...]], Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        chunks: tuple[int, ...] | None = None,
+    ) -> None:
+        self._read = read
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.chunks = chunks
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all values in bytes."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read ints, slices and Ellipsis as numpy does; IndexError out of range or for any other key."""
+        parts = list(key) if isinstance(key, tuple) else [key]
+        if sum(part is Ellipsis for part in parts) > 1:
+            raise IndexError("only one Ellipsis may stand in a key")
+        if Ellipsis not in [part for part in parts if part is Ellipsis]:
+            parts.append(Ellipsis)
+        if len(parts) - 1 > self.ndim:
+            raise IndexError(f"{len(parts) - 1} indices for an array of {self.ndim} dimensions")
+        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
+        wanted: list[int | slice] = []
+        turned: list[slice] = []
+        for part, size in zip(parts, self.shape, strict=True):
+            if isinstance(part, slice):
+                forward, backward = _forward(part, size)
+                wanted.append(forward)
+                turned.append(slice(None, None, -1) if backward else slice(None))
+            else:
+                wanted.append(_position(part, size))
+        values: NDArray[Any] = np.asarray(self._read(tuple(wanted)))
+        return values[tuple(turned)] if turned else values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read everything."""
+        values = self[...]
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Calculate with everything, read now."""
+        read = (np.asarray(item) if isinstance(item, LazyArray) else item for item in inputs)
+        return getattr(ufunc, method)(*read, **options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LazyArray:
+        return self  # it holds no values that a copy could share
+
+    def __repr__(self) -> str:
+        return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
+
+
+def _position(part: Any, size: int) -> int:
+    position = operator.index(part)
+    if not -size <= position < size:
+        raise IndexError(f"index {position} is out of range for {size} points")
+    return position % size
+
+
+def _forward(part: slice, size: int) -> tuple[slice, bool]:
+    """Return the slice that reads the same points forward, and whether they have to be turned round."""
+    start, stop, step = part.indices(size)
+    if step > 0:
+        return slice(start, max(start, stop), step), False
+    count = max(0, math.ceil((start - stop) / -step))
+    if count == 0:
+        return slice(0, 0, 1), False
+    return slice(start + (count - 1) * step, start + 1, -step), True

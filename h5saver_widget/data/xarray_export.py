@@ -1,0 +1,97 @@
+"""Data objects as xarray objects (optional extra ``xarray``): labelled dimensions, coordinates with units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from h5saver_widget.data.enums import DataDistribution
+from h5saver_widget.data.lazy import LazyArray
+from h5saver_widget.errors import MissingLibraryError
+
+if TYPE_CHECKING:
+    from h5saver_widget.data.axis import Axis
+    from h5saver_widget.data.data_to_export import DataToExport
+    from h5saver_widget.data.data_with_axes import DataWithAxes
+
+__all__ = ["to_dataset", "to_datatree"]
+
+
+def _import(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"to_xarray() of these data needs {name}: pip install 'h5saver_widget[xarray]'"
+        ) from error
+
+
+def _unique(wanted: str, taken: Iterable[str], default: str) -> str:
+    name, number = wanted or default, 2
+    while name in taken:
+        name, number = f"{wanted or default}_{number}", number + 1
+    return name
+
+
+def _values(array: Any) -> Any:
+    if not isinstance(array, LazyArray):
+        return array
+    return _import("dask.array").from_array(array, chunks=array.chunks or "auto", asarray=False)
+
+
+def to_dataset(dwa: DataWithAxes) -> Any:
+    """Return a data object as an ``xarray.Dataset``: one variable per channel, and one per channel with errors.
+
+    Dimensions are named after their axes; those of lazy data are dask arrays in the chunks of the file.
+
+    Parameters
+    ----------
+    dwa
+        The data object.
+
+    Raises
+    ------
+    MissingLibraryError
+        If xarray, or dask for lazy data, is not installed.
+    """
+    xarray = _import("xarray")
+    spread = dwa.distribution is DataDistribution.spread
+    by_index: dict[int, list[Axis]] = {}
+    for axis in sorted(dwa.axes, key=lambda axis: (axis.index, axis.spread_order)):
+        by_index.setdefault(axis.index, []).append(axis)
+    dims: list[str] = []
+    for index in range(len(dwa.shape)):
+        axes = by_index.get(index, [])
+        label = "point" if spread and len(axes) > 1 else axes[0].label if axes else ""
+        dims.append(_unique(label, dims, f"dim_{index}"))
+    coords: dict[str, Any] = {}
+    for index, axes in by_index.items():
+        for axis in axes:
+            name = dims[index] if len(axes) == 1 else _unique(axis.label, [*dims, *coords], f"axis_{index}")
+            coords[name] = (dims[index], np.asarray(axis.get_data()), {"units": axis.units, "long_name": axis.label})
+    variables: dict[str, Any] = {}
+    for channel, label in enumerate(dwa.labels):
+        name = _unique(label, [*variables, *coords, *dims], f"channel_{channel}")
+        about = {"units": dwa.units, "long_name": label}
+        variables[name] = (dims, _values(dwa.data[channel]), about)
+        if dwa.errors is not None:
+            variables[_unique(f"{name}_errors", variables, "")] = (dims, _values(dwa.errors[channel]), about)
+    about = {"name": dwa.name, "origin": dwa.origin, "units": dwa.units, "source": dwa.source.name}
+    extras = {name: getattr(dwa, name) for name in dwa.extra_attributes}
+    return xarray.Dataset(variables, coords, {**extras, **about, "timestamp": dwa.timestamp})
+
+
+def to_datatree(dte: DataToExport) -> Any:
+    """Return a bundle as an ``xarray.DataTree``: a node ``origin/name`` per data object. Errors as `to_dataset`."""
+    xarray = _import("xarray")
+    datasets: dict[str, Any] = {}
+    for dwa in dte:
+        parts = [part.replace("/", "_") for part in (dwa.origin or dte.name, dwa.name) if part]
+        datasets[_unique("/" + "/".join(parts), datasets, "/data")] = to_dataset(dwa)
+    tree = xarray.DataTree.from_dict(datasets, name=dte.name.replace("/", "_") or None)
+    tree.attrs["timestamp"] = dte.timestamp
+    return tree
