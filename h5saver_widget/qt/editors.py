@@ -1,0 +1,109 @@
+"""Editors that never cut through a letter: lines, folders and lists that end in an ellipsis where room is short."""
+
+from __future__ import annotations
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+__all__ = ["ElidedCombo", "ElidedEdit", "FolderEdit"]
+
+
+class ElidedEdit(QtWidgets.QLineEdit):
+    """A line that shows the end of a long text behind an ellipsis, and all of it while it is edited."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None, *, shown_only: bool = False) -> None:
+        super().__init__(parent)
+        self.setMinimumWidth(40)
+        if shown_only:
+            self.setReadOnly(True)
+            self.setFrame(False)
+            palette = self.palette()
+            palette.setColor(QtGui.QPalette.ColorRole.Base, QtGui.QColor(QtCore.Qt.GlobalColor.transparent))
+            self.setPalette(palette)
+
+    def is_elided(self) -> bool:
+        """Tell whether the text is too long to be seen as a whole."""
+        return self.fontMetrics().horizontalAdvance(self.text()) > self._text_rect().width()
+
+    def _option(self) -> QtWidgets.QStyleOptionFrame:
+        option = QtWidgets.QStyleOptionFrame()
+        self.initStyleOption(option)
+        return option
+
+    def _text_rect(self) -> QtCore.QRect:
+        rect = self.style().subElementRect(QtWidgets.QStyle.SubElement.SE_LineEditContents, self._option(), self)
+        return rect.adjusted(2, 0, -2, 0)  # QLineEdit's own inner margin
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Draw the end of the text if it is too long and nobody edits it; else leave it to Qt."""
+        if self.hasFocus() or not self.is_elided():
+            super().paintEvent(event)
+            return
+        painter = QtGui.QPainter(self)
+        if self.hasFrame():
+            self.style().drawPrimitive(
+                QtWidgets.QStyle.PrimitiveElement.PE_PanelLineEdit, self._option(), painter, self
+            )
+        rect = self._text_rect()
+        text = self.fontMetrics().elidedText(self.text(), QtCore.Qt.TextElideMode.ElideLeft, rect.width())
+        painter.setPen(self.palette().color(QtGui.QPalette.ColorRole.Text))
+        painter.drawText(rect, QtCore.Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class FolderEdit(QtWidgets.QWidget):
+    """A line for a folder, and a button that lets one choose it."""
+
+    sigChanged = QtCore.Signal()
+    """Another folder was typed or chosen."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self.line = ElidedEdit()
+        self.button = QtWidgets.QToolButton()
+        self.button.setToolTip("Choose a folder")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(self.button)
+        self.setFocusProxy(self.line)
+        self.line.editingFinished.connect(self.sigChanged)
+        self.button.clicked.connect(self.choose)
+
+    def value(self) -> str:
+        """Return the folder."""
+        return self.line.text()
+
+    def setValue(self, value: object) -> None:
+        """Show a folder."""
+        self.line.setText("" if value is None else str(value))
+
+    def setToolTip(self, text: str) -> None:
+        """Explain the line; the button has a tooltip of its own."""
+        self.line.setToolTip(text)
+
+    def choose(self) -> None:
+        """Let the user choose a folder."""
+        folder = QtWidgets.QFileDialog.getExistingDirectory(self, self._title, self.value())
+        if folder:
+            self.line.setText(folder)
+            self.sigChanged.emit()
+
+
+class ElidedCombo(QtWidgets.QComboBox):
+    """A combo box that ends a long text with an ellipsis, where Qt 5 cuts through a letter."""
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Draw the box as its style does, with a text that fits."""
+        painter = QtWidgets.QStylePainter(self)
+        option = QtWidgets.QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = QtWidgets.QStyle.SubControl.SC_ComboBoxEditField
+        control = QtWidgets.QStyle.ComplexControl.CC_ComboBox
+        width = self.style().subControlRect(control, option, field, self).width() - 4
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, QtCore.Qt.TextElideMode.ElideRight, width
+        )
+        painter.drawComplexControl(control, option)
+        painter.drawControl(QtWidgets.QStyle.ControlElement.CE_ComboBoxLabel, option)

@@ -1,0 +1,234 @@
+"""H5Saver: the component a program embeds. Put ``settings_tree`` into a window, connect ``status_sig``, save data.
+
+Several savers live side by side; each has its own settings, file and window. Data may be saved from any thread; signals
+reach slots in theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pyqtgraph.parametertree import Parameter
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget.layout import SaveType
+from h5saver_widget.qt.base import H5SaverBase
+from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.setting_rows import BoolRow, ListRow
+from h5saver_widget.qt.settings_saver import log_error
+from h5saver_widget.qt.settings_view import SettingsTree
+from h5saver_widget.qt.status import StatusStrip, ThreadCommand, explain
+from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+
+__all__ = ["H5Saver"]
+
+logger = logging.getLogger(__name__)
+
+#: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
+REPORT_MS = 100
+
+_FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
+
+
+class H5Saver(H5SaverBase, QtCore.QObject):
+    """Saves laboratory data into HDF5 files; shows and takes its settings in a tree.
+
+    Parameters
+    ----------
+    save_type
+        What the files are for (``'scan'``, ``'detector'``...); decides how they are named.
+    backend
+        Name of the backend; None for the configured default.
+
+    Examples
+    --------
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> app = mkQApp()
+    >>> saver = H5Saver('detector')
+    >>> _ = saver.status_sig.connect(lambda status: print(status.command))
+    >>> saver.settings_tree.show()  # or put it into a layout or dock of your program
+    >>> saver.settings_tree.close()
+    True
+    """
+
+    status_sig = QtCore.Signal(object)
+    """Every change of state, as a :class:`~h5saver_widget.qt.status.ThreadCommand`, which lists the commands."""
+
+    new_file_sig = QtCore.Signal()
+    """'New file' was pressed. A slot may make the file itself (``init_file(update_h5=True)``); else the saver does."""
+
+    file_changed_sig = QtCore.Signal(str)
+    """The user has picked another existing file; its path."""
+
+    _opened_or_closed = QtCore.Signal()
+    """A file was opened or closed, in whatever thread; received in the thread of this object."""
+
+    def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
+        QtCore.QObject.__init__(self)
+        self._view: QtWidgets.QWidget | None = None
+        self._reported = (0, 0)
+        self.analysis_prog: H5Browser | None = None
+        self._report_timer = QtCore.QTimer(self)
+        self._report_timer.setInterval(REPORT_MS)
+        self._report_timer.timeout.connect(self._report_saved)
+        # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
+        self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
+        super().__init__(save_type, backend)
+        self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
+        self.settings.child("browse").sigActivated.connect(self._browse_pressed)
+        self.settings.child("show_file").sigActivated.connect(self.show_file_content)
+
+    # ---------------------------------------------------------------- screen
+    @property
+    def settings_tree(self) -> QtWidgets.QWidget:
+        """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for."""
+        if self._view is None:
+            self._view = QtWidgets.QWidget()
+            self._view.setObjectName("h5saver")
+            self._view.setWindowTitle("H5Saver")
+            self.tree = SettingsTree(self.settings, self.next_file_name)
+            self.strip = StatusStrip()
+            layout = QtWidgets.QVBoxLayout(self._view)
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+            layout.addWidget(self.tree, 1)
+            layout.addWidget(self.strip)
+            self.status_sig.connect(self._show_in_strip)
+            if self.isopen():
+                self.strip.show_command(ThreadCommand("opened", {"path": self.file_path, "created": False}))
+        return self._view
+
+    def show_settings(self, show: bool = True) -> None:
+        """Show or hide the settings."""
+        self.settings_tree.setVisible(show)
+
+    def show_file_content(self, *_: Any) -> H5Browser | None:
+        """Open a window with the content of the current file, read through this saver.
+
+        The window stays in ``analysis_prog``. When the file was closed already, it is opened for reading only.
+
+        Returns
+        -------
+        H5Browser or None
+            None, and an error status, if there is no file.
+        """
+        if self.analysis_prog is not None:
+            self.analysis_prog.close()
+            self.analysis_prog.deleteLater()
+            self.analysis_prog = None
+        path = self.file_path or Path(self.settings["current_h5_file"] or ".")
+        try:
+            if self.isopen():
+                self.analysis_prog = H5Browser(h5saver=self)
+            elif path.is_file():
+                self.analysis_prog = H5Browser(h5file=path, backend=self.backend)
+            else:
+                raise FileNotFoundError("there is no file yet; switch Do Save on or press New file")
+        except Exception as error:
+            self.report("The file can't be shown", error)
+            return None
+        self.analysis_prog.show()
+        return self.analysis_prog
+
+    def _show_in_strip(self, status: ThreadCommand) -> None:
+        self.strip.show_command(status, self.frames_lost)
+
+    # --------------------------------------------------------------- signals
+    def _notify(self, command: str, **args: Any) -> None:
+        """Send a change of state on; called in any thread, up to 20,000 times a second for ``saved``."""
+        if command == "saved":
+            return  # the timer looks at the counters
+        if command == "error" and "message" in args:
+            args = {"exception": None, **args}
+            self.frames_lost += int(args.get("frames", 0))
+        if command == "opened":
+            self._reported = (0, 0)
+            self.frames_lost = 0
+        if command in ("opened", "closed"):
+            self._opened_or_closed.emit()
+        self.status_sig.emit(ThreadCommand(command, args))
+
+    def update_status(self, text: str) -> None:
+        """Say something worth knowing, by ``status_sig`` and in the log of the program."""
+        logger.info(text)
+        self.status_sig.emit(ThreadCommand("message", {"text": text}))
+
+    def report(self, what: str, error: BaseException) -> None:
+        """Say by ``status_sig`` what did not work, and why."""
+        log_error(what, error)
+        self._notify("error", message=f"{what}: {explain(error)}", exception=error)
+
+    def user_changed_file(self, path: Path) -> None:
+        """Emit ``file_changed_sig``."""
+        self.file_changed_sig.emit(str(path))
+
+    def _follow_file(self) -> None:
+        if self.isopen():
+            self._report_timer.start()
+        else:
+            self._report_timer.stop()
+            self.settings["do_save"] = False  # a switch that says it saves, and does not, loses data
+
+    def _report_saved(self) -> None:
+        counts = (self.frames_saved, self.bytes_saved)
+        if counts != self._reported and self.isopen():
+            self._reported = counts
+            self.status_sig.emit(ThreadCommand("saved", {"frames": counts[0], "bytes": counts[1]}))
+
+    # --------------------------------------------------------------- buttons
+    def _new_file_pressed(self, *_: Any) -> None:
+        before = self.generation
+        self.new_file_sig.emit()
+        if self.isopen() and self.generation != before and self.is_pristine():
+            return  # a host has made the file
+        try:
+            self.new_file()
+        except Exception as error:
+            self.report("No new file could be made", error)
+
+    def _browse_pressed(self, *_: Any) -> None:
+        path = self.choose_existing_path()
+        if path is not None:
+            self.open_file_dialog_result(path)
+
+    def put_back(self, param: Parameter, value: Any) -> None:
+        """Set a value from within the reaction to a change of the same parameter.
+
+        Rows of our own look at the parameter and not at the signal. pyqtgraph's own rows, in a tree of the host, write
+        the value of the signal back if it is set again before the signal is through: for them it is set afterwards.
+        """
+        if all(isinstance(item, (BoolRow, ListRow)) for item in param.items):
+            param.setValue(value)
+        else:
+            QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
+
+    # ------------------------------------------------------------- questions
+    @property
+    def _may_ask(self) -> bool:
+        """Whether this is the thread of the windows: only there a question can be asked."""
+        application = QtWidgets.QApplication.instance()
+        return (
+            isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
+        )
+
+    def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
+        """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
+        return ask_swmr(self._view, path, file_is_swmr) if self._may_ask else SwmrAnswer.ADAPT
+
+    def choose_new_path(self) -> Path | None:
+        """Ask for the path of a file to be made."""
+        if not self._may_ask:
+            return None
+        folder = str(self.settings["base_path"])
+        name, _ = QtWidgets.QFileDialog.getSaveFileName(self._view, "Name of the new file", folder, _FILTER)
+        return Path(name) if name else None
+
+    def choose_existing_path(self, folder: Path | str | None = None) -> Path | None:
+        """Ask for an existing file."""
+        if not self._may_ask:
+            return None
+        start = str(folder or self.h5_file_path or self.settings["base_path"])
+        name, _ = QtWidgets.QFileDialog.getOpenFileName(self._view, "File to add to", start, _FILTER)
+        return Path(name) if name else None

@@ -1,0 +1,337 @@
+"""The rows of the settings tree on screen: one small item class per kind of value, chosen from a table.
+
+They stand in for pyqtgraph's own items in our view only. Editors are always visible (what can be changed looks like
+it), no reset buttons stand in the way, long texts are elided, and the wheel scrolls instead of changing values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyqtgraph.parametertree import Parameter
+from pyqtgraph.parametertree.parameterTypes import (
+    BoolParameterItem,
+    ListParameterItem,
+    NumericParameterItem,
+    StrParameterItem,
+    WidgetParameterItem,
+)
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.qt.editors import ElidedCombo, ElidedEdit, FolderEdit
+from h5saver_widget.qt.icons import icon
+
+__all__ = [
+    "BoolRow",
+    "ButtonsRow",
+    "DoSaveRow",
+    "FolderRow",
+    "ListRow",
+    "NumberRow",
+    "ShownRow",
+    "TextRow",
+    "WideShownRow",
+]
+
+
+class _Row(WidgetParameterItem):
+    """What all rows have in common; comes before a pyqtgraph item in the bases."""
+
+    icons: dict[Any, str]
+
+    def __init__(self, param: Parameter, depth: int) -> None:
+        self.icons = {}
+        super().__init__(param, depth)
+        self.layoutWidget.layout().setContentsMargins(2, 1, 4, 1)
+        height = max(self.widget.sizeHint().height(), self.widget.minimumHeight()) + 3
+        self.setSizeHint(1, QtCore.QSize(100, height))
+        self._show_tips()
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor; it has ``sigChanged``, ``value()`` and ``setValue()``."""
+        return super().makeWidget()
+
+    def makeWidget(self) -> QtWidgets.QWidget:
+        editor = self.make_editor()
+        # What can't be changed is shown as plain text.
+        self.hideWidget = self.param.readonly()
+        editor.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        # An editor wider than its column would be cut off at the right.
+        editor.setMinimumWidth(40)
+        return editor
+
+    def widgetEventFilter(self, obj: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        # pyqtgraph moves the focus itself, into folded rows too; Qt's own order is the one of the rows.
+        if event.type() == QtCore.QEvent.Type.Wheel and not obj.hasFocus():
+            event.ignore()  # goes on to the tree, which scrolls
+            return True
+        return False
+
+    def titleChanged(self) -> None:
+        # pyqtgraph reserves 15 % more than the title needs: 20 pixels that a narrow tree does not have.
+        self.setText(0, self.param.title())
+
+    def selected(self, sel: bool) -> None:
+        # The editor is there already; taking the focus on selection would trap the arrow keys.
+        if self.hideWidget:
+            self.hideEditor()
+
+    def setFocus(self) -> None:
+        self.widget.setFocus()
+
+    def updateDefaultBtn(self) -> None:
+        self.defaultBtn.hide()
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        # A slot that came before may have set another value meanwhile (Do Save is switched off again when no file
+        # could be made): showing the value of the signal would write it back.
+        super().valueChanged(param, self.param.value(), force)
+
+    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
+        super().optsChanged(param, opts)
+        if "tip" in opts:
+            self._show_tips()
+
+    def _show_tips(self) -> None:
+        tip = self.param.opts.get("tip", "")
+        self.setToolTip(0, tip)
+        self.setToolTip(1, tip)
+        self.widget.setToolTip(tip)
+        self.displayLabel.setToolTip(tip)
+
+    def update_icons(self) -> None:
+        """Draw the icons in the colours of the palette."""
+        for button, name in self.icons.items():
+            button.setIcon(icon(name))
+
+
+class _WideRow(_Row):
+    """A row over both columns."""
+
+    def treeWidgetChanged(self) -> None:
+        super().treeWidgetChanged()
+        tree = self.treeWidget()
+        if tree is not None:
+            self.setText(0, "")
+            self.setFirstColumnSpanned(True)
+            tree.removeItemWidget(self, 1)
+            tree.setItemWidget(self, 0, self.layoutWidget)
+            self.setSizeHint(0, QtCore.QSize(60, self.sizeHint(1).height()))
+
+
+class BoolRow(_WideRow, BoolParameterItem):
+    """A check box with its title beside it: a larger target than the box alone, and no column for the title."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        box = super().make_editor()
+        box.setText(self.param.title())
+        # No wider than its title: a click beside the title would do nothing.
+        box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Preferred)
+        return box
+
+    def titleChanged(self) -> None:
+        """Show the title beside the box."""
+        if isinstance(self.__dict__.get("widget"), QtWidgets.QCheckBox):
+            self.widget.setText(self.param.title())
+
+
+class DoSaveRow(BoolRow):
+    """The switch that people look for: a large check box."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        box = super().make_editor()
+        font = box.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        box.setFont(font)
+        self._side = side = QtGui.QFontMetrics(font).height()
+        box.setIconSize(QtCore.QSize(side, side))
+        box.setMinimumHeight(side + 12)
+        self.icons = {box: "record"}
+        return box
+
+    def update_icons(self) -> None:
+        """Draw the record sign in red: the colour says what it is, the text says so too."""
+        self.widget.setIcon(icon("record", color="#e0352b"))
+        # Set again on a change of colours: Qt keeps the text colour of the palette that a style sheet was made with.
+        self.widget.setStyleSheet("")
+        size = f"width: {self._side}px; height: {self._side}px"
+        self.widget.setStyleSheet(f"QCheckBox {{spacing: 8px}} QCheckBox::indicator {{{size}}}")
+
+
+class ListRow(_Row, ListParameterItem):
+    """A choice."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor: a combo box of the host's height, pyqtgraph's own is cut at 20 pixels."""
+        combo = ElidedCombo()
+        combo.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.sigChanged = combo.currentIndexChanged
+        combo.value = self.value
+        combo.setValue = self.setValue
+        self.widget = combo
+        self.limitsChanged(self.param, self.param.opts["limits"])
+        self.setValue(self.param.value())
+        return combo
+
+
+class NumberRow(_Row, NumericParameterItem):
+    """A number with its unit."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        box = super().make_editor()
+        box.setFixedHeight(QtWidgets.QLineEdit().sizeHint().height())  # its own hint cuts through the digits
+        return box
+
+    def showEditor(self) -> None:
+        """Show the editor without selecting the number: that would take the focus."""
+        WidgetParameterItem.showEditor(self)
+
+
+class TextRow(_Row, StrParameterItem):
+    """A text to be typed."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        line = ElidedEdit()
+        line.sigChanged = line.editingFinished
+        line.value = line.text
+        line.setValue = line.setText
+        return line
+
+
+class ShownRow(_Row):
+    """A text to be read and copied: the end of a path is what matters, the whole of it is in the tooltip."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        line = ElidedEdit(shown_only=True)
+        line.sigChanged = None
+        line.value = line.text
+        line.setValue = lambda value: line.setText("" if value is None else str(value))
+        return line
+
+    def makeWidget(self) -> QtWidgets.QWidget:
+        """Return the editor, always visible."""
+        line = super().makeWidget()
+        self.hideWidget = False
+        return line
+
+    def widgetValueChanged(self) -> None:
+        """Never write what is only shown."""
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show the value, and the whole of it in the tooltip."""
+        self.widget.setValue(self.param.value())
+        self._show_tips()
+
+    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
+        """Follow the options of the parameter."""
+        super().optsChanged(param, opts)
+        self.widget.setReadOnly(True)  # whatever the parameter allows: hosts may leave it writable for programs
+
+    def _show_tips(self) -> None:
+        super()._show_tips()
+        tip = self.param.opts.get("tip", "")
+        if text := self.widget.text():
+            self.widget.setToolTip(f"{text}\n{tip}" if tip else text)
+
+
+class WideShownRow(_WideRow, ShownRow):
+    """A long text to be read: its title takes no more than it needs."""
+
+    def __init__(self, param: Parameter, depth: int) -> None:
+        super().__init__(param, depth)
+        self._title = QtWidgets.QLabel(param.title())
+        self._title.setToolTip(param.opts.get("tip", ""))
+        self.layoutWidget.layout().insertWidget(0, self._title)
+        self.layoutWidget.layout().setSpacing(8)
+
+
+class FolderRow(_Row):
+    """A folder to be typed or chosen."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        editor = FolderEdit(self.param.title())
+        self.icons = {editor.button: "folder"}
+        return editor
+
+    def makeWidget(self) -> QtWidgets.QWidget:
+        """Return the editor, always visible."""
+        editor = super().makeWidget()
+        # pyqtgraph's type for paths is read-only by default, since its own editor can't be typed into. Ours can.
+        self.hideWidget = False
+        return editor
+
+    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
+        """Follow the options of the parameter."""
+        super().optsChanged(param, opts)
+        if "readonly" in opts:
+            self.widget.setEnabled(param.opts["enabled"])
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show the value, and the whole of it in the tooltip."""
+        super().valueChanged(param, value, force)
+        self._show_tips()
+
+    def _show_tips(self) -> None:
+        super()._show_tips()
+        self.widget.setToolTip(f"{self.widget.value()}\n{self.param.opts.get('tip', '')}")
+
+
+class ButtonsRow(QtWidgets.QTreeWidgetItem):
+    """Actions side by side, each with its icon.
+
+    Parameters
+    ----------
+    actions
+        Action parameters and the names of their icons.
+    """
+
+    def __init__(self, actions: list[tuple[Parameter, str]]) -> None:
+        super().__init__()
+        self.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
+        self.buttons: dict[str, QtWidgets.QPushButton] = {}
+        self._actions = actions
+        self._widget = QtWidgets.QWidget()
+        layout = QtWidgets.QHBoxLayout(self._widget)
+        layout.setContentsMargins(2, 2, 4, 2)
+        layout.setSpacing(6)
+        for action, _ in actions:
+            button = QtWidgets.QPushButton(action.title())
+            button.setToolTip(action.opts.get("tip", ""))
+            button.clicked.connect(action.activate)
+            button.setAutoDefault(False)
+            layout.addWidget(button)
+            self.buttons[action.name()] = button
+            action.sigOptionsChanged.connect(self._options_changed)
+        layout.addStretch()
+        self.setSizeHint(0, QtCore.QSize(100, self._widget.sizeHint().height()))
+
+    def put(self) -> None:
+        """Show the buttons; to be called once the row is in its tree."""
+        self.setFirstColumnSpanned(True)
+        self.treeWidget().setItemWidget(self, 0, self._widget)
+        for action, _ in self._actions:
+            self._options_changed(action, action.opts)
+
+    def update_icons(self) -> None:
+        """Draw the icons in the colours of the palette."""
+        for action, name in self._actions:
+            self.buttons[action.name()].setIcon(icon(name))
+
+    def _options_changed(self, action: Parameter, opts: dict[str, Any]) -> None:
+        button = self.buttons[action.name()]
+        if "enabled" in opts:
+            button.setEnabled(bool(opts["enabled"]))
+        if "title" in opts:
+            button.setText(action.title())
+        if "tip" in opts:
+            button.setToolTip(opts["tip"])
+        if "visible" in opts:
+            button.setVisible(bool(opts["visible"]))
+            self.setHidden(not any(action.opts.get("visible", True) for action, _ in self._actions))

@@ -1,0 +1,286 @@
+"""The settings of a saver on screen: four sections in the order of use, narrow, in the host's colours.
+
+The parameters stay as programs know them; this view only decides which one stands where (:data:`SECTIONS`) and which
+row shows it. A host that puts the same parameters into a tree of its own gets pyqtgraph's usual look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pyqtgraph.parametertree import Parameter, ParameterItem, ParameterTree
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.qt import setting_rows as rows
+from h5saver_widget.qt.editors import ElidedEdit
+
+__all__ = ["SECTIONS", "Section", "SettingsTree"]
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Buttons:
+    """Actions that share a line: parameter names and icons."""
+
+    actions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it.
+
+    Attributes
+    ----------
+    title
+        The heading.
+    rows
+        Paths of parameters, buttons, or ``'next file'``.
+    expanded
+        Whether it is open at first.
+    """
+
+    title: str
+    rows: tuple[Path | Buttons | str, ...]
+    expanded: bool = True
+
+
+NEXT_FILE: Final = "next file"
+
+SECTIONS: Final = (
+    Section(
+        "Saving",
+        (
+            ("do_save",),
+            Buttons((("new_file", "new-file"), ("browse", "folder"))),
+            ("N_saved",),
+            ("current_h5_file",),
+            Buttons((("show_file", "browse"),)),
+        ),
+    ),
+    Section(
+        "Where",
+        (("base_path",), ("base_name",), ("custom_name",), NEXT_FILE, ("current_scan_name",), ("current_scan_path",)),
+    ),
+    Section(
+        "What",
+        (
+            ("save_type",),
+            ("save_2D",),
+            ("save_raw_only",),
+            ("data_format", "dynamic"),
+            ("data_format", "fill_value"),
+            ("close_after_scan",),
+        ),
+        expanded=False,
+    ),
+    Section(
+        "How",
+        (("backend", "backend_type"), ("backend", "swmr_options"), ("data_format", "compression_options")),
+        expanded=False,
+    ),
+)
+
+#: Rows by parameter name, then by type; everything else takes pyqtgraph's own.
+_ROW_BY_NAME: Final = {
+    "do_save": rows.DoSaveRow,
+    "current_h5_file": rows.WideShownRow,
+    "current_scan_name": rows.ShownRow,
+    "current_scan_path": rows.ShownRow,
+    "N_saved": rows.ShownRow,
+    "base_path": rows.FolderRow,
+}
+_ROW_BY_TYPE: Final = {
+    "bool": rows.BoolRow,
+    "list": rows.ListRow,
+    "int": rows.NumberRow,
+    "float": rows.NumberRow,
+    "str": rows.TextRow,
+}
+
+
+class SettingsTree(ParameterTree):
+    """The settings of one saver.
+
+    Parameters
+    ----------
+    settings
+        The settings of a saver.
+    next_file
+        Returns the name of the next file; raises NamingError with a sentence when there can't be one.
+    """
+
+    def __init__(
+        self,
+        settings: Parameter,
+        next_file: Callable[[], str],
+        parent: QtWidgets.QWidget | None = None,
+    ) -> None:
+        super().__init__(parent, showHeader=False)
+        self._settings = settings
+        self._next_file = next_file
+        self.setRootIsDecorated(True)
+        self.setIndentation(14)
+        self.setAlternatingRowColors(False)
+        self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
+        self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setMinimumWidth(220)
+        # On the colour of the window, like a form: editors stand out, and dark check boxes are seen.
+        self.viewport().setAutoFillBackground(False)
+        self.header().setStretchLastSection(True)
+        self.header().setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.ResizeToContents)
+        self.header().setSectionResizeMode(1, QtWidgets.QHeaderView.ResizeMode.Stretch)
+        self.sections = {section.title: self._add_section(section) for section in SECTIONS}
+        self._add_what_is_left()
+        self.itemClicked.connect(self._item_clicked)
+        self._update_icons()
+        for name in ("base_path", "base_name", "save_type", "current_h5_file"):
+            settings.child(name).sigValueChanged.connect(self.update_next_file)
+        self._clock = QtCore.QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._clock_ticked)
+        self.update_next_file()
+
+    # ---------------------------------------------------------------- layout
+    def _add_section(self, section: Section) -> QtWidgets.QTreeWidgetItem:
+        head = QtWidgets.QTreeWidgetItem([section.title])
+        head.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
+        font = head.font(0)
+        font.setBold(True)
+        head.setFont(0, font)
+        head.setSizeHint(0, QtCore.QSize(60, QtGui.QFontMetrics(font).height() + 10))
+        self.addTopLevelItem(head)
+        head.setFirstColumnSpanned(True)
+        for row in section.rows:
+            if isinstance(row, Buttons):
+                buttons = rows.ButtonsRow([(self._settings.child(name), image) for name, image in row.actions])
+                head.addChild(buttons)
+                buttons.put()
+            elif isinstance(row, str):
+                self._add_next_file(head)
+            else:
+                self.addParameters(self._settings.child(*row), root=head, depth=1)
+        head.setExpanded(section.expanded)
+        return head
+
+    def addParameters(
+        self,
+        param: Parameter,
+        root: QtWidgets.QTreeWidgetItem | None = None,
+        depth: int = 0,
+        showTop: bool = True,
+    ) -> None:
+        """Add a parameter and its children, each with the row that this view has for it."""
+        row_class = _ROW_BY_NAME.get(param.name()) or _ROW_BY_TYPE.get(param.type())
+        item = param.makeTreeItem(depth) if row_class is None else row_class(param, depth)
+        (root or self.invisibleRootItem()).addChild(item)
+        item.treeWidgetChanged()
+        if row_class is None:
+            item.setToolTip(0, param.opts.get("tip", ""))
+        for child in param:
+            self.addParameters(child, item, depth + 1)
+
+    def _add_next_file(self, head: QtWidgets.QTreeWidgetItem) -> None:
+        self._next_line = ElidedEdit(shown_only=True)
+        self._next_box = QtWidgets.QWidget()
+        layout = QtWidgets.QHBoxLayout(self._next_box)
+        layout.setContentsMargins(2, 1, 4, 1)
+        layout.setSpacing(8)
+        layout.addWidget(QtWidgets.QLabel("Next file"))
+        layout.addWidget(self._next_line, 1)
+        item = QtWidgets.QTreeWidgetItem()
+        item.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
+        head.addChild(item)
+        item.setFirstColumnSpanned(True)
+        item.setSizeHint(0, QtCore.QSize(60, self._next_box.sizeHint().height()))
+        self.setItemWidget(item, 0, self._next_box)
+
+    def _add_what_is_left(self) -> None:
+        """Show what a host has added, at the end: nothing may be out of reach because this table does not know it."""
+        known = {path for section in SECTIONS for path in section.rows if isinstance(path, tuple)}
+        actions = {
+            (name,)
+            for section in SECTIONS
+            for row in section.rows
+            if isinstance(row, Buttons)
+            for name, _ in row.actions
+        }
+        for child in self._settings:
+            path = (child.name(),)
+            if path not in known | actions and not any(other[0] == child.name() for other in known):
+                self.addParameters(child, depth=0)
+
+    # --------------------------------------------------------------- content
+    def parameter_items(self) -> Iterator[ParameterItem]:
+        """Iterate over the rows that show a parameter."""
+        return (item for item in self.listAllItems() if isinstance(item, ParameterItem))
+
+    def row_of(self, *path: str) -> ParameterItem:
+        """Return the row of a parameter."""
+        param = self._settings.child(*path)
+        return next(item for item in self.parameter_items() if item.param is param)
+
+    def button_of(self, name: str) -> QtWidgets.QPushButton:
+        """Return the button of an action."""
+        found = [
+            item.buttons[name]
+            for item in self.listAllItems()
+            if isinstance(item, rows.ButtonsRow) and name in item.buttons
+        ]
+        return found[0]
+
+    @property
+    def next_file_text(self) -> str:
+        """What the line 'Next file' says."""
+        return self._next_line.text()
+
+    def update_next_file(self, *_: object) -> None:
+        """Show the name of the next file, or why there can't be one."""
+        try:
+            text = tip = self._next_file()
+            tip = f"{text}\nName of the next new file, if it were made now."
+        except (ValueError, OSError) as error:
+            text, tip = "not possible", str(error)
+        if text != self._next_line.text():
+            self._next_line.setText(text)
+        self._next_line.setToolTip(tip)
+        self._next_box.setToolTip(tip)
+
+    def _clock_ticked(self) -> None:
+        # Names with the time in them go on; those of scans are numbered, and looking for the number reads a folder.
+        if self._settings["save_type"] != "scan":
+            self.update_next_file()
+
+    def _item_clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:
+        if item in self.sections.values():
+            item.setExpanded(not item.isExpanded())
+
+    # ------------------------------------------------------------------ look
+    def _update_icons(self) -> None:
+        for item in self.listAllItems():
+            if hasattr(item, "update_icons"):
+                item.update_icons()
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        """Start the clock of the next file's name."""
+        super().showEvent(event)
+        self.update_next_file()
+        self._clock.start()
+
+    def hideEvent(self, event: QtGui.QHideEvent) -> None:
+        """Stop the clock: nobody looks."""
+        super().hideEvent(event)
+        self._clock.stop()
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        """Follow the host's colours."""
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.PaletteChange and hasattr(self, "sections"):
+            self._update_icons()
+
+    def sizeHint(self) -> QtCore.QSize:
+        """Return a size at which the open sections are seen."""
+        return QtCore.QSize(320, 420)

@@ -1,0 +1,44 @@
+"""The one question a saver asks: an existing file is made for SWMR and the settings are not, or the other way round."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from pyqtgraph.Qt import QtWidgets
+
+__all__ = ["SwmrAnswer", "ask_swmr"]
+
+
+class SwmrAnswer(Enum):
+    """What to do with a file whose SWMR state is not that of the settings."""
+
+    ADAPT = "change the settings to fit the file"
+    NEW = "make a new file, keep the existing one under another name"
+    CANCEL = "open nothing"
+
+
+def ask_swmr(parent: QtWidgets.QWidget | None, path: Path, file_is_swmr: bool) -> SwmrAnswer:
+    """Ask what to do with a file whose SWMR state is not that of the settings.
+
+    Parameters
+    ----------
+    parent
+        Window that the question belongs to.
+    path
+        The existing file.
+    file_is_swmr
+        Whether the file was made for SWMR (the settings then say the opposite).
+    """
+    button = QtWidgets.QMessageBox.StandardButton
+    made, wanted, switched = ("with", "off", "on") if file_is_swmr else ("without", "on", "off")
+    text = (
+        f"{path.name} was made {made} SWMR (single writer, multiple readers), but SWMR is {wanted} in the settings.\n\n"
+        f"Yes: switch SWMR {switched} and add to this file.\n"
+        f"No: make a new file. The existing one is kept as {path.stem}_old1{path.suffix} (or the next free number).\n"
+        "Cancel: open nothing."
+    )
+    answer = QtWidgets.QMessageBox.question(
+        parent, "SWMR settings differ", text, button.Yes | button.No | button.Cancel, button.Yes
+    )
+    return {button.Yes: SwmrAnswer.ADAPT, button.No: SwmrAnswer.NEW}.get(answer, SwmrAnswer.CANCEL)

@@ -1,0 +1,224 @@
+"""The tree on screen: everything is there, explained, reachable, and nothing is cut off at 300 pixels."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pyqtgraph.parametertree import Parameter, ParameterTree
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.parameters import saver_params
+from h5saver_widget.qt.settings_view import SettingsTree
+
+#: The paths of ../shared/contract/embedding.md, in order, with the entries that the documentation has besides.
+PATHS = [
+    "save_type save_2D save_raw_only do_save N_saved custom_name close_after_scan base_path base_name",
+    "current_scan_name current_scan_path current_h5_file show_file new_file browse",
+    "backend backend/backend_type backend/swmr_options backend/swmr_options/enable_swmr",
+    "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
+    "data_format/compression_options data_format/compression_options/h5comp_library",
+    "data_format/compression_options/h5comp_level",
+]
+HIDDEN = {"N_saved", "custom_name", "current_scan_path"}
+
+
+def walk(param: Parameter):
+    for child in param:
+        yield child
+        yield from walk(child)
+
+
+def shows(tree: SettingsTree, param: Parameter) -> bool:
+    if param.type() == "action":
+        return tree.button_of(param.name()).isVisible()
+    return not tree.row_of(*tree._settings.childPath(param)).isHidden()
+
+
+def test_paths_are_those_that_hosts_know(make):
+    settings = make().saver.settings
+    assert ["/".join(settings.childPath(param)) for param in walk(settings)] == " ".join(PATHS).split()
+
+
+def test_every_entry_is_on_screen_with_a_tooltip_in_words(make):
+    shown = make()
+    for param in walk(shown.saver.settings):
+        if param.name() in ("backend", "data_format"):
+            continue  # their children stand in sections of the view
+        assert shows(shown.tree, param) == (param.name() not in HIDDEN), param.name()
+        tip = param.opts["tip"]
+        assert len(tip) > 15 and tip.endswith("."), param.name()
+        assert not re.search(r"earray|addhoc|update_h5|vlarray|\w_\w|QWidget", tip, re.IGNORECASE), tip
+
+
+def test_sections_stand_in_the_order_of_use(make, qtbot):
+    shown = make()
+    tree = shown.tree
+    assert [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())] == ["Saving", "Where", "What", "How"]
+    fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_name)
+    qtbot.addWidget(fresh)
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False]
+
+
+def test_a_click_on_a_heading_folds_it(make, qtbot):
+    tree = make().tree
+    head = tree.sections["What"]
+    centre = tree.visualItemRect(head).center()
+    qtbot.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=centre)
+    assert not head.isExpanded()
+
+
+def test_hosts_hide_show_and_rename(make):
+    shown = make()
+    settings = shown.saver.settings
+    settings.child("do_save").hide()
+    settings.child("new_file").hide()
+    settings.child("custom_name").show()
+    assert shown.tree.row_of("do_save").isHidden()
+    assert not shown.tree.button_of("new_file").isVisible()
+    assert not shown.tree.row_of("custom_name").isHidden()
+    settings.child("do_save").show()
+    settings.child("do_save").setOpts(title="Record", enabled=False)
+    box = shown.editor("do_save")
+    assert box.isVisible() and box.text() == "Record" and not box.isEnabled()
+
+
+def test_what_a_host_adds_is_shown_too(make, qtbot):
+    settings = make().saver.settings
+    settings.addChild({"name": "operator", "type": "str", "value": "Ada"})
+    tree = SettingsTree(settings, lambda: "")
+    qtbot.addWidget(tree)
+    assert tree.row_of("operator").widget.text() == "Ada"
+
+
+@pytest.mark.parametrize("point_size", [8, 12])
+def test_nothing_is_cut_off_at_300_pixels(make, qtbot, point_size, tmp_path):
+    font = QtWidgets.QApplication.font()
+    larger = QtGui.QFont(font)
+    larger.setPointSize(point_size)
+    QtWidgets.QApplication.setFont(larger)
+    try:
+        shown = make()
+        shown.saver.settings["base_path"] = str(tmp_path / "a long name of a folder" / "and another one in it")
+        shown.check("do_save")
+        shown.widget.resize(300, 900)
+        assert shown.widget.width() == 300
+        tree, metrics = shown.tree, QtGui.QFontMetrics(larger)
+        tree.doItemsLayout()
+        assert tree.horizontalScrollBar().maximum() == 0
+        for widget in tree.viewport().findChildren(QtWidgets.QWidget):
+            if widget.isVisible():
+                right = widget.mapTo(tree.viewport(), QtCore.QPoint(widget.width(), 0)).x()
+                assert right <= tree.viewport().width(), widget
+                if isinstance(widget, (QtWidgets.QCheckBox, QtWidgets.QPushButton, QtWidgets.QSpinBox)):
+                    assert widget.width() >= widget.minimumSizeHint().width()
+                if isinstance(widget, (QtWidgets.QLineEdit, QtWidgets.QComboBox, QtWidgets.QCheckBox)):
+                    assert widget.height() >= metrics.height(), widget
+        for item in tree.parameter_items():
+            if not item.isHidden() and item.text(0) and item.sizeHint(1).isValid():
+                rect = tree.visualItemRect(item)
+                needed = rect.left() + tree.fontMetrics().horizontalAdvance(item.text(0))
+                assert needed <= tree.columnWidth(0), item.text(0)
+    finally:
+        QtWidgets.QApplication.setFont(font)
+
+
+def test_a_long_path_is_elided_and_whole_in_the_tooltip(make, base):
+    shown = make()
+    shown.check("do_save")
+    shown.widget.resize(300, 800)
+    line = shown.editor("current_h5_file")
+    assert isinstance(line, ElidedEdit) and line.is_elided() and line.isReadOnly()
+    assert line.toolTip().startswith(str(shown.saver.file_path))
+    assert line.text() == str(shown.saver.file_path), "the whole path can be copied"
+    assert not line.grab().isNull()
+
+
+def test_the_next_file_is_shown_or_why_there_is_none(make):
+    shown = make()
+    assert re.fullmatch(r"Data_\d{8}_\d\d_\d\d_\d\d\.h5", shown.tree.next_file_text)
+    shown.type_into(shown.editor("base_name"), "Laser")
+    assert shown.tree.next_file_text.startswith("Laser_")
+    shown.type_into(shown.editor("base_name"), "a/b")
+    assert shown.tree.next_file_text == "not possible"
+    scans = make("scan")
+    assert scans.tree.next_file_text.endswith("_000.h5")
+    scans.press("new_file")
+    assert scans.tree.next_file_text.endswith("_001.h5")
+
+
+def test_the_wheel_scrolls_and_changes_nothing(make):
+    shown = make()
+    combo = shown.editor("data_format", "dynamic")
+    combo.clearFocus()
+    position = QtCore.QPointF(combo.rect().center())
+    event = QtGui.QWheelEvent(
+        position,
+        QtCore.QPointF(combo.mapToGlobal(combo.rect().center())),
+        QtCore.QPoint(),
+        QtCore.QPoint(0, -120),
+        QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+        QtCore.Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QtWidgets.QApplication.sendEvent(combo, event)
+    assert shown.saver.settings["data_format", "dynamic"] == "as acquired"
+
+
+def test_everything_is_reached_with_the_tab_key(make, qtbot):
+    shown = make()
+    shown.widget.activateWindow()
+    shown.editor("do_save").setFocus()
+    reached = set()
+    for _ in range(40):
+        focus = shown.widget.focusWidget()
+        reached.add(focus)
+        qtbot.keyClick(focus, QtCore.Qt.Key.Key_Tab)
+    wanted = {shown.editor("do_save"), shown.editor("base_name"), shown.tree.button_of("new_file")}
+    wanted |= {shown.editor("data_format", "dynamic"), shown.editor("save_2D")}
+    assert wanted <= reached
+
+
+def test_the_space_key_switches_do_save(make, qtbot):
+    shown = make()
+    qtbot.keyClick(shown.editor("do_save"), QtCore.Qt.Key.Key_Space)
+    assert shown.saver.isopen()
+
+
+def test_dark_colours_are_followed(make, qtbot):
+    shown = make()
+    before = QtWidgets.QApplication.palette()
+    dark = QtGui.QPalette(QtGui.QColor("#333333"), QtGui.QColor("#2b2b2b"))
+    try:
+        QtWidgets.QApplication.setPalette(dark)
+        QtWidgets.QApplication.processEvents()
+        image = shown.tree.button_of("new_file").icon().pixmap(24, 24).toImage()
+        lightness = [
+            image.pixelColor(x, y).lightness()
+            for x in range(24)
+            for y in range(24)
+            if image.pixelColor(x, y).alpha() > 200
+        ]
+        assert max(lightness) > 128
+        assert shown.widget.grab().toImage().pixelColor(2, shown.widget.height() - 2).lightness() < 100
+    finally:
+        QtWidgets.QApplication.setPalette(before)
+
+
+def test_in_a_tree_of_the_host_everything_stands_in_order(make, qtbot):
+    shown = make()
+    tree = ParameterTree()
+    qtbot.addWidget(tree)
+    tree.addParameters(shown.saver.settings)
+    tree.show()
+    top = tree.topLevelItem(0)
+    assert [top.child(i).param.name() for i in range(top.childCount())] == [param["name"] for param in saver_params()]
+    shown.check("do_save")
+    item = next(
+        item for item in tree.listAllItems() if getattr(item, "param", None) is shown.saver.settings.child("do_save")
+    )
+    assert item.widget.isChecked()
+    item.widget.setChecked(False)
+    assert not shown.saver.isopen() and not shown.editor("do_save").isChecked()

@@ -1,0 +1,37 @@
+"""Every example runs as a program of its own, warnings being errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(example, tmp_path):
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "USERPROFILE": str(tmp_path),
+        "QT_QPA_PLATFORM": "offscreen",
+        "EXAMPLE_SECONDS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(example), str(tmp_path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("*.h5")), "the example left no file"
+
+
+def test_there_are_examples():
+    assert {path.stem for path in EXAMPLES} >= {"minimal", "script"}
