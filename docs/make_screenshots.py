@@ -1,0 +1,120 @@
+"""Makes the pictures of the demo window that the documentation shows: ``python docs/make_screenshots.py``.
+
+The window runs offscreen and records for some seconds into a folder that is thrown away; every picture shows what
+really happened. Each theme is a process of its own, as a palette set once leaves its traces.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PICTURES = Path(__file__).parent / "pictures"
+SECONDS = 12.0
+DARK = {
+    "Window": "#2b2b2b",
+    "WindowText": "#e6e6e6",
+    "Base": "#1e1e1e",
+    "AlternateBase": "#262626",
+    "Text": "#e6e6e6",
+    "Button": "#383838",
+    "ButtonText": "#e6e6e6",
+    "BrightText": "#ff6b6b",
+    "Highlight": "#2a6db0",
+    "HighlightedText": "#ffffff",
+    "Link": "#6cb2f7",
+    "ToolTipBase": "#383838",
+    "ToolTipText": "#e6e6e6",
+    "PlaceholderText": "#9a9a9a",
+}
+# (name of the file, theme, size of the window in pixels, title of the shown source or None for the first start)
+SHOTS = (
+    ("demo", "light", (1280, 800), "Camera (simulated)"),
+    ("demo-system", "light", (1280, 800), "System monitor"),
+    ("demo-jitter", "light", (1024, 700), "Event loop jitter"),
+    ("demo-small", "light", (800, 600), "Spectrometer (simulated)"),
+    ("demo-start", "light", (1024, 700), None),
+    ("demo-dark", "dark", (1280, 800), "Spectrometer (simulated)"),
+    ("demo-dark-small", "dark", (800, 600), "System monitor"),
+    ("demo-dark-start", "dark", (1024, 700), None),
+)
+
+
+def main() -> int:
+    """Make all pictures: one process for each theme."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 1:
+        make(sys.argv[1])
+        return 0
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return max(subprocess.run([sys.executable, __file__, theme], check=False).returncode for theme in ("light", "dark"))
+
+
+def make(theme: str) -> None:
+    """Make the pictures of a theme."""
+    from pyqtgraph.Qt import QtGui, mkQApp
+
+    from h5saver_widget.demo.window import DemoWindow
+
+    app = mkQApp()
+    app.setStyle("Fusion")
+    if theme == "dark":
+        app.setPalette(dark_palette(QtGui))
+    for name, wanted, size, title in SHOTS:
+        if wanted != theme:
+            continue
+        with readable_folder() as folder:
+            window = DemoWindow(out=folder)
+            window.resize(*size)
+            window.show()
+            if title is not None:
+                window.show_panel(title)
+                window.grab_all()
+                window.record()
+            wait(SECONDS if title is not None else 0.3)
+            path = PICTURES / f"{name}.png"
+            window.grab().save(str(path))
+            window.close()
+            if window.last_error or window.recorder.recording.lost:
+                raise SystemExit(f"{name}: {window.last_error or 'frames were lost'}")
+            print(f"{path}: {window.recorder.recording.frames:,} frames recorded")
+
+
+@contextmanager
+def readable_folder() -> Iterator[Path]:
+    """Make a folder with a name that looks well in a picture, and remove it afterwards."""
+    folder = Path(tempfile.gettempdir()) / "h5saver-demo"
+    folder.mkdir()  # fails if there is one: it would not be ours to remove
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def dark_palette(gui):
+    """Return a dark palette as hosts have them."""
+    palette = gui.QPalette()
+    for role, colour in DARK.items():
+        palette.setColor(getattr(gui.QPalette.ColorRole, role), gui.QColor(colour))
+    for role in ("WindowText", "Text", "ButtonText"):
+        palette.setColor(gui.QPalette.ColorGroup.Disabled, getattr(gui.QPalette.ColorRole, role), gui.QColor("#808080"))
+    return palette
+
+
+def wait(seconds: float) -> None:
+    """Let the window live for so long."""
+    from pyqtgraph.Qt import QtCore
+
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(round(seconds * 1000), loop.quit)
+    loop.exec()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,305 @@
+"""One detector that a user sees: a source, its live plot and its few controls, in a widget to put anywhere.
+
+The panel is also the *module* that the module savers ask for title, settings, user interface and viewers; it knows
+nothing about files. Whoever wants its frames connects to `grabbed`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pyqtgraph.parametertree import Parameter
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget.demo.plots import Hint, LivePlot, plot_for
+from h5saver_widget.demo.sources import SourceError
+from h5saver_widget.qt.icons import icon
+
+if TYPE_CHECKING:
+    from h5saver_widget.data import DataToExport
+    from h5saver_widget.demo.sources import Source
+
+__all__ = ["DetectorPanel"]
+
+REDRAW_MS = 40
+"""25 pictures a second are enough for eyes; frames may come faster."""
+
+
+class DetectorPanel(QtWidgets.QWidget):
+    """A source with live plot, grab, snap and background.
+
+    Parameters
+    ----------
+    source
+        What is measured.
+    buttons
+        Whether the panel shows Grab and Snap itself; a window with a toolbar of its own needs them not.
+    hint
+        Sentence in the place of the plot before the first frame, as rich text.
+    parent
+        Qt's parent.
+
+    Attributes
+    ----------
+    title, settings, ui, viewers
+        What the module savers read: a name, a pyqtgraph ``Parameter``, this widget, the plots.
+    background
+        The last background taken, or None.
+    latest
+        The last frame, or None.
+    frames
+        Number of frames taken so far.
+
+    Examples
+    --------
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> from h5saver_widget.demo.sources import SimulatedCamera
+    >>> app = mkQApp()
+    >>> panel = DetectorPanel(SimulatedCamera(seed=1))
+    >>> panel.snap()[0].name, panel.frames
+    ('image', 1)
+    """
+
+    grabbed = QtCore.Signal(object)
+    """A frame (``DataToExport``) was taken, by grab or by snap."""
+
+    grabbing_changed = QtCore.Signal(bool)
+    """Continuous grabbing was started or stopped."""
+
+    background_taken = QtCore.Signal(object)
+    """A background (``DataToExport``) was taken."""
+
+    failed = QtCore.Signal(str)
+    """The source could not give a frame; the sentence says why. Grabbing has stopped."""
+
+    def __init__(
+        self,
+        source: Source,
+        buttons: bool = True,
+        hint: str = "Press <b>Grab</b> for live data, <b>Snap</b> for a single frame.",
+        parent: QtWidgets.QWidget | None = None,
+    ) -> None:
+        """Build plot and controls; nothing is measured yet."""
+        super().__init__(parent)
+        self.source = source
+        self.title = source.title
+        self.ui = self
+        self.plot: LivePlot = plot_for(source.dim, source.histogram)
+        self.viewers = [self.plot]
+        self.background: DataToExport | None = None
+        self.frames = 0
+        self.latest: DataToExport | None = None
+        self._times: deque[float] = deque(maxlen=2000)
+
+        self.settings = Parameter.create(
+            name="settings",
+            title=self.title,
+            type="group",
+            children=[
+                {"name": "source", "title": "Source", "type": "str", "value": source.about, "readonly": True},
+                {
+                    "name": "rate",
+                    "title": "Rate",
+                    "type": "float",
+                    "value": source.rate,
+                    "limits": [0.1, source.max_rate],
+                    "suffix": "frames/s",
+                },
+                {"name": "subtract_background", "title": "Subtract background", "type": "bool", "value": False},
+            ],
+        )
+        self.settings.child("rate").sigValueChanged.connect(self._on_rate)
+        self.settings.child("subtract_background").sigValueChanged.connect(self._on_subtract)
+
+        self._timer = QtCore.QTimer(self)
+        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._take)
+        self._redraw_timer = QtCore.QTimer(self)
+        self._redraw_timer.setInterval(REDRAW_MS)
+        self._redraw_timer.timeout.connect(self.redraw)
+        self._build(buttons, hint)
+        self._on_rate()
+
+    # ------------------------------------------------------------------------------------------ doing
+
+    @property
+    def grabbing(self) -> bool:
+        """Whether frames are taken continuously."""
+        return self._timer.isActive()
+
+    @property
+    def frames_per_second(self) -> float:
+        """Rate of the frames of the last two seconds, in frames/s; 0 while nothing is grabbed."""
+        now = time.perf_counter()
+        while self._times and now - self._times[0] > 2.0:
+            self._times.popleft()
+        if not self.grabbing or len(self._times) < 2:
+            return 0.0
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+    def grab(self, on: bool = True) -> None:
+        """Take frames continuously, at the rate of the settings, or stop."""
+        if on == self.grabbing:
+            return
+        if on:
+            self.source.start()
+            self._times.clear()
+            self._timer.start()
+        else:
+            self._timer.stop()
+        self._grab_button.setChecked(on)
+        self.grabbing_changed.emit(on)
+        self._show_state()
+
+    def stop(self) -> None:
+        """Take no more frames."""
+        self.grab(False)
+
+    def snap(self) -> DataToExport | None:
+        """Take one frame; None if the source gave none (`failed` says why)."""
+        return self._take()
+
+    def take_background(self) -> DataToExport | None:
+        """Keep one frame as background; it is subtracted on screen if wanted, and saved beside the data."""
+        data = self._read()
+        if data is None:
+            return None
+        # Only what was measured has a background; a strongest line has none.
+        self.background = data.get_data_from_source("raw")
+        self._subtract_box.setEnabled(True)
+        self._on_subtract()
+        self.background_taken.emit(self.background)
+        return self.background
+
+    def set_rate(self, frames_per_second: float) -> None:
+        """Ask for so many frames a second; the limits are those of the source."""
+        self.settings["rate"] = frames_per_second
+
+    def redraw(self) -> None:
+        """Bring plot and numbers up to date."""
+        if self.plot.redraw():
+            self._stack.setCurrentWidget(self.plot)
+        self._show_state()
+
+    # --------------------------------------------------------------------------------------- measuring
+
+    def _read(self) -> DataToExport | None:
+        try:
+            return self.source.read()
+        except (SourceError, OSError) as error:
+            self.stop()
+            self.failed.emit(f"{self.title} stopped: {error}")
+            return None
+
+    def _take(self) -> DataToExport | None:
+        data = self._read()
+        if data is not None:
+            self.frames += 1
+            self._times.append(time.perf_counter())
+            self.latest = data
+            self.plot.add(data)
+            self.grabbed.emit(data)
+            if not self.grabbing:
+                self.redraw()
+        return data
+
+    # -------------------------------------------------------------------------------------- the widget
+
+    def _build(self, buttons: bool, hint: str) -> None:
+        self._stack = QtWidgets.QStackedWidget()
+        self._stack.addWidget(Hint(hint))
+        self._stack.addWidget(self.plot)
+
+        self._grab_button = QtWidgets.QPushButton(icon("grab"), "&Grab")
+        self._grab_button.setCheckable(True)
+        self._grab_button.setToolTip(f"Take frames continuously. {self.source.about}")
+        self._grab_button.toggled.connect(self.grab)
+        self._snap_button = QtWidgets.QPushButton(icon("snap"), "&Snap")
+        self._snap_button.setToolTip("Take one frame")
+        self._snap_button.clicked.connect(self.snap)
+        for button in (self._grab_button, self._snap_button):
+            button.setVisible(buttons)
+
+        self._rate_box = QtWidgets.QDoubleSpinBox()
+        self._rate_box.setDecimals(1)
+        self._rate_box.setRange(0.1, self.source.max_rate)
+        self._rate_box.setValue(self.source.rate)
+        self._rate_box.setSuffix(" frames/s")
+        self._rate_box.setKeyboardTracking(False)
+        self._rate_box.setToolTip(f"How often a frame is taken: 0.1 to {self.source.max_rate:g} frames/s")
+        self._rate_box.valueChanged.connect(self.set_rate)
+        rate_label = QtWidgets.QLabel("&Rate")
+        rate_label.setBuddy(self._rate_box)
+
+        self._background_button = QtWidgets.QPushButton("Take &background")
+        self._background_button.setToolTip(
+            "Take one frame as background: it is saved beside the data, which are saved as measured"
+        )
+        self._background_button.clicked.connect(self.take_background)
+        self._subtract_box = QtWidgets.QCheckBox("S&ubtract")
+        self._subtract_box.setToolTip("Show the data less the background; what is saved stays as measured")
+        self._subtract_box.setEnabled(False)
+        self._subtract_box.toggled.connect(self._on_subtract_box)
+        for widget in (self._background_button, self._subtract_box):
+            widget.setVisible(self.source.dim != "Data0D")
+
+        self._state = QtWidgets.QLabel()
+        self._state.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        # Numbers change all the time: the label takes what room there is and never pushes.
+        self._state.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
+
+        controls = QtWidgets.QHBoxLayout()
+        for widget in (
+            self._grab_button,
+            self._snap_button,
+            rate_label,
+            self._rate_box,
+            self._background_button,
+            self._subtract_box,
+        ):
+            controls.addWidget(widget)
+        controls.addStretch(1)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self._state)
+        layout.addWidget(self._stack, 1)
+        layout.addLayout(controls)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        parts = [f"{self.frames_per_second:.1f} frames/s" if self.grabbing else "stopped"]
+        for dwa in self.latest or ():
+            if dwa.source.name == "calculated" and dwa.dim.name == "Data0D":
+                value = float(dwa.data[0].flat[0])
+                parts.append(f"{dwa.name} {value:,.{0 if value >= 1000 else 1}f} {dwa.units}")
+        text = " · ".join(parts)
+        if text != self._state.text():
+            self._state.setText(text)
+            self._state.setToolTip(text)
+
+    def _on_rate(self) -> None:
+        rate = self.settings["rate"]
+        self._timer.setInterval(max(1, round(1000 / rate)))
+        self._times.clear()
+        self._rate_box.setValue(rate)
+
+    def _on_subtract_box(self, on: bool) -> None:
+        self.settings["subtract_background"] = on
+
+    def _on_subtract(self) -> None:
+        on = self.settings["subtract_background"]
+        self._subtract_box.setChecked(on)
+        self.plot.background = self.background if on else None
+        self.plot.redraw(force=True)
+
+    def showEvent(self, event: QtCore.QEvent) -> None:
+        """Draw while there is somebody to look."""
+        super().showEvent(event)
+        self._redraw_timer.start()
+
+    def hideEvent(self, event: QtCore.QEvent) -> None:
+        """Draw no more: the other tabs need the time."""
+        super().hideEvent(event)
+        self._redraw_timer.stop()

@@ -1,0 +1,249 @@
+"""What ``h5saver demo`` does: with a display it opens the window, without one it records some seconds and reports."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from h5saver_widget import syscheck
+
+if TYPE_CHECKING:
+    from h5saver_widget.demo.recorder import Recording
+    from h5saver_widget.demo.window import DemoWindow
+
+__all__ = ["run_demo"]
+
+DEFAULT_SECONDS = 10.0
+FONTS = Path("/usr/share/fonts/truetype/dejavu")
+
+
+def run_demo(
+    seconds: float | None = None, offscreen: bool = False, out: Path | None = None, backend: str | None = None
+) -> int:
+    """Run the demo and return the exit code of the program.
+
+    Parameters
+    ----------
+    seconds
+        Record all sources for so long (in s) and leave. None opens the window and leaves when it is closed; without a
+        display it means the environment variable ``DEMO_SECONDS``, or 10.
+    offscreen
+        Show no window even if there is a display.
+    out
+        Base path of the files; ``~/h5saver-demo`` by default.
+    backend
+        ``"h5py"``, ``"tables"``, or None for the configured default.
+
+    Returns
+    -------
+    int
+        0 if all went well: after a timed recording that means a file that is closed and holds frames, none lost.
+    """
+    syscheck.choose_platform(offscreen)
+    complaint = syscheck.missing_qt_libraries()
+    if complaint:
+        print(complaint, file=sys.stderr)
+        return 1
+    hidden = os.environ.get("QT_QPA_PLATFORM", "").startswith(("offscreen", "minimal"))
+    if hidden:
+        _prepare_offscreen()
+        if seconds is None:
+            seconds = _seconds_from_environment()
+    # Qt is imported from here on; the lines above have to be able to say why it cannot be.
+    from pyqtgraph.Qt import QtCore, mkQApp
+
+    from h5saver_widget.demo.window import DemoWindow
+
+    if hidden:
+        QtCore.qInstallMessageHandler(_print_qt_message)
+    # Warnings are shown in the window, in plain words; without a handler logging would print them once more.
+    logging.getLogger("h5saver_widget").addHandler(logging.NullHandler())
+    app = mkQApp("h5saver demo")
+    window = DemoWindow(out=out, backend=backend)
+    window.show()
+    with _leave_on_signal(window):
+        if seconds is None:
+            app.exec()
+            return _farewell(window)
+        return _record_and_report(app, window, seconds)
+
+
+def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
+    """Record all sources for some seconds, close the file, and print what became of it."""
+    from pyqtgraph.Qt import QtCore
+
+    window.show_panel("Camera (simulated)")
+    window.grab_all()
+    window.record()
+    if not window.recording:
+        window.close()
+        print(window.last_error or "The recording could not be started", file=sys.stderr)
+        return 1
+    print(f"Recording {len(window.panels)} sources for {seconds:g} s ...", flush=True)
+    progress = Progress(sys.stdout, seconds, window)
+    screenshots: list[Path] = []
+
+    def finish() -> None:
+        path = window.recorder.recording.path
+        if window.isVisible() and path is not None:
+            screenshots.append(path.with_suffix(".png"))
+            window.grab().save(str(screenshots[0]))
+        window.close()
+        app.quit()
+
+    ticker = QtCore.QTimer()
+    ticker.timeout.connect(progress.show)
+    ticker.start(200)
+    end = QtCore.QTimer()
+    end.setSingleShot(True)
+    end.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
+    end.timeout.connect(finish)
+    end.start(round(seconds * 1000))
+    app.exec()
+    ticker.stop()
+    end.stop()
+    progress.end()
+    return _report(window, screenshots)
+
+
+def _report(window: DemoWindow, screenshots: list[Path]) -> int:
+    """Print what was written and lost; 0 only if the file is closed, holds what was counted, and nothing is missing."""
+    recording = window.recorder.recording
+    closed = not window.h5saver.isopen() and recording.path is not None and recording.path.is_file()
+    for line in report_lines(recording, screenshots):
+        print(line)
+    if window.last_error:
+        print(f"Last error: {window.last_error}", file=sys.stderr)
+    return 0 if closed and recording.frames > 0 and recording.lost == 0 and not window.last_error else 1
+
+
+def report_lines(recording: Recording, screenshots: list[Path]) -> Iterator[str]:
+    """Yield the report, one line for each fact, with units."""
+    from h5saver_widget.qt.status import format_size
+
+    if recording.path is None or not recording.path.is_file():
+        yield "File:       none was written"
+        return
+    seconds = max(recording.seconds, 1e-9)
+    yield f"File:       {recording.path} ({format_size(recording.path.stat().st_size)} on disk)"
+    amount = f"{recording.frames:,} frames, {format_size(recording.bytes)}"
+    yield f"Saved:      {amount} of data in {recording.seconds:.1f} s"
+    for title, count in recording.saved.items():
+        yield f"            {count:>8,} frames  {title}"
+    yield f"Rate:       {recording.frames / seconds:,.1f} frames/s, {recording.bytes / seconds / 1e6:,.1f} MB/s"
+    yield f"Dropped:    {recording.lost:,} frames"
+    for path in screenshots:
+        yield f"Screenshot: {path}"
+
+
+def _farewell(window: DemoWindow) -> int:
+    """After an interactive session: say where the last file is, as the log is gone with the window."""
+    recording = window.recorder.recording
+    if recording.path is not None:
+        for line in report_lines(recording, []):
+            print(line)
+    return 1 if recording.lost else 0
+
+
+class Progress:
+    """A line on the terminal that is written over and over; a few lines where the output is not a terminal.
+
+    Parameters
+    ----------
+    stream
+        Where to write.
+    seconds
+        How long it will take, in s.
+    window
+        What is counted.
+    """
+
+    def __init__(self, stream: TextIO, seconds: float, window: DemoWindow) -> None:
+        """Start the clock."""
+        self._stream = stream
+        self._seconds = seconds
+        self._window = window
+        self._started = time.perf_counter()
+        self._tty = stream.isatty()
+        self._next_line = 0.25
+        self._width = 0
+
+    def show(self) -> None:
+        """Bring the line up to date."""
+        share = min(1.0, (time.perf_counter() - self._started) / self._seconds)
+        if self._tty:
+            text = f"[{'#' * round(30 * share):<30}] {self._numbers(share)}"
+            self._stream.write("\r" + text.ljust(self._width))
+            self._width = len(text)
+        elif share >= self._next_line:
+            self._next_line += 0.25
+            self._stream.write(f"{self._numbers(share)}\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._tty:
+            self.show()
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def _numbers(self, share: float) -> str:
+        from h5saver_widget.qt.status import format_duration, format_size
+
+        recording = self._window.recorder.recording
+        passed, whole = format_duration(share * self._seconds), format_duration(self._seconds)
+        counts = f"{recording.frames:,} frames  {format_size(recording.bytes)}  {recording.lost:,} lost"
+        return f"{passed} of {whole}  {counts}"
+
+
+@contextmanager
+def _leave_on_signal(window: DemoWindow) -> Iterator[None]:
+    """Close the window, and with it the file, on Ctrl-C and on a request to terminate."""
+    from pyqtgraph.Qt import QtCore
+
+    def leave(number: int, frame: object) -> None:
+        # Not from within the handler: it may have interrupted anything, a save among others.
+        QtCore.QTimer.singleShot(0, window.close)
+
+    numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    before: dict[int, Callable | int | None] = {number: signal.signal(number, leave) for number in numbers}
+    heart = QtCore.QTimer()  # Python runs handlers only between two of its own instructions: give it some
+    heart.timeout.connect(lambda: None)
+    heart.start(100)
+    try:
+        yield
+    finally:
+        heart.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare_offscreen() -> None:
+    """Say where there are fonts: a machine without a desktop may not tell Qt."""
+    if "QT_QPA_FONTDIR" not in os.environ and FONTS.is_dir():
+        os.environ["QT_QPA_FONTDIR"] = str(FONTS)
+
+
+def _print_qt_message(kind: object, context: object, text: str) -> None:
+    """Print what Qt says, but not what it always says where there is no desktop."""
+    if not text.startswith(("This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR")):
+        print(text, file=sys.stderr)
+
+
+def _seconds_from_environment() -> float:
+    text = os.environ.get("DEMO_SECONDS", "").strip()
+    try:
+        seconds = float(text) if text else DEFAULT_SECONDS
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        print(f"DEMO_SECONDS is {text!r}, not a number of seconds: {DEFAULT_SECONDS:g} s are taken", file=sys.stderr)
+        seconds = DEFAULT_SECONDS
+    return seconds
