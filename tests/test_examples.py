@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+_FOLDER = Path(__file__).parents[1] / "examples"
+# minimal.py has a window that stays: tests/demo/test_minimal_example.py clicks through it
+EXAMPLES = sorted(path for path in _FOLDER.glob("*.py") if path.stem != "minimal")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -34,4 +36,4 @@ def test_example_runs(example, tmp_path):
 
 
 def test_there_are_examples():
-    assert {path.stem for path in EXAMPLES} >= {"minimal", "script"}
+    assert {path.stem for path in EXAMPLES} >= {"script"}

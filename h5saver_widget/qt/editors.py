@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-__all__ = ["ElidedCombo", "ElidedEdit", "FolderEdit"]
+__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit"]
 
 
 class ElidedEdit(QtWidgets.QLineEdit):
@@ -107,3 +107,27 @@ class ElidedCombo(QtWidgets.QComboBox):
         )
         painter.drawComplexControl(control, option)
         painter.drawControl(QtWidgets.QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
+class CheckBox(QtWidgets.QCheckBox):
+    """A check box whose frame is seen: on dark palettes, Qt draws an empty one nearly in the colour around it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        # what a row of a parameter tree asks of its editor
+        self.sigChanged = self.toggled
+        self.value = self.isChecked
+        self.setValue = self.setChecked
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Draw a frame round the box, in the colour of the text."""
+        super().paintEvent(event)
+        option = QtWidgets.QStyleOptionButton()
+        self.initStyleOption(option)
+        box = self.style().subElementRect(QtWidgets.QStyle.SubElement.SE_CheckBoxIndicator, option, self)
+        colour = self.palette().color(QtGui.QPalette.ColorRole.WindowText)
+        colour.setAlpha(130 if self.isEnabled() else 60)
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(colour)
+        painter.drawRoundedRect(QtCore.QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)

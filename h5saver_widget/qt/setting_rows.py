@@ -18,7 +18,7 @@ from pyqtgraph.parametertree.parameterTypes import (
 )
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.qt.editors import ElidedCombo, ElidedEdit, FolderEdit
+from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit
 from h5saver_widget.qt.icons import icon
 
 __all__ = [
@@ -124,8 +124,7 @@ class BoolRow(_WideRow, BoolParameterItem):
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
-        box = super().make_editor()
-        box.setText(self.param.title())
+        box = CheckBox(self.param.title())
         # No wider than its title: a click beside the title would do nothing.
         box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Preferred)
         return box
