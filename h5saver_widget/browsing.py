@@ -57,12 +57,12 @@ class H5BrowserUtil(H5SaverLowLevel):
         settings, pixmaps, scan_settings = [], [], None
         for name in list(attributes):
             value = attributes[name]
-            if name == "settings" or name.endswith("_settings"):
+            if name == "scan_settings":
+                scan_settings = _text(attributes.pop(name))
+            elif name == "settings" or name.endswith("_settings"):
                 if value:
                     settings.append(_text(value))
                 del attributes[name]
-            elif name == "scan_settings":
-                scan_settings = _text(attributes.pop(name))
             elif "pixmap" in name and isinstance(value, bytes):
                 pixmaps.append(attributes.pop(name))
         return NodeDescription(attributes, settings, scan_settings, pixmaps)

@@ -6,6 +6,7 @@ file. ``str(node)`` is the line that a listing shows, ``repr(node)`` adds shape 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ __all__ = [
 #: Attributes that HDF5 libraries read as they are; all others are wrapped by the codec.
 _PLAIN = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION", "EXTDIM", "FLAVOR", "swmr_active"})
 _ALIASES = {"title": "TITLE"}
+_PART = re.compile(r"(.+)__part[0-9]{4,5}")
 _PARTS = '{"module": "h5saver_widget", "type": "parts", "data": "'
 
 
@@ -67,7 +69,7 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if not name or "\0" in name or "/" in name:
             raise CodecError(f"{name!r} can't name an attribute: use a name without '/' and without NUL")
         if name in _PLAIN:
-            raw[name] = value.replace("\0", " ") if isinstance(value, str) else value
+            raw[name] = _storable_text(value) if isinstance(value, str) else value
             continue
         text = codec.encode(value)
         if max_bytes is None or len(text) <= max_bytes:
@@ -79,8 +81,19 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
     return raw
 
 
+def _storable_text(text: str) -> str:
+    """Return a text that HDF5 can hold: without NUL, which ends it, and without half characters."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+
+
 def _part(name: str, number: int) -> str:
     return f"{name}__part{number:04d}"
+
+
+def _base_name(name: str) -> str | None:
+    """Return the name of the attribute that this is a part of, None if it is whole."""
+    match = _PART.fullmatch(name)
+    return match[1] if match else None
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -128,7 +141,7 @@ class Attributes(MutableMapping[str, Any]):
                 self._backend.delete_attribute(self._handle, part)
 
     def _part_names(self, name: str) -> list[str]:
-        return [n for n in self._backend.attribute_names(self._handle) if n.startswith(f"{name}__part")]
+        return [n for n in self._backend.attribute_names(self._handle) if _base_name(n) == name]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
@@ -145,12 +158,14 @@ class Attributes(MutableMapping[str, Any]):
     @property
     def attrs_name(self) -> list[str]:
         """Names of the attributes, sorted."""
-        return [name for name in self._backend.attribute_names(self._handle) if "__part" not in name]
+        names = self._backend.attribute_names(self._handle)
+        known = set(names)
+        return [name for name in names if _base_name(name) not in known]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all attributes as a dict."""
         raw = self._backend.get_attributes(self._handle)
-        return {name: self._decode(name, value) for name, value in raw.items() if "__part" not in name}
+        return {name: self._decode(name, value) for name, value in raw.items() if _base_name(name) not in raw}
 
     def __repr__(self) -> str:
         """Return the attributes as a dict would show them."""

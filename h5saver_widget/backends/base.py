@@ -9,6 +9,7 @@ The rules every backend keeps, checked by ``tests/backend_contract.py``:
 - every primitive may be called from any thread; one call is atomic;
 - a primitive on a closed file raises :class:`~h5saver_widget.errors.FileNotOpenError`, a handle of a deleted node or of
   a file that was closed meanwhile raises :class:`~h5saver_widget.errors.NodeError`;
+- a link is shown as a node of its own kind and never followed; it has neither attributes nor content;
 - reading never writes, opening never creates (mode ``x`` alone does), nothing is ever overwritten;
 - attributes are raw: text, bytes, numbers, booleans and arrays of them. What they mean is decided in
   :mod:`h5saver_widget.codec`; nothing found in a file is ever unpickled or evaluated.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import functools
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -166,7 +167,7 @@ class Backend(ABC):
     @property
     def path(self) -> Path | None:
         """Path of the open file, None when closed."""
-        return self._path
+        return self._path if self.is_open else None
 
     @property
     def writable(self) -> bool:
@@ -176,7 +177,7 @@ class Backend(ABC):
     @property
     def swmr_active(self) -> bool:
         """Whether the file streams: only appends and slice writes are possible until it is closed."""
-        return self._swmr
+        return self._swmr and self.is_open
 
     @property
     @abstractmethod
@@ -223,6 +224,9 @@ class Backend(ABC):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
             if mode != "x" and not path.is_file():
                 raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
+            if mode != "x" and path.stat().st_size == 0:
+                # HDF5 would make a file of it in mode r+
+                raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False
 
@@ -272,8 +276,16 @@ class Backend(ABC):
         """Return the names of the nodes in a group, in natural order (2 before 10)."""
 
     @abstractmethod
+    def has_child(self, group: Handle, name: str) -> bool:
+        """Tell whether a group holds a node of that name, whatever it is; costs the same in a group of 10,000."""
+
+    @abstractmethod
     def kind(self, node: Handle) -> NodeKind:
         """Return what the node is."""
+
+    def identity(self, node: Handle) -> Hashable:
+        """Return what two paths to one object have in common; the path, where the library can't tell."""
+        return self.path_of(node)
 
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:
@@ -331,7 +343,10 @@ class Backend(ABC):
 
     @abstractmethod
     def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
-        """Copy a node and everything below it, attributes included, into a group of this file."""
+        """Copy a node and everything below it, attributes included, into a group of this file.
+
+        A group can't be copied into itself, nor can a link: NodeError.
+        """
 
     # ---------------------------------------------------------------- arrays
     @abstractmethod
@@ -340,7 +355,11 @@ class Backend(ABC):
 
     @abstractmethod
     def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
-        """Add rows at the end of a growing array: shape ``(n,) + row_shape``; for byte rows one uint8 row."""
+        """Add rows at the end of a growing array: shape ``(n,) + row_shape``; for byte rows one uint8 row.
+
+        DataMismatchError if shape or dtype don't fit (the array stays as it was); StreamingError for byte rows while
+        the file streams, because HDF5 breaks rows of any length under SWMR.
+        """
 
     @abstractmethod
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:

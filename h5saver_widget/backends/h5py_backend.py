@@ -8,14 +8,14 @@ inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
-from h5py import h5a, h5l, h5s, h5t
+from h5py import h5a, h5l, h5o, h5s, h5t
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
@@ -29,14 +29,22 @@ from h5saver_widget.backends.base import (
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.local import LocalBackend, LocalNode
-from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError, StreamingError
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalBackend, LocalNode
+from h5saver_widget.errors import (
+    CodecError,
+    DataMismatchError,
+    FileNotOpenError,
+    FileOpenError,
+    NodeError,
+    StreamingError,
+)
 
 __all__ = ["H5pyBackend"]
 
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _TEXT = h5py.string_dtype("utf-8")
 _TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
+_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
@@ -45,9 +53,15 @@ def _kind_of(obj: Any) -> NodeKind:
         return NodeKind.GROUP
     if not isinstance(obj, h5py.Dataset):
         return NodeKind.OTHER
-    if h5py.check_vlen_dtype(obj.dtype) is not None and obj.ndim == 1:
+    grows = bool(obj.maxshape) and obj.maxshape[0] is None
+    if grows and obj.ndim == 1 and h5py.check_vlen_dtype(obj.dtype) == np.uint8:
         return NodeKind.TEXT
-    return NodeKind.GROWING if obj.maxshape and obj.maxshape[0] is None else NodeKind.FIXED
+    return NodeKind.GROWING if grows else NodeKind.FIXED
+
+
+def _key(name: str) -> bytes:
+    """Return a name as HDF5 holds it; h5py shows names of other encodings with surrogates."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 class H5pyBackend(LocalBackend):
@@ -64,15 +78,17 @@ class H5pyBackend(LocalBackend):
     # ------------------------------------------------------------------ file
     @property
     def is_open(self) -> bool:
-        """Whether a file is open."""
-        return self._file is not None
+        """Whether a file is open. A host may have closed the library's own object: its number is 0 then."""
+        file = self._file
+        return file is not None and file.id.id != 0
 
     @property
     def raw_file(self) -> h5py.File | None:
         """The ``h5py.File``, None when closed."""
-        return self._file
+        return self._file if self.is_open else None
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        self._forget("/")
         try:
             self._file = h5py.File(
                 path,
@@ -81,10 +97,8 @@ class H5pyBackend(LocalBackend):
                 swmr=swmr and mode == "r",
                 locking=locking,
             )
-        except FileExistsError:
-            raise
         except (OSError, ValueError, RuntimeError) as error:
-            if getattr(error, "errno", None) == errno.EEXIST:
+            if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
@@ -112,14 +126,23 @@ class H5pyBackend(LocalBackend):
         return list(group)
 
     def _has(self, group: h5py.Group, name: str) -> bool:
-        return bool(group.id.links.exists(name.encode()))
+        return bool(group.id.links.exists(_key(name)))
 
     def _child(self, group: h5py.Group, name: str) -> tuple[Any, NodeKind]:
-        if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+        if group.id.links.get_info(_key(name)).type != h5l.TYPE_HARD:
             # a link may point out of the file, or round in circles: it is shown, and not followed
-            return group, NodeKind.LINK
+            return group.get(name, getlink=True), NodeKind.LINK
         obj = group[name]
         return obj, _kind_of(obj)
+
+    @primitive
+    def identity(self, node: Handle) -> Hashable:
+        """Return the address of an object in the file; the path of a link."""
+        found = self._described(node)
+        if found is None:
+            return self.path_of(node)
+        about = h5o.get_info(found.obj.id)
+        return about.fileno, about.addr
 
     @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
@@ -193,13 +216,8 @@ class H5pyBackend(LocalBackend):
     def _remove(self, node: LocalNode) -> None:
         del self._h5()[node.path]
 
-    @primitive
-    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
-        """Copy a node and everything below it into a group of this file."""
-        source = self._get(node)
-        with self._making(parent, name) as (group, path):
-            self._h5().copy(source.obj, group.obj, name=name, expand_soft=False, expand_external=False)
-            return self.node(path)
+    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+        self._h5().copy(source.obj, group.obj, name=name, expand_soft=False, expand_external=False)
 
     # ---------------------------------------------------------------- arrays
     @primitive
@@ -208,35 +226,43 @@ class H5pyBackend(LocalBackend):
         node = self._array(array)
         obj = node.obj
         dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
-        return ArrayInfo(tuple(obj.shape or ()), dtype, tuple(obj.maxshape or ()), obj.chunks, obj.compression)
+        if obj.shape is None:  # a null data space: an array of another program without anything in it
+            return ArrayInfo((0,), dtype, (0,))
+        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, obj.compression)
 
     @primitive
     def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
         """Add rows at the end of a growing array."""
         node = self._array(array)
         if node.kind is NodeKind.TEXT:
-            self._may_write(node, np.asarray(rows), np.dtype(np.uint8))
-            node.obj.resize(node.rows + 1, axis=0)
-            node.obj[node.rows] = rows
-            node.rows += 1
+            row, count = self._row_of_bytes(node, rows), node.obj.shape[0]
+            node.obj.resize(count + 1, axis=0)
+            try:
+                node.obj[count] = row
+            except BaseException:
+                node.obj.resize(count, axis=0)
+                raise
             return
         values = self._rows_that_fit(node, rows, node.obj.dtype)
         dataset = node.obj.id
-        count = node.rows + values.shape[0]
-        dataset.set_extent((count, *node.row_shape))
+        if not values.shape[0]:
+            return
+        # asked anew each time: the host may have appended through its own handle, or by a second hard link
+        count = dataset.get_space().get_simple_extent_dims()[0]
+        shape = (count + values.shape[0], *node.row_shape)
+        dataset.set_extent(shape)
         try:
-            space = dataset.get_space()
-            space.select_hyperslab((node.rows, *(0,) * len(node.row_shape)), values.shape)
+            space = h5s.create_simple(shape)
+            space.select_hyperslab((count, *(0,) * len(node.row_shape)), values.shape)
             dataset.write(h5s.create_simple(values.shape), space, values)
         except BaseException:
-            dataset.set_extent((node.rows, *node.row_shape))
+            dataset.set_extent((count, *node.row_shape))
             raise
-        node.rows = count
 
     @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node = self._array(array)
+        node = self._writable(array)
         values = np.asarray(values)
         self._may_write(node, values, node.obj.dtype)
         try:
@@ -256,6 +282,8 @@ class H5pyBackend(LocalBackend):
                 return list(found) if found.dtype == object else found
             if h5py.check_string_dtype(node.obj.dtype) is not None:
                 return node.obj.asstr(errors="replace")[() if selection is ... else selection]
+            if node.obj.shape is None:
+                return np.zeros(0, node.obj.dtype)
             return node.obj[selection]
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
@@ -268,14 +296,14 @@ class H5pyBackend(LocalBackend):
     @primitive
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
-        found = self._get(node)
-        return [] if found.kind is NodeKind.LINK else sorted(found.obj.attrs)
+        found = self._described(node)
+        return [] if found is None else sorted(found.obj.attrs)
 
     @primitive
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
-        found = self._get(node)
-        if found.kind is NodeKind.LINK:
+        found = self._described(node)
+        if found is None:
             return {}
         values: dict[str, RawAttribute] = {}
         attrs = found.obj.attrs
@@ -286,26 +314,44 @@ class H5pyBackend(LocalBackend):
                 value = attrs[name]
             except (OSError, TypeError, ValueError, KeyError, RuntimeError, UnicodeDecodeError):
                 continue
-            values[name] = "" if isinstance(value, h5py.Empty) else value
+            raw = _raw_value(found.obj, name, value)
+            if raw is not None:
+                values[name] = raw
         return values
 
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute]) -> None:
+    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         where = node.obj.id
         for name, value in attributes.items():
-            if isinstance(value, str):
-                # 36 us against 60 us through h5py's mapping. Variable length: a fixed one ends at 64 kB
-                key = name.encode()
-                if h5a.exists(where, key):
-                    h5a.delete(where, key)
-                h5a.create(where, key, _TEXT_TYPE, _SCALAR).write(np.array(value.encode(), dtype=_TEXT))
-            else:
-                node.obj.attrs[name] = value
+            try:
+                if isinstance(value, (str, bool, np.bool_)):
+                    key = _key(name)
+                    if not fresh and h5a.exists(where, key):
+                        h5a.delete(where, key)
+                    if isinstance(value, str):
+                        # 10 us (13 without the memory type at hand) against 60 us through h5py's mapping.
+                        # Variable length: a fixed one ends at 64 kB
+                        text = np.array(value.encode(), dtype=_TEXT)
+                        h5a.create(where, key, _TEXT_TYPE, _SCALAR).write(text, mtype=_TEXT_IN_MEMORY)
+                    else:
+                        # as PyTables stores it: h5py's own booleans are an enum, which PyTables can't read
+                        bit = np.array(value, dtype=np.uint8)
+                        h5a.create(where, key, h5t.NATIVE_B8, _SCALAR).write(bit, mtype=h5t.NATIVE_B8)
+                elif isinstance(value, bytes):
+                    # of fixed length, or h5py would read it back as text
+                    node.obj.attrs.create(name, np.array(value, dtype=f"S{max(1, len(value))}"))
+                elif isinstance(value, (int, float, complex, np.generic, np.ndarray)):
+                    node.obj.attrs[name] = value
+                else:
+                    raise CodecError(f"attribute {name!r} of {node.path}: a {type(value).__name__} can't be stored raw")
+            except (OSError, TypeError, ValueError, RuntimeError) as error:
+                if isinstance(error, CodecError):
+                    raise
+                raise CodecError(f"attribute {name!r} of {node.path} could not be written by h5py: {error}") from error
 
     @primitive
     def delete_attribute(self, node: Handle, name: str) -> None:
         """Remove an attribute."""
-        found = self._get(node)
-        self._may_change(f"delete an attribute of {found.path}")
+        found = self._changeable(node, "delete an attribute")
         if name not in found.obj.attrs:
             raise NodeError(f"{found.path} has no attribute {name!r}")
         del found.obj.attrs[name]
@@ -332,5 +378,19 @@ class H5pyBackend(LocalBackend):
         """See what another process has appended."""
         node = self._array(array)
         node.obj.refresh()
-        if node.kind in (NodeKind.GROWING, NodeKind.TEXT):
-            node.rows = int(node.obj.shape[0])
+
+
+def _raw_value(obj: Any, name: str, value: Any) -> RawAttribute | None:
+    """Return an attribute as h5py read it if it is plain data, None for references and the like."""
+    if isinstance(value, h5py.Empty):
+        return ""
+    if isinstance(value, (np.uint8, np.ndarray)) and value.dtype == np.uint8:
+        stored = h5a.open(obj.id, _key(name)).get_type()
+        return value.astype(bool) if stored.get_class() == h5t.BITFIELD else value
+    if isinstance(value, np.bytes_):
+        # text of fixed length, as PyTables writes it: h5py tells it from bytes by the character set alone
+        is_text = name in SYSTEM_TEXT or h5a.open(obj.id, _key(name)).get_type().get_cset() == h5t.CSET_UTF8
+        return value.decode("utf-8", "replace") if is_text else value
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
+    return value if isinstance(value, (str, bytes, np.generic, np.ndarray)) else None

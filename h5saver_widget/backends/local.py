@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute, primitive
+from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute, Selection, primitive
 from h5saver_widget.errors import (
     DataMismatchError,
     FileNotOpenError,
@@ -26,20 +26,23 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.naming import check_node_name, natural_key
 
-__all__ = ["LocalBackend", "LocalNode"]
+__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "check_selection", "parent_and_name"]
+
+_UNREADABLE = object()
+
+#: Attributes that PyTables writes as ASCII bytes; they are text all the same.
+SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", "VERSION"})
 
 
 class LocalNode:
-    """A handle: path, the library's object (None once it is gone), kind; of a growing array rows and row shape too."""
+    """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too."""
 
-    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape", "rows")
+    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape")
 
     def __init__(self, path: str, obj: Any, kind: NodeKind) -> None:
         self.path = path
         self.obj = obj
         self.kind = kind
-        grows = kind in (NodeKind.GROWING, NodeKind.TEXT)
-        self.rows = int(obj.shape[0]) if grows else 0
         self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
 
 
@@ -71,8 +74,12 @@ class LocalBackend(Backend):
         """Return a child's object and kind; a link is not followed."""
 
     @abstractmethod
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute]) -> None:
-        """Write attributes."""
+    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+        """Write attributes; a fresh node has none of them yet. CodecError for what can't be stored."""
+
+    @abstractmethod
+    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+        """Copy a node, with everything below it, into a group."""
 
     @abstractmethod
     def _remove(self, node: LocalNode) -> None:
@@ -81,7 +88,8 @@ class LocalBackend(Backend):
     # ---------------------------------------------------------------- handles
     def _get(self, handle: Handle) -> LocalNode:
         node = cast(LocalNode, handle)
-        if not isinstance(node, LocalNode) or node.obj is None:
+        # the second half refuses handles of another backend: they would be used without that one's lock
+        if not isinstance(node, LocalNode) or node.obj is None or self._nodes.get(node.path) is not node:
             raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
         return node
 
@@ -95,6 +103,26 @@ class LocalBackend(Backend):
         node = self._get(handle)
         if node.kind in (NodeKind.GROUP, NodeKind.LINK, NodeKind.OTHER):
             raise NodeError(f"{node.path} is a {node.kind.value}, not an array that can be read with {self.name}")
+        return node
+
+    def _writable(self, handle: Handle) -> LocalNode:
+        """Return an array of which parts may be overwritten."""
+        node = self._array(handle)
+        if node.kind is NodeKind.TEXT:
+            raise NodeError(f"{node.path} holds rows of bytes: they can be appended, not overwritten")
+        return node
+
+    def _described(self, handle: Handle) -> LocalNode | None:
+        """Return a node that can have attributes, None for a link or what the library can't open."""
+        node = self._get(handle)
+        return None if node.kind is NodeKind.LINK or node.obj is _UNREADABLE else node
+
+    def _changeable(self, handle: Handle, what: str) -> LocalNode:
+        """Return a node whose attributes may be changed."""
+        node = self._get(handle)
+        self._may_change(f"{what} of {node.path}")
+        if self._described(handle) is None:
+            raise NodeError(f"{node.path} is a {node.kind.value}: it has no attributes")
         return node
 
     def _remember(self, path: str, obj: Any, kind: NodeKind) -> LocalNode:
@@ -132,8 +160,9 @@ class LocalBackend(Backend):
             raise NodeError(f"there is no node {path!r} in {self.path}; {parent_path} holds: {some or 'nothing'}")
         try:
             return Handle(self._remember(path, *self._child(parent.obj, name)))
-        except self.library_errors as error:
-            raise NodeError(f"{path!r} can't be read, it may be damaged: {error}") from error
+        except self.library_errors:
+            # damaged, or of a type the library doesn't know: shown as such, so that a walk goes on beside it
+            return Handle(self._remember(path, _UNREADABLE, NodeKind.OTHER))
 
     def path_of(self, node: Handle) -> str:
         """Return the absolute path of a node."""
@@ -143,6 +172,12 @@ class LocalBackend(Backend):
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order."""
         return sorted(self._names(self._group(group).obj), key=natural_key)
+
+    @primitive
+    def has_child(self, group: Handle, name: str) -> bool:
+        """Tell whether a group holds a node of that name."""
+        found = self._group(group)
+        return bool(name) and "/" not in name and "\0" not in name and self._has(found.obj, name)
 
     @primitive
     def kind(self, node: Handle) -> NodeKind:
@@ -167,9 +202,19 @@ class LocalBackend(Backend):
     @primitive
     def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:
         """Set attributes, replacing existing ones."""
-        found = self._get(node)
-        self._may_change(f"set attributes of {found.path}")
-        self._set(found, attributes)
+        self._set(self._changeable(node, "set attributes"), attributes)
+
+    @primitive
+    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
+        """Copy a node and everything below it into a group of this file."""
+        source = self._get(node)
+        with self._making(parent, name) as (group, path):
+            if self._described(node) is None:
+                raise NodeError(f"{source.path} is a {source.kind.value}, it can't be copied")
+            if f"{group.path.rstrip('/')}/".startswith(f"{source.path.rstrip('/')}/"):
+                raise NodeError(f"{source.path} can't be copied into itself ({path}); choose a group outside of it")
+            self._copy(source, group, name)
+            return self.node(path)
 
     # ----------------------------------------------------------------- checks
     def _may_change(self, what: str) -> None:
@@ -183,9 +228,21 @@ class LocalBackend(Backend):
 
     def _may_write(self, node: LocalNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
         if not self.writable:
-            raise FileNotOpenError(f"can't write to {node.path}: {self.path} is open for reading only")
+            raise FileNotOpenError(
+                f"can't write to {node.path}: {self.path} is open for reading only; open it with mode 'r+'"
+            )
         if values.dtype != held and not np.can_cast(values.dtype, held, "safe"):
             raise DataMismatchError(f"{node.path} holds {held}, got {values.dtype}: convert the values first")
+
+    def _row_of_bytes(self, node: LocalNode, row: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Return a row of bytes as it may be appended to a text array."""
+        values = np.asarray(row)
+        self._may_write(node, values, np.dtype(np.uint8))
+        if values.ndim != 1:
+            raise DataMismatchError(f"{node.path} takes one row of bytes at a time, got shape {values.shape}")
+        if self.swmr_active:
+            raise StreamingError(f"{node.path} holds rows of any length: HDF5 breaks them under SWMR")
+        return values.astype(np.uint8, copy=False)
 
     def _rows_that_fit(self, node: LocalNode, rows: npt.NDArray[Any], held: np.dtype[Any]) -> npt.NDArray[Any]:
         """Return rows C-contiguous, of shape ``(n,) + row_shape`` and of the array's dtype; an error otherwise."""
@@ -216,7 +273,13 @@ class LocalBackend(Backend):
     def _made(self, path: str, obj: Any, kind: NodeKind, attributes: Mapping[str, RawAttribute] | None) -> Handle:
         node = self._remember(path, obj, kind)
         if attributes:
-            self._set(node, attributes)
+            try:
+                self._set(node, attributes, fresh=True)
+            except BaseException:
+                # all or nothing: half a node would be in the way of the next attempt
+                self._remove(node)
+                self._forget(path)
+                raise
         return Handle(node)
 
     def _library(self, compression: Compression | None) -> str | None:
@@ -229,6 +292,24 @@ class LocalBackend(Backend):
                 f"{self.name} can't compress with {compression.library!r}; choose one of: {names}, or level 0"
             )
         return "zlib" if compression.library == "gzip" else compression.library
+
+
+def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:
+    """Raise IndexError for a number outside of an array: PyTables would take another row instead.
+
+    >>> check_selection((0, ..., -3), (5, 4, 3))
+    >>> check_selection(-4, (3,))
+    Traceback (most recent call last):
+        ...
+    IndexError: -4 is outside of an axis of 3
+    """
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    if any(part is ... for part in parts):
+        at = next(i for i, part in enumerate(parts) if part is ...)
+        parts = (*parts[:at], *(slice(None),) * (len(shape) - len(parts) + 1), *parts[at + 1 :])
+    for part, size in zip(parts, shape, strict=False):
+        if isinstance(part, (int, np.integer)) and not -size <= part < size:
+            raise IndexError(f"{part} is outside of an axis of {size}")
 
 
 def parent_and_name(path: str) -> tuple[str, str]:

@@ -1,17 +1,14 @@
 """The PyTables backend: the fastest for single rows (4 us), and what PyMoDAQ users know as ``tables``.
 
-Two things of PyTables are kept away from the program around it. It *unpickles* attributes as soon as somebody looks at
-them, while merely walking a file: here attributes are read by its raw reader, and whatever else inside PyTables asks
-for pickles while one of our calls is under way gets a refusal (:class:`_NoPickles`). And it is not thread-safe, not
-even between files: one lock serves all files.
+Two things of PyTables are kept away from the program around it. It *unpickles* attributes while merely walking a file:
+here they are read by its raw reader, and whatever else inside PyTables asks for pickles during a call of ours gets a
+refusal (``pickle_guard.py``). And it is not thread-safe, not even between files: one lock serves all files.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import threading
-import types
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ import numpy.typing as npt
 import tables
 import tables.atom
 import tables.attributeset
+import tables.file
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
@@ -36,7 +34,8 @@ from h5saver_widget.backends.base import (
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.local import LocalBackend, LocalNode
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalBackend, LocalNode, check_selection
+from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -51,40 +50,12 @@ __all__ = ["TablesBackend"]
 #: HDF5 keeps attributes up to 64 kB in the object header; the type and the name need some of it.
 _MAX_ATTRIBUTE = 64_000
 
-
-class _NoPickles(types.ModuleType):
-    """Takes the place of `pickle` inside PyTables: refuses while our own calls run, is pickle itself otherwise."""
-
-    def __init__(self) -> None:
-        super().__init__("pickle")
-        self.__dict__.update({name: value for name, value in vars(pickle).items() if not name.startswith("__")})
-        self._real_loads = pickle.loads
-        self.ours = threading.local()
-        self.loads = self._loads
-
-    def _loads(self, data: Any, **options: Any) -> Any:
-        if getattr(self.ours, "depth", 0):
-            raise pickle.UnpicklingError("files are data: what a file holds is never unpickled")
-        return self._real_loads(data, **options)
+#: What PyTables raises where a file holds what it does not expect.
+_ODD = (KeyError, AttributeError, IndexError, pickle.UnpicklingError)
 
 
-_no_pickles = _NoPickles()
-tables.attributeset.pickle = _no_pickles
-tables.atom.pickle = _no_pickles
-
-
-class _Lock:
-    """The one lock of all PyTables files; holding it also keeps pickles away."""
-
-    _lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        _no_pickles.ours.depth = getattr(_no_pickles.ours, "depth", 0) + 1
-
-    def __exit__(self, *_: object) -> None:
-        _no_pickles.ours.depth -= 1
-        self._lock.release()
+#: The one lock of all PyTables files; holding it also keeps pickles away.
+_LOCK = GuardedLock(NoPickles.install(tables.attributeset, tables.atom))
 
 
 def _kind_of(obj: Any) -> NodeKind:
@@ -117,20 +88,11 @@ class TablesBackend(LocalBackend):
         compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
         max_attribute_bytes=_MAX_ATTRIBUTE,
     )
-    library_errors = (
-        tables.HDF5ExtError,
-        tables.NodeError,
-        OSError,
-        TypeError,
-        ValueError,
-        NotImplementedError,
-        KeyError,
-        pickle.UnpicklingError,
-    )
+    library_errors = (tables.HDF5ExtError, tables.NodeError, OSError, TypeError, ValueError, NotImplementedError, *_ODD)
 
     def __init__(self) -> None:
         super().__init__()
-        self.lock = _Lock()
+        self.lock = _LOCK
         self._file: tables.File | None = None
 
     # ------------------------------------------------------------------ file
@@ -146,13 +108,22 @@ class TablesBackend(LocalBackend):
         return self._file if self.is_open else None
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        self._forget("/")
         if mode == "x":
             # PyTables can only create by overwriting: take the name first, so that what it overwrites is ours
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            except FileExistsError as error:  # another program was faster
+                raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
+            except OSError as error:
+                raise FileOpenError(f"{path} could not be created: {error}") from error
+        known = set(tables.file._open_files.handlers)
         try:
             with _quiet():
                 self._file = tables.open_file(str(path), "w" if mode == "x" else mode, MAX_GROUP_WIDTH=1 << 30)
         except self.library_errors as error:
+            for half_open in set(tables.file._open_files.handlers) - known:
+                half_open.close()  # or it would keep the file busy until the program ends
             if mode == "x":
                 path.unlink(missing_ok=True)
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
@@ -190,12 +161,8 @@ class TablesBackend(LocalBackend):
 
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
-        with super()._making(parent, name) as place:
-            if name.isidentifier():
-                yield place
-            else:
-                with _quiet():
-                    yield place
+        with _quiet(), super()._making(parent, name) as place:
+            yield place
 
     @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
@@ -221,20 +188,20 @@ class TablesBackend(LocalBackend):
             if data is not None:
                 data = np.asarray(data)
                 shape, dtype = data.shape, data.dtype
-            kind = np.dtype(dtype)
-            file = self._h5()
+            kind, file = np.dtype(dtype), self._h5()
+            atom = _atom(kind, fill_value)
             if shape == ():
-                obj = file.create_array(group.obj, name, obj=np.zeros((), kind) if data is None else data)
+                obj = file.create_array(group.obj, name, obj=np.array(atom.dflt, kind) if data is None else data)
             elif 0 in shape:
                 # PyTables refuses fixed arrays without elements: one that could grow along the empty axis holds them
                 grow = tuple(0 if i == shape.index(0) else max(n, 1) for i, n in enumerate(shape))
-                obj = file.create_earray(group.obj, name, atom=_atom(kind), shape=grow)
+                obj = file.create_earray(group.obj, name, atom=atom, shape=grow)
                 obj._v_attrs._g__setattr("CLASS", "CARRAY")
             else:
                 obj = file.create_carray(
                     group.obj,
                     name,
-                    atom=_atom(kind, fill_value),
+                    atom=atom,
                     shape=shape,
                     chunkshape=fixed_chunks(shape, kind),
                     filters=self._filters(compression),
@@ -283,41 +250,37 @@ class TablesBackend(LocalBackend):
         with _quiet():
             self._h5().remove_node(node.obj, recursive=True)
 
-    @primitive
-    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
-        """Copy a node and everything below it into a group of this file."""
-        source = self._get(node)
-        with self._making(parent, name) as (group, path), _quiet():
-            self._h5().copy_node(source.obj, group.obj, name, recursive=True)
-            return self.node(path)
+    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+        with _quiet():
+            self._h5().copy_node(source.obj, group.obj, name, recursive=source.kind is NodeKind.GROUP)
 
     # ---------------------------------------------------------------- arrays
     @primitive
     def info(self, array: Handle) -> ArrayInfo:
         """Return shape, dtype and storage of an array."""
         node = self._array(array)
-        obj = node.obj
-        shape = tuple(int(n) for n in obj.shape)
+        shape, dtype = self._shape_and_dtype(node)
         if node.kind is NodeKind.TEXT:
-            return ArrayInfo((int(obj.nrows),), np.dtype(np.uint8), (None,), None, None)
-        grows = node.kind is NodeKind.GROWING
+            return ArrayInfo(shape, dtype, (None,))
+        chunks, filters = node.obj.chunkshape, node.obj.filters
+        library = filters.complib if filters.complevel else None
+        max_shape = (None, *shape[1:]) if node.kind is NodeKind.GROWING else shape
+        return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
+
+    @staticmethod
+    def _shape_and_dtype(node: LocalNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        obj = node.obj
+        if node.kind is NodeKind.TEXT:
+            return (int(obj.nrows),), np.dtype(np.uint8)
         dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
-        filters = obj.filters
-        return ArrayInfo(
-            shape,
-            np.dtype(dtype),
-            (None, *shape[1:]) if grows else shape,
-            None if obj.chunkshape is None else tuple(int(n) for n in obj.chunkshape),
-            filters.complib if filters.complevel else None,
-        )
+        return tuple(int(n) for n in obj.shape), np.dtype(dtype)
 
     @primitive
     def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
         """Add rows at the end of a growing array."""
         node = self._array(array)
         if node.kind is NodeKind.TEXT:
-            self._may_write(node, np.asarray(rows), np.dtype(np.uint8))
-            node.obj.append(rows)
+            node.obj.append(self._row_of_bytes(node, rows))
             return
         values = self._rows_that_fit(node, rows, node.obj.atom.dtype.base)
         if values.shape[0]:
@@ -326,30 +289,31 @@ class TablesBackend(LocalBackend):
     @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node = self._array(array)
-        values, held = np.asarray(values), self.info(array).dtype
+        node = self._writable(array)
+        values, (shape, held) = np.asarray(values), self._shape_and_dtype(node)
         self._may_write(node, values, held)
         try:
+            check_selection(selection, shape)
             node.obj[selection] = values.astype(held, copy=False)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
+                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"
             ) from error
 
     @primitive
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""
         node = self._array(array)
+        shape, _ = self._shape_and_dtype(node)
         try:
+            check_selection(selection, shape)
             if node.kind is NodeKind.TEXT:
                 return node.obj.read() if selection is ... else node.obj[selection]
             if selection is ...:
                 return np.asarray(node.obj.read())
             return node.obj[selection] if node.obj.shape else node.obj.read()
         except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
-            ) from error
+            raise DataMismatchError(f"can't read {selection} of {node.path}, shape {shape}: {error}") from error
         except (tables.HDF5ExtError, OSError, pickle.UnpicklingError) as error:
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
@@ -357,14 +321,14 @@ class TablesBackend(LocalBackend):
     @primitive
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
-        found = self._get(node)
-        return [] if found.kind is NodeKind.LINK else sorted(found.obj._v_attrs._v_attrnames)
+        found = self._described(node)
+        return [] if found is None else sorted(found.obj._v_attrs._v_attrnames)
 
     @primitive
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
-        found = self._get(node)
-        if found.kind is NodeKind.LINK:
+        found = self._described(node)
+        if found is None:
             return {}
         values: dict[str, RawAttribute] = {}
         attrs = found.obj._v_attrs
@@ -377,11 +341,15 @@ class TablesBackend(LocalBackend):
                     value = attrs._g_getattr(found.obj, name)
                 except self.library_errors:
                     continue
+                if name in SYSTEM_TEXT and isinstance(value, bytes):
+                    value = value.decode("utf-8", "replace")
+                elif isinstance(value, np.ndarray) and value.dtype.kind == "O":
+                    value = value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
                 if value is not None:
                     values[name] = value
         return values
 
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute]) -> None:
+    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         for name, value in attributes.items():
             if isinstance(value, np.ndarray):
                 if value.dtype.kind == "U":
@@ -390,19 +358,18 @@ class TablesBackend(LocalBackend):
                     raise CodecError(f"attribute {name!r} of {node.path}: an array of {value.dtype} can't be stored")
             elif not isinstance(value, (str, bytes, bool, int, float, complex, np.generic)):
                 raise CodecError(f"attribute {name!r} of {node.path}: a {type(value).__name__} can't be stored raw")
+            if name.startswith(("_v_", "_g_", "_f_", "_c_", "_i_")):
+                raise CodecError(f"attribute {name!r} of {node.path}: PyTables keeps such names for itself; rename it")
             try:
                 node.obj._v_attrs._g__setattr(name, value)
-            except tables.HDF5ExtError as error:
-                raise CodecError(
-                    f"attribute {name!r} of {node.path} could not be written; "
-                    f"PyTables stores at most {_MAX_ATTRIBUTE} bytes in one attribute: {error}"
-                ) from error
+            except (tables.HDF5ExtError, AttributeError, TypeError, ValueError) as error:
+                limit = f"PyTables stores at most {_MAX_ATTRIBUTE} bytes in one attribute"
+                raise CodecError(f"attribute {name!r} of {node.path} can't be written; {limit}: {error}") from error
 
     @primitive
     def delete_attribute(self, node: Handle, name: str) -> None:
         """Remove an attribute."""
-        found = self._get(node)
-        self._may_change(f"delete an attribute of {found.path}")
+        found = self._changeable(node, "delete an attribute")
         if name not in found.obj._v_attrs._v_attrnames:
             raise NodeError(f"{found.path} has no attribute {name!r}")
         found.obj._v_attrs._g__delattr(name)
@@ -421,6 +388,8 @@ class TablesBackend(LocalBackend):
 
 def _atom(dtype: np.dtype[Any], fill_value: Any = None) -> tables.Atom:
     """Return the PyTables element type of a dtype, with the value that unwritten elements have."""
+    if dtype.kind not in "biufcS":  # PyTables would take text as ASCII, and warn
+        raise TypeError(f"no array holds elements of {dtype}; convert them")
     if fill_value is None:
         return tables.Atom.from_dtype(dtype)
     return tables.Atom.from_dtype(dtype, dflt=np.asarray(fill_value).astype(dtype)[()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,12 +12,12 @@ import numpy as np
 from h5saver_widget import naming
 from h5saver_widget.backends.base import Backend, Capabilities, Compression, Handle, OpenMode
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.errors import FileNotOpenError, NodeError
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of, raw_attributes
 
 __all__ = ["H5Backend", "Where"]
 
-_MAX_DEPTH = 200  # a group may hold itself: no walk goes on for ever
+_MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk goes on for ever
 
 Where = str | Node | Any
 """A place in a file: a path, a node, or the library's own object."""
@@ -116,7 +116,9 @@ class H5Backend:
         """
         where = Path(path)
         modes: dict[str, OpenMode] = {"r": "r", "r+": "r+", "x": "x", "w": "x", "a": "r+" if where.exists() else "x"}
-        self._io.open(where, modes.get(mode, "r") if mode in modes else mode, swmr=swmr_mode, locking=locking)  # type: ignore[arg-type]
+        if mode not in modes:
+            raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
+        self._io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
         return self._io.raw_file
 
     def close_file(self) -> None:
@@ -148,7 +150,7 @@ class H5Backend:
 
     def handle_of(self, where: Where) -> Handle:
         """Return the backend's handle of a path, a node, or the library's own object."""
-        if isinstance(where, Node):
+        if isinstance(where, Node) and where.backend is self._io:
             return where.handle
         return self._io.node(self.path_of(where))
 
@@ -186,11 +188,13 @@ class H5Backend:
 
     def is_node_in_group(self, where: Where, name: str) -> bool:
         """Tell whether a group holds a node of that name, its first letter capital or not."""
-        names = self.get_group(where).children_name()
-        return name in names or naming.capitalize_first(name) in names
+        group = self.get_group(where).handle
+        return any(self._io.has_child(group, known) for known in (name, naming.capitalize_first(name)))
 
     def walk_nodes(self, where: Where = "/", depth: int | None = None, only_groups: bool = False) -> Iterator[Node]:
         """Iterate over a node and everything below it, a group before its children.
+
+        A group that is reached again by a second hard link (it may hold itself) is shown, but not entered again.
 
         Parameters
         ----------
@@ -202,11 +206,16 @@ class H5Backend:
             Leave arrays out.
         """
         stack = [(self.get_node(where), 0)]
+        seen: set[Hashable] = set()
         while stack:
             node, level = stack.pop()
             if isinstance(node, GROUP) or not only_groups:
                 yield node
             if isinstance(node, GROUP) and level < (_MAX_DEPTH if depth is None else depth):
+                identity = self._io.identity(node.handle)
+                if identity in seen:
+                    continue
+                seen.add(identity)
                 stack.extend((child, level + 1) for child in reversed(node.children().values()))
 
     def walk_groups(self, where: Where = "/") -> Iterator[GROUP]:
@@ -228,13 +237,13 @@ class H5Backend:
     def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
         """Return the group of that name, made if it is not there; `attributes` are stored as they are (plain text)."""
         with self._io.lock:
-            try:
-                return self.get_group(self.path_of(where, name))
-            except NodeError:
-                group = self.create_group(where, name, title)
-                if attributes:
-                    self._io.set_attributes(group.handle, attributes)
-                return group
+            parent = self.get_group(where)
+            if self._io.has_child(parent.handle, name):
+                return self.get_group(self.path_of(parent, name))
+            group = self.create_group(parent, name, title)
+            if attributes:
+                self._io.set_attributes(group.handle, attributes)
+            return group
 
     def _array_attributes(self, class_name: str, title: str, shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
         values: dict[str, Any] = {"CLASS": class_name, "TITLE": title}

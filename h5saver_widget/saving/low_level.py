@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -16,7 +15,7 @@ from h5saver_widget import codec, naming
 from h5saver_widget.backends.base import OpenMode
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError
-from h5saver_widget.layout import RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
 from h5saver_widget.saving.content import H5Content
 from h5saver_widget.saving.session import Session, close_forgotten
 from h5saver_widget.version import __version__
@@ -63,7 +62,6 @@ class H5SaverLowLevel(H5Content):
         self.bytes_saved = 0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
-        self._depth = 0
         self._last_flush = 0.0
         self._swmr_interval = 1
         self._swmr_ticks = 0
@@ -85,6 +83,18 @@ class H5SaverLowLevel(H5Content):
         saver = cls(save_type, backend)
         saver.init_file(Path(path), new_file=new_file, metadata=metadata, mode=mode, swmr=swmr_mode)
         return saver
+
+    def open_file(
+        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+    ) -> Any:
+        """Open a file as it is: no raw data group is made. See :meth:`H5Backend.open_file` and :meth:`init_file`."""
+        with self.io.lock:
+            file = super().open_file(path, mode, swmr_mode=swmr_mode, locking=locking)
+            self.generation += 1
+            session = Session(self.io, RAW_GROUP, (swmr_mode and self.io.writable) or self._read_swmr_compatible())
+            self._sessions[:] = [session]
+            session.hold_raw()
+            return file
 
     def init_file(
         self,
@@ -124,6 +134,7 @@ class H5SaverLowLevel(H5Content):
             If the file can't be opened or created.
         """
         path = naming.with_h5_suffix(Path(file_name))
+        self.raw(metadata or {})  # what can't be stored is refused before a file is made
         with self.io.lock:
             self.close_file()
             moved = None
@@ -181,9 +192,23 @@ class H5SaverLowLevel(H5Content):
         self.generation += 1
         self.frames_saved = self.bytes_saved = self._swmr_ticks = 0
         raw_path = f"/{raw_group_name.strip('/')}"
-        session = Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))
-        self._sessions[:] = [session]
-        if self.io.writable:
+        try:
+            self._sessions[:] = [Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))]
+            if self.io.writable:
+                self._lay_out(path, raw_path, metadata, created, swmr)
+            self._session.hold_raw()
+        except BaseException:  # the caller is told; a file that he thinks is not open must not stay open
+            self._sessions.clear()
+            self.io.close()
+            raise
+        self._last_flush = monotonic()
+        self._notify("opened", path=path, created=created, moved_aside=moved)
+
+    def _lay_out(
+        self, path: Path, raw_path: str, metadata: Mapping[str, Any] | None, created: bool, swmr: bool
+    ) -> None:
+        """Write what every file has: its description, the raw data group, the log."""
+        with self._changing_structure():
             if created:
                 now = datetime.now().astimezone()
                 about: dict[str, Any] = {
@@ -202,9 +227,6 @@ class H5SaverLowLevel(H5Content):
             if values:
                 self.io.set_attributes(raw.handle, self.raw(values))
             self.get_set_logger(raw)
-            self.io.flush()
-        self._last_flush = monotonic()
-        self._notify("opened", path=path, created=created, moved_aside=moved)
 
     def close_file(self) -> None:
         """Bring the file up to date and close it; does nothing when none is open.
@@ -214,6 +236,7 @@ class H5SaverLowLevel(H5Content):
         with self.io.lock:
             path = self.file_path
             if path is None:
+                self._sessions.clear()  # the host may have closed the library's own object
                 return
             frames, size = self.frames_saved, self.bytes_saved
             self.generation += 1
@@ -232,42 +255,29 @@ class H5SaverLowLevel(H5Content):
         """Change the library; an open file is closed properly first."""
         if name != self.backend:
             fresh = create_backend(name)
-            self.close_file()
-            self._io = fresh
+            with self.io.lock:
+                self.close_file()
+                self._io = fresh
 
     def _notify(self, command: str, **args: Any) -> None:
         """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
 
     # ---------------------------------------------------------------- saving
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Make everything in the block one step for other threads; new nodes are on disk when it ends.
-
-        A file killed while groups were made, between two flushes, was lost whole (2 of 80): so structure is flushed at
-        once.
-        """
-        with self.io.lock:
-            self.require_open("save")
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if self._depth == 0 and self._structure_changed:
-                    self.flush()
-
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         super().flush()
-        self._structure_changed = False
         self._last_flush = monotonic()
+
+    def flush_if_due(self) -> None:
+        """Flush if the last flush was longer than `flush_seconds` ago."""
+        if monotonic() - self._last_flush > self.flush_seconds:
+            self.flush()
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
         self.frames_saved += 1
         self.bytes_saved += size
-        if monotonic() - self._last_flush > self.flush_seconds:
-            self.flush()
+        self.flush_if_due()
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
 
     # ------------------------------------------------------------------ SWMR

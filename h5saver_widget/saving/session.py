@@ -6,7 +6,10 @@ the session, never the saver itself.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import warnings
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,12 +17,28 @@ import numpy as np
 
 from h5saver_widget import codec
 from h5saver_widget.backends.base import Backend, Handle
+from h5saver_widget.errors import FileOpenError, NodeError
 from h5saver_widget.layout import LOGGER_NAME
 
 __all__ = ["Session", "close_forgotten"]
 
+_open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
-@dataclass
+
+@functools.cache
+def _close_at_exit(library: str) -> None:
+    """Have files closed at exit before a library does it: PyTables would close all of its own.
+
+    What was registered last goes first, so this comes when the first file is open and the library certainly loaded.
+    """
+
+    def close_all() -> None:
+        close_forgotten([session for session in _open_sessions if session.io.name == library])
+
+    atexit.register(close_all)
+
+
+@dataclass(eq=False)
 class Session:
     """An open file, and what closing it has to do.
 
@@ -31,6 +50,9 @@ class Session:
         Path of the raw data group.
     swmr
         Whether the file is in a format in which streaming can be started.
+    raw
+        Handle of the raw data group. Held for its sake: PyTables closes groups that nobody holds, and lists all their
+        nodes again when they are opened again.
     growing
         Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end. To
         rewrite it with every row would cost three times what the row itself costs.
@@ -45,10 +67,23 @@ class Session:
     io: Backend
     raw_path: str
     swmr: bool = False
+    raw: Handle | None = None
     growing: dict[str, Handle] = field(default_factory=dict)
     late_lines: list[str] = field(default_factory=list)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Have the file closed when the interpreter ends, even if nobody closes it before."""
+        _open_sessions.add(self)
+        _close_at_exit(self.io.name)
+
+    def hold_raw(self) -> None:
+        """Hold the raw data group, if there is one."""
+        self.raw = self.io.node(self.raw_path) if self._has_raw() else None
+
+    def _has_raw(self) -> bool:
+        return "/" not in self.raw_path.strip("/") and self.io.has_child(self.io.root(), self.raw_path.strip("/"))
 
     def close(self) -> None:
         """Bring the derived attributes up to date and close the file."""
@@ -60,6 +95,7 @@ class Session:
                 if self.io.writable:
                     self._bring_up_to_date()
             finally:
+                self.raw, self.growing = None, {}
                 self.io.close()
 
     def end_streaming(self) -> None:
@@ -70,8 +106,14 @@ class Session:
         assert path is not None
         grown = list(self.growing)
         self.io.close()
-        self.io.open(path, "r+", swmr=True)
+        try:
+            self.io.open(path, "r+", swmr=True)
+        except FileOpenError:
+            # A reader still holds its lock, and the log lines that waited must not be lost for that. Another *writer*
+            # is refused all the same: files made for streaming carry a flag while somebody writes.
+            self.io.open(path, "r+", swmr=True, locking=False)
         self.growing = {name: self.io.node(name) for name in grown}
+        self.hold_raw()
         root = self.io.root()
         self.io.set_attributes(root, {"swmr_active": np.bool_(False)})
         if self.late_lines:
@@ -83,7 +125,10 @@ class Session:
 
     def _bring_up_to_date(self) -> None:
         for handle in self.growing.values():
-            shape = self.io.info(handle).shape
+            try:
+                shape = self.io.info(handle).shape
+            except NodeError:  # deleted meanwhile
+                continue
             values = {"shape": codec.encode(shape)}
             if "size" in self.io.get_attributes(handle, ["size"]):
                 values["size"] = codec.encode(shape[0])
@@ -93,10 +138,11 @@ class Session:
 
 def close_forgotten(holder: list[Session]) -> None:
     """Close the file of a saver that is gone, and say so."""
-    for session in holder:
+    for session in list(holder):
         path: Path | None = session.io.path
         if path is not None:
             session.close()
+            holder.clear()
             warnings.warn(
                 f"{path} was still open when its saver was forgotten; it was closed now. "
                 "Call close_file(), or use the saver in a with block",

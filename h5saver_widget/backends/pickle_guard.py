@@ -1,0 +1,67 @@
+"""Keeps a library from unpickling what a file holds while our own calls run; the host's own calls are left alone."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import types
+from typing import Any, Self
+
+__all__ = ["GuardedLock", "NoPickles"]
+
+
+class NoPickles(types.ModuleType):
+    """Takes the place of `pickle` inside a library: refuses while our own calls run, is pickle itself otherwise.
+
+    Examples
+    --------
+    >>> library = types.ModuleType('library')
+    >>> lock = GuardedLock(NoPickles.install(library))
+    >>> library.pickle.loads(pickle.dumps((1, 2)))
+    (1, 2)
+    >>> with lock:
+    ...     library.pickle.loads(pickle.dumps((1, 2)))
+    Traceback (most recent call last):
+        ...
+    _pickle.UnpicklingError: files are data: what a file holds is never unpickled
+    """
+
+    def __init__(self) -> None:
+        super().__init__("pickle")
+        self.__dict__.update({name: value for name, value in vars(pickle).items() if not name.startswith("__")})
+        self._real_loads = pickle.loads
+        #: How deep this thread is in calls of ours.
+        self.ours = threading.local()
+        self.loads = self._loads_unless_ours
+
+    @classmethod
+    def install(cls, *modules: types.ModuleType) -> Self:
+        """Replace the name ``pickle`` in modules that have imported it."""
+        guard = cls()
+        for module in modules:
+            module.pickle = guard  # type: ignore[attr-defined]
+        return guard
+
+    # named as nothing in pickle is: a name of its own would be hidden by the copy that __init__ makes
+    def _loads_unless_ours(self, data: Any, **options: Any) -> Any:
+        if getattr(self.ours, "depth", 0):
+            raise pickle.UnpicklingError("files are data: what a file holds is never unpickled")
+        return self._real_loads(data, **options)
+
+
+class GuardedLock:
+    """A reentrant lock; while a thread holds it, the guard refuses its pickles."""
+
+    def __init__(self, guard: NoPickles) -> None:
+        self._guard = guard
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        """Wait for the lock, and refuse pickles from now on."""
+        self._lock.acquire()
+        self._guard.ours.depth = getattr(self._guard.ours, "depth", 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        """Let go."""
+        self._guard.ours.depth -= 1
+        self._lock.release()

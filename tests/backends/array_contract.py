@@ -1,0 +1,260 @@
+"""The part of the backend contract that is about arrays: growing, fixed, text; reading and writing parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attribute_contract import AttributeContract
+from backend_contract import CHECKS, DTYPES, ROW_SHAPES, some_values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from h5saver_widget.backends.base import Backend, NodeKind
+from h5saver_widget.errors import DataMismatchError, NodeError
+
+SLICES = (
+    ...,
+    0,
+    -1,
+    (1, 2),
+    (1, -1, 0),
+    slice(None),
+    slice(1, 3),
+    slice(None, None, 2),
+    slice(2, 2),
+    (slice(1, 3), 0),
+    (..., 1),
+    (0, ..., slice(1, None)),
+    (slice(None), slice(1, 3), slice(0, 2)),
+    np.int64(2),
+)
+
+
+class ArrayContract(AttributeContract):
+    """Arrays; kept apart from the rest for length."""
+
+    # --------------------------------------------------------------- growing
+    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("row_shape", ROW_SHAPES, ids=str)
+    def test_growing(self, backend: Backend, dtype: str, row_shape: tuple[int, ...]) -> None:
+        values = some_values((6, *row_shape), dtype)
+        array = backend.create_growing(backend.root(), "E", row_shape=row_shape, dtype=np.dtype(dtype))
+        info = backend.info(array)
+        assert (info.shape, info.dtype, info.max_shape) == ((0, *row_shape), np.dtype(dtype), (None, *row_shape))
+        assert backend.read(array).shape == (0, *row_shape)
+        for start, stop in ((0, 1), (1, 4), (4, 4), (4, 6)):
+            backend.append(array, values[start:stop])
+            assert backend.info(array).shape == (stop, *row_shape)
+        np.testing.assert_array_equal(backend.read(array), values, strict=True)
+        self.reopen(backend)
+        array = backend.node("/E")
+        assert backend.kind(array) is NodeKind.GROWING
+        found = backend.read(array)
+        np.testing.assert_array_equal(found, values)
+        backend.append(array, values[:1])
+        assert backend.info(array).shape == (7, *row_shape)
+
+    def test_rows_that_do_not_fit(self, backend: Backend) -> None:
+        array = backend.create_growing(backend.root(), "E", row_shape=(2, 3), dtype=np.dtype("int16"))
+        rows = np.arange(12, dtype="int16").reshape(2, 2, 3)
+        backend.append(array, rows)
+        wrong_shapes = [rows[0], rows.reshape(2, 3, 2), rows.reshape(12), np.zeros((), "int16"), rows[np.newaxis]]
+        wrong_types = [rows.astype(t) for t in ("int32", "uint16", "float32", "complex64", "U4", "object")]
+        for wrong in (*wrong_shapes, *wrong_types):
+            with pytest.raises(DataMismatchError, match="/E"):
+                backend.append(array, wrong)
+        with pytest.raises(DataMismatchError, match=r"rows of shape \(2, 3\), got shape \(2, 3\)"):
+            backend.append(array, rows[0])
+        with pytest.raises(DataMismatchError, match="holds int16, got float64"):
+            backend.append(array, rows.astype(float))
+        np.testing.assert_array_equal(backend.read(array), rows, strict=True)
+        backend.append(array, rows.astype("int8"))
+        np.testing.assert_array_equal(backend.read(array), np.concatenate((rows, rows)), strict=True)
+
+    def test_rows_in_any_memory_layout(self, backend: Backend) -> None:
+        array = backend.create_growing(backend.root(), "E", row_shape=(4,), dtype=np.dtype("<i4"))
+        rows = np.arange(24, dtype="i4").reshape(4, 6)
+        for values in (rows.T, rows[:, ::-1][:, :4], rows[:, :4].astype(">i4")):
+            backend.append(array, values)
+        expected = np.concatenate((rows.T, rows[:, ::-1][:, :4], rows[:, :4]))
+        np.testing.assert_array_equal(backend.read(array), expected)
+        assert rows.flags.c_contiguous and rows[0, 1] == 1
+
+    def test_caller_may_reuse_its_buffer(self, backend: Backend) -> None:
+        array = backend.create_growing(backend.root(), "E", row_shape=(3,), dtype=np.dtype("f8"))
+        buffer = np.zeros((1, 3))
+        for number in range(4):
+            buffer[:] = number
+            backend.append(array, buffer)
+        buffer[:] = 99
+        assert backend.read(array)[:, 0].tolist() == [0, 1, 2, 3]
+
+    def test_only_growing_arrays_grow(self, backend: Backend) -> None:
+        fixed = backend.create_array(backend.root(), "C", data=np.zeros(3))
+        with pytest.raises(NodeError, match="can't grow"):
+            backend.append(fixed, np.zeros(1))
+
+    def test_one_frame_is_one_chunk(self, backend: Backend) -> None:
+        for name, row_shape, dtype, chunks in (
+            ("Frames", (1024, 1024), "uint16", (1, 1024, 1024)),
+            ("Lines", (1024,), "float64", (128, 1024)),
+            ("Scalars", (), "float64", (8192,)),
+            ("Huge", (8192, 8192), "float64", None),
+        ):
+            made = backend.create_growing(backend.root(), name, row_shape=row_shape, dtype=np.dtype(dtype))
+            found = backend.info(made).chunks
+            assert found is not None
+            if chunks is None:
+                assert np.prod(found) * np.dtype(dtype).itemsize <= 64 << 20
+            else:
+                assert found == chunks
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=CHECKS)
+    @given(st.lists(st.integers(0, 5), max_size=8), st.sampled_from(ROW_SHAPES))
+    def test_any_sequence_of_blocks(self, backend: Backend, blocks: list[int], row_shape: tuple[int, ...]) -> None:
+        values = some_values((sum(blocks), *row_shape), "int32")
+        array = backend.create_growing(backend.root(), "E", row_shape=row_shape, dtype=np.dtype("int32"))
+        done = 0
+        for count in blocks:
+            backend.append(array, values[done : done + count])
+            done += count
+        np.testing.assert_array_equal(backend.read(array), values, strict=True)
+        backend.delete(array)
+
+    # ------------------------------------------------------------------ text
+    def test_text_rows(self, backend: Backend) -> None:
+        rows = [b"first", b"", b"\0\xff" * 40, b"x" * 100_000, b""]
+        text = backend.create_text(backend.root(), "T", {"TITLE": "log"})
+        assert backend.read(text) == [] and backend.info(text).shape == (0,)
+        for row in rows:
+            backend.append(text, np.frombuffer(row, np.uint8))
+        for mode in ("r+", "r"):
+            assert [row.tobytes() for row in backend.read(text)] == rows
+            assert [row.tobytes() for row in backend.read(text, slice(1, 3))] == rows[1:3]
+            assert backend.read(text, slice(2, 2)) == []
+            assert backend.read(text, 2).tobytes() == rows[2] and backend.read(text, -2).tobytes() == rows[3]
+            info = backend.info(text)
+            assert (info.shape, info.dtype, info.max_shape) == ((5,), np.dtype("uint8"), (None,))
+            self.reopen(backend, mode)
+            text = backend.node("/T")
+            assert backend.kind(text) is NodeKind.TEXT
+
+    def test_text_takes_one_row_of_bytes(self, backend: Backend) -> None:
+        text = backend.create_text(backend.root(), "T")
+        for wrong in (np.zeros((1, 3), "u1"), np.zeros(3), np.zeros(3, "i2"), np.array(["abc"]), np.uint8(3)):
+            with pytest.raises(DataMismatchError, match="/T"):
+                backend.append(text, np.asarray(wrong))
+        assert backend.read(text) == []
+        backend.append(text, np.zeros(2, "u1"))
+        with pytest.raises(NodeError, match="not overwritten"):
+            backend.write(text, 0, np.zeros(2, "u1"))
+
+    # ----------------------------------------------------------------- fixed
+    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3, 4), (0,), (0, 3), (3, 0, 2)], ids=str)
+    def test_fixed_from_data(self, backend: Backend, dtype: str, shape: tuple[int, ...]) -> None:
+        values = some_values(shape, dtype)
+        array = backend.create_array(backend.root(), "C", data=values)
+        assert backend.kind(array) is NodeKind.FIXED
+        for _ in range(2):
+            info = backend.info(array)
+            assert info.shape == shape and None not in info.max_shape
+            np.testing.assert_array_equal(backend.read(array), values)
+            assert np.shape(backend.read(array)) == shape
+            self.reopen(backend, "r")
+            array = backend.node("/C")
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_fixed_from_fill_value(self, backend: Backend, dtype: str) -> None:
+        fill = np.dtype(dtype).type(1)
+        array = backend.create_array(backend.root(), "C", shape=(3, 4), dtype=np.dtype(dtype), fill_value=fill)
+        scalar = backend.create_array(backend.root(), "S", shape=(), dtype=np.dtype(dtype), fill_value=fill)
+        zeros = backend.create_array(backend.root(), "Z", shape=(2,), dtype=np.dtype(dtype))
+        backend.write(array, (1, slice(0, 2)), np.zeros(2, dtype))
+        expected = np.ones((3, 4), dtype)
+        expected[1, :2] = 0
+        np.testing.assert_array_equal(backend.read(array), expected)
+        assert backend.read(scalar) == fill and not backend.read(zeros).any()
+
+    def test_nan_as_fill_value(self, backend: Backend) -> None:
+        for dtype in ("float32", "complex128"):
+            made = backend.create_array(
+                backend.root(), dtype, shape=(2, 2), dtype=np.dtype(dtype), fill_value=np.dtype(dtype).type(np.nan)
+            )
+            assert np.isnan(backend.read(made)).all()
+
+    @pytest.mark.parametrize("dtype", ["U5", "object", "datetime64[s]"])
+    def test_dtypes_that_no_array_has(self, backend: Backend, dtype: str) -> None:
+        with pytest.raises(DataMismatchError, match="/C could not be made"):
+            backend.create_array(backend.root(), "C", data=np.zeros(2, dtype))
+        with pytest.raises(DataMismatchError, match="/C could not be made"):
+            backend.create_growing(backend.root(), "C", row_shape=(), dtype=np.dtype(dtype))
+        assert backend.children(backend.root()) == []
+
+    # --------------------------------------------------------- parts of arrays
+    @pytest.mark.parametrize("selection", SLICES, ids=str)
+    @pytest.mark.parametrize("growing", [False, True])
+    def test_reading_and_writing_parts(self, backend: Backend, selection: object, growing: bool) -> None:
+        values = some_values((4, 5, 3), "int32")
+        if growing:
+            array = backend.create_growing(backend.root(), "A", row_shape=(5, 3), dtype=np.dtype("int32"))
+            backend.append(array, values)
+        else:
+            array = backend.create_array(backend.root(), "A", data=values)
+        expected = values[selection]
+        found = backend.read(array, selection)
+        np.testing.assert_array_equal(found, expected)
+        assert np.shape(found) == expected.shape
+        changed = values.copy()
+        changed[selection] = -expected
+        backend.write(array, selection, np.asarray(-expected))
+        np.testing.assert_array_equal(backend.read(array), changed)
+
+    def test_writing_one_value_over_many(self, backend: Backend) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.zeros((3, 4)))
+        backend.write(array, 1, np.array(2.5))
+        backend.write(array, (slice(None), 0), np.array(1.0))
+        assert backend.read(array).tolist() == [[1, 0, 0, 0], [1, 2.5, 2.5, 2.5], [1, 0, 0, 0]]
+
+    @pytest.mark.parametrize(
+        ("selection", "values"),
+        [
+            (7, np.zeros(4)),
+            (-8, np.zeros(4)),
+            ((0, 0, 0), np.zeros(())),
+            (0, np.zeros(3)),
+            (slice(0, 2), np.zeros((3, 4))),
+            ("x", np.zeros(4)),
+            (slice(None, None, -1), np.zeros((3, 4))),
+        ],
+        ids=str,
+    )
+    def test_parts_that_do_not_fit(self, backend: Backend, selection: object, values: np.ndarray) -> None:
+        before = some_values((3, 4), "float64")
+        array = backend.create_array(backend.root(), "A", data=before)
+        with pytest.raises(DataMismatchError, match="/A"):
+            backend.write(array, selection, values)
+        np.testing.assert_array_equal(backend.read(array), before)
+
+    @pytest.mark.parametrize("selection", [7, -8, (0, 0, 0), "x", slice(None, None, -1)], ids=str)
+    def test_reading_outside(self, backend: Backend, selection: object) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.zeros((3, 4)))
+        with pytest.raises(DataMismatchError, match=r"can't read .* of /A, shape \(3, 4\)"):
+            backend.read(array, selection)
+
+    def test_writing_another_number_type(self, backend: Backend) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.arange(3, dtype="int16"))
+        with pytest.raises(DataMismatchError, match="holds int16, got float64"):
+            backend.write(array, ..., np.zeros(3))
+        backend.write(array, 1, np.array(7, "int8"))
+        assert backend.read(array).tolist() == [0, 7, 2]
+
+    def test_flush_and_refresh_change_nothing(self, backend: Backend, path: Path) -> None:
+        array = backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("i8"))
+        backend.append(array, np.arange(3))
+        backend.flush()
+        backend.refresh(array)
+        backend.append(array, np.arange(2))
+        assert backend.read(array).tolist() == [0, 1, 2, 0, 1] and path.exists()

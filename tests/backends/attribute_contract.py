@@ -1,0 +1,203 @@
+"""The part of the backend contract about attributes, files opened for reading, SWMR and compression."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from backend_contract import CHECKS, DTYPES, BackendContract, digest, some_values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from h5saver_widget.backends.base import Backend, Compression
+from h5saver_widget.errors import (
+    CodecError,
+    DataMismatchError,
+    FileNotOpenError,
+    FileOpenError,
+    NodeError,
+    StreamingError,
+)
+
+
+class AttributeContract(BackendContract):
+    """Everything that is neither the tree nor the content of arrays."""
+
+    # ------------------------------------------------------------ attributes
+    ATTRIBUTES = (
+        ("", ""),
+        ("plain", "plain"),
+        ("µm · 数 \n\t'\"", "µm · 数 \n\t'\""),
+        (".", "."),
+        ("x" * 60_000, "x" * 60_000),
+        (b"bytes \xff", b"bytes \xff"),
+        (b"", b""),
+        (3, 3),
+        (-(2**40), -(2**40)),
+        (2.5, 2.5),
+        (1 - 2j, 1 - 2j),
+        (True, True),
+        (False, False),
+        (np.uint8(200), 200),
+        (np.float32(0.5), 0.5),
+        (np.int16(-3), -3),
+    )
+
+    @pytest.mark.parametrize(("value", "expected"), ATTRIBUTES, ids=[repr(v)[:20] for v, _ in ATTRIBUTES])
+    def test_attribute_values(self, backend: Backend, value: object, expected: object) -> None:
+        group = backend.create_group(backend.root(), "G", {"made": value})
+        array = backend.create_array(group, "A", data=np.zeros(1), attributes={"made": value})
+        backend.set_attributes(group, {"set": value})
+        for node in (group, array):
+            assert backend.get_attributes(node)["made"] == expected
+        self.reopen(backend, "r")
+        group = backend.node("/G")
+        found = backend.get_attributes(group, ["made", "set"])
+        assert found == {"made": expected, "set": expected}
+        if not isinstance(value, (bytes, np.generic)):
+            kind = type(expected)
+            assert isinstance(found["set"], (kind, np.bool_ if kind is bool else np.generic))
+        if isinstance(value, np.generic):
+            assert found["set"].dtype == value.dtype
+
+    @pytest.mark.parametrize("dtype", [d for d in DTYPES if d != "bool"])
+    def test_attribute_arrays(self, backend: Backend, dtype: str) -> None:
+        values = some_values((2, 3), dtype)
+        backend.set_attributes(backend.root(), {"array": values, "one": values[0, 1]})
+        self.reopen(backend, "r")
+        found = backend.get_attributes(backend.root(), ["array", "one"])
+        np.testing.assert_array_equal(found["array"], values, strict=True)
+        assert found["one"] == values[0, 1]
+
+    def test_text_up_to_what_is_promised(self, backend: Backend) -> None:
+        size = backend.capabilities.max_attribute_bytes or 2_000_000
+        backend.set_attributes(backend.root(), {"long": "x" * size})
+        self.reopen(backend, "r")
+        assert backend.get_attributes(backend.root(), ["long"]) == {"long": "x" * size}
+
+    def test_replace_list_and_delete(self, backend: Backend) -> None:
+        group = backend.create_group(backend.root(), "G", {"b": "1", "a": "x"})
+        backend.set_attributes(group, {"b": 2, "c": "y" * 100})
+        backend.set_attributes(group, {"b": "three", "c": ""})
+        mine = [name for name in backend.attribute_names(group) if name in "abc"]
+        assert mine == ["a", "b", "c"] == sorted(mine)
+        assert backend.get_attributes(group, ["c", "b", "missing"]) == {"b": "three", "c": ""}
+        backend.delete_attribute(group, "b")
+        assert "b" not in backend.attribute_names(group) and backend.get_attributes(group, ["b"]) == {}
+        with pytest.raises(NodeError, match="no attribute 'b'"):
+            backend.delete_attribute(group, "b")
+        backend.set_attributes(group, {"b": "again"})
+        assert backend.get_attributes(group, ["b"]) == {"b": "again"}
+
+    @pytest.mark.parametrize(
+        "value", [None, (1, 2), [1], {"a": 1}, object(), np.array([object()])], ids=lambda v: type(v).__name__
+    )
+    def test_what_no_attribute_can_hold(self, backend: Backend, value: object) -> None:
+        with pytest.raises(CodecError, match="'bad'"):
+            backend.set_attributes(backend.root(), {"bad": value})  # type: ignore[dict-item]
+        with pytest.raises(CodecError, match="'bad'"):
+            backend.create_group(backend.root(), "G", {"good": "x", "bad": value})  # type: ignore[dict-item]
+        assert backend.children(backend.root()) == [], "half a node was left"
+        backend.create_group(backend.root(), "G", {"good": "x"})
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=CHECKS)
+    @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
+    def test_any_text(self, backend: Backend, text: str) -> None:
+        backend.set_attributes(backend.root(), {"text": text})
+        assert backend.get_attributes(backend.root(), ["text"]) == {"text": text}
+
+    # ------------------------------------------------------------- read only
+    def test_reading_never_writes(self, backend: Backend, path: Path) -> None:
+        root = backend.root()
+        growing = backend.create_growing(root, "E", row_shape=(), dtype=np.dtype("f8"), attributes={"a": "b"})
+        backend.append(growing, np.zeros(2))
+        text = backend.create_text(root, "T")
+        backend.append(text, np.arange(3, dtype="u1"))
+        backend.create_array(root, "C", data=np.zeros(3))
+        backend.close()
+        before = digest(path)
+        backend.open(path, "r")
+        assert not backend.writable
+        root, growing, text, fixed = (backend.node(p) for p in ("/", "/E", "/T", "/C"))
+        refused = [
+            *self.makers(backend, root, "New"),
+            lambda: backend.delete(growing),
+            lambda: backend.copy(growing, root, "New"),
+            lambda: backend.append(growing, np.zeros(1)),
+            lambda: backend.append(text, np.zeros(1, "u1")),
+            lambda: backend.write(fixed, 0, np.array(1.0)),
+            lambda: backend.set_attributes(growing, {"a": "c"}),
+            lambda: backend.delete_attribute(growing, "a"),
+        ]
+        for call in refused:
+            with pytest.raises(FileNotOpenError, match=r"reading only; open it with mode 'r\+'"):
+                call()
+        for node in (root, growing, text, fixed):
+            backend.get_attributes(node)
+            backend.kind(node)
+        for array in (growing, text, fixed):
+            backend.read(array)
+            backend.info(array)
+            backend.refresh(array)
+        backend.flush()
+        backend.close()
+        assert digest(path) == before
+
+    # ------------------------------------------------------------------ SWMR
+    def test_streaming_is_asked_for_by_capability(self, backend: Backend, path: Path) -> None:
+        other = self.make_backend()
+        if backend.capabilities.swmr:
+            other.open(path.with_name("s.h5"), "x", swmr=True)
+            other.start_swmr()
+            assert other.swmr_active
+            other.close()
+            assert not other.swmr_active
+        else:
+            with pytest.raises(FileOpenError, match="can't do SWMR; choose another backend"):
+                other.open(path.with_name("s.h5"), "x", swmr=True)
+            assert not path.with_name("s.h5").exists()
+            with pytest.raises(StreamingError, match="SWMR"):
+                backend.start_swmr()
+
+    # ----------------------------------------------------------- compression
+    def test_compression_that_is_not_there(self, backend: Backend) -> None:
+        bad = Compression("magic", 5)
+        for make in (
+            lambda: backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("f8"), compression=bad),
+            lambda: backend.create_array(backend.root(), "E", data=np.zeros(4), compression=bad),
+        ):
+            with pytest.raises(DataMismatchError, match="can't compress with 'magic'; choose one of: zlib"):
+                make()
+        assert backend.children(backend.root()) == []
+        off = Compression("magic", 0)
+        backend.create_array(backend.root(), "E", data=np.zeros(4), compression=off)
+
+    @pytest.mark.parametrize("library", ["zlib", "gzip"])
+    @pytest.mark.parametrize("level", [1, 9])
+    def test_zlib_is_gzip_with_shuffle(self, backend: Backend, path: Path, library: str, level: int) -> None:
+        compression = Compression(library, level)
+        growing = backend.create_growing(
+            backend.root(), "E", row_shape=(64, 64), dtype=np.dtype("u2"), compression=compression
+        )
+        values = some_values((3, 64, 64), "uint16")
+        backend.append(growing, values)
+        backend.create_array(backend.root(), "C", data=values, compression=compression)
+        assert backend.info(growing).compression is not None
+        backend.close()
+        with h5py.File(path, "r") as file:
+            for name in "EC":
+                assert (file[name].compression, file[name].compression_opts, file[name].shuffle) == (
+                    "gzip",
+                    level,
+                    True,
+                )
+                np.testing.assert_array_equal(file[name][...], values)
+
+    def test_every_promised_compression(self, backend: Backend) -> None:
+        values = some_values((4, 100), "int32")
+        for library in backend.capabilities.compression:
+            made = backend.create_array(backend.root(), library, data=values, compression=Compression(library, 4))
+            np.testing.assert_array_equal(backend.read(made), values)
+            assert backend.info(made).compression, library

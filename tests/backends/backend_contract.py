@@ -1,0 +1,398 @@
+"""What every backend keeps, as a test class that the tests of one backend inherit (as zarr's testing/store.py)."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from h5saver_widget.backends.base import Backend, Handle, NodeKind
+from h5saver_widget.errors import (
+    FileNotOpenError,
+    FileOpenError,
+    NamingError,
+    NodeError,
+    NodeExistsError,
+)
+
+#: A file per test serves all examples, and both test classes share the function.
+CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+DTYPES = ("bool", *INTEGERS, "float16", "float32", "float64", "complex64", "complex128")
+ROW_SHAPES = ((), (1,), (3,), (2, 3), (2, 1, 4))
+
+
+def some_values(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return values that no other dtype or order of elements would give."""
+    count = int(np.prod(shape))
+    if dtype == "bool":
+        return (np.arange(count) % 3 == 0).reshape(shape)
+    values = np.arange(count) % 100
+    return (values * (1 - 2j) if dtype.startswith("complex") else values).astype(dtype).reshape(shape)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def linked_file(path: Path) -> Path:
+    """Make a file with links of every kind, and a group that holds itself twice."""
+    with h5py.File(path, "x") as file:
+        group = file.create_group("Group")
+        group["Itself"] = group
+        group["Again"] = group
+        group["Numbers"] = np.arange(3)
+        file["Same"] = group["Numbers"]
+        file["Soft"] = h5py.SoftLink("/Group")
+        file["Broken"] = h5py.SoftLink("/nowhere")
+        file["Outside"] = h5py.ExternalLink("/etc/passwd", "/")
+    return path
+
+
+class BackendContract(ABC):
+    """Inherit, give `make_backend`, and every rule of backends/base.py is checked."""
+
+    @abstractmethod
+    def make_backend(self) -> Backend:
+        """Return a backend with no file open."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "file.h5"
+
+    @pytest.fixture
+    def backend(self, path: Path) -> Iterator[Backend]:
+        """Return a backend with a new file open."""
+        backend = self.make_backend()
+        backend.open(path, "x")
+        yield backend
+        backend.close()
+
+    def reopen(self, backend: Backend, mode: str = "r+") -> Backend:
+        path = backend.path
+        assert path is not None
+        backend.close()
+        backend.open(path, mode)
+        return backend
+
+    # --------------------------------------------------------------- opening
+    def test_new_backend_is_closed(self) -> None:
+        backend = self.make_backend()
+        assert (backend.is_open, backend.path, backend.raw_file, backend.writable) == (False, None, None, False)
+        backend.close()
+
+    def test_creates_exclusively(self, path: Path) -> None:
+        backend = self.make_backend()
+        backend.open(path, "x")
+        assert (backend.is_open, backend.path, backend.writable, backend.swmr_active) == (True, path, True, False)
+        backend.close()
+        before = digest(path)
+        with pytest.raises(FileExistsError, match="nothing is overwritten"):
+            backend.open(path, "x")
+        assert digest(path) == before and not backend.is_open
+        backend.open(path, "r")
+        backend.close()
+
+    @pytest.mark.parametrize("mode", ["r", "r+"])
+    def test_opening_never_creates(self, path: Path, mode: str) -> None:
+        backend = self.make_backend()
+        with pytest.raises(FileNotFoundError, match=r"file\.h5 is not a file"):
+            backend.open(path, mode)
+        assert not path.exists()
+        with pytest.raises(FileNotFoundError):
+            backend.open(path.parent, mode)
+        backend.open(path, "x")
+        backend.close()
+
+    @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + b"\0" * 50])
+    def test_refuses_what_is_no_hdf5_file(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        backend = self.make_backend()
+        for mode in ("r", "r+"):
+            with pytest.raises(FileOpenError, match=r"file\.h5 could not be opened"):
+                backend.open(path, mode)
+            assert not backend.is_open
+        assert path.read_bytes() == content
+        backend.open(path.with_name("other.h5"), "x")
+        backend.close()
+
+    def test_missing_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(FileOpenError, match="missing"):
+            self.make_backend().open(tmp_path / "missing" / "a.h5", "x")
+
+    def test_unknown_mode(self, path: Path) -> None:
+        with pytest.raises(FileOpenError, match="mode 'w' is unknown"):
+            self.make_backend().open(path, "w")  # type: ignore[arg-type]
+        assert not path.exists()
+
+    def test_one_file_at_a_time(self, backend: Backend, path: Path) -> None:
+        with pytest.raises(FileOpenError, match="still open"):
+            backend.open(path.with_name("b.h5"), "x")
+        assert backend.path == path and not path.with_name("b.h5").exists()
+
+    def test_unicode_file_name(self, tmp_path: Path) -> None:
+        backend = self.make_backend()
+        backend.open(tmp_path / "Zähler µ 数.h5", "x")
+        backend.create_group(backend.root(), "Run")
+        self.reopen(backend, "r")
+        assert backend.children(backend.root()) == ["Run"]
+        backend.close()
+
+    def test_closing_twice(self, backend: Backend) -> None:
+        backend.close()
+        backend.close()
+        assert not backend.is_open and backend.path is None and backend.raw_file is None
+
+    def test_host_closes_the_raw_file(self, backend: Backend, path: Path) -> None:
+        """Hosts get the library's own object, and may close it."""
+        array = backend.create_growing(backend.root(), "A", row_shape=(), dtype=np.dtype("i4"))
+        backend.append(array, np.arange(2, dtype="i4"))
+        backend.raw_file.close()
+        assert not backend.is_open and backend.path is None
+        with pytest.raises(FileNotOpenError):
+            backend.root()
+        backend.close()
+        backend.open(path, "r")
+        assert backend.read(backend.node("/A")).tolist() == [0, 1]
+        with pytest.raises(NodeError):
+            backend.read(array)
+
+    # ---------------------------------------------------- closed, stale
+    def test_primitives_of_a_closed_file(self, backend: Backend) -> None:
+        root = backend.root()
+        array = backend.create_growing(root, "A", row_shape=(), dtype=np.dtype("f8"))
+        backend.close()
+        rows = np.zeros(1)
+        calls = [
+            backend.flush,
+            backend.root,
+            lambda: backend.node("/A"),
+            lambda: backend.children(root),
+            lambda: backend.has_child(root, "A"),
+            lambda: backend.kind(array),
+            lambda: backend.raw_node(array),
+            lambda: backend.create_group(root, "G"),
+            lambda: backend.create_array(root, "C", data=rows),
+            lambda: backend.create_growing(root, "E", row_shape=(), dtype=np.dtype("f8")),
+            lambda: backend.create_text(root, "T"),
+            lambda: backend.delete(array),
+            lambda: backend.copy(array, root, "B"),
+            lambda: backend.info(array),
+            lambda: backend.append(array, rows),
+            lambda: backend.write(array, 0, rows),
+            lambda: backend.read(array),
+            lambda: backend.attribute_names(array),
+            lambda: backend.get_attributes(array),
+            lambda: backend.set_attributes(array, {"a": 1}),
+            lambda: backend.delete_attribute(array, "a"),
+            backend.start_swmr,
+            lambda: backend.refresh(array),
+        ]
+        for call in calls:
+            with pytest.raises(FileNotOpenError, match="open"):
+                call()
+
+    def test_handles_of_an_earlier_opening(self, backend: Backend) -> None:
+        group = backend.create_group(backend.root(), "G")
+        self.reopen(backend)
+        with pytest.raises(NodeError, match="is gone"):
+            backend.kind(group)
+        with pytest.raises(NodeError, match="is gone"):
+            backend.create_group(group, "H")
+        assert backend.kind(backend.node("/G")) is NodeKind.GROUP
+
+    def test_handles_of_deleted_nodes(self, backend: Backend) -> None:
+        group = backend.create_group(backend.root(), "G")
+        other = backend.create_group(backend.root(), "G2")
+        array = backend.create_growing(group, "A", row_shape=(), dtype=np.dtype("f8"))
+        backend.delete(group)
+        for call in (lambda: backend.kind(group), lambda: backend.append(array, np.zeros(1))):
+            with pytest.raises(NodeError, match="is gone"):
+                call()
+        assert backend.children(backend.root()) == ["G2"] and backend.kind(other) is NodeKind.GROUP
+        again = backend.create_group(backend.root(), "G")
+        assert backend.children(again) == []
+        with pytest.raises(NodeError, match="is gone"):
+            backend.children(group)
+
+    def test_handles_of_another_backend(self, backend: Backend, path: Path) -> None:
+        other = self.make_backend()
+        other.open(path.with_name("other.h5"), "x")
+        with pytest.raises(NodeError):
+            backend.create_group(other.root(), "G")
+        assert other.children(other.root()) == []
+        other.close()
+
+    # ------------------------------------------------------------------ tree
+    def test_paths_kinds_and_order(self, backend: Backend) -> None:
+        root = backend.root()
+        for number in (10, 9, 1, 100):
+            backend.create_group(root, f"Scan{number:03d}" if number < 100 else f"Scan{number}")
+        group = backend.node("/Scan009")
+        made = {
+            "Fixed": backend.create_array(group, "Fixed", data=np.zeros(2)),
+            "Growing": backend.create_growing(group, "Growing", row_shape=(), dtype=np.dtype("f8")),
+            "Text": backend.create_text(group, "Text"),
+        }
+        assert backend.children(root) == ["Scan001", "Scan009", "Scan010", "Scan100"]
+        assert backend.path_of(root) == "/" and backend.path_of(group) == "/Scan009"
+        assert [backend.kind(node) for node in (root, group, *made.values())] == [
+            NodeKind.GROUP,
+            NodeKind.GROUP,
+            NodeKind.FIXED,
+            NodeKind.GROWING,
+            NodeKind.TEXT,
+        ]
+        assert all(backend.node(f"/Scan009/{name}") == node for name, node in made.items())
+        assert backend.root() == root and backend.node("/") == root
+        self.reopen(backend, "r")
+        kinds = {name: backend.kind(backend.node(f"/Scan009/{name}")) for name in made}
+        assert list(kinds.values()) == [NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT]
+        assert backend.raw_node(backend.node("/Scan009")) is not None
+
+    def test_natural_order_without_padding(self, backend: Backend) -> None:
+        for name in ("Scan1000", "Scan999", "Scan2"):
+            backend.create_group(backend.root(), name)
+        assert backend.children(backend.root()) == ["Scan2", "Scan999", "Scan1000"]
+
+    def test_has_child(self, backend: Backend) -> None:
+        root = backend.root()
+        array = backend.create_array(backend.create_group(root, "Group 1"), "Größe", data=np.zeros(1))
+        assert backend.has_child(root, "Group 1") and backend.has_child(backend.node("/Group 1"), "Größe")
+        for name in ("Group", "", ".", "..", "/", "Group 1/Größe", "a\0b", "group 1"):
+            assert not backend.has_child(root, name), name
+        with pytest.raises(NodeError, match="not a group"):
+            backend.has_child(array, "x")
+
+    @pytest.mark.parametrize("path_", ["", "Run", "/Run/", "//", "/Nowhere", "/Run/Nowhere", "/.", "/Run/.."])
+    def test_nodes_that_are_not_there(self, backend: Backend, path_: str) -> None:
+        backend.create_group(backend.root(), "Run")
+        with pytest.raises(NodeError) as caught:
+            backend.node(path_)
+        assert isinstance(caught.value, KeyError) and repr(path_) in str(caught.value)
+
+    def test_error_names_what_is_there(self, backend: Backend) -> None:
+        for number in range(12):
+            backend.create_group(backend.root(), f"Scan{number:03d}")
+        with pytest.raises(NodeError, match=r"/ holds: Scan000, Scan001, .* \(12 nodes\)"):
+            backend.node("/Scan012")
+
+    def test_arrays_have_no_children(self, backend: Backend) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.zeros(2))
+        for call in (
+            lambda: backend.children(array),
+            lambda: backend.create_group(array, "G"),
+            lambda: backend.node("/A/B"),
+        ):
+            with pytest.raises(NodeError, match="not a group"):
+                call()
+        with pytest.raises(NodeError, match="not an array"):
+            backend.read(backend.root())
+
+    def makers(self, backend: Backend, parent: Handle, name: str) -> list:
+        return [
+            lambda: backend.create_group(parent, name),
+            lambda: backend.create_array(parent, name, data=np.zeros(1)),
+            lambda: backend.create_growing(parent, name, row_shape=(), dtype=np.dtype("f8")),
+            lambda: backend.create_text(parent, name),
+        ]
+
+    def test_names_that_are_taken(self, backend: Backend) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.arange(3), attributes={"a": "b"})
+        for make in [*self.makers(backend, backend.root(), "A"), lambda: backend.copy(array, backend.root(), "A")]:
+            with pytest.raises(NodeExistsError, match="already holds a node 'A'"):
+                make()
+        assert backend.read(array).tolist() == [0, 1, 2]
+        assert backend.get_attributes(array, ["a"]) == {"a": "b"}
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "a\0b", "\ud800", "_v_x"])
+    def test_bad_names(self, backend: Backend, name: str) -> None:
+        array = backend.create_array(backend.root(), "A", data=np.arange(3))
+        for make in [*self.makers(backend, backend.root(), name), lambda: backend.copy(array, backend.root(), name)]:
+            with pytest.raises(NamingError):
+                make()
+        assert backend.children(backend.root()) == ["A"]
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=CHECKS)
+    @given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20))
+    def test_names_in_any_script(self, backend: Backend, name: str) -> None:
+        if name in (".", "..") or name[:3] in ("_v_", "_f_", "_g_", "_c_", "_i_"):
+            return
+        group = backend.create_group(backend.root(), name)
+        backend.create_array(group, name, data=np.arange(2))
+        assert backend.children(backend.root()) == [name]
+        assert backend.read(backend.node(f"/{name}/{name}")).tolist() == [0, 1]
+        backend.delete(group)
+
+    def test_delete_subtree(self, backend: Backend) -> None:
+        group = backend.create_group(backend.root(), "G")
+        inner = backend.create_group(group, "Inner")
+        backend.create_array(inner, "A", data=np.zeros(2))
+        backend.delete(group)
+        assert backend.children(backend.root()) == []
+        with pytest.raises(NodeError, match="root"):
+            backend.delete(backend.root())
+
+    def test_copy(self, backend: Backend) -> None:
+        root = backend.root()
+        group = backend.create_group(root, "G", {"TITLE": "first"})
+        inner = backend.create_group(group, "Inner", {"units": "µm"})
+        growing = backend.create_growing(inner, "E", row_shape=(2,), dtype=np.dtype("u2"), attributes={"TITLE": "rows"})
+        backend.append(growing, np.ones((3, 2), "u2"))
+        text = backend.create_text(group, "T")
+        backend.append(text, np.arange(5, dtype="u1"))
+        copied = backend.copy(group, root, "H")
+        assert backend.path_of(copied) == "/H" and backend.get_attributes(copied, ["TITLE"]) == {"TITLE": "first"}
+        assert backend.get_attributes(backend.node("/H/Inner"), ["units"]) == {"units": "µm"}
+        again = backend.node("/H/Inner/E")
+        assert backend.get_attributes(again, ["TITLE"]) == {"TITLE": "rows"}
+        backend.append(again, np.zeros((1, 2), "u2"))
+        assert backend.read(again).sum(axis=1).tolist() == [2, 2, 2, 0]
+        assert backend.info(growing).shape == (3, 2)
+        assert backend.read(backend.node("/H/T"))[0].tolist() == [0, 1, 2, 3, 4]
+        one = backend.copy(growing, root, "One")
+        assert backend.info(one).shape == (3, 2)
+
+    def test_copy_into_itself(self, backend: Backend) -> None:
+        group = backend.create_group(backend.root(), "G")
+        inner = backend.create_group(group, "Inner")
+        for target in (group, inner):
+            with pytest.raises(NodeError, match="into itself"):
+                backend.copy(group, target, "H")
+        assert backend.path_of(backend.copy(group, backend.root(), "G2")) == "/G2"
+
+    # ----------------------------------------------------------------- links
+    def test_links_are_shown_and_not_followed(self, path: Path) -> None:
+        linked_file(path)
+        backend = self.make_backend()
+        backend.open(path, "r+")
+        assert backend.children(backend.root()) == ["Broken", "Group", "Outside", "Same", "Soft"]
+        for name in ("Soft", "Broken", "Outside"):
+            link = backend.node(f"/{name}")
+            assert backend.kind(link) is NodeKind.LINK
+            assert backend.attribute_names(link) == [] and backend.get_attributes(link) == {}
+            for call in (
+                lambda link=link: backend.children(link),
+                lambda link=link: backend.read(link),
+                lambda link=link: backend.set_attributes(link, {"a": "b"}),
+                lambda link=link: backend.delete_attribute(link, "a"),
+                lambda link=link: backend.copy(link, backend.root(), "Copy"),
+            ):
+                with pytest.raises(NodeError, match="link"):
+                    call()
+        with pytest.raises(NodeError):
+            backend.node("/Soft/Numbers")
+        backend.delete(backend.node("/Soft"))
+        backend.delete(backend.node("/Outside"))
+        assert backend.children(backend.root()) == ["Broken", "Group", "Same"]
+        assert backend.get_attributes(backend.root(), ["a"]) == {}
+        assert backend.read(backend.node("/Group/Numbers")).tolist() == [0, 1, 2]
+        assert backend.children(backend.node("/Group/Itself")) == ["Again", "Itself", "Numbers"]
+        backend.close()
