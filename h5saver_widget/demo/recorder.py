@@ -91,7 +91,6 @@ class Recorder(QtCore.QObject):
         self._left_out: set[str] = set()
         self._with_background: set[str] = set()
         self._generation: int | None = None
-        self._last_reason = ""
         h5saver.settings.child("do_save").sigValueChanged.connect(self._on_do_save)
         for panel in panels:
             panel.grabbed.connect(lambda data, panel=panel: self._on_frame(panel, data))
@@ -111,7 +110,6 @@ class Recorder(QtCore.QObject):
         self._savers.clear()
         self._left_out.clear()
         self._with_background.clear()
-        self._last_reason = ""
         self.recording = Recording(path)
 
     def _on_frame(self, panel: DetectorPanel, data: DataToExport) -> None:
@@ -167,11 +165,7 @@ class Recorder(QtCore.QObject):
 
     def _lose(self, panel: DetectorPanel, error: Exception) -> None:
         self.recording.dropped[panel.title] = self.recording.dropped.get(panel.title, 0) + 1
-        self.h5saver.frames_lost += 1
-        reason = f"{panel.title} {error!r}"
-        if reason != self._last_reason:  # once, not with every frame
-            self._last_reason = reason
-            self.h5saver.report(f"Frames of {panel.title} are not saved", error)
+        self.h5saver.frame_lost(panel.title, error)  # counts it once, and says why once a second
 
     def _on_background(self, panel: DetectorPanel) -> None:
         saved = self.is_recording and self.recording.saved.get(panel.title, 0)

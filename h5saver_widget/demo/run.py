@@ -68,11 +68,19 @@ def run_demo(
     app = mkQApp("h5saver demo")
     window = DemoWindow(out=out, backend=backend)
     window.show()
-    with _leave_on_signal(window):
-        if seconds is None:
-            app.exec()
-            return _farewell(window)
-        return _record_and_report(app, window, seconds)
+    try:
+        with _leave_on_signal(window):
+            if seconds is None:
+                app.exec()
+                return _farewell(window)
+            return _record_and_report(app, window, seconds)
+    finally:
+        # Windows go while Python is whole. Left to the end of the process, Qt called into what was gone already: one
+        # run of 25 crashed after its report.
+        window.close()
+        window.deleteLater()
+        QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+        QtCore.qInstallMessageHandler(None)
 
 
 def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:

@@ -7,13 +7,14 @@ of interest, or a ``modules_manager`` of sub-modules. Nothing else is asked of i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from h5saver_widget import naming
 from h5saver_widget.data.protocols import DataToExportLike
-from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.errors import FileNotOpenError, NodeError
 from h5saver_widget.layout import GroupModuleType, numbered_name
 from h5saver_widget.nodes import GROUP
 from h5saver_widget.saving.content import type_name
@@ -22,6 +23,8 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.settings_xml import all_settings_xml
 
 __all__ = ["DataBundle", "Module", "ModuleSaver", "roi_settings"]
+
+_MAX_NODES = 64
 
 
 @runtime_checkable
@@ -74,6 +77,7 @@ class ModuleSaver:
         self._module = module
         self._h5saver: H5SaverLowLevel | None = None
         self._node: GROUP | None = None
+        self._node_of: tuple[int, Path | None] = (-1, None)
         self._nodes: dict[tuple[int, str], GROUP] = {}
 
     @property
@@ -99,6 +103,20 @@ class ModuleSaver:
             self._nodes, self._node = {}, None
         self._h5saver = h5saver
         self.update_after_h5changed()
+
+    def _set_current(self, node: GROUP) -> None:
+        self._node, self._node_of = node, (self.saver.generation, self.saver.file_path)
+
+    def current_node(self) -> GROUP:
+        """Return the group in use: the one found or made last, also after its file was closed and opened again."""
+        saver = self.saver
+        if self._node is not None and self._node_of[0] == saver.generation:
+            return self._node
+        if self._node is not None and self._node_of[1] == saver.file_path:
+            with suppress(NodeError):
+                self._set_current(saver.get_group(self._node.path))
+                return self._node
+        return self.get_set_node()
 
     def update_after_h5changed(self) -> None:
         """React to another saver; sub-classes make their data savers here."""
@@ -141,10 +159,12 @@ class ModuleSaver:
             path = saver.path_of(saver.raw_group if where is None else where)
             key = (saver.generation, f"{path}\0{title}")
             if new or key not in self._nodes:
+                if len(self._nodes) >= _MAX_NODES:
+                    self._nodes.clear()  # a handle for each of ten thousand scans would stay open
                 found = None if new else saver.find_group(path, self.group_type, title)
                 self._nodes[key] = found or self._add_module(path, title)
-            self._node = self._nodes[key]
-            return self._node
+            self._set_current(self._nodes[key])
+            return self._nodes[key]
 
     def _add_module(self, where: Where, title: str) -> GROUP:
         """Make the module's group, with all settings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
@@ -53,8 +53,21 @@ class _DataModuleSaver(ModuleSaver):
         return dte
 
     def add_data(self, where: Where, dte: DataToExportLike, **options: Any) -> None:
-        """Save a bundle into the module's group; see the data saver of this kind for options and errors."""
-        self.data_saver.add_data(where, self.filter_data(dte), **options)
+        """Save a bundle into the module's group; see the data saver of this kind for options and errors.
+
+        A bundle of which the settings let nothing pass is not saved, and not counted.
+        """
+        kept = self.filter_data(dte)
+        if len(kept) or not len(dte):
+            self.data_saver.add_data(where, kept, **options)
+
+    def prepare(self, where: Where, dte: DataToExportLike, *args: Any) -> Callable[[], None] | None:
+        """Check a bundle and return what writes it, None if nothing of it is saved; arguments as the data saver's."""
+        kept = self.filter_data(dte)
+        if not len(kept):
+            return None
+        found: Callable[[], None] = self.data_saver.prepare(where, kept, *args)
+        return found
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Save what a host's bundle object holds."""
@@ -90,7 +103,7 @@ class DetectorSaver(_DataModuleSaver):
         settings = getattr(self._h5saver, "settings", None)
         large = settings is None or bool(settings["save_2D"])
         raw_only = settings is not None and bool(settings["save_raw_only"])
-        kept = [dwa for dwa in dte if _passes(dwa, large, raw_only)]
+        kept = [dwa for dwa in dte.data if _passes(dwa, large, raw_only)]
         return dte if len(kept) == len(dte) else Bundle(dte.name, dte.timestamp, kept)
 
     def add_bkg(self, where: Where, dte: DataToExportLike) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.nodes import GROUP
-from h5saver_widget.saving.bundle import Bundle, origin_of
+from h5saver_widget.saving.bundle import Bundle, frame_bytes, origin_of
 from h5saver_widget.saving.h5_backend import Where
 
 __all__ = ["ExtensionSaver"]
@@ -19,8 +20,10 @@ class ExtensionSaver(ModuleSaver):
 
     def __init__(self, module: Any) -> None:
         super().__init__(module)
+        self._members: list[tuple[str, Any, Any]] = []  # title, module, its saver
         self._children: dict[str, Any] = {}
-        self._child_nodes: dict[str, GROUP] = {}
+        self._child_paths: dict[str, str] = {}
+        self._paths_of = -1
 
     def _make_detector_saver(self, module: Any) -> Any:
         raise NotImplementedError
@@ -29,16 +32,27 @@ class ExtensionSaver(ModuleSaver):
         raise NotImplementedError
 
     def update_after_h5changed(self) -> None:
-        """Make a saver for every sub-module, and give the file saver on."""
+        """Give the file saver on to the savers of the sub-modules; these are made anew only if there are others.
+
+        Hosts set the file saver often, also in the middle of a scan.
+        """
         manager = getattr(self._module, "modules_manager", None)
-        modules: list[tuple[Any, Any]] = []
-        if manager is not None:
-            modules += [(module, self._make_detector_saver) for module in manager.detectors_all]
-            modules += [(module, self._make_actuator_saver) for module in manager.actuators_all]
-        self._children = {str(module.title): make(module) for module, make in modules}
-        for child in self._children.values():
+        detectors = [] if manager is None else list(manager.detectors_all)
+        actuators = [] if manager is None else list(manager.actuators_all)
+        known = [(id(module), title) for title, module, _ in self._members]
+        if known != [(id(module), str(module.title)) for module in (*detectors, *actuators)]:
+            self._make_children(detectors, actuators)
+        for _, _, child in self._members:
+            if child.h5saver is not self._h5saver:
+                child.h5saver = self._h5saver
+
+    def _make_children(self, detectors: Sequence[Any], actuators: Sequence[Any]) -> None:
+        self._members = [(str(module.title), module, self._make_detector_saver(module)) for module in detectors]
+        self._members += [(str(module.title), module, self._make_actuator_saver(module)) for module in actuators]
+        self._children, self._child_paths = {}, {}
+        for title, _, child in self._members:
             child.main_module = False
-            child.h5saver = self._h5saver
+            self._children.setdefault(title, child)  # data of a title that two have: the detector's
 
     def metadata(self) -> dict[str, Any]:
         """Return more attributes of the module's group."""
@@ -55,8 +69,10 @@ class ExtensionSaver(ModuleSaver):
 
     def create_module_group(self, node: GROUP) -> None:
         """Make the groups of all sub-modules in the module's group."""
-        self._node = node
-        self._child_nodes = {title: child.get_set_node(node) for title, child in self._children.items()}
+        self._set_current(node)
+        self._paths_of = self.saver.generation
+        paths = [(title, child.get_set_node(node).path) for title, _, child in self._members]
+        self._child_paths = dict(reversed(paths))  # of two of one title the first, as in _children
 
     def _by_child(self, dte: DataToExportLike, *, by_name: bool) -> list[tuple[str, DataToExportLike]]:
         """Split a bundle by the sub-modules that its data come from.
@@ -69,7 +85,7 @@ class ExtensionSaver(ModuleSaver):
         if by_name and dte.name in self._children:
             return [(str(dte.name), dte)]
         split: dict[str, list[Any]] = {}
-        for dwa in dte:
+        for dwa in dte.data:
             split.setdefault(origin_of(dwa, dte), []).append(dwa)
         for origin in split:
             if origin not in self._children:
@@ -79,7 +95,21 @@ class ExtensionSaver(ModuleSaver):
                 )
         return [(origin, Bundle(origin, dte.timestamp, data)) for origin, data in split.items()]
 
-    def _child_node(self, title: str) -> GROUP:
-        if title not in self._child_nodes:
-            self._child_nodes[title] = self._children[title].get_set_node(self._node)
-        return self._child_nodes[title]
+    def _child_path(self, title: str) -> str:
+        saver = self.saver
+        if self._paths_of != saver.generation or title not in self._child_paths:
+            node = self.current_node()
+            self._paths_of = saver.generation
+            if title not in self._child_paths or not self._child_paths[title].startswith(f"{node.path}/"):
+                self._child_paths[title] = self._children[title].get_set_node(node).path
+        return self._child_paths[title]
+
+    def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> None:
+        """Write what was prepared for all sub-modules: a frame that one of them refuses is not written by any."""
+        size = 0
+        for bundle, write in prepared:
+            if write is not None:
+                write()
+                size += frame_bytes(bundle.data)
+        if any(write is not None for _, write in prepared):
+            self.saver.frame_saved(size)

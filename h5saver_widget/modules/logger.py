@@ -33,8 +33,13 @@ class LoggerSaver(ExtensionSaver):
             If data come from an unknown module, or their shape changed.
         """
         with self.saver.saving():
-            for title, bundle in self._by_child(dte, by_name=True):
-                self._children[title].add_data(self._child_node(title), bundle)
+            parts = self._by_child(dte, by_name=True)
+            self._commit(
+                [
+                    (bundle, self._children[title].prepare(self._child_path(title), bundle, [float(bundle.timestamp)]))
+                    for title, bundle in parts
+                ]
+            )
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Append what a host's bundle object holds."""

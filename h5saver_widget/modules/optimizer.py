@@ -52,8 +52,13 @@ class OptimizerSaver(ExtensionSaver):
         if dte is None:
             return
         with self.saver.saving():
-            for title, bundle in self._by_child(dte, by_name=False):
-                self._children[title].add_data(self._child_node(title), bundle, axis_values=axis_values)
+            parts = self._by_child(dte, by_name=False)
+            self._commit(
+                [
+                    (bundle, self._children[title].prepare(self._child_path(title), bundle, axis_values))
+                    for title, bundle in parts
+                ]
+            )
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Append what a host's bundle object holds."""

@@ -42,13 +42,17 @@ class ScanSaver(ExtensionSaver):
 
     def set_scan_shape(self, scan_shape: Iterable[int]) -> None:
         """Set the number of points along every scan dimension; ``(n,)`` for a spread scan of n points."""
-        self._scan_shape = tuple(int(n) for n in scan_shape)
-        self.update_after_h5changed()
+        shape = tuple(int(n) for n in scan_shape)
+        if shape != self._scan_shape:
+            self._scan_shape = shape
+            self._members = []  # the savers of the sub-modules are made anew, with that shape
+            self.update_after_h5changed()
 
     def update_after_h5changed(self) -> None:
         """Make a saver of the scan's shape for every sub-module."""
         super().update_after_h5changed()
-        self._time.h5saver = self._h5saver
+        if self._time.h5saver is not self._h5saver:
+            self._time.h5saver = self._h5saver
 
     def _make_detector_saver(self, module: Any) -> DetectorExtendedSaver:
         return DetectorExtendedSaver(module, self._scan_shape)
@@ -61,20 +65,21 @@ class ScanSaver(ExtensionSaver):
         node = super().get_set_node(where, name, new)
         if new:
             self._start = None
+            self._time.forget()
         return node
 
     def initialize_time_array(self, scan_shape: Iterable[int] | None = None) -> None:
         """Make the array of the times at which the points are measured."""
         if scan_shape is not None:
-            self._scan_shape = tuple(int(n) for n in scan_shape)
-        self._time.initialize(self._node or self.get_set_node(), self._scan_shape)
+            self.set_scan_shape(scan_shape)
+        self._time.initialize(self.current_node(), self._scan_shape)
         self._start = None
 
     def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
         """Save the axes of the scan, once, at the level of the scan."""
         saver = self.saver
         with saver.saving():
-            group = nav_axes_group(saver, self._node or self.get_set_node())
+            group = nav_axes_group(saver, self.current_node())
             for axis in axes:
                 AxisSaverLoader(saver).add_axis(group, axis)
 
@@ -94,16 +99,28 @@ class ScanSaver(ExtensionSaver):
         ------
         DataMismatchError
             If data come from an unknown module, the point is not in the scan, or shapes changed.
+        DynamicRangeError
+            If values don't fit the number type on disk. In either case nothing of the point is written.
         """
         saver = self.saver
         with saver.saving():
             now = time()
-            self._start = now if self._start is None else self._start
-            for title, bundle in self._by_child(dte, by_name=False):
-                self._children[title].add_data(
-                    self._child_node(title), bundle, indexes=indexes, distribution=distribution
-                )
-            self._time.add_elapsed(now - self._start, indexes, distribution, now)
+            start = now if self._start is None else self._start
+            elapsed = self._time.elapsed(now - start, now)
+            while True:
+                generation = saver.generation
+                prepared = [
+                    (part, self._children[title].prepare(self._child_path(title), part, indexes, distribution))
+                    for title, part in self._by_child(dte, by_name=False)
+                ]
+                write_time = self._time.prepare(elapsed, indexes, distribution)
+                if generation == saver.generation:
+                    break  # else streaming had to be ended for a new array: what was looked up before is void
+            self._commit(prepared)
+            write_time()
+            self._start = start
+            if saver.is_swmr_active:
+                saver.tick_flush()
             if saver.swmr_mode and not saver.is_swmr_active:
                 saver.enable_swmr()  # every array of the scan exists now: others may read from here on
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,29 +40,50 @@ class TimeModuleSaver(ModuleSaver):
             "description": "Seconds since the start of the scan at which each point was saved",
         }
         with saver.saving():
-            if saver.is_node_in_group(scan_node, self.title):
-                self._node = saver.get_group(saver.path_of(scan_node, self.title))
+            scan_path = saver.path_of(scan_node)
+            if saver.is_node_in_group(scan_path, self.title):
+                self._set_current(saver.get_group(saver.path_of(scan_path, self.title)))
             else:
-                self._node = saver.create_group(scan_node, self.title, self.title, **described)
+                self._set_current(saver.create_group(scan_path, self.title, self.title, **described))
+
+    def forget(self) -> None:
+        """Let go of the array of the last scan: the next one may have none, and must not write into it."""
+        self._data_saver = None
 
     def settings_xml(self) -> bytes:
         """Return settings without content."""
         return b'<All_settings type="group" />'
 
-    def add_elapsed(self, seconds: float, indexes: Sequence[int], distribution: Any, timestamp: float) -> None:
-        """Write the time of a point."""
-        if self._data_saver is None or self._node is None:
-            return
+    def elapsed(self, seconds: float, timestamp: float) -> Bundle:
+        """Return the time of a point as data."""
         elapsed = DataRaw(
             "ElapsedTime",
             data=[np.array([seconds], dtype=np.float32)],
             labels=["Elapsed time since scan start"],
             origin=self.title,
             units="s",
+            timestamp=timestamp,
         )
+        return Bundle(self.title, timestamp, [elapsed])
+
+    def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Callable[[], None]:
+        """Return what writes the time of a point; nothing, if the time array was not initialised."""
+        if self._data_saver is None or self._node is None:
+            return _nothing
         saver = self.saver
         dynamic, saver.dynamic = saver.dynamic, None  # times are no measured values: they keep their fractions
         try:
-            self._data_saver.write(self._node, Bundle(self.title, timestamp, [elapsed]), indexes, distribution)
+            return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)
         finally:
             saver.dynamic = dynamic
+
+    def add_elapsed(
+        self, seconds: float, indexes: Sequence[int], distribution: Any = "uniform", timestamp: float = 0.0
+    ) -> None:
+        """Write the time of a point."""
+        with self.saver.saving():
+            self.prepare(self.elapsed(seconds, timestamp), indexes, distribution)()
+
+
+def _nothing() -> None:
+    """Write nothing."""

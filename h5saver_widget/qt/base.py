@@ -46,8 +46,6 @@ class H5SaverBase(SettingsSaver):
         Folder and name of the current file, None before there is one.
     current_scan_name
         Name of the scan that comes next.
-    frames_lost
-        How many frames could not be saved into the current file.
 
     Examples
     --------
@@ -67,7 +65,6 @@ class H5SaverBase(SettingsSaver):
         self.current_scan_name = ""
         self.current_scan_group: GROUP | None = None
         self.file_loaded = False
-        self.frames_lost = 0
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self._made_from: tuple[Any, ...] | None = None
         self._chosen: Path | None = None

@@ -68,7 +68,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
         self._view: QtWidgets.QWidget | None = None
-        self._reported = (0, 0)
+        self._reported = (0, 0, 0)
         self.analysis_prog: H5Browser | None = None
         self._report_timer = QtCore.QTimer(self)
         self._report_timer.setInterval(REPORT_MS)
@@ -142,10 +142,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             return  # the timer looks at the counters
         if command == "error" and "message" in args:
             args = {"exception": None, **args}
-            self.frames_lost += int(args.get("frames", 0))
         if command == "opened":
-            self._reported = (0, 0)
-            self.frames_lost = 0
+            self._reported = (0, 0, 0)
         if command in ("opened", "closed"):
             self._opened_or_closed.emit()
         self.status_sig.emit(ThreadCommand(command, args))
@@ -172,10 +170,12 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.settings["do_save"] = False  # a switch that says it saves, and does not, loses data
 
     def _report_saved(self) -> None:
-        counts = (self.frames_saved, self.bytes_saved)
+        counts = (self.frames_saved, self.bytes_saved, self.frames_lost)
         if counts != self._reported and self.isopen():
             self._reported = counts
-            self.status_sig.emit(ThreadCommand("saved", {"frames": counts[0], "bytes": counts[1]}))
+            self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
+        elif self.isopen():
+            self.flush_if_due()  # frames pause: what came last must not wait for the next one
 
     # --------------------------------------------------------------- buttons
     def _new_file_pressed(self, *_: Any) -> None:

@@ -33,13 +33,13 @@ class ThreadCommand:
         =========  ==================================================  ===========================================
         opened     ``path``, ``created``, ``moved_aside`` (or None)    a file was created or opened
         saving     ``path``                                            Do Save was switched on
-        saved      ``frames``, ``bytes``                               data were saved; at most 10 times a second
+        saved      ``frames``, ``bytes``, ``lost``                     data were saved; at most 10 times a second
         closed     ``path``, ``frames``, ``bytes``                     the file is complete and closed
         message    ``text``                                            something worth knowing happened
         error      ``message``, ``exception`` (or None)                something did not work
         =========  ==================================================  ===========================================
 
-        ``frames`` and ``bytes`` count from the opening of the file.
+        ``frames``, ``bytes`` and ``lost`` (frames that could not be saved) count from the opening of the file.
 
     Examples
     --------

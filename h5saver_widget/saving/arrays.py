@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import CARRAY, EARRAY, Node
+from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
-from h5saver_widget.saving.describe import axis_attributes, data_attributes, fit_dynamic
+from h5saver_widget.saving.describe import AXIS_NODES, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
 
@@ -54,6 +55,7 @@ class AxisSaverLoader(DataManagement):
         index
             Dimension of the array in the file; None for the axis' own.
         """
+        where = self.group_at(where)
         name = channel_name(self.data_type, self.next_index(where))
         at = axis.index if index is None else index
         values = np.atleast_1d(np.asarray(axis.get_data()))
@@ -113,20 +115,42 @@ class DataSaverLoader(DataManagement):
         DynamicRangeError
             If values don't fit the saving dynamic; nothing is written then.
         """
-        dynamic = None if self.data_type is DataType.error else self.h5saver.dynamic
-        arrays = [fit_dynamic(np.asarray(array), dynamic, f"{data.name} ({self.data_type.name})") for array in data]
+        arrays = self.fitted(data)
         with self.h5saver.saving():
-            self._write(where, data, arrays, attributes)
-            if save_axes:
-                axis_saver = AxisSaverLoader(self.h5saver)
-                for axis in data.axes:
-                    axis_saver.add_axis(where, axis)
-            if data.errors is not None and self.data_type is DataType.data:
-                ErrorSaverLoader(self.h5saver).add_errors(where, data)
+            self.write(where, data, arrays, save_axes, attributes)
 
-    def _write(self, where: Where, data: DataLike, arrays: Sequence[Any], attributes: dict[str, Any]) -> None:
-        group = self.h5saver.get_group(where)
-        first = self.next_index(group)
+    def fitted(self, data: DataLike) -> list[Any]:
+        """Return the channels in the number type of the file; DynamicRangeError if they don't fit it."""
+        dynamic = None if self.data_type is DataType.error else self.h5saver.dynamic
+        return [fit_dynamic(np.asarray(array), dynamic, f"{data.name} ({self.data_type.name})") for array in data.data]
+
+    def write(
+        self, where: Where, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
+    ) -> None:
+        """Write channels that were :meth:`fitted`, and what belongs to them."""
+        group = self.group_at(where)
+        axis_saver = AxisSaverLoader(self.h5saver)
+        if save_axes:
+            next_axis = axis_saver.next_index(group)
+            if next_axis or (not data.axes and data.shape != (1,)):
+                # other data share the group: whose axes these are can't be told from their numbers
+                names = tuple(channel_name(DataType.axis, next_axis + i) for i in range(len(data.axes)))
+                attributes = {**attributes, AXIS_NODES: names}
+        first = self._first_number(group, data)
+        self._write(group, data, arrays, attributes, first)
+        if save_axes:
+            for axis in data.axes:
+                axis_saver.add_axis(group, axis)
+        if data.errors is not None and self.data_type is DataType.data:
+            ErrorSaverLoader(self.h5saver).add_errors(group, data, first)
+
+    def _first_number(self, group: GROUP, data: DataLike) -> int:
+        """Return the number of the first channel: what belongs to other arrays has the number of these."""
+        return self.next_index(group)
+
+    def _write(
+        self, group: GROUP, data: DataLike, arrays: Sequence[Any], attributes: dict[str, Any], first: int
+    ) -> None:
         for channel, array in enumerate(arrays):
             described = data_attributes(data, channel, self.data_type, tuple(data.nav_indexes), more=attributes)
             name = channel_name(self.data_type, first + channel)
@@ -159,23 +183,43 @@ class BkgSaver(DataSaverLoader):
 
     data_type = DataType.bkg
 
+    def _first_number(self, group: GROUP, data: DataLike) -> int:
+        return _number_beside(self, group, str(data.name))
+
 
 class ErrorSaverLoader(DataSaverLoader):
     """Saves and loads error bars: ``ErrorBar00`` belongs to ``Data00`` of the same group."""
 
     data_type = DataType.error
 
-    def add_errors(self, where: Where, data: DataLike) -> None:
-        """Save the error bars of a data object."""
+    def add_errors(self, where: Where, data: DataLike, first: int | None = None) -> None:
+        """Save the error bars of a data object, whose first channel has the number `first`."""
         if data.errors is None:
             return
         with self.h5saver.saving():
-            self._write(where, data, [np.asarray(error) for error in data.errors], {"source": "calculated"})
+            group = self.group_at(where)
+            number = self._first_number(group, data) if first is None else first
+            self._write(group, data, [np.asarray(error) for error in data.errors], {"source": "calculated"}, number)
+
+    def _first_number(self, group: GROUP, data: DataLike) -> int:
+        return _number_beside(self, group, str(data.name))
 
     def _title(self, data: DataLike) -> str:
-        return f"{data.name}_errors"
+        return str(data.name) if str(data.name).endswith("_errors") else f"{data.name}_errors"
 
     def load_errors(self, where: Where, load_all: bool = False) -> DataWithAxes:
         """Return error bars as a data object."""
         node: Node = self.h5saver.get_node(where)
         return data_from(node, load_all=load_all, navigation=False)
+
+
+def _number_beside(saver: DataSaverLoader, group: GROUP, name: str) -> int:
+    """Return the number of the first array called `name` that has no companion of this saver's role yet."""
+    names = set(group.children_name())
+    for measured in (DataType.data, DataType.data_enlargeable):
+        for node in saver.nodes_of_type(group, measured):
+            number = naming.number_of(node.name, measured.value)
+            free = number is not None and channel_name(saver.data_type, number) not in names
+            if free and node.attrs.get("TITLE") in (name, name.removesuffix("_errors")):
+                return number or 0
+    return saver.next_index(group)

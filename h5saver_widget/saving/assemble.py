@@ -6,6 +6,7 @@ group on the way up; errors and background have its number.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,16 +17,21 @@ from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataCalculated, DataDim, DataDistribution, DataRaw, DataSource, DataWithAxes
 from h5saver_widget.errors import DataMismatchError, NodeError
 from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
-from h5saver_widget.nodes import GROUP, Array, Node
-from h5saver_widget.saving.describe import KNOWN_ATTRIBUTES
+from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
+from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
 
-__all__ = ["array_node", "axis_from", "data_from", "nav_group_of"]
+__all__ = ["MEASURED", "array_node", "axis_from", "data_from", "family", "nav_group_of"]
+
+#: Roles of arrays that hold what was measured.
+MEASURED = (DataType.data, DataType.data_enlargeable)
+
+_INT64_MAX = np.iinfo(np.int64).max
 
 
 def array_node(node: Node) -> Array:
-    """Return the node as an array; NodeError if it is none."""
-    if not isinstance(node, Array):
-        raise NodeError(f"{node.path} is a {node.class_name}, not an array; give the path of a data node")
+    """Return the node as an array of numbers; NodeError if it is none."""
+    if not isinstance(node, Array) or isinstance(node, VLARRAY):
+        raise NodeError(f"{node.path} is a {node.class_name}, not an array of numbers; give the path of a data node")
     return node
 
 
@@ -63,8 +69,10 @@ def _as_int(value: Any) -> int:
     return int(value) if isinstance(value, (int, np.integer)) and value >= 0 else 0
 
 
-def _axes_in(group: GROUP) -> list[Axis]:
+def _axes_in(group: GROUP, only: Any = None) -> list[Axis]:
     names = [name for name in group.children_name() if naming.number_of(name, DataType.axis.value) is not None]
+    if isinstance(only, (tuple, list)):
+        names = [name for name in names if name in only]
     return [axis_from(group.get_child(name)) for name in names]
 
 
@@ -80,34 +88,79 @@ def _fitting(axes: list[Axis], shape: tuple[int, ...], shared: tuple[int, ...]) 
 
 def _sibling(node: Array, data_type: DataType) -> Array | None:
     """Return the array of the same number with another role, None if there is none."""
-    number = next((n for t in DataType if (n := naming.number_of(node.name, t.value)) is not None), None)
+    number = next((n for t in MEASURED if (n := naming.number_of(node.name, t.value)) is not None), None)
     if number is None:
         return None
     group, name = _parent(node), channel_name(data_type, number)
     if name not in group.children_name():
         return None
-    return array_node(group.get_child(name))
+    found = group.get_child(name)
+    return found if isinstance(found, Array) else None
 
 
-def _channels(node: Array, attributes: dict[str, Any]) -> list[Array]:
-    """Return all channels of the data object that a node belongs to: same role, same name, same rows."""
-    prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), None)
-    if prefix is None:
-        return [node]
-    group, found = _parent(node), []
-    for name in group.children_name():
-        if naming.number_of(name, prefix) is not None:
-            other = array_node(group.get_child(name))
-            if other.attrs.get("TITLE") == attributes.get("TITLE") and other.shape[1:] == node.shape[1:]:
-                found.append(other)
+def _values(node: Array, noted: Any) -> npt.NDArray[Any]:
+    """Read an array; an empty one has the shape that was noted, because PyTables stores one empty dimension at most."""
+    values = np.asarray(node.read())
+    if values.size == 0 and isinstance(noted, tuple) and len(noted) == values.ndim and 0 in noted:
+        return values.reshape(noted)
+    return values
+
+
+def _errors_of(nodes: list[Array]) -> list[npt.NDArray[Any]] | None:
+    """Return the errors of all channels, None if one has none that fit."""
+    found = []
+    for node in nodes:
+        error = _sibling(node, DataType.error)
+        if error is None:
+            return None
+        found.append(_values(error, error.attrs.get("shape")))
     return found
 
 
-def _without_background(values: npt.NDArray[Any], background: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Subtract; unsigned values (a camera's) could otherwise wrap round below zero."""
+def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the channels of one data object have in common, and no other array of their group."""
+    prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), node.name)
+    grows = prefix == DataType.data_enlargeable.value
+    axes = attributes.get(AXIS_NODES)
+    return (
+        prefix,
+        attributes.get("TITLE"),
+        attributes.get("origin"),
+        attributes.get("timestamp"),
+        tuple(axes) if isinstance(axes, (tuple, list)) else None,
+        node.shape[1:] if grows else node.shape,
+    )
+
+
+def _channels(node: Array, attributes: dict[str, Any]) -> list[Array]:
+    """Return all channels of the data object that a node belongs to."""
+    wanted = family(node, attributes)
+    group, found = _parent(node), []
+    for name in group.children_name():
+        if naming.number_of(name, wanted[0]) is not None:
+            other = group.get_child(name)
+            if isinstance(other, Array) and family(other, other.attrs.to_dict()) == wanted:
+                found.append(other)
+    return found or [node]
+
+
+def _without_background(
+    values: npt.NDArray[Any], background: npt.NDArray[Any], nodes: tuple[Node, Node]
+) -> npt.NDArray[Any]:
+    """Subtract; small integers (a camera's) could otherwise wrap round below zero."""
+    try:
+        fits = np.broadcast_shapes(values.shape, background.shape) == values.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise DataMismatchError(
+            f"{nodes[1].path} of shape {background.shape} is no background of {nodes[0].path} of shape {values.shape}; "
+            "load without background"
+        )
     kind = np.result_type(values, background)
-    if kind.kind in "ub":
-        kind = np.dtype(np.int64) if kind.itemsize < 8 else np.dtype(np.float64)
+    if kind.kind in "iub":
+        small = kind.itemsize < 8 or max(int(a.max(initial=0)) for a in (values, background)) <= _INT64_MAX
+        kind = np.dtype(np.int64) if small else np.dtype(np.float64)
     difference: npt.NDArray[Any] = np.subtract(values, background, dtype=kind)
     return difference
 
@@ -130,57 +183,71 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
     ------
     NodeError
         If the node is no array.
+    DataMismatchError
+        If what is in the file doesn't fit together.
     """
     first = array_node(node)
     described = first.attrs.to_dict()
     nodes = _channels(first, described) if load_all else [first]
-    arrays = [np.asarray(item.read()) for item in nodes]
-    errors = [_sibling(item, DataType.error) for item in nodes]
-    error_arrays = None if None in errors else [np.asarray(item.read()) for item in errors if item is not None]
+    arrays = [_values(item, described.get("shape")) for item in nodes]
+    errors = _errors_of(nodes)
+    is_axis = described.get("data_type") == DataType.axis.name
 
     nav_indexes = tuple(i for i in described.get("nav_indexes", ()) if isinstance(i, int) and i < arrays[0].ndim)
     spread = str(described.get("distribution", "uniform")) == DataDistribution.spread.name
-    axes = [] if str(described.get("data_type")) == DataType.axis.name else _axes_in(_parent(first))
-    nav_group = nav_group_of(first) if navigation and nav_indexes else None
+    axes = [] if is_axis else _axes_in(_parent(first), described.get(AXIS_NODES))
+    grows = described.get("data_type") == DataType.data_enlargeable.name
+    has_own = grows and any(axis.index == 0 for axis in axes)  # blocks of points bring their axis along
+    nav_group = nav_group_of(first) if navigation and nav_indexes and not has_own else None
     if nav_group is not None:
         axes += _axes_in(nav_group)
-    if described.get("data_type") == DataType.data_enlargeable.name:
-        arrays, error_arrays, axes = _cut_to_common_rows(arrays, error_arrays, axes)
+    if grows:
+        arrays, errors, axes = _cut_to_common_rows(arrays, errors, axes)
 
     if with_bkg:
-        backgrounds = [_sibling(item, DataType.bkg) for item in nodes]
-        arrays = [
-            a if b is None else _without_background(a, np.asarray(b.read()))
-            for a, b in zip(arrays, backgrounds, strict=True)
-        ]
-    scalar = described.get("data_dimension") == DataDim.Data0D.name
-    if nav_indexes and scalar and arrays[0].ndim == len(nav_indexes) + 1 and arrays[0].shape[-1] == 1:
-        arrays = [array[..., 0] for array in arrays]
-        error_arrays = None if error_arrays is None else [array[..., 0] for array in error_arrays]
+        for i, item in enumerate(nodes):
+            background = _sibling(item, DataType.bkg)
+            if background is not None:
+                arrays[i] = _without_background(arrays[i], np.asarray(background.read()), (item, background))
+    shape = _shape_of(arrays[0].shape, described.get("data_dimension"), nav_indexes)
+    if errors is not None and errors[0].shape != arrays[0].shape:
+        errors = None
 
     source = DataSource.calculated if described.get("source") == "calculated" else DataSource.raw
-    extras = {k: v for k, v in described.items() if k not in KNOWN_ATTRIBUTES and k.isidentifier()}
     loaded = (DataRaw if source is DataSource.raw else DataCalculated)(
         str(described.get("TITLE", first.name)),
-        dim=None if nav_indexes else _known_dim(described.get("data_dimension")),
+        dim=_known_dim(described.get("data_dimension"), shape, nav_indexes),
         distribution=DataDistribution.spread if spread else DataDistribution.uniform,
-        data=[np.atleast_1d(array) for array in arrays],
+        data=[array.reshape(shape) for array in arrays],
         labels=[str(item.attrs.get("label", "")) for item in nodes],
         origin=str(described.get("origin", "")),
         units=str(described.get("units", "")),
-        axes=_fitting(axes, np.atleast_1d(arrays[0]).shape, nav_indexes if spread else ()),
+        axes=_fitting(axes, shape, nav_indexes if spread else ()),
         nav_indexes=nav_indexes,
-        errors=error_arrays,
+        errors=None if errors is None else [error.reshape(shape) for error in errors],
         timestamp=described["timestamp"] if isinstance(described.get("timestamp"), (int, float)) else None,
     )
-    for name, value in extras.items():
-        with suppress(DataMismatchError):  # a name from a file may be one that the object needs itself
-            loaded.add_extra_attribute(**{name: value})
+    known = AXIS_ATTRIBUTES if is_axis else KNOWN_ATTRIBUTES
+    for name, value in described.items():
+        if name not in known:
+            with suppress(DataMismatchError):  # a name from a file may be one that the object needs itself
+                loaded.add_extra_attribute(**{name: value})
     return loaded
 
 
-def _known_dim(name: Any) -> DataDim | None:
-    return DataDim[name] if name in DataDim.__members__ else None
+def _shape_of(shape: tuple[int, ...], dim: Any, nav_indexes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that stored values had: what one point holds of one value is stored in several ways."""
+    points = len(nav_indexes)
+    if points and dim == DataDim.Data0D.name and len(shape) == points + 1 and shape[-1] == 1:
+        return shape[:-1]  # growing arrays keep an axis of length 1
+    if points and dim == DataDim.Data1D.name and len(shape) == points:
+        return (*shape, 1)  # scans leave the axis of a spectrum of one value out
+    return shape or (1,)
+
+
+def _known_dim(name: Any, shape: tuple[int, ...], nav_indexes: tuple[int, ...]) -> DataDim | None:
+    """Return the dimensionality where the shape does not tell it: a spectrum of one value; else None."""
+    return DataDim.Data1D if name == DataDim.Data1D.name and shape == (1,) and not nav_indexes else None
 
 
 def _cut_to_common_rows(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+
 from h5saver_widget.data.protocols import DataLike, DataToExportLike
 
 __all__ = ["Bundle", "frame_bytes", "origin_of", "with_occurrence"]
@@ -36,7 +38,7 @@ class Bundle:
 
 def frame_bytes(dte: Iterable[DataLike]) -> int:
     """Return the size of all channels of a bundle in bytes."""
-    return sum(array.nbytes for dwa in dte for array in dwa.data)
+    return sum(np.asarray(array).nbytes for dwa in dte for array in dwa.data)
 
 
 def origin_of(dwa: DataLike, dte: DataToExportLike) -> str:
@@ -47,7 +49,7 @@ def origin_of(dwa: DataLike, dte: DataToExportLike) -> str:
 def with_occurrence(dte: DataToExportLike) -> Iterator[tuple[tuple[str, str, str, int], DataLike]]:
     """Iterate over the data of a bundle with a key by which the same data are found in the next bundle."""
     seen: dict[tuple[str, str, str], int] = {}
-    for dwa in dte:
+    for dwa in dte.data:  # not the bundle itself: the peer's bundles know one iteration at a time only
         key = (dwa.dim.name, origin_of(dwa, dte), str(dwa.name))
         seen[key] = seen.get(key, -1) + 1
         yield (*key, seen[key]), dwa

@@ -13,23 +13,38 @@ from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import CodecError, DynamicRangeError
 from h5saver_widget.layout import DataType
 
-__all__ = ["KNOWN_ATTRIBUTES", "axis_attributes", "data_attributes", "fit_dynamic"]
+__all__ = ["AXIS_ATTRIBUTES", "AXIS_NODES", "KNOWN_ATTRIBUTES", "axis_attributes", "data_attributes", "fit_dynamic"]
 
 #: Attributes with a meaning of their own; all others of a data node are extra attributes of the data object.
 KNOWN_ATTRIBUTES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "FLAVOR", "shape", "dtype", "subdtype", "backend", "data_type"}
     | {"data_dimension", "label", "source", "distribution", "origin", "units", "nav_indexes", "timestamp", "size"}
-    | {"index", "spread_order", "offset", "scaling", "settings", "settings]", "type", "path"}
+    | {"settings", "settings]", "type", "path", "axis_nodes"}
 )
+
+#: The same for axes.
+AXIS_ATTRIBUTES = KNOWN_ATTRIBUTES | {"index", "spread_order", "offset", "scaling"}
+
+#: Attribute with the names of the axis nodes of an array, where several data objects share a group.
+AXIS_NODES = "axis_nodes"
 
 
 def _storable(value: Any) -> Any:
     """Return an extra attribute as it can be stored: what has no text form is kept as what repr says of it."""
     try:
         codec.encode(value)
-    except CodecError:
-        return repr(value)
+    except (CodecError, RecursionError):
+        try:
+            return repr(value)
+        except Exception:  # an attribute nobody asked about must not cost the frame it hangs on
+            return object.__repr__(value)
     return value
+
+
+def _attribute_name(name: str) -> str:
+    """Return the name that an extra attribute is stored under: no slash, and ``title`` would rename the node."""
+    name = name.replace("/", "_").replace("\0", "_") or "_"
+    return "title_" if name == "title" else name
 
 
 def data_attributes(
@@ -57,7 +72,11 @@ def data_attributes(
     more
         Further attributes.
     """
-    extras = {name: _storable(getattr(dwa, name)) for name in dwa.extra_attributes if name not in KNOWN_ATTRIBUTES}
+    extras = {
+        _attribute_name(name): _storable(getattr(dwa, name, None))
+        for name in dwa.extra_attributes
+        if name not in KNOWN_ATTRIBUTES
+    }
     return {
         **extras,
         "data_type": data_type.name,
@@ -120,11 +139,13 @@ def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, what: str
     advice = "choose another saving dynamic, or 'as acquired'"
     if values.dtype.kind == "c" and dtype.kind != "c":
         if np.any(values.imag):
-            raise DynamicRangeError(f"{what}: complex values don't fit {dtype}; {advice}")
+            odd = values[values.imag != 0].flat[0]
+            raise DynamicRangeError(f"{what}: the complex value {odd} doesn't fit {dtype}; {advice}")
         return fit_dynamic(values.real, dtype, what)
     if dtype.kind in "iu":
-        if values.dtype.kind == "f" and not np.all(values == np.trunc(values)):
-            odd = values[~(values == np.trunc(values))].flat[0]
+        whole = np.isfinite(values) & (values == np.trunc(values)) if values.dtype.kind == "f" else np.True_
+        if not np.all(whole):
+            odd = values[~whole].flat[0]
             raise DynamicRangeError(f"{what}: the value {odd} is no whole number and doesn't fit {dtype}; {advice}")
         limits = np.iinfo(dtype)
         low, high = values.min(), values.max()

@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
-from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
-from h5saver_widget.saving.extended import ExtendedArrays
+from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
 from h5saver_widget.saving.growing import Recording, find_channel_group, nav_axes_group
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -40,7 +37,7 @@ class DataToExportSaver(DataManagement):
 
     Examples
     --------
-    >>> import tempfile, pathlib
+    >>> import tempfile, pathlib, numpy as np
     >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
     >>> with H5SaverLowLevel() as h5saver:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'bundle.h5')
@@ -92,14 +89,16 @@ class DataToExportSaver(DataManagement):
     ) -> None:
         if settings:
             attributes = {**attributes, "settings": settings}
+        kind = saver.data_type
         with self.h5saver.saving():
-            for dwa in dte:
+            fitted = [(dwa, saver.fitted(dwa)) for dwa in dte.data]  # all of it before any of it is written
+            for dwa, arrays in fitted:
                 dim_group = self.h5saver.get_set_group(where, dwa.dim.name)
-                group = find_channel_group(
-                    self.h5saver, dim_group, dwa, origin_of(dwa, dte), without=saver.data_type.value
-                )
-                saver.add_data(group, dwa, save_axes=saver.data_type is DataType.data, **attributes)
-            if saver.data_type is DataType.data:
+                # plain and growing arrays keep apart: the axes of one would be taken for the other's
+                other = (DataType.data_enlargeable,) if kind is DataType.data else ()
+                group = find_channel_group(self.h5saver, dim_group, dwa, origin_of(dwa, dte), without=(kind, *other))
+                saver.write(group, dwa, arrays, kind is DataType.data, attributes)
+            if kind is DataType.data:
                 self.h5saver.frame_saved(frame_bytes(dte))
 
     def add_data_bundle(self, bundle: Any) -> None:
@@ -143,9 +142,14 @@ class DataToExportEnlargeableSaver(DataManagement):
         if self._generation != saver.generation:  # another file: what was looked up in the last one is void
             self._recordings, self._generation = {}, saver.generation
         path = saver.path_of(where)
-        if path not in self._recordings:
-            self._recordings[path] = Recording(saver, saver.get_group(where), self._names, self._units)
-        return self._recordings[path]
+        found = self._recordings.get(path)
+        if found is None or found.broken:
+            found = self._recordings[path] = Recording(saver, saver.get_group(path), self._names, self._units)
+        return found
+
+    def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+        """Check a bundle, and return what appends it; see :meth:`add_data` for errors."""
+        return self._recording(where).prepare(dte, values)
 
     def add_data(
         self,
@@ -180,7 +184,7 @@ class DataToExportEnlargeableSaver(DataManagement):
         """
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         with self.h5saver.saving():
-            self._recording(where).add(dte, values)
+            self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
 
 
@@ -189,7 +193,7 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
 
     Examples
     --------
-    >>> import tempfile, pathlib
+    >>> import tempfile, pathlib, numpy as np
     >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
     >>> with H5SaverLowLevel() as h5saver:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'log.h5')
@@ -238,7 +242,7 @@ class DataToExportExtendedSaver(DataManagement):
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
         """Save the axes of the scan, into ``NavAxes`` of a group."""
         with self.h5saver.saving():
-            group = nav_axes_group(self.h5saver, self.h5saver.get_group(where))
+            group = nav_axes_group(self.h5saver, self.group_at(where))
             for axis in axes:
                 AxisSaverLoader(self.h5saver).add_axis(group, axis)
 
@@ -265,40 +269,55 @@ class DataToExportExtendedSaver(DataManagement):
         """
         saver = self.h5saver
         with saver.saving():
-            self.write(where, dte, indexes, distribution)
+            streamed = saver.is_swmr_active
+            self.prepare(where, dte, indexes, distribution)()
             saver.frame_saved(frame_bytes(dte))
+            if streamed and not saver.is_swmr_active:
+                saver.enable_swmr()
             if saver.is_swmr_active:
                 saver.tick_flush()
 
-    def write(self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform") -> None:
-        """Write a point without counting it as a frame."""
+    def prepare(
+        self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform"
+    ) -> Callable[[], None]:
+        """Check a point, and return what writes it; see :meth:`add_data` for errors.
+
+        Data that come for the first time need new arrays. If the file streams (SWMR) this ends streaming: readers have
+        to open the file again, which is less than losing the data.
+        """
         saver = self.h5saver
-        at = self._checked_indexes(indexes)
+        at = checked_indexes(indexes, self.extended_shape)
         kind = str(getattr(distribution, "name", distribution))
-        with saver.saving():
-            if self._generation != saver.generation:
-                self._arrays, self._generation = {}, saver.generation
-            path = saver.path_of(where)
-            found = []
-            for key, dwa in with_occurrence(dte):
-                arrays = self._arrays.get((path, *key))
-                if arrays is None:
-                    arrays = self._arrays[path, *key] = self._new(where, key, dwa, kind)
-                found.extend(arrays.checked(dwa))
+        path = saver.path_of(where)
+        bundle = list(with_occurrence(dte))
+        if saver.is_swmr_active and not all(self._is_known(path, key, dwa) for key, dwa in bundle):
+            saver.end_streaming()
+        found = []
+        for key, dwa in bundle:
+            arrays = self._known().get((path, *key))
+            if arrays is None:
+                arrays = self._arrays[path, *key] = self._new(path, key, dwa, kind)
+            found.extend(arrays.checked(dwa))
+
+        def write() -> None:
             for handle, values in found:
                 saver.io.write(handle, at, values)
 
-    def _checked_indexes(self, indexes: Sequence[int]) -> tuple[int, ...]:
-        at = tuple(int(i) for i in np.atleast_1d(np.asarray(indexes)))
-        fits = len(at) == len(self.extended_shape)
-        if not fits or any(not 0 <= i < n for i, n in zip(at, self.extended_shape, strict=True)):
-            raise DataMismatchError(f"the point {at} is not in a scan of shape {self.extended_shape}")
-        return at
+        return write
+
+    def _known(self) -> dict[tuple[Any, ...], ExtendedArrays]:
+        if self._generation != self.h5saver.generation:
+            self._arrays, self._generation = {}, self.h5saver.generation
+        return self._arrays
+
+    def _is_known(self, path: str, key: tuple[Any, ...], dwa: DataLike) -> bool:
+        arrays = self._known().get((path, *key))
+        return arrays is not None and arrays.is_complete_for(dwa)
 
     def _new(self, where: Where, key: tuple[str, str, str, int], dwa: DataLike, distribution: str) -> ExtendedArrays:
         dim, origin, _, occurrence = key
         saver = self.h5saver
         dim_group = saver.get_set_group(where, dim)
-        group = find_channel_group(saver, dim_group, dwa, origin, without=DataType.data.value if occurrence else "")
+        group = find_channel_group(saver, dim_group, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
         fill = saver.fill_value if self._fill_value is None else self._fill_value
         return ExtendedArrays(saver, group, dwa, self.extended_shape, distribution, fill)

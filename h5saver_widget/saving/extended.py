@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,17 @@ from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, fit_dynamic
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["ExtendedArrays"]
+__all__ = ["ExtendedArrays", "checked_indexes"]
+
+
+def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the position of a point; DataMismatchError if it is not in a scan of that shape."""
+    at = tuple(int(i) for i in np.atleast_1d(np.asarray(indexes)))
+    if len(at) != len(scan_shape) or any(not 0 <= i < n for i, n in zip(at, scan_shape, strict=True)):
+        raise DataMismatchError(
+            f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"
+        )
+    return at
 
 
 class ExtendedArrays:
@@ -51,17 +62,15 @@ class ExtendedArrays:
         self._scan_shape = scan_shape
         shape = np.shape(dwa.data[0]) or (1,)
         self._shape = () if shape == (1,) else shape
-        self._handles = [
-            self._open(DataType.data, dwa, channel, distribution, fill_value) for channel in range(len(dwa.data))
-        ]
-        self._error_handles = [
-            self._open(DataType.error, dwa, channel, distribution, fill_value)
-            for channel in range(0 if dwa.errors is None else len(dwa.errors))
-        ]
+        self._distribution, self._fill_value = distribution, fill_value
+        self._handles = [self._open(DataType.data, dwa, channel) for channel in range(len(dwa.data))]
+        self._error_handles = self._open_errors(dwa)
 
-    def _open(
-        self, data_type: DataType, dwa: DataLike, channel: int, distribution: str, fill_value: float
-    ) -> tuple[Handle, np.dtype[Any]]:
+    def _open_errors(self, dwa: DataLike) -> list[tuple[Handle, np.dtype[Any]]]:
+        count = 0 if dwa.errors is None else len(dwa.errors)
+        return [self._open(DataType.error, dwa, channel) for channel in range(count)]
+
+    def _open(self, data_type: DataType, dwa: DataLike, channel: int) -> tuple[Handle, np.dtype[Any]]:
         saver, group = self._saver, self._group
         shape = (*self._scan_shape, *self._shape)
         name = channel_name(data_type, channel)
@@ -77,7 +86,7 @@ class ExtendedArrays:
         dims = len(self._scan_shape)
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
         described = data_attributes(
-            dwa, channel, data_type, nav_indexes, distribution, {"source": "calculated"} if is_error else None
+            dwa, channel, data_type, nav_indexes, self._distribution, {"source": "calculated"} if is_error else None
         )
         if channel == 0 and not is_error:
             for axis in dwa.axes:
@@ -90,10 +99,14 @@ class ExtendedArrays:
             title=f"{dwa.name}_errors" if is_error else str(dwa.name),
             shape=shape,
             dtype=dtype,
-            fill_value=storable_fill(fill_value, dtype),
+            fill_value=storable_fill(self._fill_value, dtype),
             attributes=described,
         )
         return made.handle, dtype
+
+    def is_complete_for(self, dwa: DataLike) -> bool:
+        """Tell whether no array has to be made for a data object."""
+        return dwa.errors is None or bool(self._error_handles)
 
     def checked(self, dwa: DataLike) -> list[tuple[Handle, npt.NDArray[Any]]]:
         """Return what is to be written for a data object; nothing is written yet. Errors as GrowingArrays.checked."""
@@ -104,6 +117,8 @@ class ExtendedArrays:
                 f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit the scan in {self._group.path}, "
                 f"which takes {len(self._handles)} channels of shape {self._shape}; start a new scan"
             )
+        if dwa.errors is not None and not self._error_handles:  # errors that come later than the data
+            self._error_handles = self._open_errors(dwa)
         found: list[tuple[Handle, npt.NDArray[Any]]] = []
         for handles, arrays in ((self._handles, dwa.data), (self._error_handles, dwa.errors or ())):
             for (handle, dtype), array in zip(handles, arrays, strict=False):

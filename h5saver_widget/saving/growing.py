@@ -6,7 +6,7 @@ point 100,000 costs what saving point 2 costs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from h5saver_widget import naming
 from h5saver_widget.backends.base import Handle
 from h5saver_widget.data import Axis
+from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
@@ -37,24 +38,36 @@ Rows = npt.NDArray[Any]
 
 
 def find_channel_group(
-    saver: H5SaverLowLevel, dim_group: GROUP, dwa: DataLike, origin: str, without: str = ""
+    saver: H5SaverLowLevel,
+    dim_group: GROUP,
+    dwa: DataLike,
+    origin: str,
+    *,
+    without: Iterable[DataType] = (),
+    skip: int = 0,
 ) -> GROUP:
-    """Return the channel group of a data object: the first of its name and origin, or a new ``CH00``, ``CH01``...
+    """Return the channel group of a data object: one of its name and origin, or a new ``CH00``, ``CH01``...
 
     Parameters
     ----------
     without
-        Pass over groups that already hold arrays of this prefix.
+        Pass over groups that hold arrays of one of these roles.
+    skip
+        Pass over that many groups that would do: the second data of one name in a bundle have the second group.
     """
     names = dim_group.children_name()
+    prefixes = [data_type.value for data_type in without]
     for name in names:
         if naming.number_of(name, "CH") is None:
             continue
         group = dim_group.get_child(name)
         if isinstance(group, GROUP) and group.title == dwa.name and group.attrs.get("origin", origin) in (origin, ""):
-            taken = without and any(naming.number_of(child, without) is not None for child in group.children_name())
-            if not taken:
+            held = group.children_name() if prefixes else []
+            if any(naming.number_of(child, prefix) is not None for child in held for prefix in prefixes):
+                continue
+            if skip == 0:
                 return group
+            skip -= 1
     return saver.get_set_group(dim_group, f"CH{naming.next_number(names, 'CH'):02d}", str(dwa.name), origin=origin)
 
 
@@ -73,11 +86,13 @@ class GrowingAxes:
         self._saver = saver
         self._names = list(names)
         axis_saver = AxisSaverLoader(saver)
-        known = {node.attrs.get("label"): node for node in axis_saver.nodes_of_type(where) if isinstance(node, EARRAY)}
+        known = [node for node in axis_saver.nodes_of_type(where) if isinstance(node, EARRAY)]
         self._arrays: list[EARRAY] = []
         for order, (name, unit) in enumerate(zip(names, units, strict=True)):
-            node = known.get(name)
-            if node is None:
+            node = next((n for n in known if n.attrs.get("label") == name), None)
+            if node is not None:
+                known.remove(node)  # two axes may have one name
+            else:
                 axis = Axis(name, unit, data=np.zeros(0), index=0, spread_order=order)
                 made = axis_saver.add_axis(where, axis, enlargeable=True)
                 assert isinstance(made, EARRAY)
@@ -85,21 +100,46 @@ class GrowingAxes:
             saver.has_grown(node.path, node.handle)
             self._arrays.append(node)
         #: Points saved so far.
-        self.rows = min((len(array) for array in self._arrays), default=0)
+        self.rows = max((len(array) for array in self._arrays), default=0)
+        for array in self._arrays:  # a program killed between two arrays leaves one row more in some
+            self._fill(array, self.rows - len(array))
+
+    def _fill(self, array: EARRAY, count: int) -> None:
+        if count > 0:
+            self._saver.io.append(array.handle, np.full(count, storable_fill(np.nan, array.dtype), array.dtype))
+
+    def fill(self, count: int) -> None:
+        """Add points whose values are not known."""
+        for array in self._arrays:
+            self._fill(array, count)
+        self.rows += count
 
     def checked(self, values: Sequence[float | AxisLike]) -> list[Rows]:
-        """Return one row per axis; DataMismatchError if their number is wrong."""
+        """Return one row per axis; DataMismatchError if their number is wrong, or one is no single number."""
         if len(values) != len(self._names):
             raise DataMismatchError(
                 f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
             )
-        return [np.atleast_1d(np.asarray(getattr(value, "data", value), dtype=np.float64))[:1] for value in values]
+        return [_single(value, name) for value, name in zip(values, self._names, strict=True)]
 
     def append(self, rows: list[Rows]) -> None:
         """Add one point."""
         for array, row in zip(self._arrays, rows, strict=True):
             self._saver.io.append(array.handle, row)
         self.rows += 1
+
+
+def _single(value: Any, name: str) -> Rows:
+    """Return an axis value as one row: a number, an array or axis of one value, or a position (a data object)."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        value = getattr(value, "data", value)
+    try:
+        row = np.asarray(() if value is None else value, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        row = np.zeros(0)
+    if row.size != 1:
+        raise DataMismatchError(f"the value {value!r} of the axis {name!r} is not one number; give one number per axis")
+    return row
 
 
 class GrowingArrays:
@@ -112,23 +152,33 @@ class GrowingArrays:
     def __init__(self, saver: H5SaverLowLevel, group: GROUP, dwa: DataLike, rows_before: int = 0) -> None:
         self._saver = saver
         self._group = group
-        self._shape = np.shape(dwa.data[0]) or (1,)
-        self.is_block = tuple(dwa.nav_indexes) == (0,) and len(self._shape) > 1
-        self._row_shape = self._shape[1:] if self.is_block else self._shape
-        self._block_axes: list[EARRAY] = []
+        self.is_block = tuple(dwa.nav_indexes) == (0,)
+        self._row_shape = self._row_shape_of(dwa)
+        self._block_axis: EARRAY | None = None
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
         self._handles = self._open(DataType.data_enlargeable, dwa, dwa.data)
-        self._error_handles = [] if dwa.errors is None else self._open(DataType.error, dwa, dwa.errors)
-        missing = 0 if self.is_block else rows_before - self._saver.io.info(self._handles[0]).shape[0]
-        if missing > 0:
-            self.fill(missing)
+        held = channel_name(DataType.error, 0) in group.children_name()
+        errors = dwa.data if dwa.errors is None and held else dwa.errors or ()
+        self._error_handles = self._open(DataType.error, dwa, errors)
+        if self.is_block:
+            self._block_axis = self._open_block_axis(dwa)
+        counts = {handle: saver.io.info(handle).shape[0] for handle in (*self._handles, *self._error_handles)}
+        #: Rows of every array.
+        self.rows = max(*counts.values(), 0 if self.is_block else rows_before)
+        for handle, count in counts.items():
+            self._fill(handle, self.rows - count)
+
+    def _row_shape_of(self, dwa: DataLike) -> tuple[int, ...]:
+        shape = np.shape(dwa.data[0]) or (1,)
+        return (shape[1:] or (1,)) if self.is_block else shape
 
     def _open(self, data_type: DataType, dwa: DataLike, arrays: Iterable[Any]) -> list[Handle]:
         saver = self._saver
+        names = self._group.children_name()
         found: list[Handle] = []
         for channel, array in enumerate(arrays):
             name = channel_name(data_type, channel)
-            if name in self._group.children_name():
+            if name in names:
                 node = self._group.get_child(name)
                 if not isinstance(node, EARRAY) or node.shape[1:] != self._row_shape:
                     raise DataMismatchError(
@@ -146,24 +196,30 @@ class GrowingArrays:
         is_error = data_type is DataType.error
         own = tuple(int(i) for i in dwa.nav_indexes)
         nav_indexes = (0,) if self.is_block else (0, *(i + 1 for i in own))
-        more = {"source": "calculated"} if is_error else None
+        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
+        if self.is_block:
+            more["data_dimension"] = dim_of(self._row_shape).name
         described = data_attributes(dwa, channel, data_type, nav_indexes, "spread", more)
         if not is_error:
             dtype = saver.dynamic or dtype
             if channel == 0:
-                self._save_axes(dwa)
+                axis_saver = AxisSaverLoader(saver)
+                for axis in dwa.axes:
+                    if not (self.is_block and axis.index == 0):
+                        axis_saver.add_axis(self._group, axis, index=axis.index if self.is_block else axis.index + 1)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
         return saver.create_earray(self._group, name, dtype, self._row_shape, title, attributes=described)
 
-    def _save_axes(self, dwa: DataLike) -> None:
+    def _open_block_axis(self, dwa: DataLike) -> EARRAY:
         axis_saver = AxisSaverLoader(self._saver)
-        for axis in dwa.axes:
-            if self.is_block and axis.index == 0:
-                made = axis_saver.add_axis(self._group, axis, enlargeable=True)
-                assert isinstance(made, EARRAY)
-                self._block_axes.append(made)
-            else:
-                axis_saver.add_axis(self._group, axis, index=axis.index if self.is_block else axis.index + 1)
+        for node in axis_saver.nodes_of_type(self._group):
+            if isinstance(node, EARRAY) and node.attrs.get("index") == 0:
+                self._saver.has_grown(node.path, node.handle)
+                return node
+        own = next((axis for axis in dwa.axes if axis.index == 0), None)
+        made = axis_saver.add_axis(self._group, own or Axis(data=np.zeros(0)), enlargeable=True)
+        assert isinstance(made, EARRAY)
+        return made
 
     def checked(self, dwa: DataLike) -> list[tuple[Handle, Rows]]:
         """Return what is to be appended for a data object; nothing is written yet.
@@ -175,33 +231,58 @@ class GrowingArrays:
         DynamicRangeError
             If values don't fit the number type of the file's arrays.
         """
-        rows: list[tuple[Handle, Rows]] = []
+        shapes = {np.shape(array) or (1,) for array in dwa.data}
         shape = np.shape(dwa.data[0]) or (1,)
-        if len(dwa.data) != len(self._handles) or (shape[1:] if self.is_block else shape) != self._row_shape:
+        if len(shapes) != 1 or len(dwa.data) != len(self._handles) or self._row_shape_of(dwa) != self._row_shape:
             raise DataMismatchError(
                 f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit {self._group.path}, which takes "
                 f"{len(self._handles)} channels of shape {self._row_shape}; start a new file for the new shape"
             )
-        for handles, arrays in ((self._handles, dwa.data), (self._error_handles, dwa.errors or ())):
-            for handle, array in zip(handles, arrays, strict=False):
-                values = np.asarray(array)
-                values = fit_dynamic(values, self._dtypes[handle], str(dwa.name))
-                rows.append((handle, values if self.is_block else values.reshape((1, *self._row_shape))))
-        for node, axis in zip(self._block_axes, [a for a in dwa.axes if a.index == 0], strict=False):
-            rows.append((node.handle, np.asarray(axis.get_data()).astype(node.dtype, copy=False)))
+        if self.is_block != (tuple(dwa.nav_indexes) == (0,)):
+            raise DataMismatchError(f"{dwa.name}: blocks of points and single points don't go into one array")
+        count = shape[0] if self.is_block else 1
+        rows = [(handle, self._row(handle, array, count, dwa)) for handle, array in self._pairs(dwa)]
+        if self._block_axis is not None:
+            own = next((axis for axis in dwa.axes if axis.index == 0), None)
+            values = np.arange(self.rows, self.rows + count) if own is None else np.asarray(own.get_data())
+            dtype = self._block_axis.dtype
+            rows.append((self._block_axis.handle, fit_dynamic(values, dtype, f"axis of {dwa.name}")))
         return rows
+
+    def _pairs(self, dwa: DataLike) -> Iterator[tuple[Handle, Any]]:
+        yield from zip(self._handles, dwa.data, strict=True)
+        if dwa.errors is not None and not self._error_handles:  # errors that come later than the data
+            self._error_handles = self._open(DataType.error, dwa, dwa.errors)
+            for handle in self._error_handles:
+                self._fill(handle, self.rows)
+        errors = [None] * len(self._error_handles) if dwa.errors is None else dwa.errors
+        yield from zip(self._error_handles, errors, strict=True)
+
+    def _row(self, handle: Handle, array: Any, count: int, dwa: DataLike) -> Rows:
+        dtype = self._dtypes[handle]
+        if array is None:
+            return np.full((count, *self._row_shape), storable_fill(self._saver.fill_value, dtype), dtype)
+        return fit_dynamic(np.asarray(array), dtype, str(dwa.name)).reshape((count, *self._row_shape))
+
+    def append(self, rows: list[tuple[Handle, Rows]]) -> None:
+        """Append what was :meth:`checked`."""
+        for handle, row in rows:
+            self._saver.io.append(handle, row)
+        self.rows += len(rows[0][1])
 
     def fill(self, count: int = 1) -> None:
         """Add rows of the fill value, so that rows of one number belong to one point in all arrays of a group."""
-        if self.is_block:
-            return
-        for handle in (*self._handles, *self._error_handles):
-            dtype = self._dtypes[handle]
-            fill = storable_fill(self._saver.fill_value, dtype)
-            step = max(1, (1 << 24) // max(1, int(np.prod(self._row_shape)) * dtype.itemsize))
-            for start in range(0, count, step):
-                rows = min(step, count - start)
-                self._saver.io.append(handle, np.full((rows, *self._row_shape), fill, dtype))
+        if not self.is_block:
+            for handle in (*self._handles, *self._error_handles):
+                self._fill(handle, count)
+            self.rows += count
+
+    def _fill(self, handle: Handle, count: int) -> None:
+        dtype = self._dtypes[handle]
+        fill = storable_fill(self._saver.fill_value, dtype)
+        step = max(1, (1 << 24) // max(1, int(np.prod(self._row_shape)) * dtype.itemsize))
+        for start in range(0, count, step):
+            self._saver.io.append(handle, np.full((min(step, count - start), *self._row_shape), fill, dtype))
 
 
 class Recording:
@@ -215,36 +296,51 @@ class Recording:
         self._in_group = in_group
         self.axes = GrowingAxes(saver, nav_axes_group(saver, where) if in_group else where, names, units)
         self._channels: dict[tuple[str, str, str, int], GrowingArrays] = {}
+        #: An append failed half way: open the arrays again, which brings them in step.
+        self.broken = False
 
-    def add(self, dte: DataToExportLike, values: Sequence[Any]) -> None:
-        """Append one point. All of it is checked before anything is written, so that arrays stay in step."""
+    def prepare(self, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+        """Check all of a point, and return what appends it: nothing is written before everything was checked.
+
+        Errors as GrowingArrays.checked.
+        """
         axis_rows = self.axes.checked(values)
-        found = []
+        found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
         for key, dwa in with_occurrence(dte):
+            if not self._in_group:
+                key = ("", "", "", 0)  # one data object, whatever it is called
             channel = self._channels.get(key)
             if channel is None:
                 channel = self._channels[key] = self._new(key, dwa)
             found.append((channel, channel.checked(dwa)))
-        append = self._saver.io.append
-        for _, rows in found:
-            for handle, row in rows:
-                append(handle, row)
-        if len(found) != len(self._channels):
-            present = {id(channel) for channel, _ in found}
-            for channel in self._channels.values():
-                if id(channel) not in present:
-                    channel.fill()
-        self.axes.append(axis_rows)
+
+        def append() -> None:
+            self.broken = True
+            for channel, rows in found:
+                channel.append(rows)
+            if len(found) != len(self._channels):
+                present = {id(channel) for channel, _ in found}
+                for channel in self._channels.values():
+                    if id(channel) not in present:
+                        channel.fill()
+            self.axes.append(axis_rows)
+            self.broken = False
+
+        return append
 
     def _new(self, key: tuple[str, str, str, int], dwa: DataLike) -> GrowingArrays:
         dim, origin, _, occurrence = key
         group = self._where
         if self._in_group:
             dim_group = self._saver.get_set_group(self._where, dim)
-            group = find_channel_group(
-                self._saver, dim_group, dwa, origin, without=DataType.data_enlargeable.value if occurrence else ""
-            )
-        return GrowingArrays(self._saver, group, dwa, self.axes.rows)
+            group = find_channel_group(self._saver, dim_group, dwa, origin, without=(DataType.data,), skip=occurrence)
+        arrays = GrowingArrays(self._saver, group, dwa, self.axes.rows)
+        surplus = 0 if arrays.is_block else arrays.rows - self.axes.rows
+        if surplus > 0:  # a program was killed before it had written the axes
+            self.axes.fill(surplus)
+            for other in self._channels.values():
+                other.fill(surplus)
+        return arrays
 
 
 def nav_axes_group(saver: H5SaverLowLevel, where: GROUP) -> GROUP:

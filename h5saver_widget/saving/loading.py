@@ -9,16 +9,13 @@ from typing import Any
 from h5saver_widget import naming
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import GROUP, Node
-from h5saver_widget.saving.assemble import data_from, nav_group_of
+from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_group_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 
 __all__ = ["DataLoader"]
-
-_MEASURED = (DataType.data, DataType.data_enlargeable)
 
 
 class DataLoader(DataManagement):
@@ -104,18 +101,16 @@ class DataLoader(DataManagement):
 
     def _first_channels(self, group: GROUP) -> Iterator[Node]:
         """Iterate over the first channel of every data object right below a group."""
-        seen: set[tuple[str, Any, tuple[int, ...]]] = set()
+        seen: set[tuple[Any, ...]] = set()
         for name in group.children_name():
-            for data_type in _MEASURED:
-                if naming.number_of(name, data_type.value) is not None:
-                    node = group.get_child(name)
-                    shape = getattr(node, "shape", None)
-                    if shape is None:
-                        continue
-                    key = (data_type.value, node.attrs.get("TITLE"), shape[1:])
-                    if key not in seen:
-                        seen.add(key)
-                        yield node
+            if any(naming.number_of(name, data_type.value) is not None for data_type in MEASURED):
+                node = group.get_child(name)
+                if not isinstance(node, Array):
+                    continue
+                key = family(node, node.attrs.to_dict())
+                if key not in seen:
+                    seen.add(key)
+                    yield node
 
     def load_data_from_name_origin(
         self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False
@@ -127,11 +122,12 @@ class DataLoader(DataManagement):
         NodeError
             If there is none.
         """
-        for group in self.h5saver.walk_groups(where):
-            for node in self._first_channels(group):
-                attributes = node.attrs
-                if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
-                    return data_from(node, with_bkg=with_bkg, load_all=True)
+        with self.h5saver.io.lock:
+            for group in self.h5saver.walk_groups(where):
+                for node in self._first_channels(group):
+                    attributes = node.attrs
+                    if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
+                        return data_from(node, with_bkg=with_bkg, load_all=True)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )

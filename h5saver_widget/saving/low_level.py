@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -17,13 +19,14 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
 from h5saver_widget.saving.content import H5Content
+from h5saver_widget.saving.documented import DocumentedCalls
 from h5saver_widget.saving.session import Session, close_forgotten
 from h5saver_widget.version import __version__
 
 __all__ = ["H5SaverLowLevel"]
 
 
-class H5SaverLowLevel(H5Content):
+class H5SaverLowLevel(DocumentedCalls, H5Content):
     """Creates files of the common layout, and groups, arrays and log lines in them.
 
     Parameters
@@ -43,6 +46,8 @@ class H5SaverLowLevel(H5Content):
         How old unwritten data may get while frames come in.
     frames_saved, bytes_saved
         What was written since the file was opened.
+    frames_lost
+        How many frames could not be written since the file was opened.
 
     Examples
     --------
@@ -60,6 +65,10 @@ class H5SaverLowLevel(H5Content):
         self.flush_seconds = 1.0
         self.frames_saved = 0
         self.bytes_saved = 0
+        self.frames_lost = 0
+        self._counting = threading.Lock()
+        self._last_reason = ""
+        self._last_told = 0.0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
         self._last_flush = 0.0
@@ -190,7 +199,7 @@ class H5SaverLowLevel(H5Content):
     ) -> None:
         """Begin a session on the file that the backend has just opened."""
         self.generation += 1
-        self.frames_saved = self.bytes_saved = self._swmr_ticks = 0
+        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = 0
         raw_path = f"/{raw_group_name.strip('/')}"
         try:
             self._sessions[:] = [Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))]
@@ -273,12 +282,42 @@ class H5SaverLowLevel(H5Content):
         if monotonic() - self._last_flush > self.flush_seconds:
             self.flush()
 
+    @contextmanager
+    def saving_frame(self, name: str) -> Iterator[None]:
+        """Save one frame in the block: one step for other threads, counted as lost if it raises.
+
+        Parameters
+        ----------
+        name
+            What the frame is of, for the message.
+        """
+        try:
+            with self.saving():
+                yield
+        except Exception as error:
+            self.frame_lost(name, error)
+            raise
+
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
         self.frames_saved += 1
         self.bytes_saved += size
         self.flush_if_due()
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
+
+    def frame_lost(self, name: str, error: BaseException) -> None:
+        """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""
+        if getattr(error, "counted_as_lost", False):
+            return  # an error on its way up through several savers is one lost frame
+        error.counted_as_lost = True  # type: ignore[attr-defined]
+        reason, now = f"{name}: {error}", monotonic()
+        with self._counting:  # not the lock of the file: it may be busy, or there may be no file
+            self.frames_lost += 1
+            tell = reason != self._last_reason or now - self._last_told > 1.0
+            if tell:
+                self._last_reason, self._last_told = reason, now
+        if tell:
+            self._notify("error", message=f"a frame was not saved. {reason}", exception=error)
 
     # ------------------------------------------------------------------ SWMR
     def _read_swmr_compatible(self) -> bool:

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from h5saver_widget.data.protocols import AxisLike, DataLike
-from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.layout import DataType
 from h5saver_widget.saving.bundle import Bundle, frame_bytes
-from h5saver_widget.saving.extended import ExtendedArrays
+from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
 from h5saver_widget.saving.growing import Recording
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -42,10 +39,11 @@ class DataEnlargeableSaver(DataManagement):
         saver = self.h5saver
         with saver.saving():
             key = (saver.generation, saver.path_of(where))
-            if key not in self._recordings:
-                group = saver.get_group(where)
+            found = self._recordings.get(key)
+            if found is None or found.broken:
+                group = self.group_at(where)
                 self._recordings = {key: Recording(saver, group, self._names, self._units, in_group=False)}
-            self._recordings[key].add(Bundle(str(dwa.name), float(dwa.timestamp), [dwa]), axis_values)
+            self._recordings[key].prepare(Bundle(str(dwa.name), float(dwa.timestamp), [dwa]), axis_values)()
             saver.frame_saved(frame_bytes([dwa]))
 
 
@@ -60,14 +58,12 @@ class DataExtendedSaver(DataManagement):
     def add_data(self, where: Where, dwa: DataLike, indexes: Sequence[int], distribution: Any = "uniform") -> None:
         """Write the point at `indexes`. Errors as DataToExportExtendedSaver.add_data."""
         saver = self.h5saver
-        at = tuple(int(i) for i in np.atleast_1d(np.asarray(indexes)))
-        if len(at) != len(self.extended_shape):
-            raise DataMismatchError(f"the point {at} is not in a scan of shape {self.extended_shape}")
+        at = checked_indexes(indexes, self.extended_shape)
         with saver.saving():
             key = (saver.generation, saver.path_of(where))
             if key not in self._arrays:
                 kind = str(getattr(distribution, "name", distribution))
-                group = saver.get_group(where)
+                group = self.group_at(where)
                 self._arrays = {key: ExtendedArrays(saver, group, dwa, self.extended_shape, kind, saver.fill_value)}
             for handle, values in self._arrays[key].checked(dwa):
                 saver.io.write(handle, at, values)

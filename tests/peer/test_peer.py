@@ -1,0 +1,209 @@
+"""The peer as client: PyMoDAQ reads what is saved here, its browser opens it, and what it writes is loaded here."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from h5saver_widget import (
+    Axis,
+    DataLoader,
+    DataRaw,
+    DataToExport,
+    DetectorSaver,
+    DetectorTimeSaver,
+    H5SaverLowLevel,
+    ScanSaver,
+)
+
+BACKENDS = ("h5py", "tables")
+
+
+def ask_peer(folder, **job):
+    """Run the peer in a process of its own, with a home of its own, and return its report."""
+    job_file, report = folder / "job.json", folder / "report.json"
+    job_file.write_text(json.dumps(job), encoding="utf-8")
+    script = Path(__file__).with_name("peer_reader.py")
+    environment = {**os.environ, "HOME": str(folder), "QT_QPA_PLATFORM": "offscreen", "PYTHONHASHSEED": "0"}
+    ran = subprocess.run(
+        [sys.executable, script, job_file, report], env=environment, cwd=folder, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-4000:]
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+# ------------------------------------------------------------------------------------------- written here, read there
+def bundle(i=0.0, errors=True):
+    x, y = Axis("x", "µm", np.array([1.0, 2.0, 4.0]), 0), Axis("y", "s", np.array([0.5, 7.0]), 0)
+    return DataToExport(
+        "Det",
+        data=[
+            DataRaw("zero", data=[np.array([1.5 + i]), np.array([2.5 - i])], labels=["a", "b"], units="V"),
+            DataRaw("one", data=[np.arange(3.0) + i] * 2, axes=[x], units="nm", origin="Det",
+                    errors=[np.full(3, 0.5 + i), np.full(3, 0.25)] if errors else None, gain=3, note="µ"),
+            DataRaw("two", data=[np.arange(6, dtype=np.uint16).reshape(2, 3) + 1], axes=[y], origin="Det"),
+        ],
+        timestamp=100.0 + i,
+    )  # fmt: skip
+
+
+def cloud():
+    axes = [Axis("n", "s", np.array([0.0, 1.0, 3.0, 4.0]), 0), Axis("x", "m", np.array([1.0, 2.0, 4.0]), 1)]
+    return DataRaw("cloud", data=[np.arange(12.0).reshape(4, 3) * 1j], axes=axes, nav_indexes=(0,), origin="Det")
+
+
+def write_files(folder, backend, swmr):
+    module = types.SimpleNamespace(title="Det")
+    paths = [str(folder / f"{kind}.h5") for kind in ("snapshot", "continuous", "scan")]
+    with H5SaverLowLevel("detector", backend=backend) as saver:
+        saver.init_file(Path(paths[0]), swmr=swmr)
+        snapshot = DetectorSaver(module)
+        snapshot.h5saver = saver
+        dte = bundle()
+        dte.append(cloud())
+        node = snapshot.get_set_node()
+        snapshot.add_data(node, dte)
+        snapshot.add_bkg(node, bundle(0.5, errors=False))
+        saver.add_log("a line µ")
+
+        saver.init_file(Path(paths[1]), swmr=swmr)
+        continuous = DetectorTimeSaver(module)
+        continuous.h5saver = saver
+        for i in range(4):
+            continuous.add_data(continuous.get_set_node(), bundle(float(i)))
+
+        saver.init_file(Path(paths[2]), swmr=swmr)
+        manager = types.SimpleNamespace(detectors_all=[module], actuators_all=[types.SimpleNamespace(title="Stage")])
+        scan = ScanSaver(types.SimpleNamespace(title="DAQScan", modules_manager=manager))
+        for shape in ((4,), (3, 2)):
+            scan.h5saver = saver
+            scan.get_set_node(new=True)
+            scan.set_scan_shape(shape)
+            scan.initialize_time_array()
+            scan.add_nav_axes(Axis(f"a{i}", "mm", np.array([0.0, 1, 4, 5])[:n], i) for i, n in enumerate(shape))
+            for i, at in enumerate(np.ndindex(shape)):
+                scan.add_data(bundle(float(i)), at)
+        scan.get_set_node(new=True)
+        scan.set_scan_shape((3,))
+        scan.add_nav_axes(Axis(c, "mm", np.array([0.0, 5, 2]) + k, 0, spread_order=k) for k, c in enumerate("ab"))
+        for i in range(3):
+            scan.add_data(bundle(float(i)), (i,), distribution="spread")
+    return paths
+
+
+def array_of(facts):
+    if "real" in facts:
+        return (np.array(facts["real"]) + 1j * np.array(facts["imag"])).astype(facts["dtype"])
+    return np.array(facts["values"], dtype=facts["dtype"])
+
+
+def compare(ours, theirs, where, time=True):
+    """Compare a data object of ours with what the peer says of its own."""
+    for name in ("name", "units", "labels", "origin"):
+        assert getattr(ours, name) == theirs[name], (where, name)
+    assert (ours.source.name, ours.distribution.name) == (theirs["source"], theirs["distribution"]), where
+    assert list(ours.nav_indexes) == theirs["nav_indexes"], where
+    assert ours.dim.name == theirs["dim"], where
+    if time:
+        assert ours.timestamp == theirs["timestamp"], where
+    for mine, its in zip(ours.data, theirs["data"], strict=True):
+        np.testing.assert_array_equal(mine, array_of(its), err_msg=where)
+    assert (ours.errors is None) == (theirs["errors"] is None), where
+    for mine, its in zip(ours.errors or (), theirs["errors"] or (), strict=True):
+        np.testing.assert_array_equal(mine, array_of(its), err_msg=where)
+    made_up = [""]  # the peer gives dimensions without an axis one without label
+    found = sorted([*axis[:4], np.round(axis[4], 9).tolist()] for axis in theirs["axes"] if axis[0] not in made_up)
+    axes = [[a.label, a.units, a.index, a.spread_order, np.round(a.get_data(), 9).tolist()] for a in ours.axes]
+    assert found == sorted(axes), where
+
+
+@pytest.mark.parametrize(("writer", "swmr", "reader"), [
+    ("h5py", False, "h5py"), ("h5py", True, "tables"), ("tables", False, "tables"), ("tables", False, "h5py"),
+])  # fmt: skip
+def test_the_peer_reads_and_browses_what_is_saved_here(tmp_path, writer, swmr, reader):
+    paths = write_files(tmp_path, writer, swmr)
+
+    report = ask_peer(tmp_path, backend=reader, read=paths)
+
+    for path, expected in zip(paths, (4, 3, 4), strict=True):  # the peer keeps one of each name and origin
+        read = report["read"][path]
+        assert read["failed"] == {}
+        assert len(read["all"]) == expected
+        with DataLoader(path) as loader:
+            nodes = [node.path for node in loader.walk_nodes("/")]
+            for key, theirs in read["nodes"].items():
+                node, with_bkg = key.rsplit(" ", 1)
+                if with_bkg == "True" and not node.endswith("00"):
+                    continue  # the peer subtracts the background of the first channel from all of them
+                ours = loader.load_data(node, with_bkg=with_bkg == "True")
+                if "/Bkg" in node:
+                    ours.errors, theirs["errors"] = None, None  # the peer takes the errors of the data for them
+                compare(ours, theirs, f"{path} {key}")
+        browsed = report["browse"][path]
+        assert sorted(browsed["paths"]) == sorted(nodes)
+        assert browsed["complaints"] == []
+
+
+# ------------------------------------------------------------------------------------------- written there, read here
+@pytest.fixture(scope="module")
+def peer_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("peer")
+    return ask_peer(folder, write=str(folder), objects=str(folder))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_the_peer_writes_is_loaded_here(peer_files, backend):
+    kinds = set()
+    for path, report in peer_files["write"].items():
+        if backend == "tables" and "swmr" in path:
+            continue  # HDF5 1.14 inside PyTables can't decode what HDF5 2.0 writes with libver 'latest'
+        kinds.add(report["kind"])
+        with DataLoader(path, backend=backend) as loader:
+            assert len(loader.load_all("/")) == len(report["all"])
+            for key, theirs in report["nodes"].items():
+                node, with_bkg = key.rsplit(" ", 1)
+                if with_bkg == "True" and not node.endswith("00"):
+                    continue
+                ours = loader.load_data(node, with_bkg=with_bkg == "True")
+                if "/Bkg" in node:
+                    ours.errors, theirs["errors"] = None, None
+                compare(ours, theirs, f"{path} {key}")
+            if report["kind"] == "snapshot":
+                cloud_read = loader.load_data_from_name_origin("cloud", "Det")
+                assert (cloud_read.gain, cloud_read.nav_indexes) == (3, (0,))
+    assert kinds == {"snapshot", "timed", "scan", "spread"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_objects_of_the_peer_are_saved_as_they_are(peer_files, backend):
+    for path, report in peer_files["objects"].items():
+        with DataLoader(path, backend=backend) as loader:
+            snapshot = loader.load_all("/RawData/Detector000")
+            assert len(snapshot) == 5
+            for theirs in report["snapshot"]:
+                ours = snapshot.get_data_from_name(theirs["name"])
+                compare(ours, theirs, f"{path} {ours.name}")
+            with_bkg = loader.load_all("/RawData/Detector000", with_bkg=True)
+            assert with_bkg.get_data_from_name("two").data[0].tolist() == [[0, 0, 0], [0, 0, 0]]
+            for theirs in report["points"][0]:
+                single = loader.load_data_from_name_origin(theirs["name"], where="/RawData/Detector001")
+                compare(single, theirs, f"{path} single {single.name}", time=False)
+            places = ["/RawData/Detector002", "/RawData/Detector003", "/RawData/Detector004", "/RawData/Scan000"]
+            for place in places:
+                for ours in loader.load_all(place):
+                    points = [next(f for f in point if f["name"] == ours.name) for point in report["points"]]
+                    expected = [np.stack([array_of(f["data"][c]) for f in points]) for c in range(len(ours))]
+                    for mine, its in zip(ours.data, expected, strict=True):
+                        np.testing.assert_array_equal(mine, its.reshape(mine.shape), err_msg=f"{path} {place}")
+                        assert mine.dtype == its.dtype
+                    if points[0]["errors"]:
+                        errors = np.stack([array_of(f["errors"][0]) for f in points])
+                        np.testing.assert_array_equal(ours.errors[0], errors)
+                    assert (ours.units, ours.labels) == (points[0]["units"], points[0]["labels"])
+            grown = loader.load_data("/RawData/Detector004/Data0D/CH00/EnlData00")
+            assert grown.get_nav_axes()[0].get_data().tolist() == [0, 1, 2]
