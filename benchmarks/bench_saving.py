@@ -1,9 +1,9 @@
-"""Saving, side by side in one run: this package, PyMoDAQ on the same backend, and a hand-written loop of the same nodes.
+"""Saving, side by side in one run: this package, PyMoDAQ on the same backend, and a hand-written loop.
 
     python benchmarks/bench_saving.py [--quick]
 
-Every row is timed in turns, medians are printed with their ratios; closing the file counts. PyMoDAQ gets a home folder of
-its own and is left out if it is not installed.
+Every row is timed in turns, medians are printed with their ratios; closing the file counts. PyMoDAQ gets a home folder
+of its own and is left out if it is not installed.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Saver:
         h5.close_file()
 
     def scan(self, path: Path, count: int) -> None:
-        """A scalar and a spectrum at every point."""
+        """Save a scalar and a spectrum at every point."""
         h5 = self._open(path)
         group = h5.add_det_group("/RawData", "det")
         saver = self.library.DataToExportExtendedSaver(h5, (count,))

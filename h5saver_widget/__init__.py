@@ -9,133 +9,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from h5saver_widget.attributes import Attributes as Attributes
     from h5saver_widget.backends.base import (
         Backend as Backend,
-    )
-    from h5saver_widget.backends.base import (
         Capabilities as Capabilities,
-    )
-    from h5saver_widget.backends.base import (
         Compression as Compression,
     )
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
-    )
-    from h5saver_widget.backends.registry import (
         default_backend as default_backend,
-    )
-    from h5saver_widget.backends.registry import (
         set_default_backend as set_default_backend,
     )
     from h5saver_widget.browsing import H5BrowserUtil as H5BrowserUtil
     from h5saver_widget.data import (
         Axis as Axis,
-    )
-    from h5saver_widget.data import (
         DataActuator as DataActuator,
-    )
-    from h5saver_widget.data import (
         DataCalculated as DataCalculated,
-    )
-    from h5saver_widget.data import (
         DataDim as DataDim,
-    )
-    from h5saver_widget.data import (
         DataDistribution as DataDistribution,
-    )
-    from h5saver_widget.data import (
         DataFromRoi as DataFromRoi,
-    )
-    from h5saver_widget.data import (
         DataRaw as DataRaw,
-    )
-    from h5saver_widget.data import (
         DataSource as DataSource,
-    )
-    from h5saver_widget.data import (
         DataToExport as DataToExport,
-    )
-    from h5saver_widget.data import (
         DataWithAxes as DataWithAxes,
     )
     from h5saver_widget.errors import (
         AxisError as AxisError,
-    )
-    from h5saver_widget.errors import (
         CodecError as CodecError,
-    )
-    from h5saver_widget.errors import (
         DataMismatchError as DataMismatchError,
-    )
-    from h5saver_widget.errors import (
         DynamicRangeError as DynamicRangeError,
-    )
-    from h5saver_widget.errors import (
         FileNotOpenError as FileNotOpenError,
-    )
-    from h5saver_widget.errors import (
         FileOpenError as FileOpenError,
-    )
-    from h5saver_widget.errors import (
         H5SaverError as H5SaverError,
-    )
-    from h5saver_widget.errors import (
         MissingLibraryError as MissingLibraryError,
-    )
-    from h5saver_widget.errors import (
         NamingError as NamingError,
-    )
-    from h5saver_widget.errors import (
         NodeError as NodeError,
-    )
-    from h5saver_widget.errors import (
         NodeExistsError as NodeExistsError,
-    )
-    from h5saver_widget.errors import (
         SettingsXMLError as SettingsXMLError,
-    )
-    from h5saver_widget.errors import (
         StreamingError as StreamingError,
-    )
-    from h5saver_widget.errors import (
         UnknownBackendError as UnknownBackendError,
     )
     from h5saver_widget.layout import (
         DataType as DataType,
-    )
-    from h5saver_widget.layout import (
         GroupModuleType as GroupModuleType,
-    )
-    from h5saver_widget.layout import (
         GroupType as GroupType,
-    )
-    from h5saver_widget.layout import (
         SaveType as SaveType,
     )
     from h5saver_widget.modules.actuator import (
         ActuatorEnlargeableSaver as ActuatorEnlargeableSaver,
-    )
-    from h5saver_widget.modules.actuator import (
         ActuatorExtendedSaver as ActuatorExtendedSaver,
-    )
-    from h5saver_widget.modules.actuator import (
         ActuatorSaver as ActuatorSaver,
-    )
-    from h5saver_widget.modules.actuator import (
         ActuatorTimeSaver as ActuatorTimeSaver,
     )
-    from h5saver_widget.modules.base import DataBundle as DataBundle
-    from h5saver_widget.modules.base import ModuleSaver as ModuleSaver
+    from h5saver_widget.modules.base import DataBundle as DataBundle, ModuleSaver as ModuleSaver
     from h5saver_widget.modules.detector import (
         DetectorEnlargeableSaver as DetectorEnlargeableSaver,
-    )
-    from h5saver_widget.modules.detector import (
         DetectorExtendedSaver as DetectorExtendedSaver,
-    )
-    from h5saver_widget.modules.detector import (
         DetectorSaver as DetectorSaver,
-    )
-    from h5saver_widget.modules.detector import (
         DetectorTimeSaver as DetectorTimeSaver,
     )
     from h5saver_widget.modules.logger import LoggerSaver as LoggerSaver
@@ -144,23 +74,10 @@ if TYPE_CHECKING:
     from h5saver_widget.modules.timestamps import TimeModuleSaver as TimeModuleSaver
     from h5saver_widget.nodes import (
         CARRAY as CARRAY,
-    )
-    from h5saver_widget.nodes import (
         EARRAY as EARRAY,
-    )
-    from h5saver_widget.nodes import (
         GROUP as GROUP,
-    )
-    from h5saver_widget.nodes import (
         VLARRAY as VLARRAY,
-    )
-    from h5saver_widget.nodes import (
-        Attributes as Attributes,
-    )
-    from h5saver_widget.nodes import (
         Node as Node,
-    )
-    from h5saver_widget.nodes import (
         StringARRAY as StringARRAY,
     )
     from h5saver_widget.qt.base import H5SaverBase as H5SaverBase
@@ -169,34 +86,24 @@ if TYPE_CHECKING:
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
     from h5saver_widget.saving.arrays import (
         AxisSaverLoader as AxisSaverLoader,
-    )
-    from h5saver_widget.saving.arrays import (
         BkgSaver as BkgSaver,
-    )
-    from h5saver_widget.saving.arrays import (
         DataSaverLoader as DataSaverLoader,
-    )
-    from h5saver_widget.saving.arrays import (
         ErrorSaverLoader as ErrorSaverLoader,
     )
     from h5saver_widget.saving.exports import (
         DataToExportEnlargeableSaver as DataToExportEnlargeableSaver,
-    )
-    from h5saver_widget.saving.exports import (
         DataToExportExtendedSaver as DataToExportExtendedSaver,
-    )
-    from h5saver_widget.saving.exports import (
         DataToExportSaver as DataToExportSaver,
-    )
-    from h5saver_widget.saving.exports import (
         DataToExportTimedSaver as DataToExportTimedSaver,
     )
     from h5saver_widget.saving.h5_backend import H5Backend as H5Backend
     from h5saver_widget.saving.loading import DataLoader as DataLoader
     from h5saver_widget.saving.low_level import H5SaverLowLevel as H5SaverLowLevel
     from h5saver_widget.saving.management import DataManagement as DataManagement
-    from h5saver_widget.saving.single import DataEnlargeableSaver as DataEnlargeableSaver
-    from h5saver_widget.saving.single import DataExtendedSaver as DataExtendedSaver
+    from h5saver_widget.saving.single import (
+        DataEnlargeableSaver as DataEnlargeableSaver,
+        DataExtendedSaver as DataExtendedSaver,
+    )
     from h5saver_widget.version import __version__ as __version__
 
 #: module -> the names that it gives to this package
@@ -245,12 +152,12 @@ _PROVIDERS = {
         "default_backend",
         "set_default_backend",
     ),
+    "h5saver_widget.attributes": ("Attributes",),
     "h5saver_widget.nodes": (
         "CARRAY",
         "EARRAY",
         "GROUP",
         "VLARRAY",
-        "Attributes",
         "Node",
         "StringARRAY",
     ),

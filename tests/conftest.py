@@ -1,7 +1,47 @@
-"""Set up before any test: no window is ever shown."""
+"""No window is ever shown; savers on every backend, on real files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
+
+from h5saver_widget import H5SaverLowLevel
+
+BACKENDS = ("h5py", "tables")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def saver(backend: str, tmp_path: Path):
+    with H5SaverLowLevel("detector", backend=backend) as h5saver:
+        h5saver.init_file(tmp_path / "afile.h5")
+        yield h5saver
+
+
+@pytest.fixture
+def reopened(saver: H5SaverLowLevel) -> Callable[[str], H5SaverLowLevel]:
+    """Close the file, and open it again with a backend: what was in memory alone is gone."""
+    opened: list[H5SaverLowLevel] = []
+
+    def reopen(backend: str, mode: str = "r") -> H5SaverLowLevel:
+        path = saver.file_path or opened[-1].file_path
+        saver.close_file()
+        for other in opened:
+            other.close_file()
+        again = H5SaverLowLevel("detector", backend=backend)
+        opened.append(again)
+        again.init_file(path, mode=mode)
+        return again
+
+    yield reopen
+    for other in opened:
+        other.close_file()

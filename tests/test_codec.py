@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from h5saver_widget.codec import decode, decode_log_line, decode_strict, encode, encode_log_line
 from h5saver_widget.errors import CodecError

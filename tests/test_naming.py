@@ -13,8 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from h5saver_widget.errors import SettingsXMLError
 from h5saver_widget.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values

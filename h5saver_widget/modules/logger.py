@@ -32,7 +32,7 @@ class LoggerSaver(ExtensionSaver):
         DataMismatchError
             If data come from an unknown module, or their shape changed.
         """
-        with self.saver.saving():
+        with self.saver.saving_frame(self.title):
             parts = self._by_child(dte, by_name=True)
             self._commit(
                 [

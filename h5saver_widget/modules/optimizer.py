@@ -51,7 +51,7 @@ class OptimizerSaver(ExtensionSaver):
         """
         if dte is None:
             return
-        with self.saver.saving():
+        with self.saver.saving_frame(self.title):
             parts = self._by_child(dte, by_name=False)
             self._commit(
                 [

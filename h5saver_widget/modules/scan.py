@@ -103,7 +103,7 @@ class ScanSaver(ExtensionSaver):
             If values don't fit the number type on disk. In either case nothing of the point is written.
         """
         saver = self.saver
-        with saver.saving():
+        with saver.saving_frame(self.title):
             now = time()
             start = now if self._start is None else self._start
             elapsed = self._time.elapsed(now - start, now)

@@ -90,7 +90,8 @@ class DataToExportSaver(DataManagement):
         if settings:
             attributes = {**attributes, "settings": settings}
         kind = saver.data_type
-        with self.h5saver.saving():
+        h5saver = self.h5saver
+        with h5saver.saving_frame(str(dte.name)) if kind is DataType.data else h5saver.saving():
             fitted = [(dwa, saver.fitted(dwa)) for dwa in dte.data]  # all of it before any of it is written
             for dwa, arrays in fitted:
                 dim_group = self.h5saver.get_set_group(where, dwa.dim.name)
@@ -183,7 +184,7 @@ class DataToExportEnlargeableSaver(DataManagement):
             If values don't fit the number type on disk; nothing is written then.
         """
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
-        with self.h5saver.saving():
+        with self.h5saver.saving_frame(str(dte.name)):
             self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
 
@@ -268,7 +269,7 @@ class DataToExportExtendedSaver(DataManagement):
             If the indexes are not of the scan, or shapes changed; nothing is written then.
         """
         saver = self.h5saver
-        with saver.saving():
+        with saver.saving_frame(str(dte.name)):
             streamed = saver.is_swmr_active
             self.prepare(where, dte, indexes, distribution)()
             saver.frame_saved(frame_bytes(dte))

@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from h5saver_widget import naming
+from h5saver_widget.attributes import raw_attributes
 from h5saver_widget.backends.base import Backend, Capabilities, Compression, Handle, OpenMode
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
-from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of, raw_attributes
+from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
 
 __all__ = ["H5Backend", "Where"]
 

@@ -37,7 +37,7 @@ class DataEnlargeableSaver(DataManagement):
     def add_data(self, where: Where, dwa: DataLike, axis_values: Sequence[float | AxisLike] = (), **_: Any) -> None:
         """Append a data object, with one value per axis. Errors as DataToExportEnlargeableSaver.add_data."""
         saver = self.h5saver
-        with saver.saving():
+        with saver.saving_frame(str(dwa.name)):
             key = (saver.generation, saver.path_of(where))
             found = self._recordings.get(key)
             if found is None or found.broken:
@@ -59,7 +59,7 @@ class DataExtendedSaver(DataManagement):
         """Write the point at `indexes`. Errors as DataToExportExtendedSaver.add_data."""
         saver = self.h5saver
         at = checked_indexes(indexes, self.extended_shape)
-        with saver.saving():
+        with saver.saving_frame(str(dwa.name)):
             key = (saver.generation, saver.path_of(where))
             if key not in self._arrays:
                 kind = str(getattr(distribution, "name", distribution))

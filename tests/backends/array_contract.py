@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from attribute_contract import AttributeContract
 from backend_contract import CHECKS, DTYPES, ROW_SHAPES, some_values
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend, NodeKind
 from h5saver_widget.errors import DataMismatchError, NodeError

@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from backend_contract import CHECKS, DTYPES, BackendContract, digest, some_values
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend, Compression
 from h5saver_widget.errors import (

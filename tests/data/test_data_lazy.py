@@ -7,8 +7,7 @@ import copy
 import numpy as np
 import pytest
 import xarray
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from h5saver_widget.data import Axis, DataDistribution, DataRaw, DataToExport

@@ -8,12 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from h5saver_widget import H5SaverLowLevel
+from h5saver_widget.attributes import raw_attributes
 from h5saver_widget.errors import CodecError, DataMismatchError, NodeError
-from h5saver_widget.nodes import GROUP, raw_attributes
+from h5saver_widget.nodes import GROUP
 
 CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
 
