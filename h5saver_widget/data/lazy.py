@@ -11,6 +11,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
+from h5saver_widget.errors import DataMismatchError
+
 __all__ = ["LazyArray"]
 
 
@@ -18,12 +20,13 @@ class LazyArray(NDArrayOperatorsMixin):
     """Reads what is asked of it, each time it is asked.
 
     It has the shape and the number type of the array it stands for. Slices are numpy arrays; in a calculation all of it
-    is read.
+    is read. What reading raises (the file was closed) is raised by the slice; an empty slice reads nothing.
 
     Parameters
     ----------
     read
-        Returns part of the array for a tuple of one non negative int or forward slice per dimension.
+        Returns part of the array for a tuple of one non negative int or forward slice per dimension. Called from any
+        thread; never for an empty part.
     shape
         Shape of the array.
     dtype
@@ -50,6 +53,15 @@ class LazyArray(NDArrayOperatorsMixin):
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.chunks = chunks
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> LazyArray:
+        """Return an array in memory as one that is read: what is to be done with both is written once.
+
+        >>> LazyArray.of(np.arange(4.0)).reshape((4, 1))[1:3].tolist()
+        [[1.0], [2.0]]
+        """
+        return cls(values.__getitem__, values.shape, values.dtype)
 
     @property
     def ndim(self) -> int:
@@ -82,15 +94,61 @@ class LazyArray(NDArrayOperatorsMixin):
         parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
         wanted: list[int | slice] = []
         turned: list[slice] = []
+        shape: list[int] = []
         for part, size in zip(parts, self.shape, strict=True):
             if isinstance(part, slice):
                 forward, backward = _forward(part, size)
                 wanted.append(forward)
                 turned.append(slice(None, None, -1) if backward else slice(None))
+                shape.append(len(range(size)[part]))
             else:
                 wanted.append(_position(part, size))
+        if 0 in shape:
+            return np.empty(shape, self.dtype)
         values: NDArray[Any] = np.asarray(self._read(tuple(wanted)))
         return values[tuple(turned)] if turned else values
+
+    def head(self, rows: int) -> LazyArray:
+        """Return the first `rows` along the first axis, still unread: shape ``(rows, ...)``."""
+        return LazyArray(self._read, (min(rows, len(self)), *self.shape[1:]), self.dtype, self.chunks)
+
+    def reshape(self, shape: tuple[int, ...]) -> LazyArray:
+        """Return the same values with axes of length 1 more or less, still unread.
+
+        Parameters
+        ----------
+        shape
+            The shape of this array but for ones; of an array without values, any shape without values.
+
+        Raises
+        ------
+        DataMismatchError
+            If other axes would change: their parts do not lie together in the file.
+
+        Examples
+        --------
+        >>> LazyArray.of(np.arange(6).reshape(6, 1)).reshape((6,))[::-2]
+        array([5, 3, 1])
+        """
+        if shape == self.shape:
+            return self
+        if self.size == 0 == math.prod(shape):
+            return LazyArray.of(np.empty(shape, self.dtype))
+        stored = self.shape
+        if [n for n in shape if n != 1] != [n for n in stored if n != 1]:
+            raise DataMismatchError(
+                f"an array of shape {stored} can't be read with shape {shape}: only axes of length 1 may come and go; "
+                "read it first ([...])"
+            )
+
+        def read(part: tuple[int | slice, ...]) -> NDArray[Any]:
+            kept = iter([p for p, n in zip(part, shape, strict=True) if n != 1])
+            values = np.asarray(self._read(tuple(slice(0, 1, 1) if n == 1 else next(kept) for n in stored)))
+            return values.reshape([len(range(n)[p]) for p, n in zip(part, shape, strict=True) if isinstance(p, slice)])
+
+        blocks = iter([c for c, n in zip(self.chunks or (), stored, strict=False) if n != 1])
+        chunks = tuple(1 if n == 1 else next(blocks) for n in shape) if self.chunks else None
+        return LazyArray(read, shape, self.dtype, chunks)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read everything."""

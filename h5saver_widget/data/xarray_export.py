@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from h5saver_widget.data.data_with_axes import DataWithAxes
 
 __all__ = ["to_dataset", "to_datatree"]
+
+_BLOCK_BYTES = 8 << 20
+_FRAME_BYTES = 64 << 20
+_MANY_BLOCKS = 20_000
 
 
 def _import(name: str) -> Any:
@@ -37,16 +42,45 @@ def _unique(wanted: str, taken: Iterable[str], default: str) -> str:
     return name
 
 
-def _values(array: Any) -> Any:
+def _blocks(array: LazyArray, sig_indexes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the blocks that dask reads: the chunks of the file, or about 8 MB of whole frames.
+
+    A frame is what the last two signal axes hold; only one above 64 MB is cut. Of very many chunks, several along
+    the last axis that is cut make one block, because dask spends about 0.1 ms on each block.
+    """
+    shape = array.shape
+    if array.chunks is None:
+        blocks, size = [1] * array.ndim, array.dtype.itemsize
+        frame = sig_indexes[-2:]
+        for i in sorted(range(array.ndim), key=lambda i: (i in frame, i), reverse=True):
+            limit = _FRAME_BYTES if i in frame and size * shape[i] <= _FRAME_BYTES else _BLOCK_BYTES
+            blocks[i] = max(1, min(shape[i], limit // max(1, size)))
+            size *= blocks[i]
+        return tuple(blocks)
+    blocks = [min(n, size) for n, size in zip(array.chunks, shape, strict=True)]
+    while (several := [i for i, n in enumerate(blocks) if n < shape[i]]) and (
+        math.prod(math.ceil(size / max(1, n)) for n, size in zip(blocks, shape, strict=True)) > _MANY_BLOCKS
+    ):
+        blocks[several[-1]] = min(2 * blocks[several[-1]], shape[several[-1]])
+    return tuple(blocks)
+
+
+def _values(array: Any, sig_indexes: tuple[int, ...]) -> Any:
     if not isinstance(array, LazyArray):
         return array
-    return _import("dask.array").from_array(array, chunks=array.chunks or "auto", asarray=False)
+    # a name of its own: to make one from the content, dask would pickle the array. Not fancy: lists are taken from the
+    # blocks, a LazyArray knows ints and slices only
+    return _import("dask.array").from_array(
+        array, chunks=_blocks(array, sig_indexes), name=False, asarray=False, fancy=False
+    )
 
 
 def to_dataset(dwa: DataWithAxes) -> Any:
     """Return a data object as an ``xarray.Dataset``: one variable per channel, and one per channel with errors.
 
-    Dimensions are named after their axes; those of lazy data are dask arrays in the chunks of the file.
+    Dimensions are named after their axes. The variables of lazy data are dask arrays: cut like the chunks of the file,
+    or into blocks of about 8 MB of whole frames where the file holds an array in one piece. They are computed in any
+    thread, as long as the file is open.
 
     Parameters
     ----------
@@ -77,9 +111,10 @@ def to_dataset(dwa: DataWithAxes) -> Any:
     for channel, label in enumerate(dwa.labels):
         name = _unique(label, [*variables, *coords, *dims], f"channel_{channel}")
         about = {"units": dwa.units, "long_name": label}
-        variables[name] = (dims, _values(dwa.data[channel]), about)
+        variables[name] = (dims, _values(dwa.data[channel], dwa.sig_indexes), about)
         if dwa.errors is not None:
-            variables[_unique(f"{name}_errors", variables, "")] = (dims, _values(dwa.errors[channel]), about)
+            errors = _values(dwa.errors[channel], dwa.sig_indexes)
+            variables[_unique(f"{name}_errors", variables, "")] = (dims, errors, about)
     about = {"name": dwa.name, "origin": dwa.origin, "units": dwa.units, "source": dwa.source.name}
     extras = {name: getattr(dwa, name) for name in dwa.extra_attributes}
     return xarray.Dataset(variables, coords, {**extras, **about, "timestamp": dwa.timestamp})

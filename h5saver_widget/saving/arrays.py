@@ -159,7 +159,9 @@ class DataSaverLoader(DataManagement):
     def _title(self, data: DataLike) -> str:
         return str(data.name)
 
-    def load_data(self, where: Where, with_bkg: bool = False, load_all: bool = False) -> DataWithAxes:
+    def load_data(
+        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False
+    ) -> DataWithAxes:
         """Return the data stored in an array node, without navigation axes (see :class:`DataLoader` for these).
 
         Parameters
@@ -170,8 +172,12 @@ class DataSaverLoader(DataManagement):
             Subtract the background that was saved under the same number.
         load_all
             Take all channels of the data object, not this array alone.
+        lazy
+            Leave channels and errors on disk until they are sliced, as :meth:`DataLoader.load_data` does.
         """
-        return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, navigation=False)
+        with self.h5saver.io.lock:
+            node = self.h5saver.get_node(where)
+            return data_from(node, with_bkg=with_bkg, load_all=load_all, navigation=False, lazy=lazy)
 
     def get_axes(self, where: Where) -> list[Axis]:
         """Return the axes that stand beside a node."""

@@ -2,11 +2,13 @@
 
 The rules are those of the common layout: the axes of an array stand beside it, navigation axes in the first ``NavAxes``
 group on the way up; errors and background have its number.
+
+Everything is done with arrays that are still to be read, so that data left on disk and data in memory can't differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,10 +17,12 @@ import numpy.typing as npt
 
 from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataCalculated, DataDim, DataDistribution, DataRaw, DataSource, DataWithAxes
-from h5saver_widget.errors import DataMismatchError, NodeError
+from h5saver_widget.data.lazy import LazyArray
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
 from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
+from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
 
 __all__ = ["MEASURED", "array_node", "axis_from", "data_from", "family", "nav_group_of"]
 
@@ -66,7 +70,8 @@ def axis_from(node: Node, values: npt.NDArray[Any] | None = None) -> Axis:
 
 
 def _as_int(value: Any) -> int:
-    return int(value) if isinstance(value, (int, np.integer)) and value >= 0 else 0
+    found = int_of(value)
+    return found if found is not None and found >= 0 else 0
 
 
 def _axes_in(group: GROUP, only: Any = None) -> list[Axis]:
@@ -95,25 +100,47 @@ def _sibling(node: Array, data_type: DataType) -> Array | None:
     if name not in group.children_name():
         return None
     found = group.get_child(name)
-    return found if isinstance(found, Array) else None
+    return found if isinstance(found, Array) and not isinstance(found, VLARRAY) else None
 
 
-def _values(node: Array, noted: Any) -> npt.NDArray[Any]:
-    """Read an array; an empty one has the shape that was noted, because PyTables stores one empty dimension at most."""
+def _values(node: Array, noted: Any = None, lazy: bool = False) -> LazyArray:
+    """Return an array, read already unless `lazy`.
+
+    An empty one has the shape that was noted, because PyTables stores one empty dimension at most.
+    """
+    if lazy:
+        info, dtype = node.info, node.dtype
+        if dtype.kind in "biufc" and 0 not in info.shape:
+            return LazyArray(_reader(node), info.shape, dtype, info.chunks)
     values = np.asarray(node.read())
     if values.size == 0 and isinstance(noted, tuple) and len(noted) == values.ndim and 0 in noted:
-        return values.reshape(noted)
-    return values
+        values = values.reshape(noted)
+    return LazyArray.of(values)
 
 
-def _errors_of(nodes: list[Array]) -> list[npt.NDArray[Any]] | None:
+def _reader(node: Array) -> Callable[[tuple[int | slice, ...]], Any]:
+    path, file = node.path, node.backend.path
+
+    def read(part: tuple[int | slice, ...]) -> Any:
+        try:
+            return node[part]
+        except FileNotOpenError as error:
+            raise FileNotOpenError(
+                f"{path} was loaded lazily, and {file} has been closed since: take slices while the file is open, "
+                "or load without lazy=True"
+            ) from error
+
+    return read
+
+
+def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:
     """Return the errors of all channels, None if one has none that fit."""
     found = []
     for node in nodes:
         error = _sibling(node, DataType.error)
         if error is None:
             return None
-        found.append(_values(error, error.attrs.get("shape")))
+        found.append(_values(error, error.attrs.get("shape"), lazy))
     return found
 
 
@@ -144,10 +171,8 @@ def _channels(node: Array, attributes: dict[str, Any]) -> list[Array]:
     return found or [node]
 
 
-def _without_background(
-    values: npt.NDArray[Any], background: npt.NDArray[Any], nodes: tuple[Node, Node]
-) -> npt.NDArray[Any]:
-    """Subtract; small integers (a camera's) could otherwise wrap round below zero."""
+def _without_background(values: LazyArray, background: LazyArray, nodes: tuple[Node, Node]) -> LazyArray:
+    """Subtract when read; small integers (a camera's) could otherwise wrap round below zero."""
     try:
         fits = np.broadcast_shapes(values.shape, background.shape) == values.shape
     except ValueError:
@@ -157,15 +182,34 @@ def _without_background(
             f"{nodes[1].path} of shape {background.shape} is no background of {nodes[0].path} of shape {values.shape}; "
             "load without background"
         )
-    kind = np.result_type(values, background)
+    kind = np.result_type(values.dtype, background.dtype)
     if kind.kind in "iub":
-        small = kind.itemsize < 8 or max(int(a.max(initial=0)) for a in (values, background)) <= _INT64_MAX
+        small = kind != np.uint64 or max(_largest(values), _largest(background)) <= _INT64_MAX
         kind = np.dtype(np.int64) if small else np.dtype(np.float64)
-    difference: npt.NDArray[Any] = np.subtract(values, background, dtype=kind)
-    return difference
+    first = values.ndim - background.ndim
+    stretched = [b != v for b, v in zip(background.shape, values.shape[first:], strict=True)]
+
+    def read(part: tuple[int | slice, ...]) -> npt.NDArray[Any]:
+        beside = tuple(
+            (slice(0, 1) if isinstance(p, slice) else 0) if wide else p
+            for p, wide in zip(part[first:], stretched, strict=True)
+        )
+        difference: npt.NDArray[Any] = np.subtract(values[part], background[beside], dtype=kind)
+        return difference
+
+    return LazyArray(read, values.shape, kind, values.chunks)
 
 
-def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, navigation: bool = True) -> DataWithAxes:
+def _largest(array: LazyArray) -> int:
+    """Return the largest value, or 0; read in blocks, because only the values tell which type holds 64 bit counts."""
+    rows = array.reshape(array.shape or (1,))
+    step = max(1, (8 << 20) * len(rows) // max(1, rows.nbytes))
+    return max((int(rows[i : i + step].max(initial=0)) for i in range(0, len(rows), step)), default=0)
+
+
+def data_from(
+    node: Node, *, with_bkg: bool = False, load_all: bool = False, navigation: bool = True, lazy: bool = False
+) -> DataWithAxes:
     """Return the data object that an array node belongs to.
 
     Parameters
@@ -178,6 +222,9 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
         Take all channels of the data object, not this array alone.
     navigation
         Add the navigation axes.
+    lazy
+        Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
+        in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
 
     Raises
     ------
@@ -188,12 +235,15 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
     """
     first = array_node(node)
     described = first.attrs.to_dict()
+    older = is_older_data(described)
+    if older:
+        described = older_attributes(first, described)
     nodes = _channels(first, described) if load_all else [first]
-    arrays = [_values(item, described.get("shape")) for item in nodes]
-    errors = _errors_of(nodes)
+    arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
+    errors = _errors_of(nodes, lazy)
     is_axis = described.get("data_type") == DataType.axis.name
 
-    nav_indexes = tuple(i for i in described.get("nav_indexes", ()) if isinstance(i, int) and i < arrays[0].ndim)
+    nav_indexes = tuple(i for i in indexes_of(described.get("nav_indexes")) if i < arrays[0].ndim)
     spread = str(described.get("distribution", "uniform")) == DataDistribution.spread.name
     axes = [] if is_axis else _axes_in(_parent(first), described.get(AXIS_NODES))
     grows = described.get("data_type") == DataType.data_enlargeable.name
@@ -201,6 +251,8 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
     nav_group = nav_group_of(first) if navigation and nav_indexes and not has_own else None
     if nav_group is not None:
         axes += _axes_in(nav_group)
+    if older:
+        axes = older_axes(first, len(nav_indexes), navigation)
     if grows:
         arrays, errors, axes = _cut_to_common_rows(arrays, errors, axes)
 
@@ -208,7 +260,7 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
         for i, item in enumerate(nodes):
             background = _sibling(item, DataType.bkg)
             if background is not None:
-                arrays[i] = _without_background(arrays[i], np.asarray(background.read()), (item, background))
+                arrays[i] = _without_background(arrays[i], _values(background, lazy=lazy), (item, background))
     shape = _shape_of(arrays[0].shape, described.get("data_dimension"), nav_indexes)
     if errors is not None and errors[0].shape != arrays[0].shape:
         errors = None
@@ -218,13 +270,13 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
         str(described.get("TITLE", first.name)),
         dim=_known_dim(described.get("data_dimension"), shape, nav_indexes),
         distribution=DataDistribution.spread if spread else DataDistribution.uniform,
-        data=[array.reshape(shape) for array in arrays],
+        data=[_finished(array, shape, lazy) for array in arrays],
         labels=[str(item.attrs.get("label", "")) for item in nodes],
         origin=str(described.get("origin", "")),
         units=str(described.get("units", "")),
         axes=_fitting(axes, shape, nav_indexes if spread else ()),
         nav_indexes=nav_indexes,
-        errors=None if errors is None else [error.reshape(shape) for error in errors],
+        errors=None if errors is None else [_finished(error, shape, lazy) for error in errors],
         timestamp=described["timestamp"] if isinstance(described.get("timestamp"), (int, float)) else None,
     )
     known = AXIS_ATTRIBUTES if is_axis else KNOWN_ATTRIBUTES
@@ -233,6 +285,11 @@ def data_from(node: Node, *, with_bkg: bool = False, load_all: bool = False, nav
             with suppress(DataMismatchError):  # a name from a file may be one that the object needs itself
                 loaded.add_extra_attribute(**{name: value})
     return loaded
+
+
+def _finished(array: LazyArray, shape: tuple[int, ...], lazy: bool) -> Any:
+    reshaped = array.reshape(shape)
+    return reshaped if lazy else reshaped[...]
 
 
 def _shape_of(shape: tuple[int, ...], dim: Any, nav_indexes: tuple[int, ...]) -> tuple[int, ...]:
@@ -251,8 +308,8 @@ def _known_dim(name: Any, shape: tuple[int, ...], nav_indexes: tuple[int, ...]) 
 
 
 def _cut_to_common_rows(
-    arrays: list[npt.NDArray[Any]], errors: list[npt.NDArray[Any]] | None, axes: list[Axis]
-) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]] | None, list[Axis]]:
+    arrays: list[LazyArray], errors: list[LazyArray] | None, axes: list[Axis]
+) -> tuple[list[LazyArray], list[LazyArray] | None, list[Axis]]:
     """Cut growing arrays to the rows that all have: a program killed between two arrays leaves one row more in some."""
     rows = {len(array) for array in arrays} | {len(array) for array in errors or []}
     rows |= {axis.size for axis in axes if axis.index == 0}
@@ -263,4 +320,4 @@ def _cut_to_common_rows(
         Axis(a.label, a.units, data=a.get_data()[:count], index=0, spread_order=a.spread_order) if a.index == 0 else a
         for a in axes
     ]
-    return [a[:count] for a in arrays], None if errors is None else [e[:count] for e in errors], cut_axes
+    return [a.head(count) for a in arrays], None if errors is None else [e.head(count) for e in errors], cut_axes

@@ -14,6 +14,7 @@ from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_grou
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
+from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["DataLoader"]
 
@@ -60,7 +61,9 @@ class DataLoader(DataManagement):
         """Return the group of the navigation axes of a node, None if there is none."""
         return nav_group_of(self.h5saver.get_node(where))
 
-    def load_data(self, where: Where, with_bkg: bool = False, load_all: bool = False) -> DataWithAxes:
+    def load_data(
+        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False
+    ) -> DataWithAxes:
         """Return the data stored in an array node, with navigation axes.
 
         Parameters
@@ -71,16 +74,38 @@ class DataLoader(DataManagement):
             Subtract the background that was saved under the same number.
         load_all
             Take all channels of the data object, not this array alone.
+        lazy
+            Leave channels and errors on disk: each is a :class:`~h5saver_widget.data.lazy.LazyArray` of the same shape
+            and number type, read slice by slice (``data.inav[3]``, ``data.isig[10:20]``, ``data[0][3]``) as long as the
+            file is open; a slice taken later raises FileNotOpenError or NodeError. Axes are read.
 
         Raises
         ------
         NodeError
             If there is no such array.
+        DataMismatchError
+            If what is in the file doesn't fit together.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib, numpy as np
+        >>> from h5saver_widget import DataRaw, DataSaverLoader, H5SaverLowLevel
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / 'frames.h5'
+        >>> with H5SaverLowLevel() as h5saver:
+        ...     _ = h5saver.init_file(path)
+        ...     frames = DataRaw('frames', data=[np.arange(24).reshape(4, 2, 3)], nav_indexes=(0,))
+        ...     DataSaverLoader(h5saver).add_data('/RawData', frames)
+        >>> with DataLoader(path) as loader:
+        ...     scan = loader.load_data('/RawData/Data00', lazy=True)
+        ...     scan.shape, scan.inav[3].data[0].tolist()
+        ((4, 2, 3), [[18, 19, 20], [21, 22, 23]])
         """
         with self.h5saver.io.lock:
-            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all)
+            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, lazy=lazy)
 
-    def load_all(self, where: Where = "/", dte: DataToExport | None = None, with_bkg: bool = False) -> DataToExport:
+    def load_all(
+        self, where: Where = "/", dte: DataToExport | None = None, with_bkg: bool = False, *, lazy: bool = False
+    ) -> DataToExport:
         """Return every data object at or below a group.
 
         Parameters
@@ -91,31 +116,37 @@ class DataLoader(DataManagement):
             Bundle that the data are added to; a new one by default.
         with_bkg
             Subtract backgrounds.
+        lazy
+            Leave channels and errors on disk, see :meth:`load_data`.
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
             for group in self.h5saver.walk_groups(where):
                 for node in self._first_channels(group):
-                    bundle.append(data_from(node, with_bkg=with_bkg, load_all=True))
+                    bundle.append(data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy))
         return bundle
 
     def _first_channels(self, group: GROUP) -> Iterator[Node]:
         """Iterate over the first channel of every data object right below a group."""
         seen: set[tuple[Any, ...]] = set()
         for name in group.children_name():
-            if any(naming.number_of(name, data_type.value) is not None for data_type in MEASURED):
+            numbered = any(naming.number_of(name, data_type.value) is not None for data_type in MEASURED)
+            if numbered or name.lower() == OLDER_NAME:
                 node = group.get_child(name)
                 if not isinstance(node, Array):
                     continue
-                key = family(node, node.attrs.to_dict())
+                attributes = node.attrs.to_dict()
+                if not numbered and not is_older_data(attributes):
+                    continue
+                key = family(node, attributes)
                 if key not in seen:
                     seen.add(key)
                     yield node
 
     def load_data_from_name_origin(
-        self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False
+        self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False, *, lazy: bool = False
     ) -> DataWithAxes:
-        """Return the first data object of that name (and origin) at or below a group.
+        """Return the first data object of that name (and origin) at or below a group; `lazy` as in :meth:`load_data`.
 
         Raises
         ------
@@ -127,7 +158,7 @@ class DataLoader(DataManagement):
                 for node in self._first_channels(group):
                     attributes = node.attrs
                     if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
-                        return data_from(node, with_bkg=with_bkg, load_all=True)
+                        return data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )

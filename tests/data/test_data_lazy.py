@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from h5saver_widget.data import Axis, DataDistribution, DataRaw, DataToExport
 from h5saver_widget.data.lazy import LazyArray
+from h5saver_widget.errors import DataMismatchError
 
 
 def lazy(array):
@@ -37,6 +38,52 @@ def test_slices_as_numpy_does(data, shape):
 def test_refuses_other_keys(key):
     with pytest.raises((IndexError, TypeError)):
         lazy(np.zeros((3, 2)))[0][key]
+
+
+@given(data=st.data(), shape=hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+def test_axes_of_one_come_and_go(data, shape):
+    array = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    wanted = [n for n in shape if n != 1]
+    for at in data.draw(st.lists(st.integers(0, len(wanted)), max_size=3)):
+        wanted.insert(at, 1)
+    expected = array.reshape(wanted)
+    found = LazyArray(lambda part: array[part], array.shape, array.dtype, chunks=shape or None).reshape(tuple(wanted))
+    assert found.shape == expected.shape
+    assert found.chunks in (None, expected.shape)
+    np.testing.assert_array_equal(found, expected)
+    key = data.draw(hnp.basic_indices(expected.shape, allow_newaxis=False))
+    np.testing.assert_array_equal(found[key], expected[key])
+    assert np.shape(found[key]) == np.shape(expected[key])
+
+
+def test_other_axes_stay_as_they_are():
+    with pytest.raises(DataMismatchError, match=r"shape \(2, 3\) can't be read with shape \(3, 2\)"):
+        lazy(np.zeros((2, 3)))[0].reshape((3, 2))
+    with pytest.raises(DataMismatchError, match="read it first"):
+        lazy(np.zeros((2, 3)))[0].reshape((2, 4))
+
+
+def test_the_first_rows():
+    array, reads = lazy(np.arange(12).reshape(4, 3))
+    head = array.head(2)
+    assert (head.shape, head.head(9).shape) == ((2, 3), (2, 3))
+    assert head[-1].tolist() == [3, 4, 5]
+    assert reads == [(1, slice(0, 3, 1))]
+    with pytest.raises(IndexError):
+        head[2]
+
+
+def test_an_empty_slice_reads_nothing():
+    array, reads = lazy(np.zeros((4, 3), np.int8))
+    for key, shape in ((slice(2, 2), (0, 3)), ((0, slice(3, 1)), (0,)), ((slice(None), slice(0, 9, -1)), (4, 0))):
+        assert (array[key].shape, array[key].dtype) == (shape, np.int8)
+    assert reads == []
+
+
+def test_iterates_over_rows():
+    array, reads = lazy(np.arange(6).reshape(3, 2))
+    assert [row.tolist() for row in array] == [[0, 1], [2, 3], [4, 5]]
+    assert len(reads) == 3
 
 
 def test_data_object_reads_only_the_slice():
@@ -95,6 +142,28 @@ def test_lazy_data_become_dask_arrays_in_the_chunks_of_the_file():
     found = DataRaw("s", data=[array], labels=["s"]).to_xarray()["s"]
     assert found.chunks == ((1, 1, 1, 1), (6,))
     np.testing.assert_array_equal(found.values, values)
+
+
+@pytest.mark.parametrize(("shape", "nav", "blocks"), [
+    ((2048, 1024, 1024), (0,), (4, 1024, 1024)),
+    ((50, 40, 1024, 1024), (0, 1), (1, 4, 1024, 1024)),
+    ((100, 100, 1024), (0, 1), (40, 100, 1024)),
+    ((3, 5000, 5000), (0,), (1, 5000, 5000)),
+    ((3, 10000, 10000), (0,), (1, 419, 10000)),
+    ((10**9,), (), (1 << 22,)),
+    ((10**9,), (0,), (1 << 22,)),
+    ((5, 4), (0,), (5, 4)),
+])  # fmt: skip
+def test_what_is_stored_in_one_piece_is_cut_into_blocks_of_whole_frames(shape, nav, blocks):
+    array = LazyArray(lambda part: pytest.fail("nothing is to be read"), shape, np.dtype(np.uint16))
+    found = DataRaw("s", data=[array], labels=["s"], nav_indexes=nav).to_xarray()["s"]
+    assert found.data.chunksize == blocks
+
+
+def test_very_many_chunks_are_taken_together():
+    array = LazyArray(lambda part: pytest.fail("nothing is to be read"), (10**7, 8), np.dtype(float), chunks=(1, 8))
+    found = DataRaw("s", data=[array], labels=["s"]).to_xarray()["s"]
+    assert found.data.chunksize == (512, 8)
 
 
 def test_bundle_to_xarray():
