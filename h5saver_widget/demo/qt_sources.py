@@ -69,7 +69,7 @@ class LoopJitter(Source):
         edges = np.arange(self.bins + 1) * self.bin_width
         counts, _ = np.histogram(np.clip(late, 0.0, edges[-1] - self.bin_width / 2), edges)
         return self._bundle(
-            DataRaw("jitter", data=[counts.astype(float)], labels=["ticks"], units="ticks", axes=[self._axis]),
+            DataRaw("jitter", data=[counts.astype(float)], labels=["ticks"], units="counts", axes=[self._axis]),
             DataCalculated("worst", data=[np.array([late.max(initial=0.0)])], labels=["late by"], units="ms"),
         )
 

@@ -133,7 +133,7 @@ def test_plots_take_the_palette(show, make) -> None:
 def test_axes_have_units(show) -> None:
     for source, labels in (
         (SystemMonitor(), {"load (%)", "traffic (MB/s)", "time before now (s)", ""}),
-        (LoopJitter(), {"jitter (ticks)", "late by (ms)"}),
+        (LoopJitter(), {"jitter (counts)", "late by (ms)"}),
         (SimulatedSpectrometer(), {"spectrum (counts)", "wavelength (nm)"}),
         (SimulatedCamera(), {"y (px)", "x (px)"}),
     ):

@@ -1,0 +1,70 @@
+"""What the demo records, read by the peer: every node of its continuous file and of its snapshots, on both backends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyqtgraph.Qt import QtCore
+
+from h5saver_widget import DataLoader
+from h5saver_widget.demo.window import DemoWindow
+
+
+@pytest.fixture
+def demo_files(qtbot, tmp_path, backend):
+    """Record with every source, take a snapshot of each with its background, and return the files."""
+    window = DemoWindow(out=tmp_path, backend=backend)
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitExposed(window)
+    window.grab_all()
+    qtbot.mouseClick(window._toolbar.widgetForAction(window._record_action), QtCore.Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(window.recorder.recording.saved) == 5, timeout=20_000)
+    window.grab_all(False)
+    recorded = window.recorder.recording.path
+    window.record(False)
+    snapshots = []
+    for panel in window.panels:
+        panel.take_background()
+        window.show_panel(panel.title)
+        snapshots.append(window.save_snapshot())
+    assert not window.h5saver.isopen()
+    return [recorded, *snapshots]
+
+
+def test_the_peer_reads_what_the_demo_writes(tmp_path, backend, demo_files):
+    report = tmp_path / "report"
+    script = Path(__file__).with_name("demo_reader.py")
+    done = subprocess.run(
+        [sys.executable, str(script), backend, str(report), *map(str, demo_files)],
+        env={**os.environ, "HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
+    arrays = np.load(report.with_suffix(".npz"))
+    for file in map(str, demo_files):
+        with DataLoader(file, backend=backend) as loader:
+            nodes = {node.path: node.attrs.get("data_type") for node in loader.walk_nodes("/")}
+            ours = {path for path, role in nodes.items() if role in ("data", "data_enlargeable", "bkg")}
+            assert found[file]["nodes"].keys() == ours
+            assert sorted(found[file]["browsed"]["paths"]) == sorted(nodes)
+            assert found[file]["browsed"]["complaints"] == []
+            for path, theirs in found[file]["nodes"].items():
+                data = loader.load_data(path)
+                np.testing.assert_array_equal(arrays[f"{file}:{path}"], data.data[0])
+                assert arrays[f"{file}:{path}"].dtype == data.dtype
+                for name in ("name", "labels", "units", "origin"):
+                    assert theirs[name] == getattr(data, name), path
+                axes = {tuple(facts): arrays[f"{file}:{path}:{number}"] for number, facts in theirs["axes"].items()}
+                assert axes.keys() == {(axis.label, axis.units, axis.index) for axis in data.axes}, path
+                for axis in data.axes:  # the peer regenerates linear axes: the last digits may differ
+                    np.testing.assert_allclose(axes[axis.label, axis.units, axis.index], axis.get_data(), rtol=1e-12)
