@@ -18,6 +18,7 @@ from h5saver_widget.errors import FileNotOpenError, NodeError
 from h5saver_widget.layout import GroupModuleType, numbered_name
 from h5saver_widget.nodes import GROUP
 from h5saver_widget.saving.content import type_name
+from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.settings_xml import all_settings_xml
@@ -137,6 +138,16 @@ class ModuleSaver:
         """Hand everything written so far to the operating system."""
         if self._h5saver is not None:
             self._h5saver.flush()
+
+    def add_png(self, png: bytes, name: str = "pixmap2D") -> str:
+        """Store a PNG picture with the module's group, and return the name of the attribute.
+
+        A streaming file (SWMR) is reopened for it. Errors as :func:`h5saver_widget.saving.external.add_png`.
+        """
+        saver = self.saver
+        with saver.saving():
+            saver.end_streaming()
+            return add_png(self.current_node(), png, name)
 
     # ------------------------------------------------------------------ nodes
     def get_set_node(self, where: Where | None = None, name: str | None = None, new: bool = False) -> GROUP:

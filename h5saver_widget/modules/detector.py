@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
+from h5saver_widget.nodes import GROUP
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import (
     DataToExportEnlargeableSaver,
@@ -16,7 +18,8 @@ from h5saver_widget.saving.exports import (
     DataToExportSaver,
     DataToExportTimedSaver,
 )
-from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.external import add_external_h5
+from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["DetectorEnlargeableSaver", "DetectorExtendedSaver", "DetectorSaver", "DetectorTimeSaver"]
@@ -109,6 +112,28 @@ class DetectorSaver(_DataModuleSaver):
     def add_bkg(self, where: Where, dte: DataToExportLike) -> None:
         """Save backgrounds beside the data of the same names."""
         DataToExportSaver(self.saver).add_bkg(where, self.filter_data(dte))
+
+    def add_external_h5(self, where: Where, source: Path | str | H5Backend | Any) -> GROUP:
+        """Copy the content of a file that the detector has written itself into the module's group.
+
+        Parameters
+        ----------
+        where
+            The module's group.
+        source
+            Path of an HDF5 file, or the open file; it is only read.
+
+        Returns
+        -------
+        GROUP
+            ``External_data``, of type ``external_h5``; what could not be copied is named in the log of the file.
+
+        Raises
+        ------
+        FileOpenError, FileNotFoundError
+            If the source can't be read.
+        """
+        return add_external_h5(self.saver, where, source)
 
 
 def _passes(dwa: DataLike, large: bool, raw_only: bool) -> bool:

@@ -21,6 +21,8 @@ from h5saver_widget.qt.settings_saver import log_error
 from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import StatusStrip, ThreadCommand, explain
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.saving.external import add_png
+from h5saver_widget.saving.h5_backend import Where
 
 __all__ = ["H5Saver"]
 
@@ -131,6 +133,43 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             return None
         self.analysis_prog.show()
         return self.analysis_prog
+
+    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
+        """Save a picture of a widget, as it looks now, with a node of the open file; browsers show it there.
+
+        To be called in the thread of the windows, like everything that touches a widget. A streaming file (SWMR) is
+        reopened for it: take pictures before or after a scan.
+
+        Parameters
+        ----------
+        widget
+            The panel; it need not be shown.
+        node
+            What the picture belongs to: a scan, a detector, ``'/RawData'``.
+        name
+            ``'pixmap2D'`` and ``'pixmap1D'`` for scans; any other name is put behind ``pixmap_``, and a number is added
+            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for what PyMoDAQ shows.
+
+        Returns
+        -------
+        str
+            The name of the attribute that holds the PNG bytes.
+
+        Raises
+        ------
+        FileNotOpenError
+            If no file is open.
+        NodeError
+            If there is no such node.
+        """
+        self.require_open("save a screenshot")
+        buffer = QtCore.QBuffer()
+        buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
+        widget.grab().save(buffer, "PNG")
+        path = self.path_of(node)
+        with self.saving():
+            self.end_streaming()
+            return add_png(self.get_node(path), bytes(buffer.data()), name)
 
     def _show_in_strip(self, status: ThreadCommand) -> None:
         self.strip.show_command(status, self.frames_lost)

@@ -1,8 +1,9 @@
 """Runs inside a child process, with the peer: ``peer_reader.py JOB REPORT``, both JSON files.
 
-A job is a dict: ``read`` lists files that the peer's loader reads and its browser opens, ``write`` is a folder that the
-peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into. The report
-holds, for each, what the peer's objects say of themselves, so that the test can compare it with what our loader says.
+A job is a dict: ``read`` lists files that the peer's loader reads, ``browse`` those its browser opens, ``write`` is a
+folder that the peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into.
+The report holds, for each, what the peer's objects say of themselves, so that the test can compare it with what our
+loader says.
 """
 
 import json
@@ -43,13 +44,13 @@ def facts(dwa):
 
 
 # ------------------------------------------------------------------------------------------------ the peer reads
-def read(path, backend):
+def read(path, backend, kinds=("data", "data_enlargeable", "bkg")):
     loader = data_saving.DataLoader(open_with(path, backend))
     found, failed = {}, {}
     for node in loader.walk_nodes("/"):
         kind = node.attrs["data_type"] if "data_type" in node.attrs.attrs_name else ""
-        if kind in ("data", "data_enlargeable", "bkg"):
-            for with_bkg in (False, True) if kind != "bkg" else (False,):
+        if kind in kinds:
+            for with_bkg in (False, True) if kind not in ("bkg", "error") else (False,):
                 try:
                     dwa = loader.load_data(node.path, with_bkg=with_bkg)
                     found[f"{node.path} {with_bkg}"] = facts(dwa)
@@ -229,7 +230,7 @@ def main():
         from qtpy import QtWidgets
 
         application = QtWidgets.QApplication([])
-        report["browse"] = {path: browse(path, job["backend"]) for path in job["read"]}
+        report["browse"] = {path: browse(path, job["backend"]) for path in job["browse"]}
         application.processEvents()
     if "write" in job:
         report["write"] = {}
