@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -360,6 +360,16 @@ class Backend(ABC):
         DataMismatchError if shape or dtype don't fit (the array stays as it was); StreamingError for byte rows while
         the file streams, because HDF5 breaks rows of any length under SWMR.
         """
+
+    def append_many(self, rows: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
+        """Add rows to several growing arrays in one call, in the order given; errors as append.
+
+        A frame has many channels: one call is one wait for the lock (or one message to another process). If the rows of
+        one array are refused, no array grows; a backend that can't check beforehand may leave earlier ones grown.
+        """
+        with self.lock:
+            for array, values in rows:
+                self.append(array, values)
 
     @abstractmethod
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:

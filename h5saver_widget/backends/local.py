@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -26,7 +26,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.naming import check_node_name, natural_key
 
-__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "check_selection", "parent_and_name"]
+__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "check_selection", "is_point", "parent_and_name"]
 
 _UNREADABLE = object()
 
@@ -35,15 +35,19 @@ SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", 
 
 
 class LocalNode:
-    """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too."""
+    """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too.
 
-    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape")
+    In `writing` a backend keeps what it has to know to write, so that it is looked up once for an array, not per row.
+    """
+
+    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape", "writing")
 
     def __init__(self, path: str, obj: Any, kind: NodeKind) -> None:
         self.path = path
         self.obj = obj
         self.kind = kind
         self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
+        self.writing: Any = None
 
 
 class LocalBackend(Backend):
@@ -84,6 +88,18 @@ class LocalBackend(Backend):
     @abstractmethod
     def _remove(self, node: LocalNode) -> None:
         """Remove a node from the file."""
+
+    @abstractmethod
+    def _held(self, node: LocalNode) -> np.dtype[Any]:
+        """Return the number type of a growing or fixed array."""
+
+    @abstractmethod
+    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+        """Append what was checked: C-contiguous rows (at least one) of the array's number type."""
+
+    @abstractmethod
+    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+        """Append one row to a text array."""
 
     # ---------------------------------------------------------------- handles
     def _get(self, handle: Handle) -> LocalNode:
@@ -216,6 +232,29 @@ class LocalBackend(Backend):
             self._copy(source, group, name)
             return self.node(path)
 
+    # ----------------------------------------------------------------- arrays
+    @primitive
+    def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
+        """Add rows at the end of a growing array."""
+        self._append_checked([self._appendable(array, rows)])
+
+    @primitive
+    def append_many(self, rows: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
+        """Add rows to several growing arrays: all are checked before any is written."""
+        self._append_checked([self._appendable(array, values) for array, values in rows])
+
+    def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[LocalNode, npt.NDArray[Any]]:
+        node = self._array(array)
+        is_text = node.kind is NodeKind.TEXT
+        return node, self._row_of_bytes(node, rows) if is_text else self._rows_that_fit(node, rows)
+
+    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+        for node, values in ready:
+            if node.kind is NodeKind.TEXT:
+                self._append_bytes(node, values)
+            elif values.shape[0]:
+                self._append(node, values)
+
     # ----------------------------------------------------------------- checks
     def _may_change(self, what: str) -> None:
         if not self.writable:
@@ -227,7 +266,7 @@ class LocalBackend(Backend):
             )
 
     def _may_write(self, node: LocalNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
-        if not self.writable:
+        if self._mode == "r":
             raise FileNotOpenError(
                 f"can't write to {node.path}: {self.path} is open for reading only; open it with mode 'r+'"
             )
@@ -244,11 +283,11 @@ class LocalBackend(Backend):
             raise StreamingError(f"{node.path} holds rows of any length: HDF5 breaks them under SWMR")
         return values.astype(np.uint8, copy=False)
 
-    def _rows_that_fit(self, node: LocalNode, rows: npt.NDArray[Any], held: np.dtype[Any]) -> npt.NDArray[Any]:
+    def _rows_that_fit(self, node: LocalNode, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return rows C-contiguous, of shape ``(n,) + row_shape`` and of the array's dtype; an error otherwise."""
         if node.kind is not NodeKind.GROWING:
             raise NodeError(f"{node.path} has a fixed shape, it can't grow; write into it with a selection instead")
-        values = np.asarray(rows)
+        values, held = np.asarray(rows), self._held(node)
         self._may_write(node, values, held)
         if values.ndim != len(node.row_shape) + 1 or values.shape[1:] != node.row_shape:
             raise DataMismatchError(f"{node.path} takes rows of shape {node.row_shape}, got shape {values.shape}")
@@ -292,6 +331,20 @@ class LocalBackend(Backend):
                 f"{self.name} can't compress with {compression.library!r}; choose one of: {names}, or level 0"
             )
         return "zlib" if compression.library == "gzip" else compression.library
+
+
+def is_point(selection: Selection, shape: tuple[int, ...], values: npt.NDArray[Any]) -> bool:
+    """Tell whether values fill all that numbers from 0 on select, as every step of a scan does.
+
+    >>> is_point((3, 1), (10, 5, 256), np.zeros(256)), is_point((3, 5), (10, 5, 256), np.zeros(256))
+    (True, False)
+    """
+    return (
+        type(selection) is tuple
+        and 0 < len(selection) <= len(shape)
+        and values.shape == shape[len(selection) :]
+        and all(type(i) is int and 0 <= i < n for i, n in zip(selection, shape, strict=False))
+    )
 
 
 def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:

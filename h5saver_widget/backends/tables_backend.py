@@ -34,8 +34,9 @@ from h5saver_widget.backends.base import (
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalBackend, LocalNode, check_selection
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalBackend, LocalNode, check_selection, is_point
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
+from h5saver_widget.backends.probe import refuse_if_deadly
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -80,9 +81,57 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+class _Writing:
+    """What it takes to write into an array by the calls inside PyTables that do the work.
+
+    The public ones check and convert first what was checked and converted here: 5 us a row instead of 2, and 10 us a
+    point of a scan instead of 4.
+
+    Attributes
+    ----------
+    dtype
+        Number type on disk.
+    is_plain
+        Whether the inner calls store numbers as they are; all arrays made here do.
+    """
+
+    def __init__(self, array: Any, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.is_plain = (
+            isinstance(array, tables.Array)
+            and array.atom.kind != "time"  # converted in place, in the caller's memory
+            and array.atom.shape == ()
+            and array.filters.least_significant_digit is None
+        )
+        self._blocks: dict[tuple[int, tuple[int, ...]], tuple[npt.NDArray[Any], ...]] = {}
+
+    def append(self, array: tables.Array, rows: npt.NDArray[Any]) -> None:
+        """Append rows."""
+        if self.is_plain:
+            array._g_check_open()
+            array._append(rows)
+        else:
+            array.append(rows)
+
+    def write_point(self, array: tables.Array, at: tuple[int, ...], values: npt.NDArray[Any]) -> None:
+        """Do what ``array[at] = values`` does."""
+        array._g_check_open()
+        key = (len(at), values.shape)
+        block = self._blocks.get(key)
+        if block is None:  # start, step and number of elements along every axis; made anew they take half of the time
+            rank = len(at) + values.ndim
+            count = np.array((*(1,) * len(at), *values.shape), np.int64)
+            block = self._blocks[key] = np.zeros(rank, np.int64), np.ones(rank, np.int64), count
+        start, step, count = block
+        start[: len(at)] = at
+        array._g_write_slice(start, step, count, values)
+
+
 class TablesBackend(LocalBackend):
     """A local HDF5 file through PyTables."""
 
+    #: Whether files that could crash the library are tried in a child process first.
+    probes = True
     name = "tables"
     capabilities = Capabilities(
         compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
@@ -117,6 +166,8 @@ class TablesBackend(LocalBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             except OSError as error:
                 raise FileOpenError(f"{path} could not be created: {error}") from error
+        elif self.probes:
+            refuse_if_deadly(path)
         known = set(tables.file._open_files.handlers)
         try:
             with _quiet():
@@ -275,26 +326,33 @@ class TablesBackend(LocalBackend):
         dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
         return tuple(int(n) for n in obj.shape), np.dtype(dtype)
 
-    @primitive
-    def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
-        """Add rows at the end of a growing array."""
-        node = self._array(array)
-        if node.kind is NodeKind.TEXT:
-            node.obj.append(self._row_of_bytes(node, rows))
-            return
-        values = self._rows_that_fit(node, rows, node.obj.atom.dtype.base)
-        if values.shape[0]:
-            node.obj.append(values)
+    def _held(self, node: LocalNode) -> np.dtype[Any]:
+        return self._writing(node).dtype
+
+    def _writing(self, node: LocalNode) -> _Writing:
+        if node.writing is None:
+            node.writing = _Writing(node.obj, self._shape_and_dtype(node)[1])
+        return node.writing  # type: ignore[no-any-return]
+
+    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+        self._writing(node).append(node.obj, rows)
+
+    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+        node.obj.append(row)
 
     @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
         node = self._writable(array)
-        values, (shape, held) = np.asarray(values), self._shape_and_dtype(node)
-        self._may_write(node, values, held)
+        values, known = np.asarray(values), self._writing(node)
+        self._may_write(node, values, known.dtype)
+        if known.is_plain and values.size and is_point(selection, node.obj.shape, values):
+            known.write_point(node.obj, selection, np.ascontiguousarray(values, known.dtype))
+            return
+        shape = self._shape_and_dtype(node)[0]
         try:
             check_selection(selection, shape)
-            node.obj[selection] = values.astype(held, copy=False)
+            node.obj[selection] = values.astype(known.dtype, copy=False)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"

@@ -23,7 +23,7 @@ __all__ = ["ExtendedArrays", "checked_indexes"]
 
 def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the position of a point; DataMismatchError if it is not in a scan of that shape."""
-    at = tuple(int(i) for i in np.atleast_1d(np.asarray(indexes)))
+    at = tuple(map(int, indexes if isinstance(indexes, (tuple, list)) else np.atleast_1d(indexes)))
     if len(at) != len(scan_shape) or any(not 0 <= i < n for i, n in zip(at, scan_shape, strict=True)):
         raise DataMismatchError(
             f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"

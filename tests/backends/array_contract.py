@@ -11,7 +11,7 @@ from backend_contract import CHECKS, DTYPES, ROW_SHAPES, some_values
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend, NodeKind
-from h5saver_widget.errors import DataMismatchError, NodeError
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
 
 SLICES = (
     ...,
@@ -94,6 +94,75 @@ class ArrayContract(AttributeContract):
         fixed = backend.create_array(backend.root(), "C", data=np.zeros(3))
         with pytest.raises(NodeError, match="can't grow"):
             backend.append(fixed, np.zeros(1))
+
+    def test_rows_of_several_arrays_at_once(self, backend: Backend) -> None:
+        root = backend.root()
+        scalars = backend.create_growing(root, "S", row_shape=(1,), dtype=np.dtype("f8"))
+        lines = backend.create_growing(root, "L", row_shape=(3,), dtype=np.dtype("i4"))
+        text = backend.create_text(root, "T")
+        row = np.arange(3, dtype="i4")[np.newaxis]
+        for number in range(3):
+            # one array twice: its rows keep their order
+            backend.append_many(
+                [
+                    (lines, row + number),
+                    (scalars, np.array([[number]], "f8")),
+                    (text, np.full(number, 7, "u1")),
+                    (lines, (row - number)[:0] if number == 1 else row - number),
+                ]
+            )
+        backend.append_many([])
+        assert backend.read(scalars).tolist() == [[0], [1], [2]]
+        assert backend.read(lines)[:, 0].tolist() == [0, 0, 1, 2, -2]
+        assert [len(found) for found in backend.read(text)] == [0, 1, 2]
+
+    def test_rows_of_several_arrays_of_which_one_does_not_fit(self, backend: Backend) -> None:
+        root = backend.root()
+        scalars = backend.create_growing(root, "S", row_shape=(), dtype=np.dtype("i4"))
+        lines = backend.create_growing(root, "L", row_shape=(3,), dtype=np.dtype("i4"))
+        text, fixed = backend.create_text(root, "T"), backend.create_array(root, "C", data=np.zeros(3, "i4"))
+        good, one = (scalars, np.zeros(1, "i4")), np.zeros((1, 3), "i4")
+        for array, rows, error in (
+            (lines, one[0], DataMismatchError),
+            (lines, one.astype("f8"), DataMismatchError),
+            (text, one, DataMismatchError),
+            (fixed, one, NodeError),
+            (root, one, NodeError),
+        ):
+            with pytest.raises(error):
+                backend.append_many([good, (array, rows)])
+        assert backend.info(scalars).shape == (0,), "all is checked before any is written"
+        backend.delete(lines)
+        with pytest.raises(NodeError, match="gone"):
+            backend.append_many([good, (lines, one)])
+        assert backend.info(scalars).shape == (0,)
+        path = backend.path
+        assert path is not None
+        self.reopen(backend, "r")
+        with pytest.raises(FileNotOpenError, match="reading only"):
+            backend.append_many([(backend.node("/S"), np.zeros(1, "i4"))])
+        backend.close()
+        with pytest.raises(FileNotOpenError):
+            backend.append_many([good])
+
+    @pytest.mark.parametrize("dtype", ["bool", "uint16", "float32", "complex128"])
+    def test_rows_that_are_chunks(self, backend: Backend, dtype: str) -> None:
+        """A row of more than half a megabyte is a chunk of its own, which may be written by another way."""
+        frames = some_values((5, 512, 1100), dtype)
+        array = backend.create_growing(backend.root(), "F", row_shape=(512, 1100), dtype=np.dtype(dtype))
+        info = backend.info(array)
+        assert info.chunks == (1, 512, 1100) or dtype == "bool"
+        backend.append(array, frames[:1])
+        backend.append_many([(array, frames[1:3]), (array, np.asfortranarray(frames[3:4]))])
+        np.testing.assert_array_equal(backend.read(array), frames[:4], strict=True)
+        backend.write(array, (1, 2), frames[0, 3])
+        backend.append(array, frames[4:])
+        self.reopen(backend)
+        array = backend.node("/F")
+        frames[1, 2] = frames[0, 3]
+        np.testing.assert_array_equal(backend.read(array), frames)
+        backend.append(array, frames[:2].astype(np.dtype(dtype).newbyteorder(">")))
+        np.testing.assert_array_equal(backend.read(array, slice(3, None)), frames[[3, 4, 0, 1]])
 
     def test_one_frame_is_one_chunk(self, backend: Backend) -> None:
         for name, row_shape, dtype, chunks in (
@@ -210,6 +279,35 @@ class ArrayContract(AttributeContract):
         changed[selection] = -expected
         backend.write(array, selection, np.asarray(-expected))
         np.testing.assert_array_equal(backend.read(array), changed)
+
+    def test_points_of_a_scan(self, backend: Backend) -> None:
+        """Whole points at numbers from 0 on, the way of every scan step, which may be a shorter one."""
+        array = backend.create_array(backend.root(), "A", shape=(3, 4, 5), dtype=np.dtype("f8"), fill_value=-1.0)
+        grown = backend.create_growing(backend.root(), "E", row_shape=(4, 5), dtype=np.dtype("f8"))
+        backend.append(grown, np.full((2, 4, 5), -1.0))
+        expected = np.full((3, 4, 5), -1.0)
+        line = np.arange(5.0)
+        for at, values in (
+            ((2, 3), line),
+            ((0, 0), line[::-1]),
+            ((1, 2, 3), np.array(7.0)),
+            ((1, 3), np.arange(10, dtype="i2")[::2]),
+            ((0,), np.arange(20, dtype=">f8").reshape(5, 4).T),
+            ((1, 3), line + 1),
+        ):
+            backend.write(array, at, values)
+            expected[at] = values
+            if at[0] < 2:
+                backend.write(grown, at, values)
+        np.testing.assert_array_equal(backend.read(array), expected)
+        np.testing.assert_array_equal(backend.read(grown), expected[:2])
+        backend.append(grown, expected[2:])
+        backend.write(grown, (2, 0), line)
+        assert backend.read(grown, (2, 0)).tolist() == line.tolist()
+        for at, values in (((3, 0), line), ((0, 4), line), ((0, 0), line[:4]), ((0, 0, 0, 0), np.array(1.0))):
+            with pytest.raises(DataMismatchError, match="/A"):
+                backend.write(array, at, values)
+        np.testing.assert_array_equal(backend.read(array), expected)
 
     def test_writing_one_value_over_many(self, backend: Backend) -> None:
         array = backend.create_array(backend.root(), "A", data=np.zeros((3, 4)))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 from array_contract import ArrayContract
 
 from h5saver_widget.backends.base import Backend
@@ -11,3 +16,20 @@ from h5saver_widget.backends.registry import create_backend
 class TestH5pyBackend(ArrayContract):
     def make_backend(self) -> Backend:
         return create_backend("h5py")
+
+
+def test_frames_that_stream_are_seen_by_another_program(tmp_path: Path) -> None:
+    """Frames of one chunk each are written past HDF5's chunk cache: a reader must see them all the same."""
+    path = tmp_path / "stream.h5"
+    backend = create_backend("h5py")
+    backend.open(path, "x", swmr=True)
+    frames = backend.create_growing(backend.root(), "F", row_shape=(512, 1024), dtype=np.dtype("u2"))
+    backend.flush()
+    backend.start_swmr()
+    for number in range(3):
+        backend.append(frames, np.full((1, 512, 1024), number, "u2"))
+    backend.flush()
+    look = "import h5py, sys\nwith h5py.File(sys.argv[1], 'r', swmr=True, locking=False) as f: print(f['F'][:, -1, -1])"
+    found = subprocess.run([sys.executable, "-c", look, str(path)], capture_output=True, text=True, check=False)
+    backend.close()
+    assert found.stdout.strip() == "[0 1 2]", found.stderr
