@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         DataSource as DataSource,
         DataToExport as DataToExport,
         DataWithAxes as DataWithAxes,
+        SlicingError as SlicingError,
     )
     from h5saver_widget.errors import (
         AxisError as AxisError,
@@ -76,11 +77,16 @@ if TYPE_CHECKING:
         CARRAY as CARRAY,
         EARRAY as EARRAY,
         GROUP as GROUP,
+        LINK as LINK,
         VLARRAY as VLARRAY,
+        Array as Array,
         Node as Node,
         StringARRAY as StringARRAY,
     )
-    from h5saver_widget.qt.base import H5SaverBase as H5SaverBase
+    from h5saver_widget.qt.base import (
+        H5SaverBase as H5SaverBase,
+        dashboard_submodules_params as dashboard_submodules_params,
+    )
     from h5saver_widget.qt.browser import H5Browser as H5Browser
     from h5saver_widget.qt.h5saver import H5Saver as H5Saver
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
@@ -141,6 +147,7 @@ _PROVIDERS = {
         "DataSource",
         "DataToExport",
         "DataWithAxes",
+        "SlicingError",
     ),
     "h5saver_widget.backends.base": (
         "Backend",
@@ -203,7 +210,7 @@ _PROVIDERS = {
     "h5saver_widget.modules.timestamps": ("TimeModuleSaver",),
     "h5saver_widget.browsing": ("H5BrowserUtil",),
     "h5saver_widget.qt.h5saver": ("H5Saver",),
-    "h5saver_widget.qt.base": ("H5SaverBase",),
+    "h5saver_widget.qt.base": ("H5SaverBase", "dashboard_submodules_params"),
     "h5saver_widget.qt.browser": ("H5Browser",),
     "h5saver_widget.qt.status": ("ThreadCommand",),
     "h5saver_widget.version": ("__version__",),
