@@ -103,8 +103,9 @@ def check_node_name(name: str) -> str:
     Raises
     ------
     NamingError
-        If it is empty, ``.`` or ``..``, holds ``/`` or NUL, is not valid text, or starts as the names that
-        PyTables reserves (``_v_``, ``_f_``, ``_g_``, ``_c_``, ``_i_``).
+        If it is empty, ``.`` or ``..``, holds ``/`` or NUL, is not valid text, starts as the names that PyTables
+        reserves or hides (``_v_``, ``_f_``, ``_g_``, ``_c_``, ``_i_``, ``_p_``), or ends with a full stop, with which
+        PyTables makes a node that it then can't find.
 
     Examples
     --------
@@ -115,8 +116,10 @@ def check_node_name(name: str) -> str:
         raise NamingError(f"a node name is a text of at least one character, got {name!r}: give it a name")
     if name in (".", "..") or "/" in name or "\0" in name:
         raise NamingError(f"{name!r} cannot name a node: '.', '..', '/' and NUL have a meaning in paths; replace them")
-    if re.match("_[cfgiv]_", name):
+    if re.match("_[cfgipv]_", name):
         raise NamingError(f"{name!r} cannot name a node: PyTables keeps names starting with {name[:3]!r}; rename it")
+    if name.endswith("."):
+        raise NamingError(f"{name!r} cannot name a node: PyTables does not find names ending with '.'; leave it out")
     try:
         name.encode("utf-8")
     except UnicodeEncodeError as error:
