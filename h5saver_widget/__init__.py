@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from h5saver_widget.errors import (
         AxisError as AxisError,
+        ClockError as ClockError,
         CodecError as CodecError,
         DataMismatchError as DataMismatchError,
         DynamicRangeError as DynamicRangeError,
@@ -49,7 +50,9 @@ if TYPE_CHECKING:
         SettingsXMLError as SettingsXMLError,
         StreamingError as StreamingError,
         UnknownBackendError as UnknownBackendError,
+        WorkStoppedError as WorkStoppedError,
     )
+    from h5saver_widget.following import follow_rows as follow_rows, open_for_reading as open_for_reading
     from h5saver_widget.layout import (
         DataType as DataType,
         GroupModuleType as GroupModuleType,
@@ -88,8 +91,15 @@ if TYPE_CHECKING:
         dashboard_submodules_params as dashboard_submodules_params,
     )
     from h5saver_widget.qt.browser import H5Browser as H5Browser
+    from h5saver_widget.qt.chrono_timer import ChronoTimer as ChronoTimer
     from h5saver_widget.qt.h5saver import H5Saver as H5Saver
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
+    from h5saver_widget.recovery import (
+        FileState as FileState,
+        RepairReport as RepairReport,
+        check_file as check_file,
+        repair_file as repair_file,
+    )
     from h5saver_widget.saving.arrays import (
         AxisSaverLoader as AxisSaverLoader,
         BkgSaver as BkgSaver,
@@ -116,6 +126,7 @@ if TYPE_CHECKING:
 _PROVIDERS = {
     "h5saver_widget.errors": (
         "AxisError",
+        "ClockError",
         "CodecError",
         "DataMismatchError",
         "DynamicRangeError",
@@ -129,6 +140,7 @@ _PROVIDERS = {
         "SettingsXMLError",
         "StreamingError",
         "UnknownBackendError",
+        "WorkStoppedError",
     ),
     "h5saver_widget.layout": (
         "DataType",
@@ -209,6 +221,9 @@ _PROVIDERS = {
     "h5saver_widget.modules.optimizer": ("OptimizerSaver",),
     "h5saver_widget.modules.timestamps": ("TimeModuleSaver",),
     "h5saver_widget.browsing": ("H5BrowserUtil",),
+    "h5saver_widget.following": ("follow_rows", "open_for_reading"),
+    "h5saver_widget.recovery": ("FileState", "RepairReport", "check_file", "repair_file"),
+    "h5saver_widget.qt.chrono_timer": ("ChronoTimer",),
     "h5saver_widget.qt.h5saver": ("H5Saver",),
     "h5saver_widget.qt.base": ("H5SaverBase", "dashboard_submodules_params"),
     "h5saver_widget.qt.browser": ("H5Browser",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if name in _PLAIN:
             raw[name] = _storable_text(value) if isinstance(value, str) else value
             continue
+        if name == "units" and isinstance(value, str) and _is_read_as_text(value):
+            raw[name] = _storable_text(value)
+            continue
         text = codec.encode(value)
         if max_bytes is None or len(text) <= max_bytes:
             raw[name] = text
@@ -58,6 +62,23 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         raw[name] = f'{_PARTS}{len(parts)}"}}'
         raw.update({_part(name, number): part for number, part in enumerate(parts)})
     return raw
+
+
+def _is_read_as_text(text: str) -> bool:
+    """Tell whether PyMoDAQ, which takes what is JSON for a value, reads a plain text as this very text.
+
+    Units are written plainly where that is so: NeXus readers and everybody else show the attribute as it stands.
+
+    >>> _is_read_as_text('nm'), _is_read_as_text('1')
+    (True, False)
+    """
+    try:
+        json.loads(text)
+    except ValueError:
+        return _storable_text(text) == text
+    except RecursionError:
+        return False
+    return False
 
 
 def _storable_text(text: str) -> str:

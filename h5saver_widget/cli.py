@@ -6,14 +6,29 @@ A new command is a class with a sentence, its arguments and what it does, and a 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from h5saver_widget.version import __version__
 
 __all__ = ["COMMANDS", "main"]
+
+
+class Findings(Protocol):
+    """What checking and repairing return."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the program."""
+
+    def in_words(self) -> str:
+        """Return what a person wants to know."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain data."""
 
 
 class Command(Protocol):
@@ -54,7 +69,70 @@ class Demo:
         return run_demo(arguments.seconds, arguments.offscreen, arguments.out, arguments.backend)
 
 
-COMMANDS: dict[str, Command] = {"demo": Demo()}
+class Chrono:
+    """Shows the chronometer."""
+
+    help = "open a chronometer and countdown"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --countdown."""
+        parser.add_argument(
+            "--countdown", type=_clock, metavar="TIME", help="count down from so long: seconds, 1:30 or 0:01:30"
+        )
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Show the window until it is closed; Qt is imported only now."""
+        from pyqtgraph.Qt import mkQApp
+
+        from h5saver_widget.qt.chrono_timer import ChronoTimer
+
+        app = mkQApp("Chrono / timer")
+        timer = ChronoTimer(countdown=arguments.countdown)
+        timer.show()
+        return int(app.exec())
+
+
+class Check:
+    """Tells in what state a file is."""
+
+    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE and --json."""
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Look at the file, in a process of its own, and print what was found."""
+        from h5saver_widget.recovery import check_file
+
+        return _answer(lambda: check_file(arguments.file), arguments.json)
+
+
+class Repair:
+    """Makes a good copy of a damaged file."""
+
+    help = "make a repaired copy of a file; exit code 0: whole, 1: parts are lost, 3: nothing could be saved"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE, -o and --json."""
+        parser.add_argument("file", type=Path, metavar="FILE", help="the file, which is left as it is")
+        parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="path of the copy (FILE_repaired by default)")
+        parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Repair a copy of the file, and print what was done and what could not be saved."""
+        from h5saver_widget.recovery import repair_file
+
+        return _answer(lambda: repair_file(arguments.file, arguments.out), arguments.json)
+
+
+COMMANDS: dict[str, Command] = {
+    "check": Check(),
+    "chrono": Chrono(),
+    "demo": Demo(),
+    "repair": Repair(),
+}
 """Name of a command to what it does."""
 
 
@@ -90,6 +168,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
 
 
+def _answer(find: Callable[[], Findings], as_json: bool) -> int:
+    """Print what was found, as JSON or in words; a file that can't be had is a mistake in the command."""
+    try:
+        findings = find()
+    except OSError as error:
+        print(f"h5saver: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(findings.as_json(), indent=2) if as_json else findings.in_words())
+    return int(findings.exit_code)
+
+
 def _positive(text: str) -> float:
     """Read a number of seconds."""
     try:
@@ -99,3 +188,13 @@ def _positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return number
+
+
+def _clock(text: str) -> float:
+    """Read a time."""
+    from h5saver_widget.recording.chronometer import parse_clock
+
+    try:
+        return parse_clock(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 __all__ = [
     "AxisError",
+    "ClockError",
     "CodecError",
     "DataMismatchError",
     "DynamicRangeError",
+    "ExportError",
     "FileNotOpenError",
     "FileOpenError",
     "H5SaverError",
+    "IntegrationError",
     "MissingLibraryError",
     "NamingError",
     "NodeError",
     "NodeExistsError",
+    "QueueFullError",
+    "RemoteError",
+    "RemoteRefusedError",
+    "RowsLostError",
+    "SavingProcessError",
     "SettingsXMLError",
     "StreamingError",
     "UnknownBackendError",
+    "WorkStoppedError",
 ]
 
 
@@ -36,8 +45,16 @@ class AxisError(DataMismatchError):
     """An axis does not fit the data it is given to (length, index, duplicate)."""
 
 
+class ClockError(H5SaverError, ValueError):
+    """A time can't be measured, or a text is no time."""
+
+
 class DynamicRangeError(H5SaverError, ValueError):
     """Values do not fit the number type chosen as saving dynamic."""
+
+
+class ExportError(H5SaverError, ValueError):
+    """These data can't be exported in this format."""
 
 
 class CodecError(H5SaverError, ValueError):
@@ -72,6 +89,36 @@ class FileOpenError(H5SaverError, OSError):
     """A file could not be opened or created."""
 
 
+class RemoteError(H5SaverError, ConnectionError):
+    """A server does not answer, or could not take what had been handed over."""
+
+
+class RemoteRefusedError(H5SaverError, OSError):
+    """A server answered, and refused.
+
+    Attributes
+    ----------
+    status
+        The HTTP status.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SavingProcessError(H5SaverError, ChildProcessError):
+    """The process that has the file is gone, or could not write something that had been handed to it."""
+
+
+class QueueFullError(H5SaverError, BlockingIOError):
+    """A frame was dropped because the disk can't keep up, as the saver had been told to do."""
+
+
+class RowsLostError(H5SaverError, OSError):
+    """Rows that had been accepted could not be written: the disk is full, or the library refused."""
+
+
 class StreamingError(H5SaverError, RuntimeError):
     """While a file streams (SWMR), only appends and slice writes are possible."""
 
@@ -82,3 +129,11 @@ class UnknownBackendError(H5SaverError, ValueError):
 
 class MissingLibraryError(H5SaverError, ImportError):
     """A library that this operation needs is not installed."""
+
+
+class IntegrationError(H5SaverError, ImportError):
+    """Another program's modules are not as this package knows them, or can't be made to use it."""
+
+
+class WorkStoppedError(H5SaverError, RuntimeError):
+    """Long work was stopped because somebody asked for it."""

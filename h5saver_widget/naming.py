@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType
+
+if TYPE_CHECKING:
+    from h5saver_widget.name_template import NameTemplate
 
 __all__ = [
     "PathProvider",
@@ -32,6 +35,7 @@ __all__ = [
     "natural_key",
     "next_number",
     "number_of",
+    "rename_exclusive",
     "with_h5_suffix",
 ]
 
@@ -194,6 +198,8 @@ class PathProvider:
         Scans are numbered within the day, everything else carries the time.
     dated
         Whether files go to ``base_path/2026/20261121`` (or straight into `base_path`).
+    template
+        What files are called; None for the names of PyMoDAQ.
 
     Examples
     --------
@@ -206,6 +212,7 @@ class PathProvider:
     base_name: str = "Scan"
     save_type: SaveType = SaveType.scan
     dated: bool = True
+    template: NameTemplate | None = None
 
     def __post_init__(self) -> None:
         """Check and convert the fields.
@@ -231,42 +238,67 @@ class PathProvider:
             base = base.parent
         return base / year / day
 
-    def _datasets(self, now: datetime) -> dict[int, Path]:
-        """Return the scan files of this day by number."""
+    def _folder_and_pattern(self, now: datetime) -> tuple[Path, re.Pattern[str]]:
+        """Return the folder of the next file, and what matches the names (less suffix) of the files that it follows."""
+        if self.template is None:
+            return self.folder(now), re.compile(f"Dataset_{now:%Y%m%d}_([0-9]{{1,18}})", re.IGNORECASE)
+        names = (now, self.base_name, self.save_type.name)
+        return (self.folder(now) / self.template.path(*names)).parent, self.template.pattern(*names)
+
+    def _taken(self, now: datetime) -> dict[tuple[int, str], Path]:
+        """Return the files that the next one follows, by number and name."""
+        folder, pattern = self._folder_and_pattern(now)
         try:
-            found = sorted(self.folder(now).iterdir())
+            found = sorted(folder.iterdir())
         except OSError:  # no folder yet; creating the file will tell what else is wrong with it
             return {}
-        numbered = ((number_of(path.stem, self._dataset_prefix(now)), path) for path in found)
-        return {number: path for number, path in numbered if number is not None and _is_h5_suffix(path.suffix)}
+        matched = ((pattern.fullmatch(path.stem), path) for path in found if _is_h5_suffix(path.suffix))
+        return {(int(match[1] or 0), path.stem): path for match, path in matched if match}
 
-    @staticmethod
-    def _dataset_prefix(now: datetime) -> str:
-        return f"Dataset_{now:%Y%m%d}_"
+    @property
+    def looks(self) -> bool:
+        """Whether the next name depends on what is in the folder."""
+        return self.save_type is SaveType.scan if self.template is None else self.template.has_counter
 
     def candidates(self, now: datetime) -> Iterator[Path]:
         """Yield without end the paths to be tried in turn, each with exclusive creation.
 
         Scans: ``Dataset_20261121_007.h5`` from the highest number in the folder + 1 on; everything else:
-        ``Base_20261121_16_58_48.h5``, then ``..._001.h5``, ``..._002.h5``.
+        ``Base_20261121_16_58_48.h5``, then ``..._001.h5``, ``..._002.h5``. With a template, what that says.
+
+        Raises
+        ------
+        NamingError
+            If the template gives a name that no file may have.
         """
         folder = self.folder(now)
-        if self.save_type is SaveType.scan:
-            start = max(self._datasets(now), default=-1) + 1
-            yield from (folder / f"{self._dataset_prefix(now)}{number:03d}.h5" for number in count(start))
-            return
-        stem = f"{self.base_name}_{now:%Y%m%d_%H_%M_%S}"
-        yield folder / f"{stem}.h5"
-        yield from (folder / f"{stem}_{number:03d}.h5" for number in count(1))
+        template = self.template
+        start = max((number for number, _ in self._taken(now)), default=-1) + 1 if self.looks else 0
+        if template is None and self.looks:
+            yield from (folder / f"Dataset_{now:%Y%m%d}_{number:03d}.h5" for number in count(start))
+        elif template is not None and self.looks:
+            names = (template.path(now, self.base_name, self.save_type.name, number) for number in count(start))
+            yield from (folder / f"{name}.h5" for name in names)
+        else:
+            stem = f"{self.base_name}_{now:%Y%m%d_%H_%M_%S}"
+            name = stem if template is None else template.path(now, self.base_name, self.save_type.name)
+            yield folder / f"{name}.h5"
+            yield from (folder / f"{name}_{number:03d}.h5" for number in count(1))
 
     def last_dataset(self, now: datetime) -> Path | None:
         """Return the scan file of this day that has the highest number, None if there is none."""
-        datasets = self._datasets(now)
-        return datasets[max(datasets)] if datasets else None
+        if self.template is None or self.looks:
+            taken = self._taken(now)
+            return taken[max(taken)] if taken else None
+        return max(self._taken(now).values(), key=lambda path: natural_key(path.stem), default=None)
+
+    def next_path(self, now: datetime) -> Path:
+        """Return the path that a file created now would get."""
+        return next(path for path in self.candidates(now) if not os.path.lexists(path))
 
     def preview(self, now: datetime) -> str:
-        """Return the name that a file created now would get."""
-        return next(path.name for path in self.candidates(now) if not os.path.lexists(path))
+        """Return the name that a file created now would get, with the folders that a template puts it into."""
+        return self.next_path(now).relative_to(self.folder(now)).as_posix()
 
 
 def create_exclusive(where: Path | Iterable[Path], make: Callable[[Path], T]) -> T:
@@ -330,7 +362,7 @@ def backup_name(path: Path) -> Path:
     return next(name for name in _backup_names(path) if not os.path.lexists(name))
 
 
-def _rename_exclusive(path: Path, target: Path) -> None:
+def rename_exclusive(path: Path, target: Path) -> None:
     """Rename a file, or raise FileExistsError; ``os.rename`` overwrites silently on POSIX."""
     if os.name == "nt":
         path.rename(target)
@@ -374,6 +406,6 @@ def move_aside(path: Path) -> Path:
         if os.path.lexists(target):
             continue
         with suppress(FileExistsError):  # another program was faster: the next name
-            _rename_exclusive(path, target)
+            rename_exclusive(path, target)
             return target
     raise AssertionError("unreachable: the names do not end")

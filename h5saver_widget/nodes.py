@@ -39,6 +39,7 @@ class Node:
     """
 
     class_name = "NODE"
+    _last_path = ""
 
     def __init__(self, backend: Backend, handle: Handle) -> None:
         self._backend = backend
@@ -67,7 +68,13 @@ class Node:
     @property
     def path(self) -> str:
         """Absolute path in the file."""
-        return self._backend.path_of(self._handle)
+        self._last_path = self._backend.path_of(self._handle)
+        return self._last_path
+
+    @property
+    def last_path(self) -> str:
+        """The path when it was last asked for, also after the file was closed; ``''`` if it never was."""
+        return self._last_path
 
     @property
     def name(self) -> str:

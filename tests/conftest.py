@@ -12,8 +12,13 @@ import pytest
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 
 from h5saver_widget import H5SaverLowLevel
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.registry import create_backend
 
 BACKENDS = ("h5py", "tables")
+
+#: One process for each library serves all tests: to start one for each would take most of the time.
+_processes: dict[str, Backend] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +38,17 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=[False, True], ids=["here", "isolated"])
+def isolated(request: pytest.FixtureRequest) -> bool:
+    """Whether the file is in a process of its own."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def saver(backend: str, tmp_path: Path):
+def saver(backend: str, isolated: bool, tmp_path: Path):
     with H5SaverLowLevel("detector", backend=backend) as h5saver:
+        if isolated:
+            h5saver._io = _processes.setdefault(backend, create_backend(backend, isolated=True))
         h5saver.init_file(tmp_path / "afile.h5")
         yield h5saver
 

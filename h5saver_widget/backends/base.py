@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.errors import FileNotOpenError, FileOpenError
+from h5saver_widget.naming import move_aside
 
 __all__ = [
     "ArrayInfo",
@@ -39,6 +40,7 @@ __all__ = [
     "Handle",
     "NodeKind",
     "OpenMode",
+    "Queue",
     "RawAttribute",
     "Selection",
     "primitive",
@@ -116,6 +118,35 @@ class ArrayInfo:
     max_shape: tuple[int | None, ...]
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What another process has done of what was handed over, since the file was opened.
+
+    Attributes
+    ----------
+    bytes_waiting
+        What was handed over and is not written, bytes.
+    frames_written, frames_flushed
+        Frames that were given to the library; those of them that came before the last flush.
+    bytes_written
+        Values that were given to the library, bytes.
+    file_size
+        Size of the file at the last flush, bytes.
+    last_flush
+        Time of the last flush, seconds since 1970; None before the first.
+    waited_seconds
+        How long callers had to wait for room.
+    """
+
+    bytes_waiting: int
+    frames_written: int
+    frames_flushed: int
+    bytes_written: int
+    file_size: int
+    last_flush: float | None
+    waited_seconds: float
 
 
 _P = ParamSpec("_P")
@@ -220,15 +251,31 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
-            if mode == "x" and path.exists():
-                raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
-            if mode != "x" and not path.is_file():
-                raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
-            if mode != "x" and path.stat().st_size == 0:
-                # HDF5 would make a file of it in mode r+
-                raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+            self._check_path(path, mode)
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False
+
+    def _check_path(self, path: Path, mode: OpenMode) -> None:
+        """Refuse a path that can't be opened; a file that is not on a local disk is looked for elsewhere."""
+        if mode == "x" and path.exists():
+            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        if mode != "x" and not path.is_file():
+            raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
+        if mode != "x" and path.stat().st_size == 0:
+            # HDF5 would make a file of it in mode r+
+            raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file (or folder) at a path; for a remote file, on the server."""
+        return path.exists()
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing; OSError if that can't be done."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def move_aside(self, path: Path) -> Path:
+        """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
+        return move_aside(path)
 
     @abstractmethod
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
@@ -251,6 +298,35 @@ class Backend(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
+
+    def flush_soon(self) -> None:
+        """Flush, without waiting for it where another process does it."""
+        self.flush()
+
+    # ---------------------------------------------------------------- queueing
+    @property
+    def is_isolated(self) -> bool:
+        """Whether another process has the file: what is written is handed over, and done a little later."""
+        return False
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why what was handed over before could not be written; None while all is well. Never waits."""
+        return None
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Get ready for the first file, without waiting."""
+
+    def queue(self) -> Queue | None:
+        """Return what waits to be written, and what was; None where everything is written at once. Never waits."""
+        return None
+
+    def has_room(self) -> bool:
+        """Tell whether another frame can be taken without waiting."""
+        return True
+
+    def frame_done(self, size: int) -> None:  # noqa: B027 - most count nothing
+        """Mark that a frame of `size` bytes is complete, for those who count what was written."""
 
     # ------------------------------------------------------------------ tree
     @abstractmethod
@@ -282,6 +358,12 @@ class Backend(ABC):
     @abstractmethod
     def kind(self, node: Handle) -> NodeKind:
         """Return what the node is."""
+
+    def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
+        """Return names and kinds of the nodes in a group, in natural order: one call for a whole group."""
+        with self.lock:
+            path = self.path_of(group).rstrip("/")
+            return {name: self.kind(self.node(f"{path}/{name}")) for name in self.children(group)}
 
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common; the path, where the library can't tell."""

@@ -37,17 +37,21 @@ SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", 
 class LocalNode:
     """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too.
 
-    In `writing` a backend keeps what it has to know to write, so that it is looked up once for an array, not per row.
+    `owner` tells the handles of two backends apart. In `writer` a backend keeps what it has to know to write, so that
+    it is looked up once for an array, not per row.
     """
 
-    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape", "writing")
+    __slots__ = ("__weakref__", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
 
-    def __init__(self, path: str, obj: Any, kind: NodeKind) -> None:
+    def __init__(self, path: str, obj: Any, kind: NodeKind, owner: object) -> None:
         self.path = path
         self.obj = obj
         self.kind = kind
+        self.owner = owner
         self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
-        self.writing: Any = None
+        self.writer: Any = None
+        #: Whether the node was made through this handle: no other program had a say in how it is stored.
+        self.is_new = False
 
 
 class LocalBackend(Backend):
@@ -59,6 +63,7 @@ class LocalBackend(Backend):
     def __init__(self) -> None:
         super().__init__()
         self._nodes: weakref.WeakValueDictionary[str, LocalNode] = weakref.WeakValueDictionary()
+        self._owner = object()
 
     # ------------------------------------------------ what a library provides
     @abstractmethod
@@ -101,11 +106,14 @@ class LocalBackend(Backend):
     def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""
 
+    def _settle(self) -> None:
+        """Write what was accepted and is not written yet; by default there is nothing of the kind."""
+
     # ---------------------------------------------------------------- handles
     def _get(self, handle: Handle) -> LocalNode:
         node = cast(LocalNode, handle)
         # the second half refuses handles of another backend: they would be used without that one's lock
-        if not isinstance(node, LocalNode) or node.obj is None or self._nodes.get(node.path) is not node:
+        if not isinstance(node, LocalNode) or node.obj is None or node.owner is not self._owner:
             raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
         return node
 
@@ -142,7 +150,7 @@ class LocalBackend(Backend):
         return node
 
     def _remember(self, path: str, obj: Any, kind: NodeKind) -> LocalNode:
-        node = LocalNode(path, obj, kind)
+        node = LocalNode(path, obj, kind, self._owner)
         self._nodes[path] = node
         return node
 
@@ -151,7 +159,7 @@ class LocalBackend(Backend):
         below = path.rstrip("/") + "/"
         for known, node in list(self._nodes.items()):
             if known == path or known.startswith(below):
-                node.obj = None
+                node.obj = node.writer = None
                 self._nodes.pop(known, None)
 
     # ------------------------------------------------------------------- tree
@@ -190,6 +198,24 @@ class LocalBackend(Backend):
         return sorted(self._names(self._group(group).obj), key=natural_key)
 
     @primitive
+    def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
+        """Return names and kinds of the nodes in a group, in natural order."""
+        found = self._group(group)
+        base = found.path.rstrip("/")
+        kinds: dict[str, NodeKind] = {}
+        for name in sorted(self._names(found.obj), key=natural_key):
+            try:
+                kind = self._kind_of_child(found.obj, name)
+            except self.library_errors:
+                kind = None
+            kinds[name] = self.kind(self.node(f"{base}/{name}")) if kind is None else kind
+        return kinds
+
+    def _kind_of_child(self, group: Any, name: str) -> NodeKind | None:
+        """Return the kind of a child without making its object, None where that is not possible."""
+        return None
+
+    @primitive
     def has_child(self, group: Handle, name: str) -> bool:
         """Tell whether a group holds a node of that name."""
         found = self._group(group)
@@ -212,6 +238,7 @@ class LocalBackend(Backend):
         self._may_change(f"delete {found.path}")
         if found.path == "/":
             raise NodeError("the root of a file can't be deleted")
+        self._settle()
         self._remove(found)
         self._forget(found.path)
 
@@ -229,6 +256,7 @@ class LocalBackend(Backend):
                 raise NodeError(f"{source.path} is a {source.kind.value}, it can't be copied")
             if f"{group.path.rstrip('/')}/".startswith(f"{source.path.rstrip('/')}/"):
                 raise NodeError(f"{source.path} can't be copied into itself ({path}); choose a group outside of it")
+            self._settle()
             self._copy(source, group, name)
             return self.node(path)
 
@@ -291,6 +319,8 @@ class LocalBackend(Backend):
         self._may_write(node, values, held)
         if values.ndim != len(node.row_shape) + 1 or values.shape[1:] != node.row_shape:
             raise DataMismatchError(f"{node.path} takes rows of shape {node.row_shape}, got shape {values.shape}")
+        if values.dtype == held and values.flags.c_contiguous:
+            return values
         return np.ascontiguousarray(values, dtype=held)
 
     @contextmanager
@@ -309,17 +339,32 @@ class LocalBackend(Backend):
                 raise
             raise DataMismatchError(f"{path} could not be made with {self.name}: {error}") from error
 
-    def _made(self, path: str, obj: Any, kind: NodeKind, attributes: Mapping[str, RawAttribute] | None) -> Handle:
+    def _made(
+        self,
+        path: str,
+        obj: Any,
+        kind: NodeKind,
+        attributes: Mapping[str, RawAttribute] | None,
+        data: npt.NDArray[Any] | None = None,
+    ) -> Handle:
+        """Return the handle of a new node, once its attributes and, of an array, its data are written."""
         node = self._remember(path, obj, kind)
-        if attributes:
-            try:
+        node.is_new = True
+        try:
+            if attributes:
                 self._set(node, attributes, fresh=True)
-            except BaseException:
-                # all or nothing: half a node would be in the way of the next attempt
-                self._remove(node)
-                self._forget(path)
-                raise
+            if data is not None:
+                self._fill(node, data)
+        except BaseException:
+            # all or nothing: half a node would be in the way of the next attempt
+            self._remove(node)
+            self._forget(path)
+            raise
         return Handle(node)
+
+    def _fill(self, node: LocalNode, data: npt.NDArray[Any]) -> None:
+        """Write all of a new array."""
+        raise NotImplementedError(f"{self.name} writes the data of an array when it makes it")
 
     def _library(self, compression: Compression | None) -> str | None:
         """Return the checked name of the compression library, None for no compression."""

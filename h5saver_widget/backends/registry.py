@@ -7,6 +7,7 @@ environment variable ``H5SAVER_BACKEND`` or :func:`set_default_backend` change i
 from __future__ import annotations
 
 import os
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -75,13 +76,16 @@ def backend_capabilities(name: str) -> Capabilities:
     return _backend_class(name).capabilities
 
 
-def create_backend(name: str | None = None) -> Backend:
+def create_backend(name: str | None = None, *, isolated: bool = False) -> Backend:
     """Make a backend, with no file open.
 
     Parameters
     ----------
     name
         One of :func:`available_backends`; None for :func:`default_backend`.
+    isolated
+        Have the file in a process of its own. Where none can be started (in a frozen program) a warning is given, and
+        the file stays in this process.
 
     Raises
     ------
@@ -90,4 +94,18 @@ def create_backend(name: str | None = None) -> Backend:
     MissingLibraryError
         If its library is not installed.
     """
-    return _backend_class(name or default_backend())()
+    cls = _backend_class(name or default_backend())
+    if not isolated:
+        return cls()
+    from h5saver_widget.backends.isolated.client import IsolatedBackend
+    from h5saver_widget.backends.isolated.process import can_isolate
+
+    if can_isolate():
+        return IsolatedBackend(cls.name, cls.capabilities)
+    warnings.warn(
+        "files stay in this process: there is no Python interpreter to start another one with. A crash of the program "
+        "may harm the file that is open",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return cls()

@@ -7,10 +7,10 @@ refusal (``pickle_guard.py``). And it is not thread-safe, not even between files
 
 from __future__ import annotations
 
-import os
+import functools
 import pickle
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import tables
 import tables.atom
 import tables.attributeset
 import tables.file
+import tables.hdf5extension
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
@@ -34,9 +35,13 @@ from h5saver_widget.backends.base import (
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalBackend, LocalNode, check_selection, is_point
+from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, check_selection
+from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import refuse_if_deadly
+from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.rows import ArrayWriter
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -73,6 +78,38 @@ def _kind_of(obj: Any) -> NodeKind:
     return NodeKind.OTHER
 
 
+class _Attributes(tables.hdf5extension.AttributeSet):  # type: ignore[misc]
+    """The calls that read and write attributes.
+
+    What PyTables puts on top reads all attributes of a node, and takes half of the time of writing one. What it
+    remembers of a node (``_v_attrs``) is thrown away after a change, and made again if somebody asks for it.
+    """
+
+    def __init__(self) -> None:
+        #: Names that these calls add to and look at.
+        self._v_unimplemented: list[str] = []
+        self._v_node = "the node"
+
+
+_ATTRIBUTES = _Attributes()
+
+
+@functools.cache
+def _empty_file() -> bytes:
+    """Return the bytes of a new file, made in memory.
+
+    To let PyTables overwrite an empty file instead has a price: when a file that was truncated is closed, ext4 sends
+    all of it to the disk, 60 ms for 120 MB.
+    """
+    with tables.open_file("new", "w", driver="H5FD_CORE", driver_core_backing_store=0) as file:
+        image: bytes = file.get_file_image()
+    return image
+
+
+#: Arrays of one class that are all of one kind; others have to be looked at.
+_KINDS = dict.fromkeys((tables.Array, tables.CArray, tables.Table), NodeKind.FIXED)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """PyTables warns about names that are no Python identifiers and about types of other libraries: no news here."""
@@ -81,53 +118,86 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-class _Writing:
-    """What it takes to write into an array by the calls inside PyTables that do the work.
+class _Writer(ArrayWriter):
+    """Writes by the calls inside PyTables that do the work.
 
-    The public ones check and convert first what was checked and converted here: 5 us a row instead of 2, and 10 us a
-    point of a scan instead of 4.
-
-    Attributes
-    ----------
-    dtype
-        Number type on disk.
-    is_plain
-        Whether the inner calls store numbers as they are; all arrays made here do.
+    The public ones check and convert first what was checked and converted before: 5 us a row instead of 2, and 10 us a
+    point of a scan instead of 4. Chunks are written directly into arrays made here alone: of others PyTables does not
+    tell whether their numbers stand in the file as in memory.
     """
 
-    def __init__(self, array: Any, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.is_plain = (
+    def __init__(self, node: LocalNode) -> None:
+        array = self._array = node.obj
+        #: Whether the inner calls store numbers as they are; all arrays made here do.
+        self._is_plain = (
             isinstance(array, tables.Array)
             and array.atom.kind != "time"  # converted in place, in the caller's memory
             and array.atom.shape == ()
             and array.filters.least_significant_digit is None
         )
-        self._blocks: dict[tuple[int, tuple[int, ...]], tuple[npt.NDArray[Any], ...]] = {}
+        shape, dtype = _shape_and_dtype(node)
+        fixed = shape if self._is_plain and node.kind is NodeKind.FIXED else ()
+        packing = _packing(array.filters, dtype) if node.is_new and self._is_plain and array.chunkshape else None
+        chunks = None if array.chunkshape is None else tuple(int(n) for n in array.chunkshape)
+        super().__init__(node.path, dtype, shape[1:], chunks, packing, fixed)
+        self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
 
-    def append(self, array: tables.Array, rows: npt.NDArray[Any]) -> None:
-        """Append rows."""
-        if self.is_plain:
-            array._g_check_open()
-            array._append(rows)
+    def count(self) -> int:
+        return int(self._array.shape[0])
+
+    def resize(self, count: int) -> None:
+        self._array._g_check_open()
+        self._array._g_truncate(count)
+
+    def put(self, at: tuple[int, ...], data: Any, skipped: int = 0) -> None:
+        self._array._g_check_open()
+        raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8)
+        self._array._g_write_chunk(np.array(at, np.uint64), raw, skipped)
+
+    def flush_file(self) -> None:
+        self._array._g_flush()
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        if self._is_plain:
+            self._array._g_check_open()
+            self._array._append(rows)
         else:
-            array.append(rows)
+            self._array.append(rows)
 
-    def write_point(self, array: tables.Array, at: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        """Do what ``array[at] = values`` does."""
-        array._g_check_open()
-        key = (len(at), values.shape)
-        block = self._blocks.get(key)
-        if block is None:  # start, step and number of elements along every axis; made anew they take half of the time
-            rank = len(at) + values.ndim
-            count = np.array((*(1,) * len(at), *values.shape), np.int64)
-            block = self._blocks[key] = np.zeros(rank, np.int64), np.ones(rank, np.int64), count
-        start, step, count = block
-        start[: len(at)] = at
-        array._g_write_slice(start, step, count, values)
+    def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
+        self._array._g_check_open()
+        # made anew, these arrays take half of the time
+        block = self._blocks.get(count)
+        if block is None:
+            self._blocks.clear()
+            rank = len(count)
+            block = self._blocks[count] = np.zeros(rank, np.int64), np.ones(rank, np.int64), np.array(count, np.int64)
+        block[0][:] = start
+        self._array._g_write_slice(*block, values)
+
+    def rows_from(self, start: int) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = self._array[start:]
+        return found
 
 
-class TablesBackend(LocalBackend):
+def _packing(filters: tables.Filters, dtype: np.dtype[Any]) -> Packing | None:
+    """Return what filters do, None if it is something else than nothing, or shuffle and deflate."""
+    if not filters.complevel and not filters.fletcher32:
+        return Packing()
+    if filters.complib != "zlib" or filters.fletcher32 or not filters.shuffle or filters.bitshuffle:
+        return None
+    return Packing(filters.complevel, dtype.itemsize, 2)
+
+
+def _shape_and_dtype(node: LocalNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    obj = node.obj
+    if node.kind is NodeKind.TEXT:
+        return (int(obj.nrows),), np.dtype(np.uint8)
+    dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
+    return tuple(int(n) for n in obj.shape), np.dtype(dtype)
+
+
+class TablesBackend(QueuedBackend):
     """A local HDF5 file through PyTables."""
 
     #: Whether files that could crash the library are tried in a child process first.
@@ -151,17 +221,16 @@ class TablesBackend(LocalBackend):
         file = self._file
         return file is not None and bool(file.isopen)
 
-    @property
-    def raw_file(self) -> tables.File | None:
-        """The ``tables.File``, None when closed."""
-        return self._file if self.is_open else None
+    def _file_object(self) -> tables.File:
+        return self._h5()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._forget("/")
+        self._begin()
         if mode == "x":
-            # PyTables can only create by overwriting: take the name first, so that what it overwrites is ours
+            # PyTables itself can only create by overwriting
             try:
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+                with path.open("xb") as file:
+                    file.write(_empty_file())
             except FileExistsError as error:  # another program was faster
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             except OSError as error:
@@ -171,7 +240,7 @@ class TablesBackend(LocalBackend):
         known = set(tables.file._open_files.handlers)
         try:
             with _quiet():
-                self._file = tables.open_file(str(path), "w" if mode == "x" else mode, MAX_GROUP_WIDTH=1 << 30)
+                self._file = tables.open_file(str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30)
         except self.library_errors as error:
             for half_open in set(tables.file._open_files.handlers) - known:
                 half_open.close()  # or it would keep the file busy until the program ends
@@ -179,16 +248,19 @@ class TablesBackend(LocalBackend):
                 path.unlink(missing_ok=True)
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
 
-    def _close(self) -> None:
+    def _close_file(self) -> None:
         file, self._file = self._file, None
-        self._forget("/")
         if file is not None:
             file.close()
 
-    @primitive
-    def flush(self) -> None:
-        """Hand everything written so far to the operating system."""
-        self._h5().flush()
+    def _flush_file(self) -> None:
+        # the public one flushes the whole file once for every array that is in memory: what it does beyond that is for
+        # rows that the host collects in tables of its own
+        file = self._h5()
+        if self._rows.collects:
+            file._flush_file(0)
+        else:
+            file.flush()
 
     def _h5(self) -> tables.File:
         if self._file is None:
@@ -208,7 +280,32 @@ class TablesBackend(LocalBackend):
     def _child(self, group: tables.Group, name: str) -> tuple[Any, NodeKind]:
         with _quiet():
             obj = group._f_get_child(name)
-            return obj, _kind_of(obj)
+            return obj, NodeKind.LINK if self._is_outside(obj) else _kind_of(obj)
+
+    def _is_outside(self, obj: Any) -> bool:
+        """Tell whether the numbers of an array stand in other files; PyTables does not tell, and would read them."""
+        path = self._path
+        if self._mode == "x" or path is None or not isinstance(obj, tables.Leaf) or obj.chunkshape is not None:
+            return False  # all arrays made here are chunked, except single numbers
+        if self._mode != "r":
+            obj._v_file.flush()
+        return is_outside(path, obj._get_obj_info().addr)
+
+    @primitive
+    def identity(self, node: Handle) -> Hashable:
+        """Return the address of an object in the file; the path of a link."""
+        found = self._described(node)
+        return self.path_of(node) if found is None else found.obj._get_obj_info().addr
+
+    def _kind_of_child(self, group: tables.Group, name: str) -> NodeKind | None:
+        if name in group._v_groups:
+            return NodeKind.GROUP
+        if name in group._v_links:
+            return NodeKind.LINK
+        if name not in group._v_leaves:
+            return None
+        with _quiet():
+            return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
@@ -257,8 +354,7 @@ class TablesBackend(LocalBackend):
                     chunkshape=fixed_chunks(shape, kind),
                     filters=self._filters(compression),
                 )
-                if data is not None:
-                    obj[...] = data
+                return self._made(path, obj, NodeKind.FIXED, attributes, data)
             return self._made(path, obj, NodeKind.FIXED, attributes)
 
     @primitive
@@ -306,11 +402,8 @@ class TablesBackend(LocalBackend):
             self._h5().copy_node(source.obj, group.obj, name, recursive=source.kind is NodeKind.GROUP)
 
     # ---------------------------------------------------------------- arrays
-    @primitive
-    def info(self, array: Handle) -> ArrayInfo:
-        """Return shape, dtype and storage of an array."""
-        node = self._array(array)
-        shape, dtype = self._shape_and_dtype(node)
+    def _info(self, node: LocalNode) -> ArrayInfo:
+        shape, dtype = _shape_and_dtype(node)
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
         chunks, filters = node.obj.chunkshape, node.obj.filters
@@ -318,51 +411,27 @@ class TablesBackend(LocalBackend):
         max_shape = (None, *shape[1:]) if node.kind is NodeKind.GROWING else shape
         return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
 
-    @staticmethod
-    def _shape_and_dtype(node: LocalNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        obj = node.obj
-        if node.kind is NodeKind.TEXT:
-            return (int(obj.nrows),), np.dtype(np.uint8)
-        dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
-        return tuple(int(n) for n in obj.shape), np.dtype(dtype)
+    def _identity(self, node: LocalNode) -> Hashable:
+        return node.path
 
-    def _held(self, node: LocalNode) -> np.dtype[Any]:
-        return self._writing(node).dtype
-
-    def _writing(self, node: LocalNode) -> _Writing:
-        if node.writing is None:
-            node.writing = _Writing(node.obj, self._shape_and_dtype(node)[1])
-        return node.writing  # type: ignore[no-any-return]
-
-    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
-        self._writing(node).append(node.obj, rows)
+    def _make_writer(self, node: LocalNode) -> ArrayWriter:
+        return _Writer(node)
 
     def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
         node.obj.append(row)
 
-    @primitive
-    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
-        """Overwrite part of an array."""
-        node = self._writable(array)
-        values, known = np.asarray(values), self._writing(node)
-        self._may_write(node, values, known.dtype)
-        if known.is_plain and values.size and is_point(selection, node.obj.shape, values):
-            known.write_point(node.obj, selection, np.ascontiguousarray(values, known.dtype))
-            return
-        shape = self._shape_and_dtype(node)[0]
+    def _write(self, node: LocalNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+        shape, dtype = _shape_and_dtype(node)
         try:
             check_selection(selection, shape)
-            node.obj[selection] = values.astype(known.dtype, copy=False)
+            node.obj[selection] = values.astype(dtype, copy=False)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"
             ) from error
 
-    @primitive
-    def read(self, array: Handle, selection: Selection = ...) -> Any:
-        """Read an array or part of it."""
-        node = self._array(array)
-        shape, _ = self._shape_and_dtype(node)
+    def _read(self, node: LocalNode, selection: Selection) -> Any:
+        shape, _ = _shape_and_dtype(node)
         try:
             check_selection(selection, shape)
             if node.kind is NodeKind.TEXT:
@@ -380,7 +449,7 @@ class TablesBackend(LocalBackend):
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
-        return [] if found is None else sorted(found.obj._v_attrs._v_attrnames)
+        return [] if found is None else sorted(_ATTRIBUTES._g_list_attr(found.obj))
 
     @primitive
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
@@ -389,14 +458,13 @@ class TablesBackend(LocalBackend):
         if found is None:
             return {}
         values: dict[str, RawAttribute] = {}
-        attrs = found.obj._v_attrs
-        known = set(attrs._v_attrnames)
+        known = set(_ATTRIBUTES._g_list_attr(found.obj))
         with _quiet():
             for name in sorted(known) if names is None else names:
                 if name not in known:
                     continue
                 try:
-                    value = attrs._g_getattr(found.obj, name)
+                    value = _ATTRIBUTES._g_getattr(found.obj, name)
                 except self.library_errors:
                     continue
                 if name in SYSTEM_TEXT and isinstance(value, bytes):
@@ -419,18 +487,20 @@ class TablesBackend(LocalBackend):
             if name.startswith(("_v_", "_g_", "_f_", "_c_", "_i_")):
                 raise CodecError(f"attribute {name!r} of {node.path}: PyTables keeps such names for itself; rename it")
             try:
-                node.obj._v_attrs._g__setattr(name, value)
+                _ATTRIBUTES._g_setattr(node.obj, name, value if isinstance(value, np.ndarray) else np.array(value))
             except (tables.HDF5ExtError, AttributeError, TypeError, ValueError) as error:
                 limit = f"PyTables stores at most {_MAX_ATTRIBUTE} bytes in one attribute"
                 raise CodecError(f"attribute {name!r} of {node.path} can't be written; {limit}: {error}") from error
+        vars(node.obj).pop("_v_attrs", None)
 
     @primitive
     def delete_attribute(self, node: Handle, name: str) -> None:
         """Remove an attribute."""
         found = self._changeable(node, "delete an attribute")
-        if name not in found.obj._v_attrs._v_attrnames:
+        if name not in _ATTRIBUTES._g_list_attr(found.obj):
             raise NodeError(f"{found.path} has no attribute {name!r}")
-        found.obj._v_attrs._g__delattr(name)
+        _ATTRIBUTES._g_remove(found.obj, name)
+        vars(found.obj).pop("_v_attrs", None)
 
     # ------------------------------------------------------------------ SWMR
     @primitive

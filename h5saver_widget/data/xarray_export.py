@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from h5saver_widget.data.data_to_export import DataToExport
     from h5saver_widget.data.data_with_axes import DataWithAxes
 
-__all__ = ["to_dataset", "to_datatree"]
+__all__ = ["blocks_of", "to_dataset", "to_datatree"]
 
 _BLOCK_BYTES = 8 << 20
 _FRAME_BYTES = 64 << 20
@@ -65,7 +65,8 @@ def _blocks(array: LazyArray, sig_indexes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(blocks)
 
 
-def _values(array: Any, sig_indexes: tuple[int, ...]) -> Any:
+def blocks_of(array: Any, sig_indexes: tuple[int, ...]) -> Any:
+    """Return an array as xarray takes it: what is left on disk as a dask array of blocks."""
     if not isinstance(array, LazyArray):
         return array
     # a name of its own: to make one from the content, dask would pickle the array. Not fancy: lists are taken from the
@@ -111,9 +112,9 @@ def to_dataset(dwa: DataWithAxes) -> Any:
     for channel, label in enumerate(dwa.labels):
         name = _unique(label, [*variables, *coords, *dims], f"channel_{channel}")
         about = {"units": dwa.units, "long_name": label}
-        variables[name] = (dims, _values(dwa.data[channel], dwa.sig_indexes), about)
+        variables[name] = (dims, blocks_of(dwa.data[channel], dwa.sig_indexes), about)
         if dwa.errors is not None:
-            errors = _values(dwa.errors[channel], dwa.sig_indexes)
+            errors = blocks_of(dwa.errors[channel], dwa.sig_indexes)
             variables[_unique(f"{name}_errors", variables, "")] = (dims, errors, about)
     about = {"name": dwa.name, "origin": dwa.origin, "units": dwa.units, "source": dwa.source.name}
     extras = {name: getattr(dwa, name) for name in dwa.extra_attributes}

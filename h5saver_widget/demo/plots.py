@@ -13,6 +13,8 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.qt.plot_style import curve_colours, paint_axes, with_units
+
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport, DataWithAxes
 
@@ -27,24 +29,6 @@ __all__ = [
     "plot_for",
     "with_units",
 ]
-
-# Colours of Okabe and Ito that colour-blind people tell apart; the second list is for dark backgrounds.
-ON_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b0558a")
-ON_DARK = ("#56b4e9", "#f0a830", "#2fc8a0", "#e79bc6")
-
-
-def curve_colours(palette: QtGui.QPalette) -> tuple[str, ...]:
-    """Return colours for curves that can be seen on this palette's background."""
-    return ON_DARK if palette.color(QtGui.QPalette.ColorRole.Base).lightness() < 128 else ON_LIGHT
-
-
-def with_units(label: str, units: str) -> str:
-    """Return a label with its units.
-
-    >>> with_units("wavelength", "nm"), with_units("count", "")
-    ('wavelength (nm)', 'count')
-    """
-    return f"{label} ({units})" if units else label
 
 
 def plot_for(dim: str, histogram: bool = False) -> LivePlot:
@@ -106,10 +90,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self.setBackground(palette.color(QtGui.QPalette.ColorRole.Base))
         text = palette.color(QtGui.QPalette.ColorRole.Text)
         for plot in self._plots:
-            for side in ("left", "bottom", "top", "right"):
-                axis = plot.getAxis(side)
-                axis.setPen(pg.mkPen(text, width=1))
-                axis.setTextPen(text)
+            paint_axes(plot, text)
             plot.showGrid(x=True, y=True, alpha=0.15)
             for curve, colour in zip(plot.listDataItems(), curve_colours(palette), strict=False):
                 curve.setPen(pg.mkPen(colour, width=2 if self._few_points() else 1))

@@ -106,6 +106,7 @@ class ModuleSaver:
         self.update_after_h5changed()
 
     def _set_current(self, node: GROUP) -> None:
+        assert node.path  # asked for once: the node then finds its place again in the next file of a recording
         self._node, self._node_of = node, (self.saver.generation, self.saver.file_path)
 
     def current_node(self) -> GROUP:

@@ -63,6 +63,7 @@ class _DataModuleSaver(ModuleSaver):
         kept = self.filter_data(dte)
         if len(kept) or not len(dte):
             self.data_saver.add_data(where, kept, **options)
+            self.saver.source_saved(self.title)
 
     def prepare(self, where: Where, dte: DataToExportLike, *args: Any) -> Callable[[], None] | None:
         """Check a bundle and return what writes it, None if nothing of it is saved; arguments as the data saver's."""

@@ -64,14 +64,14 @@ class ExtensionSaver(ModuleSaver):
         with saver.saving():
             node = super().get_set_node(where, name, new)
             if not saver.is_swmr_active:
-                self.create_module_group(node)
+                self.create_module_group(node, new)
             return node
 
-    def create_module_group(self, node: GROUP) -> None:
-        """Make the groups of all sub-modules in the module's group."""
+    def create_module_group(self, node: GROUP, new: bool = False) -> None:
+        """Make the groups of all sub-modules in the module's group, which is empty if it is new."""
         self._set_current(node)
         self._paths_of = self.saver.generation
-        paths = [(title, child.get_set_node(node).path) for title, _, child in self._members]
+        paths = [(title, child.get_set_node(node, new=new).path) for title, _, child in self._members]
         self._child_paths = dict(reversed(paths))  # of two of one title the first, as in _children
 
     def _by_child(self, dte: DataToExportLike, *, by_name: bool) -> list[tuple[str, DataToExportLike]]:
@@ -111,5 +111,6 @@ class ExtensionSaver(ModuleSaver):
             if write is not None:
                 write()
                 size += frame_bytes(bundle.data)
+                self.saver.source_saved(str(bundle.name))
         if any(write is not None for _, write in prepared):
             self.saver.frame_saved(size)

@@ -32,6 +32,8 @@ class LoggerSaver(ExtensionSaver):
         DataMismatchError
             If data come from an unknown module, or their shape changed.
         """
+        if self.saver.leaves_out_frame():
+            return
         with self.saver.saving_frame(self.title):
             parts = self._by_child(dte, by_name=True)
             self._commit(

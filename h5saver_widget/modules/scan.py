@@ -14,8 +14,8 @@ from h5saver_widget.modules.extension import ExtensionSaver
 from h5saver_widget.modules.timestamps import TimeModuleSaver
 from h5saver_widget.nodes import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
-from h5saver_widget.saving.growing import nav_axes_group
 from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.places import nav_axes_group
 
 __all__ = ["ScanSaver"]
 
@@ -79,9 +79,9 @@ class ScanSaver(ExtensionSaver):
         """Save the axes of the scan, once, at the level of the scan."""
         saver = self.saver
         with saver.saving():
-            group = nav_axes_group(saver, self.current_node())
+            place = nav_axes_group(saver, self.current_node())
             for axis in axes:
-                AxisSaverLoader(saver).add_axis(group, axis)
+                AxisSaverLoader(saver).add_to(place, axis, axis.index)
 
     def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> None:
         """Write the point at `indexes`.

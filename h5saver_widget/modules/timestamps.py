@@ -13,6 +13,7 @@ from h5saver_widget.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import DataToExportExtendedSaver
+from h5saver_widget.saving.places import contents_of
 
 __all__ = ["TimeModuleSaver"]
 
@@ -34,17 +35,17 @@ class TimeModuleSaver(ModuleSaver):
         """Make the group of a scan."""
         saver = self.saver
         self._data_saver = DataToExportExtendedSaver(saver, scan_shape, fill_value=np.nan)
-        described = {
+        described: dict[str, Any] = {
             "type": "time",
             "settings": self.settings_xml(),
             "description": "Seconds since the start of the scan at which each point was saved",
         }
         with saver.saving():
-            scan_path = saver.path_of(scan_node)
-            if saver.is_node_in_group(scan_path, self.title):
-                self._set_current(saver.get_group(saver.path_of(scan_path, self.title)))
+            scan = contents_of(saver, scan_node)
+            if self.title in scan.names:
+                self._set_current(saver.get_group(saver.path_of(scan.group, self.title)))
             else:
-                self._set_current(saver.create_group(scan_path, self.title, self.title, **described))
+                self._set_current(saver.create_group(scan.group, self.title, self.title, **described))
 
     def forget(self) -> None:
         """Let go of the array of the last scan: the next one may have none, and must not write into it."""

@@ -18,7 +18,8 @@ from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError
 from h5saver_widget.layout import LOGGER_NAME, SaveType
 from h5saver_widget.nodes import GROUP
 from h5saver_widget.qt import parameters
-from h5saver_widget.qt.settings_saver import Reactions, SettingsSaver
+from h5saver_widget.qt.recording_saver import RecordingSaver
+from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -30,7 +31,7 @@ _DO_SAVE_PARAMS = ("save_2D", "save_raw_only", "do_save", "N_saved")
 dashboard_submodules_params = [param for param in parameters.saver_params() if param["name"] in _DO_SAVE_PARAMS]
 
 
-class H5SaverBase(SettingsSaver):
+class H5SaverBase(RecordingSaver):
     """A saver whose files follow its settings.
 
     Parameters
@@ -91,15 +92,34 @@ class H5SaverBase(SettingsSaver):
         Raises
         ------
         NamingError
-            If base path or base name can't be used; the current file then stays open.
+            If base path, base name or name pattern can't be used; the current file then stays open.
+        FileOpenError
+            If the disk is nearly full; the current file then stays open.
         OSError
             If the file or its folder can't be made.
         """
-        provider = self.path_provider()
-        path = self.create_new_file(provider.candidates(datetime.now()), metadata, swmr=self._wants_swmr)
+        provider, now = self.path_provider(), datetime.now()
+        self.check_room(provider.folder(now))
+        self.apply_isolated()
+        given = {**self.note_attributes(), **(metadata or {})}
+        path = self.create_new_file(provider.candidates(now), given, swmr=self._wants_swmr)
         self._made_from = None if metadata else self._recipe()
         self._file_changed(path, f"{self.settings['base_name']}000")
         return path
+
+    def next_part(self, metadata: Mapping[str, Any]) -> Path:
+        """Make the next file of a recording that goes on; named as a new file is."""
+        path = self.create_new_file(self.path_provider().candidates(datetime.now()), metadata, swmr=self._wants_swmr)
+        self._made_from = None
+        self._file_changed(path, self.current_scan_name)
+        return path
+
+    def start(self) -> None:
+        """Start recording: switch *Do Save* on, or go on after a pause."""
+        if self._paused:
+            self.resume()
+        else:
+            self.settings["do_save"] = True
 
     def open_existing(
         self, path: Path | str, mode: str = "a", metadata: Mapping[str, Any] | None = None
@@ -133,6 +153,7 @@ class H5SaverBase(SettingsSaver):
         return self._open_at(naming.with_h5_suffix(Path(path).expanduser()), True, "a", metadata)
 
     def _open_at(self, path: Path, renew: bool, mode: str, metadata: Mapping[str, Any] | None) -> Path:
+        self.apply_isolated()
         super().init_file(path, new_file=renew, metadata=metadata, mode=mode, swmr=self._wants_swmr)
         self._made_from = None
         raw = self.raw_group if mode != "r" else None
@@ -202,8 +223,9 @@ class H5SaverBase(SettingsSaver):
         return isinstance(raw, GROUP) and raw.children_name() == [LOGGER_NAME]
 
     def _recipe(self) -> tuple[Any, ...]:
-        names = ("base_path", "base_name")
-        return (*(self.settings[name] for name in names), self.save_type, self.backend, self._wants_swmr)
+        names = (("base_path",), ("base_name",), ("recording", "name_template"), ("recording", "dated_folders"))
+        settings = (self.settings[name] for name in (*names, ("recording", "notes"), ("backend", "isolated")))
+        return (*settings, self.save_type, self.backend, self._wants_swmr)
 
     def load_file(self, base_path: Path | str | None = None, file_path: Path | str | None = None) -> None:
         """Open an existing file to add to it; without a path it is asked for, starting in `base_path`."""
@@ -253,6 +275,10 @@ class H5SaverBase(SettingsSaver):
         self.h5_file_path, self.h5_file_name = path.parent, path.name
         self.current_scan_name = scan_name
         self.current_scan_group = None
+        self.show_current_file(path, scan_name)
+
+    def show_current_file(self, path: Path, scan_name: str) -> None:
+        """Write the current file and the next scan into the settings."""
         self.settings["current_scan_name"] = scan_name
         self.settings["current_scan_path"] = str(path.parent)
         self.settings["current_h5_file"] = str(path)

@@ -7,6 +7,8 @@ reach slots in theirs.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.setting_rows import BoolRow, ListRow
 from h5saver_widget.qt.settings_saver import log_error
 from h5saver_widget.qt.settings_view import SettingsTree
-from h5saver_widget.qt.status import StatusStrip, ThreadCommand, explain
+from h5saver_widget.qt.status import ThreadCommand, explain
+from h5saver_widget.qt.status_strip import StatusStrip
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
@@ -64,6 +67,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     file_changed_sig = QtCore.Signal(str)
     """The user has picked another existing file; its path."""
 
+    _call = QtCore.Signal(object)
+    """A call that another thread wants made in the thread of this object."""
+
     _opened_or_closed = QtCore.Signal()
     """A file was opened or closed, in whatever thread; received in the thread of this object."""
 
@@ -71,13 +77,17 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         QtCore.QObject.__init__(self)
         self._view: QtWidgets.QWidget | None = None
         self._reported = (0, 0, 0)
+        self._failed_generation = -1
         self.analysis_prog: H5Browser | None = None
         self._report_timer = QtCore.QTimer(self)
         self._report_timer.setInterval(REPORT_MS)
         self._report_timer.timeout.connect(self._report_saved)
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
         self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._call.connect(self._do, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._missing: tuple[str, ...] = ()
         super().__init__(save_type, backend)
+        self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
         self.settings.child("show_file").sigActivated.connect(self.show_file_content)
@@ -90,17 +100,24 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._view = QtWidgets.QWidget()
             self._view.setObjectName("h5saver")
             self._view.setWindowTitle("H5Saver")
-            self.tree = SettingsTree(self.settings, self.next_file_name)
+            self.tree = SettingsTree(self.settings, self.next_file_name, comment=self.add_comment)
             self.strip = StatusStrip()
             layout = QtWidgets.QVBoxLayout(self._view)
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(0)
             layout.addWidget(self.tree, 1)
             layout.addWidget(self.strip)
+            self.strip.watch(self)
             self.status_sig.connect(self._show_in_strip)
-            if self.isopen():
-                self.strip.show_command(ThreadCommand("opened", {"path": self.file_path, "created": False}))
+            self._view.destroyed.connect(self._forget_view)
         return self._view
+
+    def _forget_view(self, *_: Any) -> None:
+        """Go on without the widget: its host has deleted it. Asked for again, it is made again."""
+        self._view = None
+        self.tree.let_go()
+        with suppress(RuntimeError):  # at the end of a program, this object may be gone before the window
+            self.status_sig.disconnect(self._show_in_strip)
 
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
@@ -171,19 +188,67 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.end_streaming()
             return add_png(self.get_node(path), bytes(buffer.data()), name)
 
-    def _show_in_strip(self, status: ThreadCommand) -> None:
-        self.strip.show_command(status, self.frames_lost)
+    def _show_in_strip(self, _: ThreadCommand) -> None:
+        self.strip.refresh()
+
+    # ---------------------------------------------------------------- remote
+    @QtCore.Slot()
+    def start(self) -> None:
+        """Start recording (*Do Save*), or go on after a pause.
+
+        This and the other slots here may be called in any thread: in another one than the saver's they return at once,
+        and ``status()`` or ``status_sig`` tell how it went.
+        """
+        self._in_own_thread(super().start)
+
+    @QtCore.Slot()
+    def stop(self) -> None:
+        """Complete and close the file."""
+        self._in_own_thread(super().stop)
+
+    @QtCore.Slot()
+    def pause(self) -> None:
+        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same."""
+        self._in_own_thread(super().pause)
+
+    @QtCore.Slot()
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._in_own_thread(super().resume)
+
+    def _in_own_thread(self, call: Callable[[], None]) -> None:
+        if QtCore.QThread.currentThread() == self.thread():
+            call()
+        else:
+            self._call.emit(call)
+
+    def _do(self, call: Callable[[], None]) -> None:
+        call()
+
+    def switch_off(self) -> None:
+        """Switch *Do Save* off after the file was closed; in the thread of this object, when it gets to it."""
+        if QtCore.QThread.currentThread() == self.thread():
+            super().switch_off()
+
+    def _roll_over(self, reason: str) -> None:
+        super()._roll_over(reason)
+        self._opened_or_closed.emit()  # whatever came of it: the last word on whether a file is open
+
+    def show_current_file(self, path: Path, scan_name: str) -> None:
+        """Write the current file into the settings, in the thread of this object: rows on screen follow at once."""
+        self._in_own_thread(lambda: H5SaverBase.show_current_file(self, path, scan_name))
 
     # --------------------------------------------------------------- signals
     def _notify(self, command: str, **args: Any) -> None:
         """Send a change of state on; called in any thread, up to 20,000 times a second for ``saved``."""
+        super()._notify(command, **args)
         if command == "saved":
             return  # the timer looks at the counters
         if command == "error" and "message" in args:
             args = {"exception": None, **args}
         if command == "opened":
             self._reported = (0, 0, 0)
-        if command in ("opened", "closed"):
+        if command in ("opened", "closed", "paused", "resumed"):
             self._opened_or_closed.emit()
         self.status_sig.emit(ThreadCommand(command, args))
 
@@ -202,6 +267,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.file_changed_sig.emit(str(path))
 
     def _follow_file(self) -> None:
+        pause = "Resume" if self.is_paused else "Pause"
+        self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
         if self.isopen():
             self._report_timer.start()
         else:
@@ -209,14 +276,33 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.settings["do_save"] = False  # a switch that says it saves, and does not, loses data
 
     def _report_saved(self) -> None:
+        failure = self.io.failure
+        if failure is not None:
+            if self._failed_generation != self.generation:
+                self._failed_generation = self.generation
+                self._notify("error", message=str(failure), exception=failure)
+            return
         counts = (self.frames_saved, self.bytes_saved, self.frames_lost)
         if counts != self._reported and self.isopen():
             self._reported = counts
             self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
         elif self.isopen():
             self.flush_if_due()  # frames pause: what came last must not wait for the next one
+        self.check_limits()
+        missing = self.status().missing
+        names = tuple(line.partition(":")[0] for line in missing)
+        if names != self._missing:
+            self._missing = names
+            if missing:
+                self.update_status(f"Something is missing: {', '.join(missing)}")
 
     # --------------------------------------------------------------- buttons
+    def _pause_pressed(self, *_: Any) -> None:
+        if self.is_paused:
+            self.resume()
+        else:
+            self.pause()
+
     def _new_file_pressed(self, *_: Any) -> None:
         before = self.generation
         self.new_file_sig.emit()

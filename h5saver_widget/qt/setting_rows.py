@@ -6,6 +6,8 @@ it), no reset buttons stand in the way, long texts are elided, and the wheel scr
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pyqtgraph.parametertree import Parameter
@@ -20,6 +22,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.notes_table import NotesTable, set_alarm
 
 __all__ = [
     "BoolRow",
@@ -27,11 +30,32 @@ __all__ = [
     "DoSaveRow",
     "FolderRow",
     "ListRow",
+    "NotesRow",
     "NumberRow",
+    "PatternRow",
     "ShownRow",
     "TextRow",
     "WideShownRow",
+    "disconnect_row",
+    "set_alarm",
 ]
+
+
+def disconnect_row(row: Any) -> None:
+    """Let a row listen to its parameters no more."""
+    if isinstance(row, ButtonsRow):
+        row.let_go()
+        return
+    with suppress(RuntimeError):  # at the end of a program, the parameters may be gone before the window
+        param = row.param
+        param.sigValueChanged.disconnect(row.valueChanged)
+        param.sigChildAdded.disconnect(row.childAdded)
+        param.sigChildRemoved.disconnect(row.childRemoved)
+        param.sigNameChanged.disconnect(row.nameChanged)
+        param.sigLimitsChanged.disconnect(row.limitsChanged)
+        param.sigDefaultChanged.disconnect(row.defaultChanged)
+        param.sigOptionsChanged.disconnect(row.optsChanged)
+        param.sigParentChanged.disconnect(row.parentChanged)
 
 
 class _Row(WidgetParameterItem):
@@ -176,12 +200,26 @@ class ListRow(_Row, ListParameterItem):
         return combo
 
 
+def _interpreted(box: QtWidgets.QWidget) -> Any:
+    """Return the number that was typed, with or without its unit: pyqtgraph refuses it without, and says nothing."""
+    found = type(box).interpret(box)
+    unit = box.opts["suffix"]
+    if found is False and unit:
+        box.opts["suffix"] = ""
+        try:
+            found = type(box).interpret(box)
+        finally:
+            box.opts["suffix"] = unit
+    return found
+
+
 class NumberRow(_Row, NumericParameterItem):
     """A number with its unit."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
         box = super().make_editor()
+        box.interpret = partial(_interpreted, box)
         box.setFixedHeight(QtWidgets.QLineEdit().sizeHint().height())  # its own hint cuts through the digits
         return box
 
@@ -200,6 +238,25 @@ class TextRow(_Row, StrParameterItem):
         line.value = line.text
         line.setValue = line.setText
         return line
+
+
+class PatternRow(TextRow):
+    """A text with placeholders; while it is empty, it says what that means."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        line = super().make_editor()
+        line.setPlaceholderText("usual names")
+        line.textEdited.connect(lambda text: self.param.setValue(text))  # the preview follows every key
+        return line
+
+
+class NotesRow(_WideRow):
+    """The table of notes."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        return NotesTable()
 
 
 class ShownRow(_Row):
@@ -307,6 +364,7 @@ class ButtonsRow(QtWidgets.QTreeWidgetItem):
             button.setAutoDefault(False)
             layout.addWidget(button)
             self.buttons[action.name()] = button
+            button.setEnabled(bool(action.opts.get("enabled", True)))
             action.sigOptionsChanged.connect(self._options_changed)
         layout.addStretch()
         self.setSizeHint(0, QtCore.QSize(100, self._widget.sizeHint().height()))
@@ -317,6 +375,12 @@ class ButtonsRow(QtWidgets.QTreeWidgetItem):
         self.treeWidget().setItemWidget(self, 0, self._widget)
         for action, _ in self._actions:
             self._options_changed(action, action.opts)
+
+    def let_go(self) -> None:
+        """Listen to the actions no more."""
+        for action, _ in self._actions:
+            with suppress(RuntimeError):
+                action.sigOptionsChanged.disconnect(self._options_changed)
 
     def update_icons(self) -> None:
         """Draw the icons in the colours of the palette."""

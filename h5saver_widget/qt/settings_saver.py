@@ -17,8 +17,10 @@ from pyqtgraph.parametertree import Parameter
 from h5saver_widget.backends.base import Compression
 from h5saver_widget.errors import H5SaverError, NamingError
 from h5saver_widget.layout import SaveType
+from h5saver_widget.name_template import NameTemplate
 from h5saver_widget.naming import PathProvider
 from h5saver_widget.qt import parameters
+from h5saver_widget.recording.notes import read_notes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["Reactions", "SettingsSaver", "log_error"]
@@ -64,7 +66,7 @@ class SettingsSaver(H5SaverLowLevel):
     params = parameters.saver_params()
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
-        super().__init__(save_type, backend)
+        super().__init__(save_type, backend, isolated=True)
         self.settings = Parameter.create(
             name=self.settings_name,
             title="Saving",
@@ -115,22 +117,28 @@ class SettingsSaver(H5SaverLowLevel):
         Raises
         ------
         NamingError
-            If the base path is empty, or no file may have the base name.
+            If the base path is empty, the name pattern is wrong, or no file may have the base name.
         """
         base_path = str(self.settings["base_path"]).strip()
         if not base_path:
             raise NamingError("the base path is empty: choose a folder for the files")
-        return PathProvider(Path(base_path).expanduser(), self.settings["base_name"], self.save_type)
+        pattern = str(self.settings["recording", "name_template"]).strip()
+        template = None
+        if pattern:
+            notes = read_notes(self.settings["recording", "notes"])
+            template = NameTemplate(pattern, {note.name: note.value for note in notes})
+        dated = bool(self.settings["recording", "dated_folders"])
+        return PathProvider(Path(base_path).expanduser(), self.settings["base_name"], self.save_type, dated, template)
 
     def next_file_name(self) -> str:
-        """Return the name that a file made now would get. For scans, the folder of the day is looked into.
+        """Return the name that a file made now would get. The folder is looked into: this may wait for a share.
 
         Raises
         ------
         NamingError
             As :meth:`path_provider`.
         """
-        return next(self.path_provider().candidates(datetime.now())).name
+        return self.path_provider().preview(datetime.now())
 
     def value_changed(self, param: Parameter) -> None:
         """React to a changed setting; errors are reported by :meth:`report`, never raised."""

@@ -6,7 +6,9 @@ row shows it. A host that puts the same parameters into a tree of its own gets p
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +17,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.notes_table import CommentLine
 
 __all__ = ["SECTIONS", "Section", "SettingsTree"]
 
@@ -23,9 +26,9 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Buttons:
-    """Actions that share a line: parameter names and icons."""
+    """Actions that share a line: paths of parameters and icons."""
 
-    actions: tuple[tuple[str, str], ...]
+    actions: tuple[tuple[Path, str], ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Section:
     title
         The heading.
     rows
-        Paths of parameters, buttons, or ``'next file'``.
+        Paths of parameters, buttons, ``'next file'`` or ``'comment'``.
     expanded
         Whether it is open at first.
     """
@@ -48,22 +51,34 @@ class Section:
 
 
 NEXT_FILE: Final = "next file"
+COMMENT: Final = "comment"
 
 SECTIONS: Final = (
     Section(
         "Saving",
         (
             ("do_save",),
-            Buttons((("new_file", "new-file"), ("browse", "folder"))),
+            Buttons(((("recording", "pause"), "pause"),)),
+            Buttons(((("new_file",), "new-file"), (("browse",), "folder"))),
             ("N_saved",),
             ("current_h5_file",),
-            Buttons((("show_file", "browse"),)),
+            Buttons(((("show_file",), "browse"),)),
         ),
     ),
     Section(
         "Where",
-        (("base_path",), ("base_name",), ("custom_name",), NEXT_FILE, ("current_scan_name",), ("current_scan_path",)),
+        (
+            ("base_path",),
+            ("base_name",),
+            ("recording", "name_template"),
+            ("custom_name",),
+            NEXT_FILE,
+            ("recording", "dated_folders"),
+            ("current_scan_name",),
+            ("current_scan_path",),
+        ),
     ),
+    Section("Notes", (("recording", "notes"), COMMENT), expanded=False),
     Section(
         "What",
         (
@@ -77,8 +92,27 @@ SECTIONS: Final = (
         expanded=False,
     ),
     Section(
+        "Limits",
+        (
+            ("recording", "roll_over_size"),
+            ("recording", "roll_over_time"),
+            ("recording", "roll_over_frames"),
+            ("recording", "stop_after_time"),
+            ("recording", "stop_after_frames"),
+            ("recording", "reserve"),
+            ("recording", "sources"),
+        ),
+        expanded=False,
+    ),
+    Section(
         "How",
-        (("backend", "backend_type"), ("backend", "swmr_options"), ("data_format", "compression_options")),
+        (
+            ("backend", "backend_type"),
+            ("backend", "isolated"),
+            ("backend", "swmr_options"),
+            ("data_format", "compression_options"),
+            ("data_format", "nexus"),
+        ),
         expanded=False,
     ),
 )
@@ -91,6 +125,8 @@ _ROW_BY_NAME: Final = {
     "current_scan_path": rows.ShownRow,
     "N_saved": rows.ShownRow,
     "base_path": rows.FolderRow,
+    "name_template": rows.PatternRow,
+    "notes": rows.NotesRow,
 }
 _ROW_BY_TYPE: Final = {
     "bool": rows.BoolRow,
@@ -109,18 +145,30 @@ class SettingsTree(ParameterTree):
     settings
         The settings of a saver.
     next_file
-        Returns the name of the next file; raises NamingError with a sentence when there can't be one.
+        Returns the name of the next file; raises NamingError with a sentence when there can't be one. It looks into
+        folders and is called in a thread of its own.
+    comment
+        Writes a line into the log of the file; raises an error with a sentence if it can't.
     """
+
+    _found = QtCore.Signal(int, str, str)
+    """Number of the question, name of the next file, or ``''`` and why there can't be one."""
 
     def __init__(
         self,
         settings: Parameter,
         next_file: Callable[[], str],
         parent: QtWidgets.QWidget | None = None,
+        comment: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(parent, showHeader=False)
         self._settings = settings
         self._next_file = next_file
+        self._comment = comment
+        self._items: list[ParameterItem | rows.ButtonsRow] = []
+        self._asked = 0
+        self._looking: threading.Thread | None = None
+        self._found.connect(self._show_next_file)
         self.setRootIsDecorated(True)
         self.setIndentation(14)
         self.setAlternatingRowColors(False)
@@ -137,8 +185,9 @@ class SettingsTree(ParameterTree):
         self._add_what_is_left()
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
-        for name in ("base_path", "base_name", "save_type", "current_h5_file"):
-            settings.child(name).sigValueChanged.connect(self.update_next_file)
+        names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        for path in (*names, *(("recording", name) for name in ("name_template", "dated_folders", "notes"))):
+            settings.child(*path).sigValueChanged.connect(self.update_next_file)
         self._clock = QtCore.QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._clock_ticked)
@@ -156,9 +205,12 @@ class SettingsTree(ParameterTree):
         head.setFirstColumnSpanned(True)
         for row in section.rows:
             if isinstance(row, Buttons):
-                buttons = rows.ButtonsRow([(self._settings.child(name), image) for name, image in row.actions])
+                buttons = rows.ButtonsRow([(self._settings.child(*path), image) for path, image in row.actions])
+                self._items.append(buttons)
                 head.addChild(buttons)
                 buttons.put()
+            elif row == COMMENT:
+                self._add_comment(head)
             elif isinstance(row, str):
                 self._add_next_file(head)
             else:
@@ -176,12 +228,22 @@ class SettingsTree(ParameterTree):
         """Add a parameter and its children, each with the row that this view has for it."""
         row_class = _ROW_BY_NAME.get(param.name()) or _ROW_BY_TYPE.get(param.type())
         item = param.makeTreeItem(depth) if row_class is None else row_class(param, depth)
+        self._items.append(item)
         (root or self.invisibleRootItem()).addChild(item)
         item.treeWidgetChanged()
         if row_class is None:
             item.setToolTip(0, param.opts.get("tip", ""))
         for child in param:
             self.addParameters(child, item, depth + 1)
+
+    def _add_wide(self, head: QtWidgets.QTreeWidgetItem, widget: QtWidgets.QWidget) -> QtWidgets.QTreeWidgetItem:
+        item = QtWidgets.QTreeWidgetItem()
+        item.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
+        head.addChild(item)
+        item.setFirstColumnSpanned(True)
+        item.setSizeHint(0, QtCore.QSize(60, widget.sizeHint().height()))
+        self.setItemWidget(item, 0, widget)
+        return item
 
     def _add_next_file(self, head: QtWidgets.QTreeWidgetItem) -> None:
         self._next_line = ElidedEdit(shown_only=True)
@@ -191,27 +253,38 @@ class SettingsTree(ParameterTree):
         layout.setSpacing(8)
         layout.addWidget(QtWidgets.QLabel("Next file"))
         layout.addWidget(self._next_line, 1)
-        item = QtWidgets.QTreeWidgetItem()
-        item.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
-        head.addChild(item)
-        item.setFirstColumnSpanned(True)
-        item.setSizeHint(0, QtCore.QSize(60, self._next_box.sizeHint().height()))
-        self.setItemWidget(item, 0, self._next_box)
+        self._add_wide(head, self._next_box)
+        self._reason = QtWidgets.QLabel()
+        self._reason.setWordWrap(True)
+        self._reason.setContentsMargins(2, 0, 4, 2)
+        self._reason_item = self._add_wide(head, self._reason)
+        self._reason_item.setHidden(True)
+
+    def _add_comment(self, head: QtWidgets.QTreeWidgetItem) -> None:
+        if self._comment is None:
+            return
+        self.comment_line = CommentLine(self._comment)
+        self._add_wide(head, self.comment_line)
 
     def _add_what_is_left(self) -> None:
         """Show what a host has added, at the end: nothing may be out of reach because this table does not know it."""
         known = {path for section in SECTIONS for path in section.rows if isinstance(path, tuple)}
         actions = {
-            (name,)
-            for section in SECTIONS
-            for row in section.rows
-            if isinstance(row, Buttons)
-            for name, _ in row.actions
+            path for section in SECTIONS for row in section.rows if isinstance(row, Buttons) for path, _ in row.actions
         }
         for child in self._settings:
             path = (child.name(),)
             if path not in known | actions and not any(other[0] == child.name() for other in known):
                 self.addParameters(child, depth=0)
+
+    def let_go(self) -> None:
+        """Listen to the parameters no more: to be called when a host has deleted this tree and the saver lives on.
+
+        Rows are no QObjects, so Qt does not do it: the next change of a parameter would reach a widget that is gone.
+        """
+        for item in self._items:
+            rows.disconnect_row(item)
+        self._items = []
 
     # --------------------------------------------------------------- content
     def parameter_items(self) -> Iterator[ParameterItem]:
@@ -238,20 +311,48 @@ class SettingsTree(ParameterTree):
         return self._next_line.text()
 
     def update_next_file(self, *_: object) -> None:
-        """Show the name of the next file, or why there can't be one."""
+        """Look for the name of the next file, and show it, or why there can't be one.
+
+        A network share that hangs must not hang the window: a thread looks, one at a time; the last question counts.
+        """
+        self._asked += 1
+        if self._looking is None:
+            self._looking = threading.Thread(target=self._look, name="h5saver: next file", daemon=True)
+            self._looking.start()
+
+    def _look(self) -> None:
+        number = self._asked
         try:
-            text = tip = self._next_file()
-            tip = f"{text}\nName of the next new file, if it were made now."
+            text, reason = self._next_file(), ""
         except (ValueError, OSError) as error:
-            text, tip = "not possible", str(error)
+            text, reason = "", str(error)
+        with suppress(RuntimeError):  # the window is gone
+            self._found.emit(number, text, reason)
+
+    def _show_next_file(self, number: int, text: str, reason: str) -> None:
+        self._looking = None
+        if number != self._asked:
+            self.update_next_file()  # something was changed meanwhile
+            return
+        tip = reason or f"{text}\nName of the next new file, if it were made now."
+        for line in (self._next_line, self.row_of("recording", "name_template").widget):
+            rows.set_alarm(line, bool(reason))
+        text = text or "not possible"
         if text != self._next_line.text():
             self._next_line.setText(text)
         self._next_line.setToolTip(tip)
         self._next_box.setToolTip(tip)
+        if reason != self._reason.text():
+            self._reason.setText(reason)
+            rows.set_alarm(self._reason, bool(reason))
+            height = self._reason.heightForWidth(max(self.viewport().width() - 2 * self.indentation() - 8, 100))
+            self._reason_item.setSizeHint(0, QtCore.QSize(60, height + 4))
+            self._reason_item.setHidden(not reason)
 
     def _clock_ticked(self) -> None:
-        # Names with the time in them go on; those of scans are numbered, and looking for the number reads a folder.
-        if self._settings["save_type"] != "scan":
+        # Names with the time in them go on; where files are numbered, looking for the number reads a folder.
+        pattern = self._settings["recording", "name_template"]
+        if "{counter" not in pattern if pattern else self._settings["save_type"] != "scan":
             self.update_next_file()
 
     def _item_clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.layout import DataType, channel_name
@@ -16,6 +15,7 @@ from h5saver_widget.saving.assemble import axis_from, data_from
 from h5saver_widget.saving.describe import AXIS_NODES, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
+from h5saver_widget.saving.places import Contents, contents_of
 
 __all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
 
@@ -39,9 +39,7 @@ class AxisSaverLoader(DataManagement):
 
     data_type = DataType.axis
 
-    def add_axis(
-        self, where: Where, axis: AxisLike, enlargeable: bool = False, *, index: int | None = None
-    ) -> CARRAY | EARRAY:
+    def add_axis(self, where: Where, axis: AxisLike, enlargeable: bool = False) -> CARRAY | EARRAY:
         """Save an axis as the next ``Axis00``, ``Axis01``... of a group.
 
         Parameters
@@ -52,18 +50,19 @@ class AxisSaverLoader(DataManagement):
             The axis.
         enlargeable
             Make an array that grows; it starts empty.
-        index
-            Dimension of the array in the file; None for the axis' own.
         """
-        where = self.group_at(where)
-        name = channel_name(self.data_type, self.next_index(where))
-        at = axis.index if index is None else index
+        with self.h5saver.saving():
+            return self.add_to(contents_of(self.h5saver, where), axis, axis.index, enlargeable)
+
+    def add_to(self, place: Contents, axis: AxisLike, index: int, enlargeable: bool = False) -> CARRAY | EARRAY:
+        """Save an axis into a group whose content is known, for that dimension of the array in the file."""
+        name = channel_name(self.data_type, place.next_number(self.data_type.value))
         values = np.atleast_1d(np.asarray(axis.get_data()))
+        described = axis_attributes(axis, index, 0 if enlargeable else values.size)
+        make, title = self.h5saver, str(axis.label)
         if enlargeable:
-            described = axis_attributes(axis, at, size=0)
-            return self.h5saver.create_earray(where, name, values.dtype, (), str(axis.label), attributes=described)
-        described = axis_attributes(axis, at, size=values.size)
-        return self.h5saver.create_carray(where, name, values, str(axis.label), attributes=described)
+            return make.create_earray(place.group, name, values.dtype, (), title, attributes=described)
+        return make.create_carray(place.group, name, values, title, attributes=described)
 
     def load_axis(self, where: Where) -> Axis:
         """Return the axis stored in an array node."""
@@ -117,7 +116,7 @@ class DataSaverLoader(DataManagement):
         """
         arrays = self.fitted(data)
         with self.h5saver.saving():
-            self.write(where, data, arrays, save_axes, attributes)
+            self.write(contents_of(self.h5saver, where), data, arrays, save_axes, attributes)
 
     def fitted(self, data: DataLike) -> list[Any]:
         """Return the channels in the number type of the file; DynamicRangeError if they don't fit it."""
@@ -125,28 +124,27 @@ class DataSaverLoader(DataManagement):
         return [fit_dynamic(np.asarray(array), dynamic, f"{data.name} ({self.data_type.name})") for array in data.data]
 
     def write(
-        self, where: Where, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
+        self, place: Contents, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
     ) -> None:
         """Write channels that were :meth:`fitted`, and what belongs to them."""
-        group = self.group_at(where)
         axis_saver = AxisSaverLoader(self.h5saver)
         if save_axes:
-            next_axis = axis_saver.next_index(group)
+            next_axis = place.next_number(DataType.axis.value)
             if next_axis or (not data.axes and data.shape != (1,)):
                 # other data share the group: whose axes these are can't be told from their numbers
                 names = tuple(channel_name(DataType.axis, next_axis + i) for i in range(len(data.axes)))
                 attributes = {**attributes, AXIS_NODES: names}
-        first = self._first_number(group, data)
-        self._write(group, data, arrays, attributes, first)
+        first = self._first_number(place, data)
+        self._write(place.group, data, arrays, attributes, first)
         if save_axes:
             for axis in data.axes:
-                axis_saver.add_axis(group, axis)
+                axis_saver.add_to(place, axis, axis.index)
         if data.errors is not None and self.data_type is DataType.data:
-            ErrorSaverLoader(self.h5saver).add_errors(group, data, first)
+            ErrorSaverLoader(self.h5saver).add_to(place, data, first)
 
-    def _first_number(self, group: GROUP, data: DataLike) -> int:
+    def _first_number(self, place: Contents, data: DataLike) -> int:
         """Return the number of the first channel: what belongs to other arrays has the number of these."""
-        return self.next_index(group)
+        return place.next_number(self.data_type.value)
 
     def _write(
         self, group: GROUP, data: DataLike, arrays: Sequence[Any], attributes: dict[str, Any], first: int
@@ -189,8 +187,8 @@ class BkgSaver(DataSaverLoader):
 
     data_type = DataType.bkg
 
-    def _first_number(self, group: GROUP, data: DataLike) -> int:
-        return _number_beside(self, group, str(data.name))
+    def _first_number(self, place: Contents, data: DataLike) -> int:
+        return _number_beside(self, place, str(data.name))
 
 
 class ErrorSaverLoader(DataSaverLoader):
@@ -203,12 +201,16 @@ class ErrorSaverLoader(DataSaverLoader):
         if data.errors is None:
             return
         with self.h5saver.saving():
-            group = self.group_at(where)
-            number = self._first_number(group, data) if first is None else first
-            self._write(group, data, [np.asarray(error) for error in data.errors], {"source": "calculated"}, number)
+            place = contents_of(self.h5saver, where)
+            self.add_to(place, data, self._first_number(place, data) if first is None else first)
 
-    def _first_number(self, group: GROUP, data: DataLike) -> int:
-        return _number_beside(self, group, str(data.name))
+    def add_to(self, place: Contents, data: DataLike, first: int) -> None:
+        """Save the error bars of a data object into a group whose content is known."""
+        errors = [np.asarray(error) for error in data.errors or ()]
+        self._write(place.group, data, errors, {"source": "calculated"}, first)
+
+    def _first_number(self, place: Contents, data: DataLike) -> int:
+        return _number_beside(self, place, str(data.name))
 
     def _title(self, data: DataLike) -> str:
         return str(data.name) if str(data.name).endswith("_errors") else f"{data.name}_errors"
@@ -219,13 +221,12 @@ class ErrorSaverLoader(DataSaverLoader):
         return data_from(node, load_all=load_all, navigation=False)
 
 
-def _number_beside(saver: DataSaverLoader, group: GROUP, name: str) -> int:
+def _number_beside(saver: DataSaverLoader, place: Contents, name: str) -> int:
     """Return the number of the first array called `name` that has no companion of this saver's role yet."""
-    names = set(group.children_name())
     for measured in (DataType.data, DataType.data_enlargeable):
-        for node in saver.nodes_of_type(group, measured):
-            number = naming.number_of(node.name, measured.value)
-            free = number is not None and channel_name(saver.data_type, number) not in names
-            if free and node.attrs.get("TITLE") in (name, name.removesuffix("_errors")):
-                return number or 0
-    return saver.next_index(group)
+        for number, node_name in place.numbered(measured.value):
+            if channel_name(saver.data_type, number) not in place.names:
+                title = place.group.get_child(node_name).attrs.get("TITLE")
+                if title in (name, name.removesuffix("_errors")):
+                    return number
+    return place.next_number(saver.data_type.value)

@@ -24,7 +24,7 @@ from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
 from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
 
-__all__ = ["MEASURED", "array_node", "axis_from", "data_from", "family", "nav_group_of"]
+__all__ = ["MEASURED", "array_node", "axis_from", "channels_of", "data_from", "family", "nav_group_of", "sibling_of"]
 
 #: Roles of arrays that hold what was measured.
 MEASURED = (DataType.data, DataType.data_enlargeable)
@@ -91,7 +91,7 @@ def _fitting(axes: list[Axis], shape: tuple[int, ...], shared: tuple[int, ...]) 
     return list(kept.values())
 
 
-def _sibling(node: Array, data_type: DataType) -> Array | None:
+def sibling_of(node: Array, data_type: DataType) -> Array | None:
     """Return the array of the same number with another role, None if there is none."""
     number = next((n for t in MEASURED if (n := naming.number_of(node.name, t.value)) is not None), None)
     if number is None:
@@ -137,7 +137,7 @@ def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:
     """Return the errors of all channels, None if one has none that fit."""
     found = []
     for node in nodes:
-        error = _sibling(node, DataType.error)
+        error = sibling_of(node, DataType.error)
         if error is None:
             return None
         found.append(_values(error, error.attrs.get("shape"), lazy))
@@ -159,7 +159,7 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _channels(node: Array, attributes: dict[str, Any]) -> list[Array]:
+def channels_of(node: Array, attributes: dict[str, Any]) -> list[Array]:
     """Return all channels of the data object that a node belongs to."""
     wanted = family(node, attributes)
     group, found = _parent(node), []
@@ -238,7 +238,7 @@ def data_from(
     older = is_older_data(described)
     if older:
         described = older_attributes(first, described)
-    nodes = _channels(first, described) if load_all else [first]
+    nodes = channels_of(first, described) if load_all else [first]
     arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
     errors = _errors_of(nodes, lazy)
     is_axis = described.get("data_type") == DataType.axis.name
@@ -258,7 +258,7 @@ def data_from(
 
     if with_bkg:
         for i, item in enumerate(nodes):
-            background = _sibling(item, DataType.bkg)
+            background = sibling_of(item, DataType.bkg)
             if background is not None:
                 arrays[i] = _without_background(arrays[i], _values(background, lazy=lazy), (item, background))
     shape = _shape_of(arrays[0].shape, described.get("data_dimension"), nav_indexes)

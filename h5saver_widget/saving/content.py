@@ -14,6 +14,8 @@ from h5saver_widget.errors import FileNotOpenError, NodeError, NodeExistsError
 from h5saver_widget.layout import LOGGER_NAME, RAW_GROUP, DataType, GroupType, numbered_name
 from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY
 from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.nexus import class_of_group
+from h5saver_widget.saving.places import Places, contents_of
 from h5saver_widget.saving.session import Session
 
 __all__ = ["H5Content", "storable_fill", "type_name"]
@@ -26,11 +28,14 @@ class H5Content(H5Backend):
     ----------
     fill_value
         What the points of a scan hold before they are measured.
+    nexus
+        Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     """
 
-    def __init__(self, backend: str | None = None) -> None:
-        super().__init__(backend)
+    def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
+        super().__init__(backend, isolated=isolated)
         self.fill_value: float = np.nan
+        self.nexus = True
         self._sessions: list[Session] = []
         self._structure_changed = False
         self._depth = 0
@@ -47,10 +52,12 @@ class H5Content(H5Backend):
             self._depth += 1
             try:
                 yield
+                if self._depth == 1:
+                    self._describe_plots()
             finally:
                 self._depth -= 1
-                if self._depth == 0 and self._structure_changed:
-                    self.flush()
+                if self._depth == 0 and self._structure_changed and self.io.is_open:
+                    self._flush_soon()
 
     @contextmanager
     def _changing_structure(self) -> Iterator[None]:
@@ -58,16 +65,46 @@ class H5Content(H5Backend):
             self._structure_changed = True
             yield
 
+    def _describe_plots(self) -> None:
+        """Tell NeXus readers what was made; nothing can be told while the file streams."""
+        if self._sessions and not self.io.swmr_active:
+            self._session.plots.write(self.io, self._group_handle)
+
+    def _group_handle(self, path: str) -> Handle:
+        known = self.places.get(path)
+        return self.io.node(path) if known is None else known.group.handle
+
+    def _note_array(self, where: Where, name: str, ndim: int, attributes: Mapping[str, Any] | None) -> None:
+        """Keep what is known of a group true, and remember what NeXus readers have to be told of a new array."""
+        self._note(where, name)
+        if self.nexus and self._sessions and attributes:
+            self._session.plots.made(self.path_of(where), name, ndim, attributes)
+
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         super().flush()
         self._structure_changed = False
+
+    def _flush_soon(self) -> None:
+        """Flush, without waiting for it where another process does it."""
+        self._structure_changed = False
+        self.io.flush_soon()
 
     @property
     def _session(self) -> Session:
         if not self._sessions:
             raise FileNotOpenError("no file is open; call init_file() first")
         return self._sessions[0]
+
+    @property
+    def places(self) -> Places:
+        """What is known of the groups used last; it makes nodes without asking the file what is there."""
+        return self._session.places
+
+    def _note(self, where: Where, name: str, group: GROUP | None = None) -> None:
+        """Keep what is known of a group true."""
+        if self._sessions:
+            self.places.made(self.path_of(where), name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
@@ -79,12 +116,23 @@ class H5Content(H5Backend):
         """The group that all data go into; its path while no file is open."""
         if not self.isopen():
             return RAW_GROUP
+        held = self._session.raw if self._sessions else None
+        if held is not None:
+            return GROUP(self.io, held)
         return self.get_group(self._session.raw_path if self._sessions else RAW_GROUP)
 
-    def create_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
-        """Make a group; NodeExistsError if the name is taken."""
+    def create_group(
+        self, where: Where, name: str, title: str = "", *, unwrapped: Mapping[str, str] | None = None, **attributes: Any
+    ) -> GROUP:
+        """Make a group; see :meth:`H5Backend.create_group`."""
         with self._changing_structure():
-            return super().create_group(where, name, title, **attributes)
+            path = self.path_of(where, name)
+            classed = class_of_group(path, attributes.get("type")) if self.nexus else {}
+            group = super().create_group(where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes)
+            if classed and self._sessions:
+                self._session.plots.group_made(path, classed.get("default"))
+            self._note(where, name, group)
+            return group
 
     def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
         """Return the group of that name, made if it is not there; `attributes` are stored as they are (plain text)."""
@@ -95,11 +143,15 @@ class H5Content(H5Backend):
         """Delete a node and everything below it."""
         with self._changing_structure():
             super().remove_node(where, name)
+            if self._sessions:
+                self.places.clear()
 
     def copy_node(self, where: Where, parent: Where, name: str) -> Node:
         """Copy a node, with everything below it, into a group of this file."""
         with self._changing_structure():
-            return super().copy_node(where, parent, name)
+            copied = super().copy_node(where, parent, name)
+            self._note(parent, name)
+            return copied
 
     def add_group(
         self, group_name: str, group_type: Any, where: Where, title: str = "", metadata: Mapping[str, Any] | None = None
@@ -148,18 +200,19 @@ class H5Content(H5Backend):
         # channels are no modules: their type stays empty in files of this layout
         described = {"type": "" if kind == "ch" else kind, "settings": settings_as_xml, **(metadata or {})}
         with self.io.lock:
-            parent = self.get_group(where)
-            numbers, key = self._session.numbers, (parent.path, prefix)
-            if key not in numbers:
-                numbers[key] = naming.next_number(parent.children_name(), prefix)
+            path = self.path_of(where)
             while True:
-                name = numbered_name(prefix, numbers[key])
-                numbers[key] += 1
+                known = self.places.get(path)
+                parent = contents_of(self, path) if known is None else known
+                name = numbered_name(prefix, parent.next_number(prefix))
                 try:
-                    group = self.create_group(parent, name, title, **described)
-                except NodeExistsError:  # somebody made it through the library itself
+                    group = self.create_group(parent.group, name, title, **described)
+                except (NodeError, NodeExistsError):
+                    if known is None:
+                        raise
+                    self.places.clear()  # somebody made or deleted a group through the library itself
                     continue
-                self._session.titles.get((parent.path, kind), {})[title] = name
+                self._session.titles.get((path, kind), {})[title] = name
                 return group
 
     def add_incremental_group(
@@ -255,23 +308,36 @@ class H5Content(H5Backend):
         return 0 if last is None else naming.number_of(last.name, "Scan") or 0
 
     # ---------------------------------------------------------------- arrays
-    def create_carray(self, *args: Any, **options: Any) -> CARRAY:
+    def create_carray(self, where: Where, name: str, obj: Any = None, title: str = "", **options: Any) -> CARRAY:
         """Make an array of fixed shape; see :meth:`H5Backend.create_carray`."""
         with self._changing_structure():
-            return super().create_carray(*args, **options)
+            array = super().create_carray(where, name, obj, title, **options)
+            ndim = len(options.get("shape", ())) if obj is None else np.ndim(obj)
+            self._note_array(where, name, ndim, options.get("attributes"))
+            return array
 
-    def create_earray(self, *args: Any, **options: Any) -> EARRAY:
+    def create_earray(
+        self,
+        where: Where,
+        name: str,
+        dtype: Any = np.float64,
+        shape: tuple[int, ...] = (1,),
+        *args: Any,
+        **options: Any,
+    ) -> EARRAY:
         """Make an array that grows by rows; see :meth:`H5Backend.create_earray`."""
         with self._changing_structure():
-            array = super().create_earray(*args, **options)
+            array = super().create_earray(where, name, dtype, shape, *args, **options)
+            self._note_array(where, name, 1 + len(shape), options.get("attributes"))
             if self._sessions:
                 self.has_grown(array.path, array.handle)
             return array
 
-    def create_vlarray(self, *args: Any, **options: Any) -> VLARRAY:
+    def create_vlarray(self, where: Where, name: str, *args: Any, **options: Any) -> VLARRAY:
         """Make a growing list of byte rows, or of text lines; see :meth:`H5Backend.create_vlarray`."""
         with self._changing_structure():
-            array = super().create_vlarray(*args, **options)
+            array = super().create_vlarray(where, name, *args, **options)
+            self._note(where, name)
             if self._sessions:
                 self.has_grown(array.path, array.handle)
             return array
@@ -301,9 +367,10 @@ class H5Content(H5Backend):
         data_type
             Role of the array, a :class:`DataType`.
         array_to_save
-            Values. Of a scan array or a growing array, only shape and number type are taken.
+            Values. Of a scan array only shape and number type are taken, of a growing array the number type.
         data_shape, array_type
-            Shape and number type, where there are no values. Default float64.
+            Shape and number type, where there are no values. Default float64. A growing array without a shape has rows
+            of one value each: an axis that grows is made so.
         scan_shape, add_scan_dim
             Make an array of ``scan_shape + data_shape``, to be filled point by point; ``(1,)`` counts as no data shape.
         enlargeable
@@ -325,7 +392,8 @@ class H5Content(H5Backend):
             described["data_dimension"] = getattr(data_dimension, "name", data_dimension)
         name = naming.capitalize_first(name)
         if enlargeable:
-            return self.create_earray(where, name, dtype, shape, title, attributes=described)
+            row_shape = () if data_shape is None else shape
+            return self.create_earray(where, name, dtype, row_shape, title, attributes=described)
         if scan_shape or add_scan_dim:
             shape = (*scan_shape, *(() if shape == (1,) and scan_shape else shape))
             fill = storable_fill(self.fill_value if fill_value is None else fill_value, dtype)
@@ -365,9 +433,11 @@ class H5Content(H5Backend):
             if self.io.swmr_active:
                 session.late_lines.append(str(msg))
                 return
-            logger = self.get_set_logger()
-            self.io.append(logger.handle, codec.encode_log_line(str(msg)))
-            self.has_grown(logger.path, logger.handle)
+            if session.logger is None:
+                logger = self.get_set_logger()
+                self.has_grown(logger.path, logger.handle)
+                session.logger = logger.handle
+            self.io.append(session.logger, codec.encode_log_line(str(msg)))
             self.flush_if_due()
 
     def flush_if_due(self) -> None:

@@ -14,10 +14,11 @@ from h5saver_widget.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
 from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
-from h5saver_widget.saving.growing import Recording, find_channel_group, nav_axes_group
+from h5saver_widget.saving.growing import Recording
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
+from h5saver_widget.saving.places import channel_group, nav_axes_group
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -93,14 +94,13 @@ class DataToExportSaver(DataManagement):
         h5saver = self.h5saver
         with h5saver.saving_frame(str(dte.name)) if kind is DataType.data else h5saver.saving():
             fitted = [(dwa, saver.fitted(dwa)) for dwa in dte.data]  # all of it before any of it is written
+            # plain and growing arrays keep apart: the axes of one would be taken for the other's
+            without = (kind, DataType.data_enlargeable) if kind is DataType.data else (kind,)
             for dwa, arrays in fitted:
-                dim_group = self.h5saver.get_set_group(where, dwa.dim.name)
-                # plain and growing arrays keep apart: the axes of one would be taken for the other's
-                other = (DataType.data_enlargeable,) if kind is DataType.data else ()
-                group = find_channel_group(self.h5saver, dim_group, dwa, origin_of(dwa, dte), without=(kind, *other))
-                saver.write(group, dwa, arrays, kind is DataType.data, attributes)
+                place = channel_group(h5saver, where, dwa, origin_of(dwa, dte), without=without)
+                saver.write(place, dwa, arrays, kind is DataType.data, attributes)
             if kind is DataType.data:
-                self.h5saver.frame_saved(frame_bytes(dte))
+                h5saver.frame_saved(frame_bytes(dte))
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Save what a host's bundle object holds: ``dte`` and ``node``."""
@@ -145,7 +145,7 @@ class DataToExportEnlargeableSaver(DataManagement):
         path = saver.path_of(where)
         found = self._recordings.get(path)
         if found is None or found.broken:
-            found = self._recordings[path] = Recording(saver, saver.get_group(path), self._names, self._units)
+            found = self._recordings[path] = Recording(saver, path, self._names, self._units)
         return found
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
@@ -183,6 +183,8 @@ class DataToExportEnlargeableSaver(DataManagement):
         DynamicRangeError
             If values don't fit the number type on disk; nothing is written then.
         """
+        if self.h5saver.leaves_out_frame():
+            return
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         with self.h5saver.saving_frame(str(dte.name)):
             self.prepare(where, dte, values)()
@@ -243,9 +245,9 @@ class DataToExportExtendedSaver(DataManagement):
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
         """Save the axes of the scan, into ``NavAxes`` of a group."""
         with self.h5saver.saving():
-            group = nav_axes_group(self.h5saver, self.group_at(where))
+            place = nav_axes_group(self.h5saver, where)
             for axis in axes:
-                AxisSaverLoader(self.h5saver).add_axis(group, axis)
+                AxisSaverLoader(self.h5saver).add_to(place, axis, axis.index)
 
     def add_data(
         self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any
@@ -316,9 +318,8 @@ class DataToExportExtendedSaver(DataManagement):
         return arrays is not None and arrays.is_complete_for(dwa)
 
     def _new(self, where: Where, key: tuple[str, str, str, int], dwa: DataLike, distribution: str) -> ExtendedArrays:
-        dim, origin, _, occurrence = key
+        _, origin, _, occurrence = key
         saver = self.h5saver
-        dim_group = saver.get_set_group(where, dim)
-        group = find_channel_group(saver, dim_group, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
+        place = channel_group(saver, where, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
         fill = saver.fill_value if self._fill_value is None else self._fill_value
-        return ExtendedArrays(saver, group, dwa, self.extended_shape, distribution, fill)
+        return ExtendedArrays(saver, place, dwa, self.extended_shape, distribution, fill)

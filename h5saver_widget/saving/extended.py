@@ -12,11 +12,11 @@ from h5saver_widget.backends.base import Handle
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, fit_dynamic
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.places import Contents
 
 __all__ = ["ExtendedArrays", "checked_indexes"]
 
@@ -36,7 +36,7 @@ class ExtendedArrays:
 
     Parameters
     ----------
-    saver, group
+    saver, place
         The saver, and the channel group.
     dwa
         The first data; shape and number type come from it.
@@ -51,14 +51,14 @@ class ExtendedArrays:
     def __init__(
         self,
         saver: H5SaverLowLevel,
-        group: GROUP,
+        place: Contents,
         dwa: DataLike,
         scan_shape: tuple[int, ...],
         distribution: str,
         fill_value: float,
     ) -> None:
         self._saver = saver
-        self._group = group
+        self._place = place
         self._scan_shape = scan_shape
         shape = np.shape(dwa.data[0]) or (1,)
         self._shape = () if shape == (1,) else shape
@@ -71,11 +71,11 @@ class ExtendedArrays:
         return [self._open(DataType.error, dwa, channel) for channel in range(count)]
 
     def _open(self, data_type: DataType, dwa: DataLike, channel: int) -> tuple[Handle, np.dtype[Any]]:
-        saver, group = self._saver, self._group
+        saver, place = self._saver, self._place
         shape = (*self._scan_shape, *self._shape)
         name = channel_name(data_type, channel)
-        if name in group.children_name():
-            node = saver.get_node(group, name)
+        if name in place.names:
+            node = saver.get_node(place.group, name)
             held = saver.io.info(node.handle)
             if held.shape != shape:
                 raise DataMismatchError(
@@ -90,11 +90,11 @@ class ExtendedArrays:
         )
         if channel == 0 and not is_error:
             for axis in dwa.axes:
-                AxisSaverLoader(saver).add_axis(group, axis, index=axis.index + dims)
+                AxisSaverLoader(saver).add_to(place, axis, axis.index + dims)
         values = np.asarray((dwa.errors if is_error else dwa.data)[channel])  # type: ignore[index]
         dtype = values.dtype if is_error or saver.dynamic is None else saver.dynamic
         made = saver.create_carray(
-            group,
+            place.group,
             name,
             title=f"{dwa.name}_errors" if is_error else str(dwa.name),
             shape=shape,
@@ -114,8 +114,9 @@ class ExtendedArrays:
         shape = () if shape == (1,) else shape
         if shape != self._shape or len(dwa.data) != len(self._handles):
             raise DataMismatchError(
-                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit the scan in {self._group.path}, "
-                f"which takes {len(self._handles)} channels of shape {self._shape}; start a new scan"
+                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit the scan in "
+                f"{self._place.group.path}, which takes {len(self._handles)} channels of shape {self._shape}; "
+                "start a new scan"
             )
         if dwa.errors is not None and not self._error_handles:  # errors that come later than the data
             self._error_handles = self._open_errors(dwa)

@@ -1,4 +1,4 @@
-"""Arrays whose end is not known (logs, continuous saving) and arrays filled point by point (scans).
+"""Arrays whose end is not known: logs and continuous saving.
 
 What is looked up is looked up once: a :class:`Recording` keeps the handles of a group's growing arrays, so that saving
 point 100,000 costs what saving point 2 costs.
@@ -12,121 +12,78 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget import naming
 from h5saver_widget.backends.base import Handle
 from h5saver_widget.data import Axis
 from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
-from h5saver_widget.nodes import EARRAY, GROUP
+from h5saver_widget.layout import DataType, channel_name
+from h5saver_widget.nodes import EARRAY
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.bundle import with_occurrence
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, fit_dynamic
+from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.places import Contents, channel_group, nav_axes_group
 
-__all__ = [
-    "GrowingArrays",
-    "GrowingAxes",
-    "Recording",
-    "find_channel_group",
-    "nav_axes_group",
-]
+__all__ = ["GrowingArrays", "GrowingAxes", "Recording", "is_block"]
 
 Rows = npt.NDArray[Any]
 
 
-def find_channel_group(
-    saver: H5SaverLowLevel,
-    dim_group: GROUP,
-    dwa: DataLike,
-    origin: str,
-    *,
-    without: Iterable[DataType] = (),
-    skip: int = 0,
-) -> GROUP:
-    """Return the channel group of a data object: one of its name and origin, or a new ``CH00``, ``CH01``...
-
-    Parameters
-    ----------
-    without
-        Pass over groups that hold arrays of one of these roles.
-    skip
-        Pass over that many groups that would do: the second data of one name in a bundle have the second group.
-    """
-    names = dim_group.children_name()
-    prefixes = [data_type.value for data_type in without]
-    for name in names:
-        if naming.number_of(name, "CH") is None:
-            continue
-        group = dim_group.get_child(name)
-        if isinstance(group, GROUP) and group.title == dwa.name and group.attrs.get("origin", origin) in (origin, ""):
-            held = group.children_name() if prefixes else []
-            if any(naming.number_of(child, prefix) is not None for child in held for prefix in prefixes):
-                continue
-            if skip == 0:
-                return group
-            skip -= 1
-    return saver.get_set_group(dim_group, f"CH{naming.next_number(names, 'CH'):02d}", str(dwa.name), origin=origin)
-
-
 class GrowingAxes:
-    """The navigation axes of growing data: one value each per point.
+    """Axes along which data grow: one value each per point.
 
     Parameters
     ----------
-    saver, where
+    saver, place
         The saver, and the group that holds the axes (they are found again, or made).
-    names, units
-        Label and units of every axis.
+    axes
+        Label, units and number type of every axis; their values don't count.
     """
 
-    def __init__(self, saver: H5SaverLowLevel, where: GROUP, names: Sequence[str], units: Sequence[str]) -> None:
+    def __init__(self, saver: H5SaverLowLevel, place: Contents, axes: Sequence[AxisLike]) -> None:
         self._saver = saver
-        self._names = list(names)
-        axis_saver = AxisSaverLoader(saver)
-        known = [node for node in axis_saver.nodes_of_type(where) if isinstance(node, EARRAY)]
-        self._arrays: list[EARRAY] = []
-        for order, (name, unit) in enumerate(zip(names, units, strict=True)):
-            node = next((n for n in known if n.attrs.get("label") == name), None)
-            if node is not None:
-                known.remove(node)  # two axes may have one name
+        nodes = [place.group.get_child(name) for _, name in place.numbered(DataType.axis.value)]
+        known = [(node.attrs.get("label"), node) for node in nodes if isinstance(node, EARRAY)]
+        self._arrays: list[tuple[Handle, np.dtype[Any]]] = []
+        counts = []
+        for order, axis in enumerate(axes):
+            found = next((item for item in known if item[0] == axis.label), None)
+            if found is not None:
+                known.remove(found)  # two axes may have one name
+                node, info = found[1], found[1].info
+                saver.has_grown(node.path, node.handle)
+                self._arrays.append((node.handle, info.dtype))
+                counts.append(info.shape[0])
             else:
-                axis = Axis(name, unit, data=np.zeros(0), index=0, spread_order=order)
-                made = axis_saver.add_axis(where, axis, enlargeable=True)
-                assert isinstance(made, EARRAY)
-                node = made
-            saver.has_grown(node.path, node.handle)
-            self._arrays.append(node)
+                dtype = np.asarray(axis.get_data()).dtype
+                empty = Axis(axis.label, axis.units, data=np.zeros(0, dtype), index=0, spread_order=order)
+                made = AxisSaverLoader(saver).add_to(place, empty, 0, enlargeable=True)
+                self._arrays.append((made.handle, dtype))
+                counts.append(0)
         #: Points saved so far.
-        self.rows = max((len(array) for array in self._arrays), default=0)
-        for array in self._arrays:  # a program killed between two arrays leaves one row more in some
-            self._fill(array, self.rows - len(array))
+        self.rows = max(counts, default=0)
+        for (handle, dtype), count in zip(self._arrays, counts, strict=True):
+            self._fill(handle, dtype, self.rows - count)  # a program killed between two arrays leaves one row more
 
-    def _fill(self, array: EARRAY, count: int) -> None:
+    def _fill(self, handle: Handle, dtype: np.dtype[Any], count: int) -> None:
         if count > 0:
-            self._saver.io.append(array.handle, np.full(count, storable_fill(np.nan, array.dtype), array.dtype))
+            self._saver.io.append(handle, np.full(count, storable_fill(np.nan, dtype), dtype))
 
     def fill(self, count: int) -> None:
         """Add points whose values are not known."""
-        for array in self._arrays:
-            self._fill(array, count)
+        for handle, dtype in self._arrays:
+            self._fill(handle, dtype, count)
         self.rows += count
 
-    def checked(self, values: Sequence[float | AxisLike]) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended, one row per axis; nothing is written yet.
-
-        DataMismatchError if their number is wrong, or one is no single number.
-        """
-        if len(values) != len(self._names):
-            raise DataMismatchError(
-                f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
-            )
-        return [
-            (array.handle, _single(value, name))
-            for array, value, name in zip(self._arrays, values, self._names, strict=True)
-        ]
+    def checked(self, values: Iterable[Rows], what: str) -> list[tuple[Handle, Rows]]:
+        """Return what is to be appended, in the number types of the axes; nothing is written yet."""
+        if not self._arrays:
+            return []  # axes of blocks alone: these have their own
+        fitting = zip(self._arrays, values, strict=True)
+        return [(handle, fit_dynamic(row, dtype, f"axis of {what}")) for (handle, dtype), row in fitting]
 
 
 def _single(value: Any, name: str) -> Rows:
@@ -145,53 +102,77 @@ def _single(value: Any, name: str) -> Rows:
 class GrowingArrays:
     """The growing arrays of one data object: its channels and errors, and its signal axes beside them.
 
-    The arrays are made by the first data, or found again in a file that is continued. Data that have one navigation
-    axis of their own (a block of points) are appended as that many rows, their axis grows along.
+    The arrays are made by the first data, or found again in a file that is continued. Data that have a navigation axis
+    of their own (a block of points) are appended as that many rows. Their axis grows along, and so do the axes of the
+    recording, of which all rows of a block have one value.
+
+    Parameters
+    ----------
+    saver, place
+        The saver, and the group of the arrays.
+    dwa
+        The first data; shape and number type come from it.
+    axes
+        The axes of the recording.
+    rows_before
+        Points that were saved before these data appeared.
     """
 
-    def __init__(self, saver: H5SaverLowLevel, group: GROUP, dwa: DataLike, rows_before: int = 0) -> None:
+    def __init__(
+        self, saver: H5SaverLowLevel, place: Contents, dwa: DataLike, axes: Sequence[AxisLike], rows_before: int = 0
+    ) -> None:
         self._saver = saver
-        self._group = group
-        self.is_block = tuple(dwa.nav_indexes) == (0,)
+        self._place = place
+        self.is_block = is_block(dwa)
         self._row_shape = self._row_shape_of(dwa)
-        self._block_axis: EARRAY | None = None
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
-        self._handles = self._open(DataType.data_enlargeable, dwa, dwa.data)
-        held = channel_name(DataType.error, 0) in group.children_name()
+        self._block_axes: GrowingAxes | None = None
+        if self.is_block:  # first, as the peer expects: Axis00 is the one that grows
+            own = [*_own_axes(dwa)] or [Axis(data=np.zeros(0, int))]
+            self._own = len(own)
+            self._block_axes = GrowingAxes(saver, place, [*own, *axes])
+        counts: dict[Handle, int] = {}
+        self._handles = self._open(DataType.data_enlargeable, dwa, dwa.data, counts)
+        held = channel_name(DataType.error, 0) in place.names
         errors = dwa.data if dwa.errors is None and held else dwa.errors or ()
-        self._error_handles = self._open(DataType.error, dwa, errors)
-        if self.is_block:
-            self._block_axis = self._open_block_axis(dwa)
-        counts = {handle: saver.io.info(handle).shape[0] for handle in (*self._handles, *self._error_handles)}
+        self._error_handles = self._open(DataType.error, dwa, errors, counts)
         #: Rows of every array.
-        self.rows = max(*counts.values(), 0 if self.is_block else rows_before)
+        self.rows = max(*counts.values(), self._block_axes.rows if self._block_axes else rows_before)
         for handle, count in counts.items():
             self._fill(handle, self.rows - count)
+        if self._block_axes:
+            self._block_axes.fill(self.rows - self._block_axes.rows)
 
     def _row_shape_of(self, dwa: DataLike) -> tuple[int, ...]:
         shape = np.shape(dwa.data[0]) or (1,)
         return (shape[1:] or (1,)) if self.is_block else shape
 
-    def _open(self, data_type: DataType, dwa: DataLike, arrays: Iterable[Any]) -> list[Handle]:
-        saver = self._saver
-        names = self._group.children_name()
+    def _open(
+        self, data_type: DataType, dwa: DataLike, arrays: Iterable[Any], counts: dict[Handle, int]
+    ) -> list[Handle]:
+        """Return the arrays of a role, found or made; number types and rows that are there are noted."""
         found: list[Handle] = []
         for channel, array in enumerate(arrays):
             name = channel_name(data_type, channel)
-            if name in names:
-                node = self._group.get_child(name)
-                if not isinstance(node, EARRAY) or node.shape[1:] != self._row_shape:
+            if name in self._place.names:
+                node = self._place.group.get_child(name)
+                info = node.info if isinstance(node, EARRAY) else None
+                if info is None or info.shape[1:] != self._row_shape:
                     raise DataMismatchError(
                         f"{node.path} can't take rows of shape {self._row_shape}; save into a new file or a new group"
                     )
+                handle, dtype, rows = node.handle, info.dtype, info.shape[0]
+                self._saver.has_grown(node.path, handle)
             else:
-                node = self._create(data_type, name, dwa, channel, np.asarray(array).dtype)
-            saver.has_grown(node.path, node.handle)
-            self._dtypes[node.handle] = node.info.dtype
-            found.append(node.handle)
+                dtype, rows = np.asarray(array).dtype, 0
+                if data_type is not DataType.error:
+                    dtype = self._saver.dynamic or dtype
+                handle = self._create(data_type, name, dwa, channel, dtype)
+            self._dtypes[handle], counts[handle] = dtype, rows
+            found.append(handle)
         return found
 
-    def _create(self, data_type: DataType, name: str, dwa: DataLike, channel: int, dtype: np.dtype[Any]) -> EARRAY:
+    def _create(self, data_type: DataType, name: str, dwa: DataLike, channel: int, dtype: np.dtype[Any]) -> Handle:
         saver = self._saver
         is_error = data_type is DataType.error
         own = tuple(int(i) for i in dwa.nav_indexes)
@@ -200,29 +181,19 @@ class GrowingArrays:
         if self.is_block:
             more["data_dimension"] = dim_of(self._row_shape).name
         described = data_attributes(dwa, channel, data_type, nav_indexes, "spread", more)
-        if not is_error:
-            dtype = saver.dynamic or dtype
-            if channel == 0:
-                axis_saver = AxisSaverLoader(saver)
-                for axis in dwa.axes:
-                    if not (self.is_block and axis.index == 0):
-                        axis_saver.add_axis(self._group, axis, index=axis.index if self.is_block else axis.index + 1)
+        if channel == 0 and not is_error:
+            for axis in dwa.axes:
+                if not self.is_block:
+                    AxisSaverLoader(saver).add_to(self._place, axis, axis.index + 1)
+                elif axis.index > 0:
+                    AxisSaverLoader(saver).add_to(self._place, axis, axis.index)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        return saver.create_earray(self._group, name, dtype, self._row_shape, title, attributes=described)
+        return saver.create_earray(self._place.group, name, dtype, self._row_shape, title, attributes=described).handle
 
-    def _open_block_axis(self, dwa: DataLike) -> EARRAY:
-        axis_saver = AxisSaverLoader(self._saver)
-        for node in axis_saver.nodes_of_type(self._group):
-            if isinstance(node, EARRAY) and node.attrs.get("index") == 0:
-                self._saver.has_grown(node.path, node.handle)
-                return node
-        own = next((axis for axis in dwa.axes if axis.index == 0), None)
-        made = axis_saver.add_axis(self._group, own or Axis(data=np.zeros(0)), enlargeable=True)
-        assert isinstance(made, EARRAY)
-        return made
+    def checked(self, dwa: DataLike, axis_values: Sequence[Rows]) -> list[tuple[Handle, Rows]]:
+        """Return what is to be appended for a data object, its rows first; nothing is written yet.
 
-    def checked(self, dwa: DataLike) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended for a data object; nothing is written yet.
+        `axis_values` are those of the axes of the recording.
 
         Raises
         ------
@@ -235,24 +206,31 @@ class GrowingArrays:
         shape = np.shape(dwa.data[0]) or (1,)
         if len(shapes) != 1 or len(dwa.data) != len(self._handles) or self._row_shape_of(dwa) != self._row_shape:
             raise DataMismatchError(
-                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit {self._group.path}, which takes "
-                f"{len(self._handles)} channels of shape {self._row_shape}; start a new file for the new shape"
+                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit {self._place.group.path}, which "
+                f"takes {len(self._handles)} channels of shape {self._row_shape}; start a new file for the new shape"
             )
-        if self.is_block != (tuple(dwa.nav_indexes) == (0,)):
+        if self.is_block != is_block(dwa):
             raise DataMismatchError(f"{dwa.name}: blocks of points and single points don't go into one array")
         count = shape[0] if self.is_block else 1
         rows = [(handle, self._row(handle, array, count, dwa)) for handle, array in self._pairs(dwa)]
-        if self._block_axis is not None:
-            own = next((axis for axis in dwa.axes if axis.index == 0), None)
-            values = np.arange(self.rows, self.rows + count) if own is None else np.asarray(own.get_data())
-            dtype = self._block_axis.dtype
-            rows.append((self._block_axis.handle, fit_dynamic(values, dtype, f"axis of {dwa.name}")))
+        if self._block_axes is not None:
+            own = [np.asarray(axis.get_data()) for axis in _own_axes(dwa)] or [np.arange(self.rows, self.rows + count)]
+            if len(own) != self._own:
+                raise DataMismatchError(f"{dwa.name}: a block with {len(own)} axes, the first one had {self._own}")
+            values = [*own, *(np.repeat(value, count) for value in axis_values)]
+            rows += self._block_axes.checked(values, str(dwa.name))
         return rows
+
+    def grown(self, count: int) -> None:
+        """Count rows that were appended."""
+        self.rows += count
+        if self._block_axes is not None:
+            self._block_axes.rows += count
 
     def _pairs(self, dwa: DataLike) -> Iterator[tuple[Handle, Any]]:
         yield from zip(self._handles, dwa.data, strict=True)
         if dwa.errors is not None and not self._error_handles:  # errors that come later than the data
-            self._error_handles = self._open(DataType.error, dwa, dwa.errors)
+            self._error_handles = self._open(DataType.error, dwa, dwa.errors, {})
             for handle in self._error_handles:
                 self._fill(handle, self.rows)
         errors = [None] * len(self._error_handles) if dwa.errors is None else dwa.errors
@@ -279,34 +257,64 @@ class GrowingArrays:
             self._saver.io.append(handle, np.full((min(step, count - start), *self._row_shape), fill, dtype))
 
 
-class Recording:
-    """The growing arrays below one group: navigation axes, and one GrowingArrays per data object."""
+def is_block(dwa: DataLike) -> bool:
+    """Tell whether data are several points, along a navigation axis of their own."""
+    return tuple(dwa.nav_indexes) == (0,)
 
-    def __init__(
-        self, saver: H5SaverLowLevel, where: GROUP, names: Sequence[str], units: Sequence[str], *, in_group: bool = True
-    ) -> None:
+
+def _own_axes(dwa: DataLike) -> list[AxisLike]:
+    """Return the navigation axes that a block of points brings along."""
+    return sorted((axis for axis in dwa.axes if axis.index == 0), key=lambda axis: axis.spread_order)
+
+
+class Recording:
+    """The growing arrays below one group: the axes along which they grow, and one GrowingArrays per data object.
+
+    Parameters
+    ----------
+    saver, where
+        The saver, and the group.
+    names, units
+        Label and units of the axes.
+    """
+
+    def __init__(self, saver: H5SaverLowLevel, where: Where, names: Sequence[str], units: Sequence[str]) -> None:
         self._saver = saver
         self._where = where
-        self._in_group = in_group
-        self.axes = GrowingAxes(saver, nav_axes_group(saver, where) if in_group else where, names, units)
+        self._names = list(names)
+        pairs = zip(names, units, strict=True)
+        self._templates = [Axis(name, unit, data=np.zeros(0)) for name, unit in pairs]
+        self.axes = self._open_axes()
         self._channels: dict[tuple[str, str, str, int], GrowingArrays] = {}
         #: An append failed half way: open the arrays again, which brings them in step.
         self.broken = False
 
+    def _open_axes(self) -> GrowingAxes:
+        return GrowingAxes(self._saver, nav_axes_group(self._saver, self._where), self._templates)
+
     def prepare(self, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
         """Check all of a point, and return what appends it: nothing is written before everything was checked.
 
-        Errors as GrowingArrays.checked.
+        Raises
+        ------
+        DataMismatchError
+            If the number of axis values is wrong or one is no single number, or data don't fit, see
+            :meth:`GrowingArrays.checked`.
+        DynamicRangeError
+            If values don't fit the number type of the file's arrays.
         """
-        axis_rows = self.axes.checked(values)
+        if len(values) != len(self._names):
+            raise DataMismatchError(
+                f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
+            )
+        axis_values = [_single(value, name) for value, name in zip(values, self._names, strict=True)]
         found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
-        for key, dwa in with_occurrence(dte):
-            if not self._in_group:
-                key = ("", "", "", 0)  # one data object, whatever it is called
+        for key, dwa in self._keyed(dte):
             channel = self._channels.get(key)
             if channel is None:
                 channel = self._channels[key] = self._new(key, dwa)
-            found.append((channel, channel.checked(dwa)))
+            found.append((channel, channel.checked(dwa, axis_values)))
+        axis_rows = self.axes.checked(axis_values, str(dte.name))
 
         def append() -> None:
             self.broken = True
@@ -318,19 +326,17 @@ class Recording:
             # one call for all: with one per array, a log of 4 channels took 40 us a point instead of 35
             self._saver.io.append_many([row for _, rows in found for row in rows] + axis_rows)
             for channel, rows in found:
-                channel.rows += len(rows[0][1])
+                channel.grown(len(rows[0][1]))
             self.axes.rows += 1
             self.broken = False
 
         return append
 
+    def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[tuple[str, str, str, int], DataLike]]:
+        return with_occurrence(dte)
+
     def _new(self, key: tuple[str, str, str, int], dwa: DataLike) -> GrowingArrays:
-        dim, origin, _, occurrence = key
-        group = self._where
-        if self._in_group:
-            dim_group = self._saver.get_set_group(self._where, dim)
-            group = find_channel_group(self._saver, dim_group, dwa, origin, without=(DataType.data,), skip=occurrence)
-        arrays = GrowingArrays(self._saver, group, dwa, self.axes.rows)
+        arrays = GrowingArrays(self._saver, self._place_of(key, dwa), dwa, self._templates, self.axes.rows)
         surplus = 0 if arrays.is_block else arrays.rows - self.axes.rows
         if surplus > 0:  # a program was killed before it had written the axes
             self.axes.fill(surplus)
@@ -338,7 +344,12 @@ class Recording:
                 other.fill(surplus)
         return arrays
 
-
-def nav_axes_group(saver: H5SaverLowLevel, where: GROUP) -> GROUP:
-    """Return the group of navigation axes in a group, made if it is not there."""
-    return saver.get_set_group(where, NAV_GROUP)
+    def _place_of(self, key: tuple[str, str, str, int], dwa: DataLike) -> Contents:
+        _, origin, _, occurrence = key
+        saver = self._saver
+        place = channel_group(saver, self._where, dwa, origin, without=(DataType.data,), skip=occurrence)
+        if is_block(dwa):
+            # Loaders look for navigation axes on the way up, and take the first group of that name. Those of the
+            # recording have one value per block, which don't fit its rows: an empty group keeps loaders from them.
+            nav_axes_group(saver, place.group)
+        return place

@@ -31,6 +31,8 @@ class H5Backend:
     ----------
     backend
         ``'h5py'`` or ``'tables'``; None for the configured default.
+    isolated
+        Have the file in a process of its own: whatever happens to this program, the file is written and closed.
 
     Examples
     --------
@@ -43,8 +45,8 @@ class H5Backend:
     ["/ (GROUP) ''", "/Run (GROUP) 'first run'", "/Run/Counts (CARRAY) ''"]
     """
 
-    def __init__(self, backend: str | None = None) -> None:
-        self._io: Backend = create_backend(backend)
+    def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
+        self._io: Backend = create_backend(backend, isolated=isolated)
         #: How arrays made from now on are compressed.
         self.compression = Compression()
 
@@ -63,6 +65,11 @@ class H5Backend:
     def io(self) -> Backend:
         """The primitives of the backend, and its lock."""
         return self._io
+
+    @property
+    def isolated(self) -> bool:
+        """Whether files are opened in a process of their own."""
+        return self._io.is_isolated
 
     @property
     def h5file(self) -> Any:
@@ -116,7 +123,13 @@ class H5Backend:
             With the path, and what to do.
         """
         where = Path(path)
-        modes: dict[str, OpenMode] = {"r": "r", "r+": "r+", "x": "x", "w": "x", "a": "r+" if where.exists() else "x"}
+        modes: dict[str, OpenMode] = {
+            "r": "r",
+            "r+": "r+",
+            "x": "x",
+            "w": "x",
+            "a": "r+" if self._io.exists(where) else "x",
+        }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
         self._io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
@@ -132,9 +145,8 @@ class H5Backend:
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
-        with self._io.lock:
-            if self._io.is_open:
-                self._io.flush()
+        if self._io.is_open:
+            self._io.flush()
 
     def __enter__(self) -> Self:
         """Return this object; the file is closed at the end of the block."""
@@ -230,9 +242,11 @@ class H5Backend:
         """Return attributes as this backend stores them."""
         return raw_attributes(values, self._io.capabilities.max_attribute_bytes)
 
-    def create_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
-        """Make a group; NodeExistsError if the name is taken."""
-        raw = self.raw({"CLASS": "GROUP", "TITLE": title, **attributes})
+    def create_group(
+        self, where: Where, name: str, title: str = "", *, unwrapped: Mapping[str, str] | None = None, **attributes: Any
+    ) -> GROUP:
+        """Make a group; NodeExistsError if the name is taken. Texts in `unwrapped` become attributes as they are."""
+        raw = {**self.raw({"CLASS": "GROUP", "TITLE": title, **attributes}), **(unwrapped or {})}
         return GROUP(self._io, self._io.create_group(self.handle_of(where), name, raw))
 
     def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
@@ -241,10 +255,7 @@ class H5Backend:
             parent = self.get_group(where)
             if self._io.has_child(parent.handle, name):
                 return self.get_group(self.path_of(parent, name))
-            group = self.create_group(parent, name, title)
-            if attributes:
-                self._io.set_attributes(group.handle, attributes)
-            return group
+            return self.create_group(parent, name, title, unwrapped=attributes)
 
     def _array_attributes(self, class_name: str, title: str, shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
         values: dict[str, Any] = {"CLASS": class_name, "TITLE": title}

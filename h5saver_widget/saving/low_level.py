@@ -8,19 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
-from typing import Any, Self
+from time import monotonic, time
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from h5saver_widget import codec, naming
-from h5saver_widget.backends.base import OpenMode
+from h5saver_widget.backends.base import Backend, OpenMode
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, QueueFullError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
 from h5saver_widget.saving.content import H5Content
 from h5saver_widget.saving.documented import DocumentedCalls
+from h5saver_widget.saving.nexus import root_attributes
+from h5saver_widget.saving.provenance import provenance
 from h5saver_widget.saving.session import Session, close_forgotten
+from h5saver_widget.saving.statistics import Statistics
 from h5saver_widget.version import __version__
 
 __all__ = ["H5SaverLowLevel"]
@@ -35,6 +38,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         What the file is for; stored as ``type`` of ``/RawData``.
     backend
         Name of the backend; None for the configured default.
+    isolated
+        Have the file in a process of its own: whatever happens to this program, the file is written and closed. Frames
+        are handed over and written a little later; :meth:`flush` waits for them.
 
     Attributes
     ----------
@@ -44,8 +50,11 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         What the points of a scan hold before they are measured.
     flush_seconds
         How old unwritten data may get while frames come in.
+    when_full
+        What to do with a frame of a continuous recording while more is waiting to be written than memory was set aside
+        for: ``'wait'`` until there is room, or ``'drop'`` it and count it.
     frames_saved, bytes_saved
-        What was written since the file was opened.
+        What was accepted since the file was opened.
     frames_lost
         How many frames could not be written since the file was opened.
 
@@ -58,11 +67,14 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     ["/RawData (GROUP) 'Data from PyMoDAQ modules'", "/RawData/Logger (VLARRAY) ''"]
     """
 
-    def __init__(self, save_type: SaveType | str = SaveType.custom, backend: str | None = None) -> None:
-        super().__init__(backend)
+    def __init__(
+        self, save_type: SaveType | str = SaveType.custom, backend: str | None = None, *, isolated: bool = False
+    ) -> None:
+        super().__init__(backend, isolated=isolated)
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.flush_seconds = 1.0
+        self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = 0
         self.bytes_saved = 0
         self.frames_lost = 0
@@ -72,6 +84,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
         self._last_flush = 0.0
+        self._size_before = 0
         self._swmr_interval = 1
         self._swmr_ticks = 0
         weakref.finalize(self, close_forgotten, self._sessions)
@@ -149,9 +162,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             moved = None
             if mode != "r":
                 self._make_folder(path.parent)
-                if new_file and path.exists():
-                    moved = naming.move_aside(path)
-            created = mode != "r" and not path.exists()
+                if new_file and self.io.exists(path):
+                    moved = self.io.move_aside(path)
+            created = mode != "r" and not self.io.exists(path)
             access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
             self.io.open(path, access, swmr=swmr and access != "r" and self.capabilities.swmr)
             self._start(path, raw_group_name, metadata, created, swmr and created, moved)
@@ -181,10 +194,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self._start(path, "RawData", metadata, True, swmr, None)
             return path
 
-    @staticmethod
-    def _make_folder(folder: Path) -> None:
+    def _make_folder(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self.io.make_folder(folder)
         except OSError as error:
             raise FileOpenError(f"the folder {folder} can't be made: {error}; choose another base path") from error
 
@@ -211,6 +223,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self.io.close()
             raise
         self._last_flush = monotonic()
+        self._size_before = path.stat().st_size if path.exists() else 0
         self._notify("opened", path=path, created=created, moved_aside=moved)
 
     def _lay_out(
@@ -230,8 +243,12 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 }
                 if swmr:
                     about["swmr_compatible"] = True
-                self.io.set_attributes(self.io.root(), self.raw(about))
+                nexus = root_attributes(raw_path.strip("/")) if self.nexus else {}
+                known = provenance(self.io, now)
+                self.io.set_attributes(self.io.root(), {**self.raw(about), **known, **nexus})
             raw = self.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
+            if self.nexus and not created:
+                self._session.plots.group_made(raw.path, raw.attrs.get("default"))
             values = {**({} if "type" in raw.attrs else {"type": self.save_type.name}), **(metadata or {})}
             if values:
                 self.io.set_attributes(raw.handle, self.raw(values))
@@ -251,6 +268,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self.generation += 1
             try:
                 if self._sessions:
+                    self._sessions[0].counts = self._final_counts()
                     self._sessions[0].close()
                 else:
                     self.io.close()
@@ -260,13 +278,40 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 self._sessions.clear()
             self._notify("closed", path=path, frames=frames, bytes=size)
 
+    def _final_counts(self) -> dict[str, Any]:
+        """Return what is noted in the file about the frames that came while it was open."""
+        if not self.frames_saved + self.frames_lost:
+            return {}
+        if self.io.failure is None:
+            self.io.flush()
+        counted = H5SaverLowLevel.statistics(self)  # of this file: a recording may have had others before
+        return self.raw(
+            {
+                "frames_received": counted.frames_received,
+                "frames_written": counted.frames_written,
+                "frames_dropped": counted.frames_dropped,
+            }
+        )
+
     def set_backend(self, name: str) -> None:
         """Change the library; an open file is closed properly first."""
         if name != self.backend:
-            fresh = create_backend(name)
-            with self.io.lock:
-                self.close_file()
-                self._io = fresh
+            self._exchange(create_backend(name, isolated=self.isolated))
+
+    @property
+    def isolated(self) -> bool:
+        """Whether files are opened in a process of their own; when it is changed, an open file is closed first."""
+        return super().isolated
+
+    @isolated.setter
+    def isolated(self, isolated: bool) -> None:
+        if isolated != super().isolated:
+            self._exchange(create_backend(self.backend, isolated=isolated))
+
+    def _exchange(self, fresh: Backend) -> None:
+        with self.io.lock:
+            self.close_file()
+            self._io = fresh
 
     def _notify(self, command: str, **args: Any) -> None:
         """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
@@ -280,7 +325,11 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     def flush_if_due(self) -> None:
         """Flush if the last flush was longer than `flush_seconds` ago."""
         if monotonic() - self._last_flush > self.flush_seconds:
-            self.flush()
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        super()._flush_soon()
+        self._last_flush = monotonic()
 
     @contextmanager
     def saving_frame(self, name: str) -> Iterator[None]:
@@ -302,6 +351,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
         self.frames_saved += 1
         self.bytes_saved += size
+        self.io.frame_done(size)
         self.flush_if_due()
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
 
@@ -318,6 +368,43 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 self._last_reason, self._last_told = reason, now
         if tell:
             self._notify("error", message=f"a frame was not saved. {reason}", exception=error)
+
+    def leaves_out_frame(self) -> bool:
+        """Tell whether the frame of a continuous recording that comes now is left out on purpose, and count it.
+
+        With ``when_full = 'drop'`` it is, while the disk can't keep up.
+        """
+        if self.when_full == "wait" or self.io.has_room():
+            return False
+        self.frame_lost(
+            "the disk can't keep up", QueueFullError("too much is waiting to be written, a frame was dropped")
+        )
+        return True
+
+    def source_saved(self, title: str) -> None:
+        """Be told by a module saver that a frame of this module was saved."""
+
+    def statistics(self) -> Statistics:
+        """Return what was counted since the file was opened; never waits for the file."""
+        received, queue = self.frames_saved + self.frames_lost, self.io.queue()
+        if queue is None:
+            flushed = time() - (monotonic() - self._last_flush) if self.isopen() else None
+            return Statistics(
+                received, self.frames_saved, self.frames_lost, bytes_in=self.bytes_saved, last_flush=flushed
+            )
+        failed = self.io.failure is not None
+        return Statistics(
+            frames_received=received,
+            frames_written=queue.frames_written,
+            frames_dropped=received - queue.frames_written if failed else self.frames_lost,
+            queue_frames=0 if failed else max(0, self.frames_saved - queue.frames_written),
+            queue_bytes=0 if failed else queue.bytes_waiting,
+            bytes_in=self.bytes_saved,
+            bytes_on_disk=max(0, queue.file_size - self._size_before),
+            waited_seconds=queue.waited_seconds,
+            last_flush=queue.last_flush,
+            file_size=queue.file_size,
+        )
 
     # ------------------------------------------------------------------ SWMR
     def _read_swmr_compatible(self) -> bool:
@@ -360,6 +447,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             if not self.io.swmr_active:
                 if self.swmr_mode:
                     self.io.set_attributes(self.io.root(), {"swmr_active": np.bool_(True)})
+                self._describe_plots()  # while it streams nothing can be described
                 self.io.start_swmr()
 
     def end_streaming(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from h5saver_widget import naming
 from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.nodes import Array, Node
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
@@ -65,14 +65,10 @@ class DataManagement:
         """Close the file."""
         self.close()
 
-    def group_at(self, where: Where) -> GROUP:
-        """Return the group at a place. A node that was kept while the file was reopened still names its place."""
-        return self.h5saver.get_group(self.h5saver.path_of(where))
-
     def nodes_of_type(self, where: Where, data_type: DataType | None = None) -> list[Array]:
         """Return the arrays of a role (this saver's own by default) in a group, 2 before 10."""
         wanted = self.data_type if data_type is None else data_type
-        group = self.group_at(where)
+        group = self.h5saver.get_group(self.h5saver.path_of(where))  # a node may be kept while its file is reopened
         named = [name for name in group.children_name() if naming.number_of(name, wanted.value) is not None]
         found = [group.get_child(name) for name in named]
         return [node for node in found if isinstance(node, Array)]
@@ -85,8 +81,3 @@ class DataManagement:
     def get_node_from_index(self, where: Where, index: int) -> Node:
         """Return the array of that number; NodeError if there is none."""
         return self.h5saver.get_node(where, channel_name(self.data_type, index))
-
-    def next_index(self, where: Where, data_type: DataType | None = None) -> int:
-        """Return the number that the next array of a role gets in a group."""
-        wanted = self.data_type if data_type is None else data_type
-        return naming.next_number(self.group_at(where).children_name(), wanted.value)

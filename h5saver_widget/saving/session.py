@@ -12,13 +12,17 @@ import warnings
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from h5saver_widget import codec
 from h5saver_widget.backends.base import Backend, Handle
-from h5saver_widget.errors import FileOpenError, NodeError
+from h5saver_widget.backends.derived import update_shapes
+from h5saver_widget.errors import FileOpenError
 from h5saver_widget.layout import LOGGER_NAME
+from h5saver_widget.saving.nexus import Plots
+from h5saver_widget.saving.places import Places
 
 __all__ = ["Session", "close_forgotten"]
 
@@ -56,12 +60,18 @@ class Session:
     growing
         Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end. To
         rewrite it with every row would cost three times what the row itself costs.
+    logger
+        Handle of the log, once a line was written.
+    counts
+        Attributes of the raw data group that are written before the file is closed: how many frames came and went.
     late_lines
         Log lines that came while the file was streaming: rows of any length are broken under SWMR, so they wait.
-    numbers
-        Next number of numbered groups, by path of the parent and prefix: group 10,000 costs what group 10 cost.
+    places
+        What is in the groups used last: group 10,000 costs what group 10 cost.
     titles
         Name of the last group of a title, by path of the parent and type, for the same reason.
+    plots
+        What NeXus readers have still to be told of new arrays.
     """
 
     io: Backend
@@ -69,9 +79,12 @@ class Session:
     swmr: bool = False
     raw: Handle | None = None
     growing: dict[str, Handle] = field(default_factory=dict)
+    logger: Handle | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
     late_lines: list[str] = field(default_factory=list)
-    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    plots: Plots = field(default_factory=Plots)
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
@@ -95,7 +108,8 @@ class Session:
                 if self.io.writable:
                     self._bring_up_to_date()
             finally:
-                self.raw, self.growing = None, {}
+                self.raw, self.logger, self.growing = None, None, {}
+                self.places.clear()
                 self.io.close()
 
     def end_streaming(self) -> None:
@@ -105,6 +119,7 @@ class Session:
         path = self.io.path
         assert path is not None
         grown = list(self.growing)
+        self.places.clear()
         self.io.close()
         try:
             self.io.open(path, "r+", swmr=True)
@@ -114,6 +129,7 @@ class Session:
             self.io.open(path, "r+", swmr=True, locking=False)
         self.growing = {name: self.io.node(name) for name in grown}
         self.hold_raw()
+        self.logger = None
         root = self.io.root()
         self.io.set_attributes(root, {"swmr_active": np.bool_(False)})
         if self.late_lines:
@@ -124,15 +140,9 @@ class Session:
             self.late_lines = []
 
     def _bring_up_to_date(self) -> None:
-        for handle in self.growing.values():
-            try:
-                shape = self.io.info(handle).shape
-            except NodeError:  # deleted meanwhile
-                continue
-            values = {"shape": codec.encode(shape)}
-            if "size" in self.io.get_attributes(handle, ["size"]):
-                values["size"] = codec.encode(shape[0])
-            self.io.set_attributes(handle, values)
+        update_shapes(self.io, self.growing.values())
+        if self.counts and self.raw is not None:
+            self.io.set_attributes(self.raw, self.counts)
         self.growing = {}
 
 

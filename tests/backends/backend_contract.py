@@ -254,7 +254,7 @@ class BackendContract(ABC):
         self.reopen(backend, "r")
         kinds = {name: backend.kind(backend.node(f"/Scan009/{name}")) for name in made}
         assert list(kinds.values()) == [NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT]
-        assert backend.raw_node(backend.node("/Scan009")) is not None
+        assert (backend.raw_node(backend.node("/Scan009")) is None) == (backend.raw_file is None)
 
     def test_natural_order_without_padding(self, backend: Backend) -> None:
         for name in ("Scan1000", "Scan999", "Scan2"):

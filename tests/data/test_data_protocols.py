@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -97,8 +96,6 @@ def test_our_objects_fit() -> None:
 
 @pytest.mark.parametrize(("code", "message"), [(PEER, "the peer fits"), (PEER_SAVES_OURS, "the peer saves ours")])
 def test_we_and_the_peer_take_each_other_s_objects(code: str, message: str, tmp_path: Path) -> None:
-    if importlib.util.find_spec("pymodaq_data") is None:
-        pytest.skip("the peer is not installed")
     # A process with a home of its own: importing the peer writes configuration and log files.
     environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -8,9 +8,10 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.data import DataToExport
 from h5saver_widget.demo.panel import DetectorPanel
-from h5saver_widget.demo.plots import ON_DARK, ON_LIGHT, Hint
+from h5saver_widget.demo.plots import Hint
 from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera, grey_frame
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SourceError, SystemMonitor
+from h5saver_widget.qt.plot_style import ON_DARK, ON_LIGHT
 
 
 class Broken(SimulatedCamera):

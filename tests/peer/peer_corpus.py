@@ -115,6 +115,28 @@ def write_data(path, backend, swmr):
     return given
 
 
+def blocks_of(i):
+    """Return a bundle with blocks of points: the peer writes them, but its loader finds the axes at odds."""
+    axis = Axis("n", "s", np.array([0.0, 1, 3, 4]) + i, index=0)
+    burst = DataRaw("burst", data=[np.arange(4.0) + i] * 2, axes=[axis], nav_indexes=(0,), origin="Det", units="V")
+    dte = bundle(float(i))
+    dte.append(cloud())
+    dte.append(burst)
+    return dte
+
+
+def write_blocks(path, backend, swmr):
+    saver = H5SaverLowLevel("custom", backend=backend)
+    saver.init_file(Path(path), new_file=True, swmr_mode=swmr)
+    timed = data_saving.DataToExportTimedSaver(saver)
+    given = {}
+    for i in range(3):
+        given[str(i)] = [facts(dwa) for dwa in blocks_of(i)]
+        timed.add_data("/RawData", blocks_of(i))
+    saver.close_file()
+    return given
+
+
 # --------------------------------------------------------------------------------------------------------- modules
 def module(title, **more):
     settings = Parameter.create(name="settings", type="group", children=[{"name": "gäin", "type": "int", "value": 3}])
@@ -230,6 +252,8 @@ def main():
             told = {**read(path, backend, ("data", "data_enlargeable", "bkg", "error")), "axes": axes_of(path, backend)}
             report[path] = {"kind": kind, "given": given or {}, **told}
 
+        path = f"{folder}/blocks_{label}.h5"
+        report[path] = {"kind": "blocks", "given": write_blocks(path, backend, swmr)}
         add("data", write_data)
         add("modules", write_modules)
         add("scan1d", write_scan, (4,), False)

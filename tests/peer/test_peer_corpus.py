@@ -1,12 +1,22 @@
 """A corpus from every saver of the peer, made in the session: what it says of its files is what is loaded here."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from test_peer import array_of, compare
 
-from h5saver_widget import AxisSaverLoader, DataLoader, H5BrowserUtil, H5SaverLowLevel
+from h5saver_widget import (
+    Axis,
+    AxisSaverLoader,
+    DataLoader,
+    DataRaw,
+    DataToExport,
+    DataToExportTimedSaver,
+    H5BrowserUtil,
+    H5SaverLowLevel,
+)
 
 BACKENDS = ("h5py", "tables")
 KINDS = ["data", "modules", "scan1d", "scan2d", "spread"]
@@ -134,6 +144,45 @@ def test_modules_hold_what_they_were_given(corpus, backend):
             assert loader.load_data_from_name_origin("Stage", where=groups["moved"]).data[0].tolist() == [1.5]
             snapshot = loader.load_all(groups["snapshot"], with_bkg=True)
             assert snapshot.get_data_from_name("one").data[0].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_blocks_of_points_come_back_with_the_axis_they_brought(corpus, backend):
+    for path, told in files_for(corpus, "blocks", backend).items():
+        bundles = [{facts["name"]: facts for facts in told["given"][str(i)]} for i in range(3)]
+        with DataLoader(path, backend=backend) as loader:
+            assert len(loader.load_all("/")) == 5
+            for name in ("cloud", "burst"):
+                blocks = [bundle[name] for bundle in bundles]
+                ours = loader.load_data_from_name_origin(name, "Det")
+                for channel, array in enumerate(ours):
+                    rows = np.concatenate([array_of(block["data"][channel]) for block in blocks])
+                    np.testing.assert_array_equal(array, rows)
+                assert (ours.labels, ours.units) == (blocks[0]["labels"], "")  # the peer drops units of growing data
+                axes = [np.concatenate([block["axes"][0][4] for block in blocks])]
+                assert [axis.get_data().tolist() for axis in ours.get_nav_axes()] == [a.tolist() for a in axes]
+                assert [axis.label for axis in ours.get_nav_axes()] == ["n"]
+            one = loader.load_data_from_name_origin("one", "Det")
+            assert [axis.label for axis in one.get_nav_axes()] == ["time"]
+            time = AxisSaverLoader(loader.h5saver).load_axis("/RawData/NavAxes/Axis00")  # one value per block
+            assert time == one.get_nav_axes()[0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_recording_of_blocks_by_the_peer_goes_on_here(corpus, backend, tmp_path):
+    path = tmp_path / "goes on.h5"
+    shutil.copy(next(path for path in files_for(corpus, "blocks", backend) if backend in path), path)
+    cloud = DataRaw("cloud", data=[np.ones((2, 3), complex)], axes=[Axis("n", "s", np.array([7.0, 8.0]))],
+                    nav_indexes=(0,), origin="Det")  # fmt: skip
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        DataToExportTimedSaver(saver).add_data("/RawData", DataToExport("Det", data=[cloud], timestamp=5.0))
+    with DataLoader(path, backend=backend) as loader:
+        found = loader.load_data_from_name_origin("cloud", "Det")
+        assert found.data[0].shape == (14, 3)
+        own, time = found.get_nav_axes()
+        assert own.get_data().tolist() == [*[0, 1, 3, 4] * 3, 7, 8]
+        np.testing.assert_array_equal(time.get_data(), [*[np.nan] * 12, 5, 5])  # which block a row is of, was not kept
 
 
 def test_the_values_of_the_corpus_are_no_defaults(corpus):

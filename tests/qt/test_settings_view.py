@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.notes_table import ALARM
 from h5saver_widget.qt.parameters import saver_params
 from h5saver_widget.qt.settings_view import SettingsTree
+from h5saver_widget.recording.notes import Note
 
 #: The paths of ../shared/contract/embedding.md, in order, with the entries that the documentation has besides.
 PATHS = [
     "save_type save_2D save_raw_only do_save N_saved custom_name close_after_scan base_path base_name",
     "current_scan_name current_scan_path current_h5_file show_file new_file browse",
-    "backend backend/backend_type backend/swmr_options backend/swmr_options/enable_swmr",
+    "backend backend/backend_type backend/isolated backend/swmr_options backend/swmr_options/enable_swmr",
     "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
-    "data_format/compression_options data_format/compression_options/h5comp_library",
+    "data_format/nexus data_format/compression_options data_format/compression_options/h5comp_library",
     "data_format/compression_options/h5comp_level",
+    "recording recording/pause recording/name_template recording/dated_folders",
+    "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
+    "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
 ]
 HIDDEN = {"N_saved", "custom_name", "current_scan_path"}
 
@@ -44,9 +50,10 @@ def test_paths_are_those_that_hosts_know(make):
 def test_every_entry_is_on_screen_with_a_tooltip_in_words(make):
     shown = make()
     for param in walk(shown.saver.settings):
-        if param.name() in ("backend", "data_format"):
+        if param.name() in ("backend", "data_format", "recording"):
             continue  # their children stand in sections of the view
-        assert shows(shown.tree, param) == (param.name() not in HIDDEN), param.name()
+        there = param.name() != "nexus" or hasattr(shown.saver, "nexus")
+        assert shows(shown.tree, param) == (there and param.name() not in HIDDEN), param.name()
         tip = param.opts["tip"]
         assert len(tip) > 15 and tip.endswith("."), param.name()
         assert not re.search(r"earray|addhoc|update_h5|vlarray|\w_\w|QWidget", tip, re.IGNORECASE), tip
@@ -55,10 +62,11 @@ def test_every_entry_is_on_screen_with_a_tooltip_in_words(make):
 def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
-    assert [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())] == ["Saving", "Where", "What", "How"]
+    titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
+    assert titles == ["Saving", "Where", "Notes", "What", "Limits", "How"]
     fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_name)
     qtbot.addWidget(fresh)
-    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False]
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False, False, False]
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):
@@ -135,17 +143,59 @@ def test_a_long_path_is_elided_and_whole_in_the_tooltip(make, base):
     assert not line.grab().isNull()
 
 
-def test_the_next_file_is_shown_or_why_there_is_none(make):
+def test_the_next_file_is_shown_or_why_there_is_none(make, qtbot):
     shown = make()
-    assert re.fullmatch(r"Data_\d{8}_\d\d_\d\d_\d\d\.h5", shown.tree.next_file_text)
+    qtbot.waitUntil(lambda: bool(re.fullmatch(r"Data_\d{8}_\d\d_\d\d_\d\d\.h5", shown.tree.next_file_text)))
     shown.type_into(shown.editor("base_name"), "Laser")
-    assert shown.tree.next_file_text.startswith("Laser_")
+    qtbot.waitUntil(lambda: shown.tree.next_file_text.startswith("Laser_"))
     shown.type_into(shown.editor("base_name"), "a/b")
-    assert shown.tree.next_file_text == "not possible"
+    qtbot.waitUntil(lambda: shown.tree.next_file_text == "not possible")
     scans = make("scan")
-    assert scans.tree.next_file_text.endswith("_000.h5")
+    qtbot.waitUntil(lambda: scans.tree.next_file_text.endswith("_000.h5"))
     scans.press("new_file")
-    assert scans.tree.next_file_text.endswith("_001.h5")
+    qtbot.waitUntil(lambda: scans.tree.next_file_text.endswith("_001.h5"))
+
+
+def test_a_name_pattern_is_previewed_while_it_is_typed_and_red_while_it_is_wrong(make, qtbot):
+    shown = make()
+    shown.saver.notes = (Note("Sample", "Si"),)
+    line = shown.editor("recording", "name_template")
+    line.setFocus()
+    qtbot.keyClicks(line, "{sample}/{base} {count")
+    qtbot.waitUntil(lambda: shown.tree.next_file_text == "not possible")
+    text = line.palette().color(QtGui.QPalette.ColorRole.Text)
+    assert text == QtGui.QColor(ALARM) and "'{' without its partner" in shown.tree._reason.text()
+    assert not shown.tree._reason_item.isHidden()
+    shown.check("do_save")
+    assert not shown.saver.isopen() and "'{' without its partner" in shown.last("error").message
+    qtbot.keyClicks(line, "er}")
+    qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 000.h5")
+    assert line.palette().color(QtGui.QPalette.ColorRole.Text) != QtGui.QColor(ALARM)
+    assert shown.tree._reason_item.isHidden()
+    preview = shown.tree.next_file_text
+    shown.press("new_file")
+    assert shown.saver.file_path.as_posix().endswith(f"/{preview}")
+    qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 001.h5")
+
+
+def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
+    gate = threading.Event()
+    tree = SettingsTree(make().saver.settings, lambda: str(gate.wait(20)))
+    qtbot.addWidget(tree)
+    for _ in range(5):
+        tree.update_next_file()
+    assert tree.next_file_text == ""
+    gate.set()
+    qtbot.waitUntil(lambda: tree.next_file_text == "True")
+
+
+@pytest.mark.parametrize(("typed", "value"), [("2.5", 2.5), ("3", 3.0), ("0.25 min", 0.25), ("soon", 0.0)])
+def test_numbers_are_typed_with_or_without_their_unit(make, typed, value):
+    shown = make()
+    box = shown.editor("recording", "roll_over_time")
+    shown.type_into(box.lineEdit(), typed)
+    assert shown.saver.settings["recording", "roll_over_time"] == value
+    assert box.lineEdit().text().endswith(" min")
 
 
 def test_the_wheel_scrolls_and_changes_nothing(make):
@@ -172,7 +222,7 @@ def test_everything_is_reached_with_the_tab_key(make, qtbot):
     shown.widget.activateWindow()
     shown.editor("do_save").setFocus()
     reached = set()
-    for _ in range(40):
+    for _ in range(80):
         focus = shown.widget.focusWidget()
         reached.add(focus)
         qtbot.keyClick(focus, QtCore.Qt.Key.Key_Tab)

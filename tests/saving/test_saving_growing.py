@@ -1,7 +1,5 @@
 """Growing arrays: rows of one number belong to one point, in every array, whatever comes in between."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 
@@ -39,28 +37,6 @@ def frame(i):
 
 def grab(i, *data):
     return DataToExport("grab", data=list(data), timestamp=100.0 + i)
-
-
-class Spy:
-    """Counts the primitives that a backend is asked for."""
-
-    def __init__(self, backend, monkeypatch):
-        self.calls = Counter()
-        for name in dir(type(backend)):
-            if not name.startswith("_") and callable(getattr(type(backend), name)):
-                monkeypatch.setattr(backend, name, self._counting(name, getattr(backend, name)))
-
-    def _counting(self, name, method):
-        def counted(*args, **options):
-            self.calls[name] += 1
-            return method(*args, **options)
-
-        return counted
-
-    def during(self, action):
-        self.calls.clear()
-        action()
-        return dict(self.calls)
 
 
 def test_timed_round_trip_by_both_libraries(saver, backend, reopened):
@@ -259,11 +235,75 @@ def test_blocks_of_points_bring_their_axis_along(saver, backend, reopened):
 
     blocks, scalars = DataLoader(again).load_all("/").data
     assert blocks.data[0][:, 0].tolist() == [0, 1, 2, 3, 4]
-    assert [(axis.label, axis.get_data().tolist()) for axis in blocks.get_nav_axes()] == [("t", [0, 1, 2, 3, 4])]
+    times = ("time", "s", [100, 100, 100, 101, 101])
+    assert [facts(axis) for axis in blocks.get_nav_axes()] == [("t", "s", [0, 1, 2, 3, 4]), times]
     assert [axis.label for axis in blocks.get_signal_axes()] == ["x"]
     assert scalars.data[0].tolist() == [0, 1, 2, 0, 1]
+    assert [facts(axis) for axis in scalars.get_nav_axes()] == [("", "", [0, 1, 2, 3, 4]), times]
     with pytest.raises(DataMismatchError):
         timed.add_data("/RawData", grab(2, DataRaw("block", data=[np.zeros((4, 4, 4))], nav_indexes=(0,))))
+
+
+def facts(axis):
+    return axis.label, axis.units, axis.get_data().tolist()
+
+
+def test_blocks_and_points_in_one_recording_each_have_the_times_of_their_rows(saver):
+    timed = DataToExportTimedSaver(saver)
+    for i in range(2):
+        spread = [Axis(name, "mm", np.arange(3.0) + i, 0, spread_order=k) for k, name in enumerate(("x", "time"))]
+        cloud = DataRaw("cloud", data=[np.arange(3.0) + i], nav_indexes=(0,), axes=spread, distribution="spread")
+        timed.add_data("/RawData", grab(i, point(i), cloud))
+    with pytest.raises(DataMismatchError, match="1 axes, the first one had 2"):
+        timed.add_data("/RawData", grab(2, DataRaw("cloud", data=[np.arange(3.0)], nav_indexes=(0,), axes=spread[:1])))
+
+    loader = DataLoader(saver)
+    cloud, single = loader.load_data_from_name_origin("cloud"), loader.load_data_from_name_origin("point")
+    assert cloud.data[0].tolist() == [0, 1, 2, 1, 2, 3]
+    assert [facts(axis) for axis in cloud.get_nav_axes()] == [
+        ("x", "mm", [0, 1, 2, 1, 2, 3]),
+        ("time", "mm", [0, 1, 2, 1, 2, 3]),
+        ("time", "s", [100, 100, 100, 101, 101, 101]),
+    ]
+    assert [facts(axis) for axis in single.get_nav_axes()] == [("time", "s", [100, 101])]
+
+
+@pytest.mark.parametrize("values", [None, [7.0]])
+def test_blocks_of_one_data_object_right_below_a_group(saver, backend, reopened, values):
+    def block(i):
+        axis = Axis("t", "s", np.arange(3) + 3 * i, 0)
+        return DataRaw("block", data=[np.full((3, 2), i)], errors=[np.ones((3, 2)) * i], nav_indexes=(0,), axes=[axis])
+
+    DataEnlargeableSaver(saver, ["p"], ["mm"]).add_data("/RawData", block(0), values)
+    again = reopened(backend, "a")
+    growing = DataEnlargeableSaver(again, ["p"], ["mm"])
+    growing.add_data("/RawData", block(1), values)
+    growing.add_data("/RawData", block(2), values)
+
+    loaded = DataLoader(again).load_data("/RawData/EnlData00")
+    assert loaded.data[0][:, 0].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert loaded.errors[0][:, 0].tolist() == loaded.data[0][:, 0].tolist()
+    expected = [("t", "s", [*range(9)]), ("p", "mm", [7] * 9)]
+    assert [facts(axis) for axis in loaded.get_nav_axes()] == expected[: 1 if values is None else 2]
+    assert loaded.get_nav_axes()[0].get_data().dtype == int
+
+
+def test_one_data_object_without_axis_values(saver):
+    growing = DataEnlargeableSaver(saver)
+    for i in range(3):
+        growing.add_data("/RawData", point(i))
+    assert DataLoader(saver).load_data("/RawData/EnlData00").data[0].tolist() == [0, 1, 2]
+    assert "Axis00" not in saver.get_node("/RawData").children_name()
+
+
+def test_one_data_object_in_turn_into_several_groups(saver):
+    growing = DataEnlargeableSaver(saver, ["p"], ["mm"])
+    groups = [saver.add_det_group("/RawData", title) for title in "ab"]
+    for i in range(3):
+        for group in groups:
+            growing.add_data(group, point(i), [i])
+    for group in groups:
+        assert DataLoader(saver).load_data(f"{group.path}/EnlData00").axes[0].get_data().tolist() == [0, 1, 2]
 
 
 def test_one_data_object_right_below_a_group(saver):
@@ -306,28 +346,3 @@ def test_background_of_growing_data(saver):
     assert loaded.data[0][:, 0, 0].tolist() == [-1, 0]
     assert loader.load_data("/RawData/Data0D/CH00/EnlData01", with_bkg=True).data[0].tolist() == [1, 0]
     assert BkgSaver(saver).load_data("/RawData/Data0D/CH00/Bkg00").data[0].tolist() == [1]
-
-
-def test_an_append_looks_nothing_up(saver, monkeypatch):
-    timed = DataToExportTimedSaver(saver)
-    node = saver.add_det_group("/RawData", "Det")
-    saver.flush_seconds = float("inf")
-    for i in range(2):
-        timed.add_data(node, grab(i, point(i), line(i), frame(i)))
-    spy = Spy(saver.io, monkeypatch)
-
-    counts = [spy.during(lambda i=i: timed.add_data(node, grab(i, point(i), line(i), frame(i)))) for i in range(2, 60)]
-
-    for count in counts:
-        count.pop("path_of", None)  # asks the handle, not the file
-        assert count == {"append_many": 1}  # two channels, a line, a frame and the time, in one call
-
-
-def test_a_group_looks_nothing_up(saver, monkeypatch):
-    saver.add_det_group("/RawData", "Det")
-    spy = Spy(saver.io, monkeypatch)
-
-    counts = [spy.during(lambda i=i: saver.add_det_group("/RawData", f"Det {i}")) for i in range(40)]
-
-    assert all(count == counts[1] for count in counts[2:])
-    assert not {"children", "get_attributes", "attribute_names", "info"} & set(counts[-1])

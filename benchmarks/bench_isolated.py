@@ -1,0 +1,169 @@
+"""The file in a process of its own, side by side with a hand-written loop, a plain file and PyMoDAQ; and the window.
+
+    python benchmarks/bench_isolated.py [--quick]
+
+Closing the file counts, starting the process does not (it starts with the program). *caller* is what the acquisition
+waits for: the time inside of add_data. The last table saves noisy frames of 2 MB with gzip, 30 a second, in a program
+with an event loop, and says how late a timer of 5 ms came.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench_saving import FRAME, HandWritten, Saver, peer_modules, timed
+
+import h5saver_widget as ours
+from h5saver_widget.backends.base import Compression
+
+NOISY = [np.random.default_rng(i).poisson(2000, size=(1024, 1024)).astype(np.uint16) for i in range(4)]
+
+
+class Isolated(Saver):
+    """Our savers, with the file in another process; `caller` collects the seconds that each frame took there."""
+
+    def __init__(self, backend: str, gzip: bool = False) -> None:
+        super().__init__(ours, backend, gzip)
+        self.h5 = ours.H5SaverLowLevel("detector", backend, isolated=True)
+        self.h5.io.prepare()
+        self.caller: list[float] = []
+
+    def _open(self, path: Path) -> Any:
+        self.h5.compression = Compression("gzip", 4 if self.gzip else 0)
+        self.h5.init_file(path)
+        self.caller = []
+        return self.h5
+
+    def _bundle(self, *arrays: np.ndarray[Any, Any]) -> Any:
+        self._began()
+        return super()._bundle(*arrays)
+
+    def _channels(self) -> Any:
+        self._began()
+        return super()._channels()
+
+    def _began(self) -> None:
+        self.caller.append(time.perf_counter())
+
+    @property
+    def per_frame(self) -> float:
+        """Median time from one frame to the next, seconds: the making of the frame counts too."""
+        return statistics.median(np.diff(self.caller)) if len(self.caller) > 2 else float("nan")
+
+
+def plain_file(path: Path, count: int) -> None:
+    """Write the bytes of frames, and nothing else."""
+    with path.open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(FRAME.data)
+
+
+def table(rounds: int, share: float, folder: Path) -> None:
+    """Print the rows on time."""
+    peer = peer_modules()
+    print("| job | backend | isolated ms | caller ms | other ms | other | other / isolated |")
+    print("|---|---|---:|---:|---:|---|---:|")
+    jobs = [("log", 20000, False), ("scan", 2000, False), ("snapshot", 500, False), ("camera", 100, False)]
+    jobs += [("camera", 40, True)]
+    for job, full, gzip in jobs:
+        count = max(20, int(full * share))
+        for backend in ("h5py", "tables"):
+            mine = Isolated(backend, gzip)
+            others: dict[str, tuple[Any, int]] = {"hand-written": (getattr(HandWritten(backend, gzip), job), count)}
+            if job == "camera" and not gzip:
+                others["plain file"] = (plain_file, count)
+            if peer is not None:
+                others["PyMoDAQ"] = (getattr(Saver(peer, backend, gzip), job), max(20, count // 10))
+            took: dict[str, list[float]] = {"": [], **{name: [] for name in others}}
+            callers = []
+            timed(getattr(mine, job), 20, folder)
+            for _ in range(rounds):
+                took[""].append(timed(getattr(mine, job), count, folder))
+                callers.append(mine.per_frame)
+                for name, (other, number) in others.items():
+                    took[name].append(timed(other, number, folder))
+            own = statistics.median(took.pop("")) * 1e3
+            for name, times in took.items():
+                ms = statistics.median(times) * 1e3
+                print(
+                    f"| {job} ({count}{', gzip 4' if gzip else ''}) | {backend} | {own:.3f} |"
+                    f" {statistics.median(callers) * 1e3:.3f} | {ms:.3f} | {name} | {ms / own:.2f} |",
+                    flush=True,
+                )
+
+
+def event_loop(seconds: float, folder: Path) -> None:
+    """Print how late a timer comes while frames are saved with gzip and the file is looked at."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pyqtgraph.Qt import QtCore, QtWidgets
+
+    app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    print("\n| backend | frames | dropped | hand-over ms (median) | timer late: median ms | 99 % ms | worst ms |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for backend in ("h5py", "tables"):
+        bench = Isolated(backend, gzip=True)
+        h5 = bench._open(folder / f"loop_{backend}.h5")
+        h5.when_full = "drop"
+        saver, group = ours.DataToExportTimedSaver(h5), h5.add_det_group("/RawData", "det")
+        browser = ours.H5Browser(h5file=h5)
+        browser.resize(900, 600)
+        browser.show()
+        saver.add_data(group, bench._bundle(NOISY[0]))
+        late, handed = [], []
+        due = [time.perf_counter() + 0.005]
+
+        def tick(late: list[float] = late, due: list[float] = due) -> None:
+            now = time.perf_counter()
+            late.append(max(0.0, now - due[0]))
+            due[0] = now + 0.005
+
+        def save(saver: Any = saver, group: Any = group, bench: Any = bench, handed: list[float] = handed) -> None:
+            dte = bench._bundle(NOISY[len(handed) % len(NOISY)])
+            began = time.perf_counter()
+            saver.add_data(group, dte)
+            handed.append(time.perf_counter() - began)
+
+        timers = []
+        for interval, slot in ((5, tick), (33, save)):
+            timer = QtCore.QTimer()
+            timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
+            timer.timeout.connect(slot)
+            timer.start(interval)
+            timers.append(timer)
+        QtCore.QTimer.singleShot(int(seconds * 1000), app.quit)
+        app.exec() if hasattr(app, "exec") else app.exec_()
+        for timer in timers:
+            timer.stop()
+        browser.close()
+        h5.flush()
+        counted = h5.statistics()
+        h5.close_file()
+        print(
+            f"| {backend} | {counted.frames_written} | {counted.frames_dropped} |"
+            f" {statistics.median(handed) * 1e3:.2f} | {statistics.median(late) * 1e3:.2f} |"
+            f" {np.percentile(late, 99) * 1e3:.2f} | {max(late) * 1e3:.2f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, one round")
+    parser.add_argument("--loop", action="store_true", help="the event loop alone")
+    quick, loop = (options := parser.parse_args()).quick, options.loop
+    with tempfile.TemporaryDirectory() as name:
+        if not loop:
+            table(1 if quick else 3, 0.1 if quick else 1.0, Path(name))
+        event_loop(3.0 if quick else 10.0, Path(name))
+
+
+if __name__ == "__main__":
+    main()

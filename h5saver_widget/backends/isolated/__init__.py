@@ -1,0 +1,7 @@
+"""A backend in a process of its own: the program may crash or hang, the file is written and closed all the same.
+
+Read in this order: :mod:`~h5saver_widget.backends.isolated.ring` (how bytes get across),
+:mod:`~h5saver_widget.backends.isolated.messages` (what they mean),
+:mod:`~h5saver_widget.backends.isolated.client` (the backend in the program),
+:mod:`~h5saver_widget.backends.isolated.host` (the process that has the file).
+"""

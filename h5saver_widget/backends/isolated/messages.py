@@ -1,0 +1,184 @@
+"""What goes between a program and the process with its file: plain data in msgpack, never a pickle.
+
+On top of msgpack's own types there are numpy arrays and scalars, number types, slices and ``...``; sequences arrive as
+tuples. A process that reads a hostile file can send nothing but such values: no code, no objects.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from enum import IntEnum
+from types import EllipsisType
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from h5saver_widget import errors
+from h5saver_widget.errors import CodecError, H5SaverError
+
+__all__ = ["LENGTH", "ROWS", "Kind", "error_of", "pack", "raise_error", "unpack"]
+
+LENGTH = struct.Struct("=Q")
+"""In front of every answer: its length."""
+
+ROWS = struct.Struct("=QQQ")
+"""Of a record of rows: number of the array, number of rows, bytes."""
+
+
+class Kind(IntEnum):
+    """Kinds of records in the ring."""
+
+    call = 1
+    """msgpack of (number of the call, primitive, arguments): an answer is waited for."""
+    post = 2
+    """msgpack of (primitive, arguments): nothing is answered, an error is kept until somebody asks."""
+    rows = 3
+    """u64 number of entries, a ROWS for each, then the values of all: rows to append."""
+    values = 4
+    """u64 length of the head, msgpack of (array, selection, dtype, shape), then the values: part of an array."""
+    frame = 5
+    """u64 bytes of values: a frame is complete."""
+    part = 6
+    """A piece of a call that is too long for the ring; the call itself follows."""
+
+
+class _Extension(IntEnum):
+    array = 1
+    scalar = 2
+    complex = 3
+    slice = 4
+    ellipsis = 5
+    dtype = 6
+    integer = 7
+    objects = 8
+
+
+def pack(value: Any) -> bytes:
+    """Return a value as bytes.
+
+    Raises
+    ------
+    CodecError
+        If it holds something that is no plain data.
+    """
+    return msgpack.packb(value, default=_extend, strict_types=True, unicode_errors="surrogatepass")  # type: ignore[no-any-return]
+
+
+def unpack(data: bytes | memoryview) -> Any:
+    """Return the value that :func:`pack` made bytes of; sequences are tuples, arrays may be written to."""
+    return msgpack.unpackb(
+        data,
+        ext_hook=_restore,
+        use_list=False,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+        max_ext_len=2**32 - 1,
+        max_bin_len=2**32 - 1,
+    )
+
+
+def _extend(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return list(value)
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            return msgpack.ExtType(_Extension.objects, pack([value.shape, [_plain(v) for v in value.flat]]))
+        return msgpack.ExtType(_Extension.array, pack([_spec(value.dtype), value.shape, value.tobytes()]))
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        return msgpack.ExtType(_Extension.scalar, pack([_spec(value.dtype), value.tobytes()]))
+    if isinstance(value, complex):
+        return msgpack.ExtType(_Extension.complex, pack([value.real, value.imag]))
+    if isinstance(value, slice):
+        return msgpack.ExtType(_Extension.slice, pack([_index(value.start), _index(value.stop), _index(value.step)]))
+    if isinstance(value, EllipsisType):
+        return msgpack.ExtType(_Extension.ellipsis, b"")
+    if isinstance(value, np.dtype) and not value.hasobject:
+        return msgpack.ExtType(_Extension.dtype, pack(_spec(value)))
+    if isinstance(value, int):
+        return msgpack.ExtType(_Extension.integer, str(value).encode())
+    for plain in (str, bytes, dict, float):
+        if isinstance(value, plain):  # of a subclass
+            return plain(value)  # type: ignore[arg-type]
+    raise CodecError(f"{type(value).__name__} is no plain data; give text, bytes, numbers or arrays of them")
+
+
+def _plain(value: Any) -> Any:
+    """Return an element of an array of objects as plain data."""
+    return value if value is None or isinstance(value, (str, bytes, np.ndarray, np.generic)) else str(value)
+
+
+def _index(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _spec(dtype: np.dtype[Any]) -> Any:
+    return dtype.str if dtype.names is None else dtype.descr
+
+
+def _dtype(spec: Any) -> np.dtype[Any]:
+    if isinstance(spec, str):
+        found: np.dtype[Any] = np.dtype(spec)
+    else:
+        found = np.dtype([(name, _dtype(kind), *more) for name, kind, *more in spec])
+    if found.hasobject:
+        raise CodecError(f"{spec!r} is no number type of plain values")
+    return found
+
+
+def _restore(code: int, data: bytes) -> Any:
+    match code:
+        case _Extension.array:
+            spec, shape, raw = unpack(data)
+            return np.ndarray(shape, _dtype(spec), buffer=bytearray(raw))
+        case _Extension.scalar:
+            spec, raw = unpack(data)
+            return np.ndarray((), _dtype(spec), buffer=raw)[()]
+        case _Extension.complex:
+            return complex(*unpack(data))
+        case _Extension.slice:
+            return slice(*unpack(data))
+        case _Extension.ellipsis:
+            return ...
+        case _Extension.dtype:
+            return _dtype(unpack(data))
+        case _Extension.integer:
+            return int(data)
+        case _Extension.objects:
+            shape, items = unpack(data)
+            found = np.empty(len(items), dtype=object)
+            for number, item in enumerate(items):
+                found[number] = item
+            return found.reshape(shape)
+    raise CodecError(f"an unknown kind of value came from the other process: {code}")
+
+
+_BUILTIN: Iterable[type[Exception]] = (
+    FileExistsError,
+    FileNotFoundError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    PermissionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_ERRORS: dict[str, type[Exception]] = {cls.__name__: cls for cls in _BUILTIN} | {
+    name: getattr(errors, name) for name in errors.__all__
+}
+
+
+def error_of(error: BaseException) -> tuple[str, str]:
+    """Return an error as plain data."""
+    for cls in type(error).__mro__:
+        if cls.__name__ in _ERRORS:
+            return cls.__name__, str(error)
+    return H5SaverError.__name__, f"{type(error).__name__}: {error}"
+
+
+def raise_error(name: str, message: str) -> None:
+    """Raise the error that :func:`error_of` made plain data of."""
+    raise _ERRORS.get(name, H5SaverError)(message)

@@ -1,0 +1,218 @@
+"""Backends whose rows go through a queue (``rows.py``): it is emptied before anything else looks at the arrays.
+
+It is emptied, and not used any more, as soon as the host asks for the library's own objects: what the host reads
+through them is what was saved.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import weakref
+from abc import abstractmethod
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.base import ArrayInfo, Handle, NodeKind, Selection, primitive
+from h5saver_widget.backends.local import LocalBackend, LocalNode, is_point
+from h5saver_widget.backends.rows import COLLECT_BYTES, ArrayWriter, RowQueue
+
+__all__ = ["QueuedBackend"]
+
+#: Queues of the files that are open, by library.
+_open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictionary()
+
+
+@functools.cache
+def _settle_at_exit(library: str) -> None:
+    """Have rows written at exit before a library closes its files: what was registered last goes first."""
+
+    def settle_all() -> None:
+        for queue in [queue for queue, name in _open_queues.items() if name == library]:
+            queue.settle(closing=True)
+
+    atexit.register(settle_all)
+
+
+def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
+    with lock:
+        queue.settle(closing=True)
+
+
+class QueuedBackend(LocalBackend):
+    """A backend on a file of this process, with a queue of rows; what the library gives are the underscored methods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writers: weakref.WeakValueDictionary[Hashable, ArrayWriter] = weakref.WeakValueDictionary()
+        self._rows = RowQueue()
+        self._when_forgotten: weakref.finalize[..., Any] | None = None
+
+    # ------------------------------------------------ what a library provides
+    @abstractmethod
+    def _file_object(self) -> Any:
+        """Return the library's object of the open file."""
+
+    @abstractmethod
+    def _close_file(self) -> None:
+        """Close the library's file."""
+
+    @abstractmethod
+    def _flush_file(self) -> None:
+        """Flush the library's file."""
+
+    @abstractmethod
+    def _identity(self, node: LocalNode) -> Hashable:
+        """Return what all paths to one object have in common."""
+
+    @abstractmethod
+    def _make_writer(self, node: LocalNode) -> ArrayWriter:
+        """Return what writes into a growing or fixed array."""
+
+    @abstractmethod
+    def _info(self, node: LocalNode) -> ArrayInfo:
+        """Return shape, dtype and storage of an array."""
+
+    @abstractmethod
+    def _read(self, node: LocalNode, selection: Selection) -> Any:
+        """Read an array or part of it."""
+
+    @abstractmethod
+    def _write(self, node: LocalNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array with values that its number type can hold."""
+
+    # ------------------------------------------------------------------- file
+    def _begin(self) -> None:
+        """Start with an empty queue; to be called before a file is opened."""
+        self._forget("/")
+        self._rows = RowQueue()
+        _open_queues[self._rows] = self.name
+        _settle_at_exit(self.name)
+        self._when_forgotten = weakref.finalize(self, _settle_forgotten, self._rows, self.lock)
+        self._when_forgotten.atexit = False
+
+    def _close(self) -> None:
+        try:
+            self._rows.settle(closing=True)
+        finally:
+            _open_queues.pop(self._rows, None)
+            if self._when_forgotten is not None:
+                self._when_forgotten.detach()
+            self._forget("/")
+            self._close_file()
+
+    @primitive
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system."""
+        try:
+            self._settle()
+        finally:
+            self._flush_file()
+
+    @property
+    def raw_file(self) -> Any:
+        """The library's own file object, None when closed. From now on rows are written at once."""
+        with self.lock:
+            if not self.is_open:
+                return None
+            self._rows.stop_collecting()
+            return self._file_object()
+
+    @primitive
+    def raw_node(self, node: Handle) -> Any:
+        """Return the library's own object. From now on rows are written at once."""
+        found = self._get(node)
+        self._rows.stop_collecting()
+        return found.obj
+
+    def _settle(self) -> None:
+        self._rows.settle()
+
+    def _forget(self, path: str) -> None:
+        super()._forget(path)
+        self._rows.forget_below(path)
+
+    # ----------------------------------------------------------------- arrays
+    def _writer(self, node: LocalNode) -> ArrayWriter:
+        """Return what writes into an array. All paths to one array share it, and so know of each other's rows."""
+        writer: ArrayWriter | None = node.writer
+        if writer is None:
+            key = self._identity(node)
+            writer = self._writers.get(key)
+            if writer is None:
+                writer = self._writers[key] = self._make_writer(node)
+            node.writer = writer
+        return writer
+
+    def _held(self, node: LocalNode) -> np.dtype[Any]:
+        return (node.writer or self._writer(node)).dtype
+
+    @primitive
+    def info(self, array: Handle) -> ArrayInfo:
+        """Return shape, dtype and storage of an array."""
+        node = self._array(array)
+        info, waiting = self._info(node), self._rows.pending(node.writer)
+        return replace(info, shape=(info.shape[0] + waiting, *info.shape[1:])) if waiting else info
+
+    def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[LocalNode, npt.NDArray[Any]]:
+        # what the checks would let pass as it is, at a third of their price: five channels in 5 us instead of 8
+        node = cast(LocalNode, array)
+        if (
+            type(node) is LocalNode
+            and type(rows) is np.ndarray
+            and node.owner is self._owner
+            and node.writer is not None
+            and node.kind is NodeKind.GROWING
+            and rows.dtype == node.writer.dtype
+            and rows.ndim == len(node.row_shape) + 1
+            and rows.shape[1:] == node.row_shape
+            and rows.flags.c_contiguous
+            and self._mode != "r"
+        ):
+            return node, rows
+        return super()._appendable(array, rows)
+
+    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+        queue = self._rows
+        queue.report()
+        for node, values in ready:
+            if node.kind is NodeKind.TEXT:
+                self._append_bytes(node, values)
+            elif len(values):
+                queue.append(node.writer, values)
+
+    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+        self._append_checked([(node, rows)])
+
+    @primitive
+    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array."""
+        node = self._writable(array)
+        values, writer = np.asarray(values), self._writer(node)
+        self._may_write(node, values, writer.dtype)
+        if is_point(selection, writer.fixed_shape, values):
+            if not values.flags.c_contiguous or values.dtype != writer.dtype:
+                values = values.astype(writer.dtype, "C")
+            self._rows.write_point(writer, selection, values)
+            return
+        self._settle()
+        self._rows.forget(writer)
+        self._write(node, selection, values)
+
+    def _fill(self, node: LocalNode, data: npt.NDArray[Any]) -> None:
+        writer = self._writer(node)
+        if writer.packing is not None and writer.packing.level and data.nbytes >= COLLECT_BYTES:
+            self._rows.write_whole(writer, data)
+        else:
+            self._write(node, ..., data)
+
+    @primitive
+    def read(self, array: Handle, selection: Selection = ...) -> Any:
+        """Read an array or part of it."""
+        node = self._array(array)
+        self._settle()
+        return self._read(node, selection)

@@ -1,0 +1,431 @@
+"""Rows on their way into a file: small ones are collected, those of compressed arrays deflated by other threads.
+
+What was accepted and is not with the library yet is bounded (``PENDING_BYTES``), is handed over before anything looks
+at it (read, copy, flush, close) and, if it can't be written, reported with its number by the next call.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.compression import Packing, pack_in_background
+from h5saver_widget.errors import RowsLostError
+
+__all__ = ["COLLECT_BYTES", "ArrayWriter", "RowQueue"]
+
+Rows = npt.NDArray[Any]
+
+#: So much of an uncompressed array is collected: with 64 kB the calls into the library cost next to nothing per row.
+COLLECT_BYTES = 1 << 16
+#: Rows larger than this are not collected: copying them takes longer than the call that is saved.
+LARGE_ROW = 1 << 14
+#: So much may wait in memory for the threads that deflate, and as much again in chunks that are not full.
+PENDING_BYTES = 32 << 20
+
+
+class ArrayWriter(ABC):
+    """How a library writes into one array: what it needs for that is looked up once for an array, not once a row.
+
+    Parameters
+    ----------
+    path
+        Of the array, for messages.
+    dtype
+        Number type on disk.
+    row_shape
+        Shape of a row; of a fixed array the shape without its first axis.
+    chunks
+        Shape of a chunk, None if the array is not chunked.
+    packing
+        How the numbers of a chunk become its bytes in the file; None where only the library knows.
+    fixed_shape
+        Shape of an array that can't change it, else ``()``.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        dtype: np.dtype[Any],
+        row_shape: tuple[int, ...],
+        chunks: tuple[int, ...] | None,
+        packing: Packing | None,
+        fixed_shape: tuple[int, ...] = (),
+    ) -> None:
+        self.path = path
+        self.fixed_shape = fixed_shape
+        self.dtype = dtype
+        self.row_shape = row_shape
+        self.chunks = chunks or ()
+        self.packing = packing
+        self.row_bytes = prod(row_shape) * dtype.itemsize
+        #: Whether a row is a chunk. Such rows go round HDF5's chunk cache: frames of 2 MB take 0.5 ms instead of 0.7.
+        self.row_is_chunk = packing is not None and self.chunks == (1, *row_shape) != (1,)
+        self._no_row = (0,) * len(row_shape)
+        #: Rows that the library has not got yet.
+        self.tail: _Tail | None = None
+
+    # ------------------------------------------------ what a library provides
+    @abstractmethod
+    def count(self) -> int:
+        """Return the number of rows in the file."""
+
+    @abstractmethod
+    def resize(self, count: int) -> None:
+        """Change the number of rows in the file."""
+
+    @abstractmethod
+    def put(self, at: tuple[int, ...], data: Any, skipped: int = 0) -> None:
+        """Write the bytes of the chunk that begins at `at`, to which the filters in `skipped` were not applied."""
+
+    @abstractmethod
+    def flush_file(self) -> None:
+        """Flush the file."""
+
+    @abstractmethod
+    def add(self, rows: Rows) -> None:
+        """Append rows by the library's own way."""
+
+    @abstractmethod
+    def write(self, start: tuple[int, ...], count: tuple[int, ...], values: Rows) -> None:
+        """Write C-contiguous values into the block that begins at `start` and has `count` elements along every axis."""
+
+    @abstractmethod
+    def rows_from(self, start: int) -> Rows:
+        """Read the rows from `start` on."""
+
+    # ---------------------------------------------------------------- at once
+    def append(self, rows: Rows) -> None:
+        """Append rows; afterwards the library has them. If it refuses, the array is as it was."""
+        if not self.row_is_chunk or self.packing is None:
+            self.add(rows)
+            return
+        before = self.count()
+        try:
+            for number, row in enumerate(rows, before):
+                self.put_rows(number, number + 1, self.packing.pack(row) if self.packing.level else row)
+        except BaseException:
+            self.resize(before)
+            raise
+
+    def put_rows(self, start: int, stop: int, data: Any, skipped: int = 0) -> None:
+        """Write the chunk that begins with row `start`; the array ends with row `stop` now, or is as it was."""
+        before = self.count()
+        self.resize(stop)
+        try:
+            self.put((start, *self._no_row), data, skipped)
+        except BaseException:
+            self.resize(before)
+            raise
+
+
+class RowQueue:
+    """What one file's arrays have accepted and the library has not got yet.
+
+    Not thread-safe: the backend calls it under its lock. The threads that deflate touch nothing of it.
+    """
+
+    def __init__(self) -> None:
+        #: False as soon as the host has the library's own objects: it may look at the arrays without asking here.
+        self.collects = True
+        #: Whether the file streams. HDF5 never uses a place in such a file twice.
+        self.streaming = False
+        self._open: dict[ArrayWriter, None] = {}
+        self._jobs: deque[_Job] = deque()
+        self._job_bytes = 0
+        self._tails: weakref.WeakSet[_Tail] = weakref.WeakSet()
+        self._failures: list[str] = []
+
+    # ------------------------------------------------------------------- rows
+    def append(self, array: ArrayWriter, rows: Rows) -> None:
+        """Accept rows: C-contiguous, of the array's dtype, at least one."""
+        tail = array.tail
+        if tail is None:
+            tail = array.tail = self._tail_for(array)
+            if tail is None:
+                array.append(rows)
+                return
+        self._open[array] = None
+        try:
+            tail.add(self, array, rows)
+        except Exception as error:
+            self._lose(array, error)
+            self.report()
+
+    def _tail_for(self, array: ArrayWriter) -> _Tail | None:
+        if not self.collects:
+            return None
+        packing, size = array.packing, COLLECT_BYTES
+        deflates = packing is not None and packing.level > 0 and array.chunks[1:] == array.row_shape
+        if deflates:
+            size = array.chunks[0] * array.row_bytes
+        elif array.row_is_chunk or not 0 < array.row_bytes <= LARGE_ROW:
+            return None
+        if not self._has_room(size):
+            return None  # too many arrays at once: this one is left to the library
+        tail = _Deflated(array, size) if deflates else _Collected(array, size)
+        self._tails.add(tail)
+        return tail
+
+    def _has_room(self, size: int) -> bool:
+        """Tell whether one more array may be kept; if need be, finish those that got nothing since the last flush."""
+        most = PENDING_BYTES - size
+        if sum(tail.size for tail in self._tails) > most:
+            for array in [array for array in self._open if array.tail is None or not array.tail.pending]:
+                self._settle(array, closing=True)
+                self.forget(array)
+        return sum(tail.size for tail in self._tails) <= most
+
+    def pending(self, array: ArrayWriter | None) -> int:
+        """Return how many rows of an array wait."""
+        tail = None if array is None else array.tail
+        return 0 if tail is None else tail.pending + sum(job.rows for job in self._jobs if job.array is array)
+
+    # ----------------------------------------------------------------- chunks
+    def write_whole(self, array: ArrayWriter, values: Rows) -> None:
+        """Write all chunks of a fixed array."""
+        for at in product(*(range(0, n, step) for n, step in zip(values.shape, array.chunks, strict=True))):
+            part = values[tuple(slice(i, i + n) for i, n in zip(at, array.chunks, strict=True))]
+            block = np.zeros(array.chunks, array.dtype)
+            block[tuple(slice(n) for n in part.shape)] = part
+            self.submit(_Job(array, at, block))
+        self.settle()
+
+    def write_point(self, array: ArrayWriter, at: tuple[int, ...], values: Rows) -> None:
+        """Fill one place of a fixed array; values are C-contiguous and of the array's dtype."""
+        packing, count = array.packing, (*(1,) * len(at), *values.shape)
+        start = (*at, *(0,) * values.ndim)
+        if packing is None or array.chunks != count:
+            if self._jobs:
+                self.settle()
+            array.write(start, count, values)
+        elif self.collects and packing.level:
+            self.report()
+            self.submit(_Job(array, start, values.reshape(count).copy()))
+        else:
+            array.put(start, packing.pack(values) if packing.level else values)
+
+    def submit(self, job: _Job) -> None:
+        """Have a chunk packed; write those that are ready, and as many as it takes to stay within the bound."""
+        self._jobs.append(job)
+        self._job_bytes += job.size
+        while self._jobs and (self._job_bytes > PENDING_BYTES or self._jobs[0].packed.done()):
+            self._write_first()
+
+    def _write_first(self) -> None:
+        job = self._jobs[0]
+        try:
+            job.write()
+        except Exception as error:
+            self._lose(job.array, error)
+        else:
+            self._jobs.popleft()
+            self._job_bytes -= job.size
+
+    # ------------------------------------------------------------ handing over
+    def settle(self, *, closing: bool = False) -> None:
+        """Hand everything to the library; raise RowsLostError if that fails, but try all arrays."""
+        while self._jobs:
+            self._write_first()
+        for array in list(self._open):
+            self._settle(array, closing)
+        self.report()
+
+    def _settle(self, array: ArrayWriter, closing: bool) -> None:
+        tail = array.tail
+        if tail is not None:
+            try:
+                tail.settle(self, array, closing)
+            except Exception as error:
+                self._lose(array, error)
+            if tail.holds:
+                return
+        self.forget(array)
+
+    def stop_collecting(self) -> None:
+        """Hand everything to the library, now and from now on."""
+        self.collects = False
+        try:
+            self.settle(closing=True)
+        finally:
+            self.forget_below("/")
+
+    def forget(self, array: ArrayWriter) -> None:
+        """Look into the file again before the next row of an array is taken; there must be none that wait."""
+        array.tail = None
+        self._open.pop(array, None)
+
+    def forget_below(self, path: str) -> None:
+        """Forget the array of this path, and those below it."""
+        below = path.rstrip("/") + "/"
+        for array in [array for array in self._open if array.path == path or array.path.startswith(below)]:
+            self.forget(array)
+
+    # ----------------------------------------------------------------- errors
+    def _lose(self, array: ArrayWriter, error: Exception) -> None:
+        """Give up what waits of an array; `report` says so."""
+        lost = self.pending(array)
+        self.forget(array)
+        self._jobs = deque(job for job in self._jobs if job.array is not array)
+        self._job_bytes = sum(job.size for job in self._jobs)
+        what = f"the last {lost} rows, accepted before," if lost else "a chunk"
+        self._failures.append(f"{array.path}: {what} could not be written and are lost: {error}")
+
+    def report(self) -> None:
+        """Raise RowsLostError if something was lost since the last time."""
+        if self._failures:
+            failures, self._failures = self._failures, []
+            raise RowsLostError(f"{'; '.join(failures)}. Look whether the disk is full, and go on in a new file")
+
+
+class _Tail(ABC):
+    """The end of an array, as far as the library has not got it.
+
+    It doesn't know its array, but is handed it: the two would keep each other alive.
+    """
+
+    #: Whether there is something to keep after everything is with the library.
+    holds = False
+
+    def __init__(self, array: ArrayWriter, size: int) -> None:
+        #: Bytes of memory.
+        self.size = size
+        #: Rows that wait here.
+        self.pending = 0
+
+    @abstractmethod
+    def add(self, queue: RowQueue, array: ArrayWriter, rows: Rows) -> None:
+        """Take rows."""
+
+    @abstractmethod
+    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
+        """Hand the rows to the library."""
+
+
+class _Collected(_Tail):
+    """Small rows, collected until one call of the library is worth while."""
+
+    def __init__(self, array: ArrayWriter, size: int) -> None:
+        super().__init__(array, size)
+        self._capacity = size // array.row_bytes
+        self._rows = np.empty((self._capacity, *array.row_shape), array.dtype)
+
+    def add(self, queue: RowQueue, array: ArrayWriter, rows: Rows) -> None:
+        filled = self.pending
+        stop = filled + len(rows)
+        if stop > self._capacity:
+            self.settle(queue, array, False)
+            filled, stop = 0, len(rows)
+            if stop > self._capacity:
+                array.append(rows)
+                return
+        self._rows[filled:stop] = rows
+        self.pending = stop
+
+    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
+        if self.pending:
+            array.append(self._rows[: self.pending])
+            self.pending = 0
+
+
+class _Deflated(_Tail):
+    """The last chunk of an array with gzip, filled in memory and deflated when it is full.
+
+    A flush writes the rows of a chunk that is not full *without* filters, in a place of the size of a full chunk, which
+    the next flush overwrites: nothing moves in the file and nothing is deflated in vain. When the chunk is full (or the
+    file is closed), it is deflated and moves to a smaller place.
+
+    Whenever a chunk that was flushed moves, the file is flushed at once: HDF5 gives its old place to whatever is
+    written next, so that a program killed before the next flush would leave rows that had been safe pointing at other
+    data. A streaming file never gives a place away; there the chunk stays where it is, as it is.
+    """
+
+    holds = True
+
+    def __init__(self, array: ArrayWriter, size: int) -> None:
+        super().__init__(array, size)
+        count = array.count()
+        #: Rows of the chunk, those of it that are in the file, and the row it begins with.
+        self._filled = self._held = count % array.chunks[0]
+        self._start = count - self._held
+        #: Whether the chunk in the file is stored without filters.
+        self._is_raw = False
+        self._rows = np.empty(array.chunks, array.dtype)
+        if self._held:
+            self._rows[: self._held] = array.rows_from(self._start)
+
+    def add(self, queue: RowQueue, array: ArrayWriter, rows: Rows) -> None:
+        whole = len(self._rows)
+        while len(rows):
+            part = rows[: whole - self._filled]
+            stop = self._filled + len(part)
+            self._rows[self._filled : stop] = part
+            self._filled = stop
+            self.pending += len(part)
+            rows = rows[len(part) :]
+            if stop == whole:
+                job = self._job(queue, array)
+                self._rows = np.empty(array.chunks, array.dtype)
+                self._start += whole
+                self._filled = self._held = self.pending = 0
+                self._is_raw = False
+                queue.submit(job)
+
+    def _job(self, queue: RowQueue, array: ArrayWriter) -> _Job:
+        stays = queue.streaming and self._is_raw
+        return _Job(array, (self._start,), self._rows, self._filled, self._held, stays)
+
+    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
+        if not self.pending and not (closing and self._is_raw):
+            return
+        self._rows[self._filled :] = 0
+        if closing:
+            self._job(queue, array).write()
+        else:
+            assert array.packing is not None
+            array.put_rows(self._start, self._start + self._filled, self._rows, array.packing.skipped)
+            if self._held and not self._is_raw:
+                array.flush_file()
+            self._is_raw = True
+        self._held, self.pending = self._filled, 0
+
+
+class _Job:
+    """A chunk that is being packed; `rows` are those of it that the file has not got yet (0 for a fixed array)."""
+
+    def __init__(
+        self,
+        array: ArrayWriter,
+        at: tuple[int, ...],
+        block: Rows,
+        filled: int = 0,
+        held: int = 0,
+        stays: bool = False,
+    ) -> None:
+        packing = array.packing
+        assert packing is not None
+        self.array = array
+        self.rows = filled - held
+        self.size = block.nbytes
+        self._at, self._stop = at, at[0] + filled
+        self._moves = held > 0 and not stays
+        self._skipped = packing.skipped if stays else 0
+        #: The bytes of the chunk, as soon as they are known.
+        self.packed = pack_in_background(Packing() if stays else packing, block)
+
+    def write(self) -> None:
+        """Write the chunk as soon as it is packed."""
+        data = self.packed.result()
+        if self.rows:
+            self.array.put_rows(self._at[0], self._stop, data, self._skipped)
+        else:
+            self.array.put(self._at, data)
+        if self._moves:
+            self.array.flush_file()

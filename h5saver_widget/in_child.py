@@ -1,0 +1,174 @@
+"""Run one of our functions in a process of its own, because a damaged or hostile file may crash or hang a library.
+
+The function is a generator; what it yields travels back as lines of JSON, so nothing that comes from the child can run
+code here. The child is ended when it says nothing for too long. It is started with the interpreter itself, not with
+`multiprocessing`, which would import the main module of the host again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["Answer", "Ending", "can_start", "run_in_child"]
+
+#: Seconds without a word after which a child counts as hung.
+SILENCE: Final = 30.0
+#: Bytes of memory (address space) that a child may take, where the system can limit it.
+MEMORY: Final = 8 << 30
+_PACKAGE: Final = __package__
+
+
+class Ending(Enum):
+    """How a child ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    DIED = "died"
+    HUNG = "hung"
+
+
+@dataclass
+class Answer:
+    """What a child said before it ended.
+
+    Attributes
+    ----------
+    messages
+        What its function yielded.
+    ending
+        DONE; FAILED with an error of Python; DIED by a signal, as when a library crashes; HUNG and ended by us.
+    words
+        The error's text, or the signal's number.
+    """
+
+    messages: list[Any] = field(default_factory=list)
+    ending: Ending = Ending.DONE
+    words: str = ""
+
+
+def can_start() -> bool:
+    """Tell whether there is an interpreter to start; a frozen program has none."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+def run_in_child(function: Callable[..., Iterator[Any]], *arguments: Any, silence: float = SILENCE) -> Answer:
+    """Run a function of this package in a child process, and return what it said.
+
+    Parameters
+    ----------
+    function
+        A generator function on the first level of one of our modules. What it yields must be plain data.
+    arguments
+        Plain data (text, numbers, lists, dicts).
+    silence
+        Seconds without a message after which the child is ended.
+
+    Returns
+    -------
+    Answer
+        Always; a crash of the child is an answer too.
+    """
+    # -P: no module is taken from the current folder, which may be the one that a hostile file came in
+    command = [sys.executable, "-P", "-m", __name__, function.__module__, function.__qualname__]
+    folders = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(folders),
+        "PYTHONIOENCODING": "utf-8",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    answer = Answer()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as child:
+        reader = threading.Thread(target=_read_lines, args=(child, json.dumps(arguments).encode(), lines), daemon=True)
+        reader.start()
+        try:
+            while line := lines.get(timeout=silence):
+                _take(line, answer)
+        except queue.Empty:
+            child.kill()
+            answer.ending, answer.words = Ending.HUNG, f"nothing was heard of it for {silence:g} s"
+        except BaseException:
+            child.kill()
+            raise
+        code = child.wait()
+        reader.join()
+    if answer.ending is Ending.DONE and code != 0:
+        answer.ending, answer.words = Ending.DIED, f"exit code {code}"
+    return answer
+
+
+def _read_lines(child: subprocess.Popen[bytes], arguments: bytes, lines: queue.SimpleQueue[bytes]) -> None:
+    """Hand over what the child says line by line; an empty line is the end."""
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        child.stdin.write(arguments)
+        child.stdin.close()
+    except OSError:  # it ended before it listened; its exit code tells
+        pass
+    for line in child.stdout:
+        lines.put(line)
+    lines.put(b"")
+
+
+def _take(line: bytes, answer: Answer) -> None:
+    """Add a line to the answer. A last line may be torn when the child died in the middle of it."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return
+    if isinstance(said, list) and len(said) == 2 and said[0] == "yield":
+        answer.messages.append(said[1])
+    elif isinstance(said, list) and len(said) == 2 and said[0] == "error":
+        answer.ending, answer.words = Ending.FAILED, str(said[1])
+
+
+def _limit_memory() -> None:
+    """Have absurd shapes end in a MemoryError of the child, not in a computer that swaps."""
+    if sys.platform != "win32":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard == resource.RLIM_INFINITY or hard > MEMORY:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def main(module: str, name: str) -> int:
+    """Run a function of this package with the arguments that stand in standard input."""
+    if module.split(".")[0] != _PACKAGE:
+        return 2
+    # what a library prints must not get between the messages
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    arguments = json.loads(sys.stdin.buffer.read())
+    _limit_memory()
+    try:
+        for message in getattr(import_module(module), name)(*arguments):
+            out.write(json.dumps(["yield", message]).encode() + b"\n")
+            out.flush()
+    except Exception as error:
+        # the border of the process: every error is handed over, as data
+        out.write(json.dumps(["error", f"{type(error).__name__}: {error}"]).encode() + b"\n")
+        out.flush()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(*sys.argv[1:3])
+    # without the cleaning up of libraries, which may crash on the very file that was just looked at
+    os._exit(code)

@@ -1,0 +1,87 @@
+"""Progress: how long work tells how far it is, and is told to stop. No Qt, no thread: a value handed to the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from h5saver_widget.errors import WorkStoppedError
+
+__all__ = ["Progress", "Step"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far work has come.
+
+    Attributes
+    ----------
+    done, total
+        Pieces done and to be done, in any unit; a total of None is not known.
+    text
+        What is being done, for people.
+    """
+
+    done: float = 0.0
+    total: float | None = None
+    text: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """The part that is done, 0 to 1; None if the total is not known."""
+        return None if not self.total else min(max(self.done / self.total, 0.0), 1.0)
+
+
+class Progress:
+    """What a worker calls as it goes, and what others read.
+
+    Functions that take long have a parameter ``progress: Progress | None = None`` and call :meth:`report` between
+    pieces, never in the middle of one: what is stopped there must be safe to leave.
+
+    Examples
+    --------
+    >>> progress = Progress()
+    >>> for piece in progress.over(['a.h5', 'b.h5'], 'copying'):
+    ...     print(progress.step.text, piece)
+    copying a.h5
+    copying b.h5
+    >>> progress.step.share
+    1.0
+    """
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self.step = Step()
+
+    @property
+    def stop_wanted(self) -> bool:
+        """Whether the work is to be stopped."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Ask the work to stop; called from any thread."""
+        self._stop.set()
+
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
+        """Say how far the work is.
+
+        Raises
+        ------
+        WorkStoppedError
+            If the work is to stop. Let it pass; clean up in ``finally``.
+        """
+        self.step = Step(done, total, text or self.step.text)
+        if self._stop.is_set():
+            raise WorkStoppedError(f"stopped while {self.step.text or 'working'}")
+
+    def over(self, pieces: Iterable[T], text: str = "") -> Iterator[T]:
+        """Iterate over pieces, and report before each and after the last."""
+        known = list(pieces)
+        for done, piece in enumerate(known):
+            self.report(done, len(known), text)
+            yield piece
+        self.report(len(known), len(known), text)

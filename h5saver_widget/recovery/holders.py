@@ -1,0 +1,63 @@
+"""Which programs have a file open for writing, as far as the system tells."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["is_locked", "programs_writing"]
+
+_WRITE_MODES = os.O_WRONLY | os.O_RDWR
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a program holds the lock that HDF5 takes on a file it writes; the file itself is left alone.
+
+    HDF5 locks with flock(). A program that streams (SWMR) gives its lock back, and so is not seen here.
+    """
+    if sys.platform == "win32":
+        try:
+            with path.open("rb") as file:
+                file.read(1)
+        except PermissionError:
+            return True
+        return False
+    import fcntl
+
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False
+
+
+def programs_writing(path: Path) -> list[str]:
+    """Return the programs that have a file open for writing; empty if there are none, or none can be seen."""
+    found = [f"process {number} ({name})" for number, name in _seen_in_proc(path)]
+    return found or (["another program"] if is_locked(path) else [])
+
+
+def _seen_in_proc(path: Path) -> Iterator[tuple[int, str]]:
+    """Iterate over the processes that /proc of Linux shows with the file open for writing."""
+    wanted = path.stat()
+    for process in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
+        try:
+            for handle in (process / "fd").iterdir():
+                about = handle.stat()
+                if (about.st_dev, about.st_ino) == (wanted.st_dev, wanted.st_ino) and _is_writing(process, handle):
+                    yield int(process.name), (process / "comm").read_text().strip()
+                    break
+        except OSError:  # ended meanwhile, or of another user
+            continue
+
+
+def _is_writing(process: Path, handle: Path) -> bool:
+    for line in (process / "fdinfo" / handle.name).read_text().splitlines():
+        if line.startswith("flags:"):
+            return bool(int(line.split()[1], 8) & _WRITE_MODES)
+    return False

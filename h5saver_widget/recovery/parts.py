@@ -1,0 +1,119 @@
+"""Reading an array of a damaged file in parts: what can't be read is divided until only damaged chunks are left."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from h5saver_widget.backends.base import ArrayInfo, Backend, Handle
+
+__all__ = ["Box", "Part", "PartReader", "fits_into", "rows_in_words"]
+
+Box = tuple[tuple[int, int], ...]
+"""Part of an array: first element and the one after the last, along every axis."""
+
+Part = tuple[Box, "npt.NDArray[np.generic] | list[Any] | None"]
+"""A box, and what stands in it; None before it is read, and for what can't be read."""
+
+_BYTES = 8 << 20
+_LEAST_BYTES = 64 << 10
+_MOST_FAILURES = 2000
+#: deflate makes things at most 1032 times smaller
+_MOST_DENSE = 1032
+_ROOM = 64 << 20
+
+
+def fits_into(info: ArrayInfo, file_size: int) -> bool:
+    """Tell whether a file of that size can hold an array, be it compressed as far as anything can be."""
+    return prod(info.shape) * max(info.dtype.itemsize, 1) <= _MOST_DENSE * file_size + _ROOM
+
+
+class PartReader:
+    """Reads an array slab by slab, and divides the slabs that can't be read.
+
+    Parameters
+    ----------
+    backend, handle
+        The array.
+    avoid
+        Boxes that are not to be read as a whole: doing so ended the process.
+    bytes_at_once
+        How much is read in one go, roughly.
+    """
+
+    def __init__(
+        self, backend: Backend, handle: Handle, avoid: Container[Box] = (), bytes_at_once: int = _BYTES
+    ) -> None:
+        self.info = backend.info(handle)
+        self._backend, self._handle, self._avoid = backend, handle, avoid
+        self._failures = 0
+        shape = self.info.shape
+        row = max(prod(shape[1:]) * max(self.info.dtype.itemsize, 1), 1)
+        self._grain = self.info.chunks or (max(1, _LEAST_BYTES // row), *shape[1:])
+        first = self._grain[0] if self._grain else 1
+        self._rows = max(first, bytes_at_once // row // first * first)
+
+    def slabs(self) -> Iterator[Box]:
+        """Iterate over boxes of whole rows that make up the array."""
+        shape = self.info.shape
+        if not shape:
+            yield ()
+            return
+        if 0 in shape:
+            return
+        rest = tuple((0, n) for n in shape[1:])
+        for start in range(0, shape[0], self._rows):
+            yield ((start, min(start + self._rows, shape[0])), *rest)
+
+    def read(self, box: Box) -> Iterator[tuple[bool, Part]]:
+        """Read a box: ``False, (box, None)`` is said before each try, ``True, (box, values or None)`` afterwards."""
+        if box not in self._avoid:
+            yield False, (box, None)
+            try:
+                values = self._backend.read(self._handle, tuple(slice(*ends) for ends in box))
+            except Exception:
+                # damaged bytes reach every kind of error; what it is about is told by the box, which is reported
+                self._failures += 1
+            else:
+                yield True, (box, values)
+                return
+        halves = self._halves(box) if self._failures < _MOST_FAILURES else ()
+        if not halves:
+            yield True, (box, None)
+        for half in halves:
+            yield from self.read(half)
+
+    def _halves(self, box: Box) -> tuple[Box, ...]:
+        """Return a box cut in two between chunks; nothing if it is one chunk."""
+        for axis, ((start, stop), grain) in enumerate(zip(box, self._grain, strict=True)):
+            first, last = start // grain, -(-stop // grain)
+            if last - first > 1:
+                middle = (first + last) // 2 * grain
+                before, after = box[:axis], box[axis + 1 :]
+                return (*before, (start, middle), *after), (*before, (middle, stop), *after)
+        return ()
+
+
+def rows_in_words(boxes: list[Box], shape: tuple[int, ...]) -> str:
+    """Say which rows of an array are not whole.
+
+    >>> rows_in_words([((0, 4), (0, 2)), ((4, 5), (0, 2)), ((7, 9), (0, 1))], (10, 2))
+    '7 of 10 rows (0 to 4, 7 to 8)'
+    """
+    if not shape:
+        return "its value"
+    merged: list[list[int]] = []
+    for start, stop in sorted(box[0] for box in boxes):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(stop, merged[-1][1])
+        else:
+            merged.append([start, stop])
+    count = sum(stop - start for start, stop in merged)
+    ranges = [str(start) if stop == start + 1 else f"{start} to {stop - 1}" for start, stop in merged]
+    shown = ", ".join(ranges[:6]) + (", ..." if len(ranges) > 6 else "")
+    return f"{count} of {shape[0]} rows ({shown})"

@@ -1,0 +1,271 @@
+"""What checking and repairing find out, as plain data and in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Condition", "ExitCode", "FileState", "ModuleContent", "Problem", "RepairReport", "size_in_words"]
+
+_SHOWN = 20
+
+
+class Condition(Enum):
+    """What state a file is in; the value says it."""
+
+    GOOD = "closed properly"
+    IN_USE = "being written right now"
+    NOT_CLOSED = "was being written when its program ended"
+    TRUNCATED = "cut off: its end is missing"
+    DAMAGED = "damaged"
+    UNREADABLE = "can't be read"
+    NOT_HDF5 = "not an HDF5 file"
+
+
+class ExitCode(IntEnum):
+    """What the command line answers; 2 is a mistake in the command itself."""
+
+    GOOD = 0
+    NEEDS_REPAIR = 1
+    NOT_READABLE = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A place in a file that can't be read, or could not be saved.
+
+    Attributes
+    ----------
+    path
+        Path of the node.
+    what
+        What is wrong there.
+    """
+
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return path and reason in a line."""
+        return f"{self.path}: {self.what}"
+
+
+@dataclass(frozen=True)
+class ModuleContent:
+    """A detector, actuator or the like in a file.
+
+    Attributes
+    ----------
+    path, title, kind
+        Where it is, what people call it, its type.
+    frames
+        How many frames (of a scan: points) it holds.
+    """
+
+    path: str
+    title: str
+    kind: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What is known of a file.
+
+    Attributes
+    ----------
+    path, size
+        The file, and its size in bytes.
+    condition
+        The state it is in.
+    must_repair
+        Whether other programs can't open it as it is, or can't read all of it.
+    file_format
+        What kind of HDF5 file it is.
+    missing_bytes
+        How much is missing at the end.
+    writer, created
+        The program that made it and when, as far as it says so.
+    holders
+        Programs that have it open for writing.
+    scans, log_lines
+        How many of them are in it.
+    modules
+        Its detectors and the like.
+    nodes
+        How many groups and arrays could be looked at.
+    problems
+        Places that can't be read.
+    """
+
+    path: Path
+    size: int
+    condition: Condition
+    must_repair: bool = False
+    file_format: str = ""
+    missing_bytes: int = 0
+    writer: str = ""
+    created: str = ""
+    holders: tuple[str, ...] = ()
+    scans: int = 0
+    log_lines: int = 0
+    modules: tuple[ModuleContent, ...] = ()
+    nodes: int = 0
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """How many frames are in the file."""
+        return sum(module.frames for module in self.modules)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a program that checks files answers."""
+        if self.condition in (Condition.UNREADABLE, Condition.NOT_HDF5):
+            return ExitCode.NOT_READABLE
+        return ExitCode.NEEDS_REPAIR if self.must_repair else ExitCode.GOOD
+
+    @property
+    def content(self) -> str:
+        """What is in the file, in words."""
+        counts: dict[str, int] = {}
+        for module in self.modules:
+            counts[module.kind] = counts.get(module.kind, 0) + 1
+        parts = [_count(self.scans, "scan")] if self.scans else []
+        parts += [_count(number, kind) for kind, number in sorted(counts.items())]
+        if self.modules:
+            parts.append(_count(self.frames, "frame"))
+        if self.log_lines:
+            parts.append(_count(self.log_lines, "log line"))
+        return ", ".join(parts) or _count(self.nodes, "node")
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        name = self.path.name
+        if self.condition is Condition.IN_USE:
+            return "let the program that writes it close it; to look inside now, use open_for_reading()"
+        if self.condition is Condition.NOT_HDF5:
+            return "is it the right file? If it was one, its beginning is lost; take a copy from a backup"
+        if self.condition is Condition.UNREADABLE:
+            return f"try `h5saver repair {name}`: it works on a copy; or take a copy of the file from a backup"
+        if self.must_repair:
+            return f"`h5saver repair {name}`: it works on a copy and lists what could not be saved"
+        if self.condition is Condition.NOT_CLOSED:
+            return "nothing has to be done: every program can open it; the last second before the end may be missing"
+        return "nothing"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        found = dataclasses.asdict(self)
+        return {
+            **found,
+            "path": str(self.path),
+            "condition": self.condition.name,
+            "sentence": self.condition.value,
+            "content": self.content,
+            "frames": self.frames,
+            "advice": self.advice,
+        }
+
+    def in_words(self) -> str:
+        """Return what a person wants to know, on some lines."""
+        lines = [f"{self.path}: {self.condition.value}"]
+        lines += [
+            f"  {label:<12} {text}"
+            for label, text in (
+                ("format", ", ".join(filter(None, (self.file_format, size_in_words(self.size))))),
+                ("missing", size_in_words(self.missing_bytes) if self.missing_bytes else ""),
+                ("written by", ", ".join(filter(None, (self.writer, self.created)))),
+                ("open in", ", ".join(self.holders)),
+                ("content", self.content if self.nodes else ""),
+                ("what to do", self.advice),
+            )
+            if text
+        ]
+        return "\n".join([*lines, *_listed("can't be read", self.problems)])
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What was done to repair a file.
+
+    Attributes
+    ----------
+    path
+        The original, which is as it was.
+    before
+        Its state.
+    out
+        The repaired copy, None if none was made.
+    after
+        The state of the copy.
+    done
+        What was done, step by step.
+    lost
+        What could not be saved.
+    """
+
+    path: Path
+    before: FileState
+    out: Path | None = None
+    after: FileState | None = None
+    done: tuple[str, ...] = ()
+    lost: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0: the copy (or the file, if it needed nothing) is whole; 1: parts are lost; 3: nothing was saved."""
+        state = self.before if self.out is None else self.after
+        if state is None or (self.out is None and state.exit_code):
+            return ExitCode.NOT_READABLE
+        return ExitCode.NEEDS_REPAIR if self.lost else ExitCode.GOOD
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return {
+            "path": str(self.path),
+            "out": None if self.out is None else str(self.out),
+            "before": self.before.as_json(),
+            "after": None if self.after is None else self.after.as_json(),
+            "done": list(self.done),
+            "lost": [dataclasses.asdict(problem) for problem in self.lost],
+        }
+
+    def in_words(self) -> str:
+        """Return what a person wants to know, on some lines."""
+        lines = [f"{self.path}: {self.before.condition.value}"]
+        lines += [f"  {step}" for step in self.done]
+        if self.out is not None and self.after is not None:
+            lines.append(f"{self.out}: {self.after.condition.value}, {self.after.content}")
+            if not self.lost:
+                lines.append("  nothing that had reached the file was lost")
+        return "\n".join([*lines, *_listed("could not be saved", self.lost)])
+
+
+def _listed(title: str, problems: tuple[Problem, ...]) -> list[str]:
+    if not problems:
+        return []
+    shown = [f"    {problem}" for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        shown.append(f"    ... and {len(problems) - _SHOWN} more (all of them with --json)")
+    return [f"  {title}:", *shown]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def size_in_words(size: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> size_in_words(999), size_in_words(1_234_567)
+    ('999 bytes', '1.2 MB')
+    """
+    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= limit:
+            return f"{size / limit:.1f} {unit}"
+    return _count(size, "byte")

@@ -1,0 +1,230 @@
+"""Look at everything in a file, in a child process that may crash or hang and is then started again past that place."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from h5saver_widget.attributes import Attributes
+from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
+from h5saver_widget.in_child import Ending, run_in_child
+from h5saver_widget.recovery.parts import Box, PartReader, fits_into
+
+if TYPE_CHECKING:
+    from h5saver_widget.backends.base import Backend, Handle
+
+__all__ = ["Survey", "local_readers", "look_through", "survey_file"]
+
+_MOST_STARTS = 60
+_MOST_CRASHES_IN_ONE = 6
+_FINE = 64 << 10
+_MAX_DEPTH = 200
+#: Attributes that tell what a node is.
+_TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype")
+#: Attributes of the root that tell who made the file.
+_ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION", "creator", "date", "time")
+
+
+@dataclass
+class Survey:
+    """What was found in a file.
+
+    Attributes
+    ----------
+    reader
+        Name of the backend that looked.
+    nodes
+        By path: kind, telling attributes, shape, and what is wrong (``problem``, ``lost``, ``unread``).
+    skip
+        Nodes that end or hang the library, with what happened.
+    avoid
+        Parts of arrays that do.
+    refused
+        Why the file could not be opened at all, ``''`` if it could.
+    about
+        Attributes of the root that tell who made the file.
+    """
+
+    reader: str
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skip: dict[str, str] = field(default_factory=dict)
+    avoid: dict[str, list[Box]] = field(default_factory=dict)
+    refused: str = ""
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def damaged_arrays(self) -> list[str]:
+        """Paths of the arrays that could not be read, or not all of them."""
+        return [path for path, node in self.nodes.items() if node.get("lost") or node.get("array_problem")]
+
+
+def local_readers() -> Iterator[str]:
+    """Iterate over the backends that read files of this computer, the most careful one first."""
+    return (name for name in available_backends() if not backend_capabilities(name).remote)
+
+
+def survey_file(
+    path: Path, *, swmr: bool = False, reader: str | None = None, only: list[str] | None = None, digests: bool = False
+) -> Survey:
+    """Look at everything in a file, without ever being ended by what is in it.
+
+    Parameters
+    ----------
+    path
+        The file; only read.
+    swmr
+        Open it as a file that another program streams into.
+    reader
+        Backend to look with.
+    only
+        Look at these arrays alone.
+    digests
+        Read in small parts, and note the checksum of each.
+    """
+    found = Survey(reader or next(local_readers()))
+    crashes: dict[str, int] = {}
+    for _ in range(_MOST_STARTS):
+        known = [name for name, node in found.nodes.items() if "shape" in node]
+        options = {"swmr": swmr, "only": only, "digests": digests, "skip": list(found.skip), "known": known}
+        answer = run_in_child(look_through, str(path), found.reader, options, found.avoid)
+        where: dict[str, Any] = {}
+        for message in answer.messages:
+            if "at" in message:
+                where = message
+            elif "about" in message:
+                found.about = message["about"]
+            else:
+                found.nodes.setdefault(message.pop("node"), message)
+        if answer.ending is Ending.DONE:
+            break
+        what = {Ending.DIED: "ends the HDF5 library", Ending.HUNG: "hangs the HDF5 library"}.get(answer.ending, "")
+        if not where or answer.ending is Ending.FAILED:
+            found.refused = f"this file {what} ({answer.words})" if what else answer.words
+            break
+        name, box = where["at"], where.get("box")
+        crashes[name] = crashes.get(name, 0) + 1
+        if box is not None and crashes[name] <= _MOST_CRASHES_IN_ONE:
+            found.avoid.setdefault(name, []).append(_box(box))
+        else:
+            found.skip[name] = f"reading it {what}"
+    else:
+        found.refused = f"this file ends the HDF5 library in more than {_MOST_STARTS} places"
+    return found
+
+
+def _box(said: Any) -> Box:
+    """Return a box that has travelled as JSON."""
+    return tuple((int(start), int(stop)) for start, stop in said)
+
+
+def look_through(
+    path: str, reader: str, options: dict[str, Any], avoid: dict[str, list[Any]]
+) -> Iterator[dict[str, Any]]:
+    """Say what each node is and whether it can be read; runs in the child."""
+    backend = create_backend(reader)
+    backend.open(Path(path), "r", swmr=options["swmr"], locking=False)
+    size, known, skip = Path(path).stat().st_size, set(options["known"]), set(options["skip"])
+    waiting: list[tuple[str, int]] = [(where, 0) for where in options["only"] or ["/"]]
+    seen: dict[Hashable, str] = {}
+    while waiting:
+        where, depth = waiting.pop()
+        if where in skip:
+            continue
+        yield {"at": where}
+        node: dict[str, Any] = {"node": where, "kind": NodeKind.OTHER.name}
+        try:
+            handle = backend.node(where)
+            kind = backend.kind(handle)
+            node["kind"] = kind.name
+            identity = backend.identity(handle)
+            first = seen.setdefault(identity, where)
+            if kind is NodeKind.OTHER and identity == where:
+                raise OSError("it can't be opened")
+            if first != where:
+                node.update(kind=NodeKind.LINK.name, same_as=first)
+                kind = NodeKind.LINK
+            if kind is not NodeKind.LINK:
+                yield from _attributes(backend, handle, node)
+            if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
+                names = backend.children(handle)
+                waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
+            elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:
+                boxes = [_box(box) for box in avoid.get(where, ())]
+                yield from _array(backend, handle, where, boxes, size, node, options["digests"])
+        except Exception as error:
+            # damaged bytes reach every kind of error; each is reported with its place
+            node["problem"] = _short(error)
+            node["closed"] = True  # what is in it is out of reach
+        yield node
+    backend.close()
+
+
+def _array(
+    backend: Backend, handle: Handle, where: str, avoid: list[Box], size: int, node: dict[str, Any], digests: bool
+) -> Iterator[dict[str, Any]]:
+    """Read an array part by part, saying where before each, and note in `node` what is wrong with it."""
+    try:
+        reader = PartReader(backend, handle, avoid, _FINE) if digests else PartReader(backend, handle, avoid)
+        info = reader.info
+        if any(n < 0 for n in info.shape):
+            raise OSError(f"its shape is {info.shape}")
+        node.update(shape=list(info.shape), dtype=str(info.dtype), grows=backend.kind(handle) is NodeKind.GROWING)
+        if not fits_into(info, size):
+            # a scan that was declared large and ended early, or a lie: both take longer to read than anybody waits
+            node["in_part"] = True
+            return
+        lost: list[Box] = []
+        checksums: dict[str, int] = {}
+        for slab in reader.slabs():
+            for is_read, (box, values) in reader.read(slab):
+                if not is_read:
+                    yield {"at": where, "box": box}
+                elif values is None:
+                    lost.append(box)
+                elif digests:
+                    checksums[repr(box)] = _digest(values)
+        if lost:
+            node["lost"] = lost
+        if digests:
+            node["checksums"] = checksums
+    except Exception as error:
+        # as above
+        node["array_problem"] = node["problem"] = _short(error)
+
+
+def _digest(values: Any) -> int:
+    rows = values if isinstance(values, list) else [values]
+    return zlib.crc32(b"".join(np.asarray(row).tobytes() for row in rows))
+
+
+def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Note what a node says of itself, and which attributes can't be read; say who made the file if it is the root."""
+    try:
+        names = set(backend.attribute_names(handle))
+        unread = sorted(names - set(backend.get_attributes(handle)))
+        attributes = Attributes(backend, handle).to_dict()
+    except Exception as error:
+        # as above; what is in the node may still be in reach
+        node["problem"] = f"its attributes: {_short(error)}"
+        return
+    if unread:
+        node["unread"] = unread
+    for name in _TELLING:
+        value = attributes.get(name)
+        if name != "nav_indexes":
+            node[name] = value[:200] if isinstance(value, str) else ""
+        elif isinstance(value, tuple) and len(value) < 40 and all(type(item) is int for item in value):
+            node[name] = list(value)
+    if node["node"] == "/":
+        yield {"about": {name: str(attributes[name])[:100] for name in _ABOUT if name in attributes}}
+
+
+def _short(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."

@@ -1,0 +1,81 @@
+"""Who wrote a file: which program with which versions, when, on which machine, for whom. Plain texts at its root.
+
+Names are those of NeXus (NXroot) where it has them, so that its readers show them:
+https://manual.nexusformat.org/classes/base_classes/NXroot.html
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import platform
+import socket
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.version import __version__
+
+__all__ = ["provenance"]
+
+
+def provenance(backend: Backend, now: datetime | None = None) -> dict[str, str]:
+    """Return the attributes of the root of a new file, as they are stored.
+
+    Parameters
+    ----------
+    backend
+        The backend that has the file open.
+    now
+        When the file was made, with a time zone; now by default.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget.backends.registry import create_backend
+    >>> backend = create_backend('h5py')
+    >>> backend.open(pathlib.Path(tempfile.mkdtemp()) / 'a.h5', 'x')
+    >>> facts = provenance(backend)
+    >>> facts['creator'], facts['file_name']
+    ('h5saver_widget', 'a.h5')
+    >>> backend.close()
+    """
+    when = now or datetime.now().astimezone()
+    return {
+        "creator": "h5saver_widget",
+        "creator_version": __version__,
+        "file_name": backend.path.name if backend.path is not None else "",
+        "file_time": when.isoformat(timespec="seconds"),
+        **_machine(),
+        **_versions(backend.name),
+    }
+
+
+@functools.cache
+def _machine() -> dict[str, str]:
+    """Return what does not change while the program runs; host and user are asked once."""
+    return {
+        "hostname": socket.gethostname() or "unknown",
+        "platform": platform.platform(),
+        "user_name": _user(),
+        "python_version": platform.python_version(),
+        "numpy_version": np.__version__,
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a service, or a container without an entry for its user
+        return "unknown"
+
+
+@functools.cache
+def _versions(backend: str) -> dict[str, str]:
+    """Return the version of the library that writes; NeXus has a name for that of h5py."""
+    try:
+        return {f"{backend}_version": version(backend)}
+    except PackageNotFoundError:  # a backend that is called otherwise than its library
+        return {}
