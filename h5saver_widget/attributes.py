@@ -51,7 +51,7 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if name in _PLAIN:
             raw[name] = _storable_text(value) if isinstance(value, str) else value
             continue
-        if name == "units" and isinstance(value, str) and _is_read_as_text(value):
+        if name == "units" and max_bytes is None and isinstance(value, str) and _is_read_as_text(value):
             raw[name] = _storable_text(value)
             continue
         text = codec.encode(value)
@@ -69,13 +69,15 @@ def _is_read_as_text(text: str) -> bool:
 
     Units are written plainly where that is so: NeXus readers and everybody else show the attribute as it stands.
 
-    >>> _is_read_as_text('nm'), _is_read_as_text('1')
-    (True, False)
+    No units at all are not: PyTables stores an empty text as nothing, which PyMoDAQ with h5py takes for no text.
+
+    >>> _is_read_as_text('nm'), _is_read_as_text('1'), _is_read_as_text('')
+    (True, False, False)
     """
     try:
         json.loads(text)
     except ValueError:
-        return _storable_text(text) == text
+        return bool(text) and _storable_text(text) == text
     except RecursionError:
         return False
     return False

@@ -378,7 +378,12 @@ class H5pyBackend(QueuedBackend):
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
-        return [] if found is None else sorted(map(_as_text, found.obj.attrs))
+        try:
+            return [] if found is None else sorted(map(_as_text, found.obj.attrs))
+        except RuntimeError as error:
+            raise NodeError(
+                f"the attributes of {self.path_of(node)} can't be read, it may be damaged: {error}"
+            ) from error
 
     @primitive
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
@@ -388,7 +393,7 @@ class H5pyBackend(QueuedBackend):
             return {}
         values: dict[str, RawAttribute] = {}
         attrs = found.obj.attrs
-        for name in sorted(map(_as_text, attrs)) if names is None else names:
+        for name in self.attribute_names(node) if names is None else names:
             try:
                 if name not in attrs:
                     continue
