@@ -84,6 +84,55 @@ def make(theme: str) -> None:
             if window.last_error or window.recorder.recording.lost:
                 raise SystemExit(f"{name}: {window.last_error or 'frames were lost'}")
             print(f"{path}: {window.recorder.recording.frames:,} frames recorded")
+    if theme == "light":
+        picture_chrono()
+        picture_recorder()
+
+
+def picture_chrono() -> None:
+    """Make the picture of the chronometer."""
+    from h5saver_widget import ChronoTimer
+
+    timer = ChronoTimer()
+    timer.show()
+    timer.start()
+    for seconds in (1.3, 0.8, 1.1):
+        wait(seconds)
+        timer.lap()
+    timer.grab().save(str(PICTURES / "chrono.png"))
+    timer.close()
+
+
+def picture_recorder() -> None:
+    """Make the picture of the saver alone, while it records."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5Saver, Note
+
+    with readable_folder() as folder:
+        h5saver = H5Saver("detector")
+        h5saver.settings["base_path"] = str(folder)
+        h5saver.settings["recording", "name_template"] = "{sample}/{base}_{date}_{counter}"
+        h5saver.notes = (Note("Sample", "Si wafer"), Note("Power", "3.5", "mW"))
+        widget = h5saver.settings_tree
+        widget.resize(320, 960)
+        widget.show()
+        h5saver.tree.sections["Notes"].setExpanded(True)
+        h5saver.strip.more.setChecked(True)
+        h5saver.start()
+        module = DetectorTimeSaver(SimpleNamespace(title="Camera"))
+        module.h5saver = h5saver
+        node, noise = module.get_set_node(), np.random.default_rng(1)
+        for _ in range(160):
+            image = noise.integers(0, 4096, (512, 512), dtype=np.uint16)
+            module.add_data(node, DataToExport("grab", data=[DataRaw("image", data=[image])]))
+            wait(0.04)
+        h5saver.strip.refresh()
+        widget.grab().save(str(PICTURES / "recorder.png"))
+        h5saver.stop()
+        widget.close()
 
 
 @contextmanager

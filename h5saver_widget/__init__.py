@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         FileNotOpenError as FileNotOpenError,
         FileOpenError as FileOpenError,
         H5SaverError as H5SaverError,
+        IntegrationError as IntegrationError,
         MissingLibraryError as MissingLibraryError,
         NamingError as NamingError,
         NodeError as NodeError,
@@ -93,7 +94,12 @@ if TYPE_CHECKING:
     from h5saver_widget.qt.browser import H5Browser as H5Browser
     from h5saver_widget.qt.chrono_timer import ChronoTimer as ChronoTimer
     from h5saver_widget.qt.h5saver import H5Saver as H5Saver
+    from h5saver_widget.qt.long_work import LongWork as LongWork
+    from h5saver_widget.qt.remember import restore_settings as restore_settings, save_settings as save_settings
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
+    from h5saver_widget.qt.status_strip import StatusStrip as StatusStrip
+    from h5saver_widget.recording.notes import Note as Note
+    from h5saver_widget.recording.status import RecorderState as RecorderState, RecorderStatus as RecorderStatus
     from h5saver_widget.recovery import (
         FileState as FileState,
         RepairReport as RepairReport,
@@ -120,6 +126,7 @@ if TYPE_CHECKING:
         DataEnlargeableSaver as DataEnlargeableSaver,
         DataExtendedSaver as DataExtendedSaver,
     )
+    from h5saver_widget.saving.statistics import Statistics as Statistics
     from h5saver_widget.version import __version__ as __version__
 
 #: module -> the names that it gives to this package
@@ -133,6 +140,7 @@ _PROVIDERS = {
         "FileNotOpenError",
         "FileOpenError",
         "H5SaverError",
+        "IntegrationError",
         "MissingLibraryError",
         "NamingError",
         "NodeError",
@@ -227,7 +235,13 @@ _PROVIDERS = {
     "h5saver_widget.qt.h5saver": ("H5Saver",),
     "h5saver_widget.qt.base": ("H5SaverBase", "dashboard_submodules_params"),
     "h5saver_widget.qt.browser": ("H5Browser",),
+    "h5saver_widget.qt.long_work": ("LongWork",),
+    "h5saver_widget.qt.remember": ("restore_settings", "save_settings"),
     "h5saver_widget.qt.status": ("ThreadCommand",),
+    "h5saver_widget.qt.status_strip": ("StatusStrip",),
+    "h5saver_widget.recording.notes": ("Note",),
+    "h5saver_widget.recording.status": ("RecorderState", "RecorderStatus"),
+    "h5saver_widget.saving.statistics": ("Statistics",),
     "h5saver_widget.version": ("__version__",),
 }
 _HOME = {name: module for module, names in _PROVIDERS.items() for name in names}

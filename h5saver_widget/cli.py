@@ -8,11 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from h5saver_widget.errors import H5SaverError
+from h5saver_widget.remote.commands import Pull, Push
 from h5saver_widget.version import __version__
+
+if TYPE_CHECKING:
+    from h5saver_widget.browsing import FileView
 
 __all__ = ["COMMANDS", "main"]
 
@@ -127,11 +132,150 @@ class Repair:
         return _answer(lambda: repair_file(arguments.file, arguments.out), arguments.json)
 
 
+class Look:
+    """Prints what is in a file; which lines, a subclass says."""
+
+    help: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE and NODE."""
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
+
+    def lines(self, view: FileView, arguments: argparse.Namespace) -> Iterator[str]:
+        """Iterate over the lines that are printed."""
+        raise NotImplementedError
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Open the file for reading, and print."""
+        from h5saver_widget.browsing import FileView
+        from h5saver_widget.browsing.opening import why_not
+
+        view = FileView(arguments.file, isolated=True)
+        try:
+            view.open()
+            for line in self.lines(view, arguments):
+                print(line)
+        except BrokenPipeError:  # ... | head
+            raise
+        except (OSError, KeyError, ValueError) as error:
+            print(f"h5saver: {arguments.file}: {why_not(arguments.file, error)}", file=sys.stderr)
+            return 3
+        finally:
+            view.close()
+        return 0
+
+
+class Info(Look):
+    """Describes a node."""
+
+    help = "tell what a file or a node of it is, with its attributes; exit code 3: not readable"
+
+    def lines(self, view: FileView, arguments: argparse.Namespace) -> Iterator[str]:
+        """Iterate over facts and attributes."""
+        from h5saver_widget.browsing.text import info_lines
+
+        return info_lines(view, f"/{arguments.node.strip('/')}")
+
+
+class Tree(Look):
+    """Lists the nodes."""
+
+    help = "list the nodes of a file; exit code 3: not readable"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE, NODE and --depth."""
+        super().add_arguments(parser)
+        parser.add_argument("--depth", type=int, metavar="N", help="go down so many levels")
+
+    def lines(self, view: FileView, arguments: argparse.Namespace) -> Iterator[str]:
+        """Iterate over the tree."""
+        from h5saver_widget.browsing.text import tree_lines
+
+        return tree_lines(view, f"/{arguments.node.strip('/')}", arguments.depth)
+
+
+class Export:
+    """Writes data of a file into another format."""
+
+    help = "export a file or a node of it: text, numpy, netCDF, NeXus, tiff...; exit code 3: not readable"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE, NODE, the format and where to."""
+        parser.add_argument("file", nargs="?", type=Path, metavar="FILE")
+        parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
+        parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list; by default what OUT ends with")
+        parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="file to write (by default named after FILE)")
+        parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+        parser.add_argument("--list", action="store_true", help="list the formats")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Open the file for reading, and export."""
+        from h5saver_widget.browsing import FileView
+        from h5saver_widget.browsing.opening import why_not
+        from h5saver_widget.exporters.console import default_target, format_lines, run_export
+
+        if arguments.list:
+            print(*format_lines(), sep="\n")
+            return 0
+        if arguments.file is None or not (arguments.format or arguments.out):
+            print("h5saver: export needs FILE, and -f FORMAT or -o OUT; see h5saver export --help", file=sys.stderr)
+            return 2
+        node = f"/{arguments.node.strip('/')}"
+        view = FileView(arguments.file, isolated=True)
+        try:
+            view.open()
+        except (OSError, KeyError, ValueError) as error:
+            print(f"h5saver: {arguments.file}: {why_not(arguments.file, error)}", file=sys.stderr)
+            return 3
+        try:
+            target = arguments.out or default_target(arguments.file, node, arguments.format)
+            done = run_export(view.h5, node, target, arguments.format, arguments.overwrite)
+        except (H5SaverError, OSError) as error:
+            print(f"h5saver: {error}", file=sys.stderr)
+            return 1
+        finally:
+            view.close()
+        print(*done.files, sep="\n")
+        for note in done.notes:
+            print(f"note: {note}", file=sys.stderr)
+        return 0
+
+
+class Browse:
+    """Shows files in a window."""
+
+    help = "open a window that shows what is in files"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE."""
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Show the window until it is closed; Qt is imported only now."""
+        from pyqtgraph.Qt import mkQApp
+
+        from h5saver_widget.qt.browser import H5Browser
+
+        app = mkQApp("H5Browser")
+        browser = H5Browser()
+        for path in arguments.files:
+            browser.open_file(path)
+        browser.show()
+        return int(app.exec())
+
+
 COMMANDS: dict[str, Command] = {
+    "browse": Browse(),
     "check": Check(),
     "chrono": Chrono(),
     "demo": Demo(),
+    "export": Export(),
+    "info": Info(),
+    "pull": Pull(),
+    "push": Push(),
     "repair": Repair(),
+    "tree": Tree(),
 }
 """Name of a command to what it does."""
 

@@ -301,7 +301,13 @@ class PathProvider:
         return self.next_path(now).relative_to(self.folder(now)).as_posix()
 
 
-def create_exclusive(where: Path | Iterable[Path], make: Callable[[Path], T]) -> T:
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def create_exclusive(
+    where: Path | Iterable[Path], make: Callable[[Path], T], make_folder: Callable[[Path], None] = _make_folder
+) -> T:
     """Return what `make` returns for the first path that is not taken; creates the folder if need be.
 
     Parameters
@@ -310,6 +316,8 @@ def create_exclusive(where: Path | Iterable[Path], make: Callable[[Path], T]) ->
         One path, or the paths to be tried in turn (:meth:`PathProvider.candidates`).
     make
         Creates the file at a path; raises FileExistsError if there is one (mode ``x``).
+    make_folder
+        Makes a folder that may be there already; on the local disk by default.
 
     Raises
     ------
@@ -331,7 +339,7 @@ def create_exclusive(where: Path | Iterable[Path], make: Callable[[Path], T]) ->
     last: FileExistsError | None = None
     for tried, path in enumerate([where] if isinstance(where, Path) else where):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except (FileExistsError, NotADirectoryError) as error:
             raise NamingError(
                 f"{error.filename!r} is a file where a folder is needed: choose another folder"

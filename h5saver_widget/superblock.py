@@ -197,7 +197,7 @@ def checksum(data: bytes) -> int:
     a = b = c = (0xDEADBEEF + len(data)) & _MASK
     if not data:
         return c
-    words = struct.unpack(f"<{-(-len(data) // 12) * 3}I", data.ljust(-(-len(data) // 12) * 12, b"\0"))
+    words: tuple[int, ...] = struct.unpack(f"<{-(-len(data) // 12) * 3}I", data.ljust(-(-len(data) // 12) * 12, b"\0"))
     for at in range(0, len(words) - 3, 3):
         a, b, c = (a + words[at]) & _MASK, (b + words[at + 1]) & _MASK, (c + words[at + 2]) & _MASK
         a = ((a - c) & _MASK) ^ _turn(c, 4)
@@ -219,8 +219,7 @@ def checksum(data: bytes) -> int:
     c = ((c ^ b) - _turn(b, 16)) & _MASK
     a = ((a ^ c) - _turn(c, 4)) & _MASK
     b = ((b ^ a) - _turn(a, 14)) & _MASK
-    found: int = ((c ^ b) - _turn(b, 24)) & _MASK
-    return found
+    return ((c ^ b) - _turn(b, 24)) & _MASK
 
 
 def _turn(value: int, bits: int) -> int:

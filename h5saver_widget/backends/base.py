@@ -186,6 +186,8 @@ class Backend(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    #: Versions of the libraries that write, by the name of the attribute that keeps them in a file.
+    versions: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self) -> None:
         #: Held during every primitive; take it around several to make them one.

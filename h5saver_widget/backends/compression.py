@@ -35,7 +35,7 @@ _SAMPLE_BYTES = 1 << 14
 
 _NOTES = {
     "zlib": "Every HDF5 reader opens these files, without a plugin.",
-    "lzf": "Read by h5py and PyTables. MATLAB, h5dump and other HDF5 programs need the lzf filter plugin.",
+    "lzf": "Read by h5py. PyTables can't read it, other HDF5 programs need the lzf filter plugin.",
     "blosc": "Read by PyTables. h5py needs the package hdf5plugin, other HDF5 programs the blosc filter plugin.",
     "blosc2": "Read by PyTables. h5py needs the package hdf5plugin, other HDF5 programs the blosc2 filter plugin.",
     "bitshuffle": "Not read by PyTables. h5py needs the package hdf5plugin, other programs the bitshuffle plugin.",
@@ -64,24 +64,16 @@ class Packing:
         Of deflate, 1 to 9; 0 for a file without filters.
     item_bytes
         Size of the elements that are shuffled; 1 if they are not.
-    filters
-        How many filters the file names.
 
     Examples
     --------
-    >>> packing = Packing(level=4, item_bytes=2, filters=2)
+    >>> packing = Packing(level=4, item_bytes=2)
     >>> zlib.decompress(packing.pack(np.array([1, 2, 3], '<u2')))
     b'\x01\x02\x03\x00\x00\x00'
     """
 
     level: int = 0
     item_bytes: int = 1
-    filters: int = 0
-
-    @property
-    def skipped(self) -> int:
-        """The filter mask of a chunk that is stored as it is, whatever filters the file names."""
-        return (1 << self.filters) - 1
 
     def pack(self, chunk: npt.NDArray[Any]) -> bytes:
         """Return the bytes of a C-contiguous chunk as they stand in the file."""

@@ -11,12 +11,13 @@ import errno
 import functools
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
-from h5py import h5a, h5d, h5f, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
@@ -31,7 +32,7 @@ from h5saver_widget.backends.base import (
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, careful
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import ArrayWriter
 from h5saver_widget.errors import (
@@ -43,7 +44,15 @@ from h5saver_widget.errors import (
     StreamingError,
 )
 
+try:
+    import hdf5plugin  # what it registers when it is imported is needed for reading, too
+except ImportError:
+    hdf5plugin = None
+
 __all__ = ["H5pyBackend"]
+
+#: Filters that are plugins, by their registered numbers.
+_PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
 
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _TEXT = h5py.string_dtype("utf-8")
@@ -95,8 +104,14 @@ def _packing(dataset: Any) -> Packing | None:
     codes = [code for code, *_ in filters]
     item_bytes = dataset.get_type().get_size() if codes[:1] == [h5z.FILTER_SHUFFLE] else 1
     if codes in ([h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE]) and filters[-1][2][0] > 0:
-        return Packing(filters[-1][2][0], item_bytes, len(codes))
+        return Packing(filters[-1][2][0], item_bytes)
     return None if codes else Packing()
+
+
+def _compression(obj: h5py.Dataset) -> str | None:
+    """Return the name of what compresses an array; h5py knows its own three."""
+    name: str | None = obj.compression
+    return _PLUGINS.get(obj.id.get_create_plist().get_filter(0)[0], name) if name == "unknown" else name
 
 
 class _Writer(ArrayWriter):
@@ -123,8 +138,8 @@ class _Writer(ArrayWriter):
     def resize(self, count: int) -> None:
         self._dataset.set_extent((count, *self.row_shape))
 
-    def put(self, at: tuple[int, ...], data: Any, skipped: int = 0) -> None:
-        self._dataset.write_direct_chunk(at, data, skipped)
+    def put(self, at: tuple[int, ...], data: Any) -> None:
+        self._dataset.write_direct_chunk(at, data)
 
     def flush_file(self) -> None:
         h5f.flush(self._dataset)
@@ -158,7 +173,10 @@ class H5pyBackend(QueuedBackend):
     """A local HDF5 file through h5py."""
 
     name = "h5py"
-    capabilities = Capabilities(swmr=True, compression=("zlib", "gzip", "lzf"))
+    versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
+    capabilities = Capabilities(
+        swmr=True, compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle")))
+    )
     library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
     def __init__(self) -> None:
@@ -222,14 +240,15 @@ class H5pyBackend(QueuedBackend):
 
     def _kind_of_child(self, group: h5py.Group, name: str) -> NodeKind | None:
         key = _key(name)
-        if group.id.links.get_info(key).type != h5l.TYPE_HARD:
-            return NodeKind.LINK
-        kind = h5o.get_info(group.id, key).type
-        if kind == h5o.TYPE_GROUP:
+        kind = h5g.get_objinfo(group.id, key, follow_link=False).type  # 5 us; its successor in h5o needs 20
+        if kind == h5g.GROUP:
             return NodeKind.GROUP
-        if kind != h5o.TYPE_DATASET:
-            return NodeKind.OTHER
+        if kind != h5g.DATASET:
+            return None
         dataset = h5d.open(group.id, key)
+        stored = dataset.get_create_plist()
+        if stored.get_layout() == h5d.VIRTUAL or stored.get_external_count():
+            return NodeKind.LINK  # its numbers stand in other files
         largest = dataset.get_space().get_simple_extent_dims(True)
         if not largest or largest[0] != h5s.UNLIMITED:
             return NodeKind.FIXED
@@ -237,6 +256,7 @@ class H5pyBackend(QueuedBackend):
         return None if dataset.get_type().get_class() == h5t.VLEN else NodeKind.GROWING
 
     @primitive
+    @careful
     def identity(self, node: Handle) -> Hashable:
         """Return the address of an object in the file; the path of a link."""
         found = self._described(node)
@@ -320,6 +340,10 @@ class H5pyBackend(QueuedBackend):
             return {}
         if library == "lzf":
             return {"compression": "lzf", "shuffle": True}
+        if library == "blosc2":
+            return dict(hdf5plugin.Blosc2(cname="zstd", clevel=compression.level, filters=hdf5plugin.Blosc2.SHUFFLE))
+        if library == "bitshuffle":
+            return dict(hdf5plugin.Bitshuffle(cname="zstd", clevel=compression.level))
         return {"compression": "gzip", "compression_opts": min(compression.level, 9), "shuffle": True}
 
     def _remove(self, node: LocalNode) -> None:
@@ -334,7 +358,7 @@ class H5pyBackend(QueuedBackend):
         dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
         if obj.shape is None:  # a null data space: an array of another program without anything in it
             return ArrayInfo((0,), dtype, (0,))
-        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, obj.compression)
+        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, _compression(obj))
 
     def _make_writer(self, node: LocalNode) -> ArrayWriter:
         return _Writer(node)
@@ -375,17 +399,14 @@ class H5pyBackend(QueuedBackend):
 
     # ------------------------------------------------------------ attributes
     @primitive
+    @careful
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
-        try:
-            return [] if found is None else sorted(map(_as_text, found.obj.attrs))
-        except RuntimeError as error:
-            raise NodeError(
-                f"the attributes of {self.path_of(node)} can't be read, it may be damaged: {error}"
-            ) from error
+        return [] if found is None else sorted(map(_as_text, found.obj.attrs))
 
     @primitive
+    @careful
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)
@@ -393,7 +414,7 @@ class H5pyBackend(QueuedBackend):
             return {}
         values: dict[str, RawAttribute] = {}
         attrs = found.obj.attrs
-        for name in self.attribute_names(node) if names is None else names:
+        for name in sorted(map(_as_text, attrs)) if names is None else names:
             try:
                 if name not in attrs:
                     continue
@@ -451,7 +472,7 @@ class H5pyBackend(QueuedBackend):
             raise StreamingError(
                 f"{self._path} was not made for SWMR; create the file with SWMR on: {error}"
             ) from error
-        self._swmr = self._rows.streaming = True
+        self._swmr = True
 
     @primitive
     def refresh(self, array: Handle) -> None:

@@ -6,11 +6,12 @@ handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.naming import check_node_name, natural_key
 
-__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "check_selection", "is_point", "parent_and_name"]
+__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "careful", "check_selection", "is_point", "parent_and_name"]
 
 _UNREADABLE = object()
 
@@ -52,6 +53,28 @@ class LocalNode:
         self.writer: Any = None
         #: Whether the node was made through this handle: no other program had a say in how it is stored.
         self.is_new = False
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_W = TypeVar("_W")
+_L = TypeVar("_L", bound="LocalBackend")
+
+
+def careful(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatenate[_L, _W, _P], _R]:
+    """Turn what a library raises where a file is damaged into a NodeError of the node that was looked at."""
+
+    @functools.wraps(method)
+    def looks(self: _L, where: _W, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(self, where, *args, **kwargs)
+        except self.library_errors as error:
+            if isinstance(error, H5SaverError):
+                raise
+            path = where if isinstance(where, str) else self.path_of(Handle(where))
+            raise NodeError(f"{path} can't be read, it may be damaged: {error}") from error
+
+    return looks
 
 
 class LocalBackend(Backend):
@@ -169,6 +192,7 @@ class LocalBackend(Backend):
         return self.node("/")
 
     @primitive
+    @careful
     def node(self, path: str) -> Handle:
         """Return the node at an absolute path; NodeError if there is none."""
         known = self._nodes.get(path)
@@ -193,11 +217,13 @@ class LocalBackend(Backend):
         return cast(LocalNode, node).path
 
     @primitive
+    @careful
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order."""
         return sorted(self._names(self._group(group).obj), key=natural_key)
 
     @primitive
+    @careful
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
         """Return names and kinds of the nodes in a group, in natural order."""
         found = self._group(group)
@@ -216,6 +242,7 @@ class LocalBackend(Backend):
         return None
 
     @primitive
+    @careful
     def has_child(self, group: Handle, name: str) -> bool:
         """Tell whether a group holds a node of that name."""
         found = self._group(group)

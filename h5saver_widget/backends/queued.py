@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.base import ArrayInfo, Handle, NodeKind, Selection, primitive
-from h5saver_widget.backends.local import LocalBackend, LocalNode, is_point
+from h5saver_widget.backends.local import LocalBackend, LocalNode, careful, is_point
 from h5saver_widget.backends.rows import COLLECT_BYTES, ArrayWriter, RowQueue
 
 __all__ = ["QueuedBackend"]
@@ -33,14 +33,14 @@ def _settle_at_exit(library: str) -> None:
 
     def settle_all() -> None:
         for queue in [queue for queue, name in _open_queues.items() if name == library]:
-            queue.settle(closing=True)
+            queue.settle()
 
     atexit.register(settle_all)
 
 
 def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
     with lock:
-        queue.settle(closing=True)
+        queue.settle()
 
 
 class QueuedBackend(LocalBackend):
@@ -97,7 +97,7 @@ class QueuedBackend(LocalBackend):
 
     def _close(self) -> None:
         try:
-            self._rows.settle(closing=True)
+            self._rows.settle()
         finally:
             _open_queues.pop(self._rows, None)
             if self._when_forgotten is not None:
@@ -152,6 +152,7 @@ class QueuedBackend(LocalBackend):
         return (node.writer or self._writer(node)).dtype
 
     @primitive
+    @careful
     def info(self, array: Handle) -> ArrayInfo:
         """Return shape, dtype and storage of an array."""
         node = self._array(array)
@@ -211,8 +212,10 @@ class QueuedBackend(LocalBackend):
             self._write(node, ..., data)
 
     @primitive
+    @careful
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""
         node = self._array(array)
-        self._settle()
+        if self._rows.is_busy:
+            self._rows.settle(None if node.kind is NodeKind.TEXT else self._writer(node))
         return self._read(node, selection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -17,6 +18,7 @@ from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
 __all__ = [
     "available_backends",
     "backend_capabilities",
+    "backend_versions",
     "create_backend",
     "default_backend",
     "set_default_backend",
@@ -26,6 +28,7 @@ __all__ = [
 _TABLE = {
     "h5py": ("h5saver_widget.backends.h5py_backend", "H5pyBackend", "h5py"),
     "tables": ("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
+    "h5pyd": ("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd"),
 }
 
 _chosen: list[str] = []
@@ -69,6 +72,11 @@ def _backend_class(name: str) -> type[Backend]:
     except ImportError as error:
         raise MissingLibraryError(f"the backend {name!r} needs the library {library}: {error}") from error
     return found
+
+
+def backend_versions(name: str) -> Mapping[str, str]:
+    """Return the versions of the libraries that a backend writes with, by the name they have in a file."""
+    return _backend_class(name).versions
 
 
 def backend_capabilities(name: str) -> Capabilities:

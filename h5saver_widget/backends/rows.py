@@ -82,8 +82,8 @@ class ArrayWriter(ABC):
         """Change the number of rows in the file."""
 
     @abstractmethod
-    def put(self, at: tuple[int, ...], data: Any, skipped: int = 0) -> None:
-        """Write the bytes of the chunk that begins at `at`, to which the filters in `skipped` were not applied."""
+    def put(self, at: tuple[int, ...], data: Any) -> None:
+        """Write the bytes of the chunk that begins at `at`, as they stand in the file."""
 
     @abstractmethod
     def flush_file(self) -> None:
@@ -115,12 +115,12 @@ class ArrayWriter(ABC):
             self.resize(before)
             raise
 
-    def put_rows(self, start: int, stop: int, data: Any, skipped: int = 0) -> None:
+    def put_rows(self, start: int, stop: int, data: Any) -> None:
         """Write the chunk that begins with row `start`; the array ends with row `stop` now, or is as it was."""
         before = self.count()
         self.resize(stop)
         try:
-            self.put((start, *self._no_row), data, skipped)
+            self.put((start, *self._no_row), data)
         except BaseException:
             self.resize(before)
             raise
@@ -135,8 +135,6 @@ class RowQueue:
     def __init__(self) -> None:
         #: False as soon as the host has the library's own objects: it may look at the arrays without asking here.
         self.collects = True
-        #: Whether the file streams. HDF5 never uses a place in such a file twice.
-        self.streaming = False
         self._open: dict[ArrayWriter, None] = {}
         self._jobs: deque[_Job] = deque()
         self._job_bytes = 0
@@ -157,6 +155,7 @@ class RowQueue:
             tail.add(self, array, rows)
         except Exception as error:
             self._lose(array, error)
+        if array.tail is not tail:
             self.report()
 
     def _tail_for(self, array: ArrayWriter) -> _Tail | None:
@@ -175,11 +174,10 @@ class RowQueue:
         return tail
 
     def _has_room(self, size: int) -> bool:
-        """Tell whether one more array may be kept; if need be, finish those that got nothing since the last flush."""
+        """Tell whether one more array may be kept; if need be, forget those that got nothing since the last flush."""
         most = PENDING_BYTES - size
         if sum(tail.size for tail in self._tails) > most:
-            for array in [array for array in self._open if array.tail is None or not array.tail.pending]:
-                self._settle(array, closing=True)
+            for array in [array for array in self._open if not self.pending(array)]:
                 self.forget(array)
         return sum(tail.size for tail in self._tails) <= most
 
@@ -187,6 +185,11 @@ class RowQueue:
         """Return how many rows of an array wait."""
         tail = None if array is None else array.tail
         return 0 if tail is None else tail.pending + sum(job.rows for job in self._jobs if job.array is array)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything may wait."""
+        return bool(self._open or self._jobs)
 
     # ----------------------------------------------------------------- chunks
     def write_whole(self, array: ArrayWriter, values: Rows) -> None:
@@ -230,30 +233,27 @@ class RowQueue:
             self._job_bytes -= job.size
 
     # ------------------------------------------------------------ handing over
-    def settle(self, *, closing: bool = False) -> None:
-        """Hand everything to the library; raise RowsLostError if that fails, but try all arrays."""
-        while self._jobs:
-            self._write_first()
-        for array in list(self._open):
-            self._settle(array, closing)
-        self.report()
-
-    def _settle(self, array: ArrayWriter, closing: bool) -> None:
-        tail = array.tail
-        if tail is not None:
+    def settle(self, only: ArrayWriter | None = None) -> None:
+        """Hand everything (or what one array has) to the library; RowsLostError if that fails, but all are tried."""
+        for array in list(self._open) if only is None else [only]:
+            tail = array.tail
+            if tail is None:
+                continue
             try:
-                tail.settle(self, array, closing)
+                tail.settle(self, array)
             except Exception as error:
                 self._lose(array, error)
-            if tail.holds:
-                return
-        self.forget(array)
+            if not tail.holds:
+                self.forget(array)
+        while self._jobs:
+            self._write_first()
+        self.report()
 
     def stop_collecting(self) -> None:
         """Hand everything to the library, now and from now on."""
         self.collects = False
         try:
-            self.settle(closing=True)
+            self.settle()
         finally:
             self.forget_below("/")
 
@@ -294,7 +294,7 @@ class _Tail(ABC):
     #: Whether there is something to keep after everything is with the library.
     holds = False
 
-    def __init__(self, array: ArrayWriter, size: int) -> None:
+    def __init__(self, size: int) -> None:
         #: Bytes of memory.
         self.size = size
         #: Rows that wait here.
@@ -305,15 +305,15 @@ class _Tail(ABC):
         """Take rows."""
 
     @abstractmethod
-    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
-        """Hand the rows to the library."""
+    def settle(self, queue: RowQueue, array: ArrayWriter) -> None:
+        """Hand the rows to the library, or to the threads that deflate."""
 
 
 class _Collected(_Tail):
     """Small rows, collected until one call of the library is worth while."""
 
     def __init__(self, array: ArrayWriter, size: int) -> None:
-        super().__init__(array, size)
+        super().__init__(size)
         self._capacity = size // array.row_bytes
         self._rows = np.empty((self._capacity, *array.row_shape), array.dtype)
 
@@ -321,7 +321,7 @@ class _Collected(_Tail):
         filled = self.pending
         stop = filled + len(rows)
         if stop > self._capacity:
-            self.settle(queue, array, False)
+            self.settle(queue, array)
             filled, stop = 0, len(rows)
             if stop > self._capacity:
                 array.append(rows)
@@ -329,34 +329,29 @@ class _Collected(_Tail):
         self._rows[filled:stop] = rows
         self.pending = stop
 
-    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
+    def settle(self, queue: RowQueue, array: ArrayWriter) -> None:
         if self.pending:
             array.append(self._rows[: self.pending])
             self.pending = 0
 
 
 class _Deflated(_Tail):
-    """The last chunk of an array with gzip, filled in memory and deflated when it is full.
+    """The last chunk of an array with gzip, filled in memory and deflated when it is full or has to be in the file.
 
-    A flush writes the rows of a chunk that is not full *without* filters, in a place of the size of a full chunk, which
-    the next flush overwrites: nothing moves in the file and nothing is deflated in vain. When the chunk is full (or the
-    file is closed), it is deflated and moves to a smaller place.
-
-    Whenever a chunk that was flushed moves, the file is flushed at once: HDF5 gives its old place to whatever is
-    written next, so that a program killed before the next flush would leave rows that had been safe pointing at other
-    data. A streaming file never gives a place away; there the chunk stays where it is, as it is.
+    A chunk that is flushed before it is full is deflated again later, has another size then, and moves to another
+    place in the file. HDF5 gives the old place to whatever is written next. So the file is flushed as soon as such a
+    chunk has moved: else a program killed before the next flush would leave rows that had been safe pointing at other
+    data.
     """
 
     holds = True
 
     def __init__(self, array: ArrayWriter, size: int) -> None:
-        super().__init__(array, size)
+        super().__init__(size)
         count = array.count()
-        #: Rows of the chunk, those of it that are in the file, and the row it begins with.
+        #: Rows of the chunk, those of them that are in the file, and the row it begins with.
         self._filled = self._held = count % array.chunks[0]
         self._start = count - self._held
-        #: Whether the chunk in the file is stored without filters.
-        self._is_raw = False
         self._rows = np.empty(array.chunks, array.dtype)
         if self._held:
             self._rows[: self._held] = array.rows_from(self._start)
@@ -371,60 +366,43 @@ class _Deflated(_Tail):
             self.pending += len(part)
             rows = rows[len(part) :]
             if stop == whole:
-                job = self._job(queue, array)
+                self.settle(queue, array)
+                if array.tail is not self:
+                    return  # an earlier chunk could not be written; nothing that follows it is
                 self._rows = np.empty(array.chunks, array.dtype)
                 self._start += whole
-                self._filled = self._held = self.pending = 0
-                self._is_raw = False
-                queue.submit(job)
+                self._filled = self._held = 0
 
-    def _job(self, queue: RowQueue, array: ArrayWriter) -> _Job:
-        stays = queue.streaming and self._is_raw
-        return _Job(array, (self._start,), self._rows, self._filled, self._held, stays)
-
-    def settle(self, queue: RowQueue, array: ArrayWriter, closing: bool) -> None:
-        if not self.pending and not (closing and self._is_raw):
-            return
-        self._rows[self._filled :] = 0
-        if closing:
-            self._job(queue, array).write()
-        else:
-            assert array.packing is not None
-            array.put_rows(self._start, self._start + self._filled, self._rows, array.packing.skipped)
-            if self._held and not self._is_raw:
-                array.flush_file()
-            self._is_raw = True
-        self._held, self.pending = self._filled, 0
+    def settle(self, queue: RowQueue, array: ArrayWriter) -> None:
+        if self.pending:
+            self._rows[self._filled :] = 0
+            job = _Job(array, (self._start,), self._rows, self._filled, self._held)
+            self._held, self.pending = self._filled, 0
+            queue.submit(job)
 
 
 class _Job:
-    """A chunk that is being packed; `rows` are those of it that the file has not got yet (0 for a fixed array)."""
+    """A chunk that is being packed: the first `filled` rows of it belong to the array, `held` are in the file already.
 
-    def __init__(
-        self,
-        array: ArrayWriter,
-        at: tuple[int, ...],
-        block: Rows,
-        filled: int = 0,
-        held: int = 0,
-        stays: bool = False,
-    ) -> None:
+    Of a fixed array, which has no rows to count, both are 0.
+    """
+
+    def __init__(self, array: ArrayWriter, at: tuple[int, ...], block: Rows, filled: int = 0, held: int = 0) -> None:
         packing = array.packing
         assert packing is not None
         self.array = array
         self.rows = filled - held
         self.size = block.nbytes
         self._at, self._stop = at, at[0] + filled
-        self._moves = held > 0 and not stays
-        self._skipped = packing.skipped if stays else 0
+        self._moves = held > 0
         #: The bytes of the chunk, as soon as they are known.
-        self.packed = pack_in_background(Packing() if stays else packing, block)
+        self.packed = pack_in_background(packing, block)
 
     def write(self) -> None:
         """Write the chunk as soon as it is packed."""
         data = self.packed.result()
         if self.rows:
-            self.array.put_rows(self._at[0], self._stop, data, self._skipped)
+            self.array.put_rows(self._at[0], self._stop, data)
         else:
             self.array.put(self._at, data)
         if self._moves:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import tables.atom
 import tables.attributeset
 import tables.file
 import tables.hdf5extension
+import tables.utilsextension
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
@@ -36,7 +38,7 @@ from h5saver_widget.backends.base import (
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, check_selection
+from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, careful, check_selection
 from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import refuse_if_deadly
@@ -106,8 +108,13 @@ def _empty_file() -> bytes:
     return image
 
 
-#: Arrays of one class that are all of one kind; others have to be looked at.
-_KINDS = dict.fromkeys((tables.Array, tables.CArray, tables.Table), NodeKind.FIXED)
+#: Kinds of the classes that tell them (some arrays of others grow along another axis than the first, which is rare).
+_KINDS = {
+    tables.Array: NodeKind.FIXED,
+    tables.CArray: NodeKind.FIXED,
+    tables.EArray: NodeKind.GROWING,
+    tables.Table: NodeKind.FIXED,
+}
 
 
 @contextmanager
@@ -149,10 +156,10 @@ class _Writer(ArrayWriter):
         self._array._g_check_open()
         self._array._g_truncate(count)
 
-    def put(self, at: tuple[int, ...], data: Any, skipped: int = 0) -> None:
+    def put(self, at: tuple[int, ...], data: Any) -> None:
         self._array._g_check_open()
         raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8)
-        self._array._g_write_chunk(np.array(at, np.uint64), raw, skipped)
+        self._array._g_write_chunk(np.array(at, np.uint64), raw, 0)
 
     def flush_file(self) -> None:
         self._array._g_flush()
@@ -186,7 +193,7 @@ def _packing(filters: tables.Filters, dtype: np.dtype[Any]) -> Packing | None:
         return Packing()
     if filters.complib != "zlib" or filters.fletcher32 or not filters.shuffle or filters.bitshuffle:
         return None
-    return Packing(filters.complevel, dtype.itemsize, 2)
+    return Packing(filters.complevel, dtype.itemsize)
 
 
 def _shape_and_dtype(node: LocalNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -203,6 +210,7 @@ class TablesBackend(QueuedBackend):
     #: Whether files that could crash the library are tried in a child process first.
     probes = True
     name = "tables"
+    versions = MappingProxyType({"tables_version": tables.__version__, "HDF5_Version": tables.hdf5_version})
     capabilities = Capabilities(
         compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
         max_attribute_bytes=_MAX_ATTRIBUTE,
@@ -292,10 +300,11 @@ class TablesBackend(QueuedBackend):
         return is_outside(path, obj._get_obj_info().addr)
 
     @primitive
+    @careful
     def identity(self, node: Handle) -> Hashable:
         """Return the address of an object in the file; the path of a link."""
         found = self._described(node)
-        return self.path_of(node) if found is None else found.obj._get_obj_info().addr
+        return self.path_of(node) if found is None else self._identity(found)
 
     def _kind_of_child(self, group: tables.Group, name: str) -> NodeKind | None:
         if name in group._v_groups:
@@ -304,8 +313,9 @@ class TablesBackend(QueuedBackend):
             return NodeKind.LINK
         if name not in group._v_leaves:
             return None
-        with _quiet():
-            return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
+        if self._mode != "x" and tables.utilsextension.which_class(group._v_objectid, name) == "ARRAY":
+            return None  # not chunked: its numbers may stand in other files
+        return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
@@ -412,7 +422,7 @@ class TablesBackend(QueuedBackend):
         return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
 
     def _identity(self, node: LocalNode) -> Hashable:
-        return node.path
+        return node.obj._get_obj_info().addr  # type: ignore[no-any-return]
 
     def _make_writer(self, node: LocalNode) -> ArrayWriter:
         return _Writer(node)
@@ -446,12 +456,14 @@ class TablesBackend(QueuedBackend):
 
     # ------------------------------------------------------------ attributes
     @primitive
+    @careful
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
         return [] if found is None else sorted(_ATTRIBUTES._g_list_attr(found.obj))
 
     @primitive
+    @careful
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)

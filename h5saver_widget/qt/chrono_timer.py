@@ -1,6 +1,6 @@
 """ChronoTimer: a chronometer and countdown for the laboratory, as a widget or a window of its own.
 
-What is shown is read from a :class:`~h5saver_widget.recording.chronometer.Chronometer`; timers only say when to
+What is shown is read from a :class:`~h5saver_widget.recording.chronometer.Chronometer`; timers only decide when to
 look.
 """
 
@@ -76,7 +76,7 @@ class _Digits(QtWidgets.QWidget):
 
 def _clock_text(seconds: float) -> str:
     """Return a time as it is typed: parts of a second only if there are any."""
-    return format_clock(seconds, 0 if seconds.is_integer() else 3)
+    return format_clock(seconds, 0 if float(seconds).is_integer() else 3)
 
 
 class ChronoTimer(QtWidgets.QWidget):
@@ -391,4 +391,4 @@ class ChronoTimer(QtWidgets.QWidget):
 
     def sizeHint(self) -> QtCore.QSize:
         """Return a size at which digits, buttons and some laps are seen."""
-        return QtCore.QSize(380, 420)
+        return QtCore.QSize(380, 460)

@@ -16,7 +16,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from h5saver_widget import codec
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
@@ -25,6 +24,7 @@ from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.disk import DiskWatch, Reserve, measure_within
 from h5saver_widget.recording.limits import Limit
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
+from h5saver_widget.recording.skeleton import skeleton
 from h5saver_widget.recording.sources import Sources, source_names
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.content import type_name
@@ -37,14 +37,6 @@ __all__ = ["RecordingSaver"]
 ERROR_SECONDS: Final = 5.0
 #: After a next file could not be made, the next try comes after so long, in s.
 RETRY_SECONDS: Final = 10.0
-#: Types of groups that are not made again in the next file: they are complete, or hold data.
-_LEFT_BEHIND: Final = ("", "scan", "time", "ch", "data", "data_dim", "external_h5", "log")
-_NOT_COPIED: Final = (
-    *("CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION", "type"),
-    *("frames_received", "frames_written", "frames_dropped"),
-)
-
-Skeleton = list[tuple[str, dict[str, Any]]]
 
 
 class RecordingSaver(SettingsSaver):
@@ -68,10 +60,10 @@ class RecordingSaver(SettingsSaver):
         self._left_out, self._part = 0, 1
         self._due = self._stopped_because = self._problem = ""
         self._problem_at = self._retry_at = self._part_began = 0.0
-        self._wanted_size = 0
+        self._wanted_size = self._on_disk = self._flushing = 0
         super().__init__(save_type, backend)
         me = weakref.ref(self)  # a thread that watches a disk must not keep a forgotten saver alive
-        self._watch = DiskWatch(lambda: saver.bytes_saved if (saver := me()) is not None else 0)
+        self._watch = DiskWatch(lambda: saver._on_disk if (saver := me()) is not None else 0)
         weakref.finalize(self, self._watch.stop)
         self._limits_changed()
         self.settings.child("data_format", "nexus").setOpts(visible=hasattr(self, "nexus"))
@@ -258,9 +250,22 @@ class RecordingSaver(SettingsSaver):
         room = self._watch.latest
         if room is None or not self._reserve.problem(room, self.bytes_saved - room.accepted):
             return ""
-        # What was accepted may be compressed, or be in the file since: only a fresh look decides.
+        # What was accepted may be compressed, or be on the disk since: only a fresh look at a flushed file decides.
+        self.flush()
         room = self._watch.look() or room
         return self._reserve.problem(room, self.bytes_saved - room.accepted)
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system; does nothing when no file is open."""
+        before = self.bytes_saved
+        super().flush()
+        self._on_disk = self._flushing = before
+
+    def _flush_soon(self) -> None:
+        # The library keeps what was written for a while, and a flush may be done later: what was there at the flush
+        # before this one is on the disk, and is seen by who measures what is free.
+        self._on_disk, self._flushing = self._flushing, self.bytes_saved
+        super()._flush_soon()
 
     def _stop_reason(self) -> str:
         if self._stop == Limit():
@@ -301,13 +306,14 @@ class RecordingSaver(SettingsSaver):
 
     def _end(self, reason: str, failed: bool) -> None:
         """Complete and close the file by itself, and say why."""
-        path, frames = self.file_path, self.statistics().frames_written
+        path, self._problem = self.file_path, ""
         self.close_file()
+        frames, trouble = self.statistics().frames_written, self._problem
         self.switch_off()
         if failed:
             self._stopped_because = reason
-            message = f"Saving was stopped: {reason}. {path} is complete and closed, {frames:,} frames are in it"
-            self._notify("error", message=message, exception=None)
+            state = trouble or f"{path} is complete and closed, {frames:,} frames are in it"
+            self._notify("error", message=f"Saving was stopped: {reason}. {state}", exception=None)
         else:
             self.update_status(f"Saving has ended after {reason}, as the settings say: {frames:,} frames")
 
@@ -341,7 +347,7 @@ class RecordingSaver(SettingsSaver):
         self._rolling = True
         try:
             self.path_provider()  # what can't be named is known before the file is closed
-            skeleton = self._skeleton()
+            added, groups = skeleton(self)
             self.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} after {reason}, the recording goes on in the next file")
             self.flush()
             before = self._sum(super().statistics())
@@ -349,13 +355,13 @@ class RecordingSaver(SettingsSaver):
                 before = replace(before, bytes_on_disk=self._before.bytes_on_disk + self._file_size())
             self._next_before = before
             try:
-                new = self.next_part({**skeleton[0][1], "part": self._part + 1, "previous_file": path.name})
+                new = self.next_part({**added, "part": self._part + 1, "previous_file": path.name})
             except BaseException:
                 super().init_file(path, swmr=self._wants_swmr)
                 raise
             self._part += 1
             with self._changing_structure():
-                for where, raw in skeleton[1:]:
+                for where, raw in groups:
                     parent, _, name = where.rpartition("/")
                     self.create_group(parent, name, unwrapped=raw)
         except (H5SaverError, OSError) as error:
@@ -365,27 +371,6 @@ class RecordingSaver(SettingsSaver):
             self.update_status(f"After {reason}, the recording goes on in {new.name}")
         finally:
             self._rolling = False
-
-    def _skeleton(self) -> Skeleton:
-        """Return the groups that modules have made, parents first; the first entry is what was added to the raw group.
-
-        Programs hold the path of their group, or look for it by its title: in the next file they find it again.
-        """
-        raw = self.raw_group
-        assert isinstance(raw, GROUP)
-        own = {name: value for name, value in raw.attrs.to_dict().items() if name not in _NOT_COPIED}
-        found: Skeleton = [(raw.path, own)]
-        waiting = [raw]
-        while waiting:
-            for child in waiting.pop(0).children().values():
-                if not isinstance(child, GROUP):
-                    continue
-                attributes = dict(self.io.get_attributes(child.handle))
-                if str(codec.decode(attributes.get("type", ""))) not in _LEFT_BEHIND:
-                    attributes.pop("VERSION", None)
-                    found.append((child.path, attributes))
-                    waiting.append(child)
-        return found
 
     def _alive(self, where: Where) -> Where:
         """Return a place, by its path if it is a node of an earlier file of this recording."""
@@ -409,6 +394,7 @@ class RecordingSaver(SettingsSaver):
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
             self._in_scan, self._wanted_size, self._part_began = False, 0, monotonic()
+            self._on_disk = self._flushing = 0
             if self._rolling:
                 self._before = self._next_before
             else:

@@ -53,8 +53,8 @@ def save_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h5sa
 def restore_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h5saver") -> tuple[str, ...]:
     """Put settings back that :func:`save_settings` wrote.
 
-    Values are set one by one as a user would, so all that listens to a setting hears of it; parameters keep their
-    identity, and nothing that is connected is lost. What no longer fits (an entry that is gone, a value that is not
+    Values are set one by one as a user would, so everything that listens to a setting hears of it; parameters stay the
+    same objects, and nothing that is connected is lost. What no longer fits (an entry that is gone, a value that is not
     among the choices) is left as it is.
 
     Parameters

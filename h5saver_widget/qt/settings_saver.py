@@ -15,6 +15,7 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter
 
 from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import H5SaverError, NamingError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.name_template import NameTemplate
@@ -206,4 +207,6 @@ class SettingsSaver(H5SaverLowLevel):
 
     def _compression_changed(self, _: Any) -> None:
         options = self.settings.child("data_format", "compression_options")
+        note = reader_note(options["h5comp_library"])
+        options.child("h5comp_library").setOpts(tip=f"{parameters.LIBRARY_TIP} {note}".strip())
         self.compression = Compression(options["h5comp_library"], int(options["h5comp_level"]))

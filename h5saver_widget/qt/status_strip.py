@@ -150,13 +150,16 @@ class StatusStrip(QtWidgets.QWidget):
         self.more.setAccessibleName("Details")
         self.more.toggled.connect(self._show_details)
         self.details = QtWidgets.QWidget()
-        self._rows: dict[str, ElidedEdit] = {}
+        self._rows: dict[str, QtWidgets.QLabel | ElidedEdit] = {}
         form = QtWidgets.QFormLayout(self.details)
         form.setContentsMargins(0, 4, 0, 0)
         form.setVerticalSpacing(2)
+        form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, tip in _DETAILS.items():
-            value = ElidedEdit(shown_only=True)  # a long name of a file must not widen the whole saver
-            value.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)
+            # A long name of a file must not widen the whole saver.
+            value = ElidedEdit(shown_only=True) if name == "File" else QtWidgets.QLabel()
+            value.setMinimumWidth(1)
+            value.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
             label = QtWidgets.QLabel(name)
             for widget in (label, value):
                 widget.setToolTip(tip)
@@ -266,15 +269,18 @@ class StatusStrip(QtWidgets.QWidget):
     def _show_rows(self, status: RecorderStatus) -> None:
         counts = status.statistics
         ratio, flush = counts.compression_ratio, counts.last_flush
+        # What was accepted lately is not on the disk yet: only a larger difference comes from compression.
+        if counts.bytes_in - counts.bytes_on_disk < 3 * self._meter.rate(time.monotonic()):
+            ratio = None
         ago = None if flush is None else max(time.time() - flush, 0.0)
         values = {
             "File": "–" if status.path is None else status.path.name,
-            "File of this recording": f"{status.part}",
+            "Part": f"{status.part}",
             "Accepted": f"{counts.frames_received:,} frames, {format_size(counts.bytes_in)}",
-            "Waiting to be written": f"{counts.queue_frames:,} frames, {format_size(counts.queue_bytes)}",
-            "Left out in pauses": f"{counts.frames_left_out:,} frames",
-            "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.05 else "none",
-            "Program waited": f"{counts.waited_seconds:.1f} s",
+            "Waiting": f"{counts.queue_frames:,} frames, {format_size(counts.queue_bytes)}",
+            "Left out": f"{counts.frames_left_out:,} frames",
+            "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.1 else "none",
+            "Waited": f"{counts.waited_seconds:.1f} s",
             "Last flush": "–" if ago is None else f"{ago:.0f} s ago",
             "Disk free": "–" if counts.free_bytes is None else format_size(counts.free_bytes),
         }
@@ -319,12 +325,12 @@ class StatusStrip(QtWidgets.QWidget):
 
 _DETAILS: Final = {
     "File": "Name of the file",
-    "File of this recording": "A recording may go on in a second file, a third one ...",
+    "Part": "Number of the file: a recording may go on in a second one, a third one ...",
     "Accepted": "Frames that were taken for saving, and their size before compression",
-    "Waiting to be written": "Taken for saving, and not in the file yet",
-    "Left out in pauses": "Frames that came during a pause",
+    "Waiting": "Taken for saving, and not in the file yet",
+    "Left out": "Frames that were left out because they came during a pause",
     "Compression": "Size of the data compared with the size of the file",
-    "Program waited": "How long the program has waited for the file in all",
+    "Waited": "How long the program has waited for the file in all",
     "Last flush": "When everything was last handed to the disk: what is older survives a crash",
     "Disk free": "Free space on the disk of the file",
 }

@@ -153,8 +153,8 @@ def look_with_every_reader(path: Path) -> Survey:
 def state_of_content(state: FileState, survey: Survey) -> FileState:
     """Return the state with what was found in the file."""
     if survey.refused:
-        refused = (Problem("/", survey.refused),)
-        return replace(state, condition=Condition.UNREADABLE, must_repair=True, problems=refused)
+        refused = Problem("/", survey.refused)
+        return replace(state, condition=Condition.UNREADABLE, must_repair=True, problems=(refused,))
     writer = _writer(survey.about)
     problems = tuple(_problems(survey, bool(writer)))
     if "closed" in survey.nodes.get("/", {"closed": True}):

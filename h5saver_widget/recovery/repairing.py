@@ -103,8 +103,8 @@ def _repair(path: Path, before: FileState, out: Path | str | None, work: Path) -
     if state.problems:
         made, problems = _salvaged(copy, survey, work)
         if made is None:
-            done.append("nothing could be saved: copying what can be read ended the HDF5 library each time")
-            return RepairReport(path, before, done=tuple(done), lost=state.problems)
+            done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
+            return RepairReport(path, before, done=tuple(done), lost=(*state.problems, *problems))
         done.append("everything that can be read was copied into a new file")
         copy, lost = made, [*lost, *problems]
         survey = look_with_every_reader(copy)
@@ -180,6 +180,7 @@ def _salvaged(copy: Path, survey: Survey, work: Path) -> tuple[Path | None, list
         made.unlink(missing_ok=True)
         where = next((said["at"] for said in reversed(answer.messages) if "at" in said), None)
         if where is None or answer.ending is Ending.FAILED:
+            lost.append(Problem("/", answer.words))
             break
         nodes = {path: node for path, node in nodes.items() if path != where and not path.startswith(f"{where}/")}
         lost.append(Problem(where, "copying it ended the HDF5 library"))

@@ -218,7 +218,7 @@ class RepairReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0: the copy (or the file, if it needed nothing) is whole; 1: parts are lost; 3: nothing was saved."""
+        """0: the copy, or the file if it needed nothing, is good and whole; 1: parts are lost; 3: nothing was saved."""
         state = self.before if self.out is None else self.after
         if state is None or (self.out is None and state.exit_code):
             return ExitCode.NOT_READABLE

@@ -190,7 +190,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
 
         with self.io.lock:
             self.close_file()
-            path = naming.create_exclusive(candidates, make)
+            path = naming.create_exclusive(candidates, make, self._make_folder)
             self._start(path, "RawData", metadata, True, swmr, None)
             return path
 
@@ -349,11 +349,23 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
+        self._require_file()
         self.frames_saved += 1
         self.bytes_saved += size
         self.io.frame_done(size)
         self.flush_if_due()
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
+
+    def _require_file(self) -> None:
+        """Raise FileOpenError if the file, or its folder, was removed: looked after as often as it is flushed.
+
+        The operating system lets a program write on into a file that has no name any more, and drops it at the end.
+        """
+        path = self.file_path
+        if path is None or self.capabilities.remote or monotonic() - self._last_flush <= self.flush_seconds:
+            return
+        if not path.exists():
+            raise FileOpenError(f"{path} was removed while it was written: start a new file to save on")
 
     def frame_lost(self, name: str, error: BaseException) -> None:
         """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""

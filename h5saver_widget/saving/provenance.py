@@ -11,11 +11,11 @@ import getpass
 import platform
 import socket
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.registry import backend_versions
 from h5saver_widget.version import __version__
 
 __all__ = ["provenance"]
@@ -49,7 +49,7 @@ def provenance(backend: Backend, now: datetime | None = None) -> dict[str, str]:
         "file_name": backend.path.name if backend.path is not None else "",
         "file_time": when.isoformat(timespec="seconds"),
         **_machine(),
-        **_versions(backend.name),
+        **backend_versions(backend.name),
     }
 
 
@@ -70,12 +70,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a service, or a container without an entry for its user
         return "unknown"
-
-
-@functools.cache
-def _versions(backend: str) -> dict[str, str]:
-    """Return the version of the library that writes; NeXus has a name for that of h5py."""
-    try:
-        return {f"{backend}_version": version(backend)}
-    except PackageNotFoundError:  # a backend that is called otherwise than its library
-        return {}

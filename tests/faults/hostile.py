@@ -238,7 +238,7 @@ def external_links(path: Path, outside: Path) -> None:
 
 @hostile
 def external_storage(path: Path, outside: Path) -> None:
-    """Let the raw data of an array stand in another file: in the superblock's oldest and newer formats."""
+    """Have the raw data of arrays stand in other files."""
     with h5py.File(path, "x") as file:
         channel = laid_out(file)
         for number, target in enumerate((outside / "secret.bin", "../outside/secret.bin", "/etc/hostname")):
@@ -288,7 +288,7 @@ def xml_bombs(path: Path, outside: Path) -> None:
         f'<!DOCTYPE x [<!ENTITY s SYSTEM "{secret}">]><x><a type="str">&s;</a></x>',
         f'<!DOCTYPE x SYSTEM "{secret}"><x/>',
         f'<!DOCTYPE x [<!ENTITY % p SYSTEM "{secret}"> %p;]><x/>',
-        f'<?xml-stylesheet href="{secret}"?>'
+        f'<?xml-stylesheet href="{secret}"?><x/>',
         f'<x xmlns:i="http://www.w3.org/2001/XInclude"><i:include href="{secret}"/></x>',
         "<a>" * 100_000,
         "<a>" + "<b/>" * 600_000 + "</a>",

@@ -72,7 +72,7 @@ def test_these_files_are_live(tmp_path: Path, outside: Path) -> None:
         with h5py.File(files[name]) as file:
             assert file[f"RawData/Detector000/Data1D/CH00/{where}"][:].tobytes() == SECRET
     with h5py.File(files["code_in_attributes"]) as file:
-        eval(json.loads(file.attrs["str_os"])["data"])  # noqa: S307 - the bait is one
+        eval(json.loads(file.attrs["str_os"])["data"])  # noqa: S307 - it is the trap
     assert (outside / FLAG).exists()
 
 

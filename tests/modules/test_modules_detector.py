@@ -140,6 +140,22 @@ def test_settings_of_module_saver_and_rois(saver, qapp, backend, reopened):
     assert b"ROI_Viewer_00" not in detector.settings_xml()
 
 
+def test_a_megabyte_of_settings(saver, reopened):
+    class Settled(DetectorSaver):
+        def settings_xml(self):
+            return b"<All_settings>" + "é".encode() * 500_000 + b"</All_settings>"
+
+    detector = Settled(module())
+    detector.h5saver = saver
+    detector.add_data(detector.get_set_node(), bundle(), settings_as_xml=detector.settings_xml())
+
+    for reader in BACKENDS:
+        again = reopened(reader)
+        for where in ("/RawData/Detector000", "/RawData/Detector000/Data0D/CH00/Data00"):
+            assert again.get_node(where).attrs["settings"] == detector.settings_xml()
+        assert DataLoader(again).load_data("/RawData/Detector000/Data0D/CH00/Data00").name == "zero"
+
+
 def test_groups_are_found_again(saver, backend, reopened):
     first, second = DetectorSaver(module("A")), DetectorSaver(module("B"))
     for detector in (first, second):

@@ -112,6 +112,37 @@ def test_scan_in_any_order_with_the_saver_assigned_again_and_again(saver, reopen
         assert len(loader.load_all("/RawData/Scan000")) == 3
 
 
+@pytest.mark.parametrize("fill", [0.0, np.nan])
+def test_a_scan_that_was_stopped_holds_the_fill_value(saver, reopened, fill):
+    saver.fill_value = fill
+    scan = ScanSaver(extension())
+    start_scan(scan, saver, (2, 2))
+    scan.add_data(point(3, "Camera", "Spectro", "Stage"), (1, 0))
+
+    for reader in BACKENDS:
+        found = {data.name: data for data in DataLoader(reopened(reader)).load_all("/")}
+        np.testing.assert_array_equal(found["Stage"].data[0], [[fill, fill], [3, fill]])
+        np.testing.assert_array_equal(found["line"].data[0][..., 0], [[fill, fill], [3, fill]])
+        np.testing.assert_array_equal(found["image"].data[0][..., 0, 0], [[0, 0], [3, 0]])  # integers have no nan
+        np.testing.assert_array_equal(np.isnan(found["ElapsedTime"].data[0]), [[True, True], [False, True]])
+        assert found["line"].get_nav_axes() == axes((2, 2))
+
+
+@pytest.mark.parametrize("kind", ["RAMP", types.SimpleNamespace(name="RAMP")], ids=["text", "foreign enum"])
+def test_a_host_s_own_kind_of_group(saver, kind):
+    class RampSaver(LoggerSaver):
+        group_type = kind
+
+    ramp = RampSaver(extension("Ramp"))
+    ramp.h5saver = saver
+    node = ramp.get_set_node(new=True)
+    ramp.add_data(point(0, "Stage"))
+
+    assert (node.path, node.attrs["type"]) == ("/RawData/Ramp000", "ramp")
+    assert ramp.get_next_node_name() == "Ramp001"
+    assert DataLoader(saver).load_data_from_name_origin("Stage", where=node).data[0].tolist() == [0]
+
+
 def test_spread_scan(saver):
     scan = ScanSaver(extension())
     scan.h5saver = saver

@@ -57,8 +57,9 @@ def read(path, backend, kinds=("data", "data_enlargeable", "bkg")):
                 except Exception as error:
                     failed[f"{node.path} {with_bkg}"] = repr(error)
     everything = [dwa.get_full_name() for dwa in loader.load_all("/")]
+    log = loader.get_node("/RawData/Logger").read()
     loader.close_file()
-    return {"nodes": found, "failed": failed, "all": everything}
+    return {"nodes": found, "failed": failed, "all": everything, "log": log}
 
 
 def open_with(path, backend):

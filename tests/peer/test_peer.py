@@ -245,6 +245,7 @@ def test_the_peer_reads_and_browses_what_is_saved_here(tmp_path, writer, swmr, r
         read = report["read"][path]
         assert read["failed"] == {}
         assert len(read["all"]) == expected
+        assert ("a line µ" in read["log"]) == (path == paths[0])
         with DataLoader(path) as loader:
             nodes = [node.path for node in loader.walk_nodes("/")]
             for key, theirs in read["nodes"].items():

@@ -1,156 +1,419 @@
-"""The plain view of a file: tree and attributes, on both backends."""
+"""The browser window with real clicks and keys: tree, filter, node, comments, menu, files that can't be read."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from pyqtgraph.Qt import QtCore
+import tables
+from browsing_files import CURVES, FRAME, PNG, SPECTRA, write_file
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.backends.base import NodeKind
 from h5saver_widget.errors import NodeError
 from h5saver_widget.qt.browser import H5Browser
-from h5saver_widget.qt.browser.view import shown_value
+from h5saver_widget.qt.browser.recent import recent_files
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
+LEFT = QtCore.Qt.MouseButton.LeftButton
+Key = QtCore.Qt.Key
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> Path:
+    return write_file(tmp_path_factory.mktemp("window") / "file.h5", "h5py")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path):
+    QtCore.QSettings.setPath(
+        QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, str(tmp_path / "settings")
+    )
+
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "content.h5"
-    with H5SaverLowLevel("detector", "h5py") as saver:
-        saver.init_file(path, metadata={"operator": "Ada", "settings": "x" * 100_000, "gains": np.arange(100.0)})
-        for number in (1, 2, 10):
-            saver.create_group("/RawData", f"Run{number}", title="a run")
-        saver.create_carray("/RawData/Run2", "Counts", np.arange(12).reshape(3, 4), "counts")
-        saver.add_log("laser on")
-    return path
+def show(qtbot):
+    """Make browsers that are closed at the end."""
+    made: list[H5Browser] = []
+
+    def make(h5file=None, isolated=False, **options) -> H5Browser:
+        browser = H5Browser(h5file=h5file, isolated=isolated, **options)
+        qtbot.addWidget(browser)
+        made.append(browser)
+        with qtbot.waitExposed(browser):
+            browser.show()
+        assert browser.wait(30)
+        return browser
+
+    yield make
+    for browser in made:
+        browser.close()
 
 
 @pytest.fixture
-def browser(qtbot, path: Path, backend: str):
-    browser = H5Browser(h5file=path, backend=backend)
-    qtbot.addWidget(browser)
-    browser.show()
-    yield browser
-    browser.close()
+def browser(show, written: Path, backend: str) -> H5Browser:
+    return show(written, backend=backend)
 
 
-def names(browser: H5Browser, path: str) -> list[str]:
-    model = browser.model
-    parent = model.index_of(path)
-    if model.canFetchMore(parent):
-        model.fetchMore(parent)
-    return [model.path_of(model.index(row, 0, parent)).rpartition("/")[2] for row in range(model.rowCount(parent))]
+def go_to(browser: H5Browser, path: str) -> None:
+    browser.select(path)
+    assert browser.wait(30)
+    assert browser.current_path() == path
+
+
+def click(qtbot, browser: H5Browser, path: str, tree: QtWidgets.QTreeView | None = None, button=LEFT) -> None:
+    tree = tree or browser.tree
+    index = tree.model().index_of(path)
+    assert index.isValid()
+    tree.scrollTo(index)
+    qtbot.mouseClick(tree.viewport(), button, pos=tree.visualRect(index).center())
+    assert browser.wait(30)
 
 
 def cells(browser: H5Browser) -> dict[str, str]:
-    table = browser.attributes
+    table = browser.panel.attributes
     return {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount())}
 
 
-def test_the_tree_in_natural_order(browser):
-    assert names(browser, "/") == ["RawData"]
-    assert names(browser, "/RawData") == ["Logger", "Run1", "Run2", "Run10"]
-    index = browser.model.index_of("/RawData/Run2/Counts")
-    row = [index.siblingAtColumn(column).data() for column in range(3)]
-    assert row == ["Counts", "array", "3 × 4  int64"]
-    assert browser.model.index_of("/RawData/Run2").data() == "Run2  (a run)"
-    assert not browser.model.hasChildren(index)
+def tabs(browser: H5Browser) -> list[str]:
+    bar = browser.panel.tabs
+    return [bar.tabText(number) for number in range(bar.count()) if bar.isTabVisible(number)]
+
+
+# ---------------------------------------------------------------------------------------------------------------- tree
+def test_a_file_is_shown_and_its_only_group_opened(browser, written):
+    assert browser.windowTitle() == "file.h5 – content"
+    assert browser.model.names("/RawData") == ["Detector000", "Logger", "Scan000", "Scan001"]
+    assert browser.tree.isExpanded(browser.model.index_of("/RawData"))
+    assert browser.model.index_of("/RawData/Logger").siblingAtColumn(1).data() == "3 lines"
+    assert browser.model.index_of("/RawData/Scan000").siblingAtColumn(1).data() == "DAQScan"
     assert not browser.model.index_of("/RawData/Nothing").isValid()
+    assert recent_files() == [written]
 
 
 def test_the_model_keeps_qts_rules(browser, qtmodeltester):
+    go_to(browser, SPECTRA)
     qtmodeltester.check(browser.model, force_py=True)
 
 
-def test_attributes_are_decoded_and_short(browser):
-    browser.select("/RawData")
+def test_walking_with_the_keys(qtbot, browser):
+    browser.tree.setFocus()
+    go_to(browser, "/RawData")
+    for key in (Key.Key_Down, Key.Key_Right, Key.Key_Down):
+        qtbot.keyClick(browser.tree, key)
+        assert browser.wait(30)
+    assert browser.current_path() == "/RawData/Detector000/Data1D"
+    assert browser.panel.report.path == "/RawData/Detector000/Data1D"
+
+
+def test_everything_below_is_opened(browser):
+    go_to(browser, "/RawData/Scan000")
+    browser.expand_all()
+    assert browser.wait(30)
+    assert browser.tree.isExpanded(browser.model.index_of("/RawData/Scan000/Detector000/Data1D/CH00"))
+
+
+def test_the_filter_finds_in_the_whole_file(qtbot, browser):
+    qtbot.keyClick(browser, Key.Key_F, QtCore.Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(browser.filter, "bkg")
+    assert browser.wait(30)
+    found = browser.trees.found_model
+    assert browser.trees.filter_state.text() == "2 found"
+    assert found.names(CURVES) == ["Bkg00", "Bkg01"]
+    click(qtbot, browser, f"{CURVES}/Bkg01", browser.trees.found_tree)
+    assert browser.panel.report.path == f"{CURVES}/Bkg01"
+    qtbot.keyClick(browser.filter, Key.Key_Escape)
+    assert browser.wait(30)
+    assert browser.trees.current_tree is browser.tree
+    assert browser.current_path() == f"{CURVES}/Bkg01"
+    qtbot.keyClicks(browser.filter, "no such thing")
+    qtbot.keyClick(browser.filter, Key.Key_Return)
+    assert browser.wait(30)
+    assert browser.trees.filter_state.text() == "Nothing has this name or title"
+
+
+def test_numbers_are_sorted_as_numbers(show, tmp_path):
+    path = tmp_path / "many.h5"
+    with h5py.File(path, "w") as file:
+        for number in (2, 10, 1, 1000, 999):
+            file.create_group(f"Scan{number}")
+    assert show(path).model.names("/") == ["Scan1", "Scan2", "Scan10", "Scan999", "Scan1000"]
+
+
+def test_ten_thousand_nodes(qtbot, show, tmp_path):
+    path = tmp_path / "many.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(10_000):
+            file.create_group(f"all/n{number}")
+    browser = show(path)
+    assert browser.model.names("/all")[-1] == "n9999"
+    first, last = (browser.model._find(f"/all/{name}") for name in ("n0", "n9999"))
+    qtbot.waitUntil(lambda: first.shown is not None)
+    assert last.shown is None  # only lines that are seen are read
+    go_to(browser, "/all/n9999")
+
+
+# ------------------------------------------------------------------------------------------------------------ one node
+def test_attributes_are_decoded_and_short(qtbot, browser):
+    click(qtbot, browser, "/RawData")
     found = cells(browser)
-    assert found["operator"] == "Ada" and found["type"] == "detector"
-    assert found["settings"].endswith("… (100,000 characters)") and len(found["settings"]) < 400
+    assert found["sample"] == "SiO₂" and found["type"] == "scan"
+    assert found["long"].endswith("… (100,000 characters)") and len(found["long"]) < 400
     assert found["gains"] == "100 values of float64"
-    browser.select("/RawData/Run2/Counts")
-    assert browser.node_label.text() == "/RawData/Run2/Counts\ncounts\n3 × 4, int64"
+    assert tabs(browser) == ["Attributes", "Comments"]
 
 
-def test_the_log_is_read(browser):
-    browser.select("/RawData/Logger")
-    assert browser.lines.toPlainText() == "laser on"
-    browser.select("/RawData")
-    assert not browser.lines.isVisible()
+def test_settings_are_a_tree_that_is_only_read(qtbot, browser):
+    click(qtbot, browser, "/RawData/Scan000")
+    assert tabs(browser) == ["Attributes", "Settings", "Pictures", "Comments"]
+    [param] = browser.panel.settings.parameters
+    assert param.child("main", "gain").value() == 2.5 and param.child("ROI_00", "x").value() == 12
+    assert all(child.opts["readonly"] for child in param.child("main"))
+    lines = [item.text(0) + " " + item.text(1) for item in browser.panel.settings.tree.listAllItems()]
+    assert "Gain 2.5" in lines and "Laser on yes" in lines
+    labels = browser.panel.pictures.findChildren(QtWidgets.QLabel)
+    assert [label.pixmap().width() for label in labels if label.pixmap()] == [1]
 
 
-def test_an_unreadable_node_says_so_in_its_place(browser, monkeypatch):
-    read = type(browser._h5).get_node
+def test_the_log_is_read(qtbot, browser):
+    click(qtbot, browser, "/RawData/Logger")
+    assert tabs(browser)[0] == "Log"
+    assert browser.panel.lines.toPlainText().splitlines()[-1] == "point 2 saved"
+
+
+def test_the_tab_that_was_chosen_stays(qtbot, browser):
+    go_to(browser, f"{CURVES}/Data00")
+    bar = browser.panel.tabs.tabBar()
+    qtbot.mouseClick(bar, LEFT, pos=bar.tabRect(2).center())
+    go_to(browser, FRAME)
+    assert browser.panel.tabs.currentIndex() == 2
+    go_to(browser, f"{CURVES}/Data00")
+    assert browser.panel.tabs.tabText(browser.panel.tabs.currentIndex()) == "Attributes"
+
+
+def test_an_unreadable_node_says_so_in_its_place(qtbot, saver, show, monkeypatch):
+    saver.create_group("/RawData", "Run1")
+    saver.create_group("/RawData", "Run2")
+    read = type(saver).get_node
 
     def damaged(self, where, name=None):
         if str(where) == "/RawData/Run2":
             raise NodeError("the index of this group is damaged")
         return read(self, where, name)
 
-    monkeypatch.setattr(type(browser._h5), "get_node", damaged)
-    browser.refresh()
-    index = browser.model.index_of("/RawData/Run2")
-    assert index.siblingAtColumn(1).data() == "unreadable"
-    browser.select("/RawData/Run2")
-    assert "damaged" in browser.message.text() and not browser.attributes.isVisible()
-    browser.select("/RawData/Run1")
-    assert browser.attributes.isVisible() and not browser.message.isVisible()
+    monkeypatch.setattr(type(saver), "get_node", damaged)
+    browser = show(saver)
+    row = browser.model.index_of("/RawData/Run2").siblingAtColumn(1)
+    qtbot.waitUntil(lambda: "damaged" in row.data())
+    go_to(browser, "/RawData/Run2")
+    assert "damaged" in browser.panel.message.text() and not browser.panel.tabs.isVisible()
+    go_to(browser, "/RawData/Run1")
+    assert browser.panel.tabs.isVisible() and not browser.panel.message.isVisible()
 
 
-def test_refresh_keeps_what_was_open_and_selected(qtbot, tmp_path, backend):
-    with H5SaverLowLevel("detector", backend) as saver:
-        saver.init_file(tmp_path / "growing.h5")
-        saver.create_group("/RawData", "Run")
-        browser = H5Browser(h5file=saver)
-        qtbot.addWidget(browser)
-        browser.show()
-        browser.tree.expand(browser.model.index_of("/RawData"))
-        browser.select("/RawData/Run")
-        saver.create_group("/RawData", "Another")
-        browser.activateWindow()
-        qtbot.waitUntil(browser.isActiveWindow)
-        with qtbot.waitSignal(browser.refresh_button.clicked):
-            qtbot.keyClick(browser, QtCore.Qt.Key.Key_F5)
-        assert names(browser, "/RawData") == ["Another", "Logger", "Run"]
-        assert browser.model.path_of(browser.tree.currentIndex()) == "/RawData/Run"
-        assert browser.tree.isExpanded(browser.model.index_of("/RawData"))
-
-
-def test_ten_thousand_children(qtbot, tmp_path):
-    with H5SaverLowLevel("detector", "h5py") as saver:
-        saver.init_file(tmp_path / "many.h5")
-        for number in range(10_000):
-            saver.create_group("/RawData", f"Run{number}")
-        browser = H5Browser(h5file=saver)
-        qtbot.addWidget(browser)
-        browser.show()
-        clock = QtCore.QElapsedTimer()
-        clock.start()
-        browser.tree.expand(browser.model.index_of("/RawData"))
-        browser.select("/RawData/Run9999")
-        assert clock.elapsed() < 3000  # measured: 0.7 s
-        assert browser.model.rowCount(browser.model.index_of("/RawData")) == 10_001
-
-
-def test_looking_changes_nothing(browser, path):
+def test_looking_changes_nothing(show, tmp_path, backend):
+    path = write_file(tmp_path / "a.h5", backend)
     content = path.read_bytes()
-    browser.tree.expandAll()
+    browser = show(path, backend=backend)
+    browser.expand_all()
+    for node in ("/", CURVES, SPECTRA, FRAME, "/RawData/Logger", "/RawData/Scan000"):
+        go_to(browser, node)
     browser.refresh()
+    assert browser.wait(30)
     browser.close()
     assert path.read_bytes() == content
 
 
-def test_without_a_file(qtbot):
-    browser = H5Browser()
-    qtbot.addWidget(browser)
-    assert browser.message.text() == "No file is open."
-    with pytest.raises(OSError):
-        H5Browser(h5file="/nowhere/at/all.h5")
+# ------------------------------------------------------------------------------------------------------------ comments
+def write_comment(qtbot, browser: H5Browser, text: str) -> None:
+    browser.panel.show_tab("Comments")
+    qtbot.keyClicks(browser.panel.comments, text)
+    qtbot.mouseClick(browser.panel.comment_button, LEFT)
+    assert browser.wait(30)
+
+
+def test_a_comment_is_written_when_it_is_asked_for(qtbot, show, tmp_path, backend):
+    path = write_file(tmp_path / "a.h5", backend)
+    browser = show(path, backend=backend)
+    go_to(browser, CURVES)
+    write_comment(qtbot, browser, "the shutter was stuck")
+    assert browser.panel.comment_state.text() == "Saved."
+    assert cells(browser)["comments"] == "the shutter was stuck"
+    assert browser.panel.plots.summary.shape == (8,)  # can still be read
+    browser.close()
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.open_file(path, "r")
+        assert saver.get_node(CURVES).attrs["comments"] == "the shutter was stuck"
+
+
+def test_a_comment_through_the_saver(qtbot, show, saver):
+    browser = show(saver)
+    go_to(browser, "/RawData")
+    write_comment(qtbot, browser, "good")
+    assert saver.get_node("/RawData").attrs["comments"] == "good"
+
+
+def test_where_nothing_can_be_written_no_comment_is_offered(qtbot, show, tmp_path):
+    path = tmp_path / "a.h5"
+    with H5SaverLowLevel() as saver:
+        saver.init_file(path)
+    with H5SaverLowLevel() as saver:
+        saver.open_file(path, "r")
+        browser = show(saver)
+        go_to(browser, "/RawData")
+        assert "Comments" not in tabs(browser)
+        browser.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------- menu
+def choose(menu: QtWidgets.QMenu, text: str) -> None:
+    next(action for action in menu.actions() if action.text() == text).trigger()
+
+
+def test_the_menu_opens_where_it_was_asked_for(qtbot, browser):
+    index = browser.model.index_of("/RawData/Logger")
+    place = browser.tree.visualRect(index).center()
+    browser.tree.customContextMenuRequested.emit(place)
+    qtbot.waitUntil(lambda: QtWidgets.QApplication.activePopupWidget() is not None)
+    menu = QtWidgets.QApplication.activePopupWidget()
+    texts = [action.text() for action in menu.actions() if action.text()]
+    assert texts == ["Export", "Copy the path", "Copy the Python lines that load it", "Refresh", "Close this file"]
+    choose(menu, "Copy the path")
+    menu.close()
+    assert QtWidgets.QApplication.clipboard().text() == "/RawData/Logger"
+
+
+@pytest.mark.parametrize("path", [SPECTRA, CURVES, "/RawData/Scan000", "/RawData/Logger", "/"])
+def test_the_copied_lines_run(show, written, path):
+    browser = show(written)
+    go_to(browser, path)
+    choose(browser.menu(), "Copy the Python lines that load it")
+    lines = QtWidgets.QApplication.clipboard().text()
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = {SPECTRA: "(5, 4|11)", CURVES: "2 channels", "/RawData/Logger": "point 2 saved"}
+    assert expected.get(path, "DataToExport") in done.stdout
+
+
+def test_export(qtbot, browser, tmp_path, monkeypatch):
+    target = tmp_path / "curves.csv"
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
+    go_to(browser, CURVES)
+    menu = browser.menu()
+    menu.exports.aboutToShow.emit()
+    action = next(action for action in menu.exports.actions() if action.text().startswith("csv"))
+    with qtbot.waitSignal(browser.work.ended, timeout=30_000):
+        action.trigger()
+    assert browser.said.text().startswith(f"Exported to {target}")
+    assert target.read_text(encoding="utf-8")
+    browser.work.hide()
+
+
+# --------------------------------------------------------------------------------------------------------------- files
+def test_without_a_file(qtbot, show, written, tmp_path, monkeypatch):
+    browser = show()
+    assert browser.start.isVisible() and not browser.refresh_button.isEnabled()
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getOpenFileNames", lambda *args: ([str(written)], ""))
+    qtbot.mouseClick(browser.start.button, LEFT)
+    assert browser.wait(30)
+    assert browser.panel.isVisible() and browser.model.names("/") == ["RawData"]
+    qtbot.keyClick(browser, Key.Key_W, QtCore.Qt.KeyboardModifier.ControlModifier)
+    assert browser.start.isVisible()
+    place = browser.start.recent.visualItemRect(browser.start.recent.item(0)).center()
+    qtbot.mouseClick(browser.start.recent.viewport(), LEFT, pos=place)
+    assert browser.wait(30)
+    assert browser.model.names("/") == ["RawData"]
+
+
+def test_files_are_dropped_in(show, written, tmp_path):
+    browser = show(written)
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["x"] = 1.5
+    data = QtCore.QMimeData()
+    data.setUrls([QtCore.QUrl.fromLocalFile(str(other)), QtCore.QUrl("https://example.org/a.h5")])
+    options = (QtCore.Qt.DropAction.CopyAction, data, LEFT, QtCore.Qt.KeyboardModifier.NoModifier)
+    enter = QtGui.QDragEnterEvent(QtCore.QPoint(5, 5), *options)
+    QtWidgets.QApplication.sendEvent(browser, enter)
+    assert enter.isAccepted()
+    QtWidgets.QApplication.sendEvent(browser, QtGui.QDropEvent(QtCore.QPointF(5, 5), *options))
+    assert browser.wait(30)
+    assert [file.name for file in browser.model.files] == ["file.h5", "other.h5"]
+    assert browser.model.index_of("/x", browser.model.files[1]).siblingAtColumn(1).data() == "1.5"
+    browser.close_file(browser.model.files[0])
+    assert [file.name for file in browser.model.files] == ["other.h5"]
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(b"\xff", "\ufffd"), (None, "None"), ("a\n  b", "a b"), (np.arange(3), "[0 1 2]")]
+    ("content", "reason"),
+    [(b"", "It is empty"), (b"no HDF5" * 500, "not an HDF5 file"), (None, "no such file"), ("cut", "cut off")],
 )
-def test_shown_values(value, text):
-    assert shown_value(value) == text
+def test_a_file_that_can_t_be_read_says_why(qtbot, show, tmp_path, written, backend, content, reason):
+    path = tmp_path / "bad.h5"
+    if content is not None:
+        path.write_bytes(written.read_bytes()[:3000] if content == "cut" else content)
+    browser = show(path, backend=backend)
+    assert browser.panel.heading.text() == "bad.h5 can't be read"
+    assert reason in browser.panel.message.text()
+    assert not browser.panel.tabs.isVisible()
+    path.write_bytes(written.read_bytes())
+    qtbot.keyClick(browser, Key.Key_F5)
+    assert browser.wait(30)
+    assert browser.model.names("/") == ["RawData"] and browser.panel.tabs.isVisible()
+
+
+@pytest.mark.parametrize("library", [h5py.File, tables.open_file])
+def test_the_open_file_of_a_library(show, tmp_path, library):
+    path = write_file(tmp_path / "a.h5", "tables" if library is tables.open_file else "h5py")
+    with library(str(path), "r") as file:
+        assert show(file).model.names("/") == ["RawData"]
+
+
+def test_in_the_window_of_a_host(qtbot, written):
+    window = QtWidgets.QMainWindow()
+    qtbot.addWidget(window)
+    browser = H5Browser(window, h5file_path=written)
+    assert window.centralWidget() is browser
+    assert browser.wait(30) and browser.model.names("/") == ["RawData"]
+    browser.close()
+    with pytest.raises(TypeError, match="a path or an open HDF5 file"):
+        H5Browser(h5file=3)
+
+
+def test_a_window_that_is_destroyed_closes_its_files(qtbot, written):
+    parent = QtWidgets.QWidget()
+    browser = H5Browser(parent, h5file=written)
+    assert browser.wait(30)
+    [file] = browser.model.files
+    thread = file.worker._thread
+    parent.deleteLater()
+    qtbot.waitUntil(lambda: not thread.is_alive())
+    assert file.view._h5 is None
+
+
+def test_hostile_content_is_shown_as_text(show, tmp_path):
+    path = tmp_path / "hostile.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("<b>bold\x1b[31m")
+        group.attrs["settings"] = '<!DOCTYPE a [<!ENTITY b "cccc">]><a>&b;</a>'
+        group.attrs["<img src=x>"] = "<h1>big</h1>" * 10_000
+        group.attrs["pixmap2D"] = np.void(PNG[:16] + b"\xff\xff\xff\xff\xff\xff\xff\xff" + PNG[24:])
+        group.attrs["wrapped"] = '{"module": "builtins", "type": "int", "data": "__import__(\'os\').system(\'false\')"}'
+        file["table"] = np.zeros(3, dtype=[("a", "f8"), ("b", "S4")])
+        file["text"] = ["one", "two"]
+        file["nothing"] = h5py.Empty("f8")
+        file["odd"] = np.array([np.nan, np.inf, -np.inf])
+        file["away"] = h5py.ExternalLink("/etc/passwd", "/")
+    browser = show(path)
+    for name in browser.model.names("/"):
+        go_to(browser, f"/{name}")
+        assert browser.panel.report is not None and browser.panel.heading.textFormat() == QtCore.Qt.TextFormat.PlainText
+    go_to(browser, "/text")
+    assert browser.panel.lines.toPlainText() == "one\ntwo"
+    go_to(browser, "/<b>bold\x1b[31m")
+    assert "DTD" in browser.panel.settings.text.toPlainText()
+    assert browser.model.kind_of(browser.model.index_of("/away")) is NodeKind.LINK

@@ -103,6 +103,7 @@ def test_a_countdown_ends_when_it_is_over_even_if_nobody_looks(timer, clock, qtb
 
 
 def test_a_real_countdown(qtbot):
+    assert ChronoTimer(countdown=90).time.text() == "00:01:30"
     timer = ChronoTimer(countdown=0.05)
     qtbot.addWidget(timer)
     with qtbot.waitSignal(timer.finished, timeout=20_000):

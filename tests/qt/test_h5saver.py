@@ -237,13 +237,14 @@ def test_show_file_content_reads_through_the_saver(shown):
     shown.press("show_file")
     browser = shown.saver.analysis_prog
     browser.select("/RawData/Frames")
-    assert "1 × 4, int32" in browser.node_label.text()
+    assert browser.wait() and browser.panel.facts.text().startswith("1 × 4   int32")
     save_frame(shown.saver)
     browser.refresh()
-    assert "2 × 4, int32" in browser.node_label.text()
+    assert browser.wait() and browser.panel.facts.text().startswith("2 × 4   int32")
     shown.check("do_save")
-    assert "closed" in browser.message.text()
+    assert browser.wait() and "closed" in browser.panel.message.text()
     shown.press("show_file")  # closed by now: opened for reading
+    assert shown.saver.analysis_prog.wait()
     assert shown.saver.analysis_prog.model.index_of("/RawData/Frames").isValid()
     assert not shown.saver.isopen()
 

@@ -57,15 +57,19 @@ def test_numbers_for_people(strip, now):
     assert (strip.rate.text(), strip.left.text(), strip.lost.font().bold()) == ("", "disk: 1 B free", False)
 
 
-def test_a_click_shows_the_details(strip, qtbot):
+def test_a_click_shows_the_details(now, strip, qtbot):
+    now[0] += 1
     counts = Statistics(110, 100, 1, 9, 10, 2_000_000, 4_000_000, 1_000_000, 0.25, last_flush=1.0, free_bytes=3_000_000)
+    strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("/data/a.h5"), 5, part=3))
+    assert strip._rows["Compression"].text() == "–", "what was just accepted may be on its way"
+    now[0] += 20
     strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("/data/a.h5"), 5, part=3))
     assert strip.details.isHidden()
     qtbot.mouseClick(strip, QtCore.Qt.MouseButton.LeftButton)
     assert not strip.details.isHidden()
     shown = {name: label.text() for name, label in strip._rows.items()}
-    assert shown["File"] == "a.h5" and shown["File of this recording"] == "3"
-    assert shown["Waiting to be written"] == "10 frames, 2.0 MB" and shown["Left out in pauses"] == "9 frames"
+    assert shown["File"] == "a.h5" and shown["Part"] == "3"
+    assert shown["Waiting"] == "10 frames, 2.0 MB" and shown["Left out"] == "9 frames"
     assert shown["Compression"] == "4.0 times smaller" and shown["Disk free"] == "3.0 MB"
     qtbot.mouseClick(strip.more, QtCore.Qt.MouseButton.LeftButton)
     assert strip.details.isHidden()

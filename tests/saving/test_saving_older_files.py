@@ -190,6 +190,12 @@ def write_older(path, repeated=False, wrap=False, lower=False):
         describe_raw(data, put, type="data", data_dimension="0D", scan_type="scan1D")
         axis = file.create_carray(live, x, obj=np.arange(NX) + 0.5)
         describe_raw(axis, put, type="axis", data_dimension="1D", units="s", label="live x")
+        live = file.create_group(file.create_group(scan, "Live_scan2D"), "Ch000", title="live map")
+        data = file.create_carray(live, "Data", obj=values_of((5,)))
+        describe_raw(data, put, type="data", data_dimension="1D", scan_type="scan2D")
+        for name, size in ((x, NX), (y, NY)):
+            axis = file.create_carray(live, name, obj=np.arange(size) + 0.25)
+            describe_raw(axis, put, type="axis", data_dimension="1D", units="mm", label=f"live {name[0].lower()}")
         positions = {"x": np.arange(NX) * 10.0, "y": np.arange(NY) - 5.0}
         for i, (letter, values) in enumerate(positions.items()):
             name = f"scan_{letter}_axis" if lower else f"Scan_{letter}_axis"
@@ -221,7 +227,7 @@ def test_the_older_layout(tmp_path, backend, options, where):
         single = loader.load_data("/Raw_datas/Scan000/Det000/Data2D/CH001/Data")
         frames = loader.load_data("/Raw_datas/Scan000/Det000/Data2D/CH001/Data", lazy=True).data[0][1]
 
-    assert sorted(found) == ["ch0 0D", "ch0 1D", "ch0 2D", "ch1 0D", "ch1 1D", "ch1 2D", "live"]
+    assert sorted(found) == ["ch0 0D", "ch0 1D", "ch0 2D", "ch1 0D", "ch1 1D", "ch1 2D", "live", "live map"]
     for dim, shape in (("0D", ()), ("1D", (5,)), ("2D", (2, 5))):
         for channel in range(2):
             data = found[f"ch{channel} {dim}"]
@@ -238,6 +244,9 @@ def test_the_older_layout(tmp_path, backend, options, where):
     live = found["live"]
     assert (live.nav_indexes, live.data[0].tolist()) == ((0,), [0, 1, 2, 3])
     assert [(a.index, a.label, a.units) for a in live.axes] == [(0, "live x", "s")]
+    live_map = found["live map"]
+    assert (live_map.nav_indexes, live_map.shape, live_map.data[0][1, 2, 3]) == ((0, 1), (NX, NY, 5), 28)
+    assert {(a.index, a.label, a.size) for a in live_map.axes} == {(0, "live x", NX), (1, "live y", NY)}
     np.testing.assert_array_equal(single.data[0], found["ch1 2D"].data[0])
     np.testing.assert_array_equal(frames, single.data[0][1])
 

@@ -1,4 +1,4 @@
-"""A plain view of what is in a file: its tree, and the attributes of one node. Reads only."""
+"""The browser window: the trees of files, everything about one node, plots. Reads only."""
 
 from h5saver_widget.qt.browser.model import NodeModel
 from h5saver_widget.qt.browser.view import H5Browser

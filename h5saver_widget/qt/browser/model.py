@@ -1,121 +1,219 @@
-"""The tree of a file as a Qt model: children are listed when a group is opened, nodes are read when they are seen."""
+"""The trees of some files as a Qt model: groups are listed when they are opened, lines are read when they are seen.
+
+Nothing is read in the thread of the windows: what is not known yet is asked of the file's worker.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
 
+from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.browsing.describing import Look, Row
+from h5saver_widget.browsing.looking import Child
 from h5saver_widget.naming import natural_key
-from h5saver_widget.nodes import GROUP, LINK, Array, Node, StringARRAY
+from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain
-from h5saver_widget.saving.h5_backend import H5Backend
 
 __all__ = ["NodeModel"]
 
 _Role = QtCore.Qt.ItemDataRole
-_KINDS: Final = {"GROUP": "group", "CARRAY": "array", "EARRAY": "growing", "VLARRAY": "bytes", "LINK": "link"}
+_LOOKS: Final = {
+    NodeKind.GROUP: Look.GROUP,
+    NodeKind.FIXED: Look.CURVE,
+    NodeKind.GROWING: Look.CURVE,
+    NodeKind.TEXT: Look.TEXT,
+    NodeKind.LINK: Look.LINK,
+    NodeKind.OTHER: Look.UNREADABLE,
+}
+#: So many lines are asked for at once: what is seen, and a page more.
+_PAGE: Final = 200
 
 
 class _Entry:
-    """A line of the tree: a name at first, the node when it is looked at."""
+    """A line of the tree: a name and a kind at first, the rest when it is looked at."""
 
-    __slots__ = ("children", "content", "key", "kind", "name", "parent", "problem", "row", "seen", "title")
+    __slots__ = ("asked", "children", "file", "key", "kind", "listing", "name", "parent", "problem", "row", "shown")
 
-    def __init__(self, key: int, name: str, parent: _Entry | None = None, row: int = 0) -> None:
+    def __init__(self, key: int, file: OpenFile, name: str, kind: NodeKind, parent: _Entry | None, row: int) -> None:
         self.key = key
+        self.file = file
         self.name = name
+        self.kind = kind
         self.parent = parent
         self.row = row
         self.children: list[_Entry] | None = None
-        #: What kind of node it is, ``''`` until it was read.
-        self.kind = ""
-        self.title = ""
-        self.content = ""
+        self.shown: Row | None = None
+        self.asked = False
+        self.listing = False
         self.problem = ""
-        self.seen = False
 
     @property
     def path(self) -> str:
-        """Absolute path of the node."""
+        """Absolute path of the node in its file."""
         if self.parent is None:
             return "/"
         return f"{self.parent.path.rstrip('/')}/{self.name}"
 
+    def below(self) -> Iterator[_Entry]:
+        """Iterate over this line and all that are known below it."""
+        waiting = [self]
+        while waiting:
+            entry = waiting.pop()
+            yield entry
+            waiting.extend(entry.children or ())
+
 
 class NodeModel(QtCore.QAbstractItemModel):
-    """The nodes of an open file: name, type, shape.
+    """The nodes of the files that are open: name; title and content."""
 
-    Parameters
-    ----------
-    h5
-        The open file. Nothing is written to it.
-    """
+    COLUMNS: Final = ("Name", "Content")
 
-    COLUMNS: Final = ("Name", "Type", "Content")
+    listed = QtCore.Signal(object, str)
+    """A group of a file was listed: the file and the path of the group."""
 
-    def __init__(self, h5: H5Backend, parent: QtCore.QObject | None = None) -> None:
+    def __init__(self, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
-        self._h5 = h5
         # Indexes carry the key of an entry, never its address: Qt keeps indexes longer than the entries live.
         self._keys = count(1)
         self._entries: dict[int, _Entry] = {}
-        self._root = self._add("/")
+        self._roots: list[_Entry] = []
+        self._wanted: list[_Entry] = []
+        self._then: dict[tuple[int, str], list[Callable[[], None]]] = {}
+        self._timer = QtCore.QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._ask_rows)
+        self._icons: dict[Look, Any] = {}
 
-    # ---------------------------------------------------------------- access
-    def path_of(self, index: QtCore.QModelIndex) -> str:
-        """Return the path of a node in the file."""
-        return self._entry(index).path
+    # ----------------------------------------------------------------- files
+    @property
+    def files(self) -> list[OpenFile]:
+        """The files, in order."""
+        return [root.file for root in self._roots]
 
-    def node_of(self, index: QtCore.QModelIndex) -> Node:
-        """Return the node of a line; NodeError or OSError if it can't be read."""
-        return self._h5.get_node(self.path_of(index))
+    def add_file(self, file: OpenFile) -> QtCore.QModelIndex:
+        """Add a line for a file; its content comes when it is opened."""
+        row = len(self._roots)
+        self.beginInsertRows(QtCore.QModelIndex(), row, row)
+        root = self._add(file, "/", NodeKind.GROUP, None, row)
+        root.shown = Row(Look.FILE)
+        self._roots.append(root)
+        self.endInsertRows()
+        return self.index(row, 0)
 
-    def reload(self) -> None:
-        """Forget everything; what is seen is read again."""
+    def remove_file(self, file: OpenFile) -> None:
+        """Remove a file's lines."""
+        row = self.files.index(file)
+        self.beginRemoveRows(QtCore.QModelIndex(), row, row)
+        self._drop(self._roots.pop(row))
+        for number, root in enumerate(self._roots):
+            root.row = number
+        self.endRemoveRows()
+
+    def clear(self) -> None:
+        """Remove everything."""
         self.beginResetModel()
         self._entries.clear()
-        self._root = self._add("/")
+        self._roots.clear()
+        self._wanted.clear()
+        self._then.clear()
         self.endResetModel()
 
-    def index_of(self, path: str) -> QtCore.QModelIndex:
-        """Return the line of a node, listing groups on the way; an invalid index if there is no such node."""
-        index = self.index(0, 0)
-        for name in filter(None, path.split("/")):
-            self._list(index)
-            children = self._entry(index).children or []
-            found = next((child for child in children if child.name == name), None)
-            if found is None:
-                return QtCore.QModelIndex()
-            index = self.index(found.row, 0, index)
-        return index
+    def file_changed(self, file: OpenFile) -> None:
+        """Show again what is known of a file as a whole: its name, its problem."""
+        index = self.index(self.files.index(file), 0)
+        self.dataChanged.emit(index, index.siblingAtColumn(1))
 
-    def _add(self, name: str, parent: _Entry | None = None, row: int = 0) -> _Entry:
-        entry = _Entry(next(self._keys), name, parent, row)
+    # ---------------------------------------------------------------- access
+    def file_of(self, index: QtCore.QModelIndex) -> OpenFile:
+        """Return the file of a line."""
+        return self._entry(index).file
+
+    def path_of(self, index: QtCore.QModelIndex) -> str:
+        """Return the path of a line in its file."""
+        return self._entry(index).path
+
+    def kind_of(self, index: QtCore.QModelIndex) -> NodeKind:
+        """Return what a line is."""
+        return self._entry(index).kind
+
+    def is_file(self, index: QtCore.QModelIndex) -> bool:
+        """Tell whether a line stands for a file."""
+        return self._entry(index).parent is None
+
+    def index_of(self, path: str, file: OpenFile | None = None) -> QtCore.QModelIndex:
+        """Return the line of a node that was listed, an invalid index if it was not, or isn't there.
+
+        Parameters
+        ----------
+        path
+            Path in the file.
+        file
+            The file; None for the first one.
+        """
+        entry = self._find(path, file)
+        return QtCore.QModelIndex() if entry is None else self._index(entry)
+
+    def _find(self, path: str, file: OpenFile | None = None) -> _Entry | None:
+        entry = next((root for root in self._roots if file is None or root.file is file), None)
+        for name in filter(None, path.split("/")):
+            entry = None if entry is None else next((c for c in entry.children or () if c.name == name), None)
+        return entry
+
+    @property
+    def waits(self) -> bool:
+        """Whether lines are about to be asked for."""
+        return self._timer.isActive()
+
+    def names(self, path: str, file: OpenFile | None = None) -> list[str]:
+        """Return the names that are known in a group."""
+        entry = self._find(path, file)
+        return [child.name for child in (entry.children or ())] if entry is not None else []
+
+    def listed_groups(self, file: OpenFile) -> list[str]:
+        """Return the paths of the groups of a file that were listed, parents first."""
+        root = next(root for root in self._roots if root.file is file)
+        return sorted((e.path for e in root.below() if e.children is not None), key=lambda path: path.count("/"))
+
+    def _add(self, file: OpenFile, name: str, kind: NodeKind, parent: _Entry | None, row: int) -> _Entry:
+        entry = _Entry(next(self._keys), file, name, kind, parent, row)
         self._entries[entry.key] = entry
         return entry
+
+    def _drop(self, entry: _Entry) -> None:
+        for gone in entry.below():
+            del self._entries[gone.key]
 
     def _entry(self, index: QtCore.QModelIndex) -> _Entry:
         return self._entries[index.internalId()]
 
+    def _index(self, entry: _Entry, column: int = 0) -> QtCore.QModelIndex:
+        return self.createIndex(entry.row, column, entry.key)
+
     # ------------------------------------------------------------------ tree
     def index(self, row: int, column: int, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> QtCore.QModelIndex:  # noqa: B008
-        """Return the index of a line; the root of the file is the only line at the top."""
-        if not parent.isValid():
-            return self.createIndex(row, column, self._root.key) if row == 0 else QtCore.QModelIndex()
-        children = self._entry(parent).children or []
-        return self.createIndex(row, column, children[row].key) if 0 <= row < len(children) else QtCore.QModelIndex()
+        """Return the index of a line."""
+        lines = (self._entry(parent).children or []) if parent.isValid() else self._roots
+        known = 0 <= row < len(lines) and 0 <= column < len(self.COLUMNS) and parent.column() <= 0
+        return self.createIndex(row, column, lines[row].key) if known else QtCore.QModelIndex()
 
     def parent(self, index: QtCore.QModelIndex = QtCore.QModelIndex()) -> Any:  # noqa: B008
         """Return the line above in the tree."""
-        above = self._entry(index).parent if index.isValid() else None
-        return QtCore.QModelIndex() if above is None else self.createIndex(above.row, 0, above.key)
+        entry = self._entries.get(index.internalId()) if index.isValid() else None
+        above = None if entry is None else entry.parent
+        return QtCore.QModelIndex() if above is None else self._index(above)
 
     def rowCount(self, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> int:  # noqa: B008
-        """Return the number of children that are listed."""
+        """Return the number of lines that are known below one."""
         if not parent.isValid():
-            return 1
+            return len(self._roots)
         return 0 if parent.column() else len(self._entry(parent).children or ())
 
     def columnCount(self, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> int:  # noqa: B008
@@ -123,85 +221,198 @@ class NodeModel(QtCore.QAbstractItemModel):
         return len(self.COLUMNS)
 
     def hasChildren(self, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> bool:  # noqa: B008
-        """Tell whether a line can be opened; the node is read for it, its children are not."""
+        """Tell whether a line can be opened; a group that was not listed yet can."""
         if not parent.isValid():
-            return True
+            return bool(self._roots)
         entry = self._entry(parent)
-        if entry.children is not None:
-            return bool(entry.children)
-        self._read_kind(entry)
-        return entry.kind == "group"
+        if (
+            parent.column()
+            or entry.kind is not NodeKind.GROUP
+            or entry.problem
+            or (not entry.parent and entry.file.problem)
+        ):
+            return False
+        return entry.children is None or bool(entry.children)
 
     def canFetchMore(self, parent: QtCore.QModelIndex) -> bool:
         """Tell whether a group was not listed yet."""
-        return parent.isValid() and self._entry(parent).children is None and self.hasChildren(parent)
+        if not parent.isValid() or not self.hasChildren(parent):
+            return False
+        entry = self._entry(parent)
+        return entry.children is None and not entry.listing
 
     def fetchMore(self, parent: QtCore.QModelIndex) -> None:
-        """List a group."""
+        """Ask for the content of a group."""
         if self.canFetchMore(parent):
-            self._list(parent)
+            self._ask_children(self._entry(parent))
 
-    def _list(self, parent: QtCore.QModelIndex) -> None:
-        entry = self._entry(parent)
-        if entry.children is not None:
+    def load(self, path: str, file: OpenFile, then: Callable[[QtCore.QModelIndex], None]) -> None:
+        """List the groups on the way to a node, and call `then` with its line, an invalid one if there is none."""
+        entry = self._find("/", file)
+        for name in filter(None, path.split("/")):
+            if entry is None or entry.kind is not NodeKind.GROUP:
+                break
+            if entry.children is None:
+                self._ask_children(entry, lambda: self.load(path, file, then))
+                return
+            entry = next((c for c in entry.children if c.name == name), None)
+        found = self._find(path, file)
+        then(QtCore.QModelIndex() if found is None else self._index(found))
+
+    def _ask_children(self, entry: _Entry, then: Callable[[], None] | None = None) -> None:
+        path, file, key = entry.path, entry.file, entry.key
+        if then is not None:
+            self._then.setdefault((key, path), []).append(then)
+        if entry.listing:
             return
-        names: list[str] = []
-        try:
-            node = self._h5.get_node(entry.path)
-            if isinstance(node, GROUP):
-                names = sorted(node.children_name(), key=natural_key)
-        except Exception as error:  # whatever is wrong with this group, the rest of the file can be seen
+        entry.listing = True
+        file.worker.ask(
+            partial(file.view.children, path), partial(self._children_came, key), partial(self._children_failed, key)
+        )
+
+    def _children_came(self, key: int, children: list[Child]) -> None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._put_children(entry, children)
+            self._listed(entry)
+
+    def _children_failed(self, key: int, error: Exception) -> None:
+        entry = self._entries.get(key)
+        if entry is not None:
             entry.problem = explain(error)
-        if names:
-            self.beginInsertRows(parent, 0, len(names) - 1)
-        entry.children = [self._add(name, entry, row) for row, name in enumerate(names)]
-        if names:
-            self.endInsertRows()
+            entry.children = entry.children or []
+            self._changed(entry)
+            self._listed(entry)
+
+    def _listed(self, entry: _Entry) -> None:
+        entry.listing = False
+        path = entry.path
+        self.listed.emit(entry.file, path)
+        for then in self._then.pop((entry.key, path), []):
+            then()
+
+    def put(self, file: OpenFile, groups: Mapping[str, Sequence[Child]]) -> None:
+        """Show the content of groups as it is now, parents first; lines that stay keep what is known of them."""
+        for path, children in groups.items():
+            entry = self._find(path, file)
+            if entry is not None:
+                entry.problem = ""
+                self._put_children(entry, children)
+                self.listed.emit(file, path)
+
+    def _put_children(self, entry: _Entry, children: Sequence[Child]) -> None:
+        parent = self._index(entry)
+        if entry.children is None:
+            entry.children = []
+        wanted = dict(children)
+        stop = len(entry.children)
+        while stop:
+            start = stop
+            while start and wanted.get(entry.children[start - 1].name) is not entry.children[start - 1].kind:
+                start -= 1
+            if start < stop:
+                self.beginRemoveRows(parent, start, stop - 1)
+                for gone in entry.children[start:stop]:
+                    self._drop(gone)
+                del entry.children[start:stop]
+                _number(entry.children)
+                self.endRemoveRows()
+            stop = max(0, start - 1)
+        have = {child.name for child in entry.children}
+        row = 0
+        while row < len(children):
+            stop = row
+            while stop < len(children) and children[stop][0] not in have:
+                stop += 1
+            if stop > row:
+                self.beginInsertRows(parent, row, stop - 1)
+                fresh = [self._add(entry.file, name, kind, entry, 0) for name, kind in children[row:stop]]
+                entry.children[row:row] = fresh
+                _number(entry.children)
+                self.endInsertRows()
+            row = stop + 1
+
+    def add_found(self, file: OpenFile, path: str, kind: NodeKind) -> None:
+        """Add a line for a node that was found, and for the groups above it; nothing else of these groups is shown."""
+        entry = self._find("/", file)
+        assert entry is not None
+        names = [name for name in path.split("/") if name]
+        for number, name in enumerate(names, 1):
+            if entry.children is None:
+                entry.children = []
+            child = next((c for c in entry.children if c.name == name), None)
+            if child is None:
+                row = bisect_left([natural_key(c.name) for c in entry.children], natural_key(name))
+                self.beginInsertRows(self._index(entry), row, row)
+                child = self._add(file, name, kind if number == len(names) else NodeKind.GROUP, entry, row)
+                entry.children.insert(row, child)
+                _number(entry.children)
+                self.endInsertRows()
+            entry = child
 
     # --------------------------------------------------------------- content
-    def _read_kind(self, entry: _Entry) -> Node | None:
-        """Find out what a line is, and no more: Qt asks it of all 10,000 children of a group that is opened."""
-        if entry.kind:
-            return None
-        try:
-            node = self._h5.get_node(entry.path)
-        except Exception as error:
-            entry.kind, entry.problem = "unreadable", explain(error)
-            return None
-        entry.kind = "text" if isinstance(node, StringARRAY) else _KINDS.get(node.class_name, "other")
-        return node
+    def read_again(self, file: OpenFile) -> None:
+        """Ask again for what the lines of a file show; until it comes they stay; the view has to paint itself anew."""
+        for entry in self._entries.values():
+            if entry.file is file and entry.parent is not None:
+                entry.asked = False
 
-    def _read(self, entry: _Entry) -> None:
-        """Read what a line shows: of the 30 lines that are seen, not of all."""
-        if entry.seen:
-            return
-        entry.seen = True
-        node = self._read_kind(entry)
-        if entry.problem:
-            return
-        try:
-            node = node or self._h5.get_node(entry.path)
-            entry.title = node.title
-            entry.content = _content(node)
-        except Exception as error:
-            entry.kind, entry.problem = "unreadable", explain(error)
+    def _want(self, entry: _Entry) -> None:
+        if not entry.asked:
+            entry.asked = True
+            self._wanted.append(entry)
+            self._timer.start()
+
+    def _ask_rows(self) -> None:
+        wanted, self._wanted = self._wanted, []
+        for file in dict.fromkeys(entry.file for entry in wanted):
+            keys = {e.path: e.key for e in wanted if e.file is file and e.key in self._entries}
+            paths = list(keys)
+            for start in range(0, len(paths), _PAGE):
+                file.worker.ask(
+                    partial(file.view.rows, paths[start : start + _PAGE]),
+                    partial(self._rows_came, keys),
+                    lambda _: None,
+                )
+
+    def _rows_came(self, keys: Mapping[str, int], rows: Mapping[str, Row]) -> None:
+        for path, row in rows.items():
+            entry = self._entries.get(keys[path])
+            if entry is not None and entry.shown != row:
+                entry.shown = row
+                self._changed(entry)
+
+    def _changed(self, entry: _Entry) -> None:
+        self.dataChanged.emit(self._index(entry), self._index(entry, 1))
 
     def data(self, index: QtCore.QModelIndex, role: int = _Role.DisplayRole) -> Any:
         """Return what a cell shows."""
-        if not index.isValid():
+        entry = self._entries.get(index.internalId()) if index.isValid() else None
+        if entry is None or role not in (_Role.DisplayRole, _Role.DecorationRole, _Role.ToolTipRole):
             return None
-        entry = self._entry(index)
-        if role == _Role.DisplayRole:
-            self._read(entry)
-            if index.column() == 0:
-                if entry.parent is None:
-                    return self._h5.filename or "closed"
-                return f"{entry.name}  ({entry.title})" if entry.kind == "group" and entry.title else entry.name
-            return entry.kind if index.column() == 1 else entry.problem or entry.content
+        if entry.parent is not None:
+            self._want(entry)
+        problem = entry.problem or (entry.file.problem if entry.parent is None else "")
+        row = entry.shown or Row(_LOOKS[entry.kind])
+        problem = problem or row.problem
+        if role == _Role.DecorationRole:
+            return self._icon(Look.UNREADABLE if problem else row.look) if index.column() == 0 else None
         if role == _Role.ToolTipRole:
-            self._read(entry)
-            return entry.problem or entry.path
-        return None
+            where = f"{entry.file.path or entry.file.name}" if entry.parent is None else entry.path
+            return _plain(problem or "\n".join(filter(None, (where, row.title, row.content))))
+        if index.column():
+            title = row.title if row.title != entry.name else ""
+            return problem.partition("\n")[0] or "   ".join(filter(None, (title, row.content)))
+        return entry.file.name if entry.parent is None else _printable(entry.name)
+
+    def _icon(self, look: Look) -> Any:
+        if look not in self._icons:
+            self._icons[look] = icon(look.value)
+        return self._icons[look]
+
+    def update_icons(self) -> None:
+        """Draw the icons in the colours of the palette when the view is painted next."""
+        self._icons.clear()
 
     def headerData(self, section: int, orientation: QtCore.Qt.Orientation, role: int = _Role.DisplayRole) -> Any:
         """Return the heading of a column."""
@@ -210,11 +421,15 @@ class NodeModel(QtCore.QAbstractItemModel):
         return None
 
 
-def _content(node: Node) -> str:
-    """Return shape and number type of an array, the number of lines of a text, nothing for a group."""
-    if isinstance(node, StringARRAY):
-        return f"{len(node):,} lines"
-    if isinstance(node, Array):
-        shape = " × ".join(f"{size:,}" for size in node.shape) or "1 value"
-        return f"{shape}  {node.dtype}"
-    return "not followed" if isinstance(node, LINK) else ""
+def _number(entries: list[_Entry]) -> None:
+    for row, entry in enumerate(entries):
+        entry.row = row
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in name[:300])
+
+
+def _plain(text: str) -> str:
+    """Return a tooltip that Qt does not take for HTML, whatever stands in the file."""
+    return text.replace("<", "‹").replace(">", "›")

@@ -1,17 +1,27 @@
-"""H5Browser: a window that shows the tree of a file beside the attributes of one node. Reads only."""
+"""H5Browser: the trees of some files beside everything about one node. Reads only, never in the windows' thread."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.nodes import Array, Node, StringARRAY
-from h5saver_widget.qt.browser.model import NodeModel
-from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.browsing.describing import NodeReport, shown_value
+from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.opening import why_not
+from h5saver_widget.qt.browser.actions import NodeMenu
+from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.browser.node_panel import NodePanel
+from h5saver_widget.qt.browser.recent import recent_files, remember_file
+from h5saver_widget.qt.browser.start_page import StartPage
+from h5saver_widget.qt.browser.trees import TreePane
+from h5saver_widget.qt.editors import CheckBox, ElidedEdit
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -20,241 +30,483 @@ if TYPE_CHECKING:
 
 __all__ = ["H5Browser", "shown_value"]
 
-#: Longest attribute shown in the table, in characters; the settings of an instrument can be a megabyte.
-MAX_TEXT: Final = 300
-MAX_TIP: Final = 1500
-#: How many lines of a log are shown, from its end.
-MAX_LINES: Final = 200
-
-
-def shown_value(value: Any, limit: int = MAX_TEXT) -> str:
-    """Return an attribute's value as one short line.
-
-    Examples
-    --------
-    >>> shown_value(np.float64(2.5)), shown_value(b'ab'), shown_value('x' * 1000, 20)
-    ('2.5', 'ab', 'xxxxxxxxxxxxxxx… (1,000 characters)')
-    """
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, np.ndarray) and value.size > 20:
-        return f"{' × '.join(map(str, value.shape))} values of {value.dtype}"
-    text = " ".join(str(value).split())
-    return text if len(text) <= limit else f"{text[: limit - 5]}… ({len(text):,} characters)"
+FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
+#: How often a followed file is looked at, in ms.
+FOLLOW_MS: Final = 1000
 
 
 class H5Browser(QtWidgets.QWidget):
-    """What is in a file.
+    """What is in some HDF5 files.
+
+    What goes wrong is shown in its place: a file that can't be opened says why, and so does a node.
 
     Parameters
     ----------
     parent
-        Window it belongs to.
+        Window it belongs to; it becomes the central widget of a ``QMainWindow`` that has none.
     h5file
-        Path of a file, opened for reading; or an open :class:`~h5saver_widget.saving.h5_backend.H5Backend`.
+        Path of a file, opened for reading; or an open :class:`~h5saver_widget.saving.h5_backend.H5Backend`; or the open
+        file of a library (``h5py.File``, ``tables.File``), of which the path is opened once more.
     backend
-        Backend that opens a path.
+        Backend that opens a path; None for the default. If it can't open a file, the others are tried.
     h5saver
         A saver whose open file is shown, through that saver: no second handle, also while it is written.
-
-    Raises
-    ------
-    OSError
-        If the file can't be opened.
+    h5file_path
+        The same as a path for `h5file`, under the name that hosts use.
+    isolated
+        Read files in processes of their own: one that crashes the library does no harm, and is free to be written.
 
     Examples
     --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> browser = H5Browser()
-    >>> browser.message.text()
-    'No file is open.'
+    >>> browser.start.title.text()
+    'No file is open'
     """
+
+    node_shown = QtCore.Signal(str)
+    """A node was selected, and is shown; its path."""
 
     def __init__(
         self,
         parent: QtWidgets.QWidget | None = None,
-        h5file: Path | str | H5Backend | None = None,
+        h5file: Path | str | H5Backend | Any = None,
         backend: str | None = None,
         h5saver: H5Saver | None = None,
+        *,
+        h5file_path: Path | str | None = None,
+        isolated: bool = True,
     ) -> None:
         super().__init__(parent)
-        self._own: H5Backend | None = None
-        self._h5: H5Backend
-        if h5saver is not None:
-            self._h5 = h5saver
-        elif isinstance(h5file, H5Backend):
-            self._h5 = h5file
-        else:
-            self._h5 = self._own = H5Backend(backend)
-            if h5file is not None:
-                self._own.open_file(h5file, "r")
-        self.model = NodeModel(self._h5, self)
+        self._backend, self._isolated = backend, isolated
+        self._plot_options = (False, False)
+        self._menu_place: QtCore.QPoint | None = None
         self._build()
+        # A parent that is destroyed takes this window along without closing it; the list outlives both.
+        self._files: list[OpenFile] = []
+        self.destroyed.connect(partial(_close_all, self._files))
+        if isinstance(parent, QtWidgets.QMainWindow) and parent.centralWidget() is None:
+            parent.setCentralWidget(self)
+            parent.resize(self.size())
         if h5saver is not None:
+            self._add(OpenFile(h5saver))
             h5saver.status_sig.connect(self._saver_said)
-        self.refresh()
+        elif isinstance(h5file, H5Backend):
+            self._add(OpenFile(h5file))
+        elif h5file is not None or h5file_path is not None:
+            self.open_file(_path_of(h5file if h5file is not None else h5file_path))
+        self._show_state()
 
+    # ----------------------------------------------------------------- build
     def _build(self) -> None:
+        self.open_button = self._button("Open…", "folder", "Open a file (Ctrl+O)")
+        self.open_button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.recent_menu = QtWidgets.QMenu(self.open_button)
+        self.recent_menu.aboutToShow.connect(self._list_recent)
+        self.open_button.setMenu(self.recent_menu)
+        self.open_button.clicked.connect(self._open_pressed)
         self.path_label = ElidedEdit(shown_only=True)
         self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        self.refresh_button = QtWidgets.QToolButton()
-        self.refresh_button.setText("Refresh")
-        self.refresh_button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.refresh_button.setToolTip("Read the file again (F5)")
-        self.refresh_button.setShortcut(QtGui.QKeySequence(QtCore.Qt.Key.Key_F5))
+        self.follow = CheckBox("Follow")
+        self.follow.setToolTip("Look once a second for what has been added to the files, and show it")
+        self.refresh_button = self._button("Refresh", "refresh", "Read the files again (F5)")
         self.refresh_button.clicked.connect(self.refresh)
-        self.tree = QtWidgets.QTreeView()
-        self.tree.setModel(self.model)
-        self.setFocusProxy(self.tree)
-        self.tree.setUniformRowHeights(True)
-        self.tree.setIndentation(16)
-        self.tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
-        header = self.tree.header()
-        header.setStretchLastSection(True)
-        header.resizeSection(0, 250)
-        header.resizeSection(1, 80)
-        self.tree.selectionModel().currentChanged.connect(self._show_node)
-        self.node_label = QtWidgets.QLabel()
-        self.node_label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.node_label.setWordWrap(True)
-        self.attributes = QtWidgets.QTableWidget(0, 2)
-        self.attributes.setHorizontalHeaderLabels(["Attribute", "Value"])
-        self.attributes.verticalHeader().hide()
-        self.attributes.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
-        self.attributes.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.attributes.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        self.attributes.setShowGrid(False)
-        self.attributes.setWordWrap(False)
-        self.attributes.horizontalHeader().setStretchLastSection(True)
-        self.attributes.horizontalHeader().setDefaultAlignment(QtCore.Qt.AlignmentFlag.AlignLeft)
-        self.message = QtWidgets.QLabel()
-        self.message.setWordWrap(True)
-        self.message.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.lines = QtWidgets.QPlainTextEdit()
-        self.lines.setReadOnly(True)
-        right = QtWidgets.QWidget()
-        beside = QtWidgets.QVBoxLayout(right)
-        beside.setContentsMargins(6, 0, 0, 0)
-        for widget in (self.node_label, self.message, self.attributes, self.lines):
-            beside.addWidget(widget)
+        self.trees = TreePane()
+        self.model, self.tree, self.filter = self.trees.model, self.trees.tree, self.trees.filter
+        self.trees.selected.connect(self._node_selected)
+        self.trees.menu_wanted.connect(self._show_menu)
+        self.panel = NodePanel()
         self.splitter = QtWidgets.QSplitter()
-        self.splitter.addWidget(self.tree)
-        self.splitter.addWidget(right)
+        self.splitter.addWidget(self.trees)
+        self.splitter.addWidget(self.panel)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([500, 380])
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([360, 640])
+        self.start = StartPage()
+        self.pages = QtWidgets.QStackedWidget()
+        self.pages.addWidget(self.start)
+        self.pages.addWidget(self.splitter)
+        self.said = QtWidgets.QLabel()
+        self.said.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.said.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.said.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
+        self.said.setWordWrap(True)
+        self.said.hide()
+        self.work = LongWork()
+        self.work.finished.connect(self.say)
         top = QtWidgets.QHBoxLayout()
-        top.addWidget(self.path_label, 1)
-        top.addWidget(self.refresh_button)
+        for widget in (self.open_button, self.path_label, self.follow, self.refresh_button):
+            top.addWidget(widget, int(widget is self.path_label))
         layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setContentsMargins(8, 8, 8, 6)
         layout.addLayout(top)
-        layout.addWidget(self.splitter, 1)
-        self.resize(900, 540)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.said)
+        layout.addWidget(self.work)
+        self._connect()
+        self.setAcceptDrops(True)
+        self.setFocusProxy(self.trees)
+        self.resize(1024, 700)
         self._update_icons()
 
-    # --------------------------------------------------------------- content
-    def refresh(self, *_: Any) -> None:
-        """Read the file again; what was open and selected stays so."""
-        current = self.tree.currentIndex()
-        selected = self.model.path_of(current) if current.isValid() else "/"
-        opened = [path for path in self._open_paths() if path != "/"]
-        path = self._h5.file_path
-        self.model.reload()
+    def _connect(self) -> None:
+        self.start.open_pressed.connect(self._open_pressed)
+        self.start.chosen.connect(self.open_file)
+        self.panel.comment_saved.connect(self._save_comment)
+        self.panel.plots.failed.connect(self.say)
+        self._clock = QtCore.QTimer(self)
+        self._clock.setInterval(FOLLOW_MS)
+        self._clock.timeout.connect(self._look_again)
+        self.follow.toggled.connect(lambda on: self._clock.start() if on else self._clock.stop())
+        for keys, slot in (
+            ("F5", self.refresh),
+            ("Ctrl+O", self._open_pressed),
+            ("Ctrl+F", self.filter.setFocus),
+            ("Ctrl+W", self._close_current),
+        ):
+            shortcut = QtGui.QShortcut if hasattr(QtGui, "QShortcut") else QtWidgets.QShortcut
+            found = shortcut(QtGui.QKeySequence(keys), self)
+            found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            found.activated.connect(slot)
+
+    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
+        button = QtWidgets.QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setProperty("image", image)
+        button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return button
+
+    # ----------------------------------------------------------------- files
+    def open_file(self, path: Path | str, backend: str | None = None) -> OpenFile:
+        """Open a file for reading; one that is open already is read again and selected.
+
+        Returns
+        -------
+        OpenFile
+            Its ``problem`` says later on why it could not be opened.
+        """
+        path = Path(path)
+        known = next((f for f in self.model.files if f.view.is_own and f.path == path), None)
+        if known is not None:
+            self.trees.select("/", known)
+            self._look_again(always=True)
+            return known
+        return self._add(OpenFile(path, backend or self._backend, isolated=self._isolated))
+
+    def _add(self, file: OpenFile) -> OpenFile:
+        self._files.append(file)
+        file.worker.busy_changed.connect(self._show_busy)
+        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file))
+        self.trees.add_file(file)
+        self._show_state()
+        return file
+
+    def _opened(self, file: OpenFile, _: object = None) -> None:
+        file.problem, file.note = "", file.view.note
+        if file.view.is_own and file.path is not None:
+            remember_file(file.path)
+        self.model.file_changed(file)
+        self.trees.show_content(file)
+
+    def _file_failed(self, file: OpenFile, error: Exception) -> None:
+        file.problem = why_not(file.path, error) if file.view.is_own and file.path is not None else explain(error)
+        if file in self.model.files:
+            self.model.file_changed(file)
+        if self.current_file() is file:
+            self._show_file_problem(file)
+
+    def _show_file_problem(self, file: OpenFile) -> None:
+        where = f"{file.path}\n\n" if file.path is not None and str(file.path) not in file.problem else ""
+        again = "Refresh (F5) tries again; nothing was changed."
+        self.panel.show_message(f"{where}{file.problem}\n\n{again}", f"{file.name} can't be read")
+
+    def close_file(self, file: OpenFile) -> None:
+        """Close a file, and take it out of the tree."""
+        if file is self.current_file():
+            self.panel.show_message("")
+        self.trees.remove_file(file)
+        self._files.remove(file)
+        file.close()
+        self._show_state()
+
+    def _close_current(self) -> None:
+        file = self.current_file()
+        if file is not None:
+            self.close_file(file)
+
+    def current_file(self) -> OpenFile | None:
+        """Return the file of the node that is selected."""
+        return self.trees.current_file()
+
+    def current_path(self) -> str:
+        """Return the path of the node that is selected, ``''`` if none is."""
+        return self.trees.current_path()
+
+    def _show_state(self) -> None:
+        files = self.model.files
+        self.pages.setCurrentWidget(self.splitter if files else self.start)
+        self.follow.setEnabled(bool(files))
+        self.refresh_button.setEnabled(bool(files))
+        if not files:
+            self.start.update_recent()
+        file = self.current_file()
+        path = file.path if file is not None else None
         self.path_label.setText(str(path or ""))
-        self.path_label.setToolTip(str(path or ""))
-        self.setWindowTitle(f"{path.name} - content" if path else "File content")
-        if path is None:
-            self._show_message(
-                "The file was closed. Press Refresh when it is open again."
-                if selected != "/" or opened
-                else "No file is open."
+        self.path_label.setToolTip(f"{path or ''}")
+        self.setWindowTitle(f"{path.name} – content" if path else "File content")
+
+    def _show_busy(self, *_: object) -> None:
+        busy = any(file.worker.busy for file in self._files)
+        self.refresh_button.setText("Reading…" if busy else "Refresh")
+
+    # --------------------------------------------------------------- refresh
+    def refresh(self, *_: Any) -> None:
+        """Read the files again; what was open and selected stays so."""
+        self._look_again(always=True)
+
+    def _look_again(self, always: bool = False) -> None:
+        for file in self._files:
+            if file.problem:
+                file.worker.ask(
+                    file.view.refresh, partial(self._back_again, file), partial(self._file_failed, file), key="look"
+                )
+                continue
+            shown = self.current_path() if file is self.current_file() else ""
+            groups = self.model.listed_groups(file)
+            file.worker.ask(
+                partial(file.view.look_again, groups, shown, always=always),
+                partial(self._seen_again, file),
+                partial(self._file_failed, file),
+                key="look",
             )
+
+    def _back_again(self, file: OpenFile, _: object = None) -> None:
+        """Show a file that can be read again: a saver may have opened another one."""
+        self._seen_again(file, (True, {}))
+        file.problem, file.note = "", file.view.note
+        file.name = file.path.name if file.path is not None else file.name
+        self.model.file_changed(file)
+        groups = self.model.listed_groups(file) or ["/"]
+        file.worker.ask(
+            partial(file.view.look_again, groups, "", always=True),
+            partial(self._seen_again, file),
+            partial(self._file_failed, file),
+        )
+
+    def _seen_again(self, file: OpenFile, seen: tuple[bool, dict[str, list[Child]]]) -> None:
+        changed, groups = seen
+        if file not in self.model.files:
             return
-        for name in ["/", *opened]:
-            index = self.model.index_of(name)
-            if index.isValid():
-                self.tree.expand(index)
-        index = self.model.index_of(selected)
-        self.tree.setCurrentIndex(index if index.isValid() else self.model.index(0, 0))
-
-    def select(self, path: str) -> None:
-        """Show the node at a path."""
-        self.tree.setCurrentIndex(self.model.index_of(path))
-
-    def _open_paths(self) -> list[str]:
-        """Return the paths of the groups that are open in the tree, parents first."""
-        found, waiting = [], [self.model.index(0, 0)]
-        while waiting:
-            index = waiting.pop()
-            if self.tree.isExpanded(index):
-                found.append(self.model.path_of(index))
-                waiting.extend(self.model.index(row, 0, index) for row in range(self.model.rowCount(index)))
-        return found
-
-    def _show_message(self, text: str) -> None:
-        self.node_label.hide()
-        self.attributes.hide()
-        self.lines.hide()
-        self.message.setText(text)
-        self.message.show()
-
-    def _show_node(self, index: QtCore.QModelIndex, _: object = None) -> None:
-        if not index.isValid():
+        file.note = file.view.note
+        self.model.put(file, groups)
+        if not changed:
             return
-        try:
-            node = self.model.node_of(index)
-            values = node.attrs.to_dict()
-            text = _heading(node)
-            lines = node[max(0, len(node) - MAX_LINES) :] if isinstance(node, StringARRAY) else []
-        except Exception as error:  # a damaged node: say so in its place, the others can still be looked at
-            self._show_message(f"{self.model.path_of(index)} can't be read: {explain(error)}")
-            return
-        self.message.hide()
-        self.node_label.setText(text)
-        self.node_label.show()
-        self._show_attributes(values)
-        self.lines.setPlainText("\n".join(lines))
-        self.lines.setVisible(bool(lines))
-
-    def _show_attributes(self, values: dict[str, Any]) -> None:
-        self.attributes.setRowCount(len(values))
-        for row, (name, value) in enumerate(sorted(values.items(), key=lambda item: item[0].lower())):
-            for column, (text, tip) in enumerate(((name, name), (shown_value(value), shown_value(value, MAX_TIP)))):
-                cell = QtWidgets.QTableWidgetItem(text)
-                cell.setToolTip(tip)
-                self.attributes.setItem(row, column, cell)
-        self.attributes.resizeColumnToContents(0)
-        self.attributes.setColumnWidth(0, min(self.attributes.columnWidth(0) + 8, 180))
-        self.attributes.show()
+        self.model.read_again(file)
+        self.trees.repaint_lines()
+        if file is self.current_file():
+            self._describe(again=True)
+        self._show_state()
 
     def _saver_said(self, status: Any) -> None:
         if status.command in ("opened", "closed"):
-            self.refresh()
+            self._look_again(always=True)
+
+    # ------------------------------------------------------------- one node
+    def select(self, path: str, file: OpenFile | None = None) -> None:
+        """Show the node at a path of a file (the first by default); its groups are opened on the way."""
+        if self.model.files:
+            self.trees.select(path, file or self.model.files[0])
+
+    def _node_selected(self) -> None:
+        self._plot_options = (False, False)
+        self._show_state()
+        self._describe()
+
+    def _describe(self, again: bool = False) -> None:
+        file, path = self.current_file(), self.current_path()
+        if file is None:
+            return
+        if file.problem:
+            self._show_file_problem(file)
+            return
+
+        def look() -> tuple[NodeReport, str]:
+            return file.view.describe(path), file.view.may_comment(path)
+
+        file.worker.ask(
+            look, partial(self._show_report, file, again), partial(self._node_failed, file, path), key="describe"
+        )
+
+    def _show_report(self, file: OpenFile, again: bool, found: tuple[NodeReport, str]) -> None:
+        report, may_comment = found
+        if file is not self.current_file() or report.path != self.current_path():
+            return
+        before = self.panel.report
+        again = again and before is not None and before.path == report.path
+        self.panel.show_report(report, may_comment, file.name, again)
+        if report.data_path:
+            everything, subtract = self._plot_options
+            self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
+        else:
+            self.panel.plots.forget()
+        if file.note:
+            self.say(file.note)
+        if self._menu_place is not None:
+            self._pop_up_menu()
+        self.node_shown.emit(report.path)
+
+    def _node_failed(self, file: OpenFile, path: str, error: Exception) -> None:
+        if file is self.current_file() and path == self.current_path() and not file.problem:
+            if path == "/":
+                self._file_failed(file, error)
+            else:
+                self.panel.show_message(f"{path} can't be read: {explain(error)}", path)
+
+    @property
+    def all_channels(self) -> bool:
+        """Whether all channels of a data object were asked for."""
+        return self._plot_options[0]
+
+    def plot(self, *, all_channels: bool = False, with_bkg: bool = False) -> None:
+        """Plot the selected node, with all channels of its data object, with or without its background."""
+        file, report = self.current_file(), self.panel.report
+        if file is None or report is None or not report.data_path:
+            self.say("There is nothing to plot here: select an array of numbers, or a group of channels.")
+            return
+        self._plot_options = (all_channels, with_bkg)
+        self.panel.show_tab("Plot")
+        self.panel.plots.show_data(file, report.data_path, all_channels, with_bkg)
+
+    def _save_comment(self, path: str, text: str) -> None:
+        file = self.current_file()
+        if file is not None:
+            self.panel.plots.forget()
+            file.worker.ask(
+                lambda: file.view.set_comment(path, text),
+                self._comment_saved,
+                lambda error: self.panel.comment_done(explain(error)),
+            )
+
+    def _comment_saved(self, _: object = None) -> None:
+        self.panel.comment_done()
+        self._describe(again=True)
+
+    # ------------------------------------------------------------------ menu
+    def menu(self) -> NodeMenu | None:
+        """Return the menu of the node that is shown, None if there is none."""
+        file, report = self.current_file(), self.panel.report
+        return None if file is None or report is None else NodeMenu(self, report, file, self.trees.current_kind())
+
+    def _show_menu(self, wanted: tuple[QtCore.QPoint, bool]) -> None:
+        self._menu_place, same_node = wanted
+        if same_node and self.panel.report is not None:
+            self._pop_up_menu()  # else when the node has been read: what the menu offers depends on it
+
+    def _pop_up_menu(self) -> None:
+        place, self._menu_place = self._menu_place, None
+        menu = self.menu()
+        if menu is not None and place is not None:
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(place)
+
+    def expand_all(self) -> None:
+        """Open everything below the selected group, down to 20,000 nodes."""
+        file, path = self.current_file(), self.current_path()
+        if file is None:
+            return
+        self.trees.select(path, file)
+
+        def put(groups: dict[str, list[Child]]) -> None:
+            self.trees.expand_all(groups, path, file)
+
+        file.worker.ask(partial(file.view.expand, path), put, lambda error: self.say(explain(error)))
+
+    # ------------------------------------------------------------------ open
+    def _open_pressed(self) -> None:
+        file = self.current_file()
+        recent = recent_files()
+        folder = file.path.parent if file is not None and file.path is not None else recent[0].parent if recent else ""
+        names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)
+        for name in names:
+            self.open_file(name)
+
+    def _list_recent(self) -> None:
+        self.recent_menu.clear()
+        files = recent_files()
+        for path in files:
+            action = self.recent_menu.addAction(f"{path.name}   {path.parent}".replace("&", "&&"))
+            action.triggered.connect(lambda _=False, path=path: self.open_file(path))
+        if not files:
+            self.recent_menu.addAction("No file was opened yet").setEnabled(False)
+
+    def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QtGui.QDropEvent) -> None:
+        """Open the files that are dropped."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_file(url.toLocalFile())
+        event.acceptProposedAction()
+
+    # ------------------------------------------------------------------ rest
+    def say(self, text: Any) -> None:
+        """Show a sentence at the bottom."""
+        self.said.setText(str(text))
+        self.said.setVisible(bool(text))
+
+    def wait(self, seconds: float = 10.0) -> bool:
+        """Handle events until everything that was asked for is shown; for scripts. Return whether it is."""
+        end, idle = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            QtWidgets.QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            busy = self.trees.waits or any(file.worker.busy for file in self._files)
+            idle = 0 if busy else idle + 1
+            if idle > 1:  # what was just painted may have asked for more
+                return True
+        return False
 
     def _update_icons(self) -> None:
         self.setWindowIcon(icon("browse"))
-        self.refresh_button.setIcon(icon("refresh"))
+        for button in (self.open_button, self.refresh_button):
+            button.setIcon(icon(button.property("image")))
+        self.trees.update_icons()
+        self.start.update_icons()
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         """Follow the host's colours."""
         super().changeEvent(event)
-        if event.type() == QtCore.QEvent.Type.PaletteChange and hasattr(self, "splitter"):
+        if event.type() == QtCore.QEvent.Type.PaletteChange and "work" in self.__dict__:
             self._update_icons()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        """Close the file if it was opened here."""
-        if self._own is not None:
-            self._own.close_file()
+        """Close the files that were opened here."""
+        self.follow.setChecked(False)
+        self.panel.show_message("")
+        self.trees.clear()
+        _close_all(self._files)
+        self._show_state()
         super().closeEvent(event)
 
 
-def _heading(node: Node) -> str:
-    """Return what stands above the attributes."""
-    parts = [node.path]
-    if title := node.title:
-        parts.append(title)
-    if isinstance(node, Array) and not isinstance(node, StringARRAY):
-        shape = " × ".join(f"{size:,}" for size in node.shape) or "1 value"
-        parts.append(f"{shape}, {node.dtype}")
-    return "\n".join(parts)
+def _close_all(files: list[OpenFile], *_: Any) -> None:
+    for file in files:
+        file.close()
+    files.clear()
+
+
+def _path_of(h5file: Any) -> Path:
+    """Return the path of a path, or of a library's open file, which is flushed: what it holds back is not seen."""
+    if isinstance(h5file, (str, Path)):
+        return Path(h5file)
+    name = getattr(h5file, "filename", None)
+    if not isinstance(name, (str, Path)):
+        raise TypeError(f"a path or an open HDF5 file was expected, got {type(h5file).__name__}")
+    flush: Callable[[], None] | None = getattr(h5file, "flush", None)
+    if callable(flush):
+        flush()
+    return Path(name)

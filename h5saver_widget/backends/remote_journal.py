@@ -1,0 +1,495 @@
+"""What a server has been sent since it last wrote everything to its storage, so that nothing is lost with its memory.
+
+Rows are kept with absolute offsets and sent in batches: for every array one resize and one slice, then, for all arrays
+in one request, the counts. A reader takes as many rows as the count says and never sees a torn tail. A server that was
+away, or was killed and started again, gets everything since the last checkpoint a second time: every request means the
+same when it comes twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.h5pyd_client import MAX_REQUEST, Client
+from h5saver_widget.backends.remote_types import rows_to
+from h5saver_widget.errors import RemoteError, RemoteRefusedError
+
+__all__ = ["COUNT", "ArrayRows", "Block", "Journal", "as_block", "count_json", "merged", "pieces"]
+
+#: Attribute of growing arrays: how many rows are complete.
+COUNT = "_h5saver_rows"
+_COUNTS_PER_REQUEST = 2000
+_THREADS = 6
+_PATIENCE = 0.5  # for what is tried again anyway
+_LOG = logging.getLogger("h5saver_widget.remote")
+
+
+@dataclass
+class Block:
+    """Values and where they belong: the first index along every axis, and how many along each (``step`` apart)."""
+
+    start: tuple[int, ...]
+    values: Any
+    step: tuple[int, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return sum(row.nbytes + 32 for row in self.values) if isinstance(self.values, list) else self.values.nbytes
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The selection as the server reads it."""
+        if not self.start:
+            return {}
+        shape = (len(self.values),) if isinstance(self.values, list) else self.values.shape
+        steps = self.step or (1,) * len(self.start)
+        parts = (f"{a}:{a + (n - 1) * s + 1}:{s}" for a, n, s in zip(self.start, shape, steps, strict=True))
+        return {"select": f"[{','.join(parts)}]"}
+
+    def content(self) -> bytes:
+        """Return the values as they are sent."""
+        return rows_to(self.values) if isinstance(self.values, list) else self.values.tobytes()
+
+
+@dataclass(eq=False)
+class ArrayRows:
+    """What of one array is on its way.
+
+    Attributes
+    ----------
+    array_id
+        The server's name of the array.
+    shape
+        Shape with everything that was accepted.
+    grows
+        Whether rows can be appended: such arrays have a count.
+    waiting
+        Blocks that were not sent yet, in order.
+    sent
+        Blocks that were sent since the last checkpoint.
+    """
+
+    array_id: str
+    shape: tuple[int, ...]
+    grows: bool
+    waiting: list[Block] = field(default_factory=list)
+    sent: list[Block] = field(default_factory=list)
+    path: str = ""
+    deleted: bool = False
+    held: bool = False  # listed in the journal
+    sending: bool = False  # by another thread, just now
+
+    @property
+    def settled(self) -> bool:
+        """Whether the server has everything."""
+        return not self.waiting and not self.sending
+
+
+def count_json(count: int) -> dict[str, Any]:
+    """Return the count of complete rows as an attribute."""
+    return {"type": "H5T_STD_I64LE", "shape": {"class": "H5S_SCALAR"}, "value": count}
+
+
+def pieces(block: Block) -> Iterable[Block]:
+    """Cut a block along its axes until each piece fits into a request."""
+    if isinstance(block.values, list):
+        part: list[Any] = []
+        first, size = block.start[0], 0
+        for number, row in enumerate(block.values):
+            if part and size + row.nbytes > MAX_REQUEST:
+                yield Block((first,), part)
+                part, first, size = [], block.start[0] + number, 0
+            part.append(row)
+            size += row.nbytes + 4
+        if part:
+            yield Block((first,), part)
+        return
+    if block.nbytes <= MAX_REQUEST or block.values.size <= 1:
+        yield block
+        return
+    axis = next(i for i, n in enumerate(block.values.shape) if n > 1)
+    half = block.values.shape[axis] // 2
+    step = (block.step or (1,) * len(block.start))[axis]
+    second = tuple(n + half * step if i == axis else n for i, n in enumerate(block.start))
+    first_half, rest = np.split(block.values, [half], axis=axis)
+    yield from pieces(Block(block.start, first_half, block.step))
+    yield from pieces(Block(second, rest, block.step))
+
+
+def merged(blocks: list[Block]) -> list[Block]:
+    """Put blocks together that continue each other along one axis: rows of a log, points of a line of a scan."""
+    groups: list[tuple[list[Block], int]] = []
+    for block in blocks:
+        if groups:
+            group, known = groups[-1]
+            axis = _follows(group[-1], block)
+            if axis is not None and (len(group) == 1 or axis == known):
+                group.append(block)
+                groups[-1] = (group, axis)
+                continue
+        groups.append(([block], 0))
+    return [_joined(group, axis) for group, axis in groups]
+
+
+def _follows(one: Block, other: Block) -> int | None:
+    if isinstance(one.values, list):
+        return 0 if other.start[0] == one.start[0] + len(one.values) else None
+    a, b = one.values.shape, other.values.shape
+    if one.step or other.step or len(a) != len(b):
+        return None
+    differing = [i for i, (p, q) in enumerate(zip(one.start, other.start, strict=True)) if p != q]
+    if len(differing) != 1 or other.start[differing[0]] != one.start[differing[0]] + a[differing[0]]:
+        return None
+    return differing[0] if all(m == n for i, (m, n) in enumerate(zip(a, b, strict=True)) if i != differing[0]) else None
+
+
+def _joined(group: list[Block], axis: int) -> Block:
+    if len(group) == 1:
+        return group[0]
+    if isinstance(group[0].values, list):
+        return Block(group[0].start, [row for block in group for row in block.values])
+    return Block(group[0].start, np.concatenate([block.values for block in group], axis=axis))
+
+
+class Journal:
+    """Sends to one domain, and remembers what the server may still forget.
+
+    Parameters
+    ----------
+    client
+        The connection.
+    root_id
+        The server's name of the root group.
+    keep_alive
+        Called at every checkpoint; raises if the file is not ours any more.
+    """
+
+    def __init__(self, client: Client, root_id: str, keep_alive: Callable[[], None]) -> None:
+        self._client, self._root_id, self._keep_alive = client, root_id, keep_alive
+        self._wire = threading.RLock()  # one batch at a time, in order
+        self._guard = threading.Lock()  # the lists: never held while waiting for the server
+        self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
+        self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
+        self._requests: list[tuple[str, str, Any, dict[str, Any]]] = []
+        self._suspect = False
+        self._fatal: BaseException | None = None
+        self._nodes: list[str] | None = None
+        self._away_since: float | None = None
+        self._waiting_bytes = self._sent_bytes = 0
+        self._last_checkpoint = time.monotonic()
+        self._wake, self._ended = threading.Event(), threading.Event()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="h5saver-remote")
+        self._thread = threading.Thread(target=self._run, name="h5saver-remote", daemon=True)
+        self._thread.start()
+
+    # ------------------------------------------------------------- accepting
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was accepted and not sent yet."""
+        return self._waiting_bytes
+
+    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool) -> ArrayRows:
+        """Return what is on its way of an array, the same for all handles of it; `shape` is the server's."""
+        with self._guard:
+            found = self._known.get(array_id)
+            if found is None:
+                found = self._known[array_id] = ArrayRows(array_id, shape, grows)
+            return found
+
+    def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
+        """Take values over; RemoteError if they can't be kept because the server has been away for too long."""
+        options = self._client.options
+        if self._fatal is not None:
+            raise self._fatal
+        size = block.nbytes
+        if self._waiting_bytes + self._sent_bytes + size > options.queue_bytes:
+            self._make_room(size)
+        with self._guard:
+            rows.shape = shape
+            rows.waiting.append(block)
+            if not rows.held:
+                rows.held, self._arrays[rows.array_id] = True, rows
+            self._waiting_bytes += size
+            full = self._waiting_bytes >= options.flush_bytes
+        if full:
+            self._wake.set()
+
+    def _make_room(self, size: int) -> None:
+        try:
+            self.deliver()
+            self.checkpoint()
+        except (RemoteError, RemoteRefusedError) as error:
+            waits = (self._waiting_bytes + self._sent_bytes) >> 20
+            raise RemoteError(
+                f"{waits} MB wait for a server that can't take them, no more fit into memory "
+                f"(option queue_bytes); the new values were refused: {error}"
+            ) from error
+        if size > self._client.options.queue_bytes:
+            raise RemoteError(f"{size} bytes at once are more than the option queue_bytes allows; send smaller parts")
+
+    # --------------------------------------------------------------- sending
+    def execute(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        """Change something now, and remember it; it must mean the same when it is sent twice."""
+        with self._wire:
+            if self._fatal is not None:
+                raise self._fatal
+            self._replay_if_suspect()
+            try:
+                answer = self._client.ask(method, path, body, **params)
+            except RemoteError:
+                self._suspect = True
+                raise
+            self._requests.append((method, path, body, params))
+            return answer
+
+    def deliver(self, only: ArrayRows | None = None) -> None:
+        """Send what waits: sizes, values, then counts.
+
+        Raises
+        ------
+        RemoteError
+            If the server is away; everything is kept and sent later.
+        RemoteRefusedError
+            If the server refuses; nothing can be written any more.
+        """
+        with self._wire:
+            if self._fatal is not None:
+                raise self._fatal
+            self._replay_if_suspect()
+            self._deliver(only)
+
+    def _deliver(self, only: ArrayRows | None = None) -> None:
+        with self._guard:
+            chosen = [only] if only is not None else list(self._arrays.values())
+            batch = [(rows, rows.waiting, rows.shape) for rows in chosen if rows.waiting]
+            for rows, _, _ in batch:
+                rows.waiting, rows.sending = [], True
+        if not batch:
+            return
+        ready = [(rows, merged(blocks), shape) for rows, blocks, shape in batch]
+        try:
+            grown = [(rows, shape) for rows, _, shape in ready if rows.grows]
+            there = self._pool.map(self._resize, grown)
+            grown = [entry for entry, found in zip(grown, there, strict=True) if found]
+            list(self._pool.map(lambda entry: self._write(entry[0], entry[1]), ready))
+            for at in range(0, len(grown), _COUNTS_PER_REQUEST):
+                some = grown[at : at + _COUNTS_PER_REQUEST]
+                counts = {r.array_id: {"attributes": {COUNT: count_json(s[0])}} for r, s in some}
+                self._send("PUT", f"/groups/{self._root_id}/attributes", {"obj_ids": counts}, replace=1)
+        except BaseException as error:
+            with self._guard:
+                for rows, blocks, _ in batch:
+                    rows.waiting[:0], rows.sending = blocks, False
+            if isinstance(error, RemoteRefusedError) and error.status < 500:
+                self._fatal = error
+            self._suspect = True
+            raise
+        with self._guard:
+            for rows, blocks, _ in ready:
+                rows.sent.extend(blocks)
+                rows.sending = False
+                size = sum(block.nbytes for block in blocks)
+                self._waiting_bytes -= size
+                self._sent_bytes += size
+
+    def _resize(self, entry: tuple[ArrayRows, tuple[int, ...]]) -> bool:
+        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do."""
+        rows, shape = entry
+        return self._sent_to(rows, "shape", {"shape": list(shape)})
+
+    def _write(self, rows: ArrayRows, blocks: list[Block]) -> None:
+        """Send blocks of one array in order: a later one may overwrite part of an earlier one."""
+        for block in blocks:
+            for part in pieces(block):
+                self._sent_to(rows, "value", part.content(), **part.params)
+
+    def _sent_to(self, rows: ArrayRows, what: str, body: Any, **params: Any) -> bool:
+        """Send something for an array. A server that was killed while it wrote the description of one has lost it."""
+        if self._send("PUT", f"/datasets/{rows.array_id}/{what}", body, **params) is not None:
+            return True
+        if rows.deleted:
+            return False
+        raise RemoteRefusedError(
+            f"{self._client.options.endpoint} has lost {rows.path} of {self._client.domain}: "
+            "was it killed while it wrote to its disk, or the array deleted by another program? Record to a new file",
+            410,
+        )
+
+    def deleted(self, path: str) -> None:
+        """Take note that what is at a path, and below it, is not there any more."""
+        with self._guard:
+            for rows in list(self._known.values()):
+                if rows.path == path or rows.path.startswith(f"{path}/"):
+                    rows.deleted = True
+
+    def _send(self, method: str, path: str, body: Any, **params: Any) -> Any:
+        return self._client.ask(method, path, body, missing=True, patience=_PATIENCE, **params)
+
+    def _replay_if_suspect(self) -> None:
+        """After the server was away: send everything since the last checkpoint again, it may have lost its memory."""
+        if not self._suspect:
+            return
+        self._client.ask("GET", "/about", patience=_PATIENCE)
+        _LOG.info("everything since the last checkpoint is sent again")
+        for method, path, body, params in self._requests:
+            self._again(method, path, body, params)
+        with self._guard:
+            for rows in self._arrays.values():
+                rows.waiting[:0] = rows.sent
+                self._waiting_bytes += (size := sum(block.nbytes for block in rows.sent))
+                self._sent_bytes -= size
+                rows.sent = []
+        self._suspect = False
+        self._deliver()
+
+    def _again(self, method: str, path: str, body: Any, params: dict[str, Any]) -> None:
+        try:
+            self._client.ask(method, path, body, missing=True, **params)
+        except RemoteRefusedError as error:
+            if method != "POST" or error.status not in (400, 409):
+                raise
+            # the object is there already; its link may not be
+            link = body["link"]
+            self._client.ask("PUT", f"/groups/{link['id']}/links/{link['name']}", {"id": body["id"]}, replace=1)
+
+    # ----------------------------------------------------------- checkpoints
+    def checkpoint(self) -> None:
+        """Have the server write everything to its storage, and forget what is safe there; errors as deliver."""
+        with self._wire:
+            if self._fatal is not None:
+                raise self._fatal
+            self._replay_if_suspect()
+            with self._guard:
+                safe = [(rows, len(rows.sent)) for rows in self._arrays.values()]
+            requests = len(self._requests)
+        answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
+        nodes = answer.get("dn_ids") if isinstance(answer, dict) else None
+        with self._wire:
+            if self._suspect or not self._still_there([rows for rows, count in safe if count], requests, nodes):
+                self._suspect = True
+                raise RemoteError(f"{self._client.options.endpoint} was started again; what it forgot is sent again")
+            with self._guard:
+                for rows, count in safe:
+                    self._sent_bytes -= sum(block.nbytes for block in rows.sent[:count])
+                    del rows.sent[:count]
+                    if not rows.sent and not rows.waiting and rows.held:
+                        rows.held = False
+                        self._arrays.pop(rows.array_id, None)
+            del self._requests[:requests]
+            self._last_checkpoint = time.monotonic()
+            try:
+                self._keep_alive()
+            except RemoteRefusedError as error:
+                self._fatal = error
+                raise
+
+    def _still_there(self, arrays: list[ArrayRows], requests: int, nodes: list[str] | None) -> bool:
+        """Tell whether the server remembers: a node that was started again has nothing to write, and says yes to it."""
+        known, self._nodes = self._nodes, nodes
+        if known is not None and known != nodes:
+            return False
+        made = [body["id"] for method, _, body, _ in self._requests[:requests] if method == "POST"]
+        for object_id in made[-1:]:
+            collection = "groups" if object_id.startswith("g-") else "datasets"
+            if self._client.ask("GET", f"/{collection}/{object_id}", missing=True) is None:
+                deleted = any(m == "DELETE" for m, _, _, _ in self._requests)
+                return deleted
+        for rows in arrays:
+            if rows.grows:
+                path = f"/datasets/{rows.array_id}/attributes/{COUNT}"
+                found = self._client.ask("GET", path, missing=True)
+                expected = max((b.start[0] + len(b.values) for b in rows.sent), default=0)
+                if found is None or found["value"] < expected:
+                    return False
+        return True
+
+    # ---------------------------------------------------------------- thread
+    def _run(self) -> None:
+        options = self._client.options
+        while not self._ended.is_set():
+            self._wake.wait(options.flush_seconds)
+            self._wake.clear()
+            if self._ended.is_set():
+                return
+            try:
+                self.deliver()
+                if time.monotonic() - self._last_checkpoint > options.checkpoint_seconds:
+                    self.checkpoint()
+                self._tell(None)
+            except (RemoteError, RemoteRefusedError) as error:
+                self._tell(error)
+            except Exception as error:  # whoever writes next is told
+                self._fatal = error
+
+    def _tell(self, error: BaseException | None) -> None:
+        if error is not None and self._away_since is None:
+            self._away_since = time.monotonic()
+            _LOG.warning("values are kept in memory and sent when the server is back: %s", error)
+        elif error is None and self._away_since is not None:
+            _LOG.warning("the server is back after %.0f s; nothing was lost", time.monotonic() - self._away_since)
+            self._away_since = None
+
+    def flush(self) -> None:
+        """Send what waits. While the server is away it goes on waiting: nothing is lost, so nothing is raised."""
+        if self._away_since is not None and self._fatal is None:
+            return  # the thread keeps trying
+        try:
+            self.deliver()
+            self._tell(None)
+        except RemoteError as error:
+            self._tell(error)
+
+    def deliver_all(self) -> None:
+        """Send everything before the file is let go; errors as `close`."""
+        self._insist(self.deliver)
+
+    def close(self) -> None:
+        """Have everything written to the server's storage, and stop.
+
+        Raises
+        ------
+        RemoteError
+            If that is not possible, with how much is lost.
+        """
+        try:
+            self._insist(self.checkpoint)
+        finally:
+            self.end()
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        deadline = time.monotonic() + self._client.options.patience_seconds
+        while True:
+            try:
+                step()
+                return
+            except RemoteError as error:
+                if time.monotonic() > deadline:
+                    raise RemoteError(
+                        f"{self._waiting_bytes + self._sent_bytes} bytes of {len(self._arrays)} arrays were "
+                        f"accepted and are not safe on the server: {error}"
+                    ) from error
+                time.sleep(0.1)
+
+    def end(self) -> None:
+        """Stop the thread; what waits is dropped."""
+        self._ended.set()
+        self._wake.set()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        self._pool.shutdown()
+
+
+def as_block(start: tuple[int, ...], values: npt.NDArray[Any], step: tuple[int, ...] = ()) -> Block:
+    """Return a block that owns its values: the caller may change its array at once."""
+    return Block(start, np.array(values, order="C", copy=True), step if any(n != 1 for n in step) else ())

@@ -1,0 +1,89 @@
+"""Where a remote file is and who opens it: plain data, of which the password is never shown and never written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Self
+
+from h5saver_widget.errors import DataMismatchError
+
+__all__ = ["RemoteOptions"]
+
+_FROM_ENVIRONMENT = {
+    "endpoint": "HS_ENDPOINT",
+    "username": "HS_USERNAME",
+    "password": "HS_PASSWORD",
+    "bucket": "HS_BUCKET",
+}
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """How an HSDS server is reached, and how long it may take.
+
+    What is left empty comes from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``, the
+    names that HSDS's own tools use); a password that is not there either, from the system's keyring, if the library
+    ``keyring`` is installed: service = endpoint, user = username.
+
+    Attributes
+    ----------
+    endpoint
+        Address of the service, ``http://server:5101``.
+    username, password
+        Who asks. The password is left out of the representation.
+    bucket
+        Storage bucket; the server's default if empty.
+    connect_seconds
+        How long a server may take to answer when a file is opened.
+    timeout_seconds
+        How long one request may take.
+    patience_seconds
+        How long a call waits for a server that has gone away; rows that are appended do not wait.
+    flush_seconds, flush_bytes
+        Rows are sent when they are so old, or so many.
+    checkpoint_seconds
+        How often the server is asked to write everything to its storage.
+    queue_bytes
+        How much may wait for a server that is away before rows are refused.
+    """
+
+    endpoint: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    bucket: str = ""
+    connect_seconds: float = 4.0
+    timeout_seconds: float = 30.0
+    patience_seconds: float = 5.0
+    flush_seconds: float = 0.5
+    flush_bytes: int = 8 << 20
+    checkpoint_seconds: float = 5.0
+    queue_bytes: int = 256 << 20
+
+    @classmethod
+    def of(cls, values: RemoteOptions | Mapping[str, Any] | None) -> Self:
+        """Return options made of plain data; DataMismatchError for a name that is none.
+
+        >>> RemoteOptions.of({'endpoint': 'http://127.0.0.1:5101', 'username': 'me', 'password': 'x'}).username
+        'me'
+        """
+        known = {entry.name for entry in fields(cls)}
+        given = {name: getattr(values, name) for name in known} if isinstance(values, RemoteOptions) else values or {}
+        unknown = sorted(set(given) - known)
+        if unknown:
+            raise DataMismatchError(
+                f"{', '.join(map(repr, unknown))} are no options of a remote file; there are: {sorted(known)}"
+            )
+        return cls(**given)
+
+    def completed(self) -> RemoteOptions:
+        """Return these options with what was left empty taken from the environment and the keyring."""
+        found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        for name, variable in _FROM_ENVIRONMENT.items():
+            found[name] = found[name] or os.environ.get(variable, "")
+        if found["endpoint"] and found["username"] and not found["password"] and find_spec("keyring") is not None:
+            found["password"] = import_module("keyring").get_password(found["endpoint"], found["username"]) or ""
+        return RemoteOptions(**found)

@@ -1,0 +1,309 @@
+"""The tree of a remote file: handles, looking nodes up, and refusing what can't be done before the server is asked."""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute, primitive
+from h5saver_widget.errors import (
+    DataMismatchError,
+    FileNotOpenError,
+    H5SaverError,
+    NodeError,
+    NodeExistsError,
+)
+from h5saver_widget.naming import check_node_name, natural_key
+
+__all__ = ["RemoteNode", "RemoteTree", "parent_and_name"]
+
+_UNREADABLE = object()
+
+
+class RemoteNode:
+    """A handle: path, what is known of the object (None once it is gone), kind; of a growing array the row shape."""
+
+    __slots__ = ("__weakref__", "kind", "obj", "path", "row_shape")
+
+    def __init__(self, path: str, obj: Any, kind: NodeKind) -> None:
+        self.path = path
+        self.obj = obj
+        self.kind = kind
+        self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
+
+
+class RemoteTree(Backend):
+    """The tree of a remote file; what it needs of the server are the underscored methods."""
+
+    #: What is raised when the server refuses something.
+    library_errors: ClassVar[tuple[type[Exception], ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nodes: weakref.WeakValueDictionary[str, RemoteNode] = weakref.WeakValueDictionary()
+
+    # ------------------------------------------------ what a library provides
+    @abstractmethod
+    def _root_object(self) -> Any:
+        """Return the library's object of the root group."""
+
+    @abstractmethod
+    def _names(self, group: Any) -> Iterable[str]:
+        """Return the names in a group."""
+
+    @abstractmethod
+    def _has(self, group: Any, name: str) -> bool:
+        """Tell whether a group holds a name, be it a broken link."""
+
+    @abstractmethod
+    def _child(self, group: Any, name: str) -> tuple[Any, NodeKind]:
+        """Return a child's object and kind; a link is not followed."""
+
+    @abstractmethod
+    def _set(self, node: RemoteNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+        """Write attributes; a fresh node has none of them yet. CodecError for what can't be stored."""
+
+    @abstractmethod
+    def _copy(self, source: RemoteNode, group: RemoteNode, name: str) -> None:
+        """Copy a node, with everything below it, into a group."""
+
+    @abstractmethod
+    def _remove(self, node: RemoteNode) -> None:
+        """Remove a node from the file."""
+
+    @abstractmethod
+    def _held(self, node: RemoteNode) -> np.dtype[Any]:
+        """Return the number type of a growing or fixed array."""
+
+    @abstractmethod
+    def _append(self, node: RemoteNode, rows: npt.NDArray[Any]) -> None:
+        """Append what was checked: C-contiguous rows (at least one) of the array's number type."""
+
+    @abstractmethod
+    def _append_bytes(self, node: RemoteNode, row: npt.NDArray[np.uint8]) -> None:
+        """Append one row to a text array."""
+
+    # ---------------------------------------------------------------- handles
+    def _get(self, handle: Handle) -> RemoteNode:
+        node = cast(RemoteNode, handle)
+        # the second half refuses handles of another backend: they would be used without that one's lock
+        if not isinstance(node, RemoteNode) or node.obj is None or self._nodes.get(node.path) is not node:
+            raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
+        return node
+
+    def _group(self, handle: Handle) -> RemoteNode:
+        node = self._get(handle)
+        if node.kind is not NodeKind.GROUP:
+            raise NodeError(f"{node.path} is a {node.kind.value}, not a group")
+        return node
+
+    def _array(self, handle: Handle) -> RemoteNode:
+        node = self._get(handle)
+        if node.kind in (NodeKind.GROUP, NodeKind.LINK, NodeKind.OTHER):
+            raise NodeError(f"{node.path} is a {node.kind.value}, not an array that can be read with {self.name}")
+        return node
+
+    def _writable(self, handle: Handle) -> RemoteNode:
+        """Return an array of which parts may be overwritten."""
+        node = self._array(handle)
+        if node.kind is NodeKind.TEXT:
+            raise NodeError(f"{node.path} holds rows of bytes: they can be appended, not overwritten")
+        return node
+
+    def _described(self, handle: Handle) -> RemoteNode | None:
+        """Return a node that can have attributes, None for a link or what the library can't open."""
+        node = self._get(handle)
+        return None if node.kind is NodeKind.LINK or node.obj is _UNREADABLE else node
+
+    def _changeable(self, handle: Handle, what: str) -> RemoteNode:
+        """Return a node whose attributes may be changed."""
+        node = self._get(handle)
+        self._may_change(f"{what} of {node.path}")
+        if self._described(handle) is None:
+            raise NodeError(f"{node.path} is a {node.kind.value}: it has no attributes")
+        return node
+
+    def _remember(self, path: str, obj: Any, kind: NodeKind) -> RemoteNode:
+        node = RemoteNode(path, obj, kind)
+        self._nodes[path] = node
+        return node
+
+    def _forget(self, path: str) -> None:
+        """Make the handles of a node and of everything below it invalid."""
+        below = path.rstrip("/") + "/"
+        for known, node in list(self._nodes.items()):
+            if known == path or known.startswith(below):
+                node.obj = None
+                self._nodes.pop(known, None)
+
+    # ------------------------------------------------------------------- tree
+    @primitive
+    def root(self) -> Handle:
+        """Return the root group."""
+        return self.node("/")
+
+    @primitive
+    def node(self, path: str) -> Handle:
+        """Return the node at an absolute path; NodeError if there is none."""
+        known = self._nodes.get(path)
+        if known is not None:
+            return Handle(known)
+        if path == "/":
+            return Handle(self._remember("/", self._root_object(), NodeKind.GROUP))
+        parent_path, name = parent_and_name(path)
+        parent = self._group(self.node(parent_path))
+        if not self._has(parent.obj, name):
+            names = sorted(self._names(parent.obj), key=natural_key)
+            some = ", ".join(names[:8]) + (f", ... ({len(names)} nodes)" if len(names) > 8 else "")
+            raise NodeError(f"there is no node {path!r} in {self.path}; {parent_path} holds: {some or 'nothing'}")
+        try:
+            return Handle(self._remember(path, *self._child(parent.obj, name)))
+        except self.library_errors:
+            # damaged, or of a type the library doesn't know: shown as such, so that a walk goes on beside it
+            return Handle(self._remember(path, _UNREADABLE, NodeKind.OTHER))
+
+    def path_of(self, node: Handle) -> str:
+        """Return the absolute path of a node."""
+        return cast(RemoteNode, node).path
+
+    @primitive
+    def children(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in natural order."""
+        return sorted(self._names(self._group(group).obj), key=natural_key)
+
+    @primitive
+    def has_child(self, group: Handle, name: str) -> bool:
+        """Tell whether a group holds a node of that name."""
+        found = self._group(group)
+        return bool(name) and "/" not in name and "\0" not in name and self._has(found.obj, name)
+
+    @primitive
+    def kind(self, node: Handle) -> NodeKind:
+        """Return what the node is."""
+        return self._get(node).kind
+
+    @primitive
+    def delete(self, node: Handle) -> None:
+        """Remove a node and everything below it."""
+        found = self._get(node)
+        self._may_change(f"delete {found.path}")
+        if found.path == "/":
+            raise NodeError("the root of a file can't be deleted")
+        self._remove(found)
+        self._forget(found.path)
+
+    @primitive
+    def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:
+        """Set attributes, replacing existing ones."""
+        self._set(self._changeable(node, "set attributes"), attributes)
+
+    @primitive
+    def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
+        """Copy a node and everything below it into a group of this file."""
+        source = self._get(node)
+        with self._making(parent, name) as (group, path):
+            if self._described(node) is None:
+                raise NodeError(f"{source.path} is a {source.kind.value}, it can't be copied")
+            if f"{group.path.rstrip('/')}/".startswith(f"{source.path.rstrip('/')}/"):
+                raise NodeError(f"{source.path} can't be copied into itself ({path}); choose a group outside of it")
+            self._copy(source, group, name)
+            return self.node(path)
+
+    # ----------------------------------------------------------------- arrays
+    @primitive
+    def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
+        """Add rows at the end of a growing array."""
+        self._append_checked([self._appendable(array, rows)])
+
+    @primitive
+    def append_many(self, rows: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
+        """Add rows to several growing arrays: all are checked before any is written."""
+        self._append_checked([self._appendable(array, values) for array, values in rows])
+
+    def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[RemoteNode, npt.NDArray[Any]]:
+        node = self._array(array)
+        is_text = node.kind is NodeKind.TEXT
+        return node, self._row_of_bytes(node, rows) if is_text else self._rows_that_fit(node, rows)
+
+    def _append_checked(self, ready: list[tuple[RemoteNode, npt.NDArray[Any]]]) -> None:
+        for node, values in ready:
+            if node.kind is NodeKind.TEXT:
+                self._append_bytes(node, values)
+            elif values.shape[0]:
+                self._append(node, values)
+
+    # ----------------------------------------------------------------- checks
+    def _may_change(self, what: str) -> None:
+        if not self.writable:
+            raise FileNotOpenError(f"can't {what}: {self.path} is open for reading only; open it with mode 'r+'")
+
+    def _may_write(self, node: RemoteNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
+        if self._mode == "r":
+            raise FileNotOpenError(
+                f"can't write to {node.path}: {self.path} is open for reading only; open it with mode 'r+'"
+            )
+        if values.dtype != held and not np.can_cast(values.dtype, held, "safe"):
+            raise DataMismatchError(f"{node.path} holds {held}, got {values.dtype}: convert the values first")
+
+    def _row_of_bytes(self, node: RemoteNode, row: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Return a row of bytes as it may be appended to a text array."""
+        values = np.asarray(row)
+        self._may_write(node, values, np.dtype(np.uint8))
+        if values.ndim != 1:
+            raise DataMismatchError(f"{node.path} takes one row of bytes at a time, got shape {values.shape}")
+        return values.astype(np.uint8, copy=False)
+
+    def _rows_that_fit(self, node: RemoteNode, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return rows C-contiguous, of shape ``(n,) + row_shape`` and of the array's dtype; an error otherwise."""
+        if node.kind is not NodeKind.GROWING:
+            raise NodeError(f"{node.path} has a fixed shape, it can't grow; write into it with a selection instead")
+        values, held = np.asarray(rows), self._held(node)
+        self._may_write(node, values, held)
+        if values.ndim != len(node.row_shape) + 1 or values.shape[1:] != node.row_shape:
+            raise DataMismatchError(f"{node.path} takes rows of shape {node.row_shape}, got shape {values.shape}")
+        return np.ascontiguousarray(values, dtype=held)
+
+    @contextmanager
+    def _making(self, parent: Handle, name: str) -> Iterator[tuple[RemoteNode, str]]:
+        """Check that a node may be made here, and turn the library's refusals into ours."""
+        group = self._group(parent)
+        path = f"/{name}" if group.path == "/" else f"{group.path}/{name}"
+        self._may_change(f"make {path}")
+        check_node_name(name)
+        if self._has(group.obj, name):
+            raise NodeExistsError(f"{group.path} already holds a node {name!r}; choose another name")
+        try:
+            yield group, path
+        except self.library_errors as error:
+            if isinstance(error, H5SaverError):
+                raise
+            raise DataMismatchError(f"{path} could not be made with {self.name}: {error}") from error
+
+    def _library(self, compression: Compression | None) -> str | None:
+        """Return the checked name of the compression library, None for no compression."""
+        if compression is None or not compression.is_on:
+            return None
+        if compression.library not in self.capabilities.compression:
+            names = ", ".join(self.capabilities.compression)
+            raise DataMismatchError(
+                f"{self.name} can't compress with {compression.library!r}; choose one of: {names}, or level 0"
+            )
+        return "zlib" if compression.library == "gzip" else compression.library
+
+
+def parent_and_name(path: str) -> tuple[str, str]:
+    """Split an absolute path.
+
+    >>> parent_and_name('/RawData/Logger')
+    ('/RawData', 'Logger')
+    """
+    if not path.startswith("/") or path == "/" or path.endswith("/"):
+        raise NodeError(f"{path!r} is not the absolute path of a node; expected something like '/RawData/Detector000'")
+    parent, _, name = path.rpartition("/")
+    return parent or "/", name

@@ -1,0 +1,350 @@
+"""One file that is looked at: what a window asks of it, answered as plain data.
+
+Every call may be made in a worker thread. Nothing is written but a comment, when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from h5saver_widget import codec
+from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.browsing.describing import COMMENTS, Look, NodeReport, Row, describe, row_of
+from h5saver_widget.browsing.opening import open_to_look
+from h5saver_widget.browsing.plotting import DataReader
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
+from h5saver_widget.nodes import GROUP, LINK, Array
+from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["Child", "FileView"]
+
+Child = tuple[str, NodeKind]
+"""A node in a group: its name, and what it is."""
+
+#: A group may hold itself; where a library can't tell, no walk goes deeper.
+MAX_DEPTH: Final = 100
+
+
+class FileView:
+    """A file to look at.
+
+    Parameters
+    ----------
+    source
+        Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
+        handle and is neither reopened nor closed.
+    backend
+        Backend that opens a path; None for the default.
+    isolated
+        Open a path in a process of its own, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / 'look.h5'
+    >>> with H5SaverLowLevel('detector') as h5saver:
+    ...     _ = h5saver.init_file(path)
+    >>> with FileView(path) as view:
+    ...     [name for name, kind in view.children('/RawData')], view.describe('/RawData').title
+    (['Logger'], 'Data from PyMoDAQ modules')
+    """
+
+    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = False) -> None:
+        self._backend = backend
+        self._isolated = isolated
+        self._path = None if isinstance(source, H5Backend) else Path(source)
+        self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
+        self._seen: tuple[Hashable, ...] | None = None
+        self._readers: dict[tuple[str, bool, bool], DataReader] = {}
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        #: What a person should know of the way the file is open.
+        self.note = ""
+
+    # ------------------------------------------------------------------ file
+    @property
+    def is_own(self) -> bool:
+        """Whether the file is opened here, and not that of a saver."""
+        return self._path is not None
+
+    @property
+    def path(self) -> Path | None:
+        """Path of the file, None if that of a saver is closed. Never waits."""
+        return self._path if self._path is not None else self._h5.file_path if self._h5 is not None else None
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that reads."""
+        return self._h5.backend if self._h5 is not None else ""
+
+    @property
+    def h5(self) -> H5Backend:
+        """The open file; FileNotOpenError if it is closed."""
+        if self._h5 is None or not self._h5.isopen():
+            raise FileNotOpenError("The file was closed. Press Refresh when it is open again.")
+        return self._h5
+
+    def open(self) -> None:
+        """Open the file, or look that the saver's is open; FileOpenError, FileNotOpenError otherwise."""
+        if self._path is None:
+            _ = self.h5
+            return
+        self.close()
+        self._seen = self._stamp()
+        self._h5, self.note = open_to_look(self._path, self._backend, isolated=self._isolated)
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        self._readers.clear()
+        if self._path is not None and self._h5 is not None:
+            self._h5.close_file()
+            self._h5 = None
+
+    def __enter__(self) -> Self:
+        """Open the file; it is closed at the end of the block."""
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the file."""
+        self.close()
+
+    def refresh(self) -> None:
+        """See the file as it is now: what is read here is opened again."""
+        self._readers.clear()
+        self.open()
+
+    def follow(self) -> bool:
+        """Return whether the file has changed since the last call, and see it as it is now if it has."""
+        stamp = self._stamp()
+        if stamp is not None and stamp == self._seen and self._h5 is not None and self._h5.isopen():
+            return False
+        self.refresh()
+        self._seen = stamp
+        return True
+
+    def _stamp(self) -> tuple[Hashable, ...] | None:
+        """Return what differs when the file has changed: time and size on disk, or the counters of a saver."""
+        if self._path is not None:
+            try:
+                found = self._path.stat()
+            except OSError:
+                return None
+            return found.st_mtime_ns, found.st_size
+        saver = self._h5
+        if isinstance(saver, H5SaverLowLevel):
+            return saver.generation, saver.frames_saved, saver.bytes_saved, saver.isopen()
+        return None
+
+    # ------------------------------------------------------------------ tree
+    def children(self, path: str) -> list[Child]:
+        """Return the nodes in a group, 2 before 10; NodeError if it is none."""
+        return children_of(self.h5, path)
+
+    def rows(self, paths: Sequence[str]) -> dict[str, Row]:
+        """Return what a tree shows of some nodes."""
+        found = {}
+        for path in paths:
+            try:
+                found[path] = row_of(self.h5.get_node(path))
+            except (NodeError, OSError) as error:
+                found[path] = Row(Look.UNREADABLE, problem=str(error))
+        return found
+
+    def expand(self, path: str, most: int = 20_000) -> dict[str, list[Child]]:
+        """Return the nodes of a group and of all groups below, by path of the group; at most about `most` nodes."""
+        found: dict[str, list[Child]] = {}
+        count = 0
+        for group, children in self._groups(path):
+            found[group] = children
+            count += len(children)
+            if count >= most:
+                break
+        return found
+
+    def search(self, text: str, most: int = 2000) -> Iterator[list[tuple[str, NodeKind]]]:
+        """Look for nodes whose name or title contains a text, in any case of letters; found ones come bit by bit.
+
+        Yields
+        ------
+        list of (str, NodeKind)
+            Paths found since the last time; it may be empty. The search ends when `most` are found.
+        """
+        wanted = text.casefold()
+        count = 0
+        untold: list[tuple[str, NodeKind]] = []
+        # names are known as soon as a group is listed; titles have to be read, node by node: they come after all names
+        for group, children in self._groups("/"):
+            base = group.rstrip("/")
+            found = [(f"{base}/{name}", kind) for name, kind in children if wanted in name.casefold()]
+            yield found[: most - count]
+            count += len(found)
+            if count >= most:
+                return
+            untold += [(f"{base}/{name}", kind) for name, kind in children if wanted not in name.casefold()]
+        for start in range(0, len(untold), 300):
+            some = untold[start : start + 300]
+            found = [(path, kind) for path, kind in some if kind is not NodeKind.LINK and wanted in self._title(path)]
+            yield found[: most - count]
+            count += len(found)
+            if count >= most:
+                return
+
+    def _title(self, path: str) -> str:
+        io = self.h5.io
+        try:
+            raw = io.get_attributes(io.node(path), ["TITLE"]).get("TITLE", "")
+            return str(codec.decode(raw)).casefold()
+        except (NodeError, OSError):
+            return ""
+
+    def _groups(self, path: str) -> Iterator[tuple[str, list[Child]]]:
+        """Iterate over a group and the groups below it, each once; what can't be read is left out."""
+        waiting = [path]
+        seen: set[Hashable] = set()
+        while waiting:
+            here = waiting.pop()
+            try:
+                identity = self.h5.io.identity(self.h5.io.node(here))
+                if identity in seen:
+                    continue
+                seen.add(identity)
+                children = self.children(here)
+            except (NodeError, OSError, RuntimeError):
+                continue
+            yield here, children
+            if here.count("/") < MAX_DEPTH:
+                base = here.rstrip("/")
+                waiting.extend(f"{base}/{name}" for name, kind in reversed(children) if kind is NodeKind.GROUP)
+
+    # --------------------------------------------------------------- content
+    def describe(self, path: str) -> NodeReport:
+        """Return everything that is shown of a node."""
+        with self.h5.io.lock:
+            return describe(self.h5.get_node(path))
+
+    def look_again(
+        self, groups: Sequence[str], shown: str = "", *, always: bool = False
+    ) -> tuple[bool, dict[str, list[Child]]]:
+        """See the file as it is now.
+
+        Parameters
+        ----------
+        groups
+            Groups whose content is wanted; those that are gone are left out.
+        shown
+            The node that is looked at.
+        always
+            Look even if nothing seems to have changed.
+
+        Returns
+        -------
+        bool, dict
+            Whether what is shown of the node may have changed, and the nodes in the groups.
+        """
+        before = self._sizes.get(shown)
+        changed = self.follow()
+        if always and not changed:
+            self.refresh()
+        if not (changed or always) and self._path is not None:
+            return False, {}
+        found = {}
+        for group in groups:
+            try:
+                found[group] = self.children(group)
+            except NodeError:
+                continue
+        try:
+            self._sizes = {shown: self.size_of(shown)} if shown else {}
+        except NodeError:
+            self._sizes = {}
+        return always or changed or self._sizes.get(shown) != before, found
+
+    def size_of(self, path: str) -> tuple[int, ...]:
+        """Return the shape of an array, the number of nodes in a group: what changes while a file grows."""
+        node = self.h5.get_node(path)
+        if isinstance(node, Array):
+            return node.shape
+        return (len(node.children_name()),) if isinstance(node, GROUP) else ()
+
+    def data(self, path: str, all_channels: bool = False, with_bkg: bool = False) -> DataReader:
+        """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
+        key = (path, all_channels, with_bkg)
+        if key not in self._readers:
+            if len(self._readers) > 20:
+                self._readers.clear()
+            self._readers[key] = DataReader.of(self.h5, path, all_channels, with_bkg)
+        return self._readers[key]
+
+    # -------------------------------------------------------------- comments
+    def may_comment(self, path: str) -> str:
+        """Return why a node can't be given a comment now, ``''`` if it can."""
+        try:
+            node = self.h5.get_node(path)
+        except (NodeError, FileNotOpenError) as error:
+            return str(error)
+        if isinstance(node, LINK):
+            return "A link can't hold comments."
+        if self._path is None:
+            if not self.h5.io.writable:
+                return "The file is open for reading only."
+            return (
+                "The file is streaming (SWMR): comments can be added when it is closed."
+                if self.h5.io.swmr_active
+                else ""
+            )
+        if self.note:
+            return "Another program is using this file: add the comment there, or when it is closed."
+        try:
+            with self._path.open("r+b"):
+                return ""
+        except OSError as error:
+            return f"The file can't be written: {error.strerror}."
+
+    def set_comment(self, path: str, text: str) -> None:
+        """Write the comment of a node: the one thing that is ever written here.
+
+        A file that is open for reading is closed, opened for this one attribute and opened for reading again.
+
+        Raises
+        ------
+        FileOpenError
+            If the file can't be written.
+        """
+        if reason := self.may_comment(path):
+            raise FileOpenError(f"The comment was not saved. {reason}")
+        with self._writable() as h5, h5.io.lock:
+            attributes = h5.get_node(path).attrs
+            if text:
+                attributes[COMMENTS] = text
+            elif COMMENTS in attributes:
+                del attributes[COMMENTS]
+            h5.flush()
+
+    @contextmanager
+    def _writable(self) -> Iterator[H5Backend]:
+        if self._path is None:
+            yield self.h5
+            return
+        name = self.h5.backend
+        self.close()
+        try:
+            with H5Backend(name) as writer:
+                writer.open_file(self._path, "r+")
+                yield writer
+        finally:
+            self.open()
+
+
+def children_of(h5: H5Backend, path: str) -> list[Child]:
+    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group."""
+    io = h5.io
+    with io.lock:
+        group = io.node(path)
+        if io.kind(group) is not NodeKind.GROUP:
+            raise NodeError(f"{path} is not a group")
+        return list(io.children_kinds(group).items())

@@ -1,0 +1,135 @@
+"""Open a file to look at it, whatever state it is in: written by another program, locked, of another library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
+from h5saver_widget.errors import FileOpenError, MissingLibraryError
+from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["Opened", "open_to_look", "why_not"]
+
+
+class Opened(NamedTuple):
+    """A file that is open for reading.
+
+    Attributes
+    ----------
+    h5
+        The open file.
+    note
+        What a person should know of the way it was opened, ``''`` if nothing is unusual.
+    """
+
+    h5: H5Backend
+    note: str
+
+
+def new_reader(backend: str, isolated: bool) -> H5Backend:
+    """Return what files are opened with; the one place that decides in which process they are read."""
+    return H5SaverLowLevel(backend=backend, isolated=isolated)
+
+
+def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = False) -> Opened:
+    """Open a file for reading.
+
+    Tried in this order: as it is; as a reader of a file that is written under SWMR; without the lock that another
+    program holds; and then the same with the other libraries.
+
+    Parameters
+    ----------
+    path
+        Path of the file.
+    backend
+        Backend that is tried first; None for the default.
+    isolated
+        Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
+        file to write.
+
+    Raises
+    ------
+    FileNotFoundError, FileOpenError
+        If nothing opens it; the error is that of the first attempt.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / 'look.h5'
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(path)
+    >>> opened = open_to_look(path)
+    >>> opened.h5.filename, opened.note
+    ('look.h5', '')
+    >>> opened.h5.close_file()
+    """
+    wanted = backend or default_backend()
+    first: Exception | None = None
+    for name in (wanted, *(other for other in available_backends() if other != wanted)):
+        ways: list[tuple[dict[str, bool], str]] = [({}, "")]
+        try:
+            if backend_capabilities(name).swmr:
+                ways.append(({"swmr_mode": True}, "Another program is writing this file (SWMR)."))
+        except MissingLibraryError as error:
+            first = first or error
+            continue
+        ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
+        for options, note in ways:
+            reader = new_reader(name, isolated)
+            try:
+                reader.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
+            except FileNotFoundError:
+                raise
+            except (FileOpenError, OSError, RuntimeError, ValueError, KeyError) as error:
+                reader.close_file()
+                first = first or error
+                continue
+            if not options and reader.isolated:
+                _let_others_write(reader, path)
+            return Opened(reader, note if name == wanted else f"{note} Read with {name}.".strip())
+    assert first is not None
+    raise first
+
+
+def _let_others_write(reader: H5Backend, path: Path) -> None:
+    """Open a file again without its lock.
+
+    That it could be opened with the lock has shown that nobody is writing it; to keep the lock would refuse the file to
+    a program that wants to add to it. Only for a file in a process of its own: HDF5 refuses to open a file twice in one
+    process, once with its lock and once without.
+    """
+    reader.close_file()
+    try:
+        reader.open_file(path, "r", locking=False)
+    except (FileOpenError, OSError, RuntimeError, ValueError):
+        reader.open_file(path, "r")
+
+
+def why_not(path: Path, error: Exception) -> str:
+    """Return why a file can't be opened, for people; the words of the library come last.
+
+    Examples
+    --------
+    >>> why_not(Path('a.h5'), FileOpenError('... file signature not found')).splitlines()[0]
+    'It is not an HDF5 file, or its beginning is lost.'
+    """
+    said = str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return "There is no such file: it was moved, renamed or deleted."
+    if isinstance(error, PermissionError) or "Permission denied" in said:
+        return "You are not allowed to read it."
+    for sign, reason in _REASONS.items():
+        if sign in said:
+            return f"{reason}\n\n{said}"
+    return said
+
+
+_REASONS = {
+    "truncated file": "It is shorter than it says it is: it was cut off, or it is still being copied.",
+    "signature not found": "It is not an HDF5 file, or its beginning is lost.",
+    "it is empty": "It is empty: nothing was ever written into it.",
+    "already open for write": "It was not closed by the program that wrote it, or is being written now.",
+    "unable to lock": "Another program is writing it and lets nobody else read.",
+}

@@ -1,0 +1,149 @@
+"""H5BrowserUtil: look into a file from a script, and take data out of it. Nothing is ever written into the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from h5saver_widget.browsing.describing import sort_attributes
+from h5saver_widget.browsing.exporting import export_formats, export_node
+from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.text import info_lines, tree_lines
+from h5saver_widget.layout import RAW_GROUP
+from h5saver_widget.nodes import GROUP, StringARRAY
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+if TYPE_CHECKING:
+    from h5saver_widget.exporters import Exported
+
+__all__ = ["H5BrowserUtil", "NodeDescription", "ScanDescription"]
+
+
+class NodeDescription(NamedTuple):
+    """What a browser shows of a node.
+
+    Attributes
+    ----------
+    attributes
+        All attributes but those below.
+    settings
+        Settings of the node, as XML texts.
+    scan_settings
+        Settings of the scan, as XML text, None if there are none.
+    pixmaps
+        Pictures, as PNG bytes.
+    """
+
+    attributes: dict[str, Any]
+    settings: list[str]
+    scan_settings: str | None
+    pixmaps: list[bytes]
+
+
+class ScanDescription(NamedTuple):
+    """A scan of a file.
+
+    Attributes
+    ----------
+    group
+        Its group.
+    attributes
+        What is known of it: author, date, sample...
+    pixmaps
+        Its screenshots, as PNG bytes by name.
+    """
+
+    group: GROUP
+    attributes: dict[str, Any]
+    pixmaps: dict[str, bytes]
+
+
+class H5BrowserUtil(H5SaverLowLevel):
+    """Opens a file for reading and says what is in it.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import H5SaverLowLevel
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / 'look.h5'
+    >>> with H5SaverLowLevel('detector') as h5saver:
+    ...     _ = h5saver.init_file(path)
+    ...     h5saver.add_log('acquisition has started')
+    >>> with H5BrowserUtil() as browser:
+    ...     _ = browser.open_file(path)
+    ...     browser.get_h5_attributes('/RawData').attributes['type'], browser.log_lines()
+    ('detector', ['acquisition has started'])
+    """
+
+    def get_h5_attributes(self, where: Where) -> NodeDescription:
+        """Return attributes, settings and pictures of a node."""
+        attributes, settings, pictures = sort_attributes(self.get_node(where).attrs.to_dict())
+        scan = settings.pop("scan_settings", None)
+        texts = [_text(value) for value in settings.values()]
+        return NodeDescription(attributes, texts, None if scan is None else _text(scan), list(pictures.values()))
+
+    def scans(self, where: Where = RAW_GROUP) -> list[ScanDescription]:
+        """Return the scans in a group, 2 before 10, with what is known of them and their screenshots."""
+        found = []
+        for group in self.get_scan_groups(where):
+            attributes, _, pictures = sort_attributes(group.attrs.to_dict())
+            found.append(ScanDescription(group, attributes, pictures))
+        return found
+
+    def info(self, where: Where = "/") -> str:
+        """Return what a node is, and its attributes, as text."""
+        return "\n".join(info_lines(FileView(self), self.path_of(where)))
+
+    def tree(self, where: Where = "/", depth: int | None = None) -> str:
+        """Return the tree below a node as text, 2 before 10, down to so many levels."""
+        return "\n".join(tree_lines(FileView(self), self.path_of(where), depth))
+
+    def log_lines(self, where: Where = RAW_GROUP) -> list[str]:
+        """Return the lines of the log."""
+        for node in self.get_group(where).children().values():
+            if isinstance(node, StringARRAY):
+                return node.read()
+        return []
+
+    def get_h5file_scans(self, where: Where = RAW_GROUP) -> list[dict[str, Any]]:
+        """Return the scans that have a screenshot, as dicts: ``scan_name``, ``path`` and ``data`` (PNG bytes)."""
+        return [
+            {"scan_name": scan.group.name, "path": scan.group.path, "data": next(iter(scan.pixmaps.values()))}
+            for scan in self.scans(where)
+            if scan.pixmaps
+        ]
+
+    def export(
+        self, where: Where, target: Path | str, format: str | None = None, *, overwrite: bool = False
+    ) -> Exported:
+        """Export a node in the format that the extension of the target says, or in the one that is named.
+
+        ``h5saver_widget.exporters.available_exporters()`` lists the formats; what may be raised stands in
+        :func:`h5saver_widget.exporters.export`.
+        """
+        self.require_open("export")
+        return export_node(self, self.path_of(where), Path(target), format, overwrite=overwrite)
+
+    def export_data(
+        self, node_path: Where = "/", filesavename: Path | str = "datafile.h5", filter: str | None = None
+    ) -> Path:
+        """Export a node under the name that hosts know; `filter` is a format or what a file dialog returns for one."""
+        named = filter.rpartition("*.")[2].strip(" )*;") if filter else None
+        formats = {extension: info.name for info in export_formats() for extension in info.extensions}
+        chosen = formats.get(f".{named}", named) if named else None
+        return self.export(node_path, filesavename, chosen, overwrite=True).path
+
+    def save_file_as(self, path: Path | str) -> Path:
+        """Copy the open file, as it is now, to a path that is free; FileExistsError otherwise."""
+        source = self.file_path
+        self.require_open("copy the file")
+        assert source is not None
+        with self.io.lock, Path(path).open("xb") as target:
+            self.flush() if self.io.writable else None
+            target.write(source.read_bytes())
+        return Path(path)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,52 @@
+"""``h5saver export``: the list of formats as text, and an export with its progress on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from h5saver_widget.exporters.registry import available_exporters, create_exporter
+from h5saver_widget.exporters.run import Exported, export
+from h5saver_widget.progress import Progress
+from h5saver_widget.saving.h5_backend import H5Backend
+
+__all__ = ["default_target", "format_lines", "run_export"]
+
+
+def format_lines() -> Iterator[str]:
+    """Iterate over the formats: name, extensions, a sentence; or why it can't be used."""
+    for info in available_exporters():
+        yield f"{info.name:8} {' '.join(info.extensions):13} {info.help}"
+        if info.missing:
+            yield f"{'':8} not available: {info.missing}"
+
+
+def default_target(file: Path, node: str, format: str) -> Path:
+    """Return the name of an export that nobody named, in the current folder: after the file and the node.
+
+    >>> default_target(Path('/data/run.h5'), '/RawData/Scan000', 'npz').name
+    'run_RawData_Scan000.npz'
+    """
+    parts = [file.stem, *(part for part in node.split("/") if part)]
+    return Path("_".join(parts) + create_exporter(format).extensions[0])
+
+
+class _Shown(Progress):
+    """Progress as a line that is written over, where somebody looks."""
+
+    _told = -1
+
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
+        """Show percents on a terminal."""
+        super().report(done, total, text)
+        percent = int(100 * (self.step.share or 0.0))
+        if percent != self._told and sys.stderr.isatty():
+            self._told = percent
+            print(f"\r{text} {percent:3d} %", end="" if percent < 100 else "\n", file=sys.stderr, flush=True)
+
+
+def run_export(h5: H5Backend, node: str, target: Path, format: str | None, overwrite: bool) -> Exported:
+    """Export a node of an open file, told on the terminal. Errors as :func:`~h5saver_widget.exporters.run.export`."""
+    what = h5 if node == "/" else h5.get_node(node)
+    return export(what, target, format, overwrite=overwrite, progress=_Shown())

@@ -1,0 +1,33 @@
+"""csv: a table that spreadsheets and pandas read; any number of dimensions, a row per point."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from h5saver_widget.exporters.base import Exporter, Takes
+from h5saver_widget.exporters.job import Job
+from h5saver_widget.exporters.source import Source
+from h5saver_widget.exporters.text_table import columns_of, header_lines, table_rows
+
+__all__ = ["CsvExporter"]
+
+
+class CsvExporter(Exporter):
+    """Writes a table: comment lines, a line of column names, a row per point in C order."""
+
+    name = "csv"
+    extensions = (".csv",)
+    help = "table for spreadsheets and pandas: a row per point, with axes, units and errors"
+    takes = Takes.DATA
+
+    def write(self, source: Source, path: Path, job: Job) -> None:
+        """Write the table of one data object."""
+        item = source.items[0]
+        names = io.StringIO()
+        csv.writer(names, lineterminator="\n").writerow(columns_of(item))
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in header_lines(item, "table", ","))
+            file.write(names.getvalue())
+            file.writelines(table_rows(item, ",", job))

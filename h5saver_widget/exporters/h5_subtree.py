@@ -1,0 +1,198 @@
+"""h5: part of a file, or all of it, as a file of its own, with every attribute; also of one that is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget import naming
+from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute
+from h5saver_widget.backends.derived import update_shapes
+from h5saver_widget.backends.registry import available_backends, create_backend
+from h5saver_widget.errors import ExportError
+from h5saver_widget.exporters.base import Exporter, Takes
+from h5saver_widget.exporters.job import Job, block_parts
+from h5saver_widget.exporters.source import Source
+from h5saver_widget.layout import DataType
+from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.saving.assemble import nav_group_of, sibling_of
+
+__all__ = ["H5Exporter"]
+
+_LEVEL = 4
+#: True only of the file that is being written.
+_OF_A_WRITER = ("swmr_active",)
+
+
+class H5Exporter(Exporter):
+    """Copies nodes to where they were, below the same groups, so that everything that reads the file reads the part.
+
+    What data need from above them comes along: the groups on the way with their attributes, and the navigation axes.
+    """
+
+    name = "h5"
+    extensions = (".h5", ".hdf5")
+    help = "part of the file, or all of it, as an HDF5 file of its own with all attributes"
+    takes = Takes.NODES
+
+    def write(self, source: Source, path: Path, job: Job) -> None:
+        """Copy the node that was asked for; ExportError for data in memory."""
+        node = source.node
+        if node is None:
+            raise ExportError("data in memory have no nodes to copy; save them with a saver, or export as npz or nexus")
+        target = _backend_like(node.backend)
+        target.open(path, "x")
+        try:
+            _Copy(node.backend, target, job).run(node)
+        finally:
+            target.close()
+
+
+def _backend_like(source: Backend) -> Backend:
+    """Return a backend for a local file: that of the source, which knows all its types, or the default."""
+    local = source.name in available_backends() and not source.capabilities.remote
+    return create_backend(source.name if local else None)
+
+
+class _Copy:
+    """One copy from one backend to another. The lock of the source is taken block by block: its writer goes on."""
+
+    def __init__(self, source: Backend, target: Backend, job: Job) -> None:
+        self._source, self._target, self._job = source, target, job
+        self._copied: set[str] = set()
+        self._grown: list[Handle] = []
+
+    def run(self, node: Node) -> None:
+        """Copy a node, everything below it, and what it needs from above."""
+        with self._source.lock:
+            tops = [node.path]
+            nav_group = None if node.path == "/" else nav_group_of(node)
+            if nav_group is not None and not (nav_group.path + "/").startswith(node.path + "/"):
+                tops.append(nav_group.path)
+            if not isinstance(node, GROUP):  # the axes and errors of an array stand beside it
+                tops += [beside.path for beside in _beside(node)]
+            todo = [path for top in dict.fromkeys(tops) for path in self._below(top)]
+            sizes = {path: self._size(path) for path in todo}
+        self._job.begin(sum(sizes.values()))
+        for path in todo:
+            self._way_to(path)
+            self._copy(path)
+        update_shapes(self._target, self._grown)
+
+    def _below(self, top: str) -> list[str]:
+        """Return a node and everything below it, groups before what is in them; an object only once."""
+        found, waiting, seen = [], [top], set[Hashable]()
+        source = self._source
+        while waiting:
+            path = waiting.pop()
+            handle = source.node(path)
+            identity = source.identity(handle)
+            if identity in seen:
+                self._job.note(f"{path} is a second link to the same node, and was left out")
+                continue
+            seen.add(identity)
+            found.append(path)
+            if source.kind(handle) is NodeKind.GROUP:
+                waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(source.children(handle))]
+        return found
+
+    def _size(self, path: str) -> int:
+        handle = self._source.node(path)
+        if self._source.kind(handle) not in (NodeKind.FIXED, NodeKind.GROWING):
+            return 0
+        info = self._source.info(handle)
+        return int(np.prod(info.shape)) * info.dtype.itemsize
+
+    def _way_to(self, path: str) -> None:
+        """Make the groups above a node, with their attributes."""
+        parts = path.strip("/").split("/")[:-1]
+        for depth in range(len(parts) + 1):
+            above = "/" + "/".join(parts[:depth])
+            if above not in self._copied:
+                self._group(above)
+
+    def _group(self, path: str) -> None:
+        attributes = self._attributes(self._source.node(path))
+        if path == "/":
+            self._target.set_attributes(self._target.root(), attributes)
+        else:
+            self._target.create_group(self._parent(path), _name(path), attributes)
+        self._copied.add(path)
+
+    def _attributes(self, handle: Handle) -> dict[str, RawAttribute]:
+        raw = self._source.get_attributes(handle)
+        lost = [name for name in self._source.attribute_names(handle) if name not in raw]
+        if lost:
+            self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, left out")
+        # which library wrote the file, PyTables says itself
+        return {name: value for name, value in raw.items() if name not in _OF_A_WRITER}
+
+    def _parent(self, path: str) -> Handle:
+        return self._target.node(path.rpartition("/")[0] or "/")
+
+    def _copy(self, path: str) -> None:
+        if path in self._copied:
+            return
+        handle = self._source.node(path)
+        kind = self._source.kind(handle)
+        if kind is NodeKind.GROUP:
+            self._group(path)
+            return
+        if kind in (NodeKind.LINK, NodeKind.OTHER):
+            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was left out")
+            return
+        attributes = self._attributes(handle)
+        if kind is NodeKind.TEXT:
+            made = self._target.create_text(self._parent(path), _name(path), attributes)
+            rows = self._source.read(handle)
+            for row in rows:
+                self._target.append(made, row)
+            self._grown += [made] if "shape" in attributes else []
+        else:
+            self._array(path, handle, kind, attributes)
+        self._copied.add(path)
+
+    def _array(self, path: str, handle: Handle, kind: NodeKind, attributes: dict[str, RawAttribute]) -> None:
+        source, target = self._source, self._target
+        info = source.info(handle)  # a growing array is copied as long as it is now
+        libraries = target.capabilities.compression
+        library = info.compression if info.compression in libraries else "zlib"
+        more: dict[str, Any] = {"attributes": attributes}
+        if info.compression:
+            more["compression"] = Compression(library, _LEVEL)
+        parent, name = self._parent(path), _name(path)
+        if kind is NodeKind.GROWING:
+            made = target.create_growing(parent, name, row_shape=info.shape[1:], dtype=info.dtype, **more)
+            for part in block_parts(info.shape[:1], max(1, int(np.prod(info.shape[1:]))) * info.dtype.itemsize):
+                # looked up anew: a file that stops streaming (SWMR) is reopened, and old handles are void
+                rows = np.asarray(source.read(source.node(path), part[0]))
+                target.append(made, rows)
+                self._job.advance(rows.nbytes)
+            self._grown += [made] if "shape" in attributes else []
+        elif not info.shape or 0 in info.shape or info.dtype.kind not in "biufc":
+            values = np.asarray(source.read(handle))
+            target.create_array(parent, name, data=values, **more)
+        else:
+            made = target.create_array(parent, name, shape=info.shape, dtype=info.dtype, **more)
+            for part in block_parts(info.shape, info.dtype.itemsize):
+                values = np.asarray(source.read(source.node(path), part))
+                target.write(made, part, values)
+                self._job.advance(values.nbytes)
+
+
+def _beside(node: Node) -> list[Node]:
+    """Return what belongs to an array and stands beside it: axes, errors, background."""
+    parent = node.parent_node
+    assert isinstance(parent, GROUP)
+    names = [name for name in parent.children_name() if naming.number_of(name, DataType.axis.value) is not None]
+    found: list[Node] = [parent.get_child(name) for name in names if parent.get_child(name) != node]
+    if isinstance(node, Array):
+        found += [beside for kind in (DataType.error, DataType.bkg) if (beside := sibling_of(node, kind)) is not None]
+    return found
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -1,0 +1,156 @@
+"""One call for every format: into a temporary name, renamed when all is written; folders, progress, stopping."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from h5saver_widget import naming
+from h5saver_widget.data import DataToExport, DataWithAxes
+from h5saver_widget.errors import ExportError
+from h5saver_widget.exporters.base import Exporter, Takes
+from h5saver_widget.exporters.job import Job
+from h5saver_widget.exporters.registry import create_exporter, format_of
+from h5saver_widget.exporters.source import Source, require_items, source_of
+from h5saver_widget.nodes import Node
+from h5saver_widget.progress import Progress
+from h5saver_widget.saving.h5_backend import H5Backend
+
+__all__ = ["Exported", "export"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export has made.
+
+    Attributes
+    ----------
+    path
+        The file, or the folder of files.
+    files
+        All files.
+    notes
+        What the format could not carry and what was left out, in sentences for the user.
+    """
+
+    path: Path
+    files: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def export(
+    what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes],
+    target: Path | str,
+    format: Exporter | str | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Export a node, a file or data in memory.
+
+    Arrays are read block by block, from any thread, also while the file is being written. A group of several data
+    objects becomes a folder in a format that takes one data object a file: ``run_csv`` for ``run.csv``.
+
+    Parameters
+    ----------
+    what
+        An array node (this channel), a group (all data at or below it), an open file (``H5Backend``, a saver, a
+        browser: everything), or data objects.
+    target
+        Path of the file.
+    format
+        Name of a format, or an exporter; None for what the extension says.
+    overwrite
+        Replace an existing file. A folder is never replaced.
+    progress
+        Told how far the export is, in bytes; asked to stop, it ends the export between two blocks.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is there already.
+    ExportError, MissingLibraryError
+        If these data can't be written in this format, or a library is missing.
+    WorkStoppedError
+        If it was asked to stop. In all these cases nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from h5saver_widget import DataRaw
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> done = export(DataRaw('trace', data=[np.array([0.1, 0.2])], units='V'), folder / 'trace.csv')
+    >>> print(done.path.read_text(encoding='utf-8').splitlines()[-2:])
+    ['0,0.1', '1,0.2']
+    """
+    path = Path(target)
+    exporter = create_exporter(format or format_of(path)) if not isinstance(format, Exporter) else format
+    job = Job(progress, path.name)
+    source = source_of(what)
+    for sentence in source.skipped:
+        job.note(sentence)
+    if exporter.takes is not Takes.NODES:
+        require_items(source, _name_of(what))
+    as_folder = exporter.takes is Takes.DATA and len(source.items) > 1
+    if as_folder and path.suffix.lower() in exporter.extensions:
+        path = path.with_name(f"{path.stem}_{exporter.name}")
+    if os.path.lexists(path) and (as_folder or not overwrite or path.is_dir()):
+        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        if exporter.takes is not Takes.NODES:
+            job.begin(sum(item.nbytes for item in source.items))
+        if as_folder:
+            files = _write_folder(exporter, source, hidden, job)
+        else:
+            exporter.write(source, hidden, job)
+            files = [hidden]
+        _publish(hidden, path, overwrite)
+    except BaseException:
+        _remove(hidden)
+        raise
+    return Exported(path, [path / file.name for file in files] if as_folder else [path], job.notes)
+
+
+def _name_of(what: object) -> str:
+    if isinstance(what, H5Backend):
+        return str(what.file_path)
+    return what.path if isinstance(what, Node) else "this"
+
+
+def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) -> list[Path]:
+    folder.mkdir()
+    files = []
+    for item, name in zip(source.items, source.names(), strict=True):
+        file = folder / f"{name}{exporter.extensions[0]}"
+        try:
+            exporter.write(Source([item], source.node), file, job)
+        except ExportError as error:  # a group may hold spectra beside the images that are wanted
+            file.unlink(missing_ok=True)
+            job.note(f"left out: {error}")
+        else:
+            files.append(file)
+    if not files:
+        raise ExportError(f"nothing in it can be exported as {exporter.name}: {'; '.join(job.notes[:3])}")
+    return files
+
+
+def _publish(hidden: Path, path: Path, overwrite: bool) -> None:
+    if hidden.is_dir():
+        hidden.rename(path)
+    elif overwrite:
+        os.replace(hidden, path)
+    else:
+        naming.rename_exclusive(hidden, path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

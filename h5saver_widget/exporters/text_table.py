@@ -1,0 +1,162 @@
+"""Text that other programs read: a header of comments that says everything, then numbers. Shared by txt and csv.
+
+Two forms, both described in docs/exporting.md:
+
+- *table*: a row per point in C order; a column per axis, then per channel, error and background;
+- *matrix*: a block of rows per channel, its columns being the last dimension; axis values stand in the header.
+
+Header lines are ``# key: JSON``. Numbers are written with as many digits as it takes to read the same number back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.errors import ExportError
+from h5saver_widget.exporters.job import BLOCK_BYTES, Job, Part, block_parts
+from h5saver_widget.exporters.source import Channel, Item
+
+__all__ = ["FORMAT_LINE", "columns_of", "header_lines", "matrix_rows", "table_rows", "texts"]
+
+FORMAT_LINE = "# h5saver_widget text 1"
+"""First line of the files."""
+
+#: As text in lists, numbers take fifty times the room that they have in an array.
+_TEXT_BLOCK = BLOCK_BYTES // 32
+
+_PARTS = {"data": "", "error": " error", "background": " background"}
+
+
+def texts(values: npt.NDArray[Any]) -> list[str]:
+    """Return numbers as the shortest texts that give the same numbers back; booleans as 0 and 1.
+
+    >>> texts(np.array([0.1, np.nan])), texts(np.array([0.1], np.float32)), texts(np.array([True]))
+    (['0.1', 'nan'], ['0.1'], ['1'])
+    """
+    flat = values.ravel()
+    if flat.dtype.kind == "b":
+        flat = flat.astype(np.uint8)
+    # numpy's own scalars know how many digits their type has; Python's floats are the quicker way for float64
+    return list(map(str, flat.tolist() if flat.dtype.kind in "iu" or flat.dtype == np.float64 else flat))
+
+
+def _real_parts(values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return [values.real, values.imag] if values.dtype.kind == "c" else [values]
+
+
+class Column(NamedTuple):
+    """A column of a table: its name, and the parts that a complex channel has."""
+
+    name: str
+    suffixes: tuple[str, ...]
+
+
+def _named(label: str, units: str, part: str = "") -> str:
+    return f"{label}{part} [{units}]" if units else f"{label}{part}"
+
+
+def _suffixes(channel: Channel) -> tuple[str, ...]:
+    return (" real", " imag") if channel.array.dtype.kind == "c" else ("",)
+
+
+def columns_of(item: Item) -> list[str]:
+    """Return the names of the columns of the table form: ``label [units]``, no two alike."""
+    names = []
+    for dimension in range(item.data.ndim):
+        axes = item.axes_of(dimension)
+        names += [_named(str(axis.label) or f"axis {dimension}", str(axis.units)) for axis in axes]
+        if not axes and not _is_single(item):
+            names.append("index" if item.data.ndim == 1 else f"index {dimension}")
+    for channel in item.channels:
+        label = channel.label or f"channel {channel.number}"
+        names += [_named(label, item.data.units, _PARTS[channel.role] + part) for part in _suffixes(channel)]
+    taken: list[str] = []
+    for name in names:
+        # one line, and no "#": readers take what follows it for a comment
+        name = " ".join(name.replace("#", "no.").split())
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name} ({number})", number + 1
+        taken.append(unique)
+    return taken
+
+
+def _is_single(item: Item) -> bool:
+    """Tell whether the data are one point without an axis: a number needs no index."""
+    return item.data.shape in ((), (1,)) and not item.data.axes
+
+
+def header_lines(item: Item, form: str, separator: str) -> Iterator[str]:
+    """Iterate over the comment lines."""
+    yield FORMAT_LINE
+    about = item.about
+    axes = sorted(item.data.axes, key=lambda axis: (axis.index, axis.spread_order))
+    for axis in axes:
+        if np.asarray(axis.get_data()).dtype.kind not in "biuf":
+            raise ExportError(
+                f"{item.data.name}: the axis {axis.label!r} holds {np.asarray(axis.get_data()).dtype}, and text takes "
+                "real numbers only; export as npz or h5"
+            )
+    if form == "matrix":
+        about["axes"] = [
+            {**facts, "values": np.asarray(axis.get_data()).tolist()}
+            for facts, axis in zip(about["axes"], axes, strict=True)
+        ]
+    for key, value in {"form": form, "separator": separator, **about}.items():
+        yield f"# {key}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def table_rows(item: Item, separator: str, job: Job) -> Iterator[str]:
+    """Iterate over the rows of the table form, one text of several lines at a time."""
+    data = item.data
+    channels = item.channels
+    size = sum(channel.array.dtype.itemsize for channel in channels)
+    for part in block_parts(data.shape, size, _TEXT_BLOCK):
+        columns = [] if _is_single(item) else list(_axis_columns(item, part))
+        read = 0
+        for channel in channels:
+            values = np.asarray(channel.array[part])
+            read += values.nbytes
+            columns += [texts(real) for real in _real_parts(values)]
+        yield "".join(f"{separator.join(row)}\n" for row in zip(*columns, strict=True))
+        job.advance(read)
+
+
+def _axis_columns(item: Item, part: Part) -> Iterator[list[str]]:
+    """Iterate over the columns that say where the points of a block are."""
+    shape = [len(range(p.start, p.stop)) for p in part]
+    for dimension, cut in enumerate(part):
+        axes = [np.asarray(axis.get_data()) for axis in item.axes_of(dimension)]
+        for values in axes or [np.arange(item.data.shape[dimension])]:
+            once = texts(values[cut])
+            inner, outer = math.prod(shape[dimension + 1 :]), math.prod(shape[:dimension])
+            yield [text for _ in range(outer) for text in once for _ in range(inner)]
+
+
+def matrix_rows(item: Item, separator: str, job: Job) -> Iterator[str]:
+    """Iterate over the rows of the matrix form, one text of several lines at a time."""
+    for channel in item.channels:
+        for number, suffix in enumerate(_suffixes(channel)):
+            yield "# " + " ".join(_named(channel.label, item.data.units, _PARTS[channel.role] + suffix).split()) + "\n"
+            width = item.data.shape[-1]
+            for values in _whole_rows(channel, job, counted=number == 0):
+                numbers = texts(_real_parts(values)[number])
+                yield "".join(
+                    f"{separator.join(numbers[i : i + width])}\n" for i in range(0, len(numbers), max(1, width))
+                )
+
+
+def _whole_rows(channel: Channel, job: Job, *, counted: bool) -> Iterable[npt.NDArray[Any]]:
+    """Iterate over an array in blocks that end where a row of the matrix ends."""
+    array = channel.array
+    row = array.shape[-1] * array.dtype.itemsize
+    for part in block_parts(array.shape[:-1], max(1, row), _TEXT_BLOCK):
+        values = np.asarray(array[(*part, slice(0, array.shape[-1], 1))])
+        yield values
+        job.advance(values.nbytes if counted else 0)

@@ -1,0 +1,53 @@
+"""A file that is open in the browser: what looks into it, and the thread in which it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyqtgraph.Qt import QtCore
+
+from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.qt.browser.worker import Worker
+from h5saver_widget.saving.h5_backend import H5Backend
+
+__all__ = ["OpenFile"]
+
+
+class OpenFile(QtCore.QObject):
+    """One file of the browser.
+
+    Parameters
+    ----------
+    source
+        Path, or the open file of a saver.
+    backend
+        Backend that opens a path.
+    isolated
+        Open a path in a process of its own.
+
+    Attributes
+    ----------
+    view
+        What the worker asks; never called in the thread of the windows, but for `path`.
+    worker
+        The thread in which it is read.
+    problem
+        Why the file can't be read, ``''`` if it can.
+    """
+
+    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = True) -> None:
+        super().__init__()
+        self.view = FileView(source, backend, isolated=isolated)
+        self.name = self.view.path.name if self.view.path is not None else "closed file"
+        self.worker = Worker(self.name)
+        self.problem = ""
+        self.note = ""
+
+    @property
+    def path(self) -> Path | None:
+        """Path of the file, None if that of a saver is closed."""
+        return self.view.path
+
+    def close(self) -> None:
+        """Stop reading, and close what was opened here."""
+        self.worker.stop(self.view.close)

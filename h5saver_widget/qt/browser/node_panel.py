@@ -1,0 +1,243 @@
+"""NodePanel: everything about the node that is selected, on tabs; only those are there that have something to show."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.browsing.describing import Look, NodeReport
+from h5saver_widget.qt.browser.plots import PlotPanel
+from h5saver_widget.qt.browser.settings_panel import SettingsPanel
+
+__all__ = ["NodePanel"]
+
+_TABS: Final = ("Plot", "Text", "Attributes", "Settings", "Pictures", "Comments")
+#: Pictures with more pixels are not unpacked: a few bytes can become gigabytes.
+_MOST_PIXELS: Final = 50_000_000
+
+
+class NodePanel(QtWidgets.QWidget):
+    """What is known of one node."""
+
+    comment_saved = QtCore.Signal(str, str)
+    """The user wants a comment to be written: path of the node, text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.report: NodeReport | None = None
+        self._liked = ""
+        self.heading = QtWidgets.QLabel()
+        font = self.heading.font()
+        font.setBold(True)
+        self.heading.setFont(font)
+        self.facts = QtWidgets.QLabel()
+        self.message = QtWidgets.QLabel()
+        for label in (self.heading, self.facts, self.message):
+            label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setWordWrap(True)
+            label.setContentsMargins(6, 2, 6, 0)
+            policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
+            policy.setHeightForWidth(True)
+            label.setSizePolicy(policy)
+        self.message.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
+        self.message.hide()
+        self.plots = PlotPanel()
+        self.lines = QtWidgets.QPlainTextEdit()
+        self.lines.setReadOnly(True)
+        self.line_count = QtWidgets.QLabel()
+        self.attributes = self._table()
+        self.settings = SettingsPanel()
+        self.pictures = QtWidgets.QScrollArea()
+        self.pictures.setWidgetResizable(True)
+        self.comments = QtWidgets.QPlainTextEdit()
+        self.comments.setPlaceholderText("Remarks on this node, for whoever reads the file next")
+        self.comment_button = QtWidgets.QPushButton("Save the comment into the file")
+        self.comment_state = QtWidgets.QLabel()
+        self.comment_state.setWordWrap(True)
+        self.comment_button.clicked.connect(self._comment_pressed)
+        self.comments.textChanged.connect(self._comment_edited)
+        self._may_comment = ""
+        self.tabs = QtWidgets.QTabWidget()
+        self.tabs.setDocumentMode(True)
+        pages = (
+            self.plots,
+            _stacked(self.line_count, self.lines),
+            self.attributes,
+            self.settings,
+            self.pictures,
+            _stacked(self.comments, self.comment_state, self.comment_button),
+        )
+        for name, page in zip(_TABS, pages, strict=True):
+            self.tabs.addTab(page, name)
+        self.tabs.tabBarClicked.connect(self._tab_clicked)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.facts)
+        layout.addWidget(self.message, 1)
+        layout.addWidget(self.tabs, 1)
+        self.show_message("")
+
+    def _table(self) -> QtWidgets.QTableWidget:
+        table = QtWidgets.QTableWidget(0, 2)
+        table.setHorizontalHeaderLabels(["Attribute", "Value"])
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setAlternatingRowColors(True)
+        table.horizontalHeader().setStretchLastSection(True)
+        table.horizontalHeader().setDefaultAlignment(QtCore.Qt.AlignmentFlag.AlignLeft)
+        table.setTabKeyNavigation(False)
+        return table
+
+    # --------------------------------------------------------------- content
+    def show_message(self, text: str, heading: str = "") -> None:
+        """Show a sentence in the place of a node."""
+        self.report = None
+        self.plots.forget()
+        self.heading.setText(heading)
+        self.heading.setVisible(bool(heading))
+        self.facts.hide()
+        self.tabs.hide()
+        self.message.setText(text)
+        self.message.show()
+
+    def show_report(self, report: NodeReport, may_comment: str, name: str = "/", again: bool = False) -> None:
+        """Show a node.
+
+        Parameters
+        ----------
+        report
+            What is known of it.
+        may_comment
+            Why it can't be given a comment, ``''`` if it can.
+        name
+            What the root is called: the file.
+        again
+            The same node, seen anew: a comment that is being written stays.
+        """
+        self.report = report
+        self.message.hide()
+        path = report.path if report.path != "/" else name
+        self.heading.setText(f"{report.title}  {path}" if report.title else path)
+        self.heading.show()
+        self.facts.setText(
+            "   ".join(f"{text}" if name != "Stored" else f"stored in {text}" for name, text in report.facts)
+        )
+        self.facts.show()
+        self._show_attributes(report.attributes)
+        self._show_lines(report)
+        self.settings.show_settings(report.settings)
+        self._show_pictures(report.pictures)
+        self._may_comment = may_comment
+        said = self.comment_state.text()
+        if not (again and self.comments.document().isModified()):
+            self.comments.setPlainText(report.comments)
+            self.comments.document().setModified(False)
+        self.comments.setReadOnly(bool(may_comment))
+        self._comment_edited()
+        if again and not may_comment:
+            self.comment_state.setText(said)
+        self._choose_tab(report)
+        self.tabs.show()
+
+    def _choose_tab(self, report: NodeReport) -> None:
+        """Show the tabs that have something, and of these the one that the user has chosen last, or the first."""
+        there = {
+            "Plot": bool(report.data_path),
+            "Text": bool(report.lines) or "Lines" in dict(report.facts),
+            "Attributes": True,
+            "Settings": bool(report.settings),
+            "Pictures": bool(report.pictures),
+            "Comments": bool(report.comments) or not self._may_comment,
+        }
+        for number, name in enumerate(_TABS):
+            self.tabs.setTabVisible(number, there[name])
+        self.tabs.setTabText(1, "Log" if report.look is Look.TEXT and "Lines" in dict(report.facts) else "Values")
+        first = next((name for name in ("Plot", "Text", "Settings", "Pictures") if there[name]), "Attributes")
+        wanted = self._liked if self._liked and there[self._liked] else first
+        self.tabs.setCurrentIndex(_TABS.index(wanted))
+
+    def show_tab(self, name: str) -> None:
+        """Show a tab: ``'Plot'``, ``'Text'``, ``'Attributes'``, ``'Settings'``, ``'Pictures'`` or ``'Comments'``."""
+        self.tabs.setCurrentIndex(_TABS.index(name))
+
+    def _tab_clicked(self, number: int) -> None:
+        self._liked = _TABS[number] if number >= 0 else ""
+
+    def _show_attributes(self, values: Sequence[tuple[str, str, str]]) -> None:
+        self.attributes.setRowCount(len(values))
+        for row, (name, short, long) in enumerate(values):
+            for column, text in enumerate((name, short)):
+                cell = QtWidgets.QTableWidgetItem(text)
+                cell.setToolTip((name if not column else long[:3000]).replace("<", "‹"))
+                self.attributes.setItem(row, column, cell)
+        self.attributes.resizeColumnToContents(0)
+        self.attributes.setColumnWidth(0, min(self.attributes.columnWidth(0) + 12, 220))
+
+    def _show_lines(self, report: NodeReport) -> None:
+        shown, count = len(report.lines), report.line_count
+        self.line_count.setText(f"{count:,} lines" if shown >= count else f"{shown:,} of {count:,} are shown")
+        self.lines.setPlainText("\n".join(report.lines))
+        self.lines.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+
+    def _show_pictures(self, pictures: Sequence[tuple[str, bytes]]) -> None:
+        page = QtWidgets.QWidget()
+        layout = QtWidgets.QVBoxLayout(page)
+        for name, png in pictures:
+            caption = QtWidgets.QLabel(name)
+            caption.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+            picture = QtWidgets.QLabel()
+            loaded = QtGui.QPixmap()
+            if _pixels(png) <= _MOST_PIXELS and loaded.loadFromData(png):
+                picture.setPixmap(loaded)
+            else:
+                picture.setText(f"This picture of {len(png):,} bytes can't be shown: it is damaged, or too large.")
+            layout.addWidget(caption)
+            layout.addWidget(picture)
+        layout.addStretch()
+        self.pictures.setWidget(page)
+
+    # -------------------------------------------------------------- comments
+    def _comment_edited(self) -> None:
+        modified = self.comments.document().isModified()
+        self.comment_button.setEnabled(modified and not self._may_comment)
+        self.comment_state.setText(self._may_comment or ("Not saved yet." if modified else ""))
+
+    def _comment_pressed(self) -> None:
+        if self.report is not None:
+            self.comment_button.setEnabled(False)
+            self.comment_state.setText("Saving…")
+            self.comment_saved.emit(self.report.path, self.comments.toPlainText())
+
+    def comment_done(self, problem: str = "") -> None:
+        """Say that the comment was written, or why it was not; then it stays in the editor."""
+        if not problem:
+            self.comments.document().setModified(False)
+        self._comment_edited()
+        self.comment_state.setText(problem or "Saved.")
+
+
+def _stacked(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    page = QtWidgets.QWidget()
+    layout = QtWidgets.QVBoxLayout(page)
+    layout.setContentsMargins(2, 4, 2, 2)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return page
+
+
+def _pixels(png: bytes) -> int:
+    """Return how many pixels a PNG says to have, too many if it doesn't say."""
+    if len(png) < 24 or png[12:16] != b"IHDR":
+        return _MOST_PIXELS + 1
+    width, height = struct.unpack(">II", png[16:24])
+    return int(width) * int(height)

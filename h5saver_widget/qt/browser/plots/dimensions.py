@@ -1,0 +1,131 @@
+"""One line for each dimension of the data: whether one moves along it or sees all of it, and where one is."""
+
+from __future__ import annotations
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget.browsing.plotting import Dimension, Window
+from h5saver_widget.qt.browser.plots.canvas import number_text
+from h5saver_widget.qt.editors import CheckBox
+
+__all__ = ["DimensionRows"]
+
+
+class _Row:
+    """The widgets of a dimension."""
+
+    def __init__(self, dimension: Dimension) -> None:
+        self.dimension = dimension
+        self.window: Window | None = None
+        name = dimension.name if len(dimension.name) < 28 else f"{dimension.name[:27]}…"
+        self.check = CheckBox(name)
+        self.check.setToolTip(
+            f"{dimension.name}: {dimension.size:,} points\n"
+            "Checked: navigate along it, one point at a time. Unchecked: see all of it in the plot of the signal."
+        )
+        self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self.slider.setRange(0, dimension.size - 1)
+        self.slider.setPageStep(max(1, dimension.size // 10))
+        self.slider.setAccessibleName(f"position along {dimension.name}")
+        self.box = QtWidgets.QSpinBox()
+        self.box.setRange(0, dimension.size - 1)
+        self.box.setKeyboardTracking(False)
+        self.box.setAccessibleName(f"number of the point along {dimension.name}")
+        self.name = QtWidgets.QLabel(name)
+        self.value = QtWidgets.QLabel()
+        for label in (self.name, self.value):
+            label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        #: What is there only where one can move.
+        self.moving = (self.name, self.slider, self.box, self.value)
+        self.widgets = (self.check, *self.moving)
+
+    def text_at(self, index: int) -> str:
+        """Return the values of the axes at a point."""
+        if self.window is not None:
+            return f"points {self.window.start:,} to {self.window.stop - 1:,} of {self.window.total:,} are shown"
+        return ", ".join(number_text(axis.at(index), axis.units) for axis in self.dimension.axes if not axis.is_counted)
+
+
+class DimensionRows(QtWidgets.QWidget):
+    """The lines of all dimensions."""
+
+    moved = QtCore.Signal(int, int)
+    """A dimension, and the point along it that was chosen."""
+
+    role_changed = QtCore.Signal(int, bool)
+    """A dimension, and whether one navigates along it from now on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._checks = QtWidgets.QHBoxLayout()
+        self._checks.setSpacing(12)
+        self._checks.addWidget(QtWidgets.QLabel("Navigate along:"))
+        self._checks.addStretch()
+        self._lines = QtWidgets.QGridLayout()
+        self._lines.setVerticalSpacing(1)
+        self._lines.setHorizontalSpacing(8)
+        self._lines.setColumnStretch(1, 1)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(6, 0, 4, 0)
+        layout.setSpacing(1)
+        layout.addLayout(self._checks)
+        layout.addLayout(self._lines)
+        self.rows: list[_Row] = []
+
+    def set_dimensions(self, dimensions: tuple[Dimension, ...]) -> None:
+        """Make the lines."""
+        for row in self.rows:
+            for widget in row.widgets:
+                widget.hide()
+                widget.deleteLater()
+        self.rows = [_Row(dimension) for dimension in dimensions]
+        for line, row in enumerate(self.rows):
+            self._checks.insertWidget(line + 1, row.check)
+            for column, widget in enumerate(row.moving):
+                self._lines.addWidget(widget, line, column)
+            index = row.dimension.index
+            row.check.toggled.connect(lambda on, index=index: self.role_changed.emit(index, on))
+            row.slider.valueChanged.connect(lambda at, index=index: self._set(index, at))
+            row.box.valueChanged.connect(lambda at, index=index: self._set(index, at))
+        self.setVisible(len(dimensions) > 1)
+
+    def _set(self, index: int, at: int) -> None:
+        self.set_position(index, at)
+        self.moved.emit(index, at)
+
+    def set_position(self, index: int, at: int) -> None:
+        """Show a position."""
+        row = self.rows[index]
+        for widget in (row.slider, row.box):
+            widget.blockSignals(True)
+            widget.setValue(at)
+            widget.blockSignals(False)
+        row.value.setText(row.text_at(row.slider.value()))
+
+    def set_role(self, index: int, navigation: bool, moves: bool) -> None:
+        """Show whether one navigates along a dimension, and whether one can move along it."""
+        row = self.rows[index]
+        row.check.blockSignals(True)
+        row.check.setChecked(navigation)
+        row.check.blockSignals(False)
+        row.window = None
+        row.slider.setMaximum(row.dimension.size - 1)
+        row.box.setMaximum(row.dimension.size - 1)
+        self._show(row, moves)
+
+    def set_window(self, index: int, window: Window) -> None:
+        """Show which part of a dimension is drawn; where it is all, there is nothing to move."""
+        row = self.rows[index]
+        row.window = window if window.is_part else None
+        if row.window is not None:
+            most = window.total - (window.stop - window.start)
+            row.slider.setMaximum(most)
+            row.box.setMaximum(most)
+            self.set_position(index, window.start)
+            self.show()
+        self._show(row, row.window is not None)
+
+    @staticmethod
+    def _show(row: _Row, moves: bool) -> None:
+        for widget in row.moving:
+            widget.setVisible(moves)

@@ -1,0 +1,82 @@
+"""One place for a drawing of any kind: the canvas that fits it is shown, and all of them are asked in the same way."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget.browsing.plotting import Curves, Picture, Points
+from h5saver_widget.qt.browser.plots.canvas import Canvas
+from h5saver_widget.qt.browser.plots.curves import CurveCanvas
+from h5saver_widget.qt.browser.plots.images import ImageCanvas, PointCanvas
+
+__all__ = ["PlotView"]
+
+_CANVASES: Final[dict[type, type[Canvas]]] = {Curves: CurveCanvas, Picture: ImageCanvas, Points: PointCanvas}
+
+
+class PlotView(QtWidgets.QStackedWidget):
+    """Shows drawings; canvases are made when they are first needed."""
+
+    hovered = QtCore.Signal(str)
+    """What is under the mouse."""
+
+    region_changed = QtCore.Signal()
+    """The region was moved, shown or hidden."""
+
+    picked = QtCore.Signal(object)
+    """A position was picked, as a tuple of indexes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._canvases: dict[type, Canvas] = {}
+        self._has_region = False
+        self._is_log = False
+
+    @property
+    def canvas(self) -> Canvas | None:
+        """The canvas that is shown, None if nothing was drawn yet."""
+        found = self.currentWidget()
+        return found if isinstance(found, Canvas) else None
+
+    def draw(self, drawing: Any) -> None:
+        """Show a drawing."""
+        kind = type(drawing)
+        if kind not in self._canvases:
+            canvas = _CANVASES[kind]()
+            canvas.hovered.connect(self.hovered)
+            canvas.region_changed.connect(self.region_changed)
+            canvas.picked.connect(self.picked)
+            self._canvases[kind] = canvas
+            self.addWidget(canvas)
+        canvas = self._canvases[kind]
+        before = self.canvas
+        self.setCurrentWidget(canvas)
+        if canvas.is_log != self._is_log:
+            canvas.set_log(self._is_log)
+        canvas.draw(drawing)
+        if before is not None and before is not canvas:
+            before.set_region(False)
+        canvas.set_region(self._has_region)
+
+    def set_log(self, on: bool) -> None:
+        """Show values on a logarithmic scale."""
+        self._is_log = on
+        if self.canvas is not None:
+            self.canvas.set_log(on)
+
+    def set_region(self, on: bool) -> None:
+        """Show or hide the region."""
+        self._has_region = on
+        if self.canvas is not None:
+            self.canvas.set_region(on)
+
+    def set_cross(self, position: tuple[int, ...] | None) -> None:
+        """Show a cross at a position, or none."""
+        if self.canvas is not None:
+            self.canvas.set_cross(position)
+
+    def statistics(self) -> str:
+        """Return what is known of the values in the region."""
+        return self.canvas.statistics() if self.canvas is not None else ""

@@ -1,0 +1,93 @@
+"""The commands ``h5saver push`` and ``h5saver pull``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path, PurePosixPath
+
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import H5SaverError
+
+__all__ = ["Pull", "Push"]
+
+_TOLD_EVERY = 0.2
+
+
+class _Bar:
+    """Tells how far a copy is: one line that is written again and again on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._told = 0.0
+
+    def __call__(self, path: str, done: int, total: int) -> None:
+        """Tell, at most five times a second."""
+        now = time.monotonic()
+        if sys.stderr.isatty() and (done == total or now - self._told > _TOLD_EVERY):
+            self._told = now
+            share = 100 * done / total if total else 100
+            print(f"\r\033[K{share:3.0f} % of {total / 1e6:.1f} MB  {path}", end="", file=sys.stderr)
+            if done == total and path == "/":
+                print(file=sys.stderr)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--endpoint", default="", metavar="URL", help="the HSDS server (default: HS_ENDPOINT)")
+    parser.add_argument(
+        "--username", default="", metavar="NAME", help="user (default: HS_USERNAME); the password is HS_PASSWORD's"
+    )
+    parser.add_argument("--no-check", action="store_true", help="do not compare checksums afterwards")
+
+
+def _run(arguments: argparse.Namespace, to_server: bool) -> int:
+    from h5saver_widget.remote.push_pull import pull, push
+
+    options = RemoteOptions(endpoint=arguments.endpoint, username=arguments.username)
+    domain = Path(PurePosixPath(arguments.domain))
+    try:
+        if to_server:
+            copied = push(arguments.file, domain, options, check=not arguments.no_check, progress=_Bar())
+        else:
+            copied = pull(domain, arguments.file, options, check=not arguments.no_check, progress=_Bar())
+    except (H5SaverError, OSError) as error:
+        print(f"h5saver: {error}", file=sys.stderr)
+        return 1
+    transfer = copied.transfer
+    print(f"{transfer.nodes} nodes, {transfer.copied_bytes} bytes copied", end="")
+    print(f"; both have the checksum {copied.checksum[:16]}" if copied.checksum else "")
+    for path, reason in (transfer.skipped or {}).items():
+        print(f"left out: {path}: {reason}")
+    return 0
+
+
+class Push:
+    """Copies a file to a server."""
+
+    help = "copy a file to an HSDS server; an interrupted copy is continued"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare FILE, DOMAIN and where the server is."""
+        parser.add_argument("file", type=Path, metavar="FILE", help="the local file")
+        parser.add_argument("domain", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
+        _add_options(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Copy; 1 if that failed."""
+        return _run(arguments, to_server=True)
+
+
+class Pull:
+    """Copies a file from a server."""
+
+    help = "copy a file from an HSDS server; an interrupted copy is continued"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare DOMAIN, FILE and where the server is."""
+        parser.add_argument("domain", metavar="DOMAIN", help="path on the server, /home/me/scan.h5")
+        parser.add_argument("file", type=Path, metavar="FILE", help="the local file")
+        _add_options(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Copy; 1 if that failed."""
+        return _run(arguments, to_server=False)

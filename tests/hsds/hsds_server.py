@@ -1,0 +1,163 @@
+"""A real HSDS server on loopback: a service node and a data node, each a process that can be killed and restarted."""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+USER, PASSWORD = "tester", "a secret that nobody writes down"
+_NODE = "from hsds.node_runner import main; main()"
+#: For durable writes, and so that no summary is ever written (it stays stale, see docs/hsds.md).
+FAST = {
+    "allow_noauth": "false",
+    "s3_age_time": "0",
+    "s3_sync_interval": "0.05",
+    "flush_sleep_interval": "0.02",
+    "scan_wait_time": "1000000000",
+    "password_file": '""',
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _dies_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class HsdsServer:
+    """Two nodes on ports of their own, and their storage in a folder."""
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        (self.root / "hsdstest").mkdir(parents=True, exist_ok=True)
+        (folder / "work").mkdir(exist_ok=True)
+        self.sn_port, self.dn_port = free_port(), free_port()
+        self.endpoint = f"http://127.0.0.1:{self.sn_port}"
+        self.nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._configure(FAST if settings is None else settings)
+
+    def _configure(self, settings: dict[str, str]) -> None:
+        spec = importlib.util.find_spec("hsds")
+        assert spec is not None and spec.origin is not None, "pip install hsds==1.0.2 (extra 'test')"
+        text = (Path(spec.origin).parents[1] / "admin" / "config" / "config.yml").read_text()
+        for name, value in settings.items():
+            text, found = re.subn(rf"(?m)^{name}:.*$", f"{name}: {value}", text)
+            assert found == 1, f"HSDS knows no setting {name}"
+        config = self.folder / "config"
+        config.mkdir(exist_ok=True)
+        (config / "config.yml").write_text(text)
+
+    def start(self, *names: str) -> HsdsServer:
+        """Start both nodes, or those named."""
+        common = [
+            "--standalone",
+            f"--dn_urls=http://127.0.0.1:{self.dn_port}",
+            f"--hsds_endpoint={self.endpoint}",
+            f"--root_dir={self.root}",
+            f"--config_dir={self.folder / 'config'}",
+            "--log_level=ERROR",
+        ]
+        own = {
+            "sn": [
+                "--node_type=sn",
+                f"--sn_url={self.endpoint}",
+                f"--hs_username={USER}",
+                f"--hs_password={PASSWORD}",
+                f"--admin_user={USER}",
+                "--password_file=",
+            ],
+            "dn": ["--node_type=dn", "--node_number=0"],
+        }
+        kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        for name in names or ("dn", "sn"):
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self.nodes[name] = subprocess.Popen(
+                    [sys.executable, "-c", _NODE, *common, *own[name]],
+                    cwd=self.folder / "work",  # a config.yml in the current folder would be taken for its own
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=_dies_with_parent if sys.platform == "linux" else None,
+                )
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        waiting = {"sn": self.sn_port, "dn": self.dn_port}
+        while waiting:
+            for name, port in list(waiting.items()):
+                if self.nodes[name].poll() is not None:
+                    raise RuntimeError(f"the {name} node ended: {(self.folder / f'{name}.log').read_text()[-2000:]}")
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/about", timeout=5) as answer:
+                        if json.load(answer).get("state", "READY") == "READY":
+                            del waiting[name]
+                except (OSError, ValueError):
+                    if time.monotonic() > deadline:
+                        raise
+            if waiting:
+                time.sleep(0.02)
+
+    def kill(self, *names: str) -> None:
+        """End nodes as a power cut would."""
+        for name in names or tuple(self.nodes):
+            self.nodes[name].kill()
+            self.nodes.pop(name).wait()
+
+    def stop(self) -> None:
+        for node in self.nodes.values():
+            node.terminate()
+        for node in self.nodes.values():
+            try:
+                node.wait(10)
+            except subprocess.TimeoutExpired:
+                node.kill()
+                node.wait()
+        self.nodes.clear()
+
+    def request(self, method: str, path: str, domain: str, body: Any = None, **params: str) -> tuple[int, Any]:
+        """Send a request past the package's own client; return status and JSON."""
+        query = urllib.parse.urlencode({"domain": domain, **params})
+        request = urllib.request.Request(f"{self.endpoint}{path}?{query}", method=method)
+        secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        request.add_header("Authorization", f"Basic {secret}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            return error.code, error.reason
+
+    def make_folder(self, folder: str) -> None:
+        """Make a folder and those above it."""
+        parts = folder.strip("/").split("/")
+        for end in range(1, len(parts) + 1):
+            status, _ = self.request("PUT", "/", "/" + "/".join(parts[:end]), {"folder": 1})
+            assert status in (200, 201, 409), status

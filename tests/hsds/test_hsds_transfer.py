@@ -1,0 +1,107 @@
+"""Copies to a server and back, checked by content; resumed after the server was away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hsds_server import HsdsServer
+
+from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.remote.push_pull import pull, push
+from h5saver_widget.remote.transfer import copy_all, fingerprint
+
+
+def record(path: Path, frames: int, mode: str = "a") -> Path:
+    with H5SaverLowLevel("detector", backend="h5py") as h5saver:
+        h5saver.init_file(path, mode=mode)
+        group = h5saver.get_set_group("/RawData", "Detector000", "detector")
+        saver = DataToExportTimedSaver(h5saver)
+        for number in range(frames):
+            spectrum = DataRaw("spectrum", data=[np.arange(50.0) + number], units="µV")
+            picture = DataRaw("picture", data=[np.full((16, 16), number, "uint16")])
+            saver.add_data(group, DataToExport("grab", data=[spectrum, picture]))
+        h5saver.add_log(f"{frames} frames")
+    return path
+
+
+def test_there_and_back(tmp_path: Path, domain: Path) -> None:
+    path = record(tmp_path / "a.h5", 5)
+    with h5py.File(path, "r+") as file:
+        file["scalar"] = 3.5
+        file["flags"] = np.array([True, False, True])
+        file["empty"] = np.zeros((0, 3))
+        file["link"] = h5py.SoftLink("/RawData")
+        file["complex"] = np.arange(4) * (1 + 2j)
+        file.create_dataset("packed", data=np.arange(10_000).reshape(100, 100), compression="gzip")
+        file["packed"].attrs["array"] = np.arange(3)
+    told: list[tuple[str, int, int]] = []
+    there = push(path, domain, progress=lambda *args: told.append(args))
+    assert there.transfer.skipped == {"/link": "a link can't be copied"}
+    assert told[-1][1] == told[-1][2] and [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    back = pull(domain, tmp_path / "b.h5")
+    assert back.checksum == there.checksum != ""
+    with h5py.File(path) as one, h5py.File(tmp_path / "b.h5") as other:
+        for name in ("scalar", "flags", "empty", "complex", "packed"):
+            np.testing.assert_array_equal(one[name][()], other[name][()])
+            assert one[name].dtype == other[name].dtype
+        assert "link" not in other and other["packed"].compression == "gzip"
+
+
+def test_what_is_there_is_not_sent_again(tmp_path: Path, folder: Path) -> None:
+    path, domain = record(tmp_path / "a.h5", 5), folder / "deeper" / "still" / "a.h5"
+    first = push(path, domain)
+    assert push(path, domain).transfer.copied_bytes == 0
+    record(path, 1)
+    second = push(path, domain)
+    assert 0 < second.transfer.copied_bytes < first.transfer.copied_bytes / 3
+    with H5SaverLowLevel("detector", backend="h5pyd") as h5saver:
+        h5saver.open_file(domain)
+        node = h5saver.get_node("/RawData/Detector000/Data1D/CH00/EnlData00")
+        assert node.shape == (6, 50)
+
+
+def test_files_that_do_not_belong_together(tmp_path: Path, domain: Path) -> None:
+    push(record(tmp_path / "a.h5", 5), domain)
+    with pytest.raises(DataMismatchError, match="more rows"):
+        push(record(tmp_path / "b.h5", 2), domain)
+
+
+def test_one_changed_value_changes_the_checksum(tmp_path: Path, domain: Path) -> None:
+    path = record(tmp_path / "a.h5", 3)
+    push(path, domain)
+    remote, local = create_backend("h5pyd"), create_backend("h5py")
+    remote.open(domain, "r+")
+    local.open(path, "r")
+    node = "/RawData/Detector000/Data2D/CH00/EnlData00"
+    assert fingerprint(remote) == fingerprint(local)
+    remote.write(remote.node(node), (1, 3, 4), np.uint16(999))
+    assert fingerprint(remote) != fingerprint(local)
+    remote.write(remote.node(node), (1, 3, 4), np.uint16(1))
+    remote.set_attributes(remote.node(node), {"units": "m"})
+    assert fingerprint(remote) != fingerprint(local)
+    copy_all(local, remote)
+    assert fingerprint(remote) == fingerprint(local)
+    remote.close()
+    local.close()
+
+
+def test_commands(tmp_path: Path, domain: Path, hsds: HsdsServer) -> None:
+    path, back = record(tmp_path / "a.h5", 2), tmp_path / "back.h5"
+
+    def h5saver(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "h5saver_widget", *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    done = h5saver("push", path, domain)
+    assert done.returncode == 0 and "both have the checksum" in done.stdout, done.stderr
+    assert h5saver("pull", domain, back, "--endpoint", hsds.endpoint).returncode == 0
+    failed = h5saver("pull", domain.with_name("missing.h5"), tmp_path / "c.h5")
+    assert failed.returncode == 1 and "is not a file on http" in failed.stderr and "Traceback" not in failed.stderr
+    assert not (tmp_path / "c.h5").exists()

@@ -1,0 +1,60 @@
+"""How the tests run PyMoDAQ: in processes of their own, with a home of their own, no screen."""
+
+import json
+import os
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+#: How PyMoDAQ gets our classes, and when; each backend with each scope.
+RUNS = {
+    "widget-h5py": ("widget", "h5py", "before"),
+    "all-h5py": ("all", "h5py", "environment"),
+    "widget-tables": ("widget", "tables", "after"),
+    "all-tables": ("all", "tables", "before"),
+}
+STEPS = ["snapshot", "continuous", "move", "scan", "logger", "browser", "overlays", "load"]
+
+
+def peer_environment(home, **more):
+    """Return the environment of a process with PyMoDAQ: a home of its own, no screen."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("H5SAVER")}
+    return {**inherited, "HOME": str(home), "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT), **more}
+
+
+def entry_points_as_installed(folder):
+    """Write the entry points of setup.cfg where Python looks for those of an installed package."""
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    info = folder / "h5saver_widget-0.0.dist-info"
+    info.mkdir(parents=True)
+    groups = [f"[{group}]\n{lines.strip()}\n" for group, lines in parser["options.entry_points"].items()]
+    (info / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: h5saver_widget\nVersion: 0.0\n", encoding="utf-8")
+
+
+def run_hosts(folder, scope, backend, when):
+    """Run PyMoDAQ's windows and return the report."""
+    home, job, report = folder / "home", folder / "job.json", folder / "report.json"
+    home.mkdir()
+    job.write_text(
+        json.dumps({"scope": scope, "backend": backend, "folder": str(folder), "steps": STEPS, "when": when})
+    )
+    more = {}
+    if when == "environment":
+        entry_points_as_installed(folder / "site")
+        more = {"H5SAVER_PYMODAQ": scope, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder / "site")])}
+    ran = subprocess.run(
+        [sys.executable, HERE / "host_program.py", job, report],
+        env=peer_environment(home, **more),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-4000:]
+    return json.loads(report.read_text(encoding="utf-8"))

@@ -1,0 +1,304 @@
+"""Every kind of file is plotted by silx and nexusformat as it is; with the switch off, nothing of it is there."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import socket
+from datetime import datetime
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from nexusformat.nexus import nxload
+from silx.io import nxdata
+
+from h5saver_widget import (
+    ActuatorTimeSaver,
+    Axis,
+    BkgSaver,
+    DataLoader,
+    DataRaw,
+    DataSaverLoader,
+    DataToExport,
+    DetectorSaver,
+    DetectorTimeSaver,
+    H5SaverLowLevel,
+    LoggerSaver,
+    OptimizerSaver,
+    ScanSaver,
+)
+from h5saver_widget.version import __version__
+
+
+def bundle(i=0.0):
+    x, y = Axis("x", "µm", np.array([1.0, 2, 4]), 0), Axis("y", "1", np.array([0.5, 7]), 0)
+    data = [
+        DataRaw("number", data=[np.array([1.5 + i])] * 2, labels=["a", "b"], units="V"),
+        DataRaw("curve", data=[np.arange(3.0) + i] * 2, axes=[x], units="nm", errors=[np.ones(3)] * 2),
+        DataRaw("image", data=[np.arange(6, dtype=np.uint16).reshape(2, 3)], axes=[y]),
+    ]
+    for dwa in data:
+        dwa.origin = "Det"
+    return DataToExport("Det", data=data, timestamp=100.0 + i)
+
+
+def ready(kind, saver, *args):
+    manager = SimpleNamespace(
+        detectors_all=[SimpleNamespace(title="Det")], actuators_all=[SimpleNamespace(title="Stage")]
+    )
+    made = kind(SimpleNamespace(title="Det", modules_manager=manager), *args)
+    made.h5saver = saver
+    return made, made.get_set_node(new=True)
+
+
+def position(i):
+    return DataToExport("Stage", data=[DataRaw("Stage", data=[np.array([i])], units="mm", origin="Stage")])
+
+
+def snapshot(saver):
+    made, node = ready(DetectorSaver, saver)
+    made.add_bkg(node, bundle())  # the background first, as some hosts do
+    made.add_data(node, bundle())
+
+
+def continuous(saver):
+    made, node = ready(DetectorTimeSaver, saver)
+    for i in range(4):
+        made.add_data(node, bundle(float(i)))
+
+
+def scan(saver, shape=(4,), spread=False):
+    made, _ = ready(ScanSaver, saver)
+    made.set_scan_shape(shape)
+    made.initialize_time_array()
+    if spread:
+        made.add_nav_axes(Axis(n, "mm", np.arange(shape[0]) + k, 0, spread_order=k) for k, n in enumerate("ab"))
+    else:
+        made.add_nav_axes(Axis(f"a{i}", "mm", np.arange(float(n)), i) for i, n in enumerate(shape))
+    for i, at in enumerate(np.ndindex(shape)):
+        both = DataToExport("all", data=[*position(float(i)), *bundle(float(i))])
+        made.add_data(both, at, distribution="spread" if spread else "uniform")
+
+
+def logger(saver):
+    made, _ = ready(LoggerSaver, saver)
+    for i in range(3):
+        made.add_data(position(float(i)))
+        made.add_data(bundle(float(i)))
+
+
+def optimizer(saver):
+    made, _ = ready(OptimizerSaver, saver, ["p"], ["mm"])
+    for i in range(3):
+        made.add_data([float(i)], bundle(float(i)))
+
+
+def actuator(saver):
+    made, node = ready(ActuatorTimeSaver, saver)
+    for i in range(3):
+        made.add_data(node, position(float(i)))
+
+
+def blocks(saver):
+    made, node = ready(DetectorTimeSaver, saver)
+    t, x = Axis("t", "s", np.array([0.0, 1]), 0), Axis("x", "m", np.array([1.0, 2, 4]), 1)
+    for _ in range(2):
+        cloud = DataRaw("block", data=[np.arange(6.0).reshape(2, 3)], axes=[t, x], nav_indexes=(0,), origin="Det")
+        made.add_data(node, DataToExport("Det", data=[cloud]))
+
+
+def plain(saver):
+    group = saver.add_det_group("/RawData", "Det")
+    DataSaverLoader(saver).add_data(group, bundle()[1])
+    DataSaverLoader(saver).add_data(group, bundle()[2])
+    BkgSaver(saver).add_data(group, bundle()[1])
+
+
+#: Kind of file: how it is made, the group that is plotted first, how many groups are plotted, its shape and its axes.
+FILES = {
+    "snapshot": (snapshot, "Detector000/Data2D/CH00", 3, (2, 3), ["Axis00", None]),
+    "continuous": (continuous, "Detector000/Data2D/CH00", 3, (4, 2, 3), [None, "Axis00", None]),
+    "scan 1D": (scan, "Scan000/Detector000/Data2D/CH00", 5, (4, 2, 3), [None, "Axis00", None]),
+    "scan 2D": (lambda s: scan(s, (3, 2)), "Scan000/Detector000/Data2D/CH00", 5, (3, 2, 2, 3),
+                [None, None, "Axis00", None]),
+    "spread": (lambda s: scan(s, (4,), True), "Scan000/Detector000/Data2D/CH00", 5, (4, 2, 3), [None, "Axis00", None]),
+    "logger": (logger, "Datalogger000/Detector000/Data2D/CH00", 4, (3, 2, 3), [None, "Axis00", None]),
+    "optimizer": (optimizer, "Optimizer000/Detector000/Data2D/CH00", 3, (3, 2, 3), [None, "Axis00", None]),
+    "actuator": (actuator, "Actuator000/Data0D/CH00", 1, (3, 1), [None, None]),
+    "blocks": (blocks, "Detector000/DataND/CH00", 1, (4, 3), ["Axis00", None]),
+    "plain": (plain, "Detector000", 1, (3,), ["Axis00"]),
+}  # fmt: skip
+
+
+@pytest.fixture(params=[False, True], ids=["", "swmr"])
+def swmr(request, backend):
+    return request.param
+
+
+def written(path, backend, make, *, swmr=False, nexus=True, isolated=False):
+    with H5SaverLowLevel("custom", backend=backend, isolated=isolated) as saver:
+        saver.nexus = nexus
+        saver.init_file(path, swmr=swmr)
+        make(saver)
+    return path
+
+
+def groups_of(file):
+    found = {"/": file}
+    file.visititems(lambda name, node: found.update({f"/{name}": node}) if isinstance(node, h5py.Group) else None)
+    return found
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_silx_plots_every_file(backend, swmr, tmp_path, kind):
+    make, first, count, shape, axes = FILES[kind]
+    with h5py.File(written(tmp_path / "a.h5", backend, make, swmr=swmr)) as file:
+        plotted = nxdata.get_default(file)
+        assert plotted.group.name == f"/RawData/{first}"
+        assert plotted.signal.shape == shape
+        names = [axes and axes.name.rpartition("/")[2] for axes in plotted.axes]
+        assert names == (axes if kind != "blocks" else ["Axis00", names[1]])
+        groups = groups_of(file)
+        data = [group for group in groups.values() if text(group.attrs.get("NX_class")) == "NXdata"]
+        assert len(data) == count
+        for group in data:
+            found = nxdata.NXdata(group)
+            assert not found.issues, group.name
+            assert sorted(text(n) for n in found.auxiliary_signals_dataset_names) == sorted(
+                name for name in group
+                if name.startswith(("Data", "EnlData")) and name != found.signal_dataset_name
+                and group[name].shape == found.signal.shape)  # fmt: skip
+            # h5web takes names of children alone, one for every dimension
+            listed = np.atleast_1d(group.attrs["axes"])
+            assert len(listed) == found.signal.ndim
+            assert all(text(name) == "." or text(name) in group for name in listed)
+        for path, group in groups.items():
+            assert "NX_class" in group.attrs, path
+            if "default" in group.attrs:
+                assert text(group.attrs["default"]) in group
+                assert nxdata.get_default(group) is not None, path
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_nexusformat_plots_every_file(backend, tmp_path, kind):
+    make, first, _, shape, axes = FILES[kind]
+    root = nxload(written(tmp_path / "a.h5", backend, make))
+    assert [entry.nxname for entry in root.NXentry] == ["RawData"]
+    plotted = root.get_default()
+    assert plotted.nxpath == f"/RawData/{first}"
+    assert plotted.nxsignal.shape == shape
+    assert len(plotted.nxaxes) == len(shape)
+    for axis, name in zip(plotted.nxaxes, axes, strict=True):
+        if name is not None:
+            assert axis.nxname == name
+
+
+def test_units_stand_where_nexus_has_them(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, snapshot)
+    with h5py.File(path) as file:
+        group = file["/RawData/Detector000/Data1D/CH00"]
+        assert (text(group["Data00"].attrs["units"]), text(group["Axis00"].attrs["units"])) == ("nm", "µm")
+        assert nxdata.NXdata(group).axes_names == ["Axis00 (µm)"]
+        # PyMoDAQ would read a plain 1 as a number
+        assert "'1'" in text(file["/RawData/Detector000/Data2D/CH00/Axis00"].attrs["units"])
+    with DataLoader(path, backend=backend) as loader:
+        units = [[dwa.units, *(axis.units for axis in dwa.axes)] for dwa in loader.load_all()]
+    assert units == [["V"], ["nm", "µm"], ["", "1"]]
+
+
+def test_data_sets_and_names_are_the_same_without(backend, tmp_path):
+    for kind, (make, *_) in FILES.items():
+        with (
+            h5py.File(written(tmp_path / f"{kind} on.h5", backend, make)) as on,
+            h5py.File(written(tmp_path / f"{kind} off.h5", backend, make, nexus=False)) as off,
+        ):
+            names: list[str] = []
+            off.visit(names.append)
+            found: list[str] = []
+            on.visit(found.append)
+            assert found == names
+            for name in names:
+                extra = set(on[name].attrs) - set(off[name].attrs)
+                known = {"NX_class", "default", "signal", "auxiliary_signals", "axes", "interpretation"}
+                assert extra <= (known if isinstance(on[name], h5py.Group) else set()), name
+                assert not any("NX" in attribute for attribute in off[name].attrs)
+            assert set(on.attrs) - set(off.attrs) == {"NX_class", "default"}
+
+
+def test_a_file_that_goes_on_is_plotted_too(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, continuous)
+    written(path, backend, scan)
+    with h5py.File(path) as file:
+        # what is there stays first only while nothing says more: a scan does
+        assert nxdata.get_default(file).group.name == "/RawData/Scan000/Detector000/Data2D/CH00"
+        assert nxdata.get_default(file["/RawData/Detector000"]).group.name == "/RawData/Detector000/Data2D/CH00"
+        scan_attributes = dict(file["/RawData/Scan000"].attrs)
+    written(path, backend, scan)
+    with h5py.File(path) as file:
+        assert dict(file["/RawData/Scan000"].attrs) == scan_attributes
+        assert nxdata.get_default(file["/RawData/Scan001"]).group.name == "/RawData/Scan001/Detector000/Data2D/CH00"
+
+
+def test_a_file_of_an_isolated_process_is_the_same(backend, tmp_path):
+    here = written(tmp_path / "here.h5", backend, scan)
+    there = written(tmp_path / "there.h5", backend, scan, isolated=True)
+    with h5py.File(here) as a, h5py.File(there) as b:
+        ours, theirs = groups_of(a), groups_of(b)
+        assert ours.keys() == theirs.keys()
+        for path, group in ours.items():
+            for name in ("NX_class", "default", "signal", "axes", "auxiliary_signals"):
+                assert np.array_equal(group.attrs.get(name), theirs[path].attrs.get(name)), (path, name)
+
+
+def test_later_frames_cost_nothing(saver, monkeypatch):
+    made, node = ready(DetectorTimeSaver, saver)
+    made.add_data(node, bundle())
+    calls: list[str] = []
+    for name in ("set_attributes", "get_attributes", "node", "info", "read"):
+        monkeypatch.setattr(saver.io, name, lambda *_, name=name, **__: calls.append(name))
+    for i in range(50):
+        made.add_data(node, bundle(float(i)))
+    assert calls == []
+
+
+def test_what_is_deleted_on_the_way_does_no_harm(saver):
+    with saver.saving():
+        group = saver.add_det_group("/RawData", "Det")
+        DataSaverLoader(saver).add_data(group, bundle()[1])
+        saver.remove_node(group)
+    snapshot(saver)
+    assert saver.get_node("/RawData").attrs["default"].startswith("Detector")
+
+
+# ---------------------------------------------------------------------------------------------------- who wrote a file
+def test_a_file_says_who_wrote_it(saver, backend):
+    facts = saver.root().attrs.to_dict()
+    assert (facts["creator"], facts["creator_version"]) == ("h5saver_widget", __version__)
+    assert (facts["hostname"], facts["user_name"]) == (socket.gethostname(), getpass.getuser())
+    assert facts["python_version"] == platform.python_version()
+    assert facts["numpy_version"] == np.__version__
+    assert facts["platform"] == platform.platform()
+    assert facts["HDF5_Version"].count(".") == 2
+    assert f"{backend}_version" in facts
+    assert facts["file_name"] == saver.filename
+    written_at = datetime.fromisoformat(facts["file_time"])
+    assert abs((datetime.now().astimezone() - written_at).total_seconds()) < 600
+
+
+def test_a_machine_without_a_user_is_no_obstacle(saver, tmp_path, monkeypatch):
+    from h5saver_widget.saving import provenance
+
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(provenance.getpass, "getuser", nobody)
+    provenance._machine.cache_clear()
+    saver.init_file(tmp_path / "other.h5")
+    provenance._machine.cache_clear()
+    assert saver.root().attrs["user_name"] == "unknown"

@@ -1,0 +1,123 @@
+"""Files that grow while they are looked at: through the saver, and written by another program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pyqtgraph.Qt import QtCore
+from qt_helpers import save_frame
+
+from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.browser.view import FOLLOW_MS
+
+WRITER = """
+import sys, numpy as np
+from h5saver_widget import H5SaverLowLevel
+with H5SaverLowLevel('scan', 'h5py') as saver:
+    saver.init_file(sys.argv[1], swmr=True)
+    rows = saver.create_earray('/RawData', 'Rows', np.float64, (2,))
+    saver.enable_swmr()
+    for count in iter(input, ''):
+        rows.append(np.full((int(count), 2), 1.0))
+        saver.flush()
+        print('written', flush=True)
+"""
+
+
+@pytest.fixture
+def show(qtbot):
+    made: list[H5Browser] = []
+
+    def make(h5file=None, **options) -> H5Browser:
+        browser = H5Browser(h5file=h5file, **options)
+        qtbot.addWidget(browser)
+        made.append(browser)
+        browser.show()
+        assert browser.wait(30)
+        return browser
+
+    yield make
+    for browser in made:
+        browser.close()
+
+
+def facts(browser: H5Browser) -> str:
+    return browser.panel.facts.text()
+
+
+def test_refresh_keeps_what_was_open_and_selected(qtbot, saver, show):
+    saver.create_group("/RawData", "Run")
+    browser = show(saver)
+    browser.select("/RawData/Run")
+    assert browser.wait(30)
+    saver.create_group("/RawData", "Another")
+    saver.remove_node("/RawData/Logger")
+    qtbot.keyClick(browser, QtCore.Qt.Key.Key_F5)
+    assert browser.wait(30)
+    assert browser.model.names("/RawData") == ["Another", "Run"]
+    assert browser.current_path() == "/RawData/Run"
+    assert browser.tree.isExpanded(browser.model.index_of("/RawData"))
+
+
+def test_follow_through_the_saver(qtbot, make, show, backend):
+    shown = make("detector", backend)
+    shown.check("do_save")
+    save_frame(shown.saver, 1)
+    shown.press("show_file")
+    browser = shown.saver.analysis_prog
+    browser.select("/RawData/Frames")
+    assert browser.wait(30)
+    assert facts(browser).startswith("1 × 4")
+    qtbot.mouseClick(browser.follow, QtCore.Qt.MouseButton.LeftButton, pos=QtCore.QPoint(8, 8))
+    assert browser.follow.isChecked()
+    save_frame(shown.saver, 2)
+    shown.saver.create_group("/RawData", "Fresh")
+    qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=20 * FOLLOW_MS)
+    assert "Fresh" in browser.model.names("/RawData")
+    qtbot.waitUntil(lambda: browser.panel.plots.summary.shape == (2, 4))
+    shown.check("do_save")
+    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=20 * FOLLOW_MS)
+    shown.check("do_save")  # another file
+    qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=20 * FOLLOW_MS)
+
+
+def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
+    path = tmp_path / "stream.h5"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def write(count: int) -> None:
+        writer.stdin.write(f"{count}\n")
+        writer.stdin.flush()
+        assert writer.stdout.readline() == "written\n"
+
+    write(3)
+    browser = show(path)
+    browser.select("/RawData/Rows")
+    assert browser.wait(30)
+    assert facts(browser).startswith("3 × 2") and "SWMR" in browser.said.text()
+    browser.follow.setChecked(True)
+    write(4)
+    qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=20 * FOLLOW_MS)
+    writer.communicate("\n", timeout=60)
+    assert writer.returncode == 0
+    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=20 * FOLLOW_MS)
+
+
+def test_a_file_is_free_when_its_window_is_closed(show, tmp_path, backend):
+    from h5saver_widget import H5SaverLowLevel
+
+    path = tmp_path / "a.h5"
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        saver.create_carray("/RawData", "Frame", np.zeros((3, 4)))
+    browser = show(path, backend=backend)
+    browser.select("/RawData/Frame")
+    browser.close()
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        saver.create_group("/RawData", "More")
