@@ -216,6 +216,9 @@ class H5pyBackend(QueuedBackend):
     def _flush_file(self) -> None:
         self._h5().flush()
 
+    def _descriptor(self) -> int:
+        return int(self._h5().id.get_vfd_handle())
+
     def _h5(self) -> h5py.File:
         if self._file is None:
             raise FileNotOpenError("no file is open; open or create one first")

@@ -125,6 +125,13 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _require_flushed() -> None:
+    """Raise what HDF5 said to the flush just done: PyTables does not ask, and frames on a full disk went unnoticed."""
+    error = tables.HDF5ExtError("the file could not be flushed", h5bt="VERBOSE")
+    if error.h5backtrace:
+        raise error
+
+
 class _Writer(ArrayWriter):
     """Writes by the calls inside PyTables that do the work.
 
@@ -163,6 +170,7 @@ class _Writer(ArrayWriter):
 
     def flush_file(self) -> None:
         self._array._g_flush()
+        _require_flushed()
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         if self._is_plain:
@@ -269,6 +277,10 @@ class TablesBackend(QueuedBackend):
             file._flush_file(0)
         else:
             file.flush()
+        _require_flushed()
+
+    def _descriptor(self) -> int:
+        return int(self._h5().fileno())
 
     def _h5(self) -> tables.File:
         if self._file is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 #: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
 REPORT_MS = 100
+
+#: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
+_SHOWN_FOR = timedelta(seconds=2)
 
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
@@ -328,6 +332,15 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             param.setValue(value)
         else:
             QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
+
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
+
+        Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+        """
+        now = datetime.now()
+        shown = self.tree.shown_for if self._view is not None and self._view.isVisible() else None
+        return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
 
     # ------------------------------------------------------------- questions
     @property

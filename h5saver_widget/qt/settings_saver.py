@@ -131,15 +131,20 @@ class SettingsSaver(H5SaverLowLevel):
         dated = bool(self.settings["recording", "dated_folders"])
         return PathProvider(Path(base_path).expanduser(), self.settings["base_name"], self.save_type, dated, template)
 
-    def next_file_name(self) -> str:
-        """Return the name that a file made now would get. The folder is looked into: this may wait for a share.
+    def next_file_name(self, now: datetime | None = None) -> str:
+        """Return the name that a file gets that is made now. The folder is looked into: this may wait for a share.
+
+        Parameters
+        ----------
+        now
+            Another time than now.
 
         Raises
         ------
         NamingError
             As :meth:`path_provider`.
         """
-        return self.path_provider().preview(datetime.now())
+        return self.path_provider().preview(now or datetime.now())
 
     def value_changed(self, param: Parameter) -> None:
         """React to a changed setting; errors are reported by :meth:`report`, never raised."""

@@ -78,6 +78,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         self.frames_saved = 0
         self.bytes_saved = 0
         self.frames_lost = 0
+        self._frames_flushed = 0
         self._counting = threading.Lock()
         self._last_reason = ""
         self._last_told = 0.0
@@ -211,7 +212,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     ) -> None:
         """Begin a session on the file that the backend has just opened."""
         self.generation += 1
-        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = 0
+        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = self._frames_flushed = 0
         raw_path = f"/{raw_group_name.strip('/')}"
         try:
             self._sessions[:] = [Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))]
@@ -267,13 +268,17 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             frames, size = self.frames_saved, self.bytes_saved
             self.generation += 1
             try:
-                if self._sessions:
-                    self._sessions[0].counts = self._final_counts()
-                    self._sessions[0].close()
-                else:
-                    self.io.close()
+                try:
+                    if self._sessions:
+                        self._sessions[0].counts = self._final_counts()
+                finally:
+                    if self._sessions:
+                        self._sessions[0].close()
+                    else:
+                        self.io.close()
             except (OSError, RuntimeError, ValueError, KeyError) as error:
-                self._notify("error", message=f"{path} was not closed properly: {error}", exception=error)
+                said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
+                self._notify("error", message=said, exception=error)
             finally:
                 self._sessions.clear()
             self._notify("closed", path=path, frames=frames, bytes=size)
@@ -319,8 +324,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     # ---------------------------------------------------------------- saving
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
+        before = self.frames_saved
         super().flush()
-        self._last_flush = monotonic()
+        self._last_flush, self._frames_flushed = monotonic(), before
 
     def flush_if_due(self) -> None:
         """Flush if the last flush was longer than `flush_seconds` ago."""
@@ -328,8 +334,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self._flush_soon()
 
     def _flush_soon(self) -> None:
+        before = self.frames_saved
         super()._flush_soon()
-        self._last_flush = monotonic()
+        self._last_flush, self._frames_flushed = monotonic(), before
 
     @contextmanager
     def saving_frame(self, name: str) -> Iterator[None]:
@@ -402,7 +409,12 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         if queue is None:
             flushed = time() - (monotonic() - self._last_flush) if self.isopen() else None
             return Statistics(
-                received, self.frames_saved, self.frames_lost, bytes_in=self.bytes_saved, last_flush=flushed
+                received,
+                self.frames_saved,
+                self.frames_lost,
+                bytes_in=self.bytes_saved,
+                last_flush=flushed,
+                frames_flushed=self._frames_flushed,
             )
         failed = self.io.failure is not None
         return Statistics(
@@ -416,6 +428,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             waited_seconds=queue.waited_seconds,
             last_flush=queue.last_flush,
             file_size=queue.file_size,
+            frames_flushed=queue.frames_flushed,
         )
 
     # ------------------------------------------------------------------ SWMR
