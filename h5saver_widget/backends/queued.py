@@ -40,7 +40,7 @@ def _settle_at_exit(library: str) -> None:
 
 def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
     with lock:
-        queue.settle()
+        queue.settle_and_flush()
 
 
 class QueuedBackend(LocalBackend):
@@ -135,6 +135,11 @@ class QueuedBackend(LocalBackend):
     def _forget(self, path: str) -> None:
         super()._forget(path)
         self._rows.forget_below(path)
+        # the library may give the address of what was deleted to the next array
+        below = path.rstrip("/") + "/"
+        for key, writer in list(self._writers.items()):
+            if writer.path == path or writer.path.startswith(below):
+                self._writers.pop(key, None)
 
     # ----------------------------------------------------------------- arrays
     def _writer(self, node: LocalNode) -> ArrayWriter:
