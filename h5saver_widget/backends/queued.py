@@ -49,7 +49,7 @@ def _reason(error: Exception) -> str:
 
 def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
     with lock:
-        queue.settle()
+        queue.settle_and_flush()
 
 
 class QueuedBackend(LocalBackend):
@@ -185,6 +185,11 @@ class QueuedBackend(LocalBackend):
     def _forget(self, path: str) -> None:
         super()._forget(path)
         self._rows.forget_below(path)
+        # the library may give the address of what was deleted to the next array
+        below = path.rstrip("/") + "/"
+        for key, writer in list(self._writers.items()):
+            if writer.path == path or writer.path.startswith(below):
+                self._writers.pop(key, None)
 
     # ----------------------------------------------------------------- arrays
     def _writer(self, node: LocalNode) -> ArrayWriter:

@@ -59,7 +59,7 @@ __all__ = ["TablesBackend"]
 _MAX_ATTRIBUTE = 64_000
 
 #: What PyTables raises where a file holds what it does not expect.
-_ODD = (KeyError, AttributeError, IndexError, pickle.UnpicklingError)
+_ODD = (KeyError, AttributeError, IndexError, SystemError, pickle.UnpicklingError)
 
 
 #: The one lock of all PyTables files; holding it also keeps pickles away.
@@ -429,7 +429,7 @@ class TablesBackend(QueuedBackend):
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
         chunks, filters = node.obj.chunkshape, node.obj.filters
-        library = filters.complib if filters.complevel else None
+        library = filters.complib.partition(":")[0] if filters.complevel else None  # "blosc2:blosclz" for blosc2
         max_shape = (None, *shape[1:]) if node.kind is NodeKind.GROWING else shape
         return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
 

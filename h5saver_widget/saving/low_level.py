@@ -144,7 +144,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         mode
             ``'a'`` to save, ``'r'`` to look only.
         swmr
-            Make the file so that others can read it while it is written.
+            Make the file so that others can read it while it is written; without effect on a backend that can't.
 
         Returns
         -------
@@ -165,9 +165,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 self._make_folder(path.parent)
                 if new_file and self.io.exists(path):
                     moved = self.io.move_aside(path)
+            swmr = swmr and mode != "r" and self.capabilities.swmr
             created = mode != "r" and not self.io.exists(path)
             access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
-            self.io.open(path, access, swmr=swmr and access != "r" and self.capabilities.swmr)
+            self.io.open(path, access, swmr=swmr)
             self._start(path, raw_group_name, metadata, created, swmr and created, moved)
             return created
 
@@ -189,6 +190,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self.io.open(path, "x", swmr=swmr)
             return path
 
+        swmr = swmr and self.capabilities.swmr
         with self.io.lock:
             self.close_file()
             path = naming.create_exclusive(candidates, make, self._make_folder)
