@@ -80,6 +80,12 @@ class RemoteOptions:
             )
         return cls(**given)
 
+    @property
+    def home(self) -> str:
+        """The user's own folder on the server, ``''`` if nobody is named."""
+        user = self.username or os.environ.get(_FROM_ENVIRONMENT["username"], "")
+        return f"/home/{user}" if user else ""
+
     def completed(self) -> RemoteOptions:
         """Return these options with what was left empty taken from the environment and the keyring."""
         found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
