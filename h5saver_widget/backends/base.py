@@ -385,6 +385,13 @@ class Backend(ABC):
         """Return what two paths to one object have in common; the path, where the library can't tell."""
         return self.path_of(node)
 
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
+
+        ``('', '')`` for what is no link, and where the library can't tell.
+        """
+        return "", ""
+
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:
         """Return the library's own object for a node, None when there is none in this process."""

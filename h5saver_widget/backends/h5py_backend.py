@@ -270,6 +270,14 @@ class H5pyBackend(QueuedBackend):
         return about.fileno, about.addr
 
     @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        link = self._get(node).obj
+        if isinstance(link, h5py.ExternalLink):
+            return _as_text(link.filename), _as_text(link.path)
+        return "", _as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
+
+    @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
         """Make a group."""
         with self._making(parent, name) as (group, path):

@@ -325,6 +325,12 @@ class IsolatedBackend(LocalBackend):
     def _has(self, group: _Remote, name: str) -> bool:
         return name in self._names(group) if self.writable else bool(self._link.ask("has_child", group.number, name))
 
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        self._require_open("link_target")
+        file, path = self._link.ask("link_target", self._get(node).obj.number)
+        return file, path
+
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common."""
         self._require_open("identity")

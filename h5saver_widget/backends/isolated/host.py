@@ -97,6 +97,7 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
             "flush_soon": self._flush_soon,
             "release": self._release,
@@ -343,8 +344,7 @@ class Host:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
-        dtype = np.dtype("S1") if found.dtype.hasobject else found.dtype
-        return found.shape, dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)
