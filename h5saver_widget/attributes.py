@@ -51,7 +51,7 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if name in _PLAIN:
             raw[name] = _storable_text(value) if isinstance(value, str) else value
             continue
-        if name == "units" and isinstance(value, str) and _is_read_as_text(value):
+        if name == "units" and max_bytes is None and isinstance(value, str) and _is_read_as_text(value):
             raw[name] = _storable_text(value)
             continue
         text = codec.encode(value)
