@@ -221,13 +221,19 @@ WAYS: dict[str, tuple[Target, str]] = {
 
 
 def kill_many(
-    whose: str, folder: Path, times: int, longest: float, backends: Sequence[str], ways: Sequence[str] = tuple(WAYS)
+    whose: str,
+    folder: Path,
+    times: int,
+    longest: float,
+    backends: Sequence[str],
+    ways: Sequence[str] = tuple(WAYS),
+    seed: int = 0,
 ) -> dict[tuple[str, str], list[Kill]]:
     """Kill so many recordings of each way and backend, within `longest` seconds after they made their file.
 
     All files are read then. One of ours that somebody can't read is repaired, and read again.
     """
-    chance = random.Random(whose)
+    chance = random.Random(f"{whose} {seed}")
     kills: dict[tuple[str, str], list[Kill]] = {(way, backend): [] for way in ways for backend in backends}
     with recordings(whose, folder) as programs:
         for number in range(times):

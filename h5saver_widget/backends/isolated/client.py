@@ -153,7 +153,7 @@ class IsolatedBackend(LocalBackend):
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
         self.prepare()
-        self._link.ask("open", str(path.absolute()), mode, swmr, locking)
+        self._link.ask("open", str(path.absolute()), mode, swmr, locking, self.journaled)
         self._opened = True
 
     def _close(self) -> None:

@@ -240,12 +240,13 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, journaled: bool) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
+        self._io.journaled = journaled
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
             self._io.flush()  # whatever happens from now on, there is a file that opens
