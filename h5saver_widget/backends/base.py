@@ -102,12 +102,15 @@ class Capabilities:
         Names of the compression libraries that can be written.
     max_attribute_bytes
         Longest text attribute that the library stores, None without limit.
+    journal
+        Files can be written by way of a journal: see `Backend.journaled`.
     """
 
     swmr: bool = False
     remote: bool = False
     compression: tuple[str, ...] = ()
     max_attribute_bytes: int | None = None
+    journal: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ class Backend(ABC):
         self._path: Path | None = None
         self._mode: OpenMode = "r"
         self._swmr = False
+        self._journaled = False
 
     # ------------------------------------------------------------------ file
     @property
@@ -212,6 +216,20 @@ class Backend(ABC):
     def swmr_active(self) -> bool:
         """Whether the file streams: only appends and slice writes are possible until it is closed."""
         return self._swmr and self.is_open
+
+    @property
+    def journaled(self) -> bool:
+        """Whether files opened from now on are written by way of a journal: nothing that was flushed is ever lost.
+
+        Not when the power fails in the middle of a flush, either. It costs some milliseconds for each flush.
+        """
+        return self._journaled
+
+    @journaled.setter
+    def journaled(self, journaled: bool) -> None:
+        if journaled and not self.capabilities.journal:
+            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or do without")
+        self._journaled = journaled
 
     @property
     @abstractmethod
@@ -254,6 +272,8 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+            if swmr and mode != "r" and self._journaled:
+                raise FileOpenError(f"{path}: a file can be streamed (SWMR) or journaled, not both; switch one off")
             self._check_path(path, mode)
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False

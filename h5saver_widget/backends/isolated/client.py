@@ -159,7 +159,7 @@ class IsolatedBackend(LocalBackend):
         if self._server is not None:
             self._link.ask("use_server", self._server)
         where = path.as_posix() if self.capabilities.remote else str(path.absolute())
-        self._link.ask("open", where, mode, swmr, locking)
+        self._link.ask("open", where, mode, swmr, locking, self.journaled)
         self._opened = True
 
     def _close(self) -> None:

@@ -29,8 +29,8 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError
 
 __all__ = ["Host", "main"]
 
-FLUSH_SECONDS = 1.0
-"""How old unwritten data may get."""
+FLUSH_SECONDS = 0.8
+"""When unwritten data are flushed: with the time that this takes, nothing gets older than 1 s."""
 
 _SOON_SECONDS = 0.1
 _GATHERED_BYTES = 4 << 20
@@ -247,13 +247,16 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, journaled: bool) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
+        self._io.journaled = journaled
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        if mode == "x":
+            self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()
 
     def _close(self) -> None:
