@@ -201,7 +201,7 @@ class H5pyBackend(QueuedBackend):
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
         try:
-            if self._journaled and mode != "r" or mode == "r" and read_journal(path) is not None:
+            if (read_journal(path) is not None) if mode == "r" else self._journaled:
                 self._open_journaled(path, mode, locking is not False)
                 return
             self._file = h5py.File(

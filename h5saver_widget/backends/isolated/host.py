@@ -37,6 +37,7 @@ _GATHERED_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 10
 _RAW_ANSWER = 64 << 10
 _LOOK_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 
 class Bell:
@@ -146,9 +147,19 @@ class Host:
                 self._flush_if_due(idle=True)
                 if self._bell.ended and self._ring.take(self._position) is None:
                     return
-                self._bell.wait(self._patience())
+                self._wait()
         finally:
             self._close_after_all()
+
+    def _wait(self) -> None:
+        """Wait for the bell; after work only for a moment, in which small records may come in without ringing."""
+        self._bell.wait(min(_LINGER_SECONDS, self._patience()))
+        if self._bell.ended or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._bell.wait(self._patience())
+        self._ring[Counter.waiting] = 0
 
     def _handle(self, kind: int, content: memoryview) -> None:
         if kind == Kind.part:
