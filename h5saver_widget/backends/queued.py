@@ -14,7 +14,7 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
