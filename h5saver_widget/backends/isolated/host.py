@@ -98,6 +98,7 @@ class Host:
             "open": self._open,
             "close": self._close,
             "flush": lambda: self._guard(self._flush, what="flush"),
+            "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
             "release": self._release,
             "use_server": self._io.use_server,
