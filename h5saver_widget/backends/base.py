@@ -335,6 +335,10 @@ class Backend(ABC):
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
 
+    def checkpoint(self) -> None:
+        """Flush, and return once what was written is kept where the file is; an error says that it is not."""
+        self.flush()
+
     def flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         self.flush()

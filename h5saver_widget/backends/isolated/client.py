@@ -187,6 +187,12 @@ class IsolatedBackend(LocalBackend):
         finally:  # what was found out on the way tells more than the error of the flush itself
             self._link.require_success()
 
+    def checkpoint(self) -> None:
+        """Wait until everything sent so far is kept where the file is; an error says that it is not."""
+        self._require_open("checkpoint")
+        self._link.change("checkpoint")
+        self._link.require_success()
+
     @primitive
     def flush_soon(self) -> None:
         """Have the child flush when it has caught up."""

@@ -100,6 +100,7 @@ class Host:
             "close": self._close,
             "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
+            "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
             "release": self._release,
             "use_server": self._io.use_server,
