@@ -25,6 +25,7 @@ __all__ = [
     "backend_versions",
     "create_backend",
     "default_backend",
+    "server_backend",
     "set_default_backend",
 ]
 
@@ -37,6 +38,8 @@ _TABLE = {
     "tables": ("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
     "h5pyd": ("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd"),
 }
+
+_SERVER = "h5pyd"
 
 _chosen: list[str] = []
 
@@ -56,6 +59,11 @@ def available_backends() -> list[str]:
 @functools.cache
 def _third_parties() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _TABLE}
+
+
+def server_backend() -> str | None:
+    """Return the name of the backend whose files are on a server, None if its library is not installed."""
+    return _SERVER if _SERVER in available_backends() else None
 
 
 def default_backend() -> str:

@@ -329,6 +329,15 @@ class TablesBackend(QueuedBackend):
             return None  # not chunked: its numbers may stand in other files
         return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
+    @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        link = self._get(node).obj
+        if isinstance(link, tables.link.ExternalLink):
+            file, _, path = link.target.partition(":/")
+            return file, f"/{path}"
+        return "", link.target if isinstance(link, tables.link.SoftLink) else ""
+
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
         with _quiet(), super()._making(parent, name) as place:

@@ -7,6 +7,7 @@ reach slots in theirs.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -92,6 +93,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._missing: tuple[str, ...] = ()
         super().__init__(save_type, backend)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
+        self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
         self.settings.child("show_file").sigActivated.connect(self.show_file_content)
@@ -316,6 +318,24 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.new_file()
         except Exception as error:
             self.report("No new file could be made", error)
+
+    def _test_pressed(self, *_: Any) -> None:
+        """Have the server asked by a thread: one that hangs must not hang the window."""
+        self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
+        self.show_connection("Asking the server ...")
+        threading.Thread(target=self._test, name="h5saver: connection", daemon=True).start()
+
+    def _test(self) -> None:
+        try:
+            words = self.test_connection()
+        except Exception as error:
+            words = explain(error)
+        with suppress(RuntimeError):  # the saver is gone
+            self._call.emit(lambda: self._tested(words))
+
+    def _tested(self, words: str) -> None:
+        self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
+        self.show_connection(words)
 
     def _browse_pressed(self, *_: Any) -> None:
         path = self.choose_existing_path()

@@ -19,7 +19,8 @@ from typing import Any, Final
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
-from h5saver_widget.qt.settings_saver import Reactions, SettingsSaver
+from h5saver_widget.qt.server_saver import ServerSaver
+from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.disk import DiskWatch, Reserve, measure_within
 from h5saver_widget.recording.limits import Limit
@@ -39,7 +40,7 @@ ERROR_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 10.0
 
 
-class RecordingSaver(SettingsSaver):
+class RecordingSaver(ServerSaver):
     """A saver that pauses, stops and goes on in a new file by itself, as its settings say.
 
     Parameters

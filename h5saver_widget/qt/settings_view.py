@@ -114,6 +114,7 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
             ("data_format", "nexus"),
@@ -132,7 +133,11 @@ _ROW_BY_NAME: Final = {
     "base_path": rows.FolderRow,
     "name_template": rows.PatternRow,
     "notes": rows.NotesRow,
+    "password": rows.PasswordRow,
+    "connection": rows.SentenceRow,
 }
+#: Actions that have a line of their own, with their icons.
+_ACTIONS: Final = {"test": "refresh"}
 _ROW_BY_TYPE: Final = {
     "bool": rows.BoolRow,
     "list": rows.ListRow,
@@ -194,6 +199,11 @@ class SettingsTree(ParameterTree):
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
         names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        names += [
+            ("backend", "backend_type"),
+            ("backend", "hsds_options", "user"),
+            ("backend", "hsds_options", "domain"),
+        ]
         for path in (*names, *(("recording", name) for name in ("name_template", "dated_folders", "notes"))):
             settings.child(*path).sigValueChanged.connect(self.update_next_file)
         self._clock = QtCore.QTimer(self)
@@ -213,10 +223,7 @@ class SettingsTree(ParameterTree):
         head.setFirstColumnSpanned(True)
         for row in section.rows:
             if isinstance(row, Buttons):
-                buttons = rows.ButtonsRow([(self._settings.child(*path), image) for path, image in row.actions])
-                self._items.append(buttons)
-                head.addChild(buttons)
-                buttons.put()
+                self._add_buttons([(self._settings.child(*path), image) for path, image in row.actions], head)
             elif row == COMMENT:
                 self._add_comment(head)
             elif isinstance(row, str):
@@ -226,6 +233,12 @@ class SettingsTree(ParameterTree):
         head.setExpanded(section.expanded)
         return head
 
+    def _add_buttons(self, actions: list[tuple[Parameter, str]], root: QtWidgets.QTreeWidgetItem) -> None:
+        buttons = rows.ButtonsRow(actions)
+        self._items.append(buttons)
+        root.addChild(buttons)
+        buttons.put()
+
     def addParameters(
         self,
         param: Parameter,
@@ -234,6 +247,9 @@ class SettingsTree(ParameterTree):
         showTop: bool = True,
     ) -> None:
         """Add a parameter and its children, each with the row that this view has for it."""
+        if param.name() in _ACTIONS:
+            self._add_buttons([(param, _ACTIONS[param.name()])], root or self.invisibleRootItem())
+            return
         row_class = _ROW_BY_NAME.get(param.name()) or _ROW_BY_TYPE.get(param.type())
         item = param.makeTreeItem(depth) if row_class is None else row_class(param, depth)
         self._items.append(item)

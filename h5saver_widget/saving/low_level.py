@@ -319,6 +319,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         with self.io.lock:
             self.close_file()
             self._io = fresh
+            if self._server is not None:
+                self.use_server(self._server)
 
     def _notify(self, command: str, **args: Any) -> None:
         """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
@@ -429,7 +431,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             bytes_on_disk=max(0, queue.file_size - self._size_before),
             waited_seconds=queue.waited_seconds,
             last_flush=queue.last_flush,
-            file_size=queue.file_size,
+            file_size=None if self.capabilities.remote else queue.file_size,
             frames_flushed=queue.frames_flushed,
         )
 
