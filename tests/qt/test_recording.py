@@ -347,5 +347,5 @@ def test_from_another_thread(shown, saver, qtbot, base):
     remote(saver.stop)
     qtbot.waitUntil(lambda: not saver.isopen())
     assert not saver.settings["do_save"] and states[0].path == Path(files_in(base)[0])
-    for slot in ("start()", "stop()", "pause()", "resume()"):
+    for slot in ("start()", "stop()", "pause()", "resume()", "status()"):
         assert saver.metaObject().indexOfSlot(slot) >= 0
