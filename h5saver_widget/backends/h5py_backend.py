@@ -233,7 +233,7 @@ class H5pyBackend(QueuedBackend):
         try:
             if file is not None:
                 file.close()
-                if disk is not None and self._mode != "r":
+                if disk is not None and self._mode != "r" and not disk.is_abandoned:
                     disk.commit()
         finally:
             if disk is not None:
@@ -251,6 +251,12 @@ class H5pyBackend(QueuedBackend):
     def _bound_waiting(self) -> None:
         if self._disk is not None and self._disk.waiting > PENDING_BYTES:
             self.flush()
+
+    def _let_go(self) -> None:
+        if self._disk is None:
+            super()._let_go()
+        else:
+            self._disk.abandon()
 
     def _descriptor(self) -> int:
         return int(self._h5().id.get_vfd_handle())

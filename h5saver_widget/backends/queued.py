@@ -132,10 +132,7 @@ class QueuedBackend(LocalBackend):
         try:
             self._flushed()
         except FileIncompleteError:
-            if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
-                nowhere = os.open(os.devnull, os.O_RDWR)
-                os.dup2(nowhere, self._descriptor(), inheritable=False)
-                os.close(nowhere)
+            self._let_go()
             failed = True
             raise
         finally:
@@ -145,6 +142,13 @@ class QueuedBackend(LocalBackend):
             except self.library_errors:
                 if not failed:  # what went wrong first tells more
                     raise
+
+    def _let_go(self) -> None:
+        """Have what the library still writes go nowhere."""
+        if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self._descriptor(), inheritable=False)
+            os.close(nowhere)
 
     def _flushed(self) -> None:
         try:

@@ -165,8 +165,7 @@ class H5Browser(QtWidgets.QWidget):
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
         ):
-            shortcut = QtGui.QShortcut if hasattr(QtGui, "QShortcut") else QtWidgets.QShortcut
-            found = shortcut(QtGui.QKeySequence(keys), self)
+            found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
             found.activated.connect(slot)
 
