@@ -51,7 +51,7 @@ def bayesian(lab):
 
 
 def adaptive(lab):
-    """The other optimiser: it saves from the first."""
+    """Optimise adaptively; this window saves without being told."""
     return _optimise(lab, AdaptiveOptimisation)
 
 

@@ -1,4 +1,4 @@
-"""Every call that the installed PyMoDAQ writes down, wherever it is: its sources are read, and each must find an answer.
+"""Every call that the installed PyMoDAQ writes down, anywhere: its sources are read, each must find an answer.
 
 Windows that the other tests start show what comes of a call; this one sees to it that none was overlooked.
 """
