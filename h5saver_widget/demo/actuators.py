@@ -184,9 +184,7 @@ class ScannedSample:
         return DataToExport(
             self.title,
             data=[
-                DataRaw(
-                    "signal", data=[np.array([signal])], labels=["signal"], units="counts", origin=self.title
-                ),
+                DataRaw("signal", data=[np.array([signal])], labels=["signal"], units="counts", origin=self.title),
                 DataRaw(
                     "spectrum",
                     data=[spectrum],

@@ -311,7 +311,10 @@ class DetectorPanel(QtWidgets.QWidget):
             return
         self._clear_button.setVisible(len(regions) > 0)
         for button, tip in (
-            (self._region_button, "Add a region of interest: drag it with the mouse, its mean is saved with every frame"),
+            (
+                self._region_button,
+                "Add a region of interest: drag it with the mouse, its mean is saved with every frame",
+            ),
             (self._clear_button, "Take all regions away"),
         ):
             button.setEnabled(not self._locked)

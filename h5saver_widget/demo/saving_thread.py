@@ -64,7 +64,7 @@ class SavingThread:
         Returns
         -------
         bool
-            False if too much waits already, or :meth:`close` was called.
+            False if too much waits already.
         """
         with self._changed:
             if self._closed or (self._size and self._size + size > self._most):
@@ -84,12 +84,14 @@ class SavingThread:
                 self._changed.wait_for(lambda: not self.waiting)
 
     def close(self) -> None:
-        """Do what was given, then end the thread."""
+        """Do what was given, then end the thread; the next call begins another one."""
+        if self._thread is None or self._thread is threading.current_thread():
+            return
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
+        self._thread, self._closed = None, False
 
     def _work(self) -> None:
         while True:

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.data import DataRaw, DataToExport
-from h5saver_widget.demo.actuators import MockActuator, MoveError, ScannedSample
+from h5saver_widget.demo.actuators import MockActuator, ScannedSample
 from h5saver_widget.demo.plots import Hint
+from h5saver_widget.demo.scan_form import MAX_POINTS, ScanForm, scan_settings
 from h5saver_widget.demo.scan_plots import scan_plot
 from h5saver_widget.demo.scan_run import Detector, ScanPlan, ScanRun, ScanState
 from h5saver_widget.demo.station import Station
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScanExtension"]
 
-KINDS = {"Scan1D": "Line", "Scan2D": "Map"}
 REDRAW_MS = 100
-MAX_POINTS = 100_000
 
 
 class ScanExtension(Station):
@@ -93,13 +91,14 @@ class ScanExtension(Station):
         self.actuators = list(actuators or (MockActuator("Stage X", "mm"), MockActuator("Stage Y", "mm")))
         self.detectors = list(detectors or (ScannedSample(self.actuators),))
         self.modules_manager = SimpleNamespace(detectors_all=self.detectors, actuators_all=self.actuators)
-        self.settings = self._make_settings()
+        self.settings = scan_settings(self.actuators)
         if h5saver is None:
             self.h5saver.settings["base_name"] = "Scan"
         self.scan: ScanRun | None = None
         self._seen: dict[str, DataToExport] = {}
         self._values = np.zeros(0)
         self._plot: LivePlot | None = None
+        self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
         self.h5saver.stopping_sig.connect(self._stop_and_wait)
@@ -107,8 +106,6 @@ class ScanExtension(Station):
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw)
         self._build()
-        self.settings.sigTreeStateChanged.connect(self._show_settings)
-        self._show_settings()
         self._show_state()
 
     # ------------------------------------------------------------------------------------------------- doing
@@ -153,7 +150,6 @@ class ScanExtension(Station):
         self.last_error = ""
         self.scan = scan = ScanRun(plan, self.detectors, self.h5saver, self, lambda *what: self._told.emit(scan, *what))
         self._values = np.full(plan.shape, np.nan)
-        self._new_plot(plan)
         self._go()
         return True
 
@@ -171,11 +167,10 @@ class ScanExtension(Station):
             scan.resume()
             return
         if scan.path is not None and self.h5saver.file_path != scan.path:
-            try:
-                self.h5saver.open_existing(scan.path)
-            except Exception as error:
-                self.show_error(f"{scan.path.name} can't be opened again: {error}")
+            self.h5saver.open_file_dialog_result(scan.path)  # says itself what goes wrong
+            if self.h5saver.file_path != scan.path:
                 return
+            self.h5saver.settings["do_save"] = True
         self._go()
 
     def stop(self) -> None:
@@ -204,9 +199,7 @@ class ScanExtension(Station):
     def _on_told(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
         if index is not None:
             if scan is self.scan:
-                self._values[index] = next(float(dwa.data[0].flat[0]) for dwa in what if dwa.dim.name == "Data0D")
-                assert self._plot is not None
-                self._plot.add(self._as_data(scan))
+                self._add_point(scan, index, what)
             return
         self._list_scan(scan)
         if what in (ScanState.DONE, ScanState.STOPPED, ScanState.FAILED):
@@ -221,9 +214,17 @@ class ScanExtension(Station):
             self.scan_done.emit(scan)
         self._show_state()
 
-    def _as_data(self, scan: ScanRun) -> DataToExport:
-        signal = DataRaw("signal", data=[self._values], labels=["signal"], units="counts", axes=scan.plan.axes())
-        return DataToExport("scan", data=[signal])
+    def _add_point(self, scan: ScanRun, index: tuple[int, ...], point: DataToExport) -> None:
+        """Show the first 0D value of a point, with its name and units."""
+        measured = next(dwa for dwa in point if dwa.dim.name == "Data0D")
+        self._values[index] = float(measured.data[0].flat[0])
+        name = scan.node_path.rpartition("/")[2]
+        self._seen[name] = data = DataToExport(
+            name, data=[DataRaw(measured.name, data=[self._values], units=measured.units, axes=scan.plan.axes())]
+        )
+        if self._plot is None or self._shown != name:
+            self._show_plot(name)
+        self._plot.add(data)
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
@@ -233,6 +234,7 @@ class ScanExtension(Station):
         if scan.path != self._listed:
             self._list.clear()
             self._seen.clear()
+            self._shown = ""
             self._listed = scan.path
         shape = " × ".join(str(n) for n in scan.plan.shape)
         text = f"{name}  {shape}  {scan.state.value}"
@@ -241,19 +243,15 @@ class ScanExtension(Station):
         item.setText(text)
         item.setData(QtCore.Qt.ItemDataRole.UserRole, name)
         if scan is self.scan:
-            self._seen[name] = self._as_data(scan)
             self._list.setCurrentItem(item)
             self.h5saver.settings["current_scan_name"] = name
 
     def _show_listed(self, item: QtWidgets.QListWidgetItem) -> None:
         """Show a scan that was made before."""
-        data = self._seen.get(item.data(QtCore.Qt.ItemDataRole.UserRole))
-        if data is None or self.running:
-            return
-        self._show_plot(scan_plot(data[0].data[0].ndim))
-        assert self._plot is not None
-        self._plot.add(data)
-        self._redraw()
+        name = item.data(QtCore.Qt.ItemDataRole.UserRole)
+        if name in self._seen and not self.running:
+            self._show_plot(name)
+            self._redraw()
 
     # ------------------------------------------------------------------------------------------------ on screen
     def _redraw(self) -> None:
@@ -296,35 +294,18 @@ class ScanExtension(Station):
         else:
             self.pause()
 
-    def _new_plot(self, plan: ScanPlan) -> None:
-        self._show_plot(scan_plot(len(plan.shape)))
-        assert self._plot is not None and self.scan is not None
-        self._plot.add(self._as_data(self.scan))
-        self._plot.redraw()
-
-    def _show_plot(self, plot: LivePlot) -> None:
+    def _show_plot(self, name: str) -> None:
+        """Show a scan that was seen, in a new plot: it may have other axes than the one before."""
         if self._plot is not None:
             self._stack.removeWidget(self._plot)
             self._plot.deleteLater()
-        self._plot = plot
-        self._stack.addWidget(plot)
-        self._stack.setCurrentWidget(plot)
+        data = self._seen[name]
+        self._plot, self._shown = scan_plot(data[0].data[0].ndim), name
+        self._plot.add(data)
+        self._stack.addWidget(self._plot)
+        self._stack.setCurrentWidget(self._plot)
 
     # ------------------------------------------------------------------------------------------------- building
-    def _make_settings(self) -> Parameter:
-        axes = []
-        for number, actuator in enumerate(self.actuators[:2]):
-            low, high = actuator.limits
-            axes.append({
-                "name": f"axis{number}", "title": actuator.title, "type": "group", "children": [
-                    {"name": "start", "type": "float", "value": low, "suffix": actuator.units},
-                    {"name": "stop", "type": "float", "value": high, "suffix": actuator.units},
-                    {"name": "points", "type": "int", "value": 41, "limits": [2, MAX_POINTS]},
-                ],
-            })  # fmt: skip
-        kind = {"name": "kind", "title": "Scan", "type": "list", "limits": list(KINDS), "value": "Scan1D"}
-        return Parameter.create(name="settings", title="Scan", type="group", children=[kind, *axes])
-
     def _build(self) -> None:
         self._listed: Any = None
         self._start_action = self.add_action(
@@ -343,7 +324,7 @@ class ScanExtension(Station):
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(10)
         self._progress_label = QtWidgets.QLabel()
-        self._form = self._make_form()
+        self._form = ScanForm(self.settings, self.actuators)
         self._list = QtWidgets.QListWidget()
         self._list.setAccessibleName("Scans in this file")
         self._list.itemClicked.connect(self._show_listed)
@@ -367,60 +348,6 @@ class ScanExtension(Station):
         self._content.addLayout(plot, 1)
         self.set_content(content)
 
-    def _make_form(self) -> QtWidgets.QWidget:
-        form = QtWidgets.QWidget()
-        grid = QtWidgets.QGridLayout(form)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(4)
-        self._kind_box = QtWidgets.QComboBox()
-        for kind, title in KINDS.items():
-            self._kind_box.addItem(title, kind)
-        self._kind_box.setToolTip("A line moves the first stage, a map moves both")
-        self._kind_box.currentIndexChanged.connect(lambda: self.set_kind(self._kind_box.currentData()))
-        grid.addWidget(self._kind_box, 0, 0)
-        for column, (title, tip) in enumerate(_COLUMNS.items(), 1):
-            label = QtWidgets.QLabel(title)
-            label.setToolTip(tip)
-            grid.addWidget(label, 0, column)
-        self._boxes: dict[tuple[int, str], QtWidgets.QAbstractSpinBox] = {}
-        self._names: list[QtWidgets.QLabel] = []
-        for number, actuator in enumerate(self.actuators[:2]):
-            name = QtWidgets.QLabel(f"{actuator.title} ({actuator.units})")
-            grid.addWidget(name, number + 1, 0)
-            self._names.append(name)
-            for column, word in enumerate(("start", "stop", "points"), 1):
-                box = self._make_box(number, word, actuator)
-                grid.addWidget(box, number + 1, column)
-                self._boxes[number, word] = box
-        self._names[0].setBuddy(self._boxes[0, "start"])
-        form.setSizePolicy(QtWidgets.QSizePolicy.Policy.Minimum, QtWidgets.QSizePolicy.Policy.Fixed)
-        return form
-
-    def _make_box(self, number: int, word: str, actuator: MockActuator) -> QtWidgets.QAbstractSpinBox:
-        box: Any
-        if word == "points":
-            box = QtWidgets.QSpinBox()
-            box.setRange(2, MAX_POINTS)
-        else:
-            box = QtWidgets.QDoubleSpinBox()
-            box.setDecimals(2)
-            box.setRange(*actuator.limits)
-        box.setButtonSymbols(QtWidgets.QAbstractSpinBox.ButtonSymbols.NoButtons)
-        box.setKeyboardTracking(False)
-        box.setFixedWidth(58)
-        box.setAccessibleName(f"{actuator.title} {word}")
-        box.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)
-        param = self.settings.child(f"axis{number}", word)
-        box.valueChanged.connect(lambda value: param.setValue(value))
-        return box
-
-    def _show_settings(self, *_: object) -> None:
-        """Bring the form up to date."""
-        self._kind_box.setCurrentIndex(self._kind_box.findData(self.settings["kind"]))
-        for (number, word), box in self._boxes.items():
-            box.setValue(self.settings[f"axis{number}", word])
-            box.setEnabled(number == 0 or self.settings["kind"] == "Scan2D")
-
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Put the form over the plot where there is no room beside it."""
         super().resizeEvent(event)
@@ -430,6 +357,5 @@ class ScanExtension(Station):
         self._list_box.setVisible(not narrow)
 
 
-_COLUMNS = {"from": "First position", "to": "Last position", "points": "Number of points, both ends included"}
 _HINT = """<p>Stages move over a sample; a microscope is read at every point.</p>
 <p>Press <b>Start</b>: the scan is shown here while it is saved.<br>Scans go into one file, one after the other.</p>"""

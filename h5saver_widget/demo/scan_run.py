@@ -155,6 +155,7 @@ class ScanRun:
         self._halt, self._go_on = threading.Event(), threading.Event()
         self._go_on.set()
         self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
         self.state = ScanState.READY
         self.path: Path | None = None
         self.node_path, self.done, self.problem = "", 0, ""
@@ -171,20 +172,18 @@ class ScanRun:
         self._halt.clear()
         self._go_on.set()
         self.problem = ""
-        self._tell(ScanState.RUNNING)
+        self._change(ScanState.RUNNING)
         self._thread = threading.Thread(target=self._run, name="scan", daemon=True)
         self._thread.start()
 
     def pause(self) -> None:
         """Stay at the next point, with all that is known, until :meth:`resume`."""
-        if self.state is ScanState.RUNNING:
+        if self._change(ScanState.PAUSED, only_from=ScanState.RUNNING):
             self._go_on.clear()
-            self._tell(ScanState.PAUSED)
 
     def resume(self) -> None:
         """Go on after :meth:`pause`."""
-        if self.state is ScanState.PAUSED:
-            self._tell(ScanState.RUNNING)
+        if self._change(ScanState.RUNNING, only_from=ScanState.PAUSED):
             self._go_on.set()
 
     def stop(self) -> None:
@@ -218,7 +217,7 @@ class ScanRun:
             self.problem, state = str(error), ScanState.FAILED
         for actuator in self.plan.actuators:
             actuator.stop()
-        self._tell(state)
+        self._change(state)
 
     def _prepare(self) -> ScanSaver:
         """Make the scan's group, or find it again in a file that was opened anew."""
@@ -246,6 +245,11 @@ class ScanRun:
         data += [dwa for actuator in self.plan.actuators for dwa in actuator.read()]
         return DataToExport(str(self._module.title), data=data)
 
-    def _tell(self, state: ScanState) -> None:
-        self.state = state
+    def _change(self, state: ScanState, only_from: ScanState | None = None) -> bool:
+        """Change the state, if it is still what the caller thinks; return whether it was."""
+        with self._guard:
+            if only_from is not None and self.state is not only_from:
+                return False
+            self.state = state
         self._told(None, state)
+        return True

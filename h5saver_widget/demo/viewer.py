@@ -1,4 +1,4 @@
-"""A detector as laboratories use it, in one widget: grab, snap, continuous saving, background, regions, and its saver."""
+"""A detector as laboratories use it, in one widget: grab, snap, saving, background, regions, and its saver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``host_program.py`` does with PyMoDAQ's other extensions, in addition to ``host_steps``; the same kind of functions.
+"""What ``host_program.py`` does with PyMoDAQ's other extensions: functions like those of ``host_steps``.
 
 Their windows work here as a user works with them: actions are triggered, settings are set, files are made and closed.
 """
