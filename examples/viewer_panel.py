@@ -2,8 +2,8 @@
 
     python examples/viewer_panel.py [FOLDER]
 
-What is yours is `read`: it returns what was measured once. With the environment variable `EXAMPLE_SECONDS` it records for
-so long, and ends.
+What is yours is `read`: it returns what was measured once. With the environment variable `EXAMPLE_SECONDS` it records
+for so long, and ends.
 """
 
 from __future__ import annotations
