@@ -4,6 +4,7 @@
 #   DEMO_SECONDS=30       make demo stops by itself after so long (10 when there is no display)
 #   OUT=DIR               where make demo writes its file and its screenshot
 #   ARGS="-k icons -x"    more words for pytest
+#   WORKERS=2             so many test processes side by side (0: one, with its output as it comes)
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +12,7 @@ PY := $(VENV)/bin/python
 DEMO_SECONDS ?=
 OUT ?=
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help demo test lint format bench clean
 .DELETE_ON_ERROR:
@@ -24,7 +26,7 @@ demo: $(VENV)/.demo-stamp
 
 test: $(VENV)/.test-stamp
 	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.lint-stamp
 	$(PY) -m ruff check .

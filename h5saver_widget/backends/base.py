@@ -29,8 +29,9 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.errors import FileNotOpenError, FileOpenError
-from h5saver_widget.naming import move_aside
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.naming import move_aside, natural_key
 
 __all__ = [
     "ArrayInfo",
@@ -101,12 +102,15 @@ class Capabilities:
         Names of the compression libraries that can be written.
     max_attribute_bytes
         Longest text attribute that the library stores, None without limit.
+    journal
+        Files can be written by way of a journal: see `Backend.journaled`.
     """
 
     swmr: bool = False
     remote: bool = False
     compression: tuple[str, ...] = ()
     max_attribute_bytes: int | None = None
+    journal: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,7 @@ class Backend(ABC):
         self._path: Path | None = None
         self._mode: OpenMode = "r"
         self._swmr = False
+        self._journaled = False
 
     # ------------------------------------------------------------------ file
     @property
@@ -211,6 +216,20 @@ class Backend(ABC):
     def swmr_active(self) -> bool:
         """Whether the file streams: only appends and slice writes are possible until it is closed."""
         return self._swmr and self.is_open
+
+    @property
+    def journaled(self) -> bool:
+        """Whether files opened from now on are written by way of a journal: nothing that was flushed is ever lost.
+
+        Not when the power fails in the middle of a flush, either. It costs some milliseconds for each flush.
+        """
+        return self._journaled
+
+    @journaled.setter
+    def journaled(self, journaled: bool) -> None:
+        if journaled and not self.capabilities.journal:
+            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or do without")
+        self._journaled = journaled
 
     @property
     @abstractmethod
@@ -253,6 +272,8 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+            if swmr and mode != "r" and self._journaled:
+                raise FileOpenError(f"{path}: a file can be streamed (SWMR) or journaled, not both; switch one off")
             self._check_path(path, mode)
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False
@@ -278,6 +299,19 @@ class Backend(ABC):
     def move_aside(self, path: Path) -> Path:
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
+
+    # ------------------------------------------------------------------ server
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
+        raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and say in a sentence what was found; never raises."""
+        return f"{self.name} keeps files on a disk: there is no server to connect to."
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        return sorted((entry.name for entry in folder.iterdir()), key=natural_key) if folder.is_dir() else []
 
     @abstractmethod
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
@@ -370,6 +404,13 @@ class Backend(ABC):
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common; the path, where the library can't tell."""
         return self.path_of(node)
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
+
+        ``('', '')`` for what is no link, and where the library can't tell.
+        """
+        return "", ""
 
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:

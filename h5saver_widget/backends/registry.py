@@ -21,6 +21,7 @@ __all__ = [
     "backend_versions",
     "create_backend",
     "default_backend",
+    "server_backend",
     "set_default_backend",
 ]
 
@@ -30,6 +31,8 @@ _TABLE = {
     "tables": ("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
     "h5pyd": ("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd"),
 }
+
+_SERVER = "h5pyd"
 
 _chosen: list[str] = []
 
@@ -41,6 +44,11 @@ def available_backends() -> list[str]:
     ['h5py', 'tables']
     """
     return [name for name, (_, _, library) in _TABLE.items() if find_spec(library) is not None]
+
+
+def server_backend() -> str | None:
+    """Return the name of the backend whose files are on a server, None if its library is not installed."""
+    return _SERVER if _SERVER in available_backends() else None
 
 
 def default_backend() -> str:

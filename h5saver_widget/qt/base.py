@@ -98,7 +98,7 @@ class H5SaverBase(RecordingSaver):
         OSError
             If the file or its folder can't be made.
         """
-        provider, now = self.path_provider(), datetime.now()
+        provider, now = self.path_provider(), self.naming_time()
         self.check_room(provider.folder(now))
         self.apply_isolated()
         given = {**self.note_attributes(), **(metadata or {})}
@@ -204,7 +204,7 @@ class H5SaverBase(RecordingSaver):
                 self.open_existing(path, mode, metadata)
             return update_h5
         if not update_h5 and self.save_type is SaveType.scan:
-            last = self.path_provider().last_dataset(datetime.now())
+            last = self.path_provider().last_dataset(self.naming_time())
             if last is not None:
                 self.open_existing(last, mode, metadata)
                 return False
@@ -284,6 +284,10 @@ class H5SaverBase(RecordingSaver):
         self.settings["current_h5_file"] = str(path)
 
     # --------------------------------------------- what a saver with a screen does otherwise
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now."""
+        return datetime.now()
+
     def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
         """Decide what to do with a file whose SWMR state is not that of the settings."""
         return SwmrAnswer.ADAPT

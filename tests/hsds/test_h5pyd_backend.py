@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attribute_contract
 import backend_contract
@@ -73,8 +73,12 @@ def on_server(hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("on_server")
 class TestH5pydBackend(ArrayContract):
+    """The contract on a server."""
+
+    isolated = False
+
     def make_backend(self) -> Backend:
-        return create_backend("h5pyd")
+        return create_backend("h5pyd", isolated=self.isolated)
 
     @pytest.fixture
     def path(self, domain: Path) -> Path:
@@ -126,3 +130,20 @@ class TestH5pydBackend(ArrayContract):
         assert names == ["shuffle", "gzip" if library != "lz4" else "lz4"]
         self.reopen(backend, "r")
         assert backend.read(backend.node("/E")).sum() == 3 * 64 * 64
+
+
+class TestIsolatedH5pydBackend(TestH5pydBackend):
+    """The same in a process of its own, which later tests use again."""
+
+    isolated = True
+    made: ClassVar[list[Backend]] = []
+
+    def make_backend(self) -> Backend:
+        for backend in self.made:
+            if not backend.is_open:
+                return backend
+        self.made.append(super().make_backend())
+        return self.made[-1]
+
+    def test_host_closes_the_raw_file(self, backend: Backend) -> None:  # type: ignore[override]
+        ArrayContract.test_host_closes_the_raw_file(self, backend)

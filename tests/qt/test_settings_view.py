@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
@@ -95,7 +96,7 @@ def test_hosts_hide_show_and_rename(make):
 def test_what_a_host_adds_is_shown_too(make, qtbot):
     settings = make().saver.settings
     settings.addChild({"name": "operator", "type": "str", "value": "Ada"})
-    tree = SettingsTree(settings, lambda: "")
+    tree = SettingsTree(settings, lambda now: "")
     qtbot.addWidget(tree)
     assert tree.row_of("operator").widget.text() == "Ada"
 
@@ -178,9 +179,34 @@ def test_a_name_pattern_is_previewed_while_it_is_typed_and_red_while_it_is_wrong
     qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 001.h5")
 
 
+@pytest.mark.parametrize("button", ["new_file", "do_save"])
+def test_a_file_gets_the_name_on_screen_also_when_the_next_second_begins(make, qtbot, button):
+    shown = make()
+    shown.tree._clock.stop()
+    qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
+    shown.tree.update_next_file()
+    qtbot.waitUntil(lambda: shown.tree._looking is None)
+    preview, second = shown.tree.next_file_text, shown.tree.shown_for.second
+    qtbot.waitUntil(lambda: datetime.now().second != second)
+    if button == "do_save":
+        shown.check("do_save")
+    else:
+        shown.press("new_file")
+    assert shown.saver.file_path.name == preview
+
+
+def test_a_name_that_was_not_renewed_for_long_is_no_promise(make, qtbot):
+    shown = make()
+    shown.tree._clock.stop()
+    qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
+    shown.tree.shown_for -= timedelta(seconds=5)
+    before = datetime.now().replace(microsecond=0)
+    assert before <= shown.saver.naming_time() <= datetime.now()
+
+
 def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     gate = threading.Event()
-    tree = SettingsTree(make().saver.settings, lambda: str(gate.wait(20)))
+    tree = SettingsTree(make().saver.settings, lambda now: str(gate.wait(20)))
     qtbot.addWidget(tree)
     for _ in range(5):
         tree.update_next_file()

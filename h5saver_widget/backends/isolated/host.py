@@ -29,8 +29,8 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError
 
 __all__ = ["Host", "main"]
 
-FLUSH_SECONDS = 1.0
-"""How old unwritten data may get."""
+FLUSH_SECONDS = 0.8
+"""When unwritten data are flushed: with the time that this takes, nothing gets older than 1 s."""
 
 _SOON_SECONDS = 0.1
 _GATHERED_BYTES = 4 << 20
@@ -97,9 +97,16 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
             "flush_soon": self._flush_soon,
             "release": self._release,
+            "use_server": self._io.use_server,
+            "connection_in_words": lambda path: self._io.connection_in_words(None if path is None else Path(path)),
+            "exists": lambda path: self._io.exists(Path(path)),
+            "make_folder": lambda path: self._io.make_folder(Path(path)),
+            "move_aside": lambda path: self._io.move_aside(Path(path)).as_posix(),
+            "list_folder": lambda path: self._io.list_folder(Path(path)),
             "node": self._node,
             "children": lambda number: self._io.children(self._nodes[number]),
             "children_kinds": self._children_kinds,
@@ -240,13 +247,16 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, journaled: bool) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
+        self._io.journaled = journaled
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        if mode == "x":
+            self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()
 
     def _close(self) -> None:
@@ -337,8 +347,7 @@ class Host:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
-        dtype = np.dtype("S1") if found.dtype.hasobject else found.dtype
-        return found.shape, dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)
