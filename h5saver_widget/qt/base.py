@@ -7,7 +7,6 @@ hosts call by the names of PyMoDAQ (``init_file`` with ``update_h5``) forwards t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -239,17 +238,16 @@ class H5SaverBase(RecordingSaver):
         ------
         FileNotOpenError, FileExistsError
         """
-        source = self.file_path
-        if source is None:
+        if self.file_path is None:
             raise FileNotOpenError("there is no open file to be copied; open one first")
         target = filename or self.choose_new_path()
         if target is None:
             return None
         path = naming.with_h5_suffix(Path(target))
-        with self.io.lock:
-            self.flush()
-            naming.create_exclusive(path, lambda free: free.touch(exist_ok=False))
-            shutil.copyfile(source, path)
+        from h5saver_widget.browsing.copying import copy_file  # what exports is not needed before
+
+        self.flush()
+        copy_file(self, path)
         self.update_status(f"the file was copied to {path}")
         return path
 
