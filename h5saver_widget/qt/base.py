@@ -16,7 +16,7 @@ from h5saver_widget import naming
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError
 from h5saver_widget.layout import LOGGER_NAME, SaveType
 from h5saver_widget.nodes import GROUP
-from h5saver_widget.progress import Progress, copy_in_pieces
+from h5saver_widget.progress import Progress
 from h5saver_widget.qt import parameters
 from h5saver_widget.qt.recording_saver import RecordingSaver
 from h5saver_widget.qt.settings_saver import Reactions
@@ -246,16 +246,16 @@ class H5SaverBase(RecordingSaver):
         ------
         FileNotOpenError, FileExistsError, WorkStoppedError
         """
-        source = self.file_path
-        if source is None:
+        if self.file_path is None:
             raise FileNotOpenError("there is no open file to be copied; open one first")
         target = filename or self.choose_new_path()
         if target is None:
             return None
         path = naming.with_h5_suffix(Path(target))
-        with self.io.lock:
-            self.flush()
-            naming.create_exclusive(path, lambda free: copy_in_pieces(source, free, progress))
+        from h5saver_widget.browsing.copying import copy_file  # what exports is not needed before
+
+        self.flush()
+        copy_file(self, path, progress)
         self.update_status(f"the file was copied to {path}")
         return path
 
