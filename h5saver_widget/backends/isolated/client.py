@@ -22,6 +22,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -112,6 +113,8 @@ class IsolatedBackend(LocalBackend):
         super().__init__()
         self.name = hosted  # type: ignore[misc]
         self.capabilities = capabilities  # type: ignore[misc]
+        if capabilities.journal:
+            self.durability = Durability.JOURNAL
         self._link = Link(hosted, queue_bytes, self.lock)
         self._opened = False
         self._numbers = itertools.count(1)
@@ -153,7 +156,7 @@ class IsolatedBackend(LocalBackend):
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
         self.prepare()
-        self._link.ask("open", str(path.absolute()), mode, swmr, locking, self.journaled)
+        self._link.ask("open", str(path.absolute()), mode, swmr, locking, self.durability.value)
         self._opened = True
 
     def _close(self) -> None:
