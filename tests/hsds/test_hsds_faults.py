@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import until
 from hsds_server import FAST, PASSWORD, USER, HsdsServer, free_port
 from slow_proxy import Proxy
 

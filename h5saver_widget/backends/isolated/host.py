@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, Handle, NodeKind
+from h5saver_widget.backends.base import Compression, Durability, Handle, NodeKind
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
@@ -259,13 +259,13 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, journaled: bool) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
-        self._io.journaled = journaled
+        self._io.durability = Durability(durability)
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
             self._io.flush()  # whatever happens from now on, there is a file that opens
