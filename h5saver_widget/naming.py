@@ -252,7 +252,9 @@ class PathProvider:
         """Return the files that the next one follows, by number and name."""
         folder, pattern = self._folder_and_pattern(now)
         try:
-            found = sorted(folder.iterdir() if self.list_folder is None else map(folder.joinpath, self.list_folder(folder)))
+            found = sorted(
+                folder.iterdir() if self.list_folder is None else map(folder.joinpath, self.list_folder(folder))
+            )
         except OSError:  # no folder yet; creating the file will tell what else is wrong with it
             return {}
         matched = ((pattern.fullmatch(path.stem), path) for path in found if _is_h5_suffix(path.suffix))

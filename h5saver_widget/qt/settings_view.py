@@ -191,7 +191,11 @@ class SettingsTree(ParameterTree):
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
         names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
-        names += [("backend", "backend_type"), ("backend", "hsds_options", "user"), ("backend", "hsds_options", "domain")]
+        names += [
+            ("backend", "backend_type"),
+            ("backend", "hsds_options", "user"),
+            ("backend", "hsds_options", "domain"),
+        ]
         for path in (*names, *(("recording", name) for name in ("name_template", "dated_folders", "notes"))):
             settings.child(*path).sigValueChanged.connect(self.update_next_file)
         self._clock = QtCore.QTimer(self)

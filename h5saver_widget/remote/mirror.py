@@ -187,9 +187,7 @@ class Mirror:
     def status(self) -> MirrorStatus:
         """Return how the mirror is; never waits."""
         with self._guard:
-            return MirrorStatus(
-                self._sent, self._completed, len(self._waiting), self._live is not None, self._problem
-            )
+            return MirrorStatus(self._sent, self._completed, len(self._waiting), self._live is not None, self._problem)
 
     def wait(self, seconds: float) -> bool:
         """Wait until every closed file is complete on the server; False if that took too long."""

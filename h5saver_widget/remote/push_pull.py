@@ -33,9 +33,7 @@ class Copied:
     checksum: str
 
 
-def remote_backend(
-    options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False
-) -> Backend:
+def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False) -> Backend:
     """Return a backend for files on a server; MissingLibraryError if the library for it is not installed."""
     name = server_backend()
     if name is None:
