@@ -109,6 +109,7 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "mirror"),
             ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
@@ -190,7 +191,7 @@ class SettingsTree(ParameterTree):
         self._add_what_is_left()
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
-        names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        names: list[Path] = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
         names += [
             ("backend", "backend_type"),
             ("backend", "hsds_options", "user"),
