@@ -75,6 +75,11 @@ class RemoteFile(RemoteTree):
         """Say on which server files are opened from now on."""
         self.options = RemoteOptions.of(options)
 
+    @property
+    def server(self) -> RemoteOptions:
+        """The server that was said."""
+        return self.options
+
     def list_folder(self, folder: Path) -> list[str]:
         """Return the names of files and folders in a folder of the server."""
         return remote_names(folder, self.options)

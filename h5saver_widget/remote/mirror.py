@@ -77,7 +77,7 @@ _mirrors: weakref.WeakSet[Mirror] = weakref.WeakSet()
 
 @functools.cache
 def _stop_at_exit() -> None:
-    """Have mirrors stop before the processes end that they read from and write to: what was registered last goes first."""
+    """Have mirrors stop before the processes that they read from and write to: what was registered last goes first."""
 
     def stop_all() -> None:
         for mirror in list(_mirrors):
