@@ -18,8 +18,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "hsds_reduce.py"
 
 
 def test_a_cluster_reduces_more_than_it_has_memory_for(tmp_path: Path) -> None:
-    """64 frames of 2 MB in workers that may take 80 MB each: one that loads all of them has no memory."""
-    sizes = ["--frames", "64", "--side", "720", "--memory", "80", "--workers", "2"]
+    """48 frames of 2 MB in workers that may take 80 MB each: one that loads all of them has no memory."""
+    sizes = ["--frames", "48", "--side", "720", "--memory", "80", "--workers", "2"]
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLE), *sizes],
         cwd=tmp_path,
@@ -30,8 +30,8 @@ def test_a_cluster_reduces_more_than_it_has_memory_for(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "133 MB on the server in chunks of (1, 720, 720); 80 MB for each worker" in done.stdout
-    assert "64 means from -0.00 to 63.00" in done.stdout.replace("from 0.00", "from -0.00")
+    assert "100 MB on the server in chunks of (1, 720, 720); 80 MB for each worker" in done.stdout
+    assert "48 means from -0.00 to 47.00" in done.stdout.replace("from 0.00", "from -0.00")
     assert "loading all of it in one worker: no memory" in done.stdout or sys.platform != "linux"
 
 
