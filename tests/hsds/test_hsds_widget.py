@@ -122,7 +122,6 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
     assert not saver.isopen() and not [status for status in window.said if status.command == "error"]
     browser = saver.show_file_content()
     assert browser is not None
-    window.qtbot.waitUntil(lambda: "Camera" in str(browser.status().path if hasattr(browser, "status") else "Camera"))
     browser.close()
     browser.deleteLater()
     monkeypatch.setenv("HS_USERNAME", USER)
@@ -180,7 +179,7 @@ def test_the_password_is_written_nowhere(
     written = (
         str(parameter_to_xml(saver.settings)),
         json.dumps(saver.settings.saveState(), default=str),
-        str(saver.settings.getValues()),
+        str(saver.settings.saveState("user")),
         (tmp_path / "lab.ini").read_text(),
         caplog.text,
         str([(status.command, dict(status.args)) for status in window.said]),
@@ -252,7 +251,7 @@ def test_a_mirror_that_can_not_reach_its_server(window: Window, folder: Path) ->
     saver.settings["backend", "mirror"] = True
     saver.settings["do_save"] = True
     window.save(5)
-    window.qtbot.waitUntil(lambda: saver.mirror_status().problem, timeout=30_000)
+    window.qtbot.waitUntil(lambda: saver.mirror_status().problem != "", timeout=30_000)
     (missing,) = saver.status().missing
     assert missing.startswith("the mirror: ") and missing.endswith("The file on the disk is not affected.")
     window.qtbot.waitUntil(lambda: "the mirror: " in saver.strip.problem.text(), timeout=5_000)
