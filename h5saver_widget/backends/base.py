@@ -321,6 +321,11 @@ class Backend(ABC):
         """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
         raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
 
+    @property
+    def server(self) -> RemoteOptions | None:
+        """The server that was said; None if none was, or files are on a disk."""
+        return None
+
     def connection_in_words(self, folder: Path | None = None) -> str:
         """Try to reach the server, and say in a sentence what was found; never raises."""
         return f"{self.name} keeps files on a disk: there is no server to connect to."

@@ -126,8 +126,20 @@ class RecordingSaver(ServerSaver):
         if self._problem and (not opened or now - self._problem_at < ERROR_SECONDS):
             state = RecorderState.ERROR
         missing = self._sources.missing(now, now - self._clock.elapsed) if opened and not self._paused else ()
+        mirror = self.mirror_status()
+        if mirror is not None and mirror.problem:
+            missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
         path = self.file_path or (Path(self.settings["current_h5_file"]) if self.settings["current_h5_file"] else None)
-        return RecorderStatus(state, statistics, path, self._clock.elapsed, self._part, missing, self._problem)
+        return RecorderStatus(
+            state,
+            statistics,
+            path,
+            self._clock.elapsed,
+            self._part,
+            missing,
+            self._problem,
+            "" if mirror is None else mirror.text,
+        )
 
     def statistics(self) -> Statistics:
         """Return what was counted since the recording began, over all of its files."""

@@ -201,7 +201,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         try:
             self.io.make_folder(folder)
         except OSError as error:
-            raise FileOpenError(f"the folder {folder} can't be made: {error}; choose another base path") from error
+            other = "" if self.capabilities.remote else "; choose another base path"
+            raise FileOpenError(f"the folder {folder} can't be made: {error}{other}") from error
 
     def _start(
         self,

@@ -212,6 +212,11 @@ class IsolatedBackend(LocalBackend):
             super().use_server(options)
         self._server = asdict(RemoteOptions.of(options))
 
+    @property
+    def server(self) -> RemoteOptions | None:
+        """The server that was said."""
+        return None if self._server is None else RemoteOptions(**self._server)
+
     def _elsewhere(self, operation: str, path: Path | None) -> Any:
         """Have the child, which knows the server, look there."""
         if not self._opened:
