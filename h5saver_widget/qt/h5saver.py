@@ -73,6 +73,10 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     file_changed_sig = QtCore.Signal(str)
     """The user has picked another existing file; its path."""
 
+    stopping_sig = QtCore.Signal()
+    """*Do Save* was switched off: the file is closed when every slot has returned. A program that hands frames to a
+    thread waits here for those that are on their way."""
+
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
 
@@ -277,6 +281,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def user_changed_file(self, path: Path) -> None:
         """Emit ``file_changed_sig``."""
         self.file_changed_sig.emit(str(path))
+
+    def _do_save_changed(self, do_save: bool) -> None:
+        if not do_save and self.isopen():
+            self.stopping_sig.emit()
+        super()._do_save_changed(do_save)
 
     def _follow_file(self) -> None:
         pause = "Resume" if self.is_paused else "Pause"
