@@ -114,7 +114,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._view = QtWidgets.QWidget()
             self._view.setObjectName("h5saver")
             self._view.setWindowTitle("H5Saver")
-            self.tree = SettingsTree(self.settings, self.next_file_name, comment=self.add_comment)
+            self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
             self.strip = StatusStrip()
             layout = QtWidgets.QVBoxLayout(self._view)
             layout.setContentsMargins(0, 0, 0, 0)

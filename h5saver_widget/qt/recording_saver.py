@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any, Final
 
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
@@ -61,10 +62,11 @@ class RecordingSaver(ServerSaver):
         self._left_out, self._part = 0, 1
         self._due = self._stopped_because = self._problem = ""
         self._problem_at = self._retry_at = self._part_began = 0.0
-        self._wanted_size = self._on_disk = self._flushing = 0
+        self._wanted_size = self._flushing = 0
         super().__init__(save_type, backend)
-        me = weakref.ref(self)  # a thread that watches a disk must not keep a forgotten saver alive
-        self._watch = DiskWatch(lambda: saver._on_disk if (saver := me()) is not None else 0)
+        # A thread that watches a disk must not keep a forgotten saver alive, not even for a moment: see name_look.py.
+        handed = self._handed = SimpleNamespace(on_disk=0)
+        self._watch = DiskWatch(lambda: handed.on_disk)
         weakref.finalize(self, self._watch.stop)
         self._limits_changed()
         self.settings.child("data_format", "nexus").setOpts(visible=hasattr(self, "nexus"))
@@ -275,12 +277,12 @@ class RecordingSaver(ServerSaver):
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         before = self.bytes_saved
         super().flush()
-        self._on_disk = self._flushing = before
+        self._handed.on_disk = self._flushing = before
 
     def _flush_soon(self) -> None:
         # The library keeps what was written for a while, and a flush may be done later: what was there at the flush
         # before this one is on the disk, and is seen by who measures what is free.
-        self._on_disk, self._flushing = self._flushing, self.bytes_saved
+        self._handed.on_disk, self._flushing = self._flushing, self.bytes_saved
         super()._flush_soon()
 
     def _stop_reason(self) -> str:
@@ -410,7 +412,7 @@ class RecordingSaver(ServerSaver):
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
             self._in_scan, self._wanted_size, self._part_began = False, 0, monotonic()
-            self._on_disk = self._flushing = 0
+            self._handed.on_disk = self._flushing = 0
             if self._rolling:
                 self._before = self._next_before
             else:
