@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,8 @@ class ScanExtension(Station):
         self._seen: dict[str, DataToExport] = {}
         self._values = np.zeros(0)
         self._plot: LivePlot | None = None
+        self._listed: Path | None = None
+        self._list = QtWidgets.QListWidget()
         self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
@@ -224,7 +227,8 @@ class ScanExtension(Station):
         )
         if self._plot is None or self._shown != name:
             self._show_plot(name)
-        self._plot.add(data)
+        else:
+            self._plot.add(data)
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
@@ -307,7 +311,6 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------------- building
     def _build(self) -> None:
-        self._listed: Any = None
         self._start_action = self.add_action(
             "grab", "Start", "Begin a scan: every point is saved", lambda: self.start(), shrinks=False
         )
@@ -325,7 +328,6 @@ class ScanExtension(Station):
         self._progress.setFixedHeight(10)
         self._progress_label = QtWidgets.QLabel()
         self._form = ScanForm(self.settings, self.actuators)
-        self._list = QtWidgets.QListWidget()
         self._list.setAccessibleName("Scans in this file")
         self._list.itemClicked.connect(self._show_listed)
         self._list.itemActivated.connect(self._show_listed)
