@@ -38,6 +38,7 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Compression",
+    "Durability",
     "Handle",
     "NodeKind",
     "OpenMode",
@@ -54,6 +55,17 @@ OpenMode = Literal["r", "r+", "x"]
 RawAttribute = str | bytes | bool | int | float | complex | np.generic | npt.NDArray[Any]
 Selection = Any
 """What numpy basic indexing takes: an int, a slice, ``...`` or a tuple of them."""
+
+
+class Durability(Enum):
+    """What the file on the disk survives."""
+
+    FLUSH = "flush"
+    """Everything that was flushed is there, unless the process is killed in the very middle of a flush."""
+    JOURNAL = "journal"
+    """Everything that was flushed is there, whenever the process is killed."""
+    POWER = "power"
+    """As JOURNAL, and whenever the power fails. A flush takes some milliseconds longer."""
 
 
 class NodeKind(Enum):
@@ -103,7 +115,7 @@ class Capabilities:
     max_attribute_bytes
         Longest text attribute that the library stores, None without limit.
     journal
-        Files can be written by way of a journal: see `Backend.journaled`.
+        Files can be written by way of a journal, see :class:`Durability`.
     """
 
     swmr: bool = False
@@ -199,7 +211,7 @@ class Backend(ABC):
         self._path: Path | None = None
         self._mode: OpenMode = "r"
         self._swmr = False
-        self._journaled = False
+        self._durability = Durability.FLUSH
 
     # ------------------------------------------------------------------ file
     @property
@@ -218,18 +230,22 @@ class Backend(ABC):
         return self._swmr and self.is_open
 
     @property
-    def journaled(self) -> bool:
-        """Whether files opened from now on are written by way of a journal: nothing that was flushed is ever lost.
+    def durability(self) -> Durability:
+        """What files opened from now on survive; a file that is made for streaming (SWMR) has ways of its own.
 
-        Not when the power fails in the middle of a flush, either. It costs some milliseconds for each flush.
+        Raises
+        ------
+        FileOpenError
+            When set to what this backend can't do.
         """
-        return self._journaled
+        return self._durability
 
-    @journaled.setter
-    def journaled(self, journaled: bool) -> None:
-        if journaled and not self.capabilities.journal:
-            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or do without")
-        self._journaled = journaled
+    @durability.setter
+    def durability(self, durability: Durability | str) -> None:
+        wanted = Durability(durability)
+        if wanted is not Durability.FLUSH and not self.capabilities.journal:
+            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or 'flush'")
+        self._durability = wanted
 
     @property
     @abstractmethod
@@ -272,8 +288,8 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
-            if swmr and mode != "r" and self._journaled:
-                raise FileOpenError(f"{path}: a file can be streamed (SWMR) or journaled, not both; switch one off")
+            if swmr and mode != "r" and self._durability is Durability.POWER:
+                raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
             self._check_path(path, mode)
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False
@@ -334,6 +350,10 @@ class Backend(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
+
+    def checkpoint(self) -> None:
+        """Flush, and return once what was written is kept where the file is; an error says that it is not."""
+        self.flush()
 
     def flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""

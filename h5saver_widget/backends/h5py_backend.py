@@ -23,6 +23,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -201,7 +202,7 @@ class H5pyBackend(QueuedBackend):
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
         try:
-            if self._journaled and mode != "r" or mode == "r" and read_journal(path) is not None:
+            if self._takes_journal(path, mode, swmr):
                 self._open_journaled(path, mode, locking is not False)
                 return
             self._file = h5py.File(
@@ -216,8 +217,13 @@ class H5pyBackend(QueuedBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
+    def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
+        if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
+            return read_journal(path) is not None
+        return self._durability is not Durability.FLUSH and not swmr
+
     def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
-        disk = JournaledFile(path, mode, locking)
+        disk = JournaledFile(path, mode, locking, self._durability is Durability.POWER)
         try:
             # 'w': to HDF5 the file that was just made is there already, and it is empty
             library_mode = "w" if mode == "x" else mode
@@ -233,7 +239,7 @@ class H5pyBackend(QueuedBackend):
         try:
             if file is not None:
                 file.close()
-                if disk is not None and self._mode != "r":
+                if disk is not None and self._mode != "r" and not disk.is_abandoned:
                     disk.commit()
         finally:
             if disk is not None:
@@ -248,9 +254,21 @@ class H5pyBackend(QueuedBackend):
         super()._append_checked(ready)
         self._bound_waiting()
 
+    @primitive
+    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array."""
+        super().write(array, selection, values)
+        self._bound_waiting()
+
     def _bound_waiting(self) -> None:
         if self._disk is not None and self._disk.waiting > PENDING_BYTES:
             self.flush()
+
+    def _let_go(self) -> None:
+        if self._disk is None:
+            super()._let_go()
+        else:
+            self._disk.abandon()
 
     def _descriptor(self) -> int:
         return int(self._h5().id.get_vfd_handle())

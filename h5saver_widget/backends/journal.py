@@ -7,8 +7,9 @@ through :class:`JournaledFile`:
 - what lies behind the end of the file as it was at the last :meth:`~JournaledFile.commit` is written at once: nothing
   on the disk points there yet;
 - what lies before it is kept in memory, in pages;
-- a commit writes these pages into the journal beside the file, then into the file, then empties the journal. Each step
-  is on the disk (fsync) before the next begins.
+- a commit writes these pages into the journal beside the file, then into the file, then removes the journal. Where a
+  loss of power is to be survived, each step is on the disk (fsync) before the next begins; the death of the process
+  needs no more than this order.
 
 So at every instant either the journal is incomplete, and the file is as it was at the last commit, or the journal is
 complete, and the file with the journal's pages is as it is at this commit. `finish_journal` puts them in; a file that
@@ -47,6 +48,10 @@ def journal_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.journal")
 
 
+#: A journal that is so much older than its file is not of this file any more: it was changed by others since, seconds.
+_OLD = 60.0
+
+
 @dataclass(frozen=True)
 class Journal:
     """A complete journal.
@@ -78,9 +83,15 @@ class Journal:
 
 
 def read_journal(path: Path) -> Journal | None:
-    """Return the complete journal of a file; None if there is none, or it was not completed: then it counts nothing."""
+    """Return the complete journal of a file; None if there is none, or one that counts nothing.
+
+    That is one that was not completed, and one of a file that somebody has changed since.
+    """
+    where = journal_path(path)
     try:
-        whole = journal_path(path).read_bytes()
+        whole = where.read_bytes()
+        if path.stat().st_mtime > where.stat().st_mtime + _OLD:
+            return None
     except FileNotFoundError:
         return None
     body, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
@@ -135,6 +146,8 @@ class JournaledFile:
         ``x`` makes it, ``r+`` changes it, ``r`` shows it with the pages of a journal that a killed program left.
     locking
         Whether the file is locked as HDF5 does it, so that other programs keep away.
+    power
+        Whether a commit lasts even if the power fails right after it, or in the middle of it: it takes longer.
 
     Raises
     ------
@@ -153,18 +166,25 @@ class JournaledFile:
     >>> file.close()
     """
 
-    def __init__(self, path: Path, mode: str, locking: bool = True) -> None:
+    def __init__(self, path: Path, mode: str, locking: bool = True, power: bool = False) -> None:
         self._path = path
+        self._power = power
+        self._writes = mode != "r"
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._journal = -1
         #: A journal that is on the disk, and not all in the file.
         self._unfinished: Journal | None = None
+        #: Why the disk refused something: the library can't bear an error in the middle of a flush, a commit tells it.
+        self._refused: OSError | None = None
+        self._abandoned = False
         flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
         self._file = os.open(path, flags | _BINARY, 0o666)
         try:
             if mode == "r+":
                 finish_journal(path)
+            elif mode == "x":
+                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             if locking:
                 _lock(self._file, path, mode == "r")
             self._size = self._real_size = os.fstat(self._file).st_size
@@ -174,17 +194,26 @@ class JournaledFile:
                 self._size = left.size
             #: Where the file ended at the last commit: what lies before is changed by way of the journal.
             self._committed = self._size
-            if mode != "r":
-                self._journal = os.open(journal_path(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
-                _sync_folder(path.parent)
+            if power and mode != "r":
+                self._open_journal()
+                _sync_folder(path.parent)  # both names are on the disk
         except BaseException:
             self._close_all()
             raise
+
+    def _open_journal(self) -> None:
+        if self._journal < 0:
+            self._journal = os.open(journal_path(self._path), os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
 
     @property
     def waiting(self) -> int:
         """Bytes that are kept in memory until the next commit."""
         return len(self._pages) * PAGE
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nothing is kept any more of what is written."""
+        return self._abandoned
 
     # ------------------------------------------------------ what a library asks
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -242,11 +271,15 @@ class JournaledFile:
         source = memoryview(data).cast("B")
         start, stop = self._position, self._position + len(source)
         kept = max(0, min(len(source), self._committed - start))
-        if kept:
-            self._keep(start, source[:kept])
-        if kept < len(source):
-            _write(self._file, start + kept, source[kept:])
-            self._real_size = max(self._real_size, stop)
+        if not self._abandoned:
+            try:
+                if kept:
+                    self._keep(start, source[:kept])
+                if kept < len(source):
+                    _write(self._file, start + kept, source[kept:])
+                    self._real_size = max(self._real_size, stop)
+            except OSError as error:
+                self._refuse(error)
         self._size = max(self._size, stop)
         self._position = stop
         return len(source)
@@ -266,9 +299,12 @@ class JournaledFile:
     def truncate(self, size: int | None = None) -> int:
         """Change the size; the file gets shorter than it was at the last commit at the next one only."""
         size = self._position if size is None else size
-        if size >= self._committed and size != self._real_size:
-            os.ftruncate(self._file, size)
-            self._real_size = size
+        if size >= self._committed and size != self._real_size and not self._abandoned:
+            try:
+                os.ftruncate(self._file, size)
+                self._real_size = size
+            except OSError as error:
+                self._refuse(error)
         self._size = size
         return size
 
@@ -284,32 +320,53 @@ class JournaledFile:
         OSError
             If the disk is full, say; the file then is as it was at the last commit.
         """
+        if self._refused is not None:
+            raise self._refused
         self._finish()
-        os.fsync(self._file)
+        self._sync(self._file)
         if self._pages or self._size < self._committed:
             pages = {at: bytes(page) for at, page in self._pages.items() if at < self._size}
             journal = Journal(self._size, pages)
+            self._open_journal()
             _write(self._journal, 0, journal.packed())
-            os.fsync(self._journal)
+            self._sync(self._journal)
             self._unfinished = journal
             self._finish()
         self._pages = {}
         self._committed = self._size
 
+    def abandon(self) -> None:
+        """Take whatever is written from now on, and keep nothing of it: the file stays as at the last commit."""
+        self._abandoned = True
+        self._pages = {}
+
+    def _refuse(self, error: OSError) -> None:
+        self._refused = error
+        self.abandon()
+
     def _finish(self) -> None:
         """Put a complete journal into the file. Should that fail, it is tried again before another one is written."""
         journal = self._unfinished
-        if journal is not None:
-            journal.apply(self._file)
-            os.fsync(self._file)
+        if journal is None:
+            return
+        journal.apply(self._file)
+        self._sync(self._file)
+        if self._power:
             os.ftruncate(self._journal, 0)
-            self._real_size, self._unfinished = journal.size, None
+        else:
+            os.close(self._journal)
+            self._journal = -1
+            os.unlink(journal_path(self._path))
+        self._real_size, self._unfinished = journal.size, None
+
+    def _sync(self, descriptor: int) -> None:
+        if self._power:
+            os.fsync(descriptor)
 
     def close(self) -> None:
         """Close the file as it was at the last commit; the journal is removed."""
-        writes = self._journal >= 0
         self._close_all()
-        if writes:
+        if self._writes:
             finish_journal(self._path)
 
     def _close_all(self) -> None:

@@ -358,8 +358,8 @@ class DemoWindow(QtWidgets.QMainWindow):
 
         for index in range(self._tabs.count()):
             key = QtGui.QKeySequence(f"Ctrl+{index + 1}")
-            QtWidgets.QShortcut(key, self).activated.connect(lambda index=index: self._tabs.setCurrentIndex(index))
-        QtWidgets.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
+            QtGui.QShortcut(key, self).activated.connect(lambda index=index: self._tabs.setCurrentIndex(index))
+        QtGui.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
         self._record_action.setIcon(icon("record", RED))
         for action, other in (
             (self._grab_action, "Stop"),

@@ -26,6 +26,7 @@ from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.sharing import SharedFile
@@ -226,6 +227,11 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
     def resume(self) -> None:
         """Go on after a pause."""
         self._in_own_thread(super().resume)
+
+    @QtCore.Slot(result=object)
+    def status(self) -> RecorderStatus:
+        """Return how the recorder is; answers in any thread, at once."""
+        return super().status()
 
     def _in_own_thread(self, call: Callable[[], None]) -> None:
         if QtCore.QThread.currentThread() == self.thread():

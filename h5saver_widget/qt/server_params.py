@@ -1,4 +1,4 @@
-"""The settings of a server as plain parameter descriptions: where it is, who asks, where files go, and a mirror there."""
+"""The settings of a server as plain parameter descriptions: where it is, who asks, where files go, a mirror there."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def server_params(visible: bool) -> dict[str, Any]:
                 "title": "Password",
                 "name": "password",
                 "type": SECRET_TYPE,
-                "tip": "Better left empty: it then comes from the environment or the keyring of the system. What is typed "
-                "here is kept in memory until the program ends, and never written down.",
+                "tip": "Better left empty: it then comes from the environment or the keyring of the system. What is "
+                "typed here is kept in memory until the program ends, and never written down.",
             },
             {
                 "title": "Folder",

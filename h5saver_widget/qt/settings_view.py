@@ -198,7 +198,7 @@ class SettingsTree(ParameterTree):
         self._add_what_is_left()
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
-        names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        names: list[tuple[str, ...]] = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
         names += [
             ("backend", "backend_type"),
             ("backend", "hsds_options", "user"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import queue
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +23,8 @@ from h5saver_widget.recovery.holders import programs_writing
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0
+#: A reader that says nothing for so long hangs, seconds.
+SILENCE = 20.0
 ALL_READERS = ("h5py", "tables", "pymodaq")
 
 Target = Literal["program", "child"]
@@ -196,20 +201,40 @@ def read_all(kills: Sequence[Kill], readers: Sequence[str], folder: Path) -> Non
         for kill in kills:
             kill.found[name] = {"error": "there is no file"}
         while left:
-            child = subprocess.run(
-                [sys.executable, str(HERE / "readers.py"), name],
-                input="".join(f"{kill.path}\n" for kill in left),
-                capture_output=True,
-                text=True,
-                env=environment(folder),
-                cwd=folder,
-            )
-            said = [json.loads(line) for line in child.stdout.splitlines()]
+            said, how = _ask(name, left, folder)
             for kill, found in zip(left, said, strict=False):
                 kill.found[name] = found
             if len(said) < len(left):
-                left[len(said)].found[name] = {"error": f"it ended the library: {child.stderr.strip()[-200:]}"}
+                left[len(said)].found[name] = {"error": how}
             left = left[len(said) + 1 :]
+
+
+def _ask(reader: str, kills: Sequence[Kill], folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Return what a reader says of files until it ends, and how it ended: a damaged file may crash or hang it."""
+    command = [sys.executable, str(HERE / "readers.py"), reader]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=environment(folder), cwd=folder,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None and child.stdout is not None
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(
+            target=lambda: [lines.put(line) for line in itertools.chain(child.stdout, [""])], daemon=True
+        ).start()
+        said: list[dict[str, Any]] = []
+        for kill in kills:
+            child.stdin.write(f"{kill.path}\n")
+            child.stdin.flush()
+            try:
+                line = lines.get(timeout=SILENCE if said else PATIENCE)
+            except queue.Empty:
+                child.kill()
+                return said, "reading it hangs the library"
+            if not line:
+                return said, "reading it ends the library"
+            said.append(json.loads(line))
+        child.stdin.close()
+    return said, ""
 
 
 WAYS: dict[str, tuple[Target, str]] = {

@@ -116,6 +116,15 @@ class TestH5pydBackend(ArrayContract):
         backend.append(array, np.arange(2))
         assert backend.read(array).tolist() == [0, 1, 2, 0, 1] and backend.exists(path)
 
+    def test_attributes_are_read_back_as_they_were_written(self, backend: Backend) -> None:
+        """By the handle that wrote them: what is known of an object is not asked for again."""
+        values = {"numbers": np.arange(6.0).reshape(2, 3), "texts": np.array([b"a", b"bc"]), "one": 3, "raw": b"\0x"}
+        group = backend.create_group(backend.root(), "Group", values)
+        backend.set_attributes(group, {"more": np.arange(3, dtype="u1")})
+        found = backend.get_attributes(group)
+        assert found["numbers"].tolist() == [[0, 1, 2], [3, 4, 5]] and found["texts"].tolist() == ["a", "bc"]
+        assert found["more"].tolist() == [0, 1, 2] and (found["one"], found["raw"]) == (3, b"\0x")
+
     @pytest.mark.parametrize("library", ["zlib", "gzip", "lz4"])
     def test_zlib_is_gzip_with_shuffle(  # type: ignore[override]
         self, backend: Backend, path: Path, hsds: HsdsServer, library: str

@@ -323,7 +323,7 @@ def test_a_frame_that_is_not_safe_lights_nothing(shown, saver, qtbot, monkeypatc
         module.add_data(node, frame(7))
         qtbot.waitUntil(lambda: bool(shown.commands("saved")))
         saver.strip.refresh()
-        assert saver.strip.state == "open" and saver.strip.frames.text() == "1 frames"
+        assert saver.strip.state == "open" and saver.strip.frames.text() == "1 frame"
     saver.flush()
     saver.strip.refresh()
     assert saver.strip.state == "recording"
@@ -347,5 +347,5 @@ def test_from_another_thread(shown, saver, qtbot, base):
     remote(saver.stop)
     qtbot.waitUntil(lambda: not saver.isopen())
     assert not saver.settings["do_save"] and states[0].path == Path(files_in(base)[0])
-    for slot in ("start()", "stop()", "pause()", "resume()"):
+    for slot in ("start()", "stop()", "pause()", "resume()", "status()"):
         assert saver.metaObject().indexOfSlot(slot) >= 0

@@ -23,6 +23,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -114,6 +115,8 @@ class IsolatedBackend(LocalBackend):
         super().__init__()
         self.name = hosted  # type: ignore[misc]
         self.capabilities = capabilities  # type: ignore[misc]
+        if capabilities.journal:
+            self.durability = Durability.JOURNAL
         self._link = Link(hosted, queue_bytes, self.lock)
         self._opened = False
         self._numbers = itertools.count(1)
@@ -159,7 +162,7 @@ class IsolatedBackend(LocalBackend):
         if self._server is not None:
             self._link.ask("use_server", self._server)
         where = path.as_posix() if self.capabilities.remote else str(path.absolute())
-        self._link.ask("open", where, mode, swmr, locking, self.journaled)
+        self._link.ask("open", where, mode, swmr, locking, self.durability.value)
         self._opened = True
 
     def _close(self) -> None:
@@ -186,6 +189,12 @@ class IsolatedBackend(LocalBackend):
             self._link.change("flush")
         finally:  # what was found out on the way tells more than the error of the flush itself
             self._link.require_success()
+
+    def checkpoint(self) -> None:
+        """Wait until everything sent so far is kept where the file is; an error says that it is not."""
+        self._require_open("checkpoint")
+        self._link.change("checkpoint")
+        self._link.require_success()
 
     @primitive
     def flush_soon(self) -> None:

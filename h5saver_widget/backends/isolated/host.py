@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, Handle, NodeKind
+from h5saver_widget.backends.base import Compression, Durability, Handle, NodeKind
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
@@ -37,6 +37,7 @@ _GATHERED_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 10
 _RAW_ANSWER = 64 << 10
 _LOOK_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 
 class Bell:
@@ -99,6 +100,7 @@ class Host:
             "close": self._close,
             "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
+            "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
             "release": self._release,
             "use_server": self._io.use_server,
@@ -146,9 +148,19 @@ class Host:
                 self._flush_if_due(idle=True)
                 if self._bell.ended and self._ring.take(self._position) is None:
                     return
-                self._bell.wait(self._patience())
+                self._wait()
         finally:
             self._close_after_all()
+
+    def _wait(self) -> None:
+        """Wait for the bell; after work only for a moment, in which small records may come in without ringing."""
+        self._bell.wait(min(_LINGER_SECONDS, self._patience()))
+        if self._bell.ended or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._bell.wait(self._patience())
+        self._ring[Counter.waiting] = 0
 
     def _handle(self, kind: int, content: memoryview) -> None:
         if kind == Kind.part:
@@ -247,13 +259,13 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, journaled: bool) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
-        self._io.journaled = journaled
+        self._io.durability = Durability(durability)
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
             self._io.flush()  # whatever happens from now on, there is a file that opens
