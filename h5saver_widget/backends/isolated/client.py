@@ -489,13 +489,15 @@ class IsolatedBackend(LocalBackend):
         try:
             check_selection(selection, remote.shape)
             part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
+            while values.ndim > part.ndim and values.shape[0] == 1:
+                values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {remote.shape}: {error}"
             ) from error
         self._link.require_success()
-        values = np.ascontiguousarray(values, remote.dtype).reshape(values.shape)
+        values = np.ascontiguousarray(values, remote.dtype).reshape(np.shape(values))
         head = pack((remote.number, selection, remote.dtype, values.shape))
         self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
 
