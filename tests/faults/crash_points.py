@@ -140,15 +140,15 @@ def _watched(path: Path, trace: Trace) -> Iterator[None]:
 
 
 _CALL = re.compile(
-    r'^\d+ +(pwrite64|write|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)(?:, (?:"((?:[^"])*)"|(\d+)))?'
-    r"(?:, (\d+))?(?:, (\d+))?\) += (\d+)"
+    r'^\d+ +(pwrite64|write|lseek|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)(?:, (?:"((?:[^"])*)"|(-?\d+)))?'
+    r"(?:, (\w+))?(?:, (\d+))?\) += (\d+)"
 )
 
 
 def traced(path: Path, backend: str, level: int, how: str) -> Trace:
     """Record in a program of its own, and return what it asked the system to write, by strace."""
     listing, said = path.with_suffix(".strace"), path.with_suffix(".txt")
-    calls = "trace=pwrite64,write,ftruncate,fsync,fdatasync,unlink"
+    calls = "trace=pwrite64,write,lseek,ftruncate,fsync,fdatasync,unlink"
     command = ["strace", "-f", "-y", "-xx", "-s", "100000000", "-e", calls, "-o", str(listing)]
     with said.open("wb") as out:
         subprocess.run(
@@ -158,7 +158,7 @@ def traced(path: Path, backend: str, level: int, how: str) -> Trace:
             env={**kills.environment(path.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         )
     which = {str(path): "file", str(journal.journal_path(path)): "journal", str(said): "mark"}
-    trace = Trace()
+    trace, places = Trace(), dict.fromkeys(("file", "journal"), 0)
     with listing.open() as lines:
         for line in lines:
             found = _CALL.match(line)
@@ -170,18 +170,19 @@ def traced(path: Path, backend: str, level: int, how: str) -> Trace:
                 continue
             if name == "mark":
                 trace.steps += [("mark", json.loads(text)) for text in _bytes(data).split(b"\n") if text]
-            elif call == "pwrite64":
+            elif call in ("pwrite64", "write"):  # PyTables goes to a place first, h5py names it
                 whole = _bytes(data)
                 assert len(whole) == int(result)
-                trace.steps.append(("write", name, int(third), whole))
+                trace.steps.append(("write", name, int(third) if call == "pwrite64" else places[name], whole))
+                places[name] = places.get(name, 0) + (len(whole) if call == "write" else 0)
+            elif call == "lseek":
+                places[name] = int(result)
             elif call == "ftruncate":
                 trace.steps.append(("truncate", name, int(first)))
             elif call == "unlink":
                 trace.steps.append(("remove", name))
-            elif call in ("fsync", "fdatasync"):
-                trace.steps.append(("sync", name))
             else:
-                raise AssertionError(line[:200])
+                trace.steps.append(("sync", name))
     listing.unlink()
     return trace
 
