@@ -29,8 +29,9 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.errors import FileNotOpenError, FileOpenError
-from h5saver_widget.naming import move_aside
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.naming import move_aside, natural_key
 
 __all__ = [
     "ArrayInfo",
@@ -315,6 +316,19 @@ class Backend(ABC):
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
 
+    # ------------------------------------------------------------------ server
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
+        raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and say in a sentence what was found; never raises."""
+        return f"{self.name} keeps files on a disk: there is no server to connect to."
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        return sorted((entry.name for entry in folder.iterdir()), key=natural_key) if folder.is_dir() else []
+
     @abstractmethod
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Open the file; `path` was checked, nothing else is open."""
@@ -336,6 +350,10 @@ class Backend(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
+
+    def checkpoint(self) -> None:
+        """Flush, and return once what was written is kept where the file is; an error says that it is not."""
+        self.flush()
 
     def flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
@@ -406,6 +424,13 @@ class Backend(ABC):
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common; the path, where the library can't tell."""
         return self.path_of(node)
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
+
+        ``('', '')`` for what is no link, and where the library can't tell.
+        """
+        return "", ""
 
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:

@@ -177,7 +177,9 @@ class H5pyBackend(QueuedBackend):
     name = "h5py"
     versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
     capabilities = Capabilities(
-        swmr=True, journal=True, compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle")))
+        swmr=True,
+        journal=True,
+        compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle"))),
     )
     library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
@@ -237,7 +239,7 @@ class H5pyBackend(QueuedBackend):
         try:
             if file is not None:
                 file.close()
-                if disk is not None and self._mode != "r":
+                if disk is not None and self._mode != "r" and not disk.is_abandoned:
                     disk.commit()
         finally:
             if disk is not None:
@@ -261,6 +263,15 @@ class H5pyBackend(QueuedBackend):
     def _bound_waiting(self) -> None:
         if self._disk is not None and self._disk.waiting > PENDING_BYTES:
             self.flush()
+
+    def _let_go(self) -> None:
+        if self._disk is None:
+            super()._let_go()
+        else:
+            self._disk.abandon()
+
+    def _descriptor(self) -> int:
+        return int(self._h5().id.get_vfd_handle())
 
     def _h5(self) -> h5py.File:
         if self._file is None:
@@ -311,6 +322,14 @@ class H5pyBackend(QueuedBackend):
     def _identity(self, node: LocalNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
+
+    @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        link = self._get(node).obj
+        if isinstance(link, h5py.ExternalLink):
+            return _as_text(link.filename), _as_text(link.path)
+        return "", _as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
 
     @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:

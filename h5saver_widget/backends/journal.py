@@ -175,6 +175,9 @@ class JournaledFile:
         self._journal = -1
         #: A journal that is on the disk, and not all in the file.
         self._unfinished: Journal | None = None
+        #: Why the disk refused something: the library can't bear an error in the middle of a flush, a commit tells it.
+        self._refused: OSError | None = None
+        self._abandoned = False
         flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
         self._file = os.open(path, flags | _BINARY, 0o666)
         try:
@@ -206,6 +209,11 @@ class JournaledFile:
     def waiting(self) -> int:
         """Bytes that are kept in memory until the next commit."""
         return len(self._pages) * PAGE
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nothing is kept any more of what is written."""
+        return self._abandoned
 
     # ------------------------------------------------------ what a library asks
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -263,11 +271,15 @@ class JournaledFile:
         source = memoryview(data).cast("B")
         start, stop = self._position, self._position + len(source)
         kept = max(0, min(len(source), self._committed - start))
-        if kept:
-            self._keep(start, source[:kept])
-        if kept < len(source):
-            _write(self._file, start + kept, source[kept:])
-            self._real_size = max(self._real_size, stop)
+        if not self._abandoned:
+            try:
+                if kept:
+                    self._keep(start, source[:kept])
+                if kept < len(source):
+                    _write(self._file, start + kept, source[kept:])
+                    self._real_size = max(self._real_size, stop)
+            except OSError as error:
+                self._refuse(error)
         self._size = max(self._size, stop)
         self._position = stop
         return len(source)
@@ -287,9 +299,12 @@ class JournaledFile:
     def truncate(self, size: int | None = None) -> int:
         """Change the size; the file gets shorter than it was at the last commit at the next one only."""
         size = self._position if size is None else size
-        if size >= self._committed and size != self._real_size:
-            os.ftruncate(self._file, size)
-            self._real_size = size
+        if size >= self._committed and size != self._real_size and not self._abandoned:
+            try:
+                os.ftruncate(self._file, size)
+                self._real_size = size
+            except OSError as error:
+                self._refuse(error)
         self._size = size
         return size
 
@@ -305,6 +320,8 @@ class JournaledFile:
         OSError
             If the disk is full, say; the file then is as it was at the last commit.
         """
+        if self._refused is not None:
+            raise self._refused
         self._finish()
         self._sync(self._file)
         if self._pages or self._size < self._committed:
@@ -317,6 +334,15 @@ class JournaledFile:
             self._finish()
         self._pages = {}
         self._committed = self._size
+
+    def abandon(self) -> None:
+        """Take whatever is written from now on, and keep nothing of it: the file stays as at the last commit."""
+        self._abandoned = True
+        self._pages = {}
+
+    def _refuse(self, error: OSError) -> None:
+        self._refused = error
+        self.abandon()
 
     def _finish(self) -> None:
         """Put a complete journal into the file. Should that fail, it is tried again before another one is written."""

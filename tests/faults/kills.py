@@ -218,7 +218,9 @@ def _ask(reader: str, kills: Sequence[Kill], folder: Path) -> tuple[list[dict[st
     ) as child:  # fmt: skip
         assert child.stdin is not None and child.stdout is not None
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=lambda: [lines.put(line) for line in itertools.chain(child.stdout, [""])], daemon=True).start()
+        threading.Thread(
+            target=lambda: [lines.put(line) for line in itertools.chain(child.stdout, [""])], daemon=True
+        ).start()
         said: list[dict[str, Any]] = []
         for kill in kills:
             child.stdin.write(f"{kill.path}\n")

@@ -11,7 +11,8 @@ import pytest
 from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, TIME, WAVELENGTH, write_file
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.plotting import FREE_BYTES, Curves, Picture, Points
+from h5saver_widget.browsing.drawings import Curves, Picture, Points
+from h5saver_widget.browsing.plotting import FREE_BYTES
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.plots.images import Grid

@@ -37,6 +37,7 @@ _GATHERED_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 10
 _RAW_ANSWER = 64 << 10
 _LOOK_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 
 class Bell:
@@ -97,9 +98,17 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
+            "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
             "release": self._release,
+            "use_server": self._io.use_server,
+            "connection_in_words": lambda path: self._io.connection_in_words(None if path is None else Path(path)),
+            "exists": lambda path: self._io.exists(Path(path)),
+            "make_folder": lambda path: self._io.make_folder(Path(path)),
+            "move_aside": lambda path: self._io.move_aside(Path(path)).as_posix(),
+            "list_folder": lambda path: self._io.list_folder(Path(path)),
             "node": self._node,
             "children": lambda number: self._io.children(self._nodes[number]),
             "children_kinds": self._children_kinds,
@@ -139,9 +148,19 @@ class Host:
                 self._flush_if_due(idle=True)
                 if self._bell.ended and self._ring.take(self._position) is None:
                     return
-                self._bell.wait(self._patience())
+                self._wait()
         finally:
             self._close_after_all()
+
+    def _wait(self) -> None:
+        """Wait for the bell; after work only for a moment, in which small records may come in without ringing."""
+        self._bell.wait(min(_LINGER_SECONDS, self._patience()))
+        if self._bell.ended or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._bell.wait(self._patience())
+        self._ring[Counter.waiting] = 0
 
     def _handle(self, kind: int, content: memoryview) -> None:
         if kind == Kind.part:
@@ -340,8 +359,7 @@ class Host:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
-        dtype = np.dtype("S1") if found.dtype.hasobject else found.dtype
-        return found.shape, dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)

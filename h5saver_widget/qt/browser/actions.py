@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.backends.base import NodeKind
-from h5saver_widget.browsing.describing import Look, NodeReport
+from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.exporting import export_formats, export_node
+from h5saver_widget.browsing.rows import Look
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import Progress

@@ -14,8 +14,8 @@ from typing import Any, Final
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.backends.base import NodeKind
-from h5saver_widget.browsing.describing import Look, Row
 from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.rows import Look, Row
 from h5saver_widget.naming import natural_key
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.icons import icon
@@ -32,6 +32,8 @@ _LOOKS: Final = {
     NodeKind.LINK: Look.LINK,
     NodeKind.OTHER: Look.UNREADABLE,
 }
+#: Of numbers, the shape says enough where there is little room.
+_NUMBERS: Final = (Look.VALUE, Look.CURVE, Look.IMAGE, Look.STACK, Look.AXIS)
 #: So many lines are asked for at once: what is seen, and a page more.
 _PAGE: Final = 200
 
@@ -399,10 +401,11 @@ class NodeModel(QtCore.QAbstractItemModel):
             return self._icon(Look.UNREADABLE if problem else row.look) if index.column() == 0 else None
         if role == _Role.ToolTipRole:
             where = f"{entry.file.path or entry.file.name}" if entry.parent is None else entry.path
-            return _plain(problem or "\n".join(filter(None, (where, row.title, row.content))))
+            return _plain(problem or "\n".join(filter(None, (where, row.title, row.content, row.kind))))
         if index.column():
             title = row.title if row.title != entry.name else ""
-            return problem.partition("\n")[0] or "   ".join(filter(None, (title, row.content)))
+            about = row.content if row.look in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))
+            return problem.partition("\n")[0] or "   ".join(filter(None, (title, about)))
         return entry.file.name if entry.parent is None else _printable(entry.name)
 
     def _icon(self, look: Look) -> Any:

@@ -8,7 +8,8 @@ from typing import Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.describing import Look, NodeReport
+from h5saver_widget.browsing.describing import NodeReport
+from h5saver_widget.browsing.rows import Look
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 

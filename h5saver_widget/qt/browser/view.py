@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.describing import NodeReport, shown_value
+from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
 from h5saver_widget.browsing.opening import why_not
 from h5saver_widget.qt.browser.actions import NodeMenu
@@ -28,7 +28,7 @@ from h5saver_widget.saving.h5_backend import H5Backend
 if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["H5Browser", "shown_value"]
+__all__ = ["H5Browser"]
 
 FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
 #: How often a followed file is looked at, in ms.
@@ -165,8 +165,7 @@ class H5Browser(QtWidgets.QWidget):
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
         ):
-            shortcut = QtGui.QShortcut if hasattr(QtGui, "QShortcut") else QtWidgets.QShortcut
-            found = shortcut(QtGui.QKeySequence(keys), self)
+            found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
             found.activated.connect(slot)
 

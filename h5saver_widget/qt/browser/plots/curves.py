@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
-from h5saver_widget.browsing.plotting import AxisValues, Curve, Curves
+from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
 from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, number_text, statistics_text
 from h5saver_widget.qt.plot_style import curve_colours, with_units
 

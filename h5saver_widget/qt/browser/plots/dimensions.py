@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.browsing.plotting import Dimension, Window
+from h5saver_widget.browsing.drawings import Dimension, Window
 from h5saver_widget.qt.browser.plots.canvas import number_text
 from h5saver_widget.qt.editors import CheckBox
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
-from h5saver_widget.browsing.plotting import AxisValues, Picture, Points
+from h5saver_widget.browsing.drawings import AxisValues, Picture, Points
 from h5saver_widget.qt.browser.plots.canvas import Canvas, number_text, statistics_text
 from h5saver_widget.qt.plot_style import with_units
 

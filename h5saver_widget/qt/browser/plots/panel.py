@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.describing import shape_text, size_text
+from h5saver_widget.browsing.drawings import Curves, DataSummary, Picture, Projection
 from h5saver_widget.browsing.looking import FileView
-from h5saver_widget.browsing.plotting import FREE_BYTES, Curves, DataReader, DataSummary, Picture, Projection
+from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
+from h5saver_widget.browsing.words import shape_text, size_text
 from h5saver_widget.qt.browser.plots.dimensions import DimensionRows
 from h5saver_widget.qt.browser.plots.pictures import copy_picture, save_picture
 from h5saver_widget.qt.browser.plots.view import PlotView
