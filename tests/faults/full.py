@@ -22,13 +22,15 @@ BATCH = 20
 Row = dict[str, Any]
 
 
-def count_kills(whose: str, times: int, ways: list[str]) -> list[Row]:
+def count_kills(whose: str, times: int, ways: list[str], seed: int) -> list[Row]:
     """Kill programs, and count the files that open and those in which something is missing."""
     rows: dict[tuple[str, str], Row] = {}
     for start in range(0, times, BATCH):
         with tempfile.TemporaryDirectory(prefix="h5saver-faults-") as folder:
             size = min(BATCH, times - start)
-            done = kills.kill_many(whose, Path(folder), size, LONGEST, ("h5py", "tables"), ways, seed=start + times)
+            done = kills.kill_many(
+                whose, Path(folder), size, LONGEST, ("h5py", "tables"), ways, seed=1000 * seed + start
+            )
         for (way, backend), many in done.items():
             row = rows.setdefault((way, backend), {"fault": way, "whose": whose, "backend": backend, "times": 0})
             add(row, "times", len(many))
@@ -52,9 +54,9 @@ def add(row: Row, name: str, count: int | bool) -> None:
     row[name] = row.get(name, 0) + int(count)
 
 
-EXPERIMENTS: dict[str, tuple[int, Callable[[int], list[Row]]]] = {
-    "kills": (200, lambda times: count_kills("ours", times, list(kills.WAYS))),
-    "peer-kills": (20, lambda times: count_kills("peer", times, ["program, file in it"])),
+EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
+    "kills": (200, lambda times, seed: count_kills("ours", times, list(kills.WAYS), seed)),
+    "peer-kills": (20, lambda times, seed: count_kills("peer", times, ["program, file in it"], seed)),
 }
 """Name to how often, and what is done."""
 
@@ -80,11 +82,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--times", type=int, help="how often, instead of the number in the document")
+    parser.add_argument("--seed", type=int, default=0, help="other instants")
     parser.add_argument("--results", type=Path, default=Path("faults.jsonl"))
     arguments = parser.parse_args()
     for name in arguments.names or EXPERIMENTS:
         times, experiment = EXPERIMENTS[name]
-        rows = experiment(arguments.times or times)
+        rows = experiment(arguments.times or times, arguments.seed)
         with arguments.results.open("a") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     rows = [json.loads(line) for line in arguments.results.read_text().splitlines()]
