@@ -54,6 +54,10 @@ docs: $(VENV)/.docs-stamp
 	@$(PY) -m mkdocs build --strict --quiet
 	@echo "The documentation is in build/docs/index.html"
 
+# The counts of docs/reliability.md: takes hours. NAMES="kills" TIMES=20 make some of them; strace is needed for crash points.
+faults: $(VENV)/.test-stamp
+	@$(PY) tests/faults/full.py $(NAMES) $(if $(TIMES),--times "$(TIMES)") --results "$(or $(OUT),.)/faults.jsonl"
+
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -249,6 +249,15 @@ def _backend_params(backend: str) -> dict[str, Any]:
                 "tip": "The file then survives a crash of this program, and the window never waits for the disk. "
                 "Applies to the next file that is opened.",
             },
+            {
+                "title": "Survive loss of power",
+                "name": "power_safe",
+                "type": "bool",
+                "value": False,
+                "visible": backend_capabilities(backend).journal,
+                "tip": "What is in the file is then forced onto the disk in an order that survives a loss of power at any "
+                "moment: each flush takes some milliseconds longer. Not together with SWMR. Applies to the next file.",
+            },
             server_params(backend_capabilities(backend).remote),
             {
                 "title": "SWMR options",

@@ -114,6 +114,7 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "power_safe"),
             ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
