@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
 #   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
 #   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
@@ -22,7 +22,7 @@ export PYQTGRAPH_QT_LIB := $(patsubst $(QT)=%,%,$(filter $(QT)=%,$(BINDINGS)))
 export PYTEST_QT_API := $(QT)
 WORKERS ?= 2
 
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test lint format bench faults docs clean
 .DELETE_ON_ERROR:
 
 help:
