@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Backend as Backend,
         Capabilities as Capabilities,
         Compression as Compression,
+        Durability as Durability,
     )
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
@@ -177,6 +178,7 @@ _PROVIDERS = {
         "Backend",
         "Capabilities",
         "Compression",
+        "Durability",
     ),
     "h5saver_widget.backends.registry": (
         "available_backends",

@@ -17,6 +17,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Final
 
+from h5saver_widget.backends.base import Durability
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
@@ -456,3 +457,6 @@ class RecordingSaver(ServerSaver):
         if self.isolated != wanted:
             self.close_file()
             self.isolated = wanted
+        if self.capabilities.journal:
+            usual = Durability.JOURNAL if self.isolated else Durability.FLUSH
+            self.durability = Durability.POWER if self.settings["backend", "power_safe"] else usual

@@ -155,6 +155,13 @@ class IsolatedBackend(LocalBackend):
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return True
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Leave it to the child, which has the file."""
+
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
