@@ -1,4 +1,4 @@
-"""A file as other programs write them: plain h5py with everything that is odd, NeXus groups, dimension scales, links."""
+"""A file as other programs write them: everything that is odd, NeXus groups, dimension scales, links."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_tables_have_columns(view):
     report = view.describe("/table")
     assert report.columns == ("time", "name", "place", "note")
     assert [row[0] for row in report.table] == ["0.5", "1.5", "2.5"]
-    assert [row[3].strip("b'") for row in report.table][0] == "eins" and report.line_count == 3
+    assert next(row[3].strip("b'") for row in report.table) == "eins" and report.line_count == 3
     assert view.describe("/packed").table[0] == ("0.5", "[0. 0. 0.]")
     assert fact(view, "/table", "Type") == "table of 4 columns"
 
@@ -75,7 +75,7 @@ def test_attributes_of_any_type_do_not_hide_a_node(view):
     """A dimension scale has a list of references among its attributes."""
     report = view.describe("/scales/x")
     assert report.data_path == "/scales/x"
-    assert dict((name, short) for name, short, _ in report.attributes)["units"] == "mm"
+    assert {name: short for name, short, _ in report.attributes}["units"] == "mm"
 
 
 def test_a_scale_is_the_axis_of_its_array(view):

@@ -135,4 +135,4 @@ class DimensionRows(QtWidgets.QWidget):
     @staticmethod
     def _show(row: _Row, moves: bool) -> None:
         for widget in row.moving:
-            widget.setVisible(moves)
+            widget.setVisible(moves and dimension_is_wide(row.dimension))

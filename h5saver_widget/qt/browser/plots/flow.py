@@ -64,6 +64,8 @@ class FlowLayout(QtWidgets.QLayout):
     def _place(self, rect: QtCore.QRect, *, move: bool) -> int:
         x, y, row = rect.x(), rect.y(), 0
         for item in self._items:
+            if item.isEmpty():  # hidden
+                continue
             hint = item.sizeHint()
             if x > rect.x() and x + hint.width() > rect.right() + 1:
                 x, y, row = rect.x(), y + row + self._spaces[1], 0
