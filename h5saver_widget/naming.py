@@ -200,6 +200,8 @@ class PathProvider:
         Whether files go to ``base_path/2026/20261121`` (or straight into `base_path`).
     template
         What files are called; None for the names of PyMoDAQ.
+    list_folder
+        Returns the names in a folder that is not on the local disk; None if it is.
 
     Examples
     --------
@@ -213,6 +215,7 @@ class PathProvider:
     save_type: SaveType = SaveType.scan
     dated: bool = True
     template: NameTemplate | None = None
+    list_folder: Callable[[Path], list[str]] | None = None
 
     def __post_init__(self) -> None:
         """Check and convert the fields.
@@ -249,7 +252,9 @@ class PathProvider:
         """Return the files that the next one follows, by number and name."""
         folder, pattern = self._folder_and_pattern(now)
         try:
-            found = sorted(folder.iterdir())
+            found = sorted(
+                folder.iterdir() if self.list_folder is None else map(folder.joinpath, self.list_folder(folder))
+            )
         except OSError:  # no folder yet; creating the file will tell what else is wrong with it
             return {}
         matched = ((pattern.fullmatch(path.stem), path) for path in found if _is_h5_suffix(path.suffix))
@@ -294,6 +299,8 @@ class PathProvider:
 
     def next_path(self, now: datetime) -> Path:
         """Return the path that a file created now would get."""
+        if self.list_folder is not None:  # the first is free, or was a second ago: nobody asks a server every second
+            return next(self.candidates(now))
         return next(path for path in self.candidates(now) if not os.path.lexists(path))
 
     def preview(self, now: datetime) -> str:

@@ -29,14 +29,16 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.errors import FileNotOpenError, FileOpenError
-from h5saver_widget.naming import move_aside
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.naming import move_aside, natural_key
 
 __all__ = [
     "ArrayInfo",
     "Backend",
     "Capabilities",
     "Compression",
+    "Durability",
     "Handle",
     "NodeKind",
     "OpenMode",
@@ -53,6 +55,17 @@ OpenMode = Literal["r", "r+", "x"]
 RawAttribute = str | bytes | bool | int | float | complex | np.generic | npt.NDArray[Any]
 Selection = Any
 """What numpy basic indexing takes: an int, a slice, ``...`` or a tuple of them."""
+
+
+class Durability(Enum):
+    """What the file on the disk survives."""
+
+    FLUSH = "flush"
+    """Everything that was flushed is there, unless the process is killed in the very middle of a flush."""
+    JOURNAL = "journal"
+    """Everything that was flushed is there, whenever the process is killed."""
+    POWER = "power"
+    """As JOURNAL, and whenever the power fails. A flush takes some milliseconds longer."""
 
 
 class NodeKind(Enum):
@@ -101,12 +114,15 @@ class Capabilities:
         Names of the compression libraries that can be written.
     max_attribute_bytes
         Longest text attribute that the library stores, None without limit.
+    journal
+        Files can be written by way of a journal, see :class:`Durability`.
     """
 
     swmr: bool = False
     remote: bool = False
     compression: tuple[str, ...] = ()
     max_attribute_bytes: int | None = None
+    journal: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +211,7 @@ class Backend(ABC):
         self._path: Path | None = None
         self._mode: OpenMode = "r"
         self._swmr = False
+        self._durability = Durability.FLUSH
 
     # ------------------------------------------------------------------ file
     @property
@@ -211,6 +228,24 @@ class Backend(ABC):
     def swmr_active(self) -> bool:
         """Whether the file streams: only appends and slice writes are possible until it is closed."""
         return self._swmr and self.is_open
+
+    @property
+    def durability(self) -> Durability:
+        """What files opened from now on survive; a file that is made for streaming (SWMR) has ways of its own.
+
+        Raises
+        ------
+        FileOpenError
+            When set to what this backend can't do.
+        """
+        return self._durability
+
+    @durability.setter
+    def durability(self, durability: Durability | str) -> None:
+        wanted = Durability(durability)
+        if wanted is not Durability.FLUSH and not self.capabilities.journal:
+            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or 'flush'")
+        self._durability = wanted
 
     @property
     @abstractmethod
@@ -253,6 +288,8 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+            if swmr and mode != "r" and self._durability is Durability.POWER:
+                raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
             self._check_path(path, mode)
             self._open(path, mode, swmr, locking)
             self._path, self._mode, self._swmr = path, mode, False
@@ -279,6 +316,19 @@ class Backend(ABC):
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
 
+    # ------------------------------------------------------------------ server
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
+        raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and say in a sentence what was found; never raises."""
+        return f"{self.name} keeps files on a disk: there is no server to connect to."
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        return sorted((entry.name for entry in folder.iterdir()), key=natural_key) if folder.is_dir() else []
+
     @abstractmethod
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Open the file; `path` was checked, nothing else is open."""
@@ -300,6 +350,10 @@ class Backend(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
+
+    def checkpoint(self) -> None:
+        """Flush, and return once what was written is kept where the file is; an error says that it is not."""
+        self.flush()
 
     def flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""

@@ -31,11 +31,11 @@ from h5saver_widget.backends.base import (
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.h5pyd_client import MAX_JSON, Client, domain_of
+from h5saver_widget.backends.h5pyd_client import MAX_JSON, Client, domain_of, test_connection
 from h5saver_widget.backends.remote_journal import COUNT, Block, Journal, as_block, pieces
 from h5saver_widget.backends.remote_objects import HIDDEN, WRITER, RemoteObject
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.remote_places import move_aside_on_server, remote_exists, remote_make_folder
+from h5saver_widget.backends.remote_places import move_aside_on_server, remote_exists, remote_make_folder, remote_names
 from h5saver_widget.backends.remote_reading import Part, part_of, read_part
 from h5saver_widget.backends.remote_tree import RemoteNode, RemoteTree
 from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
@@ -116,6 +116,18 @@ class H5pydBackend(RemoteTree):
     def move_aside(self, path: Path) -> Path:
         """Give a file of the server its first free backup name."""
         return move_aside_on_server(path, self.options)
+
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on."""
+        self.options = RemoteOptions.of(options)
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder of the server."""
+        return remote_names(folder, self.options)
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and say in a sentence what was found."""
+        return test_connection(self.options, "" if folder is None else folder.as_posix())
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._forget("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -79,11 +80,29 @@ class RemoteOptions:
             )
         return cls(**given)
 
+    @property
+    def home(self) -> str:
+        """The user's own folder on the server, ``''`` if nobody is named."""
+        user = self.username or os.environ.get(_FROM_ENVIRONMENT["username"], "")
+        return f"/home/{user}" if user else ""
+
     def completed(self) -> RemoteOptions:
         """Return these options with what was left empty taken from the environment and the keyring."""
         found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name, variable in _FROM_ENVIRONMENT.items():
             found[name] = found[name] or os.environ.get(variable, "")
-        if found["endpoint"] and found["username"] and not found["password"] and find_spec("keyring") is not None:
-            found["password"] = import_module("keyring").get_password(found["endpoint"], found["username"]) or ""
+        if found["endpoint"] and found["username"] and not found["password"]:
+            found["password"] = _from_keyring(found["endpoint"], found["username"])
         return RemoteOptions(**found)
+
+
+def _from_keyring(endpoint: str, username: str) -> str:
+    """Return the password that the system's keyring has, ``''`` if it has none, is locked, or there is no keyring."""
+    if find_spec("keyring") is None:
+        return ""
+    keyring = import_module("keyring")
+    try:
+        return keyring.get_password(endpoint, username) or ""
+    except keyring.errors.KeyringError as error:  # the server is asked without: it says what is missing
+        logging.getLogger("h5saver_widget.remote").info("the keyring was not read: %s", type(error).__name__)
+        return ""

@@ -8,8 +8,11 @@ from pathlib import Path
 from h5saver_widget.backends.h5pyd_client import Client, domain_of
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteRefusedError
+from h5saver_widget.naming import natural_key
 
-__all__ = ["move_aside_on_server", "remote_exists", "remote_make_folder"]
+__all__ = ["move_aside_on_server", "remote_exists", "remote_make_folder", "remote_names"]
+
+_NAMES_PER_REQUEST = 1000
 
 
 def remote_exists(path: Path, options: RemoteOptions) -> bool:
@@ -22,6 +25,30 @@ def remote_exists(path: Path, options: RemoteOptions) -> bool:
         if status >= 300:
             raise FileOpenError(client.in_words(status, "looking"))
         return True
+    finally:
+        client.close()
+
+
+def remote_names(folder: Path, options: RemoteOptions) -> list[str]:
+    """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+    found: list[str] = []
+    client = Client(domain_of(folder), options)
+    try:
+        while True:
+            more = {"Marker": f"{folder.as_posix().rstrip('/')}/{found[-1]}"} if found else {}
+            answer = client.ask(
+                "GET",
+                "/domains",
+                missing=True,
+                patience=options.connect_seconds,
+                domain=f"{folder.as_posix().rstrip('/')}/",
+                Limit=_NAMES_PER_REQUEST,
+                **more,
+            )
+            names = [] if answer is None else [entry["name"].rpartition("/")[2] for entry in answer["domains"]]
+            found += names
+            if len(names) < _NAMES_PER_REQUEST:
+                return sorted(found, key=natural_key)
     finally:
         client.close()
 

@@ -92,6 +92,8 @@ def attribute_value(described: dict[str, Any]) -> RawAttribute | None:
     """Return the value of an attribute as it was answered, None if it is no plain data."""
     kind, value = described["type"], described.get("value")
     shape = described.get("shape", _SCALAR)
+    if isinstance(shape, list):  # as it was sent
+        shape = {"dims": shape}
     if shape.get("class") == "H5S_NULL" or value is None:
         return ""
     name = kind.get("class") if isinstance(kind, dict) else ""

@@ -9,14 +9,12 @@ from h5saver_widget import naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.exporters.run import Exported, export
-from h5saver_widget.progress import Progress
+from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.holders import is_locked
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.superblock import read_superblock
 
 __all__ = ["copy_file"]
-
-_BLOCK = 8 << 20
 
 
 def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = None) -> Exported:
@@ -70,7 +68,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     hidden = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     before = _stamp(source)
     try:
-        _copy_bytes(source, hidden, progress or Progress())
+        copy_in_pieces(source, hidden, progress)
         if _stamp(source) != before:
             raise FileOpenError(f"{source} was changed by another program while it was copied; try again")
         naming.rename_exclusive(hidden, path)
@@ -89,11 +87,3 @@ def _is_changing(io: Backend, source: Path) -> bool:
 def _stamp(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_mtime_ns, found.st_size
-
-
-def _copy_bytes(source: Path, target: Path, progress: Progress) -> None:
-    total = source.stat().st_size
-    with source.open("rb") as old, target.open("xb") as new:
-        while block := old.read(_BLOCK):
-            new.write(block)
-            progress.report(new.tell(), total, f"copying {source.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +68,9 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
     """
     wanted = backend or default_backend()
     first: Exception | None = None
-    for name in (wanted, *(other for other in available_backends() if other != wanted)):
+    # a path on a server is none on the local disk, nor the other way round
+    others = (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
+    for name in itertools.chain([wanted], others):
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
         try:
             if backend_capabilities(name).swmr:
@@ -91,6 +94,13 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
             return Opened(reader, note if name == wanted else f"{note} Read with {name}.".strip())
     assert first is not None
     raise first
+
+
+def _is_remote(backend: str) -> bool:
+    try:
+        return backend_capabilities(backend).remote
+    except MissingLibraryError:
+        return False
 
 
 def _let_others_write(reader: H5Backend, path: Path) -> None:

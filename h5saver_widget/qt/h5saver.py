@@ -7,8 +7,10 @@ reach slots in theirs.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 
@@ -33,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 #: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
 REPORT_MS = 100
+
+#: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
+_SHOWN_FOR = timedelta(seconds=2)
 
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
@@ -67,6 +73,10 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     file_changed_sig = QtCore.Signal(str)
     """The user has picked another existing file; its path."""
 
+    stopping_sig = QtCore.Signal()
+    """*Do Save* was switched off: the file is closed when every slot has returned. A program that hands frames to a
+    thread waits here for those that are on their way."""
+
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
 
@@ -88,6 +98,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._missing: tuple[str, ...] = ()
         super().__init__(save_type, backend)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
+        self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
         self.settings.child("show_file").sigActivated.connect(self.show_file_content)
@@ -216,6 +227,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """Go on after a pause."""
         self._in_own_thread(super().resume)
 
+    @QtCore.Slot(result=object)
+    def status(self) -> RecorderStatus:
+        """Return how the recorder is; answers in any thread, at once."""
+        return super().status()
+
     def _in_own_thread(self, call: Callable[[], None]) -> None:
         if QtCore.QThread.currentThread() == self.thread():
             call()
@@ -266,6 +282,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """Emit ``file_changed_sig``."""
         self.file_changed_sig.emit(str(path))
 
+    def _do_save_changed(self, do_save: bool) -> None:
+        if not do_save and self.isopen():
+            self.stopping_sig.emit()
+        super()._do_save_changed(do_save)
+
     def _follow_file(self) -> None:
         pause = "Resume" if self.is_paused else "Pause"
         self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
@@ -313,6 +334,24 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         except Exception as error:
             self.report("No new file could be made", error)
 
+    def _test_pressed(self, *_: Any) -> None:
+        """Have the server asked by a thread: one that hangs must not hang the window."""
+        self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
+        self.show_connection("Asking the server ...")
+        threading.Thread(target=self._test, name="h5saver: connection", daemon=True).start()
+
+    def _test(self) -> None:
+        try:
+            words = self.test_connection()
+        except Exception as error:
+            words = explain(error)
+        with suppress(RuntimeError):  # the saver is gone
+            self._call.emit(lambda: self._tested(words))
+
+    def _tested(self, words: str) -> None:
+        self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
+        self.show_connection(words)
+
     def _browse_pressed(self, *_: Any) -> None:
         path = self.choose_existing_path()
         if path is not None:
@@ -328,6 +367,15 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             param.setValue(value)
         else:
             QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
+
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
+
+        Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+        """
+        now = datetime.now()
+        shown = self.tree.shown_for if self._view is not None and self._view.isVisible() else None
+        return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
 
     # ------------------------------------------------------------- questions
     @property

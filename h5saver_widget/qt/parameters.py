@@ -19,6 +19,7 @@ from h5saver_widget.backends.base import Capabilities
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.recording_params import recording_params
+from h5saver_widget.qt.server_params import server_params
 
 __all__ = [
     "AS_ACQUIRED",
@@ -248,6 +249,7 @@ def _backend_params(backend: str) -> dict[str, Any]:
                 "tip": "The file then survives a crash of this program, and the window never waits for the disk. "
                 "Applies to the next file that is opened.",
             },
+            server_params(backend_capabilities(backend).remote),
             {
                 "title": "SWMR options",
                 "name": "swmr_options",

@@ -19,7 +19,8 @@ from typing import Any, Final
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
-from h5saver_widget.qt.settings_saver import Reactions, SettingsSaver
+from h5saver_widget.qt.server_saver import ServerSaver
+from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.disk import DiskWatch, Reserve, measure_within
 from h5saver_widget.recording.limits import Limit
@@ -39,7 +40,7 @@ ERROR_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 10.0
 
 
-class RecordingSaver(SettingsSaver):
+class RecordingSaver(ServerSaver):
     """A saver that pauses, stops and goes on in a new file by itself, as its settings say.
 
     Parameters
@@ -117,7 +118,7 @@ class RecordingSaver(SettingsSaver):
         """Return how the recorder is; never waits for the file, may be called in any thread."""
         now, statistics = monotonic(), self.statistics()
         opened = self.isopen()
-        state = RecorderState.RECORDING if statistics.frames_written else RecorderState.OPEN
+        state = RecorderState.RECORDING if statistics.frames_flushed else RecorderState.OPEN
         if self._paused:
             state = RecorderState.PAUSED
         if not opened:
@@ -146,7 +147,8 @@ class RecordingSaver(SettingsSaver):
 
     def _sum(self, now: Statistics) -> Statistics:
         before = self._before
-        names = ("frames_received", "frames_written", "frames_dropped", "frames_left_out", "bytes_in", "bytes_on_disk")
+        frames = ("received", "written", "flushed", "dropped", "left_out")
+        names = (*(f"frames_{name}" for name in frames), "bytes_in", "bytes_on_disk")
         counts: dict[str, Any] = {name: getattr(before, name) + getattr(now, name) for name in names}
         return replace(now, **counts, waited_seconds=before.waited_seconds + now.waited_seconds)
 
@@ -222,6 +224,8 @@ class RecordingSaver(SettingsSaver):
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes; what is to be done between this one and the next is done then."""
         super().frame_saved(size)
+        if self.frames_saved == 1:
+            self._flush_soon()  # that something is recorded is said once it is safe
         self.check_limits()
 
     @contextmanager

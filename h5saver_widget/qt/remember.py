@@ -13,7 +13,15 @@ from pyqtgraph.Qt import QtCore
 __all__ = ["restore_settings", "save_settings"]
 
 #: What belongs to a moment and not to the user's choices, and what must never be written down.
-_NOT_KEPT: Final = {"do_save", "N_saved", "current_scan_name", "current_scan_path", "current_h5_file", "save_type"}
+_NOT_KEPT: Final = {
+    "do_save",
+    "N_saved",
+    "current_scan_name",
+    "current_scan_path",
+    "current_h5_file",
+    "save_type",
+    "connection",
+}
 _SECRET: Final = ("password", "passwd", "pwd")
 
 

@@ -32,7 +32,9 @@ __all__ = [
     "ListRow",
     "NotesRow",
     "NumberRow",
+    "PasswordRow",
     "PatternRow",
+    "SentenceRow",
     "ShownRow",
     "TextRow",
     "WideShownRow",
@@ -234,6 +236,7 @@ class TextRow(_Row, StrParameterItem):
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
         line = ElidedEdit()
+        line.setPlaceholderText(self.param.opts.get("placeholder", ""))
         line.sigChanged = line.editingFinished
         line.value = line.text
         line.setValue = line.setText
@@ -249,6 +252,22 @@ class PatternRow(TextRow):
         line.setPlaceholderText("usual names")
         line.textEdited.connect(lambda text: self.param.setValue(text))  # the preview follows every key
         return line
+
+
+class PasswordRow(TextRow):
+    """A secret: dots for letters, and kept with every key, whatever is pressed next."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        line = super().make_editor()
+        line.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
+        line.textEdited.connect(self.param.setValue)
+        return line
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show as many dots as there are letters; the value of the parameter itself is always empty."""
+        if self.widget.text() != self.param.secret():
+            self.widget.setText(self.param.secret())
 
 
 class NotesRow(_WideRow):
@@ -305,6 +324,51 @@ class WideShownRow(_WideRow, ShownRow):
         self._title.setToolTip(param.opts.get("tip", ""))
         self.layoutWidget.layout().insertWidget(0, self._title)
         self.layoutWidget.layout().setSpacing(8)
+
+
+class _Sentence(QtWidgets.QLabel):
+    """A label that says when its width has changed: its height depends on it."""
+
+    sigResized = QtCore.Signal()
+    sigChanged = None
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Say so."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.sigResized.emit()
+
+
+class SentenceRow(_WideRow):
+    """What somebody answered, in as many lines as it takes."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the label."""
+        label = _Sentence()
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        label.value, label.setValue = label.text, label.setText
+        label.sigResized.connect(self._fit)
+        return label
+
+    def makeWidget(self) -> QtWidgets.QWidget:
+        """Return the label, always visible."""
+        label = super().makeWidget()
+        self.hideWidget = False
+        return label
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show the sentence."""
+        self.widget.setText(self.param.value())
+        self._fit()
+
+    def widgetValueChanged(self) -> None:
+        """Never write what is only shown."""
+
+    def _fit(self) -> None:
+        height = self.widget.heightForWidth(max(self.widget.width(), 100)) + 6
+        if self.sizeHint(0).height() != height:
+            self.setSizeHint(0, QtCore.QSize(60, height))
 
 
 class FolderRow(_Row):

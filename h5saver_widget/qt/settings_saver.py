@@ -120,26 +120,37 @@ class SettingsSaver(H5SaverLowLevel):
         NamingError
             If the base path is empty, the name pattern is wrong, or no file may have the base name.
         """
-        base_path = str(self.settings["base_path"]).strip()
-        if not base_path:
-            raise NamingError("the base path is empty: choose a folder for the files")
+        base_path = self.base_folder()
         pattern = str(self.settings["recording", "name_template"]).strip()
         template = None
         if pattern:
             notes = read_notes(self.settings["recording", "notes"])
             template = NameTemplate(pattern, {note.name: note.value for note in notes})
         dated = bool(self.settings["recording", "dated_folders"])
-        return PathProvider(Path(base_path).expanduser(), self.settings["base_name"], self.save_type, dated, template)
+        where = self.io.list_folder if self.capabilities.remote else None
+        return PathProvider(base_path, self.settings["base_name"], self.save_type, dated, template, where)
 
-    def next_file_name(self) -> str:
-        """Return the name that a file made now would get. The folder is looked into: this may wait for a share.
+    def base_folder(self) -> Path:
+        """Return the folder that all files go below; NamingError if none is chosen."""
+        base_path = str(self.settings["base_path"]).strip()
+        if not base_path:
+            raise NamingError("the base path is empty: choose a folder for the files")
+        return Path(base_path).expanduser()
+
+    def next_file_name(self, now: datetime | None = None) -> str:
+        """Return the name that a file gets that is made now. The folder is looked into: this may wait for a share.
+
+        Parameters
+        ----------
+        now
+            Another time than now.
 
         Raises
         ------
         NamingError
             As :meth:`path_provider`.
         """
-        return self.path_provider().preview(datetime.now())
+        return self.path_provider().preview(now or datetime.now())
 
     def value_changed(self, param: Parameter) -> None:
         """React to a changed setting; errors are reported by :meth:`report`, never raised."""

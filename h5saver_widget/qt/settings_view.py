@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
 from typing import Final
 
 from pyqtgraph.parametertree import Parameter, ParameterItem, ParameterTree
@@ -49,6 +51,9 @@ class Section:
     rows: tuple[Path | Buttons | str, ...]
     expanded: bool = True
 
+
+#: The name of the next file is looked for again after so many times as long as it took.
+_LOOK_SHARE: Final = 50
 
 NEXT_FILE: Final = "next file"
 COMMENT: Final = "comment"
@@ -109,6 +114,7 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
             ("data_format", "nexus"),
@@ -127,7 +133,11 @@ _ROW_BY_NAME: Final = {
     "base_path": rows.FolderRow,
     "name_template": rows.PatternRow,
     "notes": rows.NotesRow,
+    "password": rows.PasswordRow,
+    "connection": rows.SentenceRow,
 }
+#: Actions that have a line of their own, with their icons.
+_ACTIONS: Final = {"test": "refresh"}
 _ROW_BY_TYPE: Final = {
     "bool": rows.BoolRow,
     "list": rows.ListRow,
@@ -145,19 +155,19 @@ class SettingsTree(ParameterTree):
     settings
         The settings of a saver.
     next_file
-        Returns the name of the next file; raises NamingError with a sentence when there can't be one. It looks into
-        folders and is called in a thread of its own.
+        Returns the name that a file gets that is made at a time; raises NamingError with a sentence when there can't be
+        one. It looks into folders and is called in a thread of its own.
     comment
         Writes a line into the log of the file; raises an error with a sentence if it can't.
     """
 
-    _found = QtCore.Signal(int, str, str)
-    """Number of the question, name of the next file, or ``''`` and why there can't be one."""
+    _found = QtCore.Signal(int, object, str, str)
+    """Number of the question, its time, name of the next file, or ``''`` and why there can't be one."""
 
     def __init__(
         self,
         settings: Parameter,
-        next_file: Callable[[], str],
+        next_file: Callable[[datetime], str],
         parent: QtWidgets.QWidget | None = None,
         comment: Callable[[str], None] | None = None,
     ) -> None:
@@ -167,6 +177,9 @@ class SettingsTree(ParameterTree):
         self._comment = comment
         self._items: list[ParameterItem | rows.ButtonsRow] = []
         self._asked = 0
+        self._asked_at = self._cost = 0.0
+        #: The time that stands in the name shown as *Next file*; None while there is none.
+        self.shown_for: datetime | None = None
         self._looking: threading.Thread | None = None
         self._found.connect(self._show_next_file)
         self.setRootIsDecorated(True)
@@ -185,7 +198,12 @@ class SettingsTree(ParameterTree):
         self._add_what_is_left()
         self.itemClicked.connect(self._item_clicked)
         self._update_icons()
-        names = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        names: list[tuple[str, ...]] = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
+        names += [
+            ("backend", "backend_type"),
+            ("backend", "hsds_options", "user"),
+            ("backend", "hsds_options", "domain"),
+        ]
         for path in (*names, *(("recording", name) for name in ("name_template", "dated_folders", "notes"))):
             settings.child(*path).sigValueChanged.connect(self.update_next_file)
         self._clock = QtCore.QTimer(self)
@@ -205,10 +223,7 @@ class SettingsTree(ParameterTree):
         head.setFirstColumnSpanned(True)
         for row in section.rows:
             if isinstance(row, Buttons):
-                buttons = rows.ButtonsRow([(self._settings.child(*path), image) for path, image in row.actions])
-                self._items.append(buttons)
-                head.addChild(buttons)
-                buttons.put()
+                self._add_buttons([(self._settings.child(*path), image) for path, image in row.actions], head)
             elif row == COMMENT:
                 self._add_comment(head)
             elif isinstance(row, str):
@@ -218,6 +233,12 @@ class SettingsTree(ParameterTree):
         head.setExpanded(section.expanded)
         return head
 
+    def _add_buttons(self, actions: list[tuple[Parameter, str]], root: QtWidgets.QTreeWidgetItem) -> None:
+        buttons = rows.ButtonsRow(actions)
+        self._items.append(buttons)
+        root.addChild(buttons)
+        buttons.put()
+
     def addParameters(
         self,
         param: Parameter,
@@ -226,6 +247,9 @@ class SettingsTree(ParameterTree):
         showTop: bool = True,
     ) -> None:
         """Add a parameter and its children, each with the row that this view has for it."""
+        if param.name() in _ACTIONS:
+            self._add_buttons([(param, _ACTIONS[param.name()])], root or self.invisibleRootItem())
+            return
         row_class = _ROW_BY_NAME.get(param.name()) or _ROW_BY_TYPE.get(param.type())
         item = param.makeTreeItem(depth) if row_class is None else row_class(param, depth)
         self._items.append(item)
@@ -321,16 +345,19 @@ class SettingsTree(ParameterTree):
             self._looking.start()
 
     def _look(self) -> None:
-        number = self._asked
+        number, now = self._asked, datetime.now()
+        self._asked_at = monotonic()
         try:
-            text, reason = self._next_file(), ""
+            text, reason = self._next_file(now), ""
         except (ValueError, OSError) as error:
             text, reason = "", str(error)
+        self._cost = monotonic() - self._asked_at
         with suppress(RuntimeError):  # the window is gone
-            self._found.emit(number, text, reason)
+            self._found.emit(number, now, text, reason)
 
-    def _show_next_file(self, number: int, text: str, reason: str) -> None:
+    def _show_next_file(self, number: int, now: datetime, text: str, reason: str) -> None:
         self._looking = None
+        self.shown_for = now if text else None
         if number != self._asked:
             self.update_next_file()  # something was changed meanwhile
             return
@@ -350,9 +377,9 @@ class SettingsTree(ParameterTree):
             self._reason_item.setHidden(not reason)
 
     def _clock_ticked(self) -> None:
-        # Names with the time in them go on; where files are numbered, looking for the number reads a folder.
-        pattern = self._settings["recording", "name_template"]
-        if "{counter" not in pattern if pattern else self._settings["save_type"] != "scan":
+        # The time goes on, and other programs make files too. Where files are numbered, looking reads a folder: one
+        # that answers slowly is not asked all the time.
+        if monotonic() - self._asked_at >= _LOOK_SHARE * self._cost:
             self.update_next_file()
 
     def _item_clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:

@@ -9,26 +9,28 @@ from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.progress import Progress
+from h5saver_widget.remote.unfinished import Unfinished, notes_folder
 
 __all__ = ["Pull", "Push"]
 
 _TOLD_EVERY = 0.2
 
 
-class _Bar:
+class _Bar(Progress):
     """Tells how far a copy is: one line that is written again and again on a terminal, nothing elsewhere."""
 
-    def __init__(self) -> None:
-        self._told = 0.0
+    _told = 0.0
 
-    def __call__(self, path: str, done: int, total: int) -> None:
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
         """Tell, at most five times a second."""
+        super().report(done, total, text)
         now = time.monotonic()
         if sys.stderr.isatty() and (done == total or now - self._told > _TOLD_EVERY):
             self._told = now
-            share = 100 * done / total if total else 100
-            print(f"\r\033[K{share:3.0f} % of {total / 1e6:.1f} MB  {path}", end="", file=sys.stderr)
-            if done == total and path == "/":
+            share = 100 * (1.0 if self.step.share is None else self.step.share)
+            print(f"\r\033[K{share:3.0f} % of {(total or 0) / 1e6:.1f} MB  {self.step.text}", end="", file=sys.stderr)
+            if done == total and self.step.text == "/":
                 print(file=sys.stderr)
 
 
@@ -56,9 +58,36 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     transfer = copied.transfer
     print(f"{transfer.nodes} nodes, {transfer.copied_bytes} bytes copied", end="")
     print(f"; both have the checksum {copied.checksum[:16]}" if copied.checksum else "")
-    for path, reason in (transfer.skipped or {}).items():
+    for path, reason in transfer.skipped.items():
         print(f"left out: {path}: {reason}")
     return 0
+
+
+def _complete_all(options: RemoteOptions) -> int:
+    """Complete what mirrors to this server have left; 1 if something is still left."""
+    from h5saver_widget.remote.mirror import complete, local_reader
+    from h5saver_widget.remote.push_pull import open_target, remote_backend
+
+    known, left = options.completed(), 0
+    source, target = local_reader(), remote_backend(options)
+    for note in list(Unfinished.read_all(notes_folder())):
+        if (note.endpoint, note.username) != (known.endpoint, known.username):
+            continue
+        try:
+            if not note.path.is_file():
+                raise FileNotFoundError("there is no such file any more; it was moved or deleted")
+            open_target(target, note.remote_path)
+            try:
+                copied = complete(note, source, target, _Bar())
+            finally:
+                target.close()
+        except (H5SaverError, OSError) as error:
+            left += 1
+            print(f"h5saver: {note.file}: {error}", file=sys.stderr)
+        else:
+            note.remove(notes_folder())
+            print(f"{note.file}: complete, {copied.transfer.copied_bytes} bytes copied")
+    return int(left > 0)
 
 
 class Push:
@@ -67,13 +96,19 @@ class Push:
     help = "copy a file to an HSDS server; an interrupted copy is continued"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare FILE, DOMAIN and where the server is."""
-        parser.add_argument("file", type=Path, metavar="FILE", help="the local file")
-        parser.add_argument("domain", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
+        """Declare FILE, DOMAIN, --unfinished and where the server is."""
+        parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the local file")
+        parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
+        parser.add_argument("--unfinished", action="store_true", help="complete what mirrors have left unfinished")
         _add_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Copy; 1 if that failed."""
+        if arguments.unfinished:
+            return _complete_all(RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
+        if not arguments.domain:
+            print("h5saver: push needs FILE and DOMAIN, or --unfinished; see h5saver push --help", file=sys.stderr)
+            return 2
         return _run(arguments, to_server=True)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.remote.transfer import Progress, Transfer, copy_all, fingerprint
+from h5saver_widget.errors import DataMismatchError, MissingLibraryError
+from h5saver_widget.progress import Progress
+from h5saver_widget.remote.transfer import Transfer, copy_all, fingerprint
 
-__all__ = ["Copied", "pull", "push", "remote_backend"]
+__all__ = ["Copied", "copied_and_compared", "open_target", "pull", "push", "remote_backend"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,23 @@ class Copied:
     checksum: str
 
 
-def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None) -> Backend:
-    """Return a backend for files on a server."""
-    from h5saver_widget.backends.h5pyd_backend import H5pydBackend
+def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False) -> Backend:
+    """Return a backend for files on a server; MissingLibraryError if the library for it is not installed."""
+    name = server_backend()
+    if name is None:
+        raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
+    backend = create_backend(name, isolated=isolated)
+    backend.use_server(RemoteOptions.of(options))
+    return backend
 
-    return H5pydBackend(options)
+
+def open_target(target: Backend, domain: Path) -> None:
+    """Open a file on a server to copy into it: made if it is not there, with the folders above it."""
+    if target.exists(domain):
+        target.open(domain, "r+")
+    else:
+        target.make_folder(domain.parent)
+        target.open(domain, "x")
 
 
 def push(
@@ -62,7 +75,7 @@ def push(
     check
         Read both afterwards and compare checksums.
     progress
-        Called with the path that is copied, bytes done, bytes in all.
+        Told how many bytes of how many are done; it may stop the copy, which a later call continues.
 
     Raises
     ------
@@ -74,12 +87,8 @@ def push(
     source, target = create_backend("h5py"), remote_backend(options)
     source.open(path, "r")
     try:
-        if not target.exists(domain):
-            target.make_folder(domain.parent)
-            target.open(domain, "x")
-        else:
-            target.open(domain, "r+")
-        return _copy(source, target, check, progress)
+        open_target(target, domain)
+        return copied_and_compared(source, target, progress, check=check)
     finally:
         target.close()
         source.close()
@@ -98,17 +107,20 @@ def pull(
     source.open(domain, "r")
     try:
         target.open(path, "r+" if path.exists() else "x")
-        return _copy(source, target, check, progress)
+        return copied_and_compared(source, target, progress, check=check)
     finally:
         target.close()
         source.close()
 
 
-def _copy(source: Backend, target: Backend, check: bool, progress: Progress | None) -> Copied:
-    transfer = copy_all(source, target, progress)
+def copied_and_compared(
+    source: Backend, target: Backend, progress: Progress | None = None, *, check: bool = True, thorough: bool = False
+) -> Copied:
+    """Copy between open files, and compare their checksums; DataMismatchError if they differ."""
+    transfer = copy_all(source, target, progress, thorough=thorough)
     if not check:
         return Copied(transfer, "")
-    ours, theirs = fingerprint(source), fingerprint(target)
+    ours, theirs = fingerprint(source, progress), fingerprint(target, progress)
     if ours != theirs:
         raise DataMismatchError(
             f"{source.path} and {target.path} differ after copying (checksums {ours[:12]} and {theirs[:12]}): "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 
 from h5saver_widget.backends.base import ArrayInfo, Backend, Compression, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.progress import Progress
 
-__all__ = ["Progress", "Transfer", "copy_all", "fingerprint"]
+__all__ = ["Seen", "Transfer", "copy_all", "fingerprint"]
 
 #: How much is read and written at once.
 _BLOCK_BYTES = 16 << 20
@@ -22,8 +23,11 @@ _BLOCK_BYTES = 16 << 20
 _LIBRARY = frozenset({"PYTABLES_FORMAT_VERSION", "VERSION", "FLAVOR", "swmr_active"})
 _VALUES = (NodeKind.FIXED, NodeKind.GROWING)
 
-Progress = Callable[[str, int, int], None]
-"""Called with the path that is being copied, bytes done, bytes in all."""
+#: A fixed array above this is not looked through again and again while it is written.
+_LARGE_FIXED = 64 << 20
+
+Seen = dict[tuple[str, int], bytes]
+"""What blocks of fixed arrays contain in the target: digests by path and first row."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Transfer:
 
     nodes: int = 0
     copied_bytes: int = 0
-    skipped: dict[str, str] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def _walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
@@ -98,14 +102,17 @@ def _encoded(value: Any) -> bytes:
     return f"{kind}{values.shape}".encode() + values.astype(values.dtype.newbyteorder("<")).tobytes()
 
 
-def fingerprint(backend: Backend) -> str:
+def fingerprint(backend: Backend, progress: Progress | None = None) -> str:
     """Return a checksum (SHA-256) over all paths, attributes and values of the open file.
 
-    Two files with the same content have the same, whatever library or server holds them: number types, compression and
-    chunks do not count, booleans that one library stores as small integers do.
+    Two files with the same content have the same, whatever library or server holds them: byte order, compression and
+    chunks do not count, nor what libraries note for themselves.
     """
-    total = hashlib.sha256()
-    for path, node, kind in sorted(_walk(backend), key=lambda entry: entry[0]):
+    told, total = progress or Progress(), hashlib.sha256()
+    nodes = sorted(_walk(backend), key=lambda entry: entry[0])
+    size, done = float(sum(_size(backend, node) for _, node, kind in nodes if kind in _VALUES)), 0
+    for path, node, kind in nodes:
+        told.report(done, size, f"checksum of {backend.path}")
         if kind in (NodeKind.LINK, NodeKind.OTHER):
             continue
         total.update(f"{path}\0{kind.value if kind is NodeKind.GROUP else 'array'}\0".encode())
@@ -120,70 +127,86 @@ def fingerprint(backend: Backend) -> str:
             if info.shape == ():
                 total.update(np.asarray(backend.read(node)).astype(info.dtype.newbyteorder("<")).tobytes())
             else:
-                for rows, _ in _blocks(info):
+                for rows, read in _blocks(info):
                     total.update(np.asarray(backend.read(node, rows)).astype(info.dtype.newbyteorder("<")).tobytes())
+                    done += read
+                    told.report(done, size)
     return total.hexdigest()
 
 
-def copy_all(source: Backend, target: Backend, progress: Progress | None = None) -> Transfer:
+def copy_all(
+    source: Backend,
+    target: Backend,
+    progress: Progress | None = None,
+    *,
+    seen: Seen | None = None,
+    thorough: bool = False,
+) -> Transfer:
     """Bring the open file of `target` to the content of that of `source`; what is there already is not sent again.
 
     Growing arrays are continued after the rows that `target` has; a fixed array of the same shape is compared block by
     block; attributes are written where they differ. Nothing is deleted.
 
+    Parameters
+    ----------
+    source, target
+        Backends with a file open.
+    progress
+        Told how many bytes of how many are done, and what is copied; it may stop the copy between two blocks.
+    seen
+        What earlier copies of a file that is still written have left there: what has not changed since is not read
+        from `target` again. Fixed arrays above 64 MB are left for a copy without it.
+    thorough
+        Compare the rows that are there already, too.
+
     Raises
     ------
     DataMismatchError
         If a node of the same path is of another kind or shape in `target`.
+    WorkStoppedError
+        If `progress` was told to stop.
     """
+    told = progress or Progress()
     nodes = list(_walk(source))
-    sizes = {path: _size(source, node) for path, node, kind in nodes if kind in _VALUES}
-    total, done = sum(sizes.values()), 0
-    result = Transfer(skipped={})
-    assert result.skipped is not None
+    total = float(sum(_size(source, node) for _, node, kind in nodes if kind in _VALUES))
+    result, done = Transfer(), 0
     for path, node, kind in nodes:
         result.nodes += 1
-        if progress is not None:
-            progress(path, done, total)
+        told.report(done, total, path)
         if kind in (NodeKind.LINK, NodeKind.OTHER):
             result.skipped[path] = f"a {kind.value} can't be copied"
             continue
-        attributes = _attributes(source, node)
-        made = _counterpart(source, target, path, node, kind, attributes)
+        made, fresh = _counterpart(source, target, path, node, kind)
         if kind is NodeKind.TEXT:
             first = target.info(made).shape[0]
             for row in source.read(node, slice(first, None)):
                 target.append(made, row)
                 result.copied_bytes += row.nbytes
         elif kind in _VALUES:
-            for size, written in _copy_values(source, node, target, made, kind):
+            values = _Values(source, node, target, made, path, fresh, seen, thorough)
+            for size, written in values.copied(kind):
                 done += size
                 result.copied_bytes += written
-                if progress is not None:
-                    progress(path, done, total)
+                told.report(done, total, path)
     target.flush()
-    if progress is not None:
-        progress("/", total, total)
+    told.report(total, total, "/")
     return result
 
 
 def _size(backend: Backend, node: Handle) -> int:
-    info = backend.info(node)
+    return _bytes_of(backend.info(node))
+
+
+def _bytes_of(info: ArrayInfo) -> int:
     return prod(info.shape) * info.dtype.itemsize
 
 
-def _counterpart(
-    source: Backend,
-    target: Backend,
-    path: str,
-    node: Handle,
-    kind: NodeKind,
-    attributes: Mapping[str, RawAttribute],
-) -> Handle:
-    """Return the node of the same path, made if it is not there, with the attributes of the original."""
+def _counterpart(source: Backend, target: Backend, path: str, node: Handle, kind: NodeKind) -> tuple[Handle, bool]:
+    """Return the node of the same path with the attributes of the original, and whether it was made just now."""
+    attributes = _attributes(source, node)
     parent_path, _, name = path.rpartition("/")
     if path != "/" and not target.has_child(target.node(parent_path or "/"), name):
-        return _make(source, target, target.node(parent_path or "/"), name, node, kind, attributes)
+        return _make(source, target, target.node(parent_path or "/"), name, node, kind, attributes), True
     made = target.node(path)
     found = target.kind(made)
     alike = found is kind or {found, kind} <= set(_VALUES)
@@ -195,7 +218,7 @@ def _counterpart(
     changed = {key: value for key, value in attributes.items() if key not in known or not _same(value, known[key])}
     if changed:
         target.set_attributes(made, changed)
-    return made
+    return made, False
 
 
 def _make(
@@ -224,37 +247,58 @@ def _make(
     )
 
 
-def _copy_values(
-    source: Backend, node: Handle, target: Backend, made: Handle, kind: NodeKind
-) -> Iterator[tuple[int, int]]:
-    """Copy values in blocks; iterate over bytes looked at and bytes written."""
-    info, held = source.info(node), target.info(made)
-    if info.shape[1:] != held.shape[1:] or (kind is NodeKind.FIXED and info.shape != held.shape):
-        raise DataMismatchError(
-            f"{source.path_of(node)} has shape {info.shape}, in {target.path} {held.shape}; copy to a new place"
-        )
-    if prod(info.shape) == 0:
-        return
-    if info.shape == ():
-        target.write(made, ..., np.asarray(source.read(node)))
-        yield info.dtype.itemsize, info.dtype.itemsize
-        return
-    if kind is NodeKind.GROWING:
-        if held.shape[0] > info.shape[0]:
-            raise DataMismatchError(f"{target.path} has more rows of {source.path_of(node)} than {source.path}")
-        yield (held.shape[0] * _row_bytes(info), 0)
-        for rows, size in _blocks(info, held.shape[0]):
-            target.append(made, np.asarray(source.read(node, rows)))
+@dataclass
+class _Values:
+    """The values of one array, on their way."""
+
+    source: Backend
+    node: Handle
+    target: Backend
+    made: Handle
+    path: str
+    fresh: bool
+    seen: Seen | None
+    thorough: bool
+
+    def copied(self, kind: NodeKind) -> Iterator[tuple[int, int]]:
+        """Copy values in blocks; iterate over bytes looked at and bytes written."""
+        info, held = self.source.info(self.node), self.target.info(self.made)
+        if info.shape[1:] != held.shape[1:] or (kind is NodeKind.FIXED and info.shape != held.shape):
+            raise DataMismatchError(
+                f"{self.path} has shape {info.shape}, in {self.target.path} {held.shape}; copy to a new place"
+            )
+        if prod(info.shape) == 0:
+            return
+        if kind is NodeKind.GROWING:
+            yield from self._new_rows(info, held.shape[0])
+        elif info.shape == ():
+            yield self._block(..., info.dtype.itemsize)
+        elif self.seen is None or _bytes_of(info) <= _LARGE_FIXED:
+            for rows, size in _blocks(info):
+                yield self._block(rows, size)
+
+    def _new_rows(self, info: ArrayInfo, there: int) -> Iterator[tuple[int, int]]:
+        if there > info.shape[0]:
+            raise DataMismatchError(f"{self.target.path} has more rows of {self.path} than {self.source.path}")
+        if self.thorough:
+            for rows, size in _blocks(replace(info, shape=(there, *info.shape[1:]))):
+                yield self._block(rows, size)
+        else:
+            yield (there * max(1, _bytes_of(info) // info.shape[0]), 0)
+        for rows, size in _blocks(info, there):
+            self.target.append(self.made, np.asarray(self.source.read(self.node, rows)))
             yield size, size
-        return
-    for rows, size in _blocks(info):
-        values = np.asarray(source.read(node, rows))
-        if np.asarray(target.read(made, rows)).tobytes() == values.tobytes():
-            yield size, 0
-            continue
-        target.write(made, rows, values)
-        yield size, size
 
-
-def _row_bytes(info: ArrayInfo) -> int:
-    return prod(info.shape[1:]) * info.dtype.itemsize
+    def _block(self, rows: Any, size: int) -> tuple[int, int]:
+        """Copy part of a fixed array if it is not there already."""
+        values = np.asarray(self.source.read(self.node, rows))
+        content = hashlib.blake2b(values.tobytes()).digest()
+        place = (self.path, 0 if rows is ... else rows.start)
+        known = None if self.seen is None else self.seen.get(place)
+        if known is None and not self.fresh:
+            known = hashlib.blake2b(np.asarray(self.target.read(self.made, rows)).tobytes()).digest()
+        if known != content:
+            self.target.write(self.made, rows, values)
+        if self.seen is not None:
+            self.seen[place] = content
+        return size, 0 if known == content else size

@@ -13,6 +13,7 @@ from h5saver_widget import naming
 from h5saver_widget.attributes import raw_attributes
 from h5saver_widget.backends.base import Backend, Capabilities, Compression, Handle, OpenMode
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
 
@@ -30,7 +31,7 @@ class H5Backend:
     Parameters
     ----------
     backend
-        ``'h5py'`` or ``'tables'``; None for the configured default.
+        ``'h5py'``, ``'tables'``, or ``'h5pyd'`` for files on an HSDS server; None for the configured default.
     isolated
         Have the file in a process of its own: whatever happens to this program, the file is written and closed.
 
@@ -47,6 +48,7 @@ class H5Backend:
 
     def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
         self._io: Backend = create_backend(backend, isolated=isolated)
+        self._server: RemoteOptions | None = None
         #: How arrays made from now on are compressed.
         self.compression = Compression()
 
@@ -70,6 +72,15 @@ class H5Backend:
     def isolated(self) -> bool:
         """Whether files are opened in a process of their own."""
         return self._io.is_isolated
+
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on, and by whom; without this the environment says it.
+
+        A backend that keeps files on the disk asks no server; the next one may.
+        """
+        self._server = RemoteOptions.of(options)
+        if self.capabilities.remote:
+            self._io.use_server(self._server)
 
     @property
     def h5file(self) -> Any:

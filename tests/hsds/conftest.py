@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))  # the contract that every backend keeps
 
-from hsds_server import PASSWORD, USER, HsdsServer
+from hsds_server import FAST, PASSWORD, USER, HsdsServer
+from slow_proxy import Proxy
 
 _NUMBERS = itertools.count()
 
@@ -49,3 +50,24 @@ def folder(hsds: HsdsServer) -> Path:
 @pytest.fixture
 def domain(folder: Path) -> Path:
     return folder / "file.h5"
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[HsdsServer]:
+    """Return a server that may be killed."""
+    # it writes to storage what is older than a second: killed, it forgets the rest. (One that is killed in the middle
+    # of writing a description has lost that array: docs/hsds.md.)
+    server = HsdsServer(tmp_path / "own", {**FAST, "s3_age_time": "1"})
+    try:
+        server.start()
+        server.make_folder(f"/home/{USER}")
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def proxy(hsds: HsdsServer) -> Iterator[Proxy]:
+    proxy = Proxy(hsds.sn_port)
+    yield proxy
+    proxy.close()

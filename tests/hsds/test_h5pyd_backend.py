@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attribute_contract
 import backend_contract
@@ -73,8 +73,12 @@ def on_server(hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("on_server")
 class TestH5pydBackend(ArrayContract):
+    """The contract on a server."""
+
+    isolated = False
+
     def make_backend(self) -> Backend:
-        return create_backend("h5pyd")
+        return create_backend("h5pyd", isolated=self.isolated)
 
     @pytest.fixture
     def path(self, domain: Path) -> Path:
@@ -112,6 +116,15 @@ class TestH5pydBackend(ArrayContract):
         backend.append(array, np.arange(2))
         assert backend.read(array).tolist() == [0, 1, 2, 0, 1] and backend.exists(path)
 
+    def test_attributes_are_read_back_as_they_were_written(self, backend: Backend) -> None:
+        """By the handle that wrote them: what is known of an object is not asked for again."""
+        values = {"numbers": np.arange(6.0).reshape(2, 3), "texts": np.array([b"a", b"bc"]), "one": 3, "raw": b"\0x"}
+        group = backend.create_group(backend.root(), "Group", values)
+        backend.set_attributes(group, {"more": np.arange(3, dtype="u1")})
+        found = backend.get_attributes(group)
+        assert found["numbers"].tolist() == [[0, 1, 2], [3, 4, 5]] and found["texts"].tolist() == ["a", "bc"]
+        assert found["more"].tolist() == [0, 1, 2] and (found["one"], found["raw"]) == (3, b"\0x")
+
     @pytest.mark.parametrize("library", ["zlib", "gzip", "lz4"])
     def test_zlib_is_gzip_with_shuffle(  # type: ignore[override]
         self, backend: Backend, path: Path, hsds: HsdsServer, library: str
@@ -126,3 +139,20 @@ class TestH5pydBackend(ArrayContract):
         assert names == ["shuffle", "gzip" if library != "lz4" else "lz4"]
         self.reopen(backend, "r")
         assert backend.read(backend.node("/E")).sum() == 3 * 64 * 64
+
+
+class TestIsolatedH5pydBackend(TestH5pydBackend):
+    """The same in a process of its own, which later tests use again."""
+
+    isolated = True
+    made: ClassVar[list[Backend]] = []
+
+    def make_backend(self) -> Backend:
+        for backend in self.made:
+            if not backend.is_open:
+                return backend
+        self.made.append(super().make_backend())
+        return self.made[-1]
+
+    def test_host_closes_the_raw_file(self, backend: Backend) -> None:  # type: ignore[override]
+        ArrayContract.test_host_closes_the_raw_file(self, backend)

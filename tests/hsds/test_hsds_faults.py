@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,34 +21,6 @@ QUICK = {"patience_seconds": 20.0, "flush_seconds": 0.02, "checkpoint_seconds": 
 
 def backend_with(**options: object) -> H5pydBackend:
     return H5pydBackend({**QUICK, **options})
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[HsdsServer]:
-    """Return a server that may be killed."""
-    # it writes to storage what is older than a second: killed, it forgets the rest. (One that is killed in the middle
-    # of writing a description has lost that array: docs/hsds.md.)
-    server = HsdsServer(tmp_path / "own", {**FAST, "s3_age_time": "1"})
-    try:
-        server.start()
-        server.make_folder(f"/home/{USER}")
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def proxy(hsds: HsdsServer) -> Iterator[Proxy]:
-    proxy = Proxy(hsds.sn_port)
-    yield proxy
-    proxy.close()
 
 
 @pytest.mark.parametrize("nodes", [("dn",), ("sn", "dn")], ids="+".join)

@@ -14,8 +14,21 @@ from hsds_server import HsdsServer
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.progress import Progress, Step
 from h5saver_widget.remote.push_pull import pull, push
 from h5saver_widget.remote.transfer import copy_all, fingerprint
+
+
+class Told(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Step] = []
+
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
+        super().report(done, total, text)
+        self.steps.append(self.step)
 
 
 def record(path: Path, frames: int, mode: str = "a") -> Path:
@@ -41,10 +54,12 @@ def test_there_and_back(tmp_path: Path, domain: Path) -> None:
         file["complex"] = np.arange(4) * (1 + 2j)
         file.create_dataset("packed", data=np.arange(10_000).reshape(100, 100), compression="gzip")
         file["packed"].attrs["array"] = np.arange(3)
-    told: list[tuple[str, int, int]] = []
-    there = push(path, domain, progress=lambda *args: told.append(args))
+    progress = Told()
+    there = push(path, domain, progress=progress)
     assert there.transfer.skipped == {"/link": "a link can't be copied"}
-    assert told[-1][1] == told[-1][2] and [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    copying = [step for step in progress.steps if not step.text.startswith("checksum of")]
+    assert copying[-1].share == 1.0 and [step.done for step in copying] == sorted(step.done for step in copying)
+    assert {step.text for step in progress.steps} >= {f"checksum of {path}", f"checksum of {domain}"}
     back = pull(domain, tmp_path / "b.h5")
     assert back.checksum == there.checksum != ""
     with h5py.File(path) as one, h5py.File(tmp_path / "b.h5") as other:

@@ -12,6 +12,7 @@ import itertools
 import struct
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -34,6 +36,7 @@ from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.local import LocalBackend, LocalNode, check_selection
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import CodecError, DataMismatchError, FileNotOpenError, SavingProcessError
 from h5saver_widget.naming import natural_key
 
@@ -112,12 +115,15 @@ class IsolatedBackend(LocalBackend):
         super().__init__()
         self.name = hosted  # type: ignore[misc]
         self.capabilities = capabilities  # type: ignore[misc]
+        if capabilities.journal:
+            self.durability = Durability.JOURNAL
         self._link = Link(hosted, queue_bytes, self.lock)
         self._opened = False
         self._numbers = itertools.count(1)
         #: What is in a group, by its path: nobody else changes a file that is open for writing here.
         self._known: OrderedDict[str, set[str]] = OrderedDict()
         self._largest_frame = 0
+        self._server: dict[str, Any] | None = None
 
     # ------------------------------------------------------------------- file
     @property
@@ -153,7 +159,10 @@ class IsolatedBackend(LocalBackend):
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
         self.prepare()
-        self._link.ask("open", str(path.absolute()), mode, swmr, locking)
+        if self._server is not None:
+            self._link.ask("use_server", self._server)
+        where = path.as_posix() if self.capabilities.remote else str(path.absolute())
+        self._link.ask("open", where, mode, swmr, locking, self.durability.value)
         self._opened = True
 
     def _close(self) -> None:
@@ -181,6 +190,12 @@ class IsolatedBackend(LocalBackend):
         finally:  # what was found out on the way tells more than the error of the flush itself
             self._link.require_success()
 
+    def checkpoint(self) -> None:
+        """Wait until everything sent so far is kept where the file is; an error says that it is not."""
+        self._require_open("checkpoint")
+        self._link.change("checkpoint")
+        self._link.require_success()
+
     @primitive
     def flush_soon(self) -> None:
         """Have the child flush when it has caught up."""
@@ -189,6 +204,50 @@ class IsolatedBackend(LocalBackend):
     def _require_open(self, what: str) -> None:
         if not self._opened:
             raise FileNotOpenError(f"{what}: no file is open; open or create one first")
+
+    # ----------------------------------------------------------------- server
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Say on which server files are opened from now on; kept in memory, and told to every child process."""
+        if not self.capabilities.remote:
+            super().use_server(options)
+        self._server = asdict(RemoteOptions.of(options))
+
+    def _elsewhere(self, operation: str, path: Path | None) -> Any:
+        """Have the child, which knows the server, look there."""
+        if not self._opened:
+            self.prepare()
+        if self._server is not None:
+            self._link.ask("use_server", self._server)
+        return self._link.ask(operation, None if path is None else path.as_posix())
+
+    def _check_path(self, path: Path, mode: OpenMode) -> None:
+        if not self.capabilities.remote:
+            super()._check_path(path, mode)
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file (or folder) at a path."""
+        return bool(self._elsewhere("exists", path)) if self.capabilities.remote else super().exists(path)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+        if self.capabilities.remote:
+            self._elsewhere("make_folder", folder)
+        else:
+            super().make_folder(folder)
+
+    def move_aside(self, path: Path) -> Path:
+        """Rename a file to its first free backup name; return the new path."""
+        return Path(self._elsewhere("move_aside", path)) if self.capabilities.remote else super().move_aside(path)
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder."""
+        return list(self._elsewhere("list_folder", folder)) if self.capabilities.remote else super().list_folder(folder)
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and say in a sentence what was found."""
+        if not self.capabilities.remote:
+            return super().connection_in_words(folder)
+        return str(self._elsewhere("connection_in_words", folder))
 
     # ----------------------------------------------------------------- frames
     def has_room(self) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, Handle, NodeKind
+from h5saver_widget.backends.base import Compression, Durability, Handle, NodeKind
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
@@ -29,14 +29,15 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError
 
 __all__ = ["Host", "main"]
 
-FLUSH_SECONDS = 1.0
-"""How old unwritten data may get."""
+FLUSH_SECONDS = 0.8
+"""When unwritten data are flushed: with the time that this takes, nothing gets older than 1 s."""
 
 _SOON_SECONDS = 0.1
 _GATHERED_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 10
 _RAW_ANSWER = 64 << 10
 _LOOK_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 
 class Bell:
@@ -99,8 +100,15 @@ class Host:
             "close": self._close,
             "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
+            "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
             "release": self._release,
+            "use_server": self._io.use_server,
+            "connection_in_words": lambda path: self._io.connection_in_words(None if path is None else Path(path)),
+            "exists": lambda path: self._io.exists(Path(path)),
+            "make_folder": lambda path: self._io.make_folder(Path(path)),
+            "move_aside": lambda path: self._io.move_aside(Path(path)).as_posix(),
+            "list_folder": lambda path: self._io.list_folder(Path(path)),
             "node": self._node,
             "children": lambda number: self._io.children(self._nodes[number]),
             "children_kinds": self._children_kinds,
@@ -140,9 +148,19 @@ class Host:
                 self._flush_if_due(idle=True)
                 if self._bell.ended and self._ring.take(self._position) is None:
                     return
-                self._bell.wait(self._patience())
+                self._wait()
         finally:
             self._close_after_all()
+
+    def _wait(self) -> None:
+        """Wait for the bell; after work only for a moment, in which small records may come in without ringing."""
+        self._bell.wait(min(_LINGER_SECONDS, self._patience()))
+        if self._bell.ended or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._bell.wait(self._patience())
+        self._ring[Counter.waiting] = 0
 
     def _handle(self, kind: int, content: memoryview) -> None:
         if kind == Kind.part:
@@ -241,13 +259,16 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
+        self._io.durability = Durability(durability)
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        if mode == "x":
+            self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()
 
     def _close(self) -> None:

@@ -154,8 +154,7 @@ class H5Browser(QtWidgets.QWidget):
             ("Ctrl+W", self._close_current),
             ("Ctrl+S", lambda: save_file_as(self)),
         ):
-            shortcut = QtGui.QShortcut if hasattr(QtGui, "QShortcut") else QtWidgets.QShortcut
-            found = shortcut(QtGui.QKeySequence(keys), self)
+            found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
             found.activated.connect(slot)
 

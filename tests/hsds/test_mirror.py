@@ -1,0 +1,198 @@
+"""A mirror: local files come first, the server gets them when it can, whatever happens to it or to the program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faults import until
+from hsds_server import USER, HsdsServer
+from slow_proxy import Proxy
+
+from h5saver_widget import DataRaw, DataToExport, DataToExportExtendedSaver, DataToExportTimedSaver, H5SaverLowLevel
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.remote.mirror import Mirror
+from h5saver_widget.remote.transfer import fingerprint
+from h5saver_widget.remote.unfinished import Unfinished
+
+QUICK = {"patience_seconds": 0.3, "flush_seconds": 0.02, "checkpoint_seconds": 0.2, "connect_seconds": 1.0}
+
+
+@pytest.fixture
+def saver(tmp_path: Path) -> Iterator[H5SaverLowLevel]:
+    with H5SaverLowLevel("detector", backend="h5py", isolated=True) as h5saver:
+        h5saver.init_file(tmp_path / "data" / "local.h5")
+        yield h5saver
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    return tmp_path / "notes"
+
+
+def mirror_of(saver: H5SaverLowLevel, folder: Path, notes: Path, **options: object) -> Mirror:
+    made = Mirror(RemoteOptions(**{**QUICK, **options}), folder, interval=0.02, notes=notes)  # type: ignore[arg-type]
+    made.follow(saver.io)
+    return made
+
+
+def record(saver: H5SaverLowLevel, frames: int) -> None:
+    group = saver.get_set_group("/RawData", "Detector000", "detector")
+    timed = DataToExportTimedSaver(saver)
+    for number in range(frames):
+        spectrum = DataRaw("spectrum", data=[np.arange(50.0) + number], units="V")
+        timed.add_data(group, DataToExport("grab", data=[spectrum]))
+
+
+def assert_alike(path: Path, domain: Path, **options: object) -> None:
+    local, remote = create_backend("h5py"), create_backend("h5pyd")
+    remote.use_server(RemoteOptions(**options))  # type: ignore[arg-type]
+    local.open(path, "r")
+    remote.open(domain, "r")
+    try:
+        assert fingerprint(local) == fingerprint(remote)
+    finally:
+        remote.close()
+        local.close()
+
+
+def test_the_server_follows_and_is_complete_in_the_end(saver: H5SaverLowLevel, folder: Path, notes: Path) -> None:
+    path = saver.file_path
+    assert path is not None
+    with mirror_of(saver, folder, notes) as mirror:
+        record(saver, 40)
+        saver.flush()
+        until(lambda: mirror.status().sent_bytes >= 40 * 50 * 8)  # while the file is open
+        scan = saver.add_det_group("/RawData", "scan")
+        points = DataToExportExtendedSaver(saver, (3, 4))
+        for number in range(12):
+            data = DataToExport("p", data=[DataRaw("s", data=[np.array([float(number)])])])
+            points.add_data(scan, data, indexes=divmod(number, 4))
+        record(saver, 5)
+        assert mirror.status().text == "follows"
+        saver.close_file()
+        mirror.let_go()
+        assert mirror.wait(60)
+        assert mirror.status().completed == 1 and mirror.status().text == "complete"
+    assert_alike(path, folder / "local.h5")
+    assert list(Unfinished.read_all(notes)) == []
+
+
+def test_files_below_the_base_keep_their_folders(tmp_path: Path, folder: Path, notes: Path) -> None:
+    with Mirror(RemoteOptions(), folder, base=tmp_path, notes=notes) as mirror:
+        assert mirror.domain_of(tmp_path / "2026" / "a.h5") == folder / "2026" / "a.h5"
+        assert mirror.domain_of(Path("/elsewhere/a.h5")) == folder / "a.h5"
+
+
+def test_server_absent_killed_and_back(
+    saver: H5SaverLowLevel, own_server: HsdsServer, notes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, home = saver.file_path, Path(f"/home/{USER}")
+    assert path is not None
+    own_server.kill()
+    with mirror_of(saver, home, notes, endpoint=own_server.endpoint) as mirror:
+        record(saver, 20)
+        until(lambda: "is the address right and the server running" in mirror.status().problem)
+        assert saver.statistics().frames_dropped == 0
+        own_server.start()
+        saver.flush()
+        until(lambda: mirror.status().sent_bytes >= 20 * 50 * 8)
+        own_server.kill()
+        record(saver, 20)
+        saver.close_file()
+        until(lambda: mirror.status().problem)
+        assert mirror.status().waiting == 1 and mirror.status().completed == 0
+        own_server.start()
+        assert mirror.wait(60)
+    assert_alike(path, home / "local.h5", endpoint=own_server.endpoint)
+    lost = [line for line in caplog.messages if line.startswith("the mirror is behind")]
+    assert 1 <= len(lost) <= 2, "told once each time, not with every try"
+
+
+def test_a_slow_server_does_not_slow_the_recording(
+    saver: H5SaverLowLevel, folder: Path, notes: Path, proxy: Proxy
+) -> None:
+    path = saver.file_path
+    assert path is not None
+    proxy.delay = 0.1
+    with mirror_of(saver, folder, notes, endpoint=proxy.endpoint) as mirror:
+        record(saver, 3000)
+        saver.flush()
+        counted = saver.statistics()
+        assert (counted.frames_written, counted.frames_dropped, counted.waited_seconds) == (3000, 0, 0.0)
+        assert mirror.status().completed == 0 and proxy.requests < 100, "the recording is done long before the copy"
+        saver.close_file()
+        proxy.delay = 0.0
+        assert mirror.wait(60)
+    assert_alike(path, folder / "local.h5")
+
+
+def test_the_next_program_goes_on(saver: H5SaverLowLevel, folder: Path, notes: Path, hsds: HsdsServer) -> None:
+    """The first one ends in the middle; what it left is noted without any password, and completed by another one."""
+    path = saver.file_path
+    assert path is not None
+    mirror = mirror_of(saver, folder, notes)
+    record(saver, 5)
+    mirror.stop()
+    record(saver, 5)
+    saver.close_file()
+    (note,) = Unfinished.read_all(notes)
+    assert note == Unfinished(str(path), f"{folder.as_posix()}/local.h5", hsds.endpoint, USER)
+    with Mirror(RemoteOptions(), folder, interval=0.02, notes=notes) as second:
+        assert second.wait(60) and second.status().completed == 1
+    assert_alike(path, folder / "local.h5")
+    assert list(Unfinished.read_all(notes)) == []
+
+
+def test_the_command_goes_on(saver: H5SaverLowLevel, folder: Path, tmp_path: Path, hsds: HsdsServer) -> None:
+    path = saver.file_path
+    assert path is not None
+    record(saver, 5)
+    saver.close_file()
+    notes = tmp_path / "state" / "h5saver_widget" / "unfinished"
+    Unfinished(str(path), f"{folder.as_posix()}/local.h5", hsds.endpoint, USER).write(notes)
+    Unfinished(str(tmp_path / "gone.h5"), f"{folder.as_posix()}/gone.h5", hsds.endpoint, USER).write(notes)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "h5saver_widget", "push", "--unfinished"],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "LOCALAPPDATA": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1 and f"{path}: complete" in done.stdout and "gone.h5" in done.stderr, done.stderr
+    assert [note.path.name for note in Unfinished.read_all(notes)] == ["gone.h5"]
+    assert_alike(path, folder / "local.h5")
+
+
+def test_rows_that_changed_after_they_were_sent(saver: H5SaverLowLevel, folder: Path, notes: Path) -> None:
+    path = saver.file_path
+    assert path is not None
+    record(saver, 5)
+    saver.flush()
+    with mirror_of(saver, folder, notes) as mirror:
+        until(lambda: mirror.status().sent_bytes >= 5 * 50 * 8)
+        saver.get_node("/RawData/Detector000/Data1D/CH00/EnlData00")[1] = np.full(50, -1.0)
+        saver.close_file()
+        assert mirror.wait(60)
+    assert_alike(path, folder / "local.h5")
+
+
+def test_what_can_not_become_alike_is_said(saver: H5SaverLowLevel, folder: Path, notes: Path) -> None:
+    path = saver.file_path
+    assert path is not None
+    record(saver, 5)
+    saver.flush()
+    with mirror_of(saver, folder, notes) as mirror:
+        until(lambda: mirror.status().sent_bytes >= 5 * 50 * 8)
+        saver.remove_node("/RawData/Detector000")
+        saver.close_file()
+        until(lambda: "differ after copying" in mirror.status().problem)
+        assert not mirror.wait(0.1)
+    assert len(list(Unfinished.read_all(notes))) == 1
