@@ -17,6 +17,7 @@ from h5saver_widget.browsing.words import (
     dtype_text,
     explained,
     long_text,
+    number_text,
     shape_text,
     shown_value,
     size_text,
@@ -268,7 +269,9 @@ def _table_of(node: Node) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
     names = (node.info.dtype.names or ())[:MAX_COLUMNS]
     if not names:
         return (), ()
-    rows = tuple(tuple(shown_value(cell) for cell in tuple(row)[:MAX_COLUMNS]) for row in _first_values(node))
+    rows = tuple(
+        tuple(shown_value(number_text(cell)) for cell in tuple(row)[:MAX_COLUMNS]) for row in _first_values(node)
+    )
     return tuple(shown_value(name, 60) for name in names), rows
 
 

@@ -16,6 +16,7 @@ from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 
 __all__ = ["NodePanel"]
 
+_RIGHT: Final = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 _TABS: Final = ("Plot", "Text", "Attributes", "Settings", "Pictures", "Comments")
 #: Pictures with more pixels are not unpacked: a few bytes can become gigabytes.
 _MOST_PIXELS: Final = 50_000_000
@@ -164,7 +165,7 @@ class NodePanel(QtWidgets.QWidget):
         if again and not may_comment:
             self.comment_state.setText(said)
         self._choose_tab(report)
-        self.tabs.show()
+        self.tabs.setVisible(report.look is not Look.LINK)
 
     def _choose_tab(self, report: NodeReport) -> None:
         """Show the tabs that have something, and of these the one that the user has chosen last, or the first."""
@@ -211,7 +212,8 @@ class NodePanel(QtWidgets.QWidget):
 
     def _show_lines(self, report: NodeReport) -> None:
         shown, count = len(report.table or report.lines), report.line_count
-        self.line_count.setText(count_text(count, "line") if shown >= count else f"{shown:,} of {count:,} are shown")
+        noun = "row" if report.columns else "line"
+        self.line_count.setText(count_text(count, noun) if shown >= count else f"{shown:,} of {count:,} are shown")
         self.lines.setPlainText("\n".join(report.lines))
         self.lines.moveCursor(QtGui.QTextCursor.MoveOperation.End)
         self.lines.setVisible(not report.columns)
@@ -222,7 +224,11 @@ class NodePanel(QtWidgets.QWidget):
         self.values.setRowCount(len(report.table))
         for number, row in enumerate(report.table):
             for column, text in enumerate(row):
-                self.values.setItem(number, column, QtWidgets.QTableWidgetItem(text))
+                cell = QtWidgets.QTableWidgetItem(text)
+                if text.lstrip("-")[:1].isdigit():
+                    cell.setTextAlignment(_RIGHT)
+                    self.values.horizontalHeaderItem(column).setTextAlignment(_RIGHT)
+                self.values.setItem(number, column, cell)
 
     def _show_pictures(self, pictures: Sequence[tuple[str, bytes]]) -> None:
         page = QtWidgets.QWidget()
