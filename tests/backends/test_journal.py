@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileOpenError, H5Backend, check_file, repair_file
 from h5saver_widget.backends import journal
