@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from browsing_files import SPECTRA, write_file
+from hsds_server import PASSWORD, USER, HsdsServer
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget import DataLoader, H5SaverLowLevel
@@ -20,9 +22,14 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_file(tmp_path_factory.mktemp("local") / "file.h5", "h5py")
 
 
-@pytest.fixture
-def remote(folder: Path) -> Path:
-    return write_file(folder / "file.h5", "h5pyd")
+@pytest.fixture(scope="module")
+def remote(hsds: HsdsServer) -> Iterator[Path]:
+    """Return one file for all tests: a hundred requests make it."""
+    hsds.make_folder(f"/home/{USER}/browsing")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"ENDPOINT": hsds.endpoint, "USERNAME": USER, "PASSWORD": PASSWORD}.items():
+            patch.setenv(f"HS_{name}", value)
+        yield write_file(Path(f"/home/{USER}/browsing/file.h5"), "h5pyd")
 
 
 def contents(loader: DataLoader) -> list[tuple[str, tuple[int, ...], list[float]]]:
