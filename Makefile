@@ -1,18 +1,28 @@
-# make demo | test | lint | bench | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
-#   PYTHON=python3.12     the interpreter that .venv is made with (3.11 or newer)
+#   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
+#   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
 #   DEMO_SECONDS=30       make demo stops by itself after so long (10 when there is no display)
 #   OUT=DIR               where make demo writes its file and its screenshot
 #   ARGS="-k icons -x"    more words for pytest
+#   WORKERS=2             so many test processes side by side (0: one, with its output as it comes)
 
 PYTHON ?= python3
-VENV := .venv
+QT ?= pyqt5
+ifneq ($(PYTHON),python3)
+  VERSION := -$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
+endif
+VENV := .venv$(VERSION)$(if $(filter-out pyqt5,$(QT)),-$(QT))
 PY := $(VENV)/bin/python
 DEMO_SECONDS ?=
 OUT ?=
 ARGS ?=
+BINDINGS := pyqt5=PyQt5 pyqt6=PyQt6 pyside6=PySide6
+export PYQTGRAPH_QT_LIB := $(patsubst $(QT)=%,%,$(filter $(QT)=%,$(BINDINGS)))
+export PYTEST_QT_API := $(QT)
+WORKERS ?= 2
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench faults docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,7 +34,7 @@ demo: $(VENV)/.demo-stamp
 
 test: $(VENV)/.test-stamp
 	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.lint-stamp
 	$(PY) -m ruff check .
@@ -40,12 +50,21 @@ bench: $(VENV)/.test-stamp
 	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
 	@set -e; for script in benchmarks/bench_*.py; do $(PY) "$$script"; done
 
+docs: $(VENV)/.docs-stamp
+	@$(PY) -m mkdocs build --strict --quiet
+	@echo "The documentation is in build/docs/index.html"
+
+# The counts of docs/reliability.md: takes hours. NAMES="kills" TIMES=20 make some of them; strace is needed for crash points.
+faults: $(VENV)/.test-stamp
+	@$(PY) tests/faults/full.py $(NAMES) $(if $(TIMES),--times "$(TIMES)") --results "$(or $(OUT),.)/faults.jsonl"
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One line is said for each thing that can be missing; pip's own words are kept in a file.
 $(VENV)/.made:
+	@test -n "$(PYQTGRAPH_QT_LIB)" || { echo "QT=$(QT) is no Qt binding: choose pyqt5, pyqt6 or pyside6" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "h5saver_widget needs Python 3.11 or newer; '$(PYTHON)' is `$(PYTHON) --version 2>/dev/null || echo not there`." \
 	         "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -57,8 +76,8 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.%-stamp: $(VENV)/.made setup.cfg pyproject.toml
-	@echo "Installing h5saver_widget[$*] into $(VENV) (a minute or two, once) ..."
-	@$(PY) -m pip install -e '.[$*]' >$(VENV)/install.log 2>&1 || { \
+	@echo "Installing h5saver_widget[$*,$(QT)] into $(VENV) (a minute or two, once) ..."
+	@$(PY) -m pip install -e '.[$*,$(QT)]' >$(VENV)/install.log 2>&1 || { \
 	    echo "pip could not install h5saver_widget[$*]: `sed -n 's/.*ERROR: //p' $(VENV)/install.log | tail -n 1`" \
 	         "(everything pip said: $(VENV)/install.log)" >&2; exit 1; }
 	@touch $@

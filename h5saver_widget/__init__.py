@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Backend as Backend,
         Capabilities as Capabilities,
         Compression as Compression,
+        Durability as Durability,
     )
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         CodecError as CodecError,
         DataMismatchError as DataMismatchError,
         DynamicRangeError as DynamicRangeError,
+        FileIncompleteError as FileIncompleteError,
         FileNotOpenError as FileNotOpenError,
         FileOpenError as FileOpenError,
         H5SaverError as H5SaverError,
@@ -139,6 +141,7 @@ _PROVIDERS = {
         "CodecError",
         "DataMismatchError",
         "DynamicRangeError",
+        "FileIncompleteError",
         "FileNotOpenError",
         "FileOpenError",
         "H5SaverError",
@@ -175,6 +178,7 @@ _PROVIDERS = {
         "Backend",
         "Capabilities",
         "Compression",
+        "Durability",
     ),
     "h5saver_widget.backends.registry": (
         "available_backends",

@@ -51,7 +51,8 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if name in _PLAIN:
             raw[name] = _storable_text(value) if isinstance(value, str) else value
             continue
-        if name == "units" and isinstance(value, str) and _is_read_as_text(value):
+        # PyTables stores a plain text as bytes of fixed length, which PyMoDAQ with h5py does not take for units
+        if name == "units" and max_bytes is None and isinstance(value, str) and _is_read_as_text(value):
             raw[name] = _storable_text(value)
             continue
         text = codec.encode(value)
@@ -68,8 +69,6 @@ def _is_read_as_text(text: str) -> bool:
     """Tell whether PyMoDAQ, which takes what is JSON for a value, reads a plain text as this very text.
 
     Units are written plainly where that is so: NeXus readers and everybody else show the attribute as it stands.
-
-    No units at all are not: PyTables stores an empty text as nothing, which PyMoDAQ with h5py takes for no text.
 
     >>> _is_read_as_text('nm'), _is_read_as_text('1'), _is_read_as_text('')
     (True, False, False)

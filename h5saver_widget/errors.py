@@ -13,6 +13,7 @@ __all__ = [
     "DataMismatchError",
     "DynamicRangeError",
     "ExportError",
+    "FileIncompleteError",
     "FileNotOpenError",
     "FileOpenError",
     "H5SaverError",
@@ -87,6 +88,10 @@ class FileNotOpenError(H5SaverError, ValueError):
 
 class FileOpenError(H5SaverError, OSError):
     """A file could not be opened or created."""
+
+
+class FileIncompleteError(H5SaverError, OSError):
+    """A file was closed, but not all of it could be written: the disk is full, or gone."""
 
 
 class RemoteError(H5SaverError, ConnectionError):

@@ -62,7 +62,12 @@ def can_start() -> bool:
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
-def run_in_child(function: Callable[..., Iterator[Any]], *arguments: Any, silence: float = SILENCE) -> Answer:
+def run_in_child(
+    function: Callable[..., Iterator[Any]],
+    *arguments: Any,
+    silence: float = SILENCE,
+    heard: Callable[[Any], None] | None = None,
+) -> Answer:
     """Run a function of this package in a child process, and return what it said.
 
     Parameters
@@ -73,6 +78,8 @@ def run_in_child(function: Callable[..., Iterator[Any]], *arguments: Any, silenc
         Plain data (text, numbers, lists, dicts).
     silence
         Seconds without a message after which the child is ended.
+    heard
+        Called with every message as it comes; the child is ended if it raises.
 
     Returns
     -------
@@ -97,7 +104,10 @@ def run_in_child(function: Callable[..., Iterator[Any]], *arguments: Any, silenc
         reader.start()
         try:
             while line := lines.get(timeout=silence):
+                count = len(answer.messages)
                 _take(line, answer)
+                if heard is not None and len(answer.messages) > count:
+                    heard(answer.messages[-1])
         except queue.Empty:
             child.kill()
             answer.ending, answer.words = Ending.HUNG, f"nothing was heard of it for {silence:g} s"

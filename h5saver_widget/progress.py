@@ -1,17 +1,25 @@
-"""Progress: how long work tells how far it is, and is told to stop. No Qt, no thread: a value handed to the worker."""
+"""Progress: how long work tells how far it is, and is told to stop; and copying, the work that everybody needs.
+
+No Qt, no thread: a value handed to the worker.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from h5saver_widget.errors import WorkStoppedError
 
-__all__ = ["Progress", "Step"]
+__all__ = ["Progress", "Step", "copy_in_pieces"]
 
 T = TypeVar("T")
+
+#: So much is copied between two looks whether to stop.
+_PIECE: Final = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -85,3 +93,46 @@ class Progress:
             self.report(done, len(known), text)
             yield piece
         self.report(len(known), len(known), text)
+
+
+def copy_in_pieces(source: Path, target: Path, progress: Progress | None = None) -> None:
+    """Copy a file to a name that is free; nothing is left there if that fails or is stopped.
+
+    Parameters
+    ----------
+    source, target
+        The paths.
+    progress
+        Is told the bytes that are copied.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at the target.
+    WorkStoppedError
+        If the work is to stop.
+    OSError
+        If the disk is full, say.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / 'a').write_bytes(b'content')
+    >>> copy_in_pieces(folder / 'a', folder / 'b')
+    >>> (folder / 'b').read_bytes()
+    b'content'
+    """
+    told = progress or Progress()
+    with source.open("rb") as read, target.open("xb") as written:
+        try:
+            total, done = source.stat().st_size, 0
+            told.report(0, total, f"copying {source.name}")
+            while piece := read.read(_PIECE):
+                written.write(piece)
+                done += len(piece)
+                told.report(done, max(total, done))
+        except BaseException:
+            with suppress(OSError):
+                target.unlink()
+            raise

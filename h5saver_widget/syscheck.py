@@ -1,6 +1,6 @@
 """Says in one line which system library Qt misses, before Qt ends the program with a page of its own.
 
-A Qt wheel brings Qt but not the libraries of the window system; without them ``import PyQt5.QtWidgets`` raises (no
+A Qt wheel brings Qt but not the libraries of the window system; without them ``import QtWidgets`` raises (no
 libGL) or ``QApplication`` aborts the process (no libxcb-...). Only the standard library is imported here, so that the
 file can also be run by itself: ``python h5saver_widget/syscheck.py``.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import importlib.util
 import os
 import re
 import socket
@@ -17,7 +18,10 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["APT_PACKAGES", "choose_platform", "has_display", "missing_qt_libraries"]
+__all__ = ["APT_PACKAGES", "choose_platform", "has_display", "missing_qt_libraries", "qt_binding"]
+
+#: What pyqtgraph looks for if nobody says what to take, in its order.
+_BINDINGS = ("PyQt6", "PySide6", "PyQt5")
 
 APT_PACKAGES = (
     "libgl1",
@@ -27,6 +31,7 @@ APT_PACKAGES = (
     "libdbus-1-3",
     "libx11-xcb1",
     "libxkbcommon-x11-0",
+    "libxcb-cursor0",
     "libxcb-icccm4",
     "libxcb-image0",
     "libxcb-keysyms1",
@@ -81,6 +86,25 @@ def choose_platform(offscreen: bool = False) -> None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 
+def qt_binding() -> str:
+    """Name the Qt binding that pyqtgraph takes: the one of ``PYQTGRAPH_QT_LIB``, one in use, the first installed.
+
+    Returns
+    -------
+    str
+        ``'PyQt5'``, ``'PyQt6'`` or ``'PySide6'``; ``'PyQt5'`` if there is none.
+
+    Examples
+    --------
+    >>> qt_binding() in ('PyQt5', 'PyQt6', 'PySide6')
+    True
+    """
+    wanted = os.environ.get("PYQTGRAPH_QT_LIB")
+    used = (name for name in _BINDINGS if sys.modules.get(name) is not None)
+    installed = (name for name in _BINDINGS if importlib.util.find_spec(name) is not None)
+    return wanted or next(used, None) or next(installed, "PyQt5")
+
+
 def missing_qt_libraries() -> str | None:
     """Name the system library that keeps Qt from starting, in one line that says what to install.
 
@@ -98,8 +122,8 @@ def missing_qt_libraries() -> str | None:
     True
     """
     try:
-        importlib.import_module("PyQt5.QtWidgets")
-        importlib.import_module("PyQt5.QtSvg")
+        importlib.import_module(f"{qt_binding()}.QtWidgets")
+        importlib.import_module(f"{qt_binding()}.QtSvg")
         if _x11_is_used():
             _load_library(_xcb_plugin())
     except (ImportError, OSError) as error:
@@ -117,8 +141,10 @@ def _x11_is_used() -> bool:
 
 def _xcb_plugin() -> Path:
     """Return where Qt looks for its X11 plug-in."""
-    info = importlib.import_module("PyQt5.QtCore").QLibraryInfo
-    return Path(info.location(info.PluginsPath)) / "platforms" / "libqxcb.so"
+    info = importlib.import_module(f"{qt_binding()}.QtCore").QLibraryInfo
+    # Qt 6 has a new name for it
+    found = info.path(info.LibraryPath.PluginsPath) if hasattr(info, "path") else info.location(info.PluginsPath)
+    return Path(found) / "platforms" / "libqxcb.so"
 
 
 def _load_library(path: Path) -> None:
@@ -130,7 +156,7 @@ def _advice(error: ImportError | OSError) -> str:
     """Make one line out of the loader's words."""
     words = " ".join(str(error).split())
     if isinstance(error, ModuleNotFoundError):
-        return f"Qt is not installed ({words}): {Path(sys.executable).name} -m pip install PyQt5"
+        return f"Qt is not installed ({words}): {Path(sys.executable).name} -m pip install {qt_binding()}"
     found = _CANNOT_OPEN.search(words)
     if found is None:
         return f"Qt cannot be loaded: {words}"

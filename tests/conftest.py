@@ -10,12 +10,25 @@ from pathlib import Path
 import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
+os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")
 
 from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 
 BACKENDS = ("h5py", "tables")
+#: The Qt binding of this run; child processes take the same.
+QT = os.environ["PYQTGRAPH_QT_LIB"]
+
+#: PyMoDAQ runs with PyQt5: with another binding, what has its windows in it is left out.
+collect_ignore = [] if QT == "PyQt5" else ["integration", "peer", "qt/test_with_the_peer.py"]
+
+
+def pytest_report_header() -> str:
+    """Say what the tests are run with, and what is left out for that."""
+    without = ", ".join(f"tests/{path}" for path in collect_ignore)
+    return f"Qt: {QT}" + (f"; not collected, as PyMoDAQ runs with PyQt5: {without}" if without else "")
+
 
 #: One process for each library serves all tests: to start one for each would take most of the time.
 _processes: dict[str, Backend] = {}

@@ -39,4 +39,4 @@ def test_example_runs(example, tmp_path):
 
 
 def test_there_are_examples():
-    assert {path.stem for path in EXAMPLES} >= {"script"}
+    assert {path.stem for path in EXAMPLES} >= {"scan_extension", "script", "viewer_panel"}

@@ -16,6 +16,7 @@ import pytest
 from h5saver_widget import syscheck
 
 ROOT = Path(__file__).resolve().parents[1]
+QT = syscheck.qt_binding()
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 and apt are Linux's")
 
 
@@ -50,7 +51,7 @@ def test_missing_library_of_the_x11_plugin_is_named(tmp_path: Path) -> None:
     )
     done = child(code, QT_QPA_PLATFORM="xcb")
     (line,) = done.stdout.splitlines()
-    assert re.match(r"Missing system library libQt5XcbQpa\.so\.5: sudo apt-get install libgl1 libegl1 ", line), (
+    assert re.match(r"Missing system library libQt(\d)XcbQpa\.so\.\1: sudo apt-get install libgl1 libegl1 ", line), (
         done.stderr
     )
     assert "libxkbcommon-x11-0" in line
@@ -62,7 +63,7 @@ def test_missing_library_of_qt_itself_is_named() -> None:
         "import sys\n"
         "class Refuse:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'PyQt5.QtWidgets':\n"
+        f"        if name == '{QT}.QtWidgets':\n"
         "            raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')\n"
         "sys.meta_path.insert(0, Refuse())\n"
         "import runpy; runpy.run_path('h5saver_widget/syscheck.py', run_name='__main__')\n"
@@ -76,12 +77,12 @@ def test_missing_library_of_qt_itself_is_named() -> None:
 
 def test_missing_qt_is_one_line() -> None:
     code = (
-        "import sys; sys.modules['PyQt5'] = None\n"
+        f"import sys; sys.modules['{QT}'] = None\n"
         "from h5saver_widget import syscheck; print(syscheck.missing_qt_libraries())\n"
     )
     (line,) = child(code).stdout.splitlines()
     assert line.startswith("Qt is not installed")
-    assert line.endswith("pip install PyQt5")
+    assert line.endswith(f"pip install {QT}")
 
 
 @linux
@@ -133,7 +134,7 @@ def test_x_server_that_answers_is_a_display(x_server: str) -> None:
     code = (
         "from h5saver_widget import syscheck; syscheck.choose_platform(); import os\n"
         "print(syscheck.has_display(), os.environ.get('QT_QPA_PLATFORM'), syscheck.missing_qt_libraries())\n"
-        "from PyQt5.QtWidgets import QApplication\n"
+        f"from {QT}.QtWidgets import QApplication\n"
         "app = QApplication([]); print(syscheck.has_display(), app.platformName())\n"
     )
     for _ in range(4):

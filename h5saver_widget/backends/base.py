@@ -18,6 +18,7 @@ The rules every backend keeps, checked by ``tests/backend_contract.py``:
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -29,6 +30,7 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
 from h5saver_widget.naming import move_aside, natural_key
@@ -38,6 +40,7 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Compression",
+    "Durability",
     "Handle",
     "NodeKind",
     "OpenMode",
@@ -47,6 +50,8 @@ __all__ = [
     "primitive",
 ]
 
+logger = logging.getLogger(__name__)
+
 Handle = NewType("Handle", object)
 """A node, as its backend knows it. Compare with ``==``; never look inside."""
 
@@ -54,6 +59,17 @@ OpenMode = Literal["r", "r+", "x"]
 RawAttribute = str | bytes | bool | int | float | complex | np.generic | npt.NDArray[Any]
 Selection = Any
 """What numpy basic indexing takes: an int, a slice, ``...`` or a tuple of them."""
+
+
+class Durability(Enum):
+    """What the file on the disk survives."""
+
+    FLUSH = "flush"
+    """Everything that was flushed is there, unless the process is killed in the very middle of a flush."""
+    JOURNAL = "journal"
+    """Everything that was flushed is there, whenever the process is killed."""
+    POWER = "power"
+    """As JOURNAL, and whenever the power fails. A flush takes some milliseconds longer."""
 
 
 class NodeKind(Enum):
@@ -102,12 +118,15 @@ class Capabilities:
         Names of the compression libraries that can be written.
     max_attribute_bytes
         Longest text attribute that the library stores, None without limit.
+    journal
+        Files can be written by way of a journal, see :class:`Durability`.
     """
 
     swmr: bool = False
     remote: bool = False
     compression: tuple[str, ...] = ()
     max_attribute_bytes: int | None = None
+    journal: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +215,7 @@ class Backend(ABC):
         self._path: Path | None = None
         self._mode: OpenMode = "r"
         self._swmr = False
+        self._durability = Durability.FLUSH
 
     # ------------------------------------------------------------------ file
     @property
@@ -212,6 +232,24 @@ class Backend(ABC):
     def swmr_active(self) -> bool:
         """Whether the file streams: only appends and slice writes are possible until it is closed."""
         return self._swmr and self.is_open
+
+    @property
+    def durability(self) -> Durability:
+        """What files opened from now on survive; a file that is made for streaming (SWMR) has ways of its own.
+
+        Raises
+        ------
+        FileOpenError
+            When set to what this backend can't do.
+        """
+        return self._durability
+
+    @durability.setter
+    def durability(self, durability: Durability | str) -> None:
+        wanted = Durability(durability)
+        if wanted is not Durability.FLUSH and not self.capabilities.journal:
+            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or 'flush'")
+        self._durability = wanted
 
     @property
     @abstractmethod
@@ -254,8 +292,14 @@ class Backend(ABC):
                 raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
             if swmr and not self.capabilities.swmr:
                 raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+            if swmr and mode != "r" and self._durability is Durability.POWER:
+                raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
             self._check_path(path, mode)
+            if not self.capabilities.remote:
+                self._mind_journal(path, mode)
             self._open(path, mode, swmr, locking)
+            if mode == "x" and not self._keeps_journal and not self.capabilities.remote:
+                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             self._path, self._mode, self._swmr = path, mode, False
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
@@ -267,6 +311,22 @@ class Backend(ABC):
         if mode != "x" and path.stat().st_size == 0:
             # HDF5 would make a file of it in mode r+
             raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether the journal beside the open file is that of this backend."""
+        return False
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
+        if mode == "r":
+            if not self.capabilities.journal and read_journal(path) is not None:
+                raise FileOpenError(
+                    f"{path} was being flushed when its program was killed, and {self.name} can't read the journal "
+                    f"beside it: read it with h5py, or run `h5saver repair {path.name}`, which works on a copy"
+                )
+        elif mode == "r+" and finish_journal(path):
+            logger.warning("%s: the last flush, cut short when its program was killed, was finished", path)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file (or folder) at a path; for a remote file, on the server."""
@@ -393,6 +453,13 @@ class Backend(ABC):
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common; the path, where the library can't tell."""
         return self.path_of(node)
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
+
+        ``('', '')`` for what is no link, and where the library can't tell.
+        """
+        return "", ""
 
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,9 @@ _THOROUGH_LEVEL = 4
 #: As many as the longest common numbers have bytes: one from each of their planes.
 _SAMPLES = 8
 _SAMPLE_BYTES = 1 << 14
+
+#: How far the threads that deflate stand back (nice value).
+_NICE = 5
 
 _NOTES = {
     "zlib": "Every HDF5 reader opens these files, without a plugin.",
@@ -125,7 +130,14 @@ def _isal(data: npt.NDArray[np.uint8], level: int, history_bits: int) -> bytes:
 @functools.cache
 def _workers() -> ThreadPoolExecutor:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ThreadPoolExecutor(min(count, _MOST_THREADS), thread_name_prefix="h5saver-deflate")
+    return ThreadPoolExecutor(min(count, _MOST_THREADS), "h5saver-deflate", _stand_back)
+
+
+def _stand_back() -> None:
+    """Let this thread go after others: a window that has something to do waits for none that deflates."""
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 if hasattr(os, "register_at_fork"):  # the threads stay with the parent: without this, a child would wait for them

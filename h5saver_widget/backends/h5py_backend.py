@@ -23,6 +23,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -32,9 +33,10 @@ from h5saver_widget.backends.base import (
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.journal import JournaledFile, read_journal
 from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, careful
 from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.rows import ArrayWriter
+from h5saver_widget.backends.rows import PENDING_BYTES, ArrayWriter
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -175,13 +177,17 @@ class H5pyBackend(QueuedBackend):
     name = "h5py"
     versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
     capabilities = Capabilities(
-        swmr=True, compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle")))
+        swmr=True,
+        journal=True,
+        compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle"))),
     )
     library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
     def __init__(self) -> None:
         super().__init__()
         self._file: h5py.File | None = None
+        #: What a file that is journaled is written through.
+        self._disk: JournaledFile | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -196,6 +202,9 @@ class H5pyBackend(QueuedBackend):
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
         try:
+            if self._takes_journal(path, mode, swmr):
+                self._open_journaled(path, mode, locking is not False)
+                return
             self._file = h5py.File(
                 path,
                 mode,
@@ -208,13 +217,65 @@ class H5pyBackend(QueuedBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return self._disk is not None
+
+    def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
+        if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
+            return read_journal(path) is not None
+        return self._durability is not Durability.FLUSH and not swmr
+
+    def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
+        disk = JournaledFile(path, mode, locking, self._durability is Durability.POWER)
+        try:
+            # 'w': to HDF5 the file that was just made is there already, and it is empty
+            library_mode = "w" if mode == "x" else mode
+            self._file = h5py.File(path, library_mode, driver="fileobj", fileobj=disk, libver=("earliest", "v110"))
+        except BaseException:
+            disk.close()
+            raise
+        self._disk = disk
+
     def _close_file(self) -> None:
         file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        disk, self._disk = self._disk, None
+        try:
+            if file is not None:
+                file.close()
+                if disk is not None and self._mode != "r" and not disk.is_abandoned:
+                    disk.commit()
+        finally:
+            if disk is not None:
+                disk.close()
 
     def _flush_file(self) -> None:
         self._h5().flush()
+        if self._disk is not None and self._mode != "r":
+            self._disk.commit()
+
+    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+        super()._append_checked(ready)
+        self._bound_waiting()
+
+    @primitive
+    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
+        """Overwrite part of an array."""
+        super().write(array, selection, values)
+        self._bound_waiting()
+
+    def _bound_waiting(self) -> None:
+        if self._disk is not None and self._disk.waiting > PENDING_BYTES:
+            self.flush()
+
+    def _let_go(self) -> None:
+        if self._disk is None:
+            super()._let_go()
+        else:
+            self._disk.abandon()
+
+    def _descriptor(self) -> int:
+        return int(self._h5().id.get_vfd_handle())
 
     def _h5(self) -> h5py.File:
         if self._file is None:
@@ -265,6 +326,14 @@ class H5pyBackend(QueuedBackend):
     def _identity(self, node: LocalNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
+
+    @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        link = self._get(node).obj
+        if isinstance(link, h5py.ExternalLink):
+            return _as_text(link.filename), _as_text(link.path)
+        return "", _as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
 
     @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:

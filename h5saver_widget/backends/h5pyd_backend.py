@@ -99,6 +99,13 @@ class H5pydBackend(RemoteFile):
             self._follow(obj, name)
         return obj, obj.kind
 
+    @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: domain and path."""
+        found = self._get(node)
+        link = found.obj.described if found.kind is NodeKind.LINK else {}
+        return link.get("file") or link.get("h5domain", ""), link.get("h5path", "")
+
     def _follow(self, obj: RemoteObject, path: str) -> None:
         """Have the journal know an array."""
         rows = obj.rows = self._writing().rows_of(obj.object_id, obj.shape, obj.kind is not NodeKind.FIXED)

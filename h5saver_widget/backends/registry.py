@@ -1,21 +1,25 @@
 """Which backends there are, which are installed, and which one is taken when nobody asks for one.
 
-Nothing heavy is imported until a backend is created. The default is ``h5py`` (the safest in everything measured); the
+Nothing heavy is imported until a backend is created. Third parties come by entry points: the process that hosts an
+isolated file finds them too. The default is ``h5py`` (the safest in everything measured); the
 environment variable ``H5SAVER_BACKEND`` or :func:`set_default_backend` change it.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
 from h5saver_widget.backends.base import Backend, Capabilities
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
 
 __all__ = [
+    "ENTRY_POINTS",
     "available_backends",
     "backend_capabilities",
     "backend_versions",
@@ -24,6 +28,9 @@ __all__ = [
     "server_backend",
     "set_default_backend",
 ]
+
+ENTRY_POINTS = "h5saver_widget.backends"
+"""Entry point group of third parties: the name of a backend, and its subclass of Backend."""
 
 #: name -> (module, class, the library it needs)
 _TABLE = {
@@ -38,12 +45,20 @@ _chosen: list[str] = []
 
 
 def available_backends() -> list[str]:
-    """Return the names of the backends whose library is installed.
+    """Return the names of the backends whose library is installed, those of third parties at the end.
 
-    >>> available_backends()
+    Examples
+    --------
+    >>> available_backends()[:2]
     ['h5py', 'tables']
     """
-    return [name for name, (_, _, library) in _TABLE.items() if find_spec(library) is not None]
+    ours = [name for name, (_, _, library) in _TABLE.items() if find_spec(library) is not None]
+    return [*ours, *_third_parties()]
+
+
+@functools.cache
+def _third_parties() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _TABLE}
 
 
 def server_backend() -> str | None:
@@ -68,13 +83,20 @@ def set_default_backend(name: str | None) -> None:
 
 
 def _check(name: str) -> str:
-    if name not in _TABLE:
-        raise UnknownBackendError(f"there is no backend {name!r}; choose one of: {', '.join(_TABLE)}")
+    if name not in _TABLE and name not in _third_parties():
+        known = ", ".join([*_TABLE, *_third_parties()])
+        raise UnknownBackendError(f"there is no backend {name!r}; choose one of: {known}")
     return name
 
 
 def _backend_class(name: str) -> type[Backend]:
-    module, cls, library = _TABLE[_check(name)]
+    if _check(name) not in _TABLE:
+        point = _third_parties()[name]
+        theirs = point.load()
+        if not (isinstance(theirs, type) and issubclass(theirs, Backend) and theirs.name == name):
+            raise UnknownBackendError(f"{point.value} is no Backend with the name {name!r}")
+        return theirs
+    module, cls, library = _TABLE[name]
     try:
         found: type[Backend] = getattr(import_module(module), cls)
     except ImportError as error:

@@ -249,6 +249,13 @@ class RowQueue:
             self._write_first()
         self.report()
 
+    def settle_and_flush(self) -> None:
+        """Hand everything to the library and flush the file, if there was anything."""
+        last = next(reversed(self._open), None)
+        self.settle()
+        if last is not None:
+            last.flush_file()
+
     def stop_collecting(self) -> None:
         """Hand everything to the library, now and from now on."""
         self.collects = False

@@ -59,7 +59,7 @@ __all__ = ["TablesBackend"]
 _MAX_ATTRIBUTE = 64_000
 
 #: What PyTables raises where a file holds what it does not expect.
-_ODD = (KeyError, AttributeError, IndexError, pickle.UnpicklingError)
+_ODD = (KeyError, AttributeError, IndexError, SystemError, pickle.UnpicklingError)
 
 
 #: The one lock of all PyTables files; holding it also keeps pickles away.
@@ -125,6 +125,13 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _require_flushed() -> None:
+    """Raise what HDF5 said to the flush just done: PyTables does not ask, and frames on a full disk went unnoticed."""
+    error = tables.HDF5ExtError("the file could not be flushed", h5bt="VERBOSE")
+    if error.h5backtrace:
+        raise error
+
+
 class _Writer(ArrayWriter):
     """Writes by the calls inside PyTables that do the work.
 
@@ -163,6 +170,7 @@ class _Writer(ArrayWriter):
 
     def flush_file(self) -> None:
         self._array._g_flush()
+        _require_flushed()
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         if self._is_plain:
@@ -269,6 +277,10 @@ class TablesBackend(QueuedBackend):
             file._flush_file(0)
         else:
             file.flush()
+        _require_flushed()
+
+    def _descriptor(self) -> int:
+        return int(self._h5().fileno())
 
     def _h5(self) -> tables.File:
         if self._file is None:
@@ -316,6 +328,15 @@ class TablesBackend(QueuedBackend):
         if self._mode != "x" and tables.utilsextension.which_class(group._v_objectid, name) == "ARRAY":
             return None  # not chunked: its numbers may stand in other files
         return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
+
+    @primitive
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        link = self._get(node).obj
+        if isinstance(link, tables.link.ExternalLink):
+            file, _, path = link.target.partition(":/")
+            return file, f"/{path}"
+        return "", link.target if isinstance(link, tables.link.SoftLink) else ""
 
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
@@ -417,7 +438,7 @@ class TablesBackend(QueuedBackend):
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
         chunks, filters = node.obj.chunkshape, node.obj.filters
-        library = filters.complib if filters.complevel else None
+        library = filters.complib.partition(":")[0] if filters.complevel else None  # "blosc2:blosclz" for blosc2
         max_shape = (None, *shape[1:]) if node.kind is NodeKind.GROWING else shape
         return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
 

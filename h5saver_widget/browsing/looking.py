@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from h5saver_widget import codec
 from h5saver_widget.backends.base import NodeKind
-from h5saver_widget.browsing.describing import COMMENTS, Look, NodeReport, Row, describe, row_of
+from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.opening import open_to_look
 from h5saver_widget.browsing.plotting import DataReader
+from h5saver_widget.browsing.rows import Look, Row, row_of
+from h5saver_widget.browsing.words import size_text
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.nodes import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -225,7 +229,17 @@ class FileView:
     def describe(self, path: str) -> NodeReport:
         """Return everything that is shown of a node."""
         with self.h5.io.lock:
-            return describe(self.h5.get_node(path))
+            report = describe(self.h5, path)
+        return replace(report, facts=(*self._file_facts(), report.facts[-1])) if path == "/" else report
+
+    def _file_facts(self) -> list[tuple[str, str]]:
+        """Return what is known of the file as a whole."""
+        facts = [("Type", "file")]
+        if self.path is not None and not self.h5.capabilities.remote:
+            about = self.path.stat()
+            changed = datetime.fromtimestamp(about.st_mtime).strftime("%Y-%m-%d %H:%M:%S")
+            facts += [("Size", size_text(about.st_size)), ("Changed", f"changed {changed}")]
+        return [*facts, ("Library", f"read with {self.h5.backend}")]
 
     def look_again(
         self, groups: Sequence[str], shown: str = "", *, always: bool = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from h5saver_widget.backends.base import NodeKind
-from h5saver_widget.browsing.describing import Look, NodeReport, Row
+from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.rows import Look, Row
 from h5saver_widget.errors import NodeError
 
 __all__ = ["info_lines", "tree_lines"]
@@ -58,7 +59,8 @@ def tree_lines(view: FileView, path: str = "/", depth: int | None = None) -> Ite
 
 
 def _line(name: str, row: Row) -> str:
-    parts = [name, row.title, f"({row.problem or row.content})" if row.problem or row.content else ""]
+    about = row.problem or "  ".join(filter(None, (row.content, row.kind)))
+    parts = [name, row.title, f"({about})" if about else ""]
     return "  ".join(part for part in parts if part)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from h5saver_widget.browsing.copying import copy_file
 from h5saver_widget.browsing.describing import sort_attributes
 from h5saver_widget.browsing.exporting import export_formats, export_node
 from h5saver_widget.browsing.looking import FileView
@@ -136,13 +137,7 @@ class H5BrowserUtil(H5SaverLowLevel):
 
     def save_file_as(self, path: Path | str) -> Path:
         """Copy the open file, as it is now, to a path that is free; FileExistsError otherwise."""
-        source = self.file_path
-        self.require_open("copy the file")
-        assert source is not None
-        with self.io.lock, Path(path).open("xb") as target:
-            self.flush() if self.io.writable else None
-            target.write(source.read_bytes())
-        return Path(path)
+        return copy_file(self, path).path
 
 
 def _text(value: Any) -> str:

@@ -24,6 +24,16 @@ a small file of its own, with the background if there is one. It does not distur
 <p><b>Take background</b> keeps one frame. It is saved beside the data, which are always saved as measured;
 <i>Subtract</i> changes only what is shown.</p>
 
+<h3>Regions of interest</h3>
+<p><b>Region</b> below a curve or an image adds a region that you drag with the mouse; its mean is shown, and saved with
+every frame. Regions can be moved while recording, but not added or removed.</p>
+
+<h3>Viewer and Scan</h3>
+<p>The last two tabs are widgets to put into a program of your own, each with a saver of its own: it is docked on the
+right while its tab is shown. <b>Viewer</b> is one detector with everything around it. <b>Scan</b> moves two simulated
+stages along a line or over a map and saves every point; <b>Pause</b> stays at a point, <b>Stop</b> ends, and
+<b>Resume</b> goes on with the same scan. Scans go into one file, one after the other.</p>
+
 <h3>The panel on the right</h3>
 <p>Where files go (base path, base name), what is saved, and how (library, compression). Files are sorted into
 folders by year and day: <tt>2026/20261121/Data_20261121_16_58_48.h5</tt>. The lines below
@@ -40,7 +50,7 @@ log says why. Closing the window while recording stops, saves and closes the fil
 <tr><td><b>F6</b></td><td>Snap one frame</td></tr>
 <tr><td><b>Ctrl+S</b></td><td>Save the frame on the screen as a snapshot</td></tr>
 <tr><td><b>Ctrl+R</b></td><td>Record, or stop recording</td></tr>
-<tr><td><b>Ctrl+1 &hellip; Ctrl+5</b></td><td>Show a source</td></tr>
+<tr><td><b>Ctrl+1 &hellip; Ctrl+7</b></td><td>Show a tab</td></tr>
 <tr><td><b>Ctrl+L</b></td><td>Show or hide the log</td></tr>
 <tr><td><b>F1</b></td><td>This guide; Esc closes it</td></tr>
 <tr><td><b>Ctrl+Q</b></td><td>Stop everything, close the file, leave</td></tr>

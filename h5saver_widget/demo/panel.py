@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.demo.flow_layout import FlowLayout
 from h5saver_widget.demo.plots import Hint, LivePlot, plot_for
 from h5saver_widget.demo.sources import SourceError
 from h5saver_widget.qt.icons import icon
@@ -92,6 +93,7 @@ class DetectorPanel(QtWidgets.QWidget):
         self.frames = 0
         self.latest: DataToExport | None = None
         self._times: deque[float] = deque(maxlen=2000)
+        self._locked = False
 
         self.settings = Parameter.create(
             name="settings",
@@ -173,6 +175,25 @@ class DetectorPanel(QtWidgets.QWidget):
         self.background_taken.emit(self.background)
         return self.background
 
+    def add_region(self) -> str:
+        """Put a region of interest into the plot; its mean is part of every frame from now on. Return its name."""
+        if self.latest is None:
+            self.snap()
+        name = self.plot.add_region()
+        self._show_regions()
+        return name
+
+    def clear_regions(self) -> None:
+        """Take all regions of interest away."""
+        if self.plot.roi_manager is not None:
+            self.plot.roi_manager.clear()
+        self._show_regions()
+
+    def lock_regions(self, locked: bool) -> None:
+        """Let no region be added or removed: what is in a frame must not change while a file is written."""
+        self._locked = locked
+        self._show_regions()
+
     def set_rate(self, frames_per_second: float) -> None:
         """Ask for so many frames a second; the limits are those of the source."""
         self.settings["rate"] = frames_per_second
@@ -196,6 +217,10 @@ class DetectorPanel(QtWidgets.QWidget):
     def _take(self) -> DataToExport | None:
         data = self._read()
         if data is not None:
+            regions = self.plot.roi_manager
+            measured = None if regions is None else regions.measure(data[0])
+            if measured is not None:
+                data.append(measured)
             self.frames += 1
             self._times.append(time.perf_counter())
             self.latest = data
@@ -242,7 +267,17 @@ class DetectorPanel(QtWidgets.QWidget):
         self._subtract_box.setToolTip("Show the data less the background; what is saved stays as measured")
         self._subtract_box.setEnabled(False)
         self._subtract_box.toggled.connect(self._on_subtract_box)
-        for widget in (self._background_button, self._subtract_box):
+        self._region_button = QtWidgets.QToolButton()
+        self._region_button.setText("&Region")
+        self._region_button.setIcon(icon("region"))
+        self._region_button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._region_button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self._region_button.clicked.connect(self.add_region)
+        self._clear_button = QtWidgets.QToolButton()
+        self._clear_button.setText("Clear")
+        self._clear_button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self._clear_button.clicked.connect(self.clear_regions)
+        for widget in (self._background_button, self._subtract_box, self._region_button, self._clear_button):
             widget.setVisible(self.source.dim != "Data0D")
 
         self._state = QtWidgets.QLabel()
@@ -250,7 +285,7 @@ class DetectorPanel(QtWidgets.QWidget):
         # Numbers change all the time: the label takes what room there is and never pushes.
         self._state.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
 
-        controls = QtWidgets.QHBoxLayout()
+        controls = FlowLayout()
         for widget in (
             self._grab_button,
             self._snap_button,
@@ -258,22 +293,41 @@ class DetectorPanel(QtWidgets.QWidget):
             self._rate_box,
             self._background_button,
             self._subtract_box,
+            self._region_button,
+            self._clear_button,
         ):
             controls.addWidget(widget)
-        controls.addStretch(1)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self._state)
         layout.addWidget(self._stack, 1)
         layout.addLayout(controls)
         self._show_state()
+        self._show_regions()
+
+    def _show_regions(self) -> None:
+        regions = self.plot.roi_manager
+        if regions is None:
+            return
+        self._clear_button.setVisible(len(regions) > 0)
+        for button, tip in (
+            (
+                self._region_button,
+                "Add a region of interest: drag it with the mouse, its mean is saved with every frame",
+            ),
+            (self._clear_button, "Take all regions away"),
+        ):
+            button.setEnabled(not self._locked)
+            button.setToolTip("Regions can be moved while saving, but not added or removed" if self._locked else tip)
 
     def _show_state(self) -> None:
         parts = [f"{self.frames_per_second:.1f} frames/s" if self.grabbing else "stopped"]
         for dwa in self.latest or ():
             if dwa.source.name == "calculated" and dwa.dim.name == "Data0D":
-                value = float(dwa.data[0].flat[0])
-                parts.append(f"{dwa.name} {value:,.{0 if value >= 1000 else 1}f} {dwa.units}")
+                names = [dwa.name] if len(dwa) == 1 and dwa.name != "regions" else dwa.labels
+                for name, channel in zip(names, dwa.data, strict=True):
+                    value = float(channel.flat[0])
+                    parts.append(f"{name} {value:,.{0 if value >= 1000 else 1}f} {dwa.units}")
         text = " · ".join(parts)
         if text != self._state.text():
             self._state.setText(text)

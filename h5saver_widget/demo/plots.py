@@ -13,6 +13,7 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.demo.regions import Regions
 from h5saver_widget.qt.plot_style import curve_colours, paint_axes, with_units
 
 if TYPE_CHECKING:
@@ -38,7 +39,15 @@ def plot_for(dim: str, histogram: bool = False) -> LivePlot:
 
 
 class LivePlot(pg.GraphicsLayoutWidget):
-    """A plot that follows the palette and keeps its last frame until it is drawn."""
+    """A plot that follows the palette and keeps its last frame until it is drawn.
+
+    Attributes
+    ----------
+    roi_manager
+        The regions of interest; None where there can be none.
+    """
+
+    _region_dim = 0
 
     def __init__(self) -> None:
         """Make an empty plot."""
@@ -48,6 +57,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._plots: list[pg.PlotItem] = []
         self._latest: DataToExport | None = None
         self._fresh = False
+        self.roi_manager = Regions(self._region_dim) if self._region_dim else None
         self.ci.setContentsMargins(6, 6, 10, 4)
         self._paint_colours()
 
@@ -58,6 +68,11 @@ class LivePlot(pg.GraphicsLayoutWidget):
     def clear_frames(self) -> None:
         """Forget what came so far."""
         self._latest, self._fresh = None, False
+
+    def add_region(self) -> str:
+        """Put a region of interest into the plot, which must have been drawn; return its name."""
+        assert self.roi_manager is not None
+        return self.roi_manager.add(self._plots[0], self._extent(), self.palette())
 
     def redraw(self, force: bool = False) -> bool:
         """Draw the last frame, if it is new; return whether something was drawn."""
@@ -88,6 +103,8 @@ class LivePlot(pg.GraphicsLayoutWidget):
     def _paint_colours(self) -> None:
         palette = self.palette()
         self.setBackground(palette.color(QtGui.QPalette.ColorRole.Base))
+        if self.roi_manager is not None:
+            self.roi_manager.paint(palette)
         text = palette.color(QtGui.QPalette.ColorRole.Text)
         for plot in self._plots:
             paint_axes(plot, text)
@@ -100,6 +117,11 @@ class LivePlot(pg.GraphicsLayoutWidget):
                 plot.legend.setBrush(behind)
                 for _, label in plot.legend.items:  # setLabelTextColor forgets to draw what is there already
                     label.setText(label.text, color=text, size="9pt")
+
+    def _extent(self) -> QtCore.QRectF:
+        """Return what the first plot shows, in units of its axes."""
+        (left, right), (low, high) = self._plots[0].vb.viewRange()
+        return QtCore.QRectF(left, low, right - left, high - low)
 
     def _few_points(self) -> bool:
         """Tell whether thick lines are affordable: Qt draws lines wider than 1 pixel ten times slower."""
@@ -185,6 +207,7 @@ class HistoryPlot(LivePlot):
 class CurvePlot(LivePlot):
     """Curves over the signal axis of 1D data."""
 
+    _region_dim = 1
     _style: ClassVar[dict[str, Any]] = {}
 
     def _build(self, data: list[DataWithAxes]) -> None:
@@ -232,6 +255,8 @@ class HistogramPlot(CurvePlot):
 class ImagePlot(LivePlot):
     """An image over its two axes, with a bar that says which colour is which value."""
 
+    _region_dim = 2
+
     def _build(self, data: list[DataWithAxes]) -> None:
         dwa = data[0]
         self._axes = [dwa.get_axis_from_index(index)[0] for index in (0, 1)]
@@ -262,6 +287,9 @@ class ImagePlot(LivePlot):
         self._image.setImage(image, autoLevels=False, rect=_rectangle(self._axes, dwa.shape))
         self._bar.setLevels(_levels(image))
 
+    def _extent(self) -> QtCore.QRectF:
+        return self._image.mapRectToParent(self._image.boundingRect())
+
     def _paint_colours(self) -> None:
         super()._paint_colours()
         if self._plots:
@@ -288,7 +316,10 @@ def _levels(image: np.ndarray) -> tuple[float, float]:
     """Return the values of the darkest and brightest colour: all of 8 bits, else what occurs, in steps that rest."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = float(image.min()), float(image.max())
+    known = image[np.isfinite(image)] if image.dtype.kind == "f" else image
+    if not known.size:
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
     step = 10.0 ** np.floor(np.log10(max(high - low, 1e-12)))  # the bar must not flicker with the noise
     step = step / 2 if (high - low) / step < 2 else step
     return float(np.floor(low / step) * step), float(np.ceil(high / step) * step)

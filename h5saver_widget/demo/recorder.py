@@ -2,23 +2,28 @@
 
 While *Do Save* of the saver's tree is on, every frame that a panel takes is saved by a ``DetectorTimeSaver`` of its
 own; all of them write to the file that the saver has open, whichever it is: a new file is noticed with the next frame.
+Saving is done in a thread of its own: a panel goes on measuring and drawing while the disk is busy.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.demo.saving_thread import SavingThread
+from h5saver_widget.errors import FileNotOpenError, QueueFullError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.modules.detector import DetectorSaver, DetectorTimeSaver
 from h5saver_widget.naming import PathProvider
+from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 if TYPE_CHECKING:
@@ -92,20 +97,39 @@ class Recorder(QtCore.QObject):
         self._left_out: set[str] = set()
         self._with_background: set[str] = set()
         self._generation: int | None = None
+        self._thread = SavingThread(lambda error: h5saver.report("A frame could not be counted", error))
         h5saver.settings.child("do_save").sigValueChanged.connect(self._on_do_save)
+        h5saver.stopping_sig.connect(self.drain)
         for panel in panels:
-            panel.grabbed.connect(lambda data, panel=panel: self._on_frame(panel, data))
-            panel.background_taken.connect(lambda data, panel=panel: self._on_background(panel))
+            panel.grabbed.connect(partial(self._on_frame, panel))
+            panel.background_taken.connect(partial(self._on_background, panel))
 
     @property
     def is_recording(self) -> bool:
         """Whether frames are to be saved now."""
         return bool(self.h5saver.settings["do_save"])
 
+    def drain(self) -> None:
+        """Wait until every frame that was taken is in the file, or counted as lost."""
+        self._thread.drain()
+
+    def close(self) -> None:
+        """Save what was taken, and nothing after it."""
+        self._thread.close()
+
+    def let_go(self) -> None:
+        """Save what was taken, and listen no more: the panels are about to go."""
+        self._thread.close()
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before the panels
+            self.h5saver.stopping_sig.disconnect(self.drain)
+            self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
+
     def _on_do_save(self) -> None:
         if self.is_recording:
             # Also when no file could be opened: the frames lost until then must have a place to be counted.
             self._begin(None)
+        for panel in self.panels:
+            panel.lock_regions(self.is_recording)
 
     def _begin(self, path: Path | None) -> None:
         self._savers.clear()
@@ -116,20 +140,29 @@ class Recorder(QtCore.QObject):
     def _on_frame(self, panel: DetectorPanel, data: DataToExport) -> None:
         if not self.is_recording:
             return
+        if not self._thread.give(partial(self._save, panel, data), frame_bytes(data)):
+            self._lose(panel, QueueFullError("too much is waiting to be saved, the disk can't keep up"))
+
+    def _save(self, panel: DetectorPanel, data: DataToExport) -> None:
+        """Save a frame; called in the thread that saves."""
+        h5saver, recording = self.h5saver, self.recording
         try:
             saver, node = self._saver_of(panel)
-            if not any(True for _ in saver.filter_data(data)):
+            recording = self.recording
+            kept = saver.filter_data(data)
+            if not len(kept):
                 self._leave_out(panel)
                 return
-            before = self.h5saver.bytes_saved
-            saver.add_data(node, data)
+            before = (h5saver.generation, h5saver.frames_saved)
+            saver.add_data(node, kept)
         except Exception as error:
             # Whatever it was (a full disk, a shape that changed, a bug): the frame is lost, and that has to be seen.
             self._lose(panel, error)
             return
-        recording = self.recording
+        if before == (h5saver.generation, h5saver.frames_saved):
+            return  # left out by the saver itself, which has counted it: paused, or told to drop
         recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1
-        recording.bytes += self.h5saver.bytes_saved - before
+        recording.bytes += frame_bytes(kept)
         recording.seconds = time.perf_counter() - recording.started
         if recording.saved[panel.title] == 1:
             self._save_background(panel)
@@ -168,9 +201,12 @@ class Recorder(QtCore.QObject):
         self.recording.dropped[panel.title] = self.recording.dropped.get(panel.title, 0) + 1
         self.h5saver.frame_lost(panel.title, error)  # counts it once, and says why once a second
 
-    def _on_background(self, panel: DetectorPanel) -> None:
-        saved = self.is_recording and self.recording.saved.get(panel.title, 0)
-        if saved and panel.title in self._savers:
+    def _on_background(self, panel: DetectorPanel, _: DataToExport) -> None:
+        if self.is_recording:
+            self._thread.give(partial(self._save_later_background, panel))
+
+    def _save_later_background(self, panel: DetectorPanel) -> None:
+        if self.recording.saved.get(panel.title, 0) and panel.title in self._savers:
             self._save_background(panel)
 
     def _save_background(self, panel: DetectorPanel) -> None:

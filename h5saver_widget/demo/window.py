@@ -12,7 +12,10 @@ from h5saver_widget.demo.log_panel import LogPanel
 from h5saver_widget.demo.panel import DetectorPanel
 from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera
 from h5saver_widget.demo.recorder import Recorder, save_snapshot
+from h5saver_widget.demo.scan_extension import ScanExtension
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SystemMonitor
+from h5saver_widget.demo.station import RED, Station
+from h5saver_widget.demo.viewer import ViewerPanel
 from h5saver_widget.errors import H5SaverError, MissingLibraryError
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_FOLDER", "DemoWindow"]
 
 DEFAULT_FOLDER = Path.home() / "h5saver-demo"
-RED = "#d32f2f"
 STATUS_MS = 250
 
+_ABOUT = (
+    "one detector with background, regions and a saver of its own",
+    "stages move, a detector is read at every point, scans go into one file",
+)
 HINT = """<p style='font-size: large'><b>{title}</b></p><p>{about}.</p>
 <p>Press <b>Grab</b> (F5) to see it live.<br>
 Press <b>Record</b> (Ctrl+R) to save what is grabbed<br>to a file in {folder}</p>
@@ -49,6 +55,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         The saver whose tree is docked.
     panels
         The detectors, in the order of the tabs.
+    viewer, scan
+        A viewer panel and a scan extension behind them, each with a saver of its own: what is docked is the saver of
+        the shown tab.
     recorder
         Saves their frames and counts.
     log
@@ -70,6 +79,16 @@ class DemoWindow(QtWidgets.QMainWindow):
         self.panels = [self._make_panel(source) for source in self._make_sources()]
         self.recorder = Recorder(self.h5saver, self.panels)
         self.recorder.note.connect(self.show_message)
+        source = SimulatedSpectrometer()
+        source.title, source.short = "Viewer", "Viewer"
+        self.viewer = ViewerPanel(source, saver_beside=False)
+        self.scan = ScanExtension(saver_beside=False)
+        self._stations: tuple[Station, ...] = (self.viewer, self.scan)
+        for station in self._stations:
+            station.h5saver.settings["base_path"] = str(self.folder)
+            station.h5saver.settings["backend", "backend_type"] = self.h5saver.backend
+            station.message.connect(self.log.write)
+            station.failed.connect(self.show_error)
         self.guide: GuideWindow | None = None
 
         self.setWindowTitle("H5Saver demo")
@@ -93,9 +112,16 @@ class DemoWindow(QtWidgets.QMainWindow):
     # ------------------------------------------------------------------------------------------- doing
 
     @property
-    def panel(self) -> DetectorPanel:
-        """The detector on the shown tab."""
+    def shown(self) -> DetectorPanel | Station:
+        """What is on the shown tab."""
         return self._tabs.currentWidget()
+
+    @property
+    def panel(self) -> DetectorPanel:
+        """The detector on the shown tab; on the other tabs, the one that was shown before."""
+        if isinstance(self.shown, DetectorPanel):
+            self._panel = self.shown
+        return self._panel
 
     @property
     def recording(self) -> bool:
@@ -103,10 +129,10 @@ class DemoWindow(QtWidgets.QMainWindow):
         return self.recorder.is_recording
 
     def show_panel(self, title: str) -> None:
-        """Show the tab whose detector has this title."""
-        for panel in self.panels:
-            if panel.title == title:
-                self._tabs.setCurrentWidget(panel)
+        """Show the tab whose detector, viewer or scan has this title."""
+        for index in range(self._tabs.count()):
+            if self._tabs.widget(index).title == title:
+                self._tabs.setCurrentIndex(index)
 
     def record(self, on: bool = True) -> None:
         """Check or uncheck *Do Save*: start a file, or close it."""
@@ -142,6 +168,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         if self.recording:
             self.h5saver.settings["do_save"] = False
         self.h5saver.close_file()
+        self.recorder.close()
+        for station in self._stations:
+            station.finish()
 
     def show_message(self, text: str) -> None:
         """Put a line into the log and the status bar."""
@@ -166,7 +195,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         """Stop, save and close the file before the window goes."""
         self._status_timer.stop()
         self.finish()
-        for panel in self.panels:
+        for panel in (*self.panels, self.viewer.panel):
             panel.source.close()
         super().closeEvent(event)
 
@@ -186,6 +215,17 @@ class DemoWindow(QtWidgets.QMainWindow):
         if not on and self.recorder.recording.lost:
             self.show_error(f"{self.recorder.recording.lost:,} frames were lost in this recording")
         self._show_state()
+
+    def _on_tab(self) -> None:
+        """Dock the saver of the shown tab; the tool bar is for sources, the other tabs have one of their own."""
+        station = self.shown if isinstance(self.shown, Station) else None
+        tree = (station or self).h5saver.settings_tree
+        self._savers.setCurrentWidget(tree)
+        self._saver_dock.setWindowTitle(f"H5Saver: {station.title}" if station else "H5Saver")
+        for action in (self._grab_action, self._snap_action, self._snapshot_action):
+            action.setEnabled(station is None)
+        self._record_action.setEnabled(station is None or self.recording)
+        self._on_grabbing()
 
     def _on_grabbing(self) -> None:
         for index, panel in enumerate(self.panels):
@@ -240,14 +280,21 @@ class DemoWindow(QtWidgets.QMainWindow):
         for index, panel in enumerate(self.panels):
             self._tabs.addTab(panel, panel.source.short)
             self._tabs.setTabToolTip(index, f"{panel.title} (Ctrl+{index + 1}): {panel.source.about}")
-        self._tabs.currentChanged.connect(lambda index: self._on_grabbing())
+        for station, about in zip(self._stations, _ABOUT, strict=True):
+            index = self._tabs.addTab(station, station.title)
+            self._tabs.setTabToolTip(index, f"{station.title} (Ctrl+{index + 1}): {about}")
+        self._panel = self.panels[0]
+        self._tabs.currentChanged.connect(lambda index: self._on_tab())
         self.setCentralWidget(self._tabs)
 
     def _build_docks(self) -> None:
         docks = QtWidgets.QDockWidget
         self._saver_dock = docks("H5Saver")
         self._saver_dock.setObjectName("saver")
-        self._saver_dock.setWidget(self.h5saver.settings_tree)
+        self._savers = QtWidgets.QStackedWidget()
+        for saver in (self.h5saver, *(station.h5saver for station in self._stations)):
+            self._savers.addWidget(saver.settings_tree)
+        self._saver_dock.setWidget(self._savers)
         self._saver_dock.setMinimumWidth(300)
         self._saver_dock.setFeatures(
             docks.DockWidgetFeature.DockWidgetMovable | docks.DockWidgetFeature.DockWidgetFloatable
@@ -309,10 +356,10 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._log_dock.visibilityChanged.connect(lambda shown: self._log_action.setChecked(self._log_dock.isVisible()))
         add("help", "Guide", "F1", "Open a short guide", lambda: self.show_guide())
 
-        for index in range(len(self.panels)):
+        for index in range(self._tabs.count()):
             key = QtGui.QKeySequence(f"Ctrl+{index + 1}")
-            QtWidgets.QShortcut(key, self).activated.connect(lambda index=index: self._tabs.setCurrentIndex(index))
-        QtWidgets.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
+            QtGui.QShortcut(key, self).activated.connect(lambda index=index: self._tabs.setCurrentIndex(index))
+        QtGui.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
         self._record_action.setIcon(icon("record", RED))
         for action, other in (
             (self._grab_action, "Stop"),

@@ -24,7 +24,7 @@ __all__ = ["H5Exporter"]
 
 _LEVEL = 4
 #: True only of the file that is being written.
-_OF_A_WRITER = ("swmr_active",)
+_OF_A_WRITER = ("swmr_active", "swmr_compatible")
 
 
 class H5Exporter(Exporter):

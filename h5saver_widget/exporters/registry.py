@@ -71,6 +71,8 @@ def register_exporter(exporter: type[Exporter]) -> None:
 def available_exporters() -> list[ExporterInfo]:
     """Return every format, those that can't be used now with the reason.
 
+    Examples
+    --------
     >>> [info.name for info in available_exporters()][:4]
     ['csv', 'txt', 'npy', 'npz']
     """

@@ -65,5 +65,6 @@ class OptimizerSaver(ExtensionSaver):
         self.add_data(bundle.axis_values, bundle.dte)
 
     def forget_h5(self) -> None:
-        """Let go of the file saver; nothing is saved until another one is given."""
-        self.h5saver = None
+        """Let go of the groups in use: what comes next is saved with others. The saver stays, hosts close it then."""
+        self._node, self._nodes = None, {}
+        self._child_paths, self._paths_of = {}, -1

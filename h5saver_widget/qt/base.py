@@ -7,7 +7,6 @@ hosts call by the names of PyMoDAQ (``init_file`` with ``update_h5``) forwards t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError
 from h5saver_widget.layout import LOGGER_NAME, SaveType
 from h5saver_widget.nodes import GROUP
+from h5saver_widget.progress import Progress
 from h5saver_widget.qt import parameters
 from h5saver_widget.qt.recording_saver import RecordingSaver
 from h5saver_widget.qt.settings_saver import Reactions
@@ -100,7 +100,7 @@ class H5SaverBase(RecordingSaver):
         OSError
             If the file or its folder can't be made.
         """
-        provider, now = self.path_provider(), datetime.now()
+        provider, now = self.path_provider(), self.naming_time()
         self.check_room(provider.folder(now))
         self.apply_isolated()
         given = {**self.note_attributes(), **(metadata or {})}
@@ -206,7 +206,7 @@ class H5SaverBase(RecordingSaver):
                 self.open_existing(path, mode, metadata)
             return update_h5
         if not update_h5 and self.save_type is SaveType.scan:
-            last = self.path_provider().last_dataset(datetime.now())
+            last = self.path_provider().last_dataset(self.naming_time())
             if last is not None:
                 self.open_existing(last, mode, metadata)
                 return False
@@ -234,15 +234,21 @@ class H5SaverBase(RecordingSaver):
         path = file_path or self.choose_existing_path(base_path)
         self.file_loaded = bool(path) and self.open_existing(Path(str(path))) is not None
 
-    def save_file(self, filename: Path | str | None = None) -> Path | None:
+    def save_file(self, filename: Path | str | None = None, progress: Progress | None = None) -> Path | None:
         """Copy the open file to another path, never over an existing file.
+
+        Parameters
+        ----------
+        filename
+            The path; None: the user is asked for it.
+        progress
+            Is told how far the copy is. May be called in a thread: ``LongWork`` does it.
 
         Raises
         ------
-        FileNotOpenError, FileExistsError
+        FileNotOpenError, FileExistsError, WorkStoppedError
         """
-        source = self.file_path
-        if source is None:
+        if self.file_path is None:
             raise FileNotOpenError("there is no open file to be copied; open one first")
         target = filename or self.choose_new_path()
         if target is None:
@@ -251,10 +257,10 @@ class H5SaverBase(RecordingSaver):
         if self.capabilities.remote:
             self._copy_to_disk(path)
             return path
-        with self.io.lock:
-            self.flush()
-            naming.create_exclusive(path, lambda free: free.touch(exist_ok=False))
-            shutil.copyfile(source, path)
+        from h5saver_widget.browsing.copying import copy_file  # what exports is not needed before
+
+        self.flush()
+        copy_file(self, path, progress)
         self.update_status(f"the file was copied to {path}")
         return path
 
@@ -300,6 +306,10 @@ class H5SaverBase(RecordingSaver):
         self.settings["current_h5_file"] = str(path)
 
     # --------------------------------------------- what a saver with a screen does otherwise
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now."""
+        return datetime.now()
+
     def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
         """Decide what to do with a file whose SWMR state is not that of the settings."""
         return SwmrAnswer.ADAPT

@@ -287,8 +287,7 @@ class ChronoTimer(QtWidgets.QWidget):
         button.setAutoDefault(False)
         button.clicked.connect(lambda: slot())
         # The plain letter too: fields that take text keep what is typed into them.
-        shortcut = QtGui.QShortcut if hasattr(QtGui, "QShortcut") else QtWidgets.QShortcut
-        key = shortcut(QtGui.QKeySequence(text[text.index("&") + 1]), self)
+        key = QtGui.QShortcut(QtGui.QKeySequence(text[text.index("&") + 1]), self)
         key.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
         key.activated.connect(button.click)
         return button

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.sharing import SharedFile
 
 __all__ = ["H5Saver"]
 
@@ -38,10 +41,13 @@ logger = logging.getLogger(__name__)
 #: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
 REPORT_MS = 100
 
+#: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
+_SHOWN_FOR = timedelta(seconds=2)
+
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
-class H5Saver(H5SaverBase, QtCore.QObject):
+class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
     """Saves laboratory data into HDF5 files; shows and takes its settings in a tree.
 
     Parameters
@@ -70,6 +76,10 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     file_changed_sig = QtCore.Signal(str)
     """The user has picked another existing file; its path."""
+
+    stopping_sig = QtCore.Signal()
+    """*Do Save* was switched off: the file is closed when every slot has returned. A program that hands frames to a
+    thread waits here for those that are on their way."""
 
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
@@ -105,7 +115,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._view = QtWidgets.QWidget()
             self._view.setObjectName("h5saver")
             self._view.setWindowTitle("H5Saver")
-            self.tree = SettingsTree(self.settings, self.next_file_name, comment=self.add_comment)
+            self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
             self.strip = StatusStrip()
             layout = QtWidgets.QVBoxLayout(self._view)
             layout.setContentsMargins(0, 0, 0, 0)
@@ -227,6 +237,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """Go on after a pause."""
         self._in_own_thread(super().resume)
 
+    @QtCore.Slot(result=object)
+    def status(self) -> RecorderStatus:
+        """Return how the recorder is; answers in any thread, at once."""
+        return super().status()
+
     def _in_own_thread(self, call: Callable[[], None]) -> None:
         if QtCore.QThread.currentThread() == self.thread():
             call()
@@ -276,6 +291,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def user_changed_file(self, path: Path) -> None:
         """Emit ``file_changed_sig``."""
         self.file_changed_sig.emit(str(path))
+
+    def _do_save_changed(self, do_save: bool) -> None:
+        if not do_save and self.isopen():
+            self.stopping_sig.emit()
+        super()._do_save_changed(do_save)
 
     def _follow_file(self) -> None:
         pause = "Resume" if self.is_paused else "Pause"
@@ -357,6 +377,15 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             param.setValue(value)
         else:
             QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
+
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
+
+        Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+        """
+        now = datetime.now()
+        shown = self.tree.shown_for if self._view is not None and self._view.isVisible() else None
+        return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
 
     # ------------------------------------------------------------- questions
     @property

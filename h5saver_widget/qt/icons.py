@@ -115,7 +115,7 @@ def _render(svg: str, size: int) -> QtGui.QPixmap:
     except ImportError as error:
         raise MissingLibraryError(
             f"The icons need Qt's SVG module and it cannot be imported ({error}): "
-            "install it, on Debian for a packaged PyQt5 with apt-get install python3-pyqt5.qtsvg"
+            "install it; Debian has it apart from a packaged PyQt5, as python3-pyqt5.qtsvg"
         ) from error
     renderer = QtSvg.QSvgRenderer(QtCore.QByteArray(svg.encode()))
     image = QtGui.QImage(size, size, QtGui.QImage.Format.Format_ARGB32_Premultiplied)

@@ -263,6 +263,16 @@ def _backend_params(backend: str) -> dict[str, Any]:
                 "tip": "Also copy every file to an HSDS server while it is written. The file on the disk comes first: "
                 "it does not wait for the server, and what is missing there is sent when the server is back.",
             },
+            {
+                "title": "Survive loss of power",
+                "name": "power_safe",
+                "type": "bool",
+                "value": False,
+                "visible": backend_capabilities(backend).journal,
+                "tip": "What is in the file is then forced onto the disk in an order that survives a loss of power at "
+                "any moment: each flush takes some milliseconds longer. Not together with SWMR. Applies to the next "
+                "file.",
+            },
             server_params(backend_capabilities(backend).remote),
             {
                 "title": "SWMR options",

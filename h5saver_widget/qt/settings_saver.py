@@ -137,15 +137,20 @@ class SettingsSaver(H5SaverLowLevel):
             raise NamingError("the base path is empty: choose a folder for the files")
         return Path(base_path).expanduser()
 
-    def next_file_name(self) -> str:
-        """Return the name that a file made now would get. The folder is looked into: this may wait for a share.
+    def next_file_name(self, now: datetime | None = None) -> str:
+        """Return the name that a file gets that is made now. The folder is looked into: this may wait for a share.
+
+        Parameters
+        ----------
+        now
+            Another time than now.
 
         Raises
         ------
         NamingError
             As :meth:`path_provider`.
         """
-        return self.path_provider().preview(datetime.now())
+        return self.path_provider().preview(now or datetime.now())
 
     def value_changed(self, param: Parameter) -> None:
         """React to a changed setting; errors are reported by :meth:`report`, never raised."""
@@ -192,6 +197,7 @@ class SettingsSaver(H5SaverLowLevel):
             return
         settings["backend", "backend_type"] = name
         settings.child("backend", "swmr_options").setOpts(visible=self.capabilities.swmr)
+        settings.child("backend", "power_safe").setOpts(visible=self.capabilities.journal)
         if not self.capabilities.swmr:
             settings["backend", "swmr_options", "enable_swmr"] = False
         library = settings.child("data_format", "compression_options", "h5comp_library")

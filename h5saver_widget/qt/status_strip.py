@@ -219,7 +219,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.word.setText(status.state.value)
         self.clock.setText(format_duration(status.seconds) if status.path or status.seconds else "")
         self._fit_head()
-        self.frames.show_text(f"{counts.frames_written:,} frames")
+        self.frames.show_text(f"{counts.frames_written:,} frame{'' if counts.frames_written == 1 else 's'}")
         self.lost.show_text(f"{counts.frames_dropped:,} lost", counts.frames_dropped > 0)
         closed = status.state is RecorderState.CLOSED
         self.rate.show_text("" if closed else f"{format_size(self._meter.rate(now))}/s")

@@ -11,9 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.journal import finish_journal, journal_path
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.in_child import Ending, run_in_child
 from h5saver_widget.naming import create_exclusive
+from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine, look_with_every_reader, patched, state_of_content
 from h5saver_widget.recovery.parts import Box, rows_in_words
 from h5saver_widget.recovery.salvage import bring_up_to_date, salvage
@@ -29,7 +31,7 @@ _OTHER_FILLER = b"\1"
 _COPIED = frozenset({"GROUP", "FIXED", "GROWING", "TEXT"})
 
 
-def repair_file(path: Path | str, out: Path | str | None = None) -> RepairReport:
+def repair_file(path: Path | str, out: Path | str | None = None, progress: Progress | None = None) -> RepairReport:
     """Make a repaired copy of a file, and say what was done and what could not be saved.
 
     Flags that a killed program left are cleared, a missing end is filled, a lost superblock is made anew. If places
@@ -41,6 +43,8 @@ def repair_file(path: Path | str, out: Path | str | None = None) -> RepairReport
         The file; it is never written to.
     out
         Path of the copy, which must be free; by default ``name_repaired.h5`` beside the file.
+    progress
+        Is told how far the work is; stopped by it, nothing is left behind.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def repair_file(path: Path | str, out: Path | str | None = None) -> RepairReport
     folder = (path if out is None else Path(out)).absolute().parent
     try:
         with tempfile.TemporaryDirectory(prefix=".h5saver-repair-", dir=folder) as work:
-            return _repair(path, before, out, Path(work))
+            return _repair(path, before, out, Path(work), progress or Progress())
     except OSError as error:
         if isinstance(error, (FileExistsError, FileOpenError)):
             raise
@@ -84,24 +88,30 @@ def repair_file(path: Path | str, out: Path | str | None = None) -> RepairReport
         ) from error
 
 
-def _repair(path: Path, before: FileState, out: Path | str | None, work: Path) -> RepairReport:
+def _repair(path: Path, before: FileState, out: Path | str | None, work: Path, progress: Progress) -> RepairReport:
     copy = work / path.name
-    shutil.copyfile(path, copy)
+    copy_in_pieces(path, copy, progress)
     done: list[str] = []
+    if before.journal:
+        shutil.copyfile(journal_path(path), journal_path(copy))
+        finish_journal(copy)
+        done.append("the last flush, which was cut short, was finished from the journal beside the file")
     lost: list[Problem] = []
     try:
         done += _make_openable(copy, before)
     except FileOpenError as error:
         return RepairReport(path, before, done=(f"nothing could be saved: {error}",), lost=before.problems)
+    progress.report(text="looking at everything in the copy")
     survey = look_with_every_reader(copy)
     state = state_of_content(_fresh(before, copy), survey)
     if state.condition is Condition.UNREADABLE:
         done.append("nothing could be saved: not even the root group can be read")
         return RepairReport(path, before, done=tuple(done), lost=state.problems)
+    progress.report(text="looking what is in the missing part")
     if before.missing_bytes:
         lost += _in_missing_part(path, copy, work)
     if state.problems:
-        made, problems = _salvaged(copy, survey, work)
+        made, problems = _salvaged(copy, survey, work, progress)
         if made is None:
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*state.problems, *problems))
@@ -110,6 +120,7 @@ def _repair(path: Path, before: FileState, out: Path | str | None, work: Path) -
         survey = look_with_every_reader(copy)
     elif _up_to_date(copy, survey, work):
         done.append("what is written at closing was written: lengths of arrays, the end of streaming")
+    progress.report(text="looking at the repaired file")
     target = _placed(copy, path, out)
     after, _ = examine(target)
     return RepairReport(path, before, target, after, tuple(done), tuple(lost))
@@ -160,7 +171,7 @@ def _box(text: str) -> Box:
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _salvaged(copy: Path, survey: Survey, work: Path) -> tuple[Path | None, list[Problem]]:
+def _salvaged(copy: Path, survey: Survey, work: Path, progress: Progress) -> tuple[Path | None, list[Problem]]:
     """Return a new file with everything that can be read, None if even that ends the library, and what is lost."""
     nodes = {path: node for path, node in survey.nodes.items() if node["kind"] in _COPIED}
     lost = [Problem(path, what) for path, what in survey.skip.items()]
@@ -171,9 +182,16 @@ def _salvaged(copy: Path, survey: Survey, work: Path) -> tuple[Path | None, list
         elif "closed" in node and node["kind"] == "GROUP":
             lost.append(Problem(path, f"what is in this group: {node['problem']}"))
     writer, avoid = survey.reader, {path: list(boxes) for path, boxes in survey.avoid.items()}
+
+    places = {at: number for number, at in enumerate(nodes)}
+
+    def heard(message: dict[str, Any]) -> None:
+        if "at" in message:
+            progress.report(places[message["at"]], len(places), f"copying {message['at']}")
+
     for number in range(_MOST_STARTS):
         made = work / f"salvaged{number}.h5"
-        answer = run_in_child(salvage, str(copy), str(made), nodes, avoid, writer)
+        answer = run_in_child(salvage, str(copy), str(made), nodes, avoid, writer, heard=heard)
         if answer.ending is Ending.DONE:
             lost += [Problem(said["lost"], said["what"]) for said in answer.messages if "lost" in said]
             return made, lost

@@ -49,9 +49,9 @@ class DataLoader(DataManagement):
             h5saver = saver
         super().__init__(h5saver)
 
-    def walk_nodes(self, where: Where = "/") -> Iterator[Node]:
-        """Iterate over a node and everything below it."""
-        return self.h5saver.walk_nodes(where)
+    def walk_nodes(self, where: Where = "/", depth: int | None = None, only_groups: bool = False) -> Iterator[Node]:
+        """Iterate over a node and what is below it; see :meth:`H5Backend.walk_nodes`."""
+        return self.h5saver.walk_nodes(where, depth, only_groups)
 
     def get_node(self, where: Where, name: str | None = None) -> Node:
         """Return a node."""

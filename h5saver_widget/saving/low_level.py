@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from h5saver_widget import codec, naming
-from h5saver_widget.backends.base import Backend, OpenMode
+from h5saver_widget.backends.base import Backend, Durability, OpenMode
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError, QueueFullError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
@@ -78,6 +78,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         self.frames_saved = 0
         self.bytes_saved = 0
         self.frames_lost = 0
+        self._frames_flushed = 0
         self._counting = threading.Lock()
         self._last_reason = ""
         self._last_told = 0.0
@@ -143,7 +144,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         mode
             ``'a'`` to save, ``'r'`` to look only.
         swmr
-            Make the file so that others can read it while it is written.
+            Make the file so that others can read it while it is written; without effect on a backend that can't.
 
         Returns
         -------
@@ -164,9 +165,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 self._make_folder(path.parent)
                 if new_file and self.io.exists(path):
                     moved = self.io.move_aside(path)
+            swmr = swmr and mode != "r" and self.capabilities.swmr
             created = mode != "r" and not self.io.exists(path)
             access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
-            self.io.open(path, access, swmr=swmr and access != "r" and self.capabilities.swmr)
+            self.io.open(path, access, swmr=swmr)
             self._start(path, raw_group_name, metadata, created, swmr and created, moved)
             return created
 
@@ -188,6 +190,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self.io.open(path, "x", swmr=swmr)
             return path
 
+        swmr = swmr and self.capabilities.swmr
         with self.io.lock:
             self.close_file()
             path = naming.create_exclusive(candidates, make, self._make_folder)
@@ -212,7 +215,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     ) -> None:
         """Begin a session on the file that the backend has just opened."""
         self.generation += 1
-        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = 0
+        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = self._frames_flushed = 0
         raw_path = f"/{raw_group_name.strip('/')}"
         try:
             self._sessions[:] = [Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))]
@@ -268,13 +271,17 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             frames, size = self.frames_saved, self.bytes_saved
             self.generation += 1
             try:
-                if self._sessions:
-                    self._sessions[0].counts = self._final_counts()
-                    self._sessions[0].close()
-                else:
-                    self.io.close()
+                try:
+                    if self._sessions:
+                        self._sessions[0].counts = self._final_counts()
+                finally:
+                    if self._sessions:
+                        self._sessions[0].close()
+                    else:
+                        self.io.close()
             except (OSError, RuntimeError, ValueError, KeyError) as error:
-                self._notify("error", message=f"{path} was not closed properly: {error}", exception=error)
+                said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
+                self._notify("error", message=said, exception=error)
             finally:
                 self._sessions.clear()
             self._notify("closed", path=path, frames=frames, bytes=size)
@@ -312,7 +319,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
             self.close_file()
+            asked = self._io.durability
             self._io = fresh
+            if asked is Durability.POWER and fresh.capabilities.journal:
+                fresh.durability = asked
             if self._server is not None:
                 self.use_server(self._server)
 
@@ -322,8 +332,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     # ---------------------------------------------------------------- saving
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
+        before = self.frames_saved
         super().flush()
-        self._last_flush = monotonic()
+        self._last_flush, self._frames_flushed = monotonic(), before
 
     def flush_if_due(self) -> None:
         """Flush if the last flush was longer than `flush_seconds` ago."""
@@ -331,8 +342,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             self._flush_soon()
 
     def _flush_soon(self) -> None:
+        before = self.frames_saved
         super()._flush_soon()
-        self._last_flush = monotonic()
+        self._last_flush, self._frames_flushed = monotonic(), before
 
     @contextmanager
     def saving_frame(self, name: str) -> Iterator[None]:
@@ -405,7 +417,12 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         if queue is None:
             flushed = time() - (monotonic() - self._last_flush) if self.isopen() else None
             return Statistics(
-                received, self.frames_saved, self.frames_lost, bytes_in=self.bytes_saved, last_flush=flushed
+                received,
+                self.frames_saved,
+                self.frames_lost,
+                bytes_in=self.bytes_saved,
+                last_flush=flushed,
+                frames_flushed=self._frames_flushed,
             )
         failed = self.io.failure is not None
         return Statistics(
@@ -419,6 +436,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             waited_seconds=queue.waited_seconds,
             last_flush=queue.last_flush,
             file_size=None if self.capabilities.remote else queue.file_size,
+            frames_flushed=queue.frames_flushed,
         )
 
     # ------------------------------------------------------------------ SWMR

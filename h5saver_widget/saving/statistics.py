@@ -21,7 +21,9 @@ class Statistics:
     frames_received
         Frames that were accepted for saving.
     frames_written
-        Frames that are known to be in the file.
+        Frames that were given to the library that writes the file.
+    frames_flushed
+        Those of them that were in the file when it was last flushed: they survive whatever happens to the program.
     frames_dropped
         Frames that could not be saved: lost.
     frames_left_out
@@ -62,6 +64,7 @@ class Statistics:
     file_size: int | None = None
     free_bytes: int | None = None
     seconds_left: float | None = None
+    frames_flushed: int = 0
 
     @property
     def compression_ratio(self) -> float | None:

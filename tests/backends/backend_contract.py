@@ -386,6 +386,10 @@ class BackendContract(ABC):
             ):
                 with pytest.raises(NodeError, match="link"):
                     call()
+        targets = {name: backend.link_target(backend.node(f"/{name}")) for name in backend.children(backend.root())}
+        file, target = targets.pop("Outside")
+        assert file.startswith(("/etc", "/home")) and target == "/"
+        assert targets == {"Soft": ("", "/Group"), "Broken": ("", "/nowhere"), "Group": ("", ""), "Same": ("", "")}
         with pytest.raises(NodeError):
             backend.node("/Soft/Numbers")
         backend.delete(backend.node("/Soft"))

@@ -46,7 +46,7 @@ GROWS = {"CLASS": "EARRAY", "EXTDIM": np.int32(0)}
 
 # ---------------------------------------------------------------- registry
 def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert available_backends() == list(BACKENDS)
+    assert available_backends() == [*BACKENDS, "h5pyd"]
     assert default_backend() == "h5py"
     monkeypatch.setenv("H5SAVER_BACKEND", "tables")
     assert create_backend().name == "tables"
@@ -57,7 +57,7 @@ def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         set_default_backend(None)
     assert default_backend() == "tables"
     for call in (create_backend, set_default_backend, backend_capabilities):
-        with pytest.raises(UnknownBackendError, match="choose one of: h5py, tables"):
+        with pytest.raises(UnknownBackendError, match="choose one of: h5py, tables, h5pyd"):
             call("hdf4")
     assert backend_capabilities("h5py").swmr and not backend_capabilities("tables").swmr
 

@@ -462,6 +462,7 @@ def test_rows_that_can_not_be_written(backend: Backend, monkeypatch: pytest.Monk
 def test_a_chunk_that_fails_later_is_told_by_the_next_call(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     array, other = growing(backend), growing(backend, "other")
     FullDisk(monkeypatch, backend, array)
+    monkeypatch.setattr(rows, "pack_in_background", Slow)  # so that nothing is written before it has to be
     monkeypatch.setattr(rows, "PENDING_BYTES", 40)
     backend.append(array, numbers(1, 3))
     with pytest.raises(RowsLostError, match="/E: the last 12 rows"):

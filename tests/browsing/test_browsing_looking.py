@@ -33,7 +33,8 @@ def test_children_rows_and_their_looks(view):
     looks = [rows[path].look for path in paths]
     assert looks == [Look.GROUP, Look.SCAN, Look.DETECTOR, Look.TEXT, Look.GROUP, Look.STACK, Look.IMAGE]
     assert rows[f"{CURVES}/Axis00"].look is Look.AXIS and rows[f"{CURVES}/Data00"].look is Look.CURVE
-    assert rows[SPECTRA].content == "5 × 4 × 11  float64" and rows[SPECTRA].title == "spectrum"
+    spectra = rows[SPECTRA]
+    assert (spectra.title, spectra.content, spectra.kind) == ("spectrum", "5 × 4 × 11", "float64")
     assert rows["/RawData/Logger"].content == "3 lines"
     assert rows["/nothing"].look is Look.UNREADABLE and "nothing" in rows["/nothing"].problem
     with pytest.raises(NodeError):

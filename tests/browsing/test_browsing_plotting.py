@@ -13,7 +13,9 @@ from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import DataRaw
 from h5saver_widget.browsing import FileView, plotting
-from h5saver_widget.browsing.plotting import Curves, DataReader, Picture, Points, Projection, Window
+from h5saver_widget.browsing.drawings import Curves, Picture, Points, Projection, Window
+from h5saver_widget.browsing.pieces import window_of, windows_of
+from h5saver_widget.browsing.plotting import DataReader
 
 
 def last(steps):
@@ -73,8 +75,8 @@ def test_a_scan_that_is_spread_is_points(view):
     reader = view.data(f"{POINTS}/Data00")
     drawn = last(reader.map((0,), {}, {}))
     assert isinstance(drawn, Points)
-    assert drawn.values.tolist() == [1, 2, 3] and drawn.y.values.tolist() == [0, 2, 1]
-    assert (drawn.x.label, drawn.y.label, drawn.units) == ("py", "px", "A")
+    assert drawn.values.tolist() == [1, 2, 3] and drawn.x.values.tolist() == [0, 2, 1]
+    assert (drawn.x.label, drawn.y.label, drawn.units) == ("px", "py", "A")
     assert reader.curves(0, {}).as_points
 
 
@@ -111,13 +113,13 @@ def test_a_map_does_not_depend_on_the_blocks_it_is_read_in(shape, block, how, wh
 
 @given(total=st.integers(1, 10**12), most=st.integers(1, 10**6), start=st.integers(-(10**12), 10**12))
 def test_windows_lie_inside(total, most, start):
-    window = plotting._window(total, most, start)
+    window = window_of(total, most, start)
     assert 0 <= window.start < window.stop <= total and window.stop - window.start == min(total, most)
 
 
 @given(rows=st.integers(1, 10**9), columns=st.integers(1, 10**9), most=st.integers(1, 10**7))
 def test_windows_of_pictures_are_small_enough(rows, columns, most):
-    first, second = plotting._windows((rows, columns), most, (0, 10**9))
+    first, second = windows_of((rows, columns), most, (0, 10**9))
     assert (first.stop - first.start) * (second.stop - second.start) <= most
     assert second.stop <= columns and first.stop <= rows
 

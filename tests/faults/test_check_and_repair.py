@@ -13,9 +13,19 @@ import numpy as np
 import pytest
 from recorded import CAMERA, FRAMES, frame, record
 
-from h5saver_widget import Compression, DataLoader, FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
+from h5saver_widget import (
+    Compression,
+    DataLoader,
+    FileOpenError,
+    H5Backend,
+    H5SaverLowLevel,
+    WorkStoppedError,
+    check_file,
+    repair_file,
+)
 from h5saver_widget.cli import main
 from h5saver_widget.in_child import Ending, run_in_child
+from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery import Condition, survey
 from h5saver_widget.superblock import checksum, read_superblock
 
@@ -289,3 +299,58 @@ def test_checksums_of_known_texts() -> None:
     """From driver5() of lookup3.c."""
     assert checksum(b"") == 0xDEADBEEF
     assert checksum(b"Four score and seven years ago") == 0x17770551
+
+
+# ----------------------------------------------------------------------------- told and stopped
+class Stopping(Progress):
+    """Notes what it is told, and wants the work to stop when a word is said."""
+
+    def __init__(self, word: str = "") -> None:
+        super().__init__()
+        self.word, self.said = word, []
+
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
+        self.said.append((done, total, text))
+        if self.word and self.word in text:
+            self.stop()
+        super().report(done, total, text)
+
+
+def without_its_end(path: Path) -> Path:
+    """Make a file whose arrays can't all be read, so that everything is copied out of it."""
+    record(path, "h5py", level=4)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 3000)
+    return path
+
+
+def test_a_repair_says_how_far_it_is(tmp_path: Path) -> None:
+    progress = Stopping()
+    report = repair_file(without_its_end(tmp_path / "a.h5"), progress=progress)
+    assert report.out is not None and report.out.exists()
+    texts = [text for _, _, text in progress.said]
+    assert any(text == "copying a.h5" for text in texts) and any(text.startswith("copying /RawData/") for text in texts)
+
+
+@pytest.mark.parametrize("word", ["copying a.h5", "looking at everything", "copying /RawData/"])
+def test_a_repair_that_is_stopped_leaves_nothing_behind(tmp_path: Path, word: str) -> None:
+    path = without_its_end(tmp_path / "a.h5")
+    before = digest(path)
+    with pytest.raises(WorkStoppedError):
+        repair_file(path, progress=Stopping(word))
+    assert os.listdir(tmp_path) == ["a.h5"] and digest(path) == before
+
+
+def test_a_copy_that_is_stopped_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("h5saver_widget.progress._PIECE", 1000)
+    (tmp_path / "a").write_bytes(bytes(range(250)) * 20)
+    told = Stopping()
+    copy_in_pieces(tmp_path / "a", tmp_path / "b", told)
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
+    assert [done for done, _, _ in told.said] == [0, 1000, 2000, 3000, 4000, 5000]
+    with pytest.raises(WorkStoppedError):
+        copy_in_pieces(tmp_path / "a", tmp_path / "c", Stopping("copying"))
+    with pytest.raises(FileExistsError):
+        copy_in_pieces(tmp_path / "a", tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]

@@ -176,7 +176,8 @@ def test_the_password_is_written_nowhere(
     host_tree = ParameterTree()
     window.qtbot.addWidget(host_tree)
     host_tree.setParameters(saver.settings)
-    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == 0]
+    normal = QtWidgets.QLineEdit.EchoMode.Normal
+    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == normal]
     written = (
         str(parameter_to_xml(saver.settings)),
         json.dumps(saver.settings.saveState(), default=str),

@@ -48,6 +48,9 @@ def main():
         import_module("h5saver_widget.integrations.pymodaq").install(job["scope"])
     configure(job)
     steps = import_module("host_steps")
+    known_steps = dict(vars(steps))
+    if not set(job["steps"]) <= set(known_steps):
+        known_steps.update(vars(import_module("extension_steps")))
     if job["when"] == "after":
         import_module("h5saver_widget.integrations.pymodaq").install(job["scope"])
     for known in list(logging.root.manager.loggerDict):
@@ -60,7 +63,7 @@ def main():
     for name in job["steps"]:
         begun = time.monotonic()
         try:
-            report["steps"][name] = getattr(steps, name)(lab)
+            report["steps"][name] = known_steps[name](lab)
         except Exception:
             report["steps"][name] = {"error": traceback.format_exc()}
         report["seconds"][name] = round(time.monotonic() - begun, 2)

@@ -17,7 +17,10 @@ RUNS = {
     "widget-tables": ("widget", "tables", "after"),
     "all-tables": ("all", "tables", "before"),
 }
+#: The same for the other extensions of the dashboard.
+MORE_RUNS = {"widget-tables-more": ("widget", "tables", "before"), "all-h5py-more": ("all", "h5py", "before")}
 STEPS = ["snapshot", "continuous", "move", "scan", "logger", "browser", "overlays", "load"]
+MORE_STEPS = ["bayesian", "adaptive", "ramp", "sequence", "pid", "mixer"]
 
 
 def peer_environment(home, **more):
@@ -37,12 +40,12 @@ def entry_points_as_installed(folder):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: h5saver_widget\nVersion: 0.0\n", encoding="utf-8")
 
 
-def run_hosts(folder, scope, backend, when):
+def run_hosts(folder, scope, backend, when, steps):
     """Run PyMoDAQ's windows and return the report."""
     home, job, report = folder / "home", folder / "job.json", folder / "report.json"
     home.mkdir()
     job.write_text(
-        json.dumps({"scope": scope, "backend": backend, "folder": str(folder), "steps": STEPS, "when": when})
+        json.dumps({"scope": scope, "backend": backend, "folder": str(folder), "steps": steps, "when": when})
     )
     more = {}
     if when == "environment":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import types
 from pathlib import Path
@@ -301,6 +302,33 @@ def test_a_source_that_does_not_come_is_told(shown, saver, qtbot, monkeypatch):
     assert "Laser: nothing yet" in saver.strip.problem.text()
 
 
+# -------------------------------------------------------------------- light
+@pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
+def test_recording_lights_once_the_first_frame_is_in_the_file(shown, saver, qtbot, isolated, tmp_path):
+    saver.settings["backend", "isolated"] = isolated
+    start(saver)
+    module, node = detector(saver)
+    module.add_data(node, frame(7))
+    qtbot.waitUntil(lambda: saver.strip.state == "recording")
+    copy = shutil.copy(saver.file_path, tmp_path / "copy.h5")  # what somebody finds if everything ends now
+    assert numbers_in(copy) == [7.0]
+
+
+def test_a_frame_that_is_not_safe_lights_nothing(shown, saver, qtbot, monkeypatch):
+    saver.settings["backend", "isolated"] = False
+    start(saver)
+    module, node = detector(saver)
+    with monkeypatch.context() as held:
+        held.setattr(saver, "_flush_soon", lambda: None)
+        module.add_data(node, frame(7))
+        qtbot.waitUntil(lambda: bool(shown.commands("saved")))
+        saver.strip.refresh()
+        assert saver.strip.state == "open" and saver.strip.frames.text() == "1 frame"
+    saver.flush()
+    saver.strip.refresh()
+    assert saver.strip.state == "recording"
+
+
 # ------------------------------------------------------------------- remote
 def test_from_another_thread(shown, saver, qtbot, base):
     def remote(*calls) -> None:
@@ -319,5 +347,5 @@ def test_from_another_thread(shown, saver, qtbot, base):
     remote(saver.stop)
     qtbot.waitUntil(lambda: not saver.isopen())
     assert not saver.settings["do_save"] and states[0].path == Path(files_in(base)[0])
-    for slot in ("start()", "stop()", "pause()", "resume()"):
+    for slot in ("start()", "stop()", "pause()", "resume()", "status()"):
         assert saver.metaObject().indexOfSlot(slot) >= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
@@ -19,7 +20,7 @@ from h5saver_widget.recording.notes import Note
 PATHS = [
     "save_type save_2D save_raw_only do_save N_saved custom_name close_after_scan base_path base_name",
     "current_scan_name current_scan_path current_h5_file show_file new_file browse",
-    "backend backend/backend_type backend/isolated backend/mirror backend/hsds_options",
+    "backend backend/backend_type backend/isolated backend/mirror backend/power_safe backend/hsds_options",
     "backend/hsds_options/endpoint backend/hsds_options/user backend/hsds_options/password",
     "backend/hsds_options/domain backend/hsds_options/test backend/hsds_options/connection",
     "backend/swmr_options backend/swmr_options/enable_swmr",
@@ -30,9 +31,7 @@ PATHS = [
     "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
 ]
-#: Seen with a server alone; what is below the group is hidden with it.
-SERVER = {"hsds_options", "endpoint", "user", "password", "domain", "test", "connection"}
-HIDDEN = {"N_saved", "custom_name", "current_scan_path"}
+HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
 
 
 def walk(param: Parameter):
@@ -44,7 +43,10 @@ def walk(param: Parameter):
 def shows(tree: SettingsTree, param: Parameter) -> bool:
     if param.type() == "action":
         return tree.button_of(param.name()).isVisible()
-    return not tree.row_of(*tree._settings.childPath(param)).isHidden()
+    row = tree.row_of(*tree._settings.childPath(param))
+    while row is not None and not row.isHidden():
+        row = row.parent()
+    return row is None
 
 
 def test_paths_are_those_that_hosts_know(make):
@@ -54,12 +56,13 @@ def test_paths_are_those_that_hosts_know(make):
 
 def test_every_entry_is_on_screen_with_a_tooltip_in_words(make):
     shown = make()
-    for param in walk(shown.saver.settings):
+    settings = shown.saver.settings
+    for param in walk(settings):
         if param.name() in ("backend", "data_format", "recording"):
             continue  # their children stand in sections of the view
         there = param.name() != "nexus" or hasattr(shown.saver, "nexus")
-        if param.name() not in SERVER - {"hsds_options"}:
-            assert shows(shown.tree, param) == (there and param.name() not in HIDDEN | SERVER), param.name()
+        hidden = HIDDEN & set(settings.childPath(param))
+        assert shows(shown.tree, param) == (there and not hidden), param.name()
         tip = param.opts["tip"]
         assert len(tip) > 15 and tip.endswith("."), param.name()
         assert not re.search(r"earray|addhoc|update_h5|vlarray|\w_\w|QWidget", tip, re.IGNORECASE), tip
@@ -70,7 +73,7 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
     assert titles == ["Saving", "Where", "Notes", "What", "Limits", "How"]
-    fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_name)
+    fresh = SettingsTree(shown.saver.settings, lambda: shown.saver.path_provider().preview)
     qtbot.addWidget(fresh)
     assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False, False, False]
 
@@ -101,7 +104,7 @@ def test_hosts_hide_show_and_rename(make):
 def test_what_a_host_adds_is_shown_too(make, qtbot):
     settings = make().saver.settings
     settings.addChild({"name": "operator", "type": "str", "value": "Ada"})
-    tree = SettingsTree(settings, lambda: "")
+    tree = SettingsTree(settings, lambda: str)
     qtbot.addWidget(tree)
     assert tree.row_of("operator").widget.text() == "Ada"
 
@@ -184,9 +187,34 @@ def test_a_name_pattern_is_previewed_while_it_is_typed_and_red_while_it_is_wrong
     qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 001.h5")
 
 
+@pytest.mark.parametrize("button", ["new_file", "do_save"])
+def test_a_file_gets_the_name_on_screen_also_when_the_next_second_begins(make, qtbot, button):
+    shown = make()
+    shown.tree._clock.stop()
+    qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
+    shown.tree.update_next_file()
+    qtbot.waitUntil(lambda: shown.tree._looking is None)
+    preview, second = shown.tree.next_file_text, shown.tree.shown_for.second
+    qtbot.waitUntil(lambda: datetime.now().second != second)
+    if button == "do_save":
+        shown.check("do_save")
+    else:
+        shown.press("new_file")
+    assert shown.saver.file_path.name == preview
+
+
+def test_a_name_that_was_not_renewed_for_long_is_no_promise(make, qtbot):
+    shown = make()
+    shown.tree._clock.stop()
+    qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
+    shown.tree.shown_for -= timedelta(seconds=5)
+    before = datetime.now().replace(microsecond=0)
+    assert before <= shown.saver.naming_time() <= datetime.now()
+
+
 def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     gate = threading.Event()
-    tree = SettingsTree(make().saver.settings, lambda: str(gate.wait(20)))
+    tree = SettingsTree(make().saver.settings, lambda: lambda now: str(gate.wait(20)))
     qtbot.addWidget(tree)
     for _ in range(5):
         tree.update_next_file()

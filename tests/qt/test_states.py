@@ -1,6 +1,8 @@
-"""Every state of the recorder is reached, and left again by each button: all pairs are walked."""
+"""Every state of the recorder is reached, and left again by each button and each call: all pairs are walked."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 from pyqtgraph.Qt import QtWidgets
@@ -18,6 +20,17 @@ NEXT = {
     State.RECORDING: {"do_save": State.CLOSED, "new_file": State.OPEN, "browse": State.OPEN, "pause": State.PAUSED},
     State.PAUSED: {"do_save": State.CLOSED, "new_file": State.OPEN, "browse": State.OPEN, "pause": State.RECORDING},
     State.ERROR: {"do_save": State.OPEN, "new_file": State.OPEN, "browse": State.OPEN, "pause": None},
+}
+
+
+#: The same for what programs call; nothing of it fails in any state.
+CALLS = ("start", "stop", "pause", "resume")
+AFTER_CALL = {
+    State.CLOSED: {"start": State.OPEN},
+    State.OPEN: {"start": State.OPEN, "stop": State.CLOSED, "pause": State.PAUSED},
+    State.RECORDING: {"stop": State.CLOSED, "pause": State.PAUSED},
+    State.PAUSED: {"start": State.RECORDING, "stop": State.CLOSED, "resume": State.RECORDING},
+    State.ERROR: {"start": State.OPEN, "stop": State.CLOSED},
 }
 
 
@@ -82,3 +95,26 @@ def test_each_button_in_each_state(make, state, button, monkeypatch, older, qtbo
     assert saver.status().state is State.CLOSED
     shown.check("do_save")
     assert saver.status().state is State.OPEN
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+@pytest.mark.parametrize("call", CALLS)
+def test_each_call_from_another_thread_in_each_state(make, state, call, qtbot):
+    shown = make("detector", "h5py")
+    saver = shown.saver
+    saver.settings["backend", "isolated"] = False
+    enter(shown, state)
+    errors, before = len(shown.commands("error")), saver.file_path
+    remote = threading.Thread(target=getattr(saver, call))
+    remote.start()
+    remote.join(20)
+    expected = AFTER_CALL[state].get(call, state)
+    done = threading.Event()
+    saver._call.emit(done.set)  # comes after what the other thread has asked for
+    qtbot.waitUntil(done.is_set)
+    assert saver.status().state is expected
+    saver.strip.refresh()
+    assert saver.strip.state == expected.value
+    assert len(shown.commands("error")) == errors, "no call fails"
+    if expected is not State.CLOSED and before is not None:
+        assert saver.file_path == before, "the file goes on"

@@ -23,6 +23,7 @@ from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Durability,
     Handle,
     NodeKind,
     OpenMode,
@@ -114,6 +115,8 @@ class IsolatedBackend(LocalBackend):
         super().__init__()
         self.name = hosted  # type: ignore[misc]
         self.capabilities = capabilities  # type: ignore[misc]
+        if capabilities.journal:
+            self.durability = Durability.JOURNAL
         self._link = Link(hosted, queue_bytes, self.lock)
         self._opened = False
         self._numbers = itertools.count(1)
@@ -152,6 +155,13 @@ class IsolatedBackend(LocalBackend):
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return True
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Leave it to the child, which has the file."""
+
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
@@ -159,7 +169,7 @@ class IsolatedBackend(LocalBackend):
         if self._server is not None:
             self._link.ask("use_server", self._server)
         where = path.as_posix() if self.capabilities.remote else str(path.absolute())
-        self._link.ask("open", where, mode, swmr, locking)
+        self._link.ask("open", where, mode, swmr, locking, self.durability.value)
         self._opened = True
 
     def _close(self) -> None:
@@ -336,6 +346,12 @@ class IsolatedBackend(LocalBackend):
     def _has(self, group: _Remote, name: str) -> bool:
         return name in self._names(group) if self.writable else bool(self._link.ask("has_child", group.number, name))
 
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return where a link points to: file and path."""
+        self._require_open("link_target")
+        file, path = self._link.ask("link_target", self._get(node).obj.number)
+        return file, path
+
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common."""
         self._require_open("identity")
@@ -480,13 +496,15 @@ class IsolatedBackend(LocalBackend):
         try:
             check_selection(selection, remote.shape)
             part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
+            while values.ndim > part.ndim and values.shape[0] == 1:
+                values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {remote.shape}: {error}"
             ) from error
         self._link.require_success()
-        values = np.ascontiguousarray(values, remote.dtype).reshape(values.shape)
+        values = np.ascontiguousarray(values, remote.dtype).reshape(np.shape(values))
         head = pack((remote.number, selection, remote.dtype, values.shape))
         self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, Handle, NodeKind
+from h5saver_widget.backends.base import Compression, Durability, Handle, NodeKind
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
@@ -29,14 +29,15 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError
 
 __all__ = ["Host", "main"]
 
-FLUSH_SECONDS = 1.0
-"""How old unwritten data may get."""
+FLUSH_SECONDS = 0.8
+"""When unwritten data are flushed: with the time that this takes, nothing gets older than 1 s."""
 
 _SOON_SECONDS = 0.1
 _GATHERED_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 10
 _RAW_ANSWER = 64 << 10
 _LOOK_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 
 class Bell:
@@ -97,6 +98,7 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
             "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
@@ -146,9 +148,19 @@ class Host:
                 self._flush_if_due(idle=True)
                 if self._bell.ended and self._ring.take(self._position) is None:
                     return
-                self._bell.wait(self._patience())
+                self._wait()
         finally:
             self._close_after_all()
+
+    def _wait(self) -> None:
+        """Wait for the bell; after work only for a moment, in which small records may come in without ringing."""
+        self._bell.wait(min(_LINGER_SECONDS, self._patience()))
+        if self._bell.ended or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._bell.wait(self._patience())
+        self._ring[Counter.waiting] = 0
 
     def _handle(self, kind: int, content: memoryview) -> None:
         if kind == Kind.part:
@@ -247,13 +259,16 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None) -> None:
+    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
+        self._io.durability = Durability(durability)
         self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        if mode == "x":
+            self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()
 
     def _close(self) -> None:
@@ -344,8 +359,7 @@ class Host:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
-        dtype = np.dtype("S1") if found.dtype.hasobject else found.dtype
-        return found.shape, dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)

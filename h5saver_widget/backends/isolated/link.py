@@ -111,11 +111,11 @@ class Link:
         if not ring.put(kind, parts):
             began = monotonic()
             while not ring.put(kind, parts):
-                if not child.is_alive:
+                if not child.wake():
                     break
                 sleep(_ROOM_SECONDS)
             self.waited += monotonic() - began
-        if not child.wake():
+        if not (child.wake() if kind == Kind.call else child.wake_if_needed()):
             raise SavingProcessError(child.why_it_ended())
 
     def post(self, operation: str, *arguments: Any) -> None:

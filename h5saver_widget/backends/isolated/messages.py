@@ -94,7 +94,7 @@ def _extend(value: Any) -> Any:
         return msgpack.ExtType(_Extension.slice, pack([_index(value.start), _index(value.stop), _index(value.step)]))
     if isinstance(value, EllipsisType):
         return msgpack.ExtType(_Extension.ellipsis, b"")
-    if isinstance(value, np.dtype) and not value.hasobject:
+    if isinstance(value, np.dtype):
         return msgpack.ExtType(_Extension.dtype, pack(_spec(value)))
     if isinstance(value, int):
         return msgpack.ExtType(_Extension.integer, str(value).encode())
@@ -105,8 +105,13 @@ def _extend(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return an element of an array of objects as plain data."""
-    return value if value is None or isinstance(value, (str, bytes, np.ndarray, np.generic)) else str(value)
+    """Return an element of an array of objects as plain data; a row of a table with text in it as a tuple."""
+    if isinstance(value, np.void) and value.dtype.hasobject:
+        value = value.item()
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    known = (bool, int, float, complex, str, bytes, np.ndarray, np.generic)
+    return value if value is None or isinstance(value, known) else str(value)
 
 
 def _index(value: Any) -> int | None:
@@ -114,14 +119,25 @@ def _index(value: Any) -> int | None:
 
 
 def _spec(dtype: np.dtype[Any]) -> Any:
-    return dtype.str if dtype.names is None else dtype.descr
+    """Return a number type as plain data: its code, or those of its fields with their places and shapes."""
+    if dtype.names is None:
+        return dtype.str
+    fields = [(name, *dtype.fields[name][:2]) for name in dtype.names]  # type: ignore[index]
+    return dtype.itemsize, [(name, _spec(kind.base), kind.shape, offset) for name, kind, offset in fields]
 
 
 def _dtype(spec: Any) -> np.dtype[Any]:
     if isinstance(spec, str):
-        found: np.dtype[Any] = np.dtype(spec)
-    else:
-        found = np.dtype([(name, _dtype(kind), *more) for name, kind, *more in spec])
+        return np.dtype(spec)
+    itemsize, fields = spec
+    names, kinds, shapes, offsets = zip(*fields, strict=True) if fields else ((), (), (), ())
+    formats = [(_dtype(kind), shape) for kind, shape in zip(kinds, shapes, strict=True)]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+
+
+def _plain_dtype(spec: Any) -> np.dtype[Any]:
+    """Return the type of values that came as bytes: never one of objects, whose bytes would be addresses."""
+    found = _dtype(spec)
     if found.hasobject:
         raise CodecError(f"{spec!r} is no number type of plain values")
     return found
@@ -131,10 +147,10 @@ def _restore(code: int, data: bytes) -> Any:
     match code:
         case _Extension.array:
             spec, shape, raw = unpack(data)
-            return np.ndarray(shape, _dtype(spec), buffer=bytearray(raw))
+            return np.ndarray(shape, _plain_dtype(spec), buffer=bytearray(raw))
         case _Extension.scalar:
             spec, raw = unpack(data)
-            return np.ndarray((), _dtype(spec), buffer=raw)[()]
+            return np.ndarray((), _plain_dtype(spec), buffer=raw)[()]
         case _Extension.complex:
             return complex(*unpack(data))
         case _Extension.slice:

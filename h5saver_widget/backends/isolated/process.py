@@ -14,12 +14,13 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from h5saver_widget.backends.isolated.messages import LENGTH, unpack
-from h5saver_widget.backends.isolated.ring import Ring
+from h5saver_widget.backends.isolated.ring import Counter, Ring
 from h5saver_widget.errors import SavingProcessError
 
 __all__ = ["Child", "can_isolate", "log_folder"]
@@ -28,6 +29,7 @@ _PACKAGES = Path(__file__).resolve().parents[3]
 #: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
 _START = "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.host import main; main()"
 _END_SECONDS = 30.0
+_WAKE_SECONDS = 0.02
 
 
 def can_isolate() -> bool:
@@ -77,6 +79,7 @@ class Child:
         if sys.platform != "win32":  # there a thread of the child reads all the time: the bell is never full
             os.set_blocking(self._bell, False)
         self._answers = self._process.stdout.fileno()
+        self._rang_at = 0.0
         self._reading = threading.Lock()
         self._arrived: dict[int, tuple[bool, Any]] = {}
         self._given_up: set[int] = set()
@@ -99,8 +102,19 @@ class Child:
         """Whether the process runs."""
         return self._process.poll() is None
 
+    def wake_if_needed(self) -> bool:
+        """Wake the child if it waits for that, or was not woken for a while; False if it is gone.
+
+        A child that has just had something to do looks into the ring again by itself: no call of the operating system
+        for each of many small records, and no change of process.
+        """
+        if self.ring[Counter.waiting] or monotonic() - self._rang_at > _WAKE_SECONDS:
+            return self.wake()
+        return self.is_alive
+
     def wake(self) -> bool:
         """Have the child look into the ring; False if it is gone."""
+        self._rang_at = monotonic()
         try:
             os.write(self._bell, b"!")
         except BlockingIOError:

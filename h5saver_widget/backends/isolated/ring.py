@@ -57,6 +57,8 @@ class Counter(IntEnum):
     """Time of the last flush, microseconds since 1970."""
     calls_done = 9
     """Records worked off."""
+    waiting = 10
+    """1 while the child waits to be woken; at other times it finds by itself what is put in."""
 
 
 class Ring:

@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
-from h5saver_widget.browsing.plotting import AxisValues, Picture, Points
+from h5saver_widget.browsing.drawings import AxisValues, Picture, Points
 from h5saver_widget.qt.browser.plots.canvas import Canvas, number_text, statistics_text
 from h5saver_widget.qt.plot_style import with_units
 
@@ -20,6 +20,7 @@ __all__ = ["Grid", "ImageCanvas", "PointCanvas", "grid_of"]
 #: Points of a side of the uniform grid that an image over axes that are not uniform is drawn with.
 _FINEST: Final = 2048
 _MAP: Final = "viridis"
+_MARK: Final = "#ff5a36"
 
 
 class Grid:
@@ -133,6 +134,8 @@ class _ColourCanvas(Canvas):
             self.bar.axis.setTextPen(text)
         if self.region is not None:
             self.region.setPen(pg.mkPen("#ffffff", width=2))
+        for line in self.cross:  # seen on every colour of the map
+            line.setPen(pg.mkPen(_MARK, width=1.5))
 
 
 class ImageCanvas(_ColourCanvas):

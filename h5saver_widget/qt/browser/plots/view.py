@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.browsing.plotting import Curves, Picture, Points
+from h5saver_widget.browsing.drawings import Curves, Picture, Points
 from h5saver_widget.qt.browser.plots.canvas import Canvas
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas
 from h5saver_widget.qt.browser.plots.images import ImageCanvas, PointCanvas

@@ -1,0 +1,155 @@
+"""One line of a tree: what a node looks like, what it is called, its shape or its value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import numpy as np
+
+from h5saver_widget import codec, naming
+from h5saver_widget.backends.base import ArrayInfo
+from h5saver_widget.browsing.words import count_text, dtype_text, explained, number_text, shape_text, shown_value
+from h5saver_widget.layout import DataType
+from h5saver_widget.nodes import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+
+__all__ = ["Look", "Row", "link_text", "row_of"]
+
+
+class Look(Enum):
+    """What a node looks like in a tree; the value names the icon."""
+
+    FILE = "h5saver"
+    GROUP = "node-group"
+    SCAN = "node-scan"
+    DETECTOR = "node-detector"
+    ACTUATOR = "node-actuator"
+    VALUE = "node-value"
+    CURVE = "node-curve"
+    IMAGE = "node-image"
+    STACK = "node-stack"
+    AXIS = "node-axis"
+    TEXT = "node-text"
+    BYTES = "node-bytes"
+    LINK = "node-link"
+    UNREADABLE = "warning"
+
+
+_GROUP_LOOKS: Final = {"scan": Look.SCAN, "detector": Look.DETECTOR, "actuator": Look.ACTUATOR}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a tree.
+
+    Attributes
+    ----------
+    look
+        What it is.
+    title
+        What people call it.
+    content
+        Shape, or the value of a single number.
+    problem
+        Why it can't be read, ``''`` if it can.
+    kind
+        Number type of an array.
+    """
+
+    look: Look
+    title: str = ""
+    content: str = ""
+    problem: str = ""
+    kind: str = ""
+
+
+def row_of(node: Node) -> Row:
+    """Return what a tree shows of a node; what can't be read says why."""
+    try:
+        if isinstance(node, LINK):
+            return (
+                Row(Look.LINK, content=link_text(*node.backend.link_target(node.handle)))
+                if _is_link(node)
+                else _unknown(node)
+            )
+        attributes = _decoded(node, ["TITLE", "type", "data_type", "units", "long_name"])
+        title = shown_value(attributes.get("TITLE") or attributes.get("long_name") or "", 200)
+        if isinstance(node, GROUP):
+            kind = str(attributes.get("type", "")).lower()
+            numbered = naming.number_of(node.name, kind) is not None  # the group of all data has a type as well
+            return Row(_GROUP_LOOKS.get(kind, Look.GROUP) if numbered else Look.GROUP, title)
+        if isinstance(node, StringARRAY):
+            return Row(Look.TEXT, title, count_text(len(node), "line"))
+        if isinstance(node, VLARRAY):
+            return Row(Look.BYTES, title, count_text(len(node), "row") + " of bytes")
+        assert isinstance(node, Array)
+        info = node.info
+        look = _array_look(info, str(attributes.get("data_type", "")))
+        if math.prod(info.shape) == 1 and info.dtype.kind in "biufcSUO" and info.dtype.itemsize <= 4096:
+            kind = dtype_text(info.dtype) if info.dtype.kind not in "SUO" else ""  # a text speaks for itself
+            return Row(look, title, _value_text(node, attributes), kind=kind)
+        return Row(look, title, shape_text(info.shape), kind=_kind_text(node))
+    except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen
+        return Row(Look.UNREADABLE, problem=explained(error))
+
+
+def link_text(file: str, path: str) -> str:
+    """Return where a link leads to, for people.
+
+    >>> link_text('', '/entry/data'), link_text('raw.h5', '/data'), link_text('', '')
+    ('link to /entry/data', 'link to /data in raw.h5', 'its values stand in other files')
+    """
+    if not path:
+        return "its values stand in other files"
+    return shown_value(f"link to {path} in {file}" if file else f"link to {path}")
+
+
+def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
+    """Return the one value of an array, with its units."""
+    value = np.asarray(node.read()).reshape(-1)[0]
+    return f"{shown_value(number_text(value), 80)} {_units(attributes)}".strip()
+
+
+def _kind_text(node: Array) -> str:
+    """Return the number type; what an array of objects holds is told by its first value."""
+    info = node.info
+    if info.dtype.kind != "O" or 0 in info.shape:
+        return dtype_text(info.dtype)
+    first = np.asarray(node.read() if not info.shape else node[0:1]).reshape(-1)[0]
+    if isinstance(first, np.ndarray):
+        return "lists of numbers"
+    # from another process, a reference comes as what it says of itself
+    is_text = isinstance(first, (str, bytes)) and not str(first).startswith("<HDF5 object reference")
+    return "text" if is_text else "references"
+
+
+def _unknown(node: Node) -> Row:
+    return Row(
+        Look.UNREADABLE, content="can't be read", problem=f"{node.path} is of a kind that can't be read, or damaged"
+    )
+
+
+def _is_link(node: Node) -> bool:
+    return node.backend.kind(node.handle).name == "LINK"
+
+
+def _decoded(node: Node, names: list[str]) -> dict[str, Any]:
+    """Return some attributes in one call."""
+    return {name: codec.decode(raw) for name, raw in node.backend.get_attributes(node.handle, names).items()}
+
+
+def _units(attributes: Mapping[str, Any]) -> str:
+    units = attributes.get("units", "")
+    return shown_value(units, 40) if isinstance(units, (str, bytes)) else ""
+
+
+def _array_look(info: ArrayInfo, data_type: str) -> Look:
+    if data_type == DataType.axis.name:
+        return Look.AXIS
+    if info.dtype.kind not in "biufc":
+        return Look.TEXT if info.dtype.kind in "SUO" else Look.BYTES
+    wide = sum(size > 1 for size in info.shape)
+    return (Look.VALUE, Look.CURVE, Look.IMAGE)[wide] if wide < 3 else Look.STACK

@@ -1,0 +1,182 @@
+"""What a panel with a saver of its own has around it: a tool bar, the saver beside the content, a line for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.layout import SaveType
+from h5saver_widget.qt.h5saver import H5Saver
+from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.status import ThreadCommand
+
+__all__ = ["RED", "Station"]
+
+RED = "#d32f2f"
+SAVER_WIDTH = 320
+NARROW = 620
+"""Below this width, in pixels, the saver stands under the content and not beside it."""
+
+
+class Station(QtWidgets.QWidget):
+    """A widget that measures and saves by itself: content, saver and messages; sub-classes bring the content.
+
+    Parameters
+    ----------
+    title
+        What it is called: the name of its group in the file.
+    save_type
+        What its files are for.
+    h5saver
+        A saver of the host's; one is made by default.
+    saver_beside
+        Whether the saver's settings stand beside the content. A host that wants them elsewhere says False and puts
+        ``station.h5saver.settings_tree`` where it likes.
+    parent
+        Qt's parent.
+
+    Attributes
+    ----------
+    h5saver
+        The saver that its files are written with.
+    last_error
+        The last error that was shown, or an empty text.
+    """
+
+    message = QtCore.Signal(str)
+    """Something worth a line in a log."""
+
+    failed = QtCore.Signal(str)
+    """What did not work, and why."""
+
+    def __init__(
+        self,
+        title: str,
+        save_type: SaveType | str,
+        h5saver: H5Saver | None = None,
+        saver_beside: bool = True,
+        parent: QtWidgets.QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.last_error = ""
+        self.h5saver = H5Saver(save_type) if h5saver is None else h5saver
+        self._owns_saver = h5saver is None
+        self.h5saver.status_sig.connect(self._on_status)
+        self.toolbar = QtWidgets.QToolBar(title)
+        self.toolbar.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toolbar.setIconSize(QtCore.QSize(18, 18))
+        self._splitter = QtWidgets.QSplitter()
+        self._splitter.setChildrenCollapsible(False)
+        self._line = QtWidgets.QLabel()
+        self._line.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        # A long sentence takes what room there is and never pushes.
+        self._line.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
+        self._line.setMargin(4)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.setSizeConstraint(QtWidgets.QLayout.SizeConstraint.SetNoConstraint)  # see minimumSizeHint
+        layout.addWidget(self.toolbar)
+        layout.addWidget(self._splitter, 1)
+        layout.addWidget(self._line)
+        self._beside = saver_beside
+        self._shrinking: list[QtWidgets.QToolButton] = []
+
+    # ------------------------------------------------------------------------------------------ for sub-classes
+    def set_content(self, widget: QtWidgets.QWidget) -> None:
+        """Show the content, with the saver beside it if that was asked for; called once, after all actions."""
+        self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(0, 1)
+        if not self._beside:
+            return
+        tree = self.h5saver.settings_tree
+        tree.setMinimumWidth(280)
+        self._splitter.addWidget(tree)
+        self._splitter.setSizes([10 * SAVER_WIDTH, SAVER_WIDTH])
+        spacer = QtWidgets.QWidget()
+        spacer.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
+        self.toolbar.addWidget(spacer)
+        show = self.add_action("settings", "Saver", "Show or hide the saver's settings", tree.setVisible, True)
+        show.setChecked(True)
+
+    def add_action(
+        self,
+        name: str,
+        text: str,
+        tip: str,
+        do: Callable,
+        checkable: bool = False,
+        colour: str | None = None,
+        shrinks: bool = True,
+    ) -> QtGui.QAction:
+        """Add a button to the tool bar; `name` is that of its icon, all that is left of it in a narrow window."""
+        action = self.toolbar.addAction(icon(name) if colour is None else icon(name, colour), text)
+        action.setToolTip(tip)
+        action.setCheckable(checkable)
+        action.triggered.connect(do)
+        button = self.toolbar.widgetForAction(action)
+        button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
+        if shrinks:
+            self._shrinking.append(button)
+        return action
+
+    def keep_width(self, action: QtGui.QAction, other: str) -> None:
+        """Make a button as wide as the longer of its two texts: the buttons beside it must not jump."""
+        button, text = self.toolbar.widgetForAction(action), action.text()
+        width = button.sizeHint().width()
+        action.setText(other)
+        button.setMinimumWidth(max(width, button.sizeHint().width()))
+        action.setText(text)
+
+    # ------------------------------------------------------------------------------------------------- for all
+    def finish(self) -> None:
+        """Stop measuring and saving, and close the file; may be called again."""
+        raise NotImplementedError
+
+    def show_message(self, text: str) -> None:
+        """Show a line below the content, and tell the host."""
+        self._show_line(text, bold=False)
+        self.message.emit(text)
+
+    def show_error(self, text: str) -> None:
+        """Show an error below the content, and tell the host; never a dialog, data may be coming in."""
+        self.last_error = text
+        self._show_line(f"Error: {text}", bold=True)
+        self.failed.emit(text)
+
+    def _show_line(self, text: str, bold: bool) -> None:
+        font = self._line.font()
+        font.setBold(bold)
+        self._line.setFont(font)
+        self._line.setText(text)
+        self._line.setToolTip(text)
+
+    def _on_status(self, status: ThreadCommand) -> None:
+        if status.command == "error":
+            self.show_error(status.message)
+        elif status.command not in ("saved", "saving"):  # the strip below the settings shows these
+            self.show_message(status.message)
+
+    # ---------------------------------------------------------------------------------------------- Qt's calls
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """Return the size of the narrow form: the wide one would never let it get there."""
+        return QtCore.QSize(320, 420)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Put the saver under the content where there is no room beside it."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        wanted = QtCore.Qt.Orientation.Vertical if narrow else QtCore.Qt.Orientation.Horizontal
+        if self._splitter.orientation() != wanted:
+            styles = QtCore.Qt.ToolButtonStyle
+            for button in self._shrinking:
+                button.setToolButtonStyle(styles.ToolButtonIconOnly if narrow else styles.ToolButtonTextBesideIcon)
+            self._splitter.setOrientation(wanted)
+            self._splitter.setSizes([self.height() // 2] * 2 if narrow else [10 * SAVER_WIDTH, SAVER_WIDTH])
+
+    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        """Stop, save and close the file before the widget goes, if it is a window of its own."""
+        self.finish()
+        super().closeEvent(event)

@@ -1,0 +1,171 @@
+"""A detector as laboratories use it, in one widget: grab, snap, saving, background, regions, and its saver."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyqtgraph.Qt import QtWidgets
+
+from h5saver_widget.demo.panel import DetectorPanel
+from h5saver_widget.demo.recorder import Recorder, save_snapshot
+from h5saver_widget.demo.station import RED, Station
+from h5saver_widget.errors import H5SaverError
+from h5saver_widget.layout import SaveType
+from h5saver_widget.qt.icons import icon
+
+if TYPE_CHECKING:
+    from h5saver_widget.data import DataToExport
+    from h5saver_widget.demo.sources import Source
+    from h5saver_widget.qt.h5saver import H5Saver
+
+__all__ = ["ViewerPanel"]
+
+
+class ViewerPanel(Station):
+    """A viewer of one source with the saver embedded: to be put into any window, or shown alone.
+
+    Measuring and drawing happen in the thread of the window, saving in one of its own: a slow disk is not seen in the
+    picture, and a frame that can't be kept is counted and said.
+
+    Parameters
+    ----------
+    source
+        What is measured.
+    h5saver
+        A saver of the host's; one for detectors is made by default.
+    saver_beside
+        Whether the saver's settings stand beside the plot; see :class:`Station`.
+    parent
+        Qt's parent.
+
+    Attributes
+    ----------
+    panel
+        Plot and controls; the module that the module savers ask for title, settings and regions.
+    recorder
+        Saves its frames and counts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> from h5saver_widget.demo.sources import SimulatedSpectrometer
+    >>> app = mkQApp()
+    >>> viewer = ViewerPanel(SimulatedSpectrometer(seed=1))
+    >>> viewer.h5saver.settings["base_path"] = tempfile.mkdtemp()
+    >>> viewer.record()
+    >>> for _ in range(3):
+    ...     _ = viewer.snap()
+    >>> viewer.finish()
+    >>> viewer.recorder.recording.frames, viewer.recorder.recording.lost
+    (3, 0)
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        h5saver: H5Saver | None = None,
+        saver_beside: bool = True,
+        parent: QtWidgets.QWidget | None = None,
+    ) -> None:
+        super().__init__(source.title, SaveType.detector, h5saver, saver_beside, parent)
+        self.panel = DetectorPanel(source, buttons=False, hint=_HINT.format(about=source.about))
+        self.panel.failed.connect(self.show_error)
+        self.panel.grabbing_changed.connect(self._show_grabbing)
+        self.recorder = Recorder(self.h5saver, [self.panel])
+        self.recorder.note.connect(self.show_message)
+        self._grab_action = self.add_action(
+            "grab", "Grab", "Take frames continuously", self.grab_frames, True, shrinks=False
+        )
+        self._record_action = self.add_action(
+            "record",
+            "Record",
+            "Save every frame that is taken to one file: the same as Do Save",
+            self.record,
+            True,
+            RED,
+            shrinks=False,
+        )
+        self.toolbar.addSeparator()
+        self.add_action("snap", "Snap", "Take one frame", lambda: self.snap())
+        self.add_action(
+            "save",
+            "Save snapshot",
+            "Save the frame on the screen to a file of its own",
+            lambda: self.save_snapshot(),
+        )
+        self.keep_width(self._grab_action, "Stop")
+        self.keep_width(self._record_action, "Stop recording")
+        self.set_content(self.panel)
+        self.h5saver.settings.child("do_save").sigValueChanged.connect(self._show_recording)
+        self._show_recording()
+        self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
+
+    @property
+    def recording(self) -> bool:
+        """Whether frames are being saved."""
+        return self.recorder.is_recording
+
+    def grab_frames(self, on: bool = True) -> None:
+        """Take frames continuously, or stop."""
+        self.panel.grab(on)
+
+    def snap(self) -> DataToExport | None:
+        """Take one frame; None if there was none, and a message says why."""
+        return self.panel.snap()
+
+    def record(self, on: bool = True) -> None:
+        """Save every frame from now on, or stop: the file is complete and closed then."""
+        self.h5saver.settings["do_save"] = on
+        self._show_recording()
+
+    def save_snapshot(self) -> Path | None:
+        """Save the frame that is shown (a new one, if there is none yet) to a file of its own; return its path."""
+        data = self.panel.latest if self.panel.latest is not None else self.snap()
+        if data is None:
+            return None
+        settings = self.h5saver.settings
+        try:
+            path = save_snapshot(self.panel, data, Path(settings["base_path"]), settings["backend", "backend_type"])
+        except (H5SaverError, OSError) as error:
+            self.show_error(f"No snapshot was saved: {error}")
+            return None
+        self.show_message(f"{datetime.now():%H:%M:%S} Snapshot saved: {path}")
+        return path
+
+    def finish(self) -> None:
+        """Stop grabbing and recording, save what was taken, and close the file; may be called again."""
+        self.panel.stop()
+        self.record(False)
+        self.recorder.drain()
+        self.h5saver.close_file()
+
+    def _show_grabbing(self, on: bool) -> None:
+        self._grab_action.setChecked(on)
+        self._grab_action.setText("Stop" if on else "Grab")
+        self._grab_action.setIcon(icon("pause" if on else "grab"))
+
+    def _show_recording(self) -> None:
+        on = self.recording
+        self._record_action.setChecked(on)
+        self._record_action.setText("Stop recording" if on else "Record")
+        self._record_action.setIcon(icon("stop") if on else icon("record", RED))
+        lost = self.recorder.recording.lost
+        if not on and lost:
+            self.show_error(f"{lost:,} frames were lost in this recording")
+
+
+def _let_go(recorder: Recorder, h5saver: H5Saver | None, *_: object) -> None:
+    """Save what was taken: the host has deleted the panel without a word. A saver of the host's goes on."""
+    recorder.let_go()
+    if h5saver is not None:
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
+            h5saver.close_file()
+
+
+_HINT = """<p>{about}.</p><p>Press <b>Grab</b> to see it live, <b>Record</b> to save it.</p>
+<p><b>Region</b> measures a part of it: drag it with the mouse.</p>"""

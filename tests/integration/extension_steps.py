@@ -1,0 +1,163 @@
+"""What ``host_program.py`` does with PyMoDAQ's other extensions: functions like those of ``host_steps``.
+
+Their windows work here as a user works with them: actions are triggered, settings are set, files are made and closed.
+"""
+
+from pathlib import Path
+
+from host_steps import PLOTTED, SELECTED, facts
+from pymodaq.extensions.adaptive_optim.adaptive_optimization import AdaptiveOptimisation
+from pymodaq.extensions.bayesian.bayesian_optimization import BayesianOptimization
+from pymodaq.extensions.data_mixer.data_mixer import DataMixer
+from pymodaq.extensions.optimizers_base.optimizer import OptimizerAction
+from pymodaq.extensions.pid.pid_controller import DAQ_PID
+from pymodaq.extensions.ramping.ramping import RampExtension
+from pymodaq.extensions.sequencer.sequencer import Sequencer
+from pymodaq_gui.managers import h5manager
+from qtpy import QtWidgets
+
+STEPS = 6
+
+
+def _optimise(lab, kind):
+    extension = lab.extension(kind)
+    try:
+        signal = extension.settings.child("models", "model_params", "optimizing_signal", "optimize_0d")
+        signal.setValue({"all_items": [PLOTTED], "selected": [PLOTTED]})
+        extension.settings["main_settings", "stopping", "niter"] = STEPS
+        extension.settings["main_settings", "stopping", "stop_type"] = "Iter"
+        if not extension.is_action_checked(OptimizerAction.SAVE):
+            extension.get_action(OptimizerAction.SAVE).trigger()
+        extension.get_action(OptimizerAction.INI_RUNNER).trigger()
+        saver = extension.h5saver
+        path, name = saver.settings["current_h5_file"], saver.settings["current_scan_name"]
+        seen = []
+        extension.runner_thread.runner.saver_signal.connect(lambda saved: seen.append(facts(saved.dte[0])["data"]))
+        run = extension.get_action(OptimizerAction.RUN)
+        lab.wait_for(extension.optimization_done_signal, run.trigger, f"{kind.__name__} to end")
+        shown = extension.live_plotter.data
+        live = [facts(dwa) for dwa in shown or ()]
+        lab.grab(kind.__name__, extension.mainwindow)
+        return {"path": path, "name": name, "live": live, "frames": seen, "class": type(saver).__name__}
+    finally:
+        if extension.is_action_checked(OptimizerAction.INI_RUNNER):
+            extension.get_action(OptimizerAction.INI_RUNNER).trigger()
+        extension._quit_fun()
+
+
+def bayesian(lab):
+    """Optimise with saving, on one actuator."""
+    return _optimise(lab, BayesianOptimization)
+
+
+def adaptive(lab):
+    """Optimise adaptively; this window saves without being told."""
+    return _optimise(lab, AdaptiveOptimisation)
+
+
+def ramp(lab):
+    """Ramp an actuator, log two detectors meanwhile, with the histogram that reads the open file."""
+    extension = lab.extension(RampExtension)
+    settings = extension.settings
+    settings.child("actuator").setLimits(["Stage", "Lens"])
+    settings["actuator"] = "Stage"
+    settings["detectors"] = {"all_items": ["Det0", "Det1", "Det2"], "selected": list(SELECTED)}
+    settings["actuators"] = {"all_items": ["Lens"], "selected": ["Lens"]}
+    settings["refresh_grab"], settings["refresh_plot"] = 0.05, 0.2
+    settings["ramp", "start"], settings["ramp", "stop"], settings["ramp", "duration"] = 0.0, 4.0, 1.0
+    settings["steps", "time_step"] = 0.1
+    if not extension.is_action_checked("log"):
+        extension.get_action("log").trigger()
+    worker, drawn = extension.ramping_worker, []
+    lab.wait_for(worker.workers_terminated, lambda: _watch(worker, drawn), "the ramp to end")
+    lab.grab("ramp", extension.mainwindow)
+    saver = extension.h5_manager.get_h5saver(mode="r")
+    path = str(saver.file_path)
+    extension.h5_manager.close_file()
+    return {"path": path, "drawn": len(drawn), "histograms": [facts(dwa) for dwa in drawn[-1]] if drawn else []}
+
+
+def _watch(worker, drawn):
+    worker.start()
+    worker.processor_worker.data_processed_signal.connect(drawn.append)
+
+
+def sequence(lab):
+    """Run a sequence that moves an actuator twice, and logs where it was."""
+    extension = lab.extension(Sequencer)
+    main = extension.main_sequence
+    for _ in range(2):
+        main.view.create_and_add(("move",), main.view.rootIndex(), row=0)
+    for target, element in zip((2.0, 1.0), main.root_elt.children_without_add, strict=True):
+        element._actuator_and_value.add_update_actuator("Lens", target, lab.modules["Lens"].units)
+        for signal in (element.data_to_log_signal, element.mstate.entered):
+            signal.connect(_nothing)  # with PyQt5 the sequencer can't start while nothing is connected there
+    if not extension.is_action_checked("log"):
+        extension.get_action("log").trigger()
+    path, worker = extension.h5saver.settings["current_h5_file"], extension.sequence_worker
+    lab.wait_for(worker.workers_terminated, worker.start, "the sequence to end")
+    lab.grab("sequencer", extension.mainwindow)
+    extension.h5_manager.close_file()
+    return {"path": path}
+
+
+def _nothing(*_):
+    """Be connected."""
+
+
+def pid(lab):
+    """Open and close the PID controller's window; its file manager makes a saver."""
+    return _manager(lab, DAQ_PID)
+
+
+def mixer(lab):
+    """Open and close the data mixer."""
+    return _manager(lab, DataMixer)
+
+
+def _manager(lab, kind):
+    """Go through the actions of the file manager that every extension has."""
+    extension = lab.extension(kind)
+    manager = extension.h5_manager
+    made = manager.h5saver
+    first = made.settings["current_h5_file"]
+    manager.get_action(h5manager.FileAction.NEW_FILE).trigger()
+    second = made.settings["current_h5_file"]
+    made.get_set_group("/RawData", "mydata")
+    manager.flush()
+    dock = QtWidgets.QWidget()
+    layout = QtWidgets.QVBoxLayout(dock)
+    layout.addWidget(made.settings_tree)
+    dock.show()
+    manager.get_action(h5manager.FileAction.SHOW_SETTINGS).trigger()
+    shown = made.settings_tree.isVisible()
+    manager.get_action(h5manager.FileAction.SHOW_FILE).trigger()
+    browser = made.analysis_prog
+    asked = h5manager.select_file
+    copy = lab.folder / f"{kind.__name__}.h5"
+    try:
+        h5manager.select_file = lambda *_, **__: copy
+        copied = ""
+        try:
+            manager.save_file()
+        except Exception as error:
+            copied = repr(error)
+        manager.close_file()
+        closed = (made.isopen(), made.h5_file)
+        h5manager.select_file = lambda *_, **__: Path(first)
+        loaded = []
+        manager.file_loaded_signal.connect(loaded.append)
+        manager.load_file()
+    finally:
+        h5manager.select_file = asked
+    opened = str(made.file_path)
+    manager.close_file()
+    return {
+        "files": [first, second],
+        "shown": shown,
+        "browser": browser is not None,
+        "copy": [copy.exists(), copied],
+        "closed": closed,
+        "opened": [opened, [str(path) for path in loaded]],
+        "base": made.settings["base_name"],
+    }

@@ -1,0 +1,77 @@
+"""PyMoDAQ's other extensions save with our classes: the optimisers, ramp, sequencer, PID controller and data mixer."""
+
+import numpy as np
+from peer_hosts import MORE_STEPS
+from test_hosts import ITS_OWN, arrays, of
+
+from h5saver_widget import DataLoader
+
+#: What these windows complain about with PyMoDAQ's own saver as well.
+THEIRS = (
+    *ITS_OWN,
+    "No detector with this name",
+    "histograming.py",  # its bins, while there are two values or none
+    "_on_data_processed",
+)
+#: ... and what PyMoDAQ's own OptimizerSaver says at every step: it looks for a detector called like the bundle.
+OPTIMIZER = "KeyError: 'ModulesManager'"
+
+
+def test_every_window_did_what_it_was_asked_and_complained_about_nothing(extensions):
+    scope, report = extensions
+    assert list(report["steps"]) == MORE_STEPS
+    assert {name: seen["error"] for name, seen in report["steps"].items() if "error" in seen} == {}
+    expected = THEIRS if scope == "all" else (*THEIRS, OPTIMIZER)
+    assert [c for c in report["complaints"] if not any(own in c for own in expected)] == []
+
+
+def test_every_step_of_an_optimisation_is_saved(extensions):
+    scope, report = extensions
+    for kind in ("bayesian", "adaptive"):
+        seen = report["steps"][kind]
+        assert seen["class"] == ("HostH5Saver" if scope == "all" else "InProcessH5Saver")
+        (live,) = seen["live"]  # read back from the temporary file of the live plot
+        tried = live["axes"][0][2]
+        assert len(tried) == len(arrays(live)[0]) == 7
+        with DataLoader(seen["path"]) as loader:
+            assert loader.get_node(f"/RawData/{seen['name']}").attrs["type"] == "optimizer"
+            if scope != "all":
+                continue  # PyMoDAQ's own saver of optimisations writes nothing
+            dwa = of(loader, f"/RawData/{seen['name']}", "Mock0D")
+            np.testing.assert_array_equal(dwa.data[0], arrays(live)[0])
+            (axis,) = dwa.get_nav_axes()
+            assert axis.label == "Stage"
+            np.testing.assert_array_equal(axis.get_data(), tried)
+
+
+def test_a_ramp_is_logged_and_read_meanwhile(extensions):
+    seen = extensions[1]["steps"]["ramp"]
+    assert seen["drawn"] > 0
+    with DataLoader(seen["path"]) as loader:
+        (ramp,) = [node for node in loader.walk_nodes("/RawData", 1, True) if node.name.startswith("Ramp")]
+        assert ramp.attrs["type"] == "ramp"
+        for name in ("Mock0D", "Mock1D", "Stage", "Lens"):
+            dwa = of(loader, ramp.path, name)
+            (time,) = dwa.get_nav_axes()
+            assert time.size == len(dwa.data[0]) > 1 and np.all(np.diff(time.get_data()) >= 0)
+        assert of(loader, ramp.path, "Stage").data[0].max() > 0.2
+
+
+def test_a_sequence_logs_where_it_moved(extensions):
+    with DataLoader(extensions[1]["steps"]["sequence"]["path"]) as loader:
+        (dwa,) = loader.load_all("/RawData/Datalogger000")
+        assert dwa.name == "Lens"
+        np.testing.assert_allclose(dwa.data[0], [2.0, 1.0], atol=0.9)  # the mock arrives somewhere near
+
+
+def test_the_file_manager_of_every_extension(extensions):
+    report = extensions[1]
+    for kind, base in (("pid", "PID"), ("mixer", "DataMixer")):
+        seen = report["steps"][kind]
+        first, second = seen["files"]
+        assert first != second and seen["base"] == base
+        assert seen["shown"] and seen["browser"] and seen["closed"] == [False, None]
+        assert seen["opened"] == [first, [first]]
+        assert seen["copy"] == [True, ""]
+        with DataLoader(second) as loader:
+            assert loader.get_node("/RawData/mydata").name == "mydata"
