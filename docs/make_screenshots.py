@@ -1,4 +1,4 @@
-"""Makes the pictures of the demo window that the documentation shows: ``python docs/make_screenshots.py``.
+"""Makes the pictures that the documentation shows: ``python docs/make_screenshots.py [light|dark] [browser]``.
 
 The window runs offscreen and records for some seconds into a folder that is thrown away; every picture shows what
 really happened. Each theme is a process of its own, as a palette set once leaves its traces.
@@ -39,10 +39,17 @@ SHOTS = (
     ("demo-system", "light", (1280, 800), "System monitor"),
     ("demo-jitter", "light", (1024, 700), "Event loop jitter"),
     ("demo-small", "light", (800, 600), "Spectrometer (simulated)"),
+    ("demo-scan", "light", (1280, 800), "Scan"),
     ("demo-start", "light", (1024, 700), None),
     ("demo-dark", "dark", (1280, 800), "Spectrometer (simulated)"),
     ("demo-dark-small", "dark", (800, 600), "System monitor"),
     ("demo-dark-start", "dark", (1024, 700), None),
+)
+# (name of the file, theme, size): panels that are shown alone
+PANELS = (
+    ("viewer-panel", "light", (1100, 680)),
+    ("scan-extension", "light", (1100, 680)),
+    ("scan-extension-dark", "dark", (430, 820)),
 )
 
 
@@ -50,14 +57,15 @@ def main() -> int:
     """Make all pictures: one process for each theme."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     if len(sys.argv) > 1:
-        make(sys.argv[1])
+        make(sys.argv[1], browser_only="browser" in sys.argv)
         return 0
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     return max(subprocess.run([sys.executable, __file__, theme], check=False).returncode for theme in ("light", "dark"))
 
 
-def make(theme: str) -> None:
+def make(theme: str, browser_only: bool = False) -> None:
     """Make the pictures of a theme."""
+    from browser_pictures import make_pictures
     from pyqtgraph.Qt import QtGui, mkQApp
 
     from h5saver_widget.demo.window import DemoWindow
@@ -66,6 +74,9 @@ def make(theme: str) -> None:
     app.setStyle("Fusion")
     if theme == "dark":
         app.setPalette(dark_palette(QtGui))
+    make_pictures(theme, PICTURES)
+    if browser_only:
+        return
     for name, wanted, size, title in SHOTS:
         if wanted != theme:
             continue
@@ -75,6 +86,9 @@ def make(theme: str) -> None:
             window.show()
             if title is not None:
                 window.show_panel(title)
+                if title == "Scan":
+                    window.scan.set_kind("Scan2D")
+                    window.scan.start()
                 window.grab_all()
                 window.record()
             wait(SECONDS if title is not None else 0.3)
@@ -84,9 +98,47 @@ def make(theme: str) -> None:
             if window.last_error or window.recorder.recording.lost:
                 raise SystemExit(f"{name}: {window.last_error or 'frames were lost'}")
             print(f"{path}: {window.recorder.recording.frames:,} frames recorded")
+    for name, wanted, size in PANELS:
+        if wanted == theme:
+            picture_panel(name, size)
     if theme == "light":
         picture_chrono()
         picture_recorder()
+
+
+def picture_panel(name: str, size: tuple[int, int]) -> None:
+    """Make the picture of a viewer with two regions, or of a map that is half done."""
+    from pyqtgraph.Qt import QtWidgets
+
+    from h5saver_widget.demo.scan_extension import ScanExtension
+    from h5saver_widget.demo.sources import SimulatedSpectrometer
+    from h5saver_widget.demo.viewer import ViewerPanel
+
+    with readable_folder() as folder:
+        panel = ViewerPanel(SimulatedSpectrometer()) if name.startswith("viewer") else ScanExtension()
+        panel.h5saver.settings["base_path"] = str(folder)
+        panel.resize(*size)
+        panel.show()
+        if isinstance(panel, ViewerPanel):
+            for place in ((530.0, 560.0), (670.0, 710.0)):
+                panel.panel.plot.roi_manager.place(panel.panel.add_region(), *place)
+            panel.record()
+            panel.grab_frames()
+            wait(SECONDS / 2)
+        else:
+            panel.set_axis(0, -8.0, 8.0, 33)
+            panel.start()
+            while panel.running:
+                wait(0.1)
+            panel.set_axis(1, -8.0, 8.0, 33)
+            panel.set_kind("Scan2D")
+            panel.start()
+            while panel.scan.done < 0.6 * panel.scan.points:
+                wait(0.1)
+        QtWidgets.QWidget.grab(panel).save(str(PICTURES / f"{name}.png"))
+        panel.close()
+        if panel.last_error:
+            raise SystemExit(f"{name}: {panel.last_error}")
 
 
 def picture_chrono() -> None:

@@ -8,6 +8,7 @@ Saving is done in a thread of its own: a panel goes on measuring and drawing whi
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -114,6 +115,13 @@ class Recorder(QtCore.QObject):
     def close(self) -> None:
         """Save what was taken, and nothing after it."""
         self._thread.close()
+
+    def let_go(self) -> None:
+        """Save what was taken, and listen no more: the panels are about to go."""
+        self._thread.close()
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before the panels
+            self.h5saver.stopping_sig.disconnect(self.drain)
+            self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
 
     def _on_do_save(self) -> None:
         if self.is_recording:

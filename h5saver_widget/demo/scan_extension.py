@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +58,6 @@ class ScanExtension(Station):
     ----------
     settings, modules_manager
         What the module savers read, with ``title``: this widget is the module that scans.
-    scan
-        The scan that runs or was made last, or None.
 
     Examples
     --------
@@ -94,10 +95,12 @@ class ScanExtension(Station):
         self.settings = scan_settings(self.actuators)
         if h5saver is None:
             self.h5saver.settings["base_name"] = "Scan"
-        self.scan: ScanRun | None = None
+        self._scans: list[ScanRun] = []  # the last one
         self._seen: dict[str, DataToExport] = {}
         self._values = np.zeros(0)
         self._plot: LivePlot | None = None
+        self._listed: Path | None = None
+        self._list = QtWidgets.QListWidget()
         self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
@@ -107,8 +110,14 @@ class ScanExtension(Station):
         self._redraw_timer.timeout.connect(self._redraw)
         self._build()
         self._show_state()
+        self.destroyed.connect(partial(_let_go, self._scans, self.h5saver if self._owns_saver else None))
 
     # ------------------------------------------------------------------------------------------------- doing
+    @property
+    def scan(self) -> ScanRun | None:
+        """The scan that runs or was made last, or None."""
+        return self._scans[-1] if self._scans else None
+
     @property
     def running(self) -> bool:
         """Whether a scan is being made, or paused."""
@@ -148,7 +157,9 @@ class ScanExtension(Station):
         if not self.h5saver.isopen():
             return False  # the saver has said why
         self.last_error = ""
-        self.scan = scan = ScanRun(plan, self.detectors, self.h5saver, self, lambda *what: self._told.emit(scan, *what))
+        scan = ScanRun(plan, self.detectors, self.h5saver, self)
+        scan.told = partial(self._tell, scan)
+        self._scans[:] = [scan]
         self._values = np.full(plan.shape, np.nan)
         self._go()
         return True
@@ -196,6 +207,11 @@ class ScanExtension(Station):
             self.scan.wait()
 
     # ------------------------------------------------------------------------------------------- what happened
+    def _tell(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
+        """Send on what a scan tells in its thread."""
+        with suppress(RuntimeError):  # this widget was deleted, the scan is about to be stopped
+            self._told.emit(scan, index, what)
+
     def _on_told(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
         if index is not None:
             if scan is self.scan:
@@ -224,7 +240,8 @@ class ScanExtension(Station):
         )
         if self._plot is None or self._shown != name:
             self._show_plot(name)
-        self._plot.add(data)
+        else:
+            self._plot.add(data)
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
@@ -307,7 +324,6 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------------- building
     def _build(self) -> None:
-        self._listed: Any = None
         self._start_action = self.add_action(
             "grab", "Start", "Begin a scan: every point is saved", lambda: self.start(), shrinks=False
         )
@@ -325,7 +341,6 @@ class ScanExtension(Station):
         self._progress.setFixedHeight(10)
         self._progress_label = QtWidgets.QLabel()
         self._form = ScanForm(self.settings, self.actuators)
-        self._list = QtWidgets.QListWidget()
         self._list.setAccessibleName("Scans in this file")
         self._list.itemClicked.connect(self._show_listed)
         self._list.itemActivated.connect(self._show_listed)
@@ -355,6 +370,16 @@ class ScanExtension(Station):
         narrow = self._splitter.orientation() == QtCore.Qt.Orientation.Vertical
         self._content.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
         self._list_box.setVisible(not narrow)
+
+
+def _let_go(scans: list[ScanRun], h5saver: H5Saver | None, *_: object) -> None:
+    """End the scan: the host has deleted the widget without a word. A saver of the host's goes on."""
+    for scan in scans:
+        scan.stop()
+        scan.wait()
+    if h5saver is not None:
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
+            h5saver.close_file()
 
 
 _HINT = """<p>Stages move over a sample; a microscope is read at every point.</p>

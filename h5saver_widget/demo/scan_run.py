@@ -149,7 +149,7 @@ class ScanRun:
         self.plan, self.detectors, self.h5saver = plan, list(detectors), h5saver
         manager = SimpleNamespace(detectors_all=self.detectors, actuators_all=list(plan.actuators))
         self._module = module or SimpleNamespace(title="Scan", modules_manager=manager)
-        self._told = told or (lambda index, what: None)
+        self.told = told or (lambda index, what: None)
         self._points = plan.indexes
         self._saver: ScanSaver | None = None
         self._halt, self._go_on = threading.Event(), threading.Event()
@@ -201,7 +201,7 @@ class ScanRun:
         state = ScanState.DONE
         try:
             saver = self._prepare()
-            self._told(None, self.state)  # now it has a name
+            self.told(None, self.state)  # now it has a name
             while self.done < self.points:
                 self._go_on.wait()
                 if self._halt.is_set() or not self._move(self.plan.at(self._points[self.done])):
@@ -211,7 +211,7 @@ class ScanRun:
                 data = self._measure()
                 saver.add_data(data, indexes=index)
                 self.done += 1
-                self._told(index, data)
+                self.told(index, data)
             saver.flush()
         except Exception as error:  # of an instrument or of the disk: the scan ends, its window says why
             self.problem, state = str(error), ScanState.FAILED
@@ -251,5 +251,5 @@ class ScanRun:
             if only_from is not None and self.state is not only_from:
                 return False
             self.state = state
-        self._told(None, state)
+        self.told(None, state)
         return True

@@ -62,6 +62,7 @@ class Station(QtWidgets.QWidget):
         self.title = title
         self.last_error = ""
         self.h5saver = H5Saver(save_type) if h5saver is None else h5saver
+        self._owns_saver = h5saver is None
         self.h5saver.status_sig.connect(self._on_status)
         self.toolbar = QtWidgets.QToolBar(title)
         self.toolbar.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +103,7 @@ class ViewerPanel(Station):
         self.set_content(self.panel)
         self.h5saver.settings.child("do_save").sigValueChanged.connect(self._show_recording)
         self._show_recording()
+        self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
 
     @property
     def recording(self) -> bool:
@@ -154,6 +157,14 @@ class ViewerPanel(Station):
         lost = self.recorder.recording.lost
         if not on and lost:
             self.show_error(f"{lost:,} frames were lost in this recording")
+
+
+def _let_go(recorder: Recorder, h5saver: H5Saver | None, *_: object) -> None:
+    """Save what was taken: the host has deleted the panel without a word. A saver of the host's goes on."""
+    recorder.let_go()
+    if h5saver is not None:
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
+            h5saver.close_file()
 
 
 _HINT = """<p>{about}.</p><p>Press <b>Grab</b> to see it live, <b>Record</b> to save it.</p>

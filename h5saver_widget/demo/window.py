@@ -130,9 +130,9 @@ class DemoWindow(QtWidgets.QMainWindow):
 
     def show_panel(self, title: str) -> None:
         """Show the tab whose detector, viewer or scan has this title."""
-        for widget in (*self.panels, *self._stations):
-            if widget.title == title:
-                self._tabs.setCurrentWidget(widget)
+        for index in range(self._tabs.count()):
+            if self._tabs.widget(index).title == title:
+                self._tabs.setCurrentIndex(index)
 
     def record(self, on: bool = True) -> None:
         """Check or uncheck *Do Save*: start a file, or close it."""
@@ -292,8 +292,8 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._saver_dock = docks("H5Saver")
         self._saver_dock.setObjectName("saver")
         self._savers = QtWidgets.QStackedWidget()
-        for owner in (self, *self._stations):
-            self._savers.addWidget(owner.h5saver.settings_tree)
+        for saver in (self.h5saver, *(station.h5saver for station in self._stations)):
+            self._savers.addWidget(saver.settings_tree)
         self._saver_dock.setWidget(self._savers)
         self._saver_dock.setMinimumWidth(300)
         self._saver_dock.setFeatures(

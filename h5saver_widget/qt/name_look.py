@@ -13,8 +13,8 @@ __all__ = ["NameLook"]
 class NameLook(threading.Thread):
     """Finds the name that a file gets.
 
-    It knows no widget and no saver: who lets go of such an object last deletes it, and only the thread of the windows may
-    do that. With PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
+    It knows no widget and no saver: who lets go of such an object last deletes it, and only the thread of the windows
+    may do that. With PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
 
     Parameters
     ----------

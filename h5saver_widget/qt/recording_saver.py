@@ -17,6 +17,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Final
 
+from h5saver_widget.backends.base import Durability
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
@@ -128,8 +129,20 @@ class RecordingSaver(ServerSaver):
         if self._problem and (not opened or now - self._problem_at < ERROR_SECONDS):
             state = RecorderState.ERROR
         missing = self._sources.missing(now, now - self._clock.elapsed) if opened and not self._paused else ()
+        mirror = self.mirror_status()
+        if mirror is not None and mirror.problem:
+            missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
         path = self.file_path or (Path(self.settings["current_h5_file"]) if self.settings["current_h5_file"] else None)
-        return RecorderStatus(state, statistics, path, self._clock.elapsed, self._part, missing, self._problem)
+        return RecorderStatus(
+            state,
+            statistics,
+            path,
+            self._clock.elapsed,
+            self._part,
+            missing,
+            self._problem,
+            "" if mirror is None else mirror.text,
+        )
 
     def statistics(self) -> Statistics:
         """Return what was counted since the recording began, over all of its files."""
@@ -444,3 +457,6 @@ class RecordingSaver(ServerSaver):
         if self.isolated != wanted:
             self.close_file()
             self.isolated = wanted
+        if self.capabilities.journal:
+            usual = Durability.JOURNAL if self.isolated else Durability.FLUSH
+            self.durability = Durability.POWER if self.settings["backend", "power_safe"] else usual

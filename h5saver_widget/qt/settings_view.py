@@ -115,6 +115,8 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "power_safe"),
+            ("backend", "mirror"),
             ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),

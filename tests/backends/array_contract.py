@@ -246,6 +246,13 @@ class ArrayContract(AttributeContract):
         np.testing.assert_array_equal(backend.read(array), expected)
         assert backend.read(scalar) == fill and not backend.read(zeros).any()
 
+    def test_an_array_of_one_value_goes_where_a_number_goes(self, backend: Backend) -> None:
+        """The points of a scan come as arrays of shape (1,)."""
+        array = backend.create_array(backend.root(), "A", shape=(2, 3), dtype=np.dtype("f8"))
+        for number, selection in enumerate([(0, 1), (np.int64(1), np.int64(2))], 1):
+            backend.write(array, selection, np.array([float(number)]))
+        assert backend.read(array).tolist() == [[0, 1, 0], [0, 0, 2]]
+
     def test_nan_as_fill_value(self, backend: Backend) -> None:
         for dtype in ("float32", "complex128"):
             made = backend.create_array(

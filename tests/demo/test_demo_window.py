@@ -70,7 +70,7 @@ def test_first_start_says_what_to_press(window, tmp_path) -> None:
 
 def test_the_sources(window) -> None:
     assert [panel.title for panel in window.panels] == TITLES
-    assert window._tabs.count() == 5
+    assert [window._tabs.tabText(number) for number in (5, 6)] == ["Viewer", "Scan"]
 
 
 def test_record_puts_every_frame_of_every_source_into_one_file(qtbot, window, press, tmp_path) -> None:
@@ -234,10 +234,38 @@ def test_background_is_saved_beside_the_data(qtbot, window, press) -> None:
     press(window._record_action)
     qtbot.waitUntil(lambda: window.recorder.recording.frames >= 2)
     window.panel.take_background()
-    assert "keeps its first background" in window.log.toPlainText()
+    qtbot.waitUntil(lambda: "keeps its first background" in window.log.toPlainText())
     press(window._record_action)
     with h5py.File(window.recorder.recording.path, "r") as file:
         assert sorted(name for name in file["RawData/Detector000/Data1D/CH00"] if name.startswith("Bkg")) == ["Bkg00"]
+
+
+def test_viewer_and_scan_have_savers_of_their_own(qtbot, window, press, tmp_path) -> None:
+    window.show_panel("Viewer")
+    assert window._savers.currentWidget() is window.viewer.h5saver.settings_tree
+    assert window._saver_dock.windowTitle() == "H5Saver: Viewer"
+    assert not window._grab_action.isEnabled() and not window._record_action.isEnabled()
+    window.viewer.record()
+    window.viewer.grab_frames()
+    window.show_panel("Scan")
+    assert window._savers.currentWidget() is window.scan.h5saver.settings_tree
+    window.scan.set_kind("Scan2D")
+    window.scan.start()
+    qtbot.waitUntil(lambda: window.viewer.recorder.recording.frames >= 3 and window.scan.scan.done >= 3)
+    window.show_panel("Camera (simulated)")
+    assert window._savers.currentWidget() is window.h5saver.settings_tree and window._grab_action.isEnabled()
+    press(window._record_action)
+    qtbot.waitUntil(lambda: window.recorder.recording.frames >= 2)
+    window.close()  # everything is saved and closed
+    assert not any(owner.h5saver.isopen() for owner in (window, window.viewer, window.scan))
+    assert rows(window.recorder.recording.path) == window.recorder.recording.saved
+    recording = window.viewer.recorder.recording
+    assert rows(recording.path) == recording.saved and recording.lost == 0
+    with DataLoader(window.scan.scan.path) as loader:
+        signal = loader.load_data("/RawData/Scan000/Detector000/Data0D/CH00/Data00").data[0]
+        assert np.isfinite(signal).sum() == window.scan.scan.done
+    assert "stopped" in window.log.toPlainText() or window.scan.scan.state.value == "stopped"
+    assert {path.name.partition("_")[0] for path in tmp_path.rglob("*.h5")} == {"Data", "Dataset"}
 
 
 @pytest.mark.parametrize("backend", ["h5py"], indirect=True)
@@ -249,6 +277,10 @@ def test_keys(qtbot, window, tmp_path) -> None:
     def key(code, modifier=QtCore.Qt.KeyboardModifier.NoModifier) -> None:
         qtbot.keyClick(window, code, modifier)
 
+    key(Key.Key_7, Control)
+    assert window.shown is window.scan
+    key(Key.Key_6, Control)
+    assert window.shown is window.viewer
     key(Key.Key_5, Control)
     assert window.panel.title == TITLES[4]
     key(Key.Key_F6)

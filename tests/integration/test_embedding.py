@@ -10,14 +10,14 @@ import pytest
 import tables
 
 import h5saver_widget as ours
-from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil, InProcessBrowserUtil, OpenFile, SharedFile
+from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil, InProcessBrowserUtil, OpenFile
 from h5saver_widget.qt.base import dashboard_submodules_params
 from h5saver_widget.qt.h5saver import H5Saver
 
 BACKENDS = ("h5py", "tables")
 
 
-class Host(SharedFile, H5Saver):
+class Host(H5Saver):
     """A saver as PyMoDAQ's modules get it, without PyMoDAQ's configuration."""
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 import h5saver_widget as ours
-from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil, SharedFile
+from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil
 from h5saver_widget.integrations.pymodaq.loaders import HostDataLoader
 from h5saver_widget.qt.h5saver import H5Saver
 
 
-class Host(SharedFile, H5Saver):
+class Host(H5Saver):
     """A saver as PyMoDAQ's modules get it."""
 
 

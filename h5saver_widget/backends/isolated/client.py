@@ -155,6 +155,13 @@ class IsolatedBackend(LocalBackend):
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return True
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Leave it to the child, which has the file."""
+
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
@@ -211,6 +218,11 @@ class IsolatedBackend(LocalBackend):
         if not self.capabilities.remote:
             super().use_server(options)
         self._server = asdict(RemoteOptions.of(options))
+
+    @property
+    def server(self) -> RemoteOptions | None:
+        """The server that was said."""
+        return None if self._server is None else RemoteOptions(**self._server)
 
     def _elsewhere(self, operation: str, path: Path | None) -> Any:
         """Have the child, which knows the server, look there."""
@@ -484,13 +496,15 @@ class IsolatedBackend(LocalBackend):
         try:
             check_selection(selection, remote.shape)
             part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
+            while values.ndim > part.ndim and values.shape[0] == 1:
+                values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {remote.shape}: {error}"
             ) from error
         self._link.require_success()
-        values = np.ascontiguousarray(values, remote.dtype).reshape(values.shape)
+        values = np.ascontiguousarray(values, remote.dtype).reshape(np.shape(values))
         head = pack((remote.number, selection, remote.dtype, values.shape))
         self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
 

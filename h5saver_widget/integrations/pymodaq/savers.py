@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from h5saver_widget.integrations.pymodaq.files import SharedFile
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["HostH5Saver", "InProcessH5Saver"]
 
 
-class HostH5Saver(SharedFile, H5Saver):
+class HostH5Saver(H5Saver):
     """The saver that PyMoDAQ's modules make when they ask for theirs.
 
     Backend, base path, SWMR and fill value are at first what PyMoDAQ's configuration says (``data_saving``). Nothing is
