@@ -275,7 +275,7 @@ class H5pyBackend(QueuedBackend):
             self._disk.abandon()
 
     def _descriptor(self) -> int:
-        return int(self._h5().id.get_vfd_handle())
+        return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 
     def _h5(self) -> h5py.File:
         if self._file is None:

@@ -352,7 +352,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         spacer = QtWidgets.QWidget()
         spacer.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
-        self._log_action = add("log", "Log", "Ctrl+L", "Show or hide the log", self._log_dock.setVisible, True)
+        self._log_action = add(
+            "log", "Log", "Ctrl+L", "Show or hide the log", lambda on: self._log_dock.setVisible(on), True
+        )
         self._log_dock.visibilityChanged.connect(lambda shown: self._log_action.setChecked(self._log_dock.isVisible()))
         add("help", "Guide", "F1", "Open a short guide", lambda: self.show_guide())
 
