@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
 #   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
 #   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
@@ -22,7 +22,7 @@ export PYQTGRAPH_QT_LIB := $(patsubst $(QT)=%,%,$(filter $(QT)=%,$(BINDINGS)))
 export PYTEST_QT_API := $(QT)
 WORKERS ?= 2
 
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test lint format bench faults docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -53,6 +53,10 @@ bench: $(VENV)/.test-stamp
 docs: $(VENV)/.docs-stamp
 	@$(PY) -m mkdocs build --strict --quiet
 	@echo "The documentation is in build/docs/index.html"
+
+# The counts of docs/reliability.md: takes hours. NAMES="kills" TIMES=20 make some of them; strace is needed for crash points.
+faults: $(VENV)/.test-stamp
+	@$(PY) tests/faults/full.py $(NAMES) $(if $(TIMES),--times "$(TIMES)") --results "$(or $(OUT),.)/faults.jsonl"
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Makes the pictures of the demo window that the documentation shows: ``python docs/make_screenshots.py``.
+"""Makes the pictures that the documentation shows: ``python docs/make_screenshots.py [light|dark] [browser]``.
 
 The window runs offscreen and records for some seconds into a folder that is thrown away; every picture shows what
 really happened. Each theme is a process of its own, as a palette set once leaves its traces.
@@ -57,14 +57,15 @@ def main() -> int:
     """Make all pictures: one process for each theme."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     if len(sys.argv) > 1:
-        make(sys.argv[1])
+        make(sys.argv[1], browser_only="browser" in sys.argv)
         return 0
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     return max(subprocess.run([sys.executable, __file__, theme], check=False).returncode for theme in ("light", "dark"))
 
 
-def make(theme: str) -> None:
+def make(theme: str, browser_only: bool = False) -> None:
     """Make the pictures of a theme."""
+    from browser_pictures import make_pictures
     from pyqtgraph.Qt import QtGui, mkQApp
 
     from h5saver_widget.demo.window import DemoWindow
@@ -73,6 +74,9 @@ def make(theme: str) -> None:
     app.setStyle("Fusion")
     if theme == "dark":
         app.setPalette(dark_palette(QtGui))
+    make_pictures(theme, PICTURES)
+    if browser_only:
+        return
     for name, wanted, size, title in SHOTS:
         if wanted != theme:
             continue

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
         Backend as Backend,
         Capabilities as Capabilities,
         Compression as Compression,
+        Durability as Durability,
     )
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
         default_backend as default_backend,
         set_default_backend as set_default_backend,
     )
+    from h5saver_widget.backends.remote_options import RemoteOptions as RemoteOptions
     from h5saver_widget.browsing import H5BrowserUtil as H5BrowserUtil
     from h5saver_widget.data import (
         Axis as Axis,
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
         check_file as check_file,
         repair_file as repair_file,
     )
+    from h5saver_widget.remote.mirror import Mirror as Mirror
     from h5saver_widget.saving.arrays import (
         AxisSaverLoader as AxisSaverLoader,
         BkgSaver as BkgSaver,
@@ -175,6 +178,7 @@ _PROVIDERS = {
         "Backend",
         "Capabilities",
         "Compression",
+        "Durability",
     ),
     "h5saver_widget.backends.registry": (
         "available_backends",
@@ -230,6 +234,7 @@ _PROVIDERS = {
     "h5saver_widget.modules.logger": ("LoggerSaver",),
     "h5saver_widget.modules.optimizer": ("OptimizerSaver",),
     "h5saver_widget.modules.timestamps": ("TimeModuleSaver",),
+    "h5saver_widget.backends.remote_options": ("RemoteOptions",),
     "h5saver_widget.browsing": ("H5BrowserUtil",),
     "h5saver_widget.following": ("follow_rows", "open_for_reading"),
     "h5saver_widget.recovery": ("FileState", "RepairReport", "check_file", "repair_file"),
@@ -244,6 +249,7 @@ _PROVIDERS = {
     "h5saver_widget.recording.notes": ("Note",),
     "h5saver_widget.recording.status": ("RecorderState", "RecorderStatus"),
     "h5saver_widget.saving.statistics": ("Statistics",),
+    "h5saver_widget.remote.mirror": ("Mirror",),
     "h5saver_widget.version": ("__version__",),
 }
 _HOME = {name: module for module, names in _PROVIDERS.items() for name in names}

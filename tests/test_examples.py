@@ -11,9 +11,9 @@ import pytest
 
 _FOLDER = Path(__file__).parents[1] / "examples"
 # minimal.py has a window that stays: tests/demo/test_minimal_example.py clicks through it. PyMoDAQ's own modules warn:
-# tests/integration/test_installing.py runs the examples with them.
+# tests/integration/test_installing.py runs the examples with them. tests/hsds has the server for those that need one.
 EXAMPLES = sorted(
-    path for path in _FOLDER.glob("*.py") if path.stem != "minimal" and not path.stem.startswith("pymodaq_")
+    path for path in _FOLDER.glob("*.py") if path.stem != "minimal" and not path.stem.startswith(("pymodaq_", "hsds_"))
 )
 
 

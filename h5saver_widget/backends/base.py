@@ -18,6 +18,7 @@ The rules every backend keeps, checked by ``tests/backend_contract.py``:
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -29,6 +30,7 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
 from h5saver_widget.naming import move_aside, natural_key
@@ -47,6 +49,8 @@ __all__ = [
     "Selection",
     "primitive",
 ]
+
+logger = logging.getLogger(__name__)
 
 Handle = NewType("Handle", object)
 """A node, as its backend knows it. Compare with ``==``; never look inside."""
@@ -291,7 +295,11 @@ class Backend(ABC):
             if swmr and mode != "r" and self._durability is Durability.POWER:
                 raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
             self._check_path(path, mode)
+            if not self.capabilities.remote:
+                self._mind_journal(path, mode)
             self._open(path, mode, swmr, locking)
+            if mode == "x" and not self._keeps_journal and not self.capabilities.remote:
+                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             self._path, self._mode, self._swmr = path, mode, False
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
@@ -303,6 +311,22 @@ class Backend(ABC):
         if mode != "x" and path.stat().st_size == 0:
             # HDF5 would make a file of it in mode r+
             raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether the journal beside the open file is that of this backend."""
+        return False
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
+        if mode == "r":
+            if not self.capabilities.journal and read_journal(path) is not None:
+                raise FileOpenError(
+                    f"{path} was being flushed when its program was killed, and {self.name} can't read the journal "
+                    f"beside it: read it with h5py, or run `h5saver repair {path.name}`, which works on a copy"
+                )
+        elif mode == "r+" and finish_journal(path):
+            logger.warning("%s: the last flush, cut short when its program was killed, was finished", path)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file (or folder) at a path; for a remote file, on the server."""
@@ -320,6 +344,11 @@ class Backend(ABC):
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
         raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
+
+    @property
+    def server(self) -> RemoteOptions | None:
+        """The server that was said; None if none was, or files are on a disk."""
+        return None
 
     def connection_in_words(self, folder: Path | None = None) -> str:
         """Try to reach the server, and say in a sentence what was found; never raises."""

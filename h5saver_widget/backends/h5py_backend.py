@@ -217,6 +217,10 @@ class H5pyBackend(QueuedBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return self._disk is not None
+
     def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
         if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
             return read_journal(path) is not None

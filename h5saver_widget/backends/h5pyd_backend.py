@@ -6,13 +6,8 @@ Structure, attributes and reads are one request each. Rows and slices are collec
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import time
-import uuid
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,27 +20,23 @@ from h5saver_widget.backends.base import (
     Compression,
     Handle,
     NodeKind,
-    OpenMode,
     RawAttribute,
     Selection,
     primitive,
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.h5pyd_client import MAX_JSON, Client, domain_of, test_connection
-from h5saver_widget.backends.remote_journal import COUNT, Block, Journal, as_block, pieces
-from h5saver_widget.backends.remote_objects import HIDDEN, WRITER, RemoteObject
-from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.remote_places import move_aside_on_server, remote_exists, remote_make_folder, remote_names
+from h5saver_widget.backends.remote_blocks import Block, as_block, pieces
+from h5saver_widget.backends.remote_file import RemoteFile
+from h5saver_widget.backends.remote_journal import COUNT
+from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
+from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
 from h5saver_widget.backends.remote_reading import Part, part_of, read_part
-from h5saver_widget.backends.remote_tree import RemoteNode, RemoteTree
+from h5saver_widget.backends.remote_tree import RemoteNode
 from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
-    FileNotOpenError,
-    FileOpenError,
     NodeError,
-    RemoteError,
     RemoteRefusedError,
     StreamingError,
 )
@@ -53,16 +44,10 @@ from h5saver_widget.errors import (
 __all__ = ["H5pydBackend"]
 
 _READER_SECONDS = 1.0
-_WRITER_SECONDS = 30.0
 _MAX_ATTRIBUTE = 150_000  # JSON takes six bytes for a character that is not ASCII
-_MAX_CHUNK = 16 << 20
-_PACKERS: dict[str, dict[str, Any]] = {
-    "lz4": {"class": "H5Z_FILTER_LZ4", "id": 32004},
-    "blosclz": {"class": "H5Z_FILTER_BLOSC", "id": 32001},
-}
 
 
-class H5pydBackend(RemoteTree):
+class H5pydBackend(RemoteFile):
     """A file on an HSDS server; its path is the domain, ``/home/me/scan.h5``.
 
     Parameters
@@ -76,177 +61,6 @@ class H5pydBackend(RemoteTree):
         remote=True, compression=("zlib", "gzip", "lz4", "blosclz"), max_attribute_bytes=_MAX_ATTRIBUTE
     )
     library_errors = (RemoteRefusedError, TypeError, ValueError)
-
-    def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        self.options = RemoteOptions.of(options)
-        self._client: Client | None = None
-        self._journal: Journal | None = None
-        self._root_id = ""
-        self._writer = ""
-        self._alive_at = 0.0
-
-    # ------------------------------------------------------------------ file
-    @property
-    def is_open(self) -> bool:
-        """Whether a file is open."""
-        return self._client is not None
-
-    @property
-    def raw_file(self) -> None:
-        """None: h5pyd's own file object would lose rows, and is not used."""
-        return
-
-    @property
-    def waiting_bytes(self) -> int:
-        """How much was accepted and is not on the server yet."""
-        return 0 if self._journal is None else self._journal.waiting_bytes
-
-    def _check_path(self, path: Path, mode: OpenMode) -> None:
-        domain_of(path)
-
-    def exists(self, path: Path) -> bool:
-        """Tell whether there is a file or folder at a path of the server."""
-        return remote_exists(path, self.options)
-
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder on the server, and those above it."""
-        remote_make_folder(folder, self.options)
-
-    def move_aside(self, path: Path) -> Path:
-        """Give a file of the server its first free backup name."""
-        return move_aside_on_server(path, self.options)
-
-    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Say on which server files are opened from now on."""
-        self.options = RemoteOptions.of(options)
-
-    def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder of the server."""
-        return remote_names(folder, self.options)
-
-    def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and say in a sentence what was found."""
-        return test_connection(self.options, "" if folder is None else folder.as_posix())
-
-    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._forget("/")
-        client = Client(domain_of(path), self.options)
-        try:
-            status, answer = client.probe()
-            if status in (401, 403) or status >= 500:
-                raise FileOpenError(f"{path} could not be opened: {client.in_words(status, 'opening')}")
-            found = status < 300
-            if mode == "x":
-                if found:
-                    raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
-                answer = self._create(client, path)
-            elif not found or "root" not in answer:
-                raise FileNotFoundError(
-                    f"{path} is not a file on {client.options.endpoint}; check the path, or create it with mode 'x'"
-                )
-            self._client, self._root_id, self._writer = client, answer["root"], ""
-            if mode != "r":
-                self._take(mode == "r+" and locking is False)
-                self._journal = Journal(client, self._root_id, self._keep_alive)
-        except BaseException as error:
-            self._client = None
-            client.close()
-            if isinstance(error, RemoteError):
-                raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
-            raise
-
-    def _create(self, client: Client, path: Path) -> Any:
-        status, answer = client.send("PUT", "/", {})
-        if status == 409:  # another program was faster
-            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
-        if status in (404, 410):
-            raise FileOpenError(
-                f"{path} could not be created: there is no folder {path.parent.as_posix()}; make it first"
-            )
-        if status >= 300:
-            raise FileOpenError(f"{path} could not be created: {client.in_words(status, 'creating')}")
-        return answer
-
-    def _take(self, by_force: bool) -> None:
-        """Mark the file as being written by this backend; FileOpenError if another one does."""
-        client = self._server()
-        where = f"/groups/{self._root_id}/attributes"
-        known = client.ask("GET", f"{where}/{WRITER}", missing=True)
-        if known is not None and not by_force and _is_alive(str(known["value"])):
-            raise FileOpenError(
-                f"{client.domain} is being written by {known['value']}; only one program can write a file: "
-                "wait until it has closed it (or half a minute, if it is gone)"
-            )
-        self._writer = f"{socket.gethostname()} process {os.getpid()} {uuid.uuid4().hex[:12]}"
-        try:
-            # without `replace` the server refuses the second of two
-            again: dict[str, Any] = {} if known is None else {"replace": 1}
-            client.ask("PUT", where, self._mark(), **again)
-            if not self._is_ours():
-                raise RemoteRefusedError("another was faster", 409)
-        except RemoteRefusedError as error:
-            raise FileOpenError(f"{client.domain} was opened by another writer at the same moment: {error}") from error
-        self._alive_at = time.monotonic()
-
-    def _mark(self) -> dict[str, Any]:
-        text = f"{self._writer} at {time.time():.0f}"
-        return {"attributes": {WRITER: attribute_json(WRITER, text, "/")}}
-
-    def _is_ours(self) -> bool:
-        found = self._server().ask("GET", f"/groups/{self._root_id}/attributes/{WRITER}", missing=True)
-        return found is not None and str(found["value"]).startswith(self._writer)
-
-    def _keep_alive(self) -> None:
-        if not self._writer or time.monotonic() - self._alive_at < _WRITER_SECONDS / 3:
-            return
-        if not self._is_ours():
-            raise RemoteRefusedError(f"another program writes {self._server().domain} now; close it here", 409)
-        self._server().ask("PUT", f"/groups/{self._root_id}/attributes", self._mark(), replace=1)
-        self._alive_at = time.monotonic()
-
-    def _close(self) -> None:
-        client, journal, writer = self._client, self._journal, self._writer
-        try:
-            if journal is not None and client is not None:
-                journal.deliver_all()
-                if writer and self._is_ours():
-                    client.ask("DELETE", f"/groups/{self._root_id}/attributes/{WRITER}", missing=True)
-                self._writer = ""
-                journal.close()
-        finally:
-            if journal is not None:
-                journal.end()
-            self._client = self._journal = None
-            self._forget("/")
-            if client is not None:
-                client.close()
-
-    @primitive
-    def flush(self) -> None:
-        """Send what waits. While the server is away it is kept here and sent later, without an error."""
-        if self._journal is not None:
-            self._journal.flush()
-
-    @primitive
-    def checkpoint(self) -> None:
-        """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
-        if self._journal is not None:
-            self._journal.deliver()
-            self._journal.checkpoint()
-
-    def _server(self) -> Client:
-        if self._client is None:
-            raise FileNotOpenError("no file is open; open or create one first")
-        return self._client
-
-    def _change(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        return self._writing().execute(method, path, body, **params)
-
-    def _writing(self) -> Journal:
-        if self._journal is None:
-            raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
-        return self._journal
 
     # ------------------------------------------------------------------ tree
     def _fetch(self, object_id: str) -> RemoteObject:
@@ -318,7 +132,7 @@ class H5pydBackend(RemoteTree):
         """Make an object with its attributes and its link in one request."""
         name = path.rpartition("/")[2]
         encoded = {key: attribute_json(key, value, path) for key, value in (attributes or {}).items()}
-        small, large = _within_one_request(encoded)
+        small, large = within_one_request(encoded)
         object_id = createObjId(collection, root_id=self._root_id)
         link = {"id": group.obj.object_id, "name": name}
         answer = self._change("POST", f"/{collection}", {**body, "id": object_id, "link": link, "attributes": small})
@@ -355,9 +169,12 @@ class H5pydBackend(RemoteTree):
                 shape, dtype = data.shape, data.dtype
             held = np.dtype(dtype).newbyteorder("<")
             body: dict[str, Any] = {"type": type_json(held), "shape": list(shape) if shape else "H5S_SCALAR"}
-            properties = self._properties(compression if shape and 0 not in shape else None)
+            properties = filters(self._library(compression) if shape and 0 not in shape else None, compression)
             if shape and 0 not in shape:
-                properties["layout"] = {"class": "H5D_CHUNKED", "dims": list(_bounded(fixed_chunks(shape, held), held))}
+                properties["layout"] = {
+                    "class": "H5D_CHUNKED",
+                    "dims": list(bounded_chunks(fixed_chunks(shape, held), held)),
+                }
             if fill_value is not None:
                 properties["fillValue"] = fill_json(fill_value, held)
             obj = self._new(group, path, "datasets", {**body, "creationProperties": properties}, attributes)
@@ -383,10 +200,10 @@ class H5pydBackend(RemoteTree):
         """Make an array that grows along its first axis."""
         with self._making(parent, name) as (group, path):
             held = np.dtype(dtype).newbyteorder("<")
-            chunks = _bounded(growing_chunks(row_shape, held), held)
+            chunks = bounded_chunks(growing_chunks(row_shape, held), held)
             body = {"type": type_json(held), "shape": [0, *row_shape], "maxdims": [0, *row_shape]}
             body["creationProperties"] = {
-                **self._properties(compression),
+                **filters(self._library(compression), compression),
                 "layout": {"class": "H5D_CHUNKED", "dims": list(chunks)},
             }
             return self._grown(group, path, body, attributes, NodeKind.GROWING)
@@ -403,17 +220,6 @@ class H5pydBackend(RemoteTree):
         obj = self._new(group, path, "datasets", body, attributes)
         self._follow(obj, path)
         return Handle(self._remember(path, obj, kind))
-
-    def _properties(self, compression: Compression | None) -> dict[str, Any]:
-        library = self._library(compression)
-        if library is None or compression is None:
-            return {}
-        shuffle = {"class": "H5Z_FILTER_SHUFFLE", "id": 2, "name": "shuffle"}
-        if library == "zlib":
-            packed = {"class": "H5Z_FILTER_DEFLATE", "id": 1, "level": min(compression.level, 9), "name": "gzip"}
-        else:
-            packed = {**_PACKERS[library], "name": library}
-        return {"filters": [shuffle, packed]}
 
     def _remove(self, node: RemoteNode) -> None:
         parent, _, name = node.path.rpartition("/")
@@ -542,7 +348,7 @@ class H5pydBackend(RemoteTree):
 
     def _set(self, node: RemoteNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         encoded = {name: attribute_json(name, value, node.path) for name, value in attributes.items()}
-        first, rest = _within_one_request(encoded)
+        first, rest = within_one_request(encoded)
         for some in [first, *rest]:
             if not some:
                 continue
@@ -575,36 +381,3 @@ class H5pydBackend(RemoteTree):
         node = self._array(array)
         if self._mode == "r":
             self._renew(node.obj)
-
-
-def _is_alive(mark: str) -> bool:
-    """Tell whether the writer of a mark is still there, as far as this machine can tell."""
-    who, _, at = mark.rpartition(" at ")
-    host, _, rest = who.partition(" process ")
-    pid = rest.partition(" ")[0]
-    if host == socket.gethostname() and pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():
-        return not Path("/proc/self").exists()
-    return at.isdigit() and abs(time.time() - int(at)) < _WRITER_SECONDS
-
-
-def _bounded(chunks: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Halve chunks that a server's cache can't hold."""
-    found = list(chunks)
-    for axis in range(len(found)):
-        while int(np.prod(found)) * dtype.itemsize > _MAX_CHUNK and found[axis] > 1:
-            found[axis] = (found[axis] + 1) // 2
-    return tuple(found)
-
-
-def _within_one_request(encoded: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Spread attributes over requests: HSDS refuses more than 1 MiB of them in one."""
-    parts: list[dict[str, Any]] = [{}]
-    size = 0
-    for name, value in encoded.items():
-        length = len(json.dumps(value)) + len(name) + 20
-        if parts[-1] and size + length > MAX_JSON:
-            parts.append({})
-            size = 0
-        parts[-1][name] = value
-        size += length
-    return parts[0], parts[1:]

@@ -188,8 +188,8 @@ class Client:
                 if missing and status in _MISSING:
                     return None
                 if status != _BUSY:
-                    raise RemoteRefusedError(self.in_words(status, f"{method} {path}"), status)
-                error = RemoteError(self.in_words(status, f"{method} {path}"))
+                    raise RemoteRefusedError(self.in_words(status, f"{method} {path} of"), status)
+                error = RemoteError(self.in_words(status, f"{method} {path} of"))
             except RemoteError as lost:
                 error = lost
             if time.monotonic() + wait > deadline:
@@ -199,7 +199,7 @@ class Client:
 
     def in_words(self, status: int, what: str) -> str:
         """Say what a status means."""
-        return f"{self.options.endpoint} refused {what} of {self.domain}: {_WORDS.get(status, 'refused')} ({status})"
+        return f"{self.options.endpoint} refused {what} {self.domain}: {_WORDS.get(status, 'refused')} ({status})"
 
 
 def test_connection(options: RemoteOptions, folder: str = "") -> str:

@@ -143,7 +143,7 @@ class JournaledFile:
     path
         The file.
     mode
-        ``x`` makes it, ``r+`` changes it, ``r`` shows it with the pages of a journal that a killed program left.
+        ``x`` makes it, ``r+`` changes it (finish an old journal first), ``r`` shows it with the pages of a journal that a killed program left.
     locking
         Whether the file is locked as HDF5 does it, so that other programs keep away.
     power
@@ -181,9 +181,7 @@ class JournaledFile:
         flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
         self._file = os.open(path, flags | _BINARY, 0o666)
         try:
-            if mode == "r+":
-                finish_journal(path)
-            elif mode == "x":
+            if mode == "x":
                 journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             if locking:
                 _lock(self._file, path, mode == "r")
@@ -356,7 +354,8 @@ class JournaledFile:
         else:
             os.close(self._journal)
             self._journal = -1
-            os.unlink(journal_path(self._path))
+            with suppress(FileNotFoundError):
+                os.unlink(journal_path(self._path))
         self._real_size, self._unfinished = journal.size, None
 
     def _sync(self, descriptor: int) -> None:

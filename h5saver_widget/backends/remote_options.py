@@ -86,12 +86,12 @@ class RemoteOptions:
         user = self.username or os.environ.get(_FROM_ENVIRONMENT["username"], "")
         return f"/home/{user}" if user else ""
 
-    def completed(self) -> RemoteOptions:
-        """Return these options with what was left empty taken from the environment and the keyring."""
+    def completed(self, secret: bool = True) -> RemoteOptions:
+        """Return these options with what was left empty taken from the environment and, if `secret`, the keyring."""
         found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name, variable in _FROM_ENVIRONMENT.items():
             found[name] = found[name] or os.environ.get(variable, "")
-        if found["endpoint"] and found["username"] and not found["password"]:
+        if secret and found["endpoint"] and found["username"] and not found["password"]:
             found["password"] = _from_keyring(found["endpoint"], found["username"])
         return RemoteOptions(**found)
 

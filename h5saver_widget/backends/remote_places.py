@@ -23,7 +23,7 @@ def remote_exists(path: Path, options: RemoteOptions) -> bool:
         if status in (404, 410):
             return False
         if status >= 300:
-            raise FileOpenError(client.in_words(status, "looking"))
+            raise FileOpenError(client.in_words(status, "looking at"))
         return True
     finally:
         client.close()
@@ -86,7 +86,7 @@ def move_aside_on_server(path: Path, options: RemoteOptions) -> Path:
             if status == 409:
                 continue
             if status >= 300:
-                raise RemoteRefusedError(client.in_words(status, "renaming"), status)
+                raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
         finally:
             client.close()
         old = Client(domain_of(path), options)

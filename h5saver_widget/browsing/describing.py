@@ -11,12 +11,13 @@ import numpy as np
 
 from h5saver_widget import naming
 from h5saver_widget.browsing.foreign import default_of, names_in, resolved, signal_of
-from h5saver_widget.browsing.rows import Look, kind_of_objects, link_text, row_of, value_text
+from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
     count_text,
     dtype_text,
     explained,
     long_text,
+    number_text,
     shape_text,
     shown_value,
     size_text,
@@ -177,14 +178,17 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     values = node.attrs.to_dict()
     plain, settings, pictures = sort_attributes(values)
     comments = plain.get(COMMENTS, "")
-    lines, count = _lines_of(node)
-    columns, table = _table_of(node)
+    try:
+        (lines, count), (columns, table) = _lines_of(node), _table_of(node)
+    except (H5SaverError, OSError, ValueError, TypeError, RuntimeError) as error:
+        # damaged, or of a type that the library does not know: everything else is shown
+        (lines, count), (columns, table) = ((f"can't be read: {explained(error)}",), 1), ((), ())
     data_path, all_channels, is_default = _data_of(h5, node, values)
     return NodeReport(
         node.path,
         row.title,
         row.look,
-        tuple(_facts(node, plain)),
+        tuple(_facts(node, plain, row)),
         tuple(
             (shown_value(name), shown_value(value), long_text(value))
             for name, value in sorted(plain.items(), key=lambda item: item[0].lower())
@@ -218,7 +222,7 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
     )
 
 
-def _facts(node: Node, plain: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(node: Node, plain: Mapping[str, Any], row: Row) -> list[tuple[str, str]]:
     if isinstance(node, GROUP):
         kind = str(plain.get("type") or plain.get("NX_class") or "")
         what = shown_value(f"group ({kind})" if kind else "group", 80)
@@ -228,9 +232,9 @@ def _facts(node: Node, plain: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("Lines", count_text(len(node), *lines))]
     assert isinstance(node, Array)
     info = node.info
-    facts = [("Shape", shape_text(info.shape)), ("Type", kind_of_objects(node) or dtype_text(info.dtype))]
-    if math.prod(info.shape) == 1:
-        facts.insert(0, ("Value", value_text(node, plain)))
+    facts = [("Shape", shape_text(info.shape)), ("Type", row.kind or dtype_text(info.dtype))]
+    if math.prod(info.shape) == 1 and row.content:
+        facts.insert(0, ("Value", row.content))
     if not info.dtype.hasobject:  # else the size is not known: values stand elsewhere in the file
         facts.append(("Size", size_text(math.prod(info.shape) * info.dtype.itemsize)))
     stored = []
@@ -265,7 +269,9 @@ def _table_of(node: Node) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
     names = (node.info.dtype.names or ())[:MAX_COLUMNS]
     if not names:
         return (), ()
-    rows = tuple(tuple(shown_value(cell) for cell in tuple(row)[:MAX_COLUMNS]) for row in _first_values(node))
+    rows = tuple(
+        tuple(shown_value(number_text(cell)) for cell in tuple(row)[:MAX_COLUMNS]) for row in _first_values(node)
+    )
     return tuple(shown_value(name, 60) for name in names), rows
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from h5saver_widget.saving.h5_backend import H5Backend
 if TYPE_CHECKING:
     from h5saver_widget.exporters import Exported, ExporterInfo
 
-__all__ = ["export_formats", "export_node"]
+__all__ = ["copy_of", "export_formats", "export_node"]
 
 
 def export_formats() -> list[ExporterInfo]:
@@ -44,10 +46,27 @@ def export_node(
     """
     from h5saver_widget.exporters import export
 
-    h5 = source if isinstance(source, H5Backend) else open_to_look(source, isolated=True).h5
-    try:
+    with _reader(source) as h5:
         what = h5 if node == "/" else h5.get_node(node)
         return export(what, target, format, overwrite=overwrite, progress=progress)
+
+
+def copy_of(source: Path | H5Backend, target: Path, *, progress: Progress | None = None) -> Exported:
+    """Copy a file, as it is now; see :func:`h5saver_widget.browsing.copying.copy_file`."""
+    from h5saver_widget.browsing.copying import copy_file
+
+    with _reader(source) as h5:
+        return copy_file(h5, target, progress)
+
+
+@contextmanager
+def _reader(source: Path | H5Backend) -> Iterator[H5Backend]:
+    """Give an open file as it is, or a file with a handle of its own, in a process of its own."""
+    if isinstance(source, H5Backend):
+        yield source
+        return
+    h5 = open_to_look(source, isolated=True).h5
+    try:
+        yield h5
     finally:
-        if h5 is not source:
-            h5.close_file()
+        h5.close_file()

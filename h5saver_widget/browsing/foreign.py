@@ -142,7 +142,10 @@ def completed(h5: H5Backend, path: str, data: DataWithAxes, all_channels: bool) 
             data.errors = loader.load_data(errors.path, lazy=True).data
     if not data.axes:
         named = names_in(about.get("axes")) or names_in(described.get("axes"))
-        data.axes = _named_axes(beside, about, named, data.shape) if named else _scales(beside, name, data.shape)
+        if named:
+            data.axes = _named_axes(beside, about, named, data.shape)
+        elif "DIMENSION_LIST" in node.backend.attribute_names(node.handle):
+            data.axes = _scales(beside, name, data.shape)
     return data
 
 

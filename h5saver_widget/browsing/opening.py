@@ -132,7 +132,8 @@ def why_not(path: Path, error: Exception) -> str:
         return "You are not allowed to read it."
     for sign, reason in _REASONS.items():
         if sign in said:
-            return f"{reason}\n\n{said}"
+            advice = f"\n\n{_ADVICE}" if sign in _DAMAGED else ""
+            return f"{reason}{advice}\n\n{said}"
     return said
 
 
@@ -143,3 +144,6 @@ _REASONS = {
     "already open for write": "It was not closed by the program that wrote it, or is being written now.",
     "unable to lock": "Another program is writing it and lets nobody else read.",
 }
+
+_DAMAGED = ("truncated file", "already open for write")
+_ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` saves what can be saved, into a copy."

@@ -89,8 +89,9 @@ def row_of(node: Node) -> Row:
         info = node.info
         look = _array_look(info, str(attributes.get("data_type", "")))
         if math.prod(info.shape) == 1 and info.dtype.kind in "biufcSUO" and info.dtype.itemsize <= 4096:
-            return Row(look, title, value_text(node, attributes))
-        return Row(look, title, shape_text(info.shape), kind=kind_of_objects(node) or dtype_text(info.dtype))
+            kind = dtype_text(info.dtype) if info.dtype.kind not in "SUO" else ""  # a text speaks for itself
+            return Row(look, title, _value_text(node, attributes), kind=kind)
+        return Row(look, title, shape_text(info.shape), kind=_kind_text(node))
     except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen
         return Row(Look.UNREADABLE, problem=explained(error))
 
@@ -106,21 +107,23 @@ def link_text(file: str, path: str) -> str:
     return shown_value(f"link to {path} in {file}" if file else f"link to {path}")
 
 
-def value_text(node: Array, attributes: Mapping[str, Any]) -> str:
+def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
     """Return the one value of an array, with its units."""
     value = np.asarray(node.read()).reshape(-1)[0]
     return f"{shown_value(number_text(value), 80)} {_units(attributes)}".strip()
 
 
-def kind_of_objects(node: Array) -> str:
-    """Return what an array of objects holds, as its first value tells; ``''`` if it holds none."""
+def _kind_text(node: Array) -> str:
+    """Return the number type; what an array of objects holds is told by its first value."""
     info = node.info
     if info.dtype.kind != "O" or 0 in info.shape:
-        return ""
+        return dtype_text(info.dtype)
     first = np.asarray(node.read() if not info.shape else node[0:1]).reshape(-1)[0]
-    if isinstance(first, (str, bytes)):
-        return "text"
-    return "lists of numbers" if isinstance(first, np.ndarray) else "references"
+    if isinstance(first, np.ndarray):
+        return "lists of numbers"
+    # from another process, a reference comes as what it says of itself
+    is_text = isinstance(first, (str, bytes)) and not str(first).startswith("<HDF5 object reference")
+    return "text" if is_text else "references"
 
 
 def _unknown(node: Node) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -141,14 +142,9 @@ class LazyArray(NDArrayOperatorsMixin):
                 "read it first ([...])"
             )
 
-        def read(part: tuple[int | slice, ...]) -> NDArray[Any]:
-            kept = iter([p for p, n in zip(part, shape, strict=True) if n != 1])
-            values = np.asarray(self._read(tuple(slice(0, 1, 1) if n == 1 else next(kept) for n in stored)))
-            return values.reshape([len(range(n)[p]) for p, n in zip(part, shape, strict=True) if isinstance(p, slice)])
-
         blocks = iter([c for c, n in zip(self.chunks or (), stored, strict=False) if n != 1])
         chunks = tuple(1 if n == 1 else next(blocks) for n in shape) if self.chunks else None
-        return LazyArray(read, shape, self.dtype, chunks)
+        return LazyArray(_Reshaped(self._read, stored, shape), shape, self.dtype, chunks)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read everything."""
@@ -165,6 +161,20 @@ class LazyArray(NDArrayOperatorsMixin):
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
+
+
+@dataclass(frozen=True)
+class _Reshaped:
+    """Reads with axes of length 1 more or less; not an inner function: workers could not be sent one."""
+
+    read: Callable[[tuple[int | slice, ...]], Any]
+    stored: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def __call__(self, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        kept = iter([p for p, n in zip(part, self.shape, strict=True) if n != 1])
+        values = np.asarray(self.read(tuple(slice(0, 1, 1) if n == 1 else next(kept) for n in self.stored)))
+        return values.reshape([len(range(n)[p]) for p, n in zip(part, self.shape, strict=True) if isinstance(p, slice)])
 
 
 def _position(part: Any, size: int) -> int:

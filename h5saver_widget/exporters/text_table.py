@@ -1,6 +1,6 @@
 """Text that other programs read: a header of comments that says everything, then numbers. Shared by txt and csv.
 
-Two forms, both described in docs/exporting.md:
+Two forms, both described in docs/exporters.md:
 
 - *table*: a row per point in C order; a column per axis, then per channel, error and background;
 - *matrix*: a block of rows per channel, its columns being the last dimension; axis values stand in the header.

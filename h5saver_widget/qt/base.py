@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget import naming
+from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError
 from h5saver_widget.layout import LOGGER_NAME, SaveType
 from h5saver_widget.nodes import GROUP
@@ -21,6 +22,7 @@ from h5saver_widget.qt import parameters
 from h5saver_widget.qt.recording_saver import RecordingSaver
 from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer
+from h5saver_widget.remote.push_pull import copied_and_compared
 from h5saver_widget.saving.h5_backend import H5Backend
 
 __all__ = ["H5SaverBase", "dashboard_submodules_params"]
@@ -252,12 +254,26 @@ class H5SaverBase(RecordingSaver):
         if target is None:
             return None
         path = naming.with_h5_suffix(Path(target))
+        if self.capabilities.remote:
+            self._copy_to_disk(path)
+            return path
         from h5saver_widget.browsing.copying import copy_file  # what exports is not needed before
 
         self.flush()
         copy_file(self, path, progress)
         self.update_status(f"the file was copied to {path}")
         return path
+
+    def _copy_to_disk(self, path: Path) -> None:
+        """Copy the open file of a server to the local disk, checked by checksum."""
+        self.flush()
+        local = create_backend("h5py", isolated=self.isolated)
+        local.open(path, "x")
+        try:
+            copied_and_compared(self.io, local)
+        finally:
+            local.close()
+        self.update_status(f"the file was copied from the server to {path}")
 
     def save_file_as(self, filename: Path | str) -> Path | None:
         """Copy the open file to another path; see :meth:`save_file`."""

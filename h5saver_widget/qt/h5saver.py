@@ -17,9 +17,11 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.errors import H5SaverError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.base import H5SaverBase
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.server_dialog import ask_existing, ask_new
 from h5saver_widget.qt.setting_rows import BoolRow, ListRow
 from h5saver_widget.qt.settings_saver import log_error
 from h5saver_widget.qt.settings_view import SettingsTree
@@ -29,6 +31,7 @@ from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.sharing import SharedFile
 
 __all__ = ["H5Saver"]
@@ -112,7 +115,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             self._view = QtWidgets.QWidget()
             self._view.setObjectName("h5saver")
             self._view.setWindowTitle("H5Saver")
-            self.tree = SettingsTree(self.settings, self.next_file_name, comment=self.add_comment)
+            self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
             self.strip = StatusStrip()
             layout = QtWidgets.QVBoxLayout(self._view)
             layout.setContentsMargins(0, 0, 0, 0)
@@ -153,6 +156,12 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         try:
             if self.isopen():
                 self.analysis_prog = H5Browser(h5saver=self)
+            elif self.capabilities.remote and self.settings["current_h5_file"]:
+                reader = H5SaverLowLevel(backend=self.backend, isolated=self.isolated)
+                reader.use_server(self.server_options())
+                reader.open_file(path)
+                self.analysis_prog = H5Browser(h5file=reader)
+                self.analysis_prog.destroyed.connect(lambda: reader.close_file())
             elif path.is_file():
                 self.analysis_prog = H5Browser(h5file=path, backend=self.backend)
             else:
@@ -395,6 +404,8 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         """Ask for the path of a file to be made."""
         if not self._may_ask:
             return None
+        if self.capabilities.remote:
+            return ask_new(self._view, self.server_folder())
         folder = str(self.settings["base_path"])
         name, _ = QtWidgets.QFileDialog.getSaveFileName(self._view, "Name of the new file", folder, _FILTER)
         return Path(name) if name else None
@@ -403,6 +414,18 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         """Ask for an existing file."""
         if not self._may_ask:
             return None
+        if self.capabilities.remote:
+            return self._choose_on_server(Path(folder) if folder else None)
         start = str(folder or self.h5_file_path or self.settings["base_path"])
         name, _ = QtWidgets.QFileDialog.getOpenFileName(self._view, "File to add to", start, _FILTER)
         return Path(name) if name else None
+
+    def _choose_on_server(self, folder: Path | None) -> Path | None:
+        """Ask for a file on the server; it is asked what there is, which takes seconds if it is away."""
+        try:
+            where = folder or (self.h5_file_path if self.file_path else None) or self.server_folder()
+            names = [name for name in self.io.list_folder(where) if Path(name).suffix]
+        except (H5SaverError, OSError) as error:
+            self.report("The server can't be looked into", error)
+            return None
+        return ask_existing(self._view, where, names)

@@ -16,7 +16,12 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.backends.base import Capabilities
-from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
+from h5saver_widget.backends.registry import (
+    available_backends,
+    backend_capabilities,
+    default_backend,
+    server_backend,
+)
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.recording_params import recording_params
 from h5saver_widget.qt.server_params import server_params
@@ -248,6 +253,25 @@ def _backend_params(backend: str) -> dict[str, Any]:
                 "value": True,
                 "tip": "The file then survives a crash of this program, and the window never waits for the disk. "
                 "Applies to the next file that is opened.",
+            },
+            {
+                "title": "Mirror on a server",
+                "name": "mirror",
+                "type": "bool",
+                "value": False,
+                "visible": server_backend() is not None and not backend_capabilities(backend).remote,
+                "tip": "Also copy every file to an HSDS server while it is written. The file on the disk comes first: "
+                "it does not wait for the server, and what is missing there is sent when the server is back.",
+            },
+            {
+                "title": "Survive loss of power",
+                "name": "power_safe",
+                "type": "bool",
+                "value": False,
+                "visible": backend_capabilities(backend).journal,
+                "tip": "What is in the file is then forced onto the disk in an order that survives a loss of power at "
+                "any moment: each flush takes some milliseconds longer. Not together with SWMR. Applies to the next "
+                "file.",
             },
             server_params(backend_capabilities(backend).remote),
             {

@@ -14,8 +14,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any, Final
 
+from h5saver_widget.backends.base import Durability
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node
@@ -61,10 +63,11 @@ class RecordingSaver(ServerSaver):
         self._left_out, self._part = 0, 1
         self._due = self._stopped_because = self._problem = ""
         self._problem_at = self._retry_at = self._part_began = 0.0
-        self._wanted_size = self._on_disk = self._flushing = 0
+        self._wanted_size = self._flushing = 0
         super().__init__(save_type, backend)
-        me = weakref.ref(self)  # a thread that watches a disk must not keep a forgotten saver alive
-        self._watch = DiskWatch(lambda: saver._on_disk if (saver := me()) is not None else 0)
+        # A thread that watches a disk must not keep a forgotten saver alive, not even for a moment: see name_look.py.
+        handed = self._handed = SimpleNamespace(on_disk=0)
+        self._watch = DiskWatch(lambda: handed.on_disk)
         weakref.finalize(self, self._watch.stop)
         self._limits_changed()
         self.settings.child("data_format", "nexus").setOpts(visible=hasattr(self, "nexus"))
@@ -126,8 +129,20 @@ class RecordingSaver(ServerSaver):
         if self._problem and (not opened or now - self._problem_at < ERROR_SECONDS):
             state = RecorderState.ERROR
         missing = self._sources.missing(now, now - self._clock.elapsed) if opened and not self._paused else ()
+        mirror = self.mirror_status()
+        if mirror is not None and mirror.problem:
+            missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
         path = self.file_path or (Path(self.settings["current_h5_file"]) if self.settings["current_h5_file"] else None)
-        return RecorderStatus(state, statistics, path, self._clock.elapsed, self._part, missing, self._problem)
+        return RecorderStatus(
+            state,
+            statistics,
+            path,
+            self._clock.elapsed,
+            self._part,
+            missing,
+            self._problem,
+            "" if mirror is None else mirror.text,
+        )
 
     def statistics(self) -> Statistics:
         """Return what was counted since the recording began, over all of its files."""
@@ -263,12 +278,12 @@ class RecordingSaver(ServerSaver):
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         before = self.bytes_saved
         super().flush()
-        self._on_disk = self._flushing = before
+        self._handed.on_disk = self._flushing = before
 
     def _flush_soon(self) -> None:
         # The library keeps what was written for a while, and a flush may be done later: what was there at the flush
         # before this one is on the disk, and is seen by who measures what is free.
-        self._on_disk, self._flushing = self._flushing, self.bytes_saved
+        self._handed.on_disk, self._flushing = self._flushing, self.bytes_saved
         super()._flush_soon()
 
     def _stop_reason(self) -> str:
@@ -398,7 +413,7 @@ class RecordingSaver(ServerSaver):
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
             self._in_scan, self._wanted_size, self._part_began = False, 0, monotonic()
-            self._on_disk = self._flushing = 0
+            self._handed.on_disk = self._flushing = 0
             if self._rolling:
                 self._before = self._next_before
             else:
@@ -442,3 +457,6 @@ class RecordingSaver(ServerSaver):
         if self.isolated != wanted:
             self.close_file()
             self.isolated = wanted
+        if self.capabilities.journal:
+            usual = Durability.JOURNAL if self.isolated else Durability.FLUSH
+            self.durability = Durability.POWER if self.settings["backend", "power_safe"] else usual

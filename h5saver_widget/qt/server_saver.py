@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import MissingLibraryError, NamingError
+from h5saver_widget.errors import H5SaverError, MissingLibraryError, NamingError
 from h5saver_widget.qt.settings_saver import Reactions, SettingsSaver
+from h5saver_widget.remote.mirror import Mirror, MirrorStatus
 
 __all__ = ["ServerSaver"]
 
@@ -26,11 +28,13 @@ class ServerSaver(SettingsSaver):
         Name of the backend; None for the configured default.
     """
 
+    _mirror: Mirror | None = None
+
     def reactions(self) -> Reactions:
         """Return what a changed setting does."""
-        names = ("endpoint", "user", "password")
+        names = ("endpoint", "user", "password", "domain")
         mine: Reactions = {(*_OPTIONS, name): self._server_changed for name in names}
-        return {**super().reactions(), **mine}
+        return {**super().reactions(), **mine, ("backend", "mirror"): self._mirror_changed}
 
     def server_options(self) -> RemoteOptions:
         """Return the server that the settings name; what they leave open, the environment says."""
@@ -78,12 +82,53 @@ class ServerSaver(SettingsSaver):
         super().set_backend(name)
         if "settings" in self.__dict__ and self.capabilities.remote != before:
             self.settings.child("base_path").setOpts(visible=before)
-            self._show_server()
+            self.settings.child("backend", "mirror").setOpts(visible=before)
             self._server_changed(None)
 
-    def _show_server(self) -> None:
-        self.settings.child(*_OPTIONS).setOpts(visible=self.capabilities.remote)
-
     def _server_changed(self, _: Any) -> None:
+        self.settings.child(*_OPTIONS).setOpts(visible=self.capabilities.remote or self._wants_mirror)
         self.show_connection("")
         self.use_server(self.server_options())
+        self._renew_mirror()
+
+    # ---------------------------------------------------------------- mirror
+    @property
+    def _wants_mirror(self) -> bool:
+        return bool(self.settings["backend", "mirror"]) and not self.capabilities.remote
+
+    def mirror_status(self) -> MirrorStatus | None:
+        """Return how the mirror on the server is; None without one. Never waits."""
+        return None if self._mirror is None else self._mirror.status()
+
+    def _mirror_changed(self, wanted: bool) -> None:
+        if wanted and server_backend() is None:
+            self.put_back(self.settings.child("backend", "mirror"), False)
+            raise MissingLibraryError("a mirror needs the library h5pyd: pip install 'h5saver_widget[remote]'")
+        self._server_changed(None)
+
+    def _renew_mirror(self) -> None:
+        """Have a mirror to the server that the settings name now, or none; it begins with the first file."""
+        if self._mirror is not None:
+            self._mirror.stop(wait=False)
+            self._mirror = None
+        if self._wants_mirror:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Have the open file, and what is unfinished, copied to the server; what is wrong never stops a recording."""
+        try:
+            if self._mirror is None:
+                base = Path(str(self.settings["base_path"])).expanduser()
+                self._mirror = Mirror(self.server_options(), self.server_folder(), base=base)
+                weakref.finalize(self, self._mirror.stop, wait=False)
+            if self.io.writable:
+                self._mirror.follow(self.io)
+        except (H5SaverError, OSError) as error:
+            self.report("The mirror could not begin; the file on the disk is not affected", error)
+
+    def _notify(self, command: str, **args: Any) -> None:
+        super()._notify(command, **args)
+        if command == "opened" and self._wants_mirror and self.io.writable:
+            self._follow()
+        elif command == "closed" and self._mirror is not None:
+            self._mirror.let_go()

@@ -255,13 +255,12 @@ class PatternRow(TextRow):
 
 
 class PasswordRow(TextRow):
-    """A secret: dots for letters, and kept with every key, whatever is pressed next."""
+    """A secret: dots for letters."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
         line = super().make_editor()
         line.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
-        line.textEdited.connect(self.param.setValue)
         return line
 
     def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
@@ -332,6 +331,11 @@ class _Sentence(QtWidgets.QLabel):
     sigResized = QtCore.Signal()
     sigChanged = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = QtCore.QTimer(self)  # goes with the label
+        self.later.setSingleShot(True)
+
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Say so."""
         super().resizeEvent(event)
@@ -349,6 +353,7 @@ class SentenceRow(_WideRow):
         label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         label.value, label.setValue = label.text, label.setText
         label.sigResized.connect(self._fit)
+        label.later.timeout.connect(self._come_into_view)
         return label
 
     def makeWidget(self) -> QtWidgets.QWidget:
@@ -361,9 +366,21 @@ class SentenceRow(_WideRow):
         """Show the sentence."""
         self.widget.setText(self.param.value())
         self._fit()
+        if self.param.value() and self.treeWidget() is not None:  # once the row has found its place
+            self.widget.later.start()
 
     def widgetValueChanged(self) -> None:
         """Never write what is only shown."""
+
+    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
+        """Follow the options of the parameter; what can't be changed is not grey for that."""
+        super().optsChanged(param, opts)
+        self.widget.setEnabled(True)
+
+    def _come_into_view(self) -> None:
+        self._fit()
+        if self.treeWidget() is not None:
+            self.treeWidget().scrollToItem(self)
 
     def _fit(self) -> None:
         height = self.widget.heightForWidth(max(self.widget.width(), 100)) + 6

@@ -197,6 +197,7 @@ class SettingsSaver(H5SaverLowLevel):
             return
         settings["backend", "backend_type"] = name
         settings.child("backend", "swmr_options").setOpts(visible=self.capabilities.swmr)
+        settings.child("backend", "power_safe").setOpts(visible=self.capabilities.journal)
         if not self.capabilities.swmr:
             settings["backend", "swmr_options", "enable_swmr"] = False
         library = settings.child("data_format", "compression_options", "h5comp_library")

@@ -6,9 +6,7 @@ row shows it. A host that puts the same parameters into a tree of its own gets p
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -19,6 +17,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.name_look import NameLook
 from h5saver_widget.qt.notes_table import CommentLine
 
 __all__ = ["SECTIONS", "Section", "SettingsTree"]
@@ -52,6 +51,8 @@ class Section:
     expanded: bool = True
 
 
+#: How often it is asked whether the name of the next file was found, in ms.
+_POLL_MS: Final = 20
 #: The name of the next file is looked for again after so many times as long as it took.
 _LOOK_SHARE: Final = 50
 
@@ -114,6 +115,8 @@ SECTIONS: Final = (
         (
             ("backend", "backend_type"),
             ("backend", "isolated"),
+            ("backend", "power_safe"),
+            ("backend", "mirror"),
             ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
@@ -155,19 +158,16 @@ class SettingsTree(ParameterTree):
     settings
         The settings of a saver.
     next_file
-        Returns the name that a file gets that is made at a time; raises NamingError with a sentence when there can't be
-        one. It looks into folders and is called in a thread of its own.
+        Returns what finds the name that a file gets that is made at a time. That looks into folders and is called in a
+        thread of its own: it must hold no QObject. Both raise NamingError with a sentence when there can't be a name.
     comment
         Writes a line into the log of the file; raises an error with a sentence if it can't.
     """
 
-    _found = QtCore.Signal(int, object, str, str)
-    """Number of the question, its time, name of the next file, or ``''`` and why there can't be one."""
-
     def __init__(
         self,
         settings: Parameter,
-        next_file: Callable[[datetime], str],
+        next_file: Callable[[], Callable[[datetime], str]],
         parent: QtWidgets.QWidget | None = None,
         comment: Callable[[str], None] | None = None,
     ) -> None:
@@ -177,11 +177,13 @@ class SettingsTree(ParameterTree):
         self._comment = comment
         self._items: list[ParameterItem | rows.ButtonsRow] = []
         self._asked = 0
-        self._asked_at = self._cost = 0.0
+        self._shown_at = self._cost = 0.0
         #: The time that stands in the name shown as *Next file*; None while there is none.
         self.shown_for: datetime | None = None
-        self._looking: threading.Thread | None = None
-        self._found.connect(self._show_next_file)
+        self._looking: NameLook | None = None
+        self._poll = QtCore.QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._poll.timeout.connect(self._look_ended)
         self.setRootIsDecorated(True)
         self.setIndentation(14)
         self.setAlternatingRowColors(False)
@@ -341,26 +343,33 @@ class SettingsTree(ParameterTree):
         """
         self._asked += 1
         if self._looking is None:
-            self._looking = threading.Thread(target=self._look, name="h5saver: next file", daemon=True)
-            self._looking.start()
+            self._look()
 
     def _look(self) -> None:
-        number, now = self._asked, datetime.now()
-        self._asked_at = monotonic()
+        now = datetime.now()
         try:
-            text, reason = self._next_file(now), ""
+            find = self._next_file()
         except (ValueError, OSError) as error:
-            text, reason = "", str(error)
-        self._cost = monotonic() - self._asked_at
-        with suppress(RuntimeError):  # the window is gone
-            self._found.emit(number, now, text, reason)
-
-    def _show_next_file(self, number: int, now: datetime, text: str, reason: str) -> None:
-        self._looking = None
-        self.shown_for = now if text else None
-        if number != self._asked:
-            self.update_next_file()  # something was changed meanwhile
+            self._show_next_file(now, "", str(error))
             return
+        self._looking = NameLook(self._asked, now, find)
+        self._looking.start()
+        self._poll.start()
+
+    def _look_ended(self) -> None:
+        looked = self._looking
+        if looked is None or looked.is_alive():
+            return
+        self._poll.stop()
+        self._looking, self._cost = None, looked.seconds
+        if looked.number == self._asked:
+            self._show_next_file(looked.now, looked.text, looked.reason)
+        else:
+            self._look()  # something was changed meanwhile
+
+    def _show_next_file(self, now: datetime, text: str, reason: str) -> None:
+        self._shown_at = monotonic()
+        self.shown_for = now if text else None
         tip = reason or f"{text}\nName of the next new file, if it were made now."
         for line in (self._next_line, self.row_of("recording", "name_template").widget):
             rows.set_alarm(line, bool(reason))
@@ -379,7 +388,7 @@ class SettingsTree(ParameterTree):
     def _clock_ticked(self) -> None:
         # The time goes on, and other programs make files too. Where files are numbered, looking reads a folder: one
         # that answers slowly is not asked all the time.
-        if monotonic() - self._asked_at >= _LOOK_SHARE * self._cost:
+        if monotonic() - self._shown_at >= _LOOK_SHARE * self._cost:
             self.update_next_file()
 
     def _item_clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:

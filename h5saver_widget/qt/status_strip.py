@@ -282,6 +282,7 @@ class StatusStrip(QtWidgets.QWidget):
             "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.1 else "none",
             "Waited": f"{counts.waited_seconds:.1f} s",
             "Last flush": "–" if ago is None else f"{ago:.0f} s ago",
+            "Mirror": status.mirror or "–",
             "Disk free": "–" if counts.free_bytes is None else format_size(counts.free_bytes),
         }
         for name, value in values.items():
@@ -332,5 +333,6 @@ _DETAILS: Final = {
     "Compression": "Size of the data compared with the size of the file",
     "Waited": "How long the program has waited for the file in all",
     "Last flush": "When everything was last handed to the disk: what is older survives a crash",
+    "Mirror": "How far the copy on a server is, if one is made",
     "Disk free": "Free space on the disk of the file",
 }

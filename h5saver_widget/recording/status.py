@@ -41,6 +41,8 @@ class RecorderStatus:
         What should come and does not, one sentence each.
     problem
         What went wrong last; ``''`` for nothing.
+    mirror
+        How the copy on a server is, in words; ``''`` without one.
     """
 
     state: RecorderState = RecorderState.CLOSED
@@ -50,3 +52,4 @@ class RecorderStatus:
     part: int = 1
     missing: tuple[str, ...] = ()
     problem: str = ""
+    mirror: str = ""

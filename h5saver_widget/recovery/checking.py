@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
 from h5saver_widget.in_child import can_start
 from h5saver_widget.layout import DataType, GroupModuleType
@@ -75,6 +76,12 @@ def examine(path: Path) -> tuple[FileState, Survey | None]:
         size, block = path.stat().st_size, read_superblock(path)
     except OSError as error:
         raise FileOpenError(f"{path} can't be read: {error}") from error
+    if read_journal(path) is not None and not programs_writing(path):
+        with tempfile.TemporaryDirectory(prefix="h5saver-check-") as folder:
+            state, survey = examine(_finished_copy(path, Path(folder)))
+        if state.condition in (Condition.GOOD, Condition.NOT_CLOSED):
+            state = replace(state, condition=Condition.NOT_CLOSED)
+        return replace(state, path=path, size=size, must_repair=True, journal=True), survey
     state = FileState(path, size, Condition.GOOD)
     if block is None:
         return replace(state, condition=Condition.NOT_HDF5), None
@@ -102,6 +109,15 @@ def examine(path: Path) -> tuple[FileState, Survey | None]:
     elif block.is_writing:
         state = replace(state, condition=Condition.NOT_CLOSED, must_repair=refused_by_others)
     return state_of_content(state, survey), survey
+
+
+def _finished_copy(path: Path, folder: Path) -> Path:
+    """Copy a file into a folder, finish what its journal holds there, and return the copy."""
+    copy = folder / path.name
+    for source, target in ((path, copy), (journal_path(path), journal_path(copy))):
+        shutil.copyfile(source, target)
+    finish_journal(copy)
+    return copy
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.journal import finish_journal, journal_path
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.in_child import Ending, run_in_child
 from h5saver_widget.naming import create_exclusive
@@ -91,6 +92,10 @@ def _repair(path: Path, before: FileState, out: Path | str | None, work: Path, p
     copy = work / path.name
     copy_in_pieces(path, copy, progress)
     done: list[str] = []
+    if before.journal:
+        shutil.copyfile(journal_path(path), journal_path(copy))
+        finish_journal(copy)
+        done.append("the last flush, which was cut short, was finished from the journal beside the file")
     lost: list[Problem] = []
     try:
         done += _make_openable(copy, before)

@@ -87,6 +87,8 @@ class FileState:
         What kind of HDF5 file it is.
     missing_bytes
         How much is missing at the end.
+    journal
+        Whether its program was killed in the middle of a flush: what is missing stands in the journal beside the file.
     writer, created
         The program that made it and when, as far as it says so.
     holders
@@ -107,6 +109,7 @@ class FileState:
     must_repair: bool = False
     file_format: str = ""
     missing_bytes: int = 0
+    journal: bool = False
     writer: str = ""
     created: str = ""
     holders: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ def _complete_all(options: RemoteOptions) -> int:
     from h5saver_widget.remote.mirror import complete, local_reader
     from h5saver_widget.remote.push_pull import open_target, remote_backend
 
-    known, left = options.completed(), 0
+    known, left = options.completed(secret=False), 0
     source, target = local_reader(), remote_backend(options)
     for note in list(Unfinished.read_all(notes_folder())):
         if (note.endpoint, note.username) != (known.endpoint, known.username):

@@ -9,6 +9,8 @@ ends is noted (:mod:`~h5saver_widget.remote.unfinished`), and the next mirror of
 
 from __future__ import annotations
 
+import atexit
+import functools
 import logging
 import threading
 import weakref
@@ -31,6 +33,7 @@ from h5saver_widget.remote.unfinished import Unfinished, notes_folder
 __all__ = ["Mirror", "MirrorStatus", "complete"]
 
 _LONGEST_WAIT = 30  # intervals between two tries
+_END_SECONDS = 10.0
 _SHARE = 0.1  # of the time is spent looking, at most: the file belongs to the one who writes it
 _LOG = logging.getLogger("h5saver_widget.remote")
 
@@ -66,7 +69,21 @@ class MirrorStatus:
             return "behind, tries again"
         if self.waiting:
             return f"completing {self.waiting} file{'s' if self.waiting > 1 else ''}"
-        return "follows" if self.following else "complete" if self.completed else "ready"
+        return "follows the file" if self.following else "complete" if self.completed else "ready"
+
+
+_mirrors: weakref.WeakSet[Mirror] = weakref.WeakSet()
+
+
+@functools.cache
+def _stop_at_exit() -> None:
+    """Have mirrors stop before the processes that they read from and write to: what was registered last goes first."""
+
+    def stop_all() -> None:
+        for mirror in list(_mirrors):
+            mirror.stop()
+
+    atexit.register(stop_all)
 
 
 class _Stop(Progress):
@@ -148,7 +165,7 @@ class Mirror:
         self._sent = self._completed = 0
         self._problem = ""
         self._given_up: set[Unfinished] = set()
-        known = options.completed()
+        known = options.completed(secret=False)
         self._server = known.endpoint, known.username
         self._waiting += [
             note
@@ -158,6 +175,8 @@ class Mirror:
         self._thread = threading.Thread(target=_run, args=(weakref.ref(self), self._ended), daemon=True)
         self._thread.name = "h5saver: mirror"
         self._thread.start()
+        _mirrors.add(self)
+        _stop_at_exit()
 
     # ----------------------------------------------------------------- calls
     def follow(self, source: Backend) -> None:
@@ -206,7 +225,7 @@ class Mirror:
         self._ended.set()
         self._wake.set()
         if wait and threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
 
     def __enter__(self) -> Mirror:
         """Return this object; the mirror stops at the end of the block."""
@@ -338,7 +357,7 @@ def _run(mirror: weakref.ref[Mirror], ended: threading.Event) -> None:
             failures = 0
         except WorkStoppedError:
             again = True
-        except (H5SaverError, OSError) as error:
+        except Exception as error:  # whatever it is: it is told, and tried again, while the recording goes on
             failures += 1
             me._tell(error)
         tired = me._interval * 2**failures if failures else me._cost * (1 / _SHARE - 1)

@@ -8,7 +8,7 @@ Everything is done with arrays that are still to be read, so that data left on d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +18,11 @@ import numpy.typing as npt
 from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataCalculated, DataDim, DataDistribution, DataRaw, DataSource, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
-from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
+from h5saver_widget.errors import DataMismatchError, NodeError
 from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
+from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
 
 __all__ = ["MEASURED", "array_node", "axis_from", "channels_of", "data_from", "family", "nav_group_of", "sibling_of"]
@@ -111,26 +112,11 @@ def _values(node: Array, noted: Any = None, lazy: bool = False) -> LazyArray:
     if lazy:
         info, dtype = node.info, node.dtype
         if dtype.kind in "biufc" and 0 not in info.shape:
-            return LazyArray(_reader(node), info.shape, dtype, info.chunks)
+            return LazyArray(NodeReader(node), info.shape, dtype, info.chunks)
     values = np.asarray(node.read())
     if values.size == 0 and isinstance(noted, tuple) and len(noted) == values.ndim and 0 in noted:
         values = values.reshape(noted)
     return LazyArray.of(values)
-
-
-def _reader(node: Array) -> Callable[[tuple[int | slice, ...]], Any]:
-    path, file = node.path, node.backend.path
-
-    def read(part: tuple[int | slice, ...]) -> Any:
-        try:
-            return node[part]
-        except FileNotOpenError as error:
-            raise FileNotOpenError(
-                f"{path} was loaded lazily, and {file} has been closed since: take slices while the file is open, "
-                "or load without lazy=True"
-            ) from error
-
-    return read
 
 
 def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:

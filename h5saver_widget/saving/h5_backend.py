@@ -11,7 +11,7 @@ import numpy as np
 
 from h5saver_widget import naming
 from h5saver_widget.attributes import raw_attributes
-from h5saver_widget.backends.base import Backend, Capabilities, Compression, Handle, OpenMode
+from h5saver_widget.backends.base import Backend, Capabilities, Compression, Durability, Handle, OpenMode
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
@@ -62,6 +62,19 @@ class H5Backend:
     def capabilities(self) -> Capabilities:
         """What the backend can do."""
         return self._io.capabilities
+
+    @property
+    def durability(self) -> Durability:
+        """What files opened from now on survive; may be set to a :class:`Durability`, or its name.
+
+        ``'flush'``, ``'journal'`` (the process may be killed at any instant), ``'power'`` (the power may fail, too).
+        FileOpenError when the backend can't do that.
+        """
+        return self._io.durability
+
+    @durability.setter
+    def durability(self, durability: Durability | str) -> None:
+        self._io.durability = durability
 
     @property
     def io(self) -> Backend:

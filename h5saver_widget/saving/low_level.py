@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from h5saver_widget import codec, naming
-from h5saver_widget.backends.base import Backend, OpenMode
+from h5saver_widget.backends.base import Backend, Durability, OpenMode
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError, QueueFullError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
@@ -201,7 +201,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
         try:
             self.io.make_folder(folder)
         except OSError as error:
-            raise FileOpenError(f"the folder {folder} can't be made: {error}; choose another base path") from error
+            other = "" if self.capabilities.remote else "; choose another base path"
+            raise FileOpenError(f"the folder {folder} can't be made: {error}{other}") from error
 
     def _start(
         self,
@@ -318,7 +319,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
             self.close_file()
+            asked = self._io.durability
             self._io = fresh
+            if asked is Durability.POWER and fresh.capabilities.journal:
+                fresh.durability = asked
             if self._server is not None:
                 self.use_server(self._server)
 

@@ -15,6 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 _FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
+_SCAN_FILE = """
+import numpy as np
+from h5saver_widget import DataRaw, DataSaverLoader, H5SaverLowLevel
+with H5SaverLowLevel("scan") as h5saver:
+    h5saver.init_file("scan.h5")
+    scan = h5saver.add_scan_group("/RawData", "Scan", metadata={"author": "Ada"})
+    DataSaverLoader(h5saver).add_data(scan, DataRaw("curve", data=[np.arange(4.0)]))
+"""
 #: What a page takes for granted, as everybody has it who reads it.
 ASSUMED = {
     "README.md": """
@@ -42,6 +50,12 @@ h5saver, window = H5Saver("detector"), QtWidgets.QWidget()
 layout = QtWidgets.QVBoxLayout(window)
 def stop_the_pump(): ...
 """,
+    "docs/browser.md": _SCAN_FILE,
+    "docs/exporters.md": f"""{_SCAN_FILE}
+from h5saver_widget import DataLoader
+loader = DataLoader("scan.h5")
+node_or_data = loader.get_node("/RawData")
+""",
 }
 #: What is looked at when the code of a page has run.
 AFTERWARDS = {
@@ -56,6 +70,8 @@ h5saver.stop()
 """,
     "docs/recording.md": "assert line.wait(20)\n",
     "docs/chronotimer.md": "assert not timer.isVisible()\n",
+    "docs/browser.md": "from pathlib import Path\nassert Path('scan.nc').is_file()\n",
+    "docs/exporters.md": "from pathlib import Path\nassert Path('spectra.npz').is_file()\nloader.close_file()\n",
 }
 
 

@@ -14,7 +14,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +54,7 @@ def record(path: Path, backend: str, level: int, how: str, mark: Callable[[dict[
             counts[kind] += 1
 
     saver.io.flush = telling  # type: ignore[method-assign]
-    full_speed.say = accepted
+    said, full_speed.say = full_speed.say, accepted
     saver.init_file(path, swmr=how == "swmr")
     if how == "swmr":
         camera = h5saver_widget.DetectorTimeSaver(SimpleNamespace(title="Camera"))
@@ -72,8 +72,8 @@ def record(path: Path, backend: str, level: int, how: str, mark: Callable[[dict[
             next(steps)
             if number % 7 == 0:
                 saver.flush()
-        del steps
     saver.close_file()
+    full_speed.say = said
 
 
 @dataclass
@@ -140,15 +140,15 @@ def _watched(path: Path, trace: Trace) -> Iterator[None]:
 
 
 _CALL = re.compile(
-    r'^\d+ +(pwrite64|write|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)(?:, (?:"((?:[^"])*)"|(\d+)))?'
-    r"(?:, (\d+))?(?:, (\d+))?\) += (\d+)"
+    r'^\d+ +(pwrite64|write|lseek|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)(?:, (?:"((?:[^"])*)"|(-?\d+)))?'
+    r"(?:, (\w+))?(?:, (\d+))?\) += (\d+)"
 )
 
 
 def traced(path: Path, backend: str, level: int, how: str) -> Trace:
     """Record in a program of its own, and return what it asked the system to write, by strace."""
     listing, said = path.with_suffix(".strace"), path.with_suffix(".txt")
-    calls = "trace=pwrite64,write,ftruncate,fsync,fdatasync,unlink"
+    calls = "trace=pwrite64,write,lseek,ftruncate,fsync,fdatasync,unlink"
     command = ["strace", "-f", "-y", "-xx", "-s", "100000000", "-e", calls, "-o", str(listing)]
     with said.open("wb") as out:
         subprocess.run(
@@ -158,30 +158,31 @@ def traced(path: Path, backend: str, level: int, how: str) -> Trace:
             env={**kills.environment(path.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         )
     which = {str(path): "file", str(journal.journal_path(path)): "journal", str(said): "mark"}
-    trace = Trace()
+    trace, places = Trace(), dict.fromkeys(("file", "journal"), 0)
     with listing.open() as lines:
         for line in lines:
             found = _CALL.match(line)
             if not found:
                 continue
-            call, removed, where, data, first, second, third, result = found.groups()
+            call, removed, where, data, first, _, third, result = found.groups()
             name = which.get(_text(where if removed is None else removed), "")
             if not name:
                 continue
             if name == "mark":
                 trace.steps += [("mark", json.loads(text)) for text in _bytes(data).split(b"\n") if text]
-            elif call == "pwrite64":
+            elif call in ("pwrite64", "write"):  # PyTables goes to a place first, h5py names it
                 whole = _bytes(data)
                 assert len(whole) == int(result)
-                trace.steps.append(("write", name, int(third), whole))
+                trace.steps.append(("write", name, int(third) if call == "pwrite64" else places[name], whole))
+                places[name] = places.get(name, 0) + (len(whole) if call == "write" else 0)
+            elif call == "lseek":
+                places[name] = int(result)
             elif call == "ftruncate":
                 trace.steps.append(("truncate", name, int(first)))
             elif call == "unlink":
                 trace.steps.append(("remove", name))
-            elif call in ("fsync", "fdatasync"):
-                trace.steps.append(("sync", name))
             else:
-                raise AssertionError(line[:200])
+                trace.steps.append(("sync", name))
     listing.unlink()
     return trace
 
@@ -251,15 +252,16 @@ class Disk:
         return {name: None if content is None else bytes(content) for name, content in self.files.items()}
 
 
-def states(trace: Trace, power: int = 0, every: int = 1) -> Iterator[State]:
+def states(trace: Trace, power: int = 0, every: int = 1, only: Container[int] | None = None) -> Iterator[State]:
     """Iterate over the states of the files: after each write, with half of it, and `power` ones without some writes.
 
-    When the power fails, what was synced is on the disk; of what was written since, anything may be.
+    Of every so many steps, or of those in `only`. When the power fails, what was synced is on the disk; of what was written since, anything may be.
     """
     disk, lasting, since = Disk(), Disk(), []
     chance = random.Random(1)
     wanted = dict.fromkeys("clsp", 0)
     for number, step in enumerate(trace.steps):
+        chosen = number % every == 0 if only is None else number in only
         if step[0] == "mark":
             wanted = step[1]
             continue
@@ -269,15 +271,15 @@ def states(trace: Trace, power: int = 0, every: int = 1) -> Iterator[State]:
             for waiting in done:
                 lasting.do(waiting)
             continue
-        if step[0] == "write" and number % every == 0:
+        if step[0] == "write" and chosen:
             torn = disk.copy()
             torn.do((*step[:3], step[3][: len(step[3]) // 2]))
             yield State(number, "torn", wanted, torn.content())
         disk.do(step)
         since.append(step)
-        if number % every == 0:
+        if chosen:
             yield State(number, "whole", wanted, disk.content())
-        for _ in range(power if number % every == 0 else 0):
+        for _ in range(power if chosen else 0):
             broken = lasting.copy()
             for waiting in since:
                 if chance.random() < 0.5:
@@ -307,11 +309,18 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
 
 
-def try_all(trace: Trace, folder: Path, power: int = 0, every: int = 1, batch: int = 200) -> Outcome:
+def try_all(
+    trace: Trace,
+    folder: Path,
+    power: int = 0,
+    every: int = 1,
+    only: Container[int] | None = None,
+    batch: int = 200,
+) -> Outcome:
     """Write each state into a folder, and see how it can be read."""
     outcome = Outcome()
     some: list[State] = []
-    for state in states(trace, power, every):
+    for state in states(trace, power, every, only):
         some.append(state)
         if len(some) == batch:
             _try(some, folder, outcome)

@@ -1,4 +1,4 @@
-"""The full counts of docs/reliability.md: ``full.py [NAME ...] [--times N] [--results FILE]``; ``make faults`` runs all.
+"""The full counts of docs/reliability.md: ``full.py [NAME ...] [--times N] [--results FILE]``.
 
 Each experiment adds what it counted to a file of JSON lines, so that a long one can be made in parts; in the end the
 table is printed, as it stands in the document.
@@ -9,26 +9,33 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import crash_points
 import kills
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
 BATCH = 20
 
+#: Where thousands of small files are written and deleted again: in memory, if there is such a place.
+SHORT_LIVED = next((place for place in ("/dev/shm",) if Path(place).is_dir()), None)
+
 Row = dict[str, Any]
 
 
-def count_kills(whose: str, times: int, ways: list[str]) -> list[Row]:
+def count_kills(whose: str, times: int, ways: list[str], seed: int) -> list[Row]:
     """Kill programs, and count the files that open and those in which something is missing."""
     rows: dict[tuple[str, str], Row] = {}
     for start in range(0, times, BATCH):
         with tempfile.TemporaryDirectory(prefix="h5saver-faults-") as folder:
             size = min(BATCH, times - start)
-            done = kills.kill_many(whose, Path(folder), size, LONGEST, ("h5py", "tables"), ways, seed=start + times)
+            done = kills.kill_many(
+                whose, Path(folder), size, LONGEST, ("h5py", "tables"), ways, seed=1000 * seed + start
+            )
         for (way, backend), many in done.items():
             row = rows.setdefault((way, backend), {"fault": way, "whose": whose, "backend": backend, "times": 0})
             add(row, "times", len(many))
@@ -47,16 +54,52 @@ def count_kills(whose: str, times: int, ways: list[str]) -> list[Row]:
     return list(rows.values())
 
 
+#: Backend, level of compression, how it is written, how many losses of power are tried at each write.
+CRASHES = (
+    ("h5py", 0, "power", 1),
+    ("h5py", 4, "power", 1),
+    ("h5py", 0, "journal", 0),
+    ("h5py", 4, "journal", 0),
+    ("h5py", 0, "swmr", 0),
+    ("h5py", 0, "flush", 0),
+    ("h5py", 4, "flush", 0),
+    ("tables", 0, "flush", 0),
+    ("tables", 4, "flush", 0),
+)
+
+
+def count_crashes(times: int, ways: Sequence[tuple[str, int, str, int]] = CRASHES) -> list[Row]:
+    """Try the states of files after each write, or after every so many."""
+    rows = []
+    for backend, level, how, power in ways:
+        with tempfile.TemporaryDirectory(prefix="h5saver-faults-", dir=SHORT_LIVED) as name:
+            folder = Path(name)
+            trace = crash_points.traced(folder / "a.h5", backend, level, how)
+            done = crash_points.try_all(trace, folder, power, times)
+        fault = f"each write, {how}, compression {level}"
+        rows.append({"fault": fault, "whose": "ours", "backend": backend, "times": done.states})
+        rows[-1] |= {"as it is": done.directly, "by its journal": done.by_journal, "repaired": done.repaired}
+        rows[-1] |= {"lost": len(done.lost), "errors": dict(Counter(why.partition(": ")[2][:150] for why in done.lost))}
+    return rows
+
+
 def add(row: Row, name: str, count: int | bool) -> None:
     """Count."""
     row[name] = row.get(name, 0) + int(count)
 
 
-EXPERIMENTS: dict[str, tuple[int, Callable[[int], list[Row]]]] = {
-    "kills": (200, lambda times: count_kills("ours", times, list(kills.WAYS))),
-    "peer-kills": (20, lambda times: count_kills("peer", times, ["program, file in it"])),
+def crashes_of(*ways: str) -> Callable[[int, int], list[Row]]:
+    """Return the experiment on these ways of writing."""
+    return lambda every, seed: count_crashes(every, [way for way in CRASHES if way[2] in ways])
+
+
+EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
+    "kills": (200, lambda times, seed: count_kills("ours", times, list(kills.WAYS), seed)),
+    "peer-kills": (20, lambda times, seed: count_kills("peer", times, ["program, file in it"], seed)),
+    "crash-points": (1, crashes_of("power", "journal")),
+    "crash-points-others": (2, crashes_of("swmr", "flush")),
 }
-"""Name to how often, and what is done."""
+"""Name to how often (of crash points: at every so many), and what is done."""
 
 
 def merged(rows: list[Row]) -> list[Row]:
@@ -80,11 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--times", type=int, help="how often, instead of the number in the document")
+    parser.add_argument("--seed", type=int, default=0, help="other instants")
     parser.add_argument("--results", type=Path, default=Path("faults.jsonl"))
     arguments = parser.parse_args()
     for name in arguments.names or EXPERIMENTS:
         times, experiment = EXPERIMENTS[name]
-        rows = experiment(arguments.times or times)
+        rows = experiment(arguments.times or times, arguments.seed)
         with arguments.results.open("a") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     rows = [json.loads(line) for line in arguments.results.read_text().splitlines()]

@@ -101,8 +101,8 @@ def record_here(job: dict[str, Any]) -> None:
         say("f", frames)
 
     saver.io.flush = telling  # type: ignore[method-assign]
-    say("i", os.getpid())
     saver.init_file(job["path"])
+    say("i", os.getpid())
     for _ in steps_of_ours(saver, h5saver_widget):
         pass
 

@@ -35,7 +35,7 @@ def save(number):
     module.add_data(node, DataToExport("frame", data=[data]))
 
 saver = Saver("detector", backend, isolated=isolated)
-saver.io.journaled = sys.argv[4] == "journal"
+saver.durability = "power" if sys.argv[4] == "journal" else saver.durability
 saver.init_file(path, swmr=swmr)
 module = DetectorTimeSaver(SimpleNamespace(title="Camera"))
 module.h5saver = saver

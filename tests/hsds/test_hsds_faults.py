@@ -144,7 +144,8 @@ def test_a_writer_that_lost_its_file_is_told(domain: Path) -> None:
     first.append(rows, np.arange(4))
     first.checkpoint()
     second.open(domain, "r+", locking=False)  # taken by force
-    first._alive_at = 0.0
+    assert first._mark is not None
+    first._mark.told_at = 0.0
     with pytest.raises(RemoteRefusedError, match="another program writes"):
         first.checkpoint()
     with pytest.raises(RemoteRefusedError, match="another program writes"):
@@ -264,9 +265,9 @@ def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -
 
 
 def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from h5saver_widget.backends import remote_journal, remote_reading
+    from h5saver_widget.backends import remote_blocks, remote_reading
 
-    monkeypatch.setattr(remote_journal, "MAX_REQUEST", 1000)
+    monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
     monkeypatch.setattr(remote_reading, "MAX_REQUEST", 1000)
     backend = backend_with()
     backend.open(domain, "x")

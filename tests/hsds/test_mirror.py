@@ -75,7 +75,7 @@ def test_the_server_follows_and_is_complete_in_the_end(saver: H5SaverLowLevel, f
             data = DataToExport("p", data=[DataRaw("s", data=[np.array([float(number)])])])
             points.add_data(scan, data, indexes=divmod(number, 4))
         record(saver, 5)
-        assert mirror.status().text == "follows"
+        assert mirror.status().text == "follows the file"
         saver.close_file()
         mirror.let_go()
         assert mirror.wait(60)

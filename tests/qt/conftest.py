@@ -107,3 +107,32 @@ def no_dialogs(monkeypatch) -> None:
     monkeypatch.setattr(QtWidgets.QMessageBox, "question", refuse)
     for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
         monkeypatch.setattr(QtWidgets.QFileDialog, name, refuse)
+
+
+@pytest.fixture
+def own_settings(tmp_path: Path) -> None:
+    """Keep what this user has opened lately out of it."""
+    QtCore.QSettings.setPath(
+        QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, str(tmp_path / "settings")
+    )
+
+
+@pytest.fixture
+def show(qtbot, own_settings):
+    """Make browsers that are closed at the end."""
+    from h5saver_widget.qt.browser import H5Browser
+
+    made: list[H5Browser] = []
+
+    def make(h5file=None, isolated=False, **options) -> H5Browser:
+        browser = H5Browser(h5file=h5file, isolated=isolated, **options)
+        qtbot.addWidget(browser)
+        made.append(browser)
+        with qtbot.waitExposed(browser):
+            browser.show()
+        assert browser.wait(30)
+        return browser
+
+    yield make
+    for browser in made:
+        browser.close()

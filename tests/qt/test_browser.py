@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import tables
+from browser_window import choose, click, go_to, tabs
 from browsing_files import CURVES, FRAME, PNG, SPECTRA, write_file
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
@@ -28,60 +29,14 @@ def written(tmp_path_factory) -> Path:
     return write_file(tmp_path_factory.mktemp("window") / "file.h5", "h5py")
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path):
-    QtCore.QSettings.setPath(
-        QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, str(tmp_path / "settings")
-    )
-
-
-@pytest.fixture
-def show(qtbot):
-    """Make browsers that are closed at the end."""
-    made: list[H5Browser] = []
-
-    def make(h5file=None, isolated=False, **options) -> H5Browser:
-        browser = H5Browser(h5file=h5file, isolated=isolated, **options)
-        qtbot.addWidget(browser)
-        made.append(browser)
-        with qtbot.waitExposed(browser):
-            browser.show()
-        assert browser.wait(30)
-        return browser
-
-    yield make
-    for browser in made:
-        browser.close()
-
-
 @pytest.fixture
 def browser(show, written: Path, backend: str) -> H5Browser:
     return show(written, backend=backend)
 
 
-def go_to(browser: H5Browser, path: str) -> None:
-    browser.select(path)
-    assert browser.wait(30)
-    assert browser.current_path() == path
-
-
-def click(qtbot, browser: H5Browser, path: str, tree: QtWidgets.QTreeView | None = None, button=LEFT) -> None:
-    tree = tree or browser.tree
-    index = tree.model().index_of(path)
-    assert index.isValid()
-    tree.scrollTo(index)
-    qtbot.mouseClick(tree.viewport(), button, pos=tree.visualRect(index).center())
-    assert browser.wait(30)
-
-
 def cells(browser: H5Browser) -> dict[str, str]:
     table = browser.panel.attributes
     return {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount())}
-
-
-def tabs(browser: H5Browser) -> list[str]:
-    bar = browser.panel.tabs
-    return [bar.tabText(number) for number in range(bar.count()) if bar.isTabVisible(number)]
 
 
 # ---------------------------------------------------------------------------------------------------------------- tree
@@ -270,10 +225,6 @@ def test_where_nothing_can_be_written_no_comment_is_offered(qtbot, show, tmp_pat
 
 
 # ---------------------------------------------------------------------------------------------------------------- menu
-def choose(menu: QtWidgets.QMenu, text: str) -> None:
-    next(action for action in menu.actions() if action.text() == text).trigger()
-
-
 def test_the_menu_opens_where_it_was_asked_for(qtbot, browser):
     index = browser.model.index_of("/RawData/Logger")
     place = browser.tree.visualRect(index).center()

@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtCore
 from qt_helpers import save_frame
 
 from h5saver_widget.qt.browser import H5Browser
-from h5saver_widget.qt.browser.view import FOLLOW_MS
+from h5saver_widget.qt.browser.follower import FOLLOW_MS
 
 WRITER = """
 import sys, numpy as np

@@ -142,8 +142,8 @@ def test_the_region_makes_the_map(qtbot, browser):
     region = plots.signal.canvas.region
     region.setRegion((WAVELENGTH[2] - 1, WAVELENGTH[4] + 1))
     qtbot.waitUntil(lambda: np.allclose(plots.map.canvas.drawn.values, CUBE[:, :, 2:5].mean(axis=2)))
-    plots.how.setCurrentIndex(2)
-    plots.how.activated.emit(2)
+    plots.map_bar.how.setCurrentIndex(2)
+    plots.map_bar.how.activated.emit(2)
     assert browser.wait(30)
     np.testing.assert_allclose(plots.map.canvas.drawn.values, CUBE[:, :, 2:5].max(axis=2))
     part = CUBE[2, 2, 2:5]
@@ -179,7 +179,7 @@ def test_points_of_a_spread_scan(browser):
     plots = show(browser, POINTS)
     canvas = plots.map.canvas
     assert isinstance(canvas.drawn, Points) and len(canvas.points.points()) == 3
-    assert (label(canvas, "bottom"), label(canvas, "left")) == ("py (mm)", "px (mm)")
+    assert (label(canvas, "bottom"), label(canvas, "left")) == ("px (mm)", "py (mm)")
 
 
 def test_a_logarithmic_scale(qtbot, browser):
@@ -201,15 +201,15 @@ def test_what_is_under_the_mouse_is_said(browser):
 
 def test_pictures_are_copied_and_saved(qtbot, browser, tmp_path, monkeypatch):
     plots = show(browser, SPECTRA)
-    qtbot.mouseClick(plots.copy_button, LEFT)
+    qtbot.mouseClick(plots.bar.copy, LEFT)
     assert QtWidgets.QApplication.clipboard().pixmap().width() == 2 * plots.area.width()
     for name, begins in (("a.png", b"\x89PNG"), ("b.svg", b"<?xml"), ("c", b"\x89PNG")):
         monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *_, name=name: (str(tmp_path / name), ""))
-        qtbot.mouseClick(plots.save_button, LEFT)
+        qtbot.mouseClick(plots.bar.save, LEFT)
         assert (tmp_path / (name if "." in name else f"{name}.png")).read_bytes().startswith(begins)
     assert b"wavelength" in (tmp_path / "b.svg").read_bytes()
     monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "a.png"), ""))
-    qtbot.mouseClick(plots.save_button, LEFT)
+    qtbot.mouseClick(plots.bar.save, LEFT)
     assert "could not be written" in browser.said.text()
 
 
@@ -237,8 +237,8 @@ def test_a_large_scan_is_read_in_parts_and_its_map_on_demand(qtbot, tmp_path):
     browser.show()
     plots = show(browser, "/frames")
     click(qtbot, browser, plots.dimensions.rows[0].check)
-    assert plots.map.isHidden() and plots.map_button.text() == "Make the map (reads 72.0 MB)"
-    click(qtbot, browser, plots.map_button)
+    assert plots.map.isHidden() and plots.map_bar.button.text() == "Make the map (reads 72.0 MB)"
+    click(qtbot, browser, plots.map_bar.button)
     assert plots.map.canvas.drawn.curves[0].values.tolist() == [5 if i == 7 else 0 for i in range(600)]
     plots = show(browser, "/line")
     row = plots.dimensions.rows[0]

@@ -20,9 +20,10 @@ from h5saver_widget.recording.notes import Note
 PATHS = [
     "save_type save_2D save_raw_only do_save N_saved custom_name close_after_scan base_path base_name",
     "current_scan_name current_scan_path current_h5_file show_file new_file browse",
-    "backend backend/backend_type backend/isolated backend/hsds_options backend/hsds_options/endpoint",
-    "backend/hsds_options/user backend/hsds_options/password backend/hsds_options/domain backend/hsds_options/test",
-    "backend/hsds_options/connection backend/swmr_options backend/swmr_options/enable_swmr",
+    "backend backend/backend_type backend/isolated backend/mirror backend/power_safe backend/hsds_options",
+    "backend/hsds_options/endpoint backend/hsds_options/user backend/hsds_options/password",
+    "backend/hsds_options/domain backend/hsds_options/test backend/hsds_options/connection",
+    "backend/swmr_options backend/swmr_options/enable_swmr",
     "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
     "data_format/nexus data_format/compression_options data_format/compression_options/h5comp_library",
     "data_format/compression_options/h5comp_level",
@@ -72,7 +73,7 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
     assert titles == ["Saving", "Where", "Notes", "What", "Limits", "How"]
-    fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_name)
+    fresh = SettingsTree(shown.saver.settings, lambda: shown.saver.path_provider().preview)
     qtbot.addWidget(fresh)
     assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False, False, False]
 
@@ -103,7 +104,7 @@ def test_hosts_hide_show_and_rename(make):
 def test_what_a_host_adds_is_shown_too(make, qtbot):
     settings = make().saver.settings
     settings.addChild({"name": "operator", "type": "str", "value": "Ada"})
-    tree = SettingsTree(settings, lambda now: "")
+    tree = SettingsTree(settings, lambda: str)
     qtbot.addWidget(tree)
     assert tree.row_of("operator").widget.text() == "Ada"
 
@@ -213,7 +214,7 @@ def test_a_name_that_was_not_renewed_for_long_is_no_promise(make, qtbot):
 
 def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     gate = threading.Event()
-    tree = SettingsTree(make().saver.settings, lambda now: str(gate.wait(20)))
+    tree = SettingsTree(make().saver.settings, lambda: lambda now: str(gate.wait(20)))
     qtbot.addWidget(tree)
     for _ in range(5):
         tree.update_next_file()

@@ -155,6 +155,13 @@ class IsolatedBackend(LocalBackend):
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return True
+
+    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
+        """Leave it to the child, which has the file."""
+
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._reset()
         self._largest_frame, self._link.waited = 0, 0.0
@@ -211,6 +218,11 @@ class IsolatedBackend(LocalBackend):
         if not self.capabilities.remote:
             super().use_server(options)
         self._server = asdict(RemoteOptions.of(options))
+
+    @property
+    def server(self) -> RemoteOptions | None:
+        """The server that was said."""
+        return None if self._server is None else RemoteOptions(**self._server)
 
     def _elsewhere(self, operation: str, path: Path | None) -> Any:
         """Have the child, which knows the server, look there."""

@@ -10,18 +10,19 @@ from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.backends.base import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.exporting import export_formats, export_node
+from h5saver_widget.browsing.exporting import copy_of, export_formats, export_node
 from h5saver_widget.browsing.rows import Look
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import Progress
-from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.browser.files import FILTER, OpenFile
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.saving.h5_backend import H5Backend
 
 if TYPE_CHECKING:
     from h5saver_widget.qt.browser.view import H5Browser
 
-__all__ = ["NodeMenu"]
+__all__ = ["NodeMenu", "save_file_as"]
 
 _PLOTTED = (Look.VALUE, Look.CURVE, Look.IMAGE, Look.STACK, Look.AXIS)
 
@@ -45,10 +46,13 @@ class NodeMenu(QtWidgets.QMenu):
         super().__init__(browser)
         self._browser, self._report, self._file = browser, report, file
         self._is_group = kind is NodeKind.GROUP
+        if report.link:
+            self._add(browser.panel.link_button.text(), "node-link", browser.follow_link)
+            self.addSeparator()
         if report.data_path:
             self._add("Plot", "chart", partial(browser.plot, all_channels=False))
             self._add("Plot all channels", "", partial(browser.plot, all_channels=True))
-            self._add("Plot less background", "", partial(browser.plot, all_channels=True, with_bkg=True))
+            self._add("Plot without background", "", partial(browser.plot, all_channels=True, with_bkg=True))
             self.addSeparator()
         self.exports = self.addMenu(icon("export"), "Export")
         # the table is read when it is looked at: importing every format takes longer than opening a menu may
@@ -60,6 +64,8 @@ class NodeMenu(QtWidgets.QMenu):
             self.addSeparator()
             self._add("Open everything below", "", browser.expand_all)
         self.addSeparator()
+        if report.path == "/":
+            self._add("Save file as… (Ctrl+S)", "save", partial(save_file_as, browser))
         self._add("Refresh", "refresh", browser.refresh)
         self._add("Close this file", "close", partial(browser.close_file, file))
 
@@ -80,13 +86,15 @@ class NodeMenu(QtWidgets.QMenu):
             self._browser.say("The file is closed: there is nothing to load.")
             return
         plots = self._browser.panel.plots
-        summary = plots.summary if plots.summary is not None and self._report.data_path else None
+        # the default of a group is but one of the data in it
+        data_path = "" if self._report.is_default else self._report.data_path
+        summary = plots.summary if plots.summary is not None and data_path else None
         everything = self._report.all_channels or (self._browser.all_channels and not self._is_group)
         text = lines_to_load(
             path.absolute(),
-            self._report.data_path if self._report.data_path else self._report.path,
-            is_group=self._is_group and not self._report.data_path,
-            is_data=self._report.look in _PLOTTED or bool(self._report.data_path),
+            data_path or self._report.path,
+            is_group=self._is_group and not data_path,
+            is_data=self._report.look in _PLOTTED or bool(data_path),
             all_channels=everything,
             size=summary.nbytes if summary is not None else 0,
         )
@@ -102,6 +110,9 @@ class NodeMenu(QtWidgets.QMenu):
             action.setToolTip(info.missing)
             if info.extensions:
                 action.triggered.connect(lambda _=False, info=info: self._choose_target(info.name, info.extensions))
+        if self._report.data_path:
+            picture = self.exports.addAction("png, svg   a picture of what the plot shows")
+            picture.triggered.connect(self._save_picture)
 
     def _choose_target(self, name: str, extensions: tuple[str, ...]) -> None:
         stem = Path(self._report.path).name or (self._file.path.stem if self._file.path else "data")
@@ -112,12 +123,13 @@ class NodeMenu(QtWidgets.QMenu):
         if target:
             self.export(Path(target), name)
 
+    def _save_picture(self) -> None:
+        self._browser.panel.show_tab("Plot")
+        self._browser.panel.plots.save_pressed()
+
     def export(self, target: Path, format: str) -> None:
         """Export the node in a thread of its own; the line at the bottom shows how far it is."""
-        view, node = self._file.view, self._report.path
-        source = view.path if view.is_own else view.h5
-        if source is None:
-            raise H5SaverError("the file is closed: there is nothing to export")
+        source, node = _source_of(self._file), self._report.path
 
         def work(progress: Progress) -> str:
             done = export_node(source, node, target, format, overwrite=True, progress=progress)
@@ -125,3 +137,32 @@ class NodeMenu(QtWidgets.QMenu):
 
         if not self._browser.work.start("Exporting", work):
             self._browser.say("Another export is still running: stop it, or wait for its end.")
+
+
+def _source_of(file: OpenFile) -> Path | H5Backend:
+    source = file.view.path if file.view.is_own else file.view.h5
+    if source is None:
+        raise H5SaverError("the file is closed: there is nothing to export")
+    return source
+
+
+def save_file_as(browser: H5Browser) -> None:
+    """Ask for a name, and copy the file that is shown, as it is now, also while it is being written."""
+    file = browser.current_file()
+    if file is None or file.path is None:
+        browser.say("No file is open: there is nothing to save.")
+        return
+    proposed = file.path.with_name(f"{file.path.stem}_copy{file.path.suffix}")
+    # nothing is overwritten, so the dialog must not ask whether it may be
+    free = QtWidgets.QFileDialog.Option.DontConfirmOverwrite
+    name, _ = QtWidgets.QFileDialog.getSaveFileName(browser, "Save file as", str(proposed), FILTER, options=free)
+    if not name:
+        return
+    source = _source_of(file)
+
+    def work(progress: Progress) -> str:
+        done = copy_of(source, Path(name), progress=progress)
+        return " ".join([f"Saved as {done.path}.", *done.notes])
+
+    if not browser.work.start("Copying", work):
+        browser.say("Something else is still being saved: stop it, or wait for its end.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
 
@@ -10,7 +12,10 @@ from h5saver_widget.browsing.looking import FileView
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.saving.h5_backend import H5Backend
 
-__all__ = ["OpenFile"]
+__all__ = ["FILTER", "OpenFile", "path_of"]
+
+FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
+"""What a dialog offers."""
 
 
 class OpenFile(QtCore.QObject):
@@ -51,3 +56,16 @@ class OpenFile(QtCore.QObject):
     def close(self) -> None:
         """Stop reading, and close what was opened here."""
         self.worker.stop(self.view.close)
+
+
+def path_of(h5file: Any) -> Path:
+    """Return the path of a path, or of a library's open file, which is flushed: what it holds back is not seen."""
+    if isinstance(h5file, (str, Path)):
+        return Path(h5file)
+    name = getattr(h5file, "filename", None)
+    if not isinstance(name, (str, Path)):
+        raise TypeError(f"a path or an open HDF5 file was expected, got {type(h5file).__name__}")
+    flush: Callable[[], None] | None = getattr(h5file, "flush", None)
+    if callable(flush):
+        flush()
+    return Path(name)

@@ -6,7 +6,7 @@ Nothing is read in the thread of the windows: what is not known yet is asked of 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -17,6 +17,7 @@ from h5saver_widget.backends.base import NodeKind
 from h5saver_widget.browsing.looking import Child
 from h5saver_widget.browsing.rows import Look, Row
 from h5saver_widget.naming import natural_key
+from h5saver_widget.qt.browser.entries import Entry, numbered
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain
@@ -38,40 +39,6 @@ _NUMBERS: Final = (Look.VALUE, Look.CURVE, Look.IMAGE, Look.STACK, Look.AXIS)
 _PAGE: Final = 200
 
 
-class _Entry:
-    """A line of the tree: a name and a kind at first, the rest when it is looked at."""
-
-    __slots__ = ("asked", "children", "file", "key", "kind", "listing", "name", "parent", "problem", "row", "shown")
-
-    def __init__(self, key: int, file: OpenFile, name: str, kind: NodeKind, parent: _Entry | None, row: int) -> None:
-        self.key = key
-        self.file = file
-        self.name = name
-        self.kind = kind
-        self.parent = parent
-        self.row = row
-        self.children: list[_Entry] | None = None
-        self.shown: Row | None = None
-        self.asked = False
-        self.listing = False
-        self.problem = ""
-
-    @property
-    def path(self) -> str:
-        """Absolute path of the node in its file."""
-        if self.parent is None:
-            return "/"
-        return f"{self.parent.path.rstrip('/')}/{self.name}"
-
-    def below(self) -> Iterator[_Entry]:
-        """Iterate over this line and all that are known below it."""
-        waiting = [self]
-        while waiting:
-            entry = waiting.pop()
-            yield entry
-            waiting.extend(entry.children or ())
-
-
 class NodeModel(QtCore.QAbstractItemModel):
     """The nodes of the files that are open: name; title and content."""
 
@@ -84,9 +51,9 @@ class NodeModel(QtCore.QAbstractItemModel):
         super().__init__(parent)
         # Indexes carry the key of an entry, never its address: Qt keeps indexes longer than the entries live.
         self._keys = count(1)
-        self._entries: dict[int, _Entry] = {}
-        self._roots: list[_Entry] = []
-        self._wanted: list[_Entry] = []
+        self._entries: dict[int, Entry] = {}
+        self._roots: list[Entry] = []
+        self._wanted: list[Entry] = []
         self._then: dict[tuple[int, str], list[Callable[[], None]]] = {}
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
@@ -163,7 +130,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         entry = self._find(path, file)
         return QtCore.QModelIndex() if entry is None else self._index(entry)
 
-    def _find(self, path: str, file: OpenFile | None = None) -> _Entry | None:
+    def _find(self, path: str, file: OpenFile | None = None) -> Entry | None:
         entry = next((root for root in self._roots if file is None or root.file is file), None)
         for name in filter(None, path.split("/")):
             entry = None if entry is None else next((c for c in entry.children or () if c.name == name), None)
@@ -184,19 +151,19 @@ class NodeModel(QtCore.QAbstractItemModel):
         root = next(root for root in self._roots if root.file is file)
         return sorted((e.path for e in root.below() if e.children is not None), key=lambda path: path.count("/"))
 
-    def _add(self, file: OpenFile, name: str, kind: NodeKind, parent: _Entry | None, row: int) -> _Entry:
-        entry = _Entry(next(self._keys), file, name, kind, parent, row)
+    def _add(self, file: OpenFile, name: str, kind: NodeKind, parent: Entry | None, row: int) -> Entry:
+        entry = Entry(next(self._keys), file, name, kind, parent, row)
         self._entries[entry.key] = entry
         return entry
 
-    def _drop(self, entry: _Entry) -> None:
+    def _drop(self, entry: Entry) -> None:
         for gone in entry.below():
             del self._entries[gone.key]
 
-    def _entry(self, index: QtCore.QModelIndex) -> _Entry:
+    def _entry(self, index: QtCore.QModelIndex) -> Entry:
         return self._entries[index.internalId()]
 
-    def _index(self, entry: _Entry, column: int = 0) -> QtCore.QModelIndex:
+    def _index(self, entry: Entry, column: int = 0) -> QtCore.QModelIndex:
         return self.createIndex(entry.row, column, entry.key)
 
     # ------------------------------------------------------------------ tree
@@ -261,7 +228,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         found = self._find(path, file)
         then(QtCore.QModelIndex() if found is None else self._index(found))
 
-    def _ask_children(self, entry: _Entry, then: Callable[[], None] | None = None) -> None:
+    def _ask_children(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
         path, file, key = entry.path, entry.file, entry.key
         if then is not None:
             self._then.setdefault((key, path), []).append(then)
@@ -286,7 +253,7 @@ class NodeModel(QtCore.QAbstractItemModel):
             self._changed(entry)
             self._listed(entry)
 
-    def _listed(self, entry: _Entry) -> None:
+    def _listed(self, entry: Entry) -> None:
         entry.listing = False
         path = entry.path
         self.listed.emit(entry.file, path)
@@ -302,7 +269,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                 self._put_children(entry, children)
                 self.listed.emit(file, path)
 
-    def _put_children(self, entry: _Entry, children: Sequence[Child]) -> None:
+    def _put_children(self, entry: Entry, children: Sequence[Child]) -> None:
         parent = self._index(entry)
         if entry.children is None:
             entry.children = []
@@ -317,7 +284,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                 for gone in entry.children[start:stop]:
                     self._drop(gone)
                 del entry.children[start:stop]
-                _number(entry.children)
+                numbered(entry.children)
                 self.endRemoveRows()
             stop = max(0, start - 1)
         have = {child.name for child in entry.children}
@@ -330,7 +297,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                 self.beginInsertRows(parent, row, stop - 1)
                 fresh = [self._add(entry.file, name, kind, entry, 0) for name, kind in children[row:stop]]
                 entry.children[row:row] = fresh
-                _number(entry.children)
+                numbered(entry.children)
                 self.endInsertRows()
             row = stop + 1
 
@@ -348,7 +315,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                 self.beginInsertRows(self._index(entry), row, row)
                 child = self._add(file, name, kind if number == len(names) else NodeKind.GROUP, entry, row)
                 entry.children.insert(row, child)
-                _number(entry.children)
+                numbered(entry.children)
                 self.endInsertRows()
             entry = child
 
@@ -359,7 +326,7 @@ class NodeModel(QtCore.QAbstractItemModel):
             if entry.file is file and entry.parent is not None:
                 entry.asked = False
 
-    def _want(self, entry: _Entry) -> None:
+    def _want(self, entry: Entry) -> None:
         if not entry.asked:
             entry.asked = True
             self._wanted.append(entry)
@@ -384,7 +351,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                 entry.shown = row
                 self._changed(entry)
 
-    def _changed(self, entry: _Entry) -> None:
+    def _changed(self, entry: Entry) -> None:
         self.dataChanged.emit(self._index(entry), self._index(entry, 1))
 
     def data(self, index: QtCore.QModelIndex, role: int = _Role.DisplayRole) -> Any:
@@ -422,11 +389,6 @@ class NodeModel(QtCore.QAbstractItemModel):
         if role == _Role.DisplayRole and orientation == QtCore.Qt.Orientation.Horizontal:
             return self.COLUMNS[section]
         return None
-
-
-def _number(entries: list[_Entry]) -> None:
-    for row, entry in enumerate(entries):
-        entry.row = row
 
 
 def _printable(name: str) -> str:

@@ -10,11 +10,13 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.rows import Look
+from h5saver_widget.browsing.words import count_text
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 
 __all__ = ["NodePanel"]
 
+_RIGHT: Final = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 _TABS: Final = ("Plot", "Text", "Attributes", "Settings", "Pictures", "Comments")
 #: Pictures with more pixels are not unpacked: a few bytes can become gigabytes.
 _MOST_PIXELS: Final = 50_000_000
@@ -22,6 +24,9 @@ _MOST_PIXELS: Final = 50_000_000
 
 class NodePanel(QtWidgets.QWidget):
     """What is known of one node."""
+
+    link_pressed = QtCore.Signal()
+    """The user wants to go where the link that is shown leads to."""
 
     comment_saved = QtCore.Signal(str, str)
     """The user wants a comment to be written: path of the node, text."""
@@ -46,11 +51,21 @@ class NodePanel(QtWidgets.QWidget):
             label.setSizePolicy(policy)
         self.message.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
         self.message.hide()
+        self.link_button = QtWidgets.QPushButton()
+        self.link_button.clicked.connect(self.link_pressed)
+        self.link_button.hide()
         self.plots = PlotPanel()
         self.lines = QtWidgets.QPlainTextEdit()
         self.lines.setReadOnly(True)
         self.line_count = QtWidgets.QLabel()
-        self.attributes = self._table()
+        self.values = self._table(0)
+        self.attributes = self._table(2)
+        self.attributes.setHorizontalHeaderLabels(["Attribute", "Value"])
+        self.attributes.horizontalHeader().setStretchLastSection(True)
+        self.attributes.currentCellChanged.connect(lambda row, *_: self._show_long(row))
+        self.long_value = QtWidgets.QPlainTextEdit()
+        self.long_value.setReadOnly(True)
+        self.long_value.setMaximumHeight(self.fontMetrics().height() * 9)
         self.settings = SettingsPanel()
         self.pictures = QtWidgets.QScrollArea()
         self.pictures.setWidgetResizable(True)
@@ -66,8 +81,8 @@ class NodePanel(QtWidgets.QWidget):
         self.tabs.setDocumentMode(True)
         pages = (
             self.plots,
-            _stacked(self.line_count, self.lines),
-            self.attributes,
+            _stacked(self.line_count, self.lines, self.values),
+            _stacked(self.attributes, self.long_value),
             self.settings,
             self.pictures,
             _stacked(self.comments, self.comment_state, self.comment_button),
@@ -80,13 +95,13 @@ class NodePanel(QtWidgets.QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.heading)
         layout.addWidget(self.facts)
+        layout.addWidget(self.link_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.message, 1)
         layout.addWidget(self.tabs, 1)
         self.show_message("")
 
-    def _table(self) -> QtWidgets.QTableWidget:
-        table = QtWidgets.QTableWidget(0, 2)
-        table.setHorizontalHeaderLabels(["Attribute", "Value"])
+    def _table(self, columns: int) -> QtWidgets.QTableWidget:
+        table = QtWidgets.QTableWidget(0, columns)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -94,7 +109,6 @@ class NodePanel(QtWidgets.QWidget):
         table.setShowGrid(False)
         table.setWordWrap(False)
         table.setAlternatingRowColors(True)
-        table.horizontalHeader().setStretchLastSection(True)
         table.horizontalHeader().setDefaultAlignment(QtCore.Qt.AlignmentFlag.AlignLeft)
         table.setTabKeyNavigation(False)
         return table
@@ -107,6 +121,7 @@ class NodePanel(QtWidgets.QWidget):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self.facts.hide()
+        self.link_button.hide()
         self.tabs.hide()
         self.message.setText(text)
         self.message.show()
@@ -127,6 +142,8 @@ class NodePanel(QtWidgets.QWidget):
         """
         self.report = report
         self.message.hide()
+        self.link_button.setText(f"Open {report.link_file}" if report.link_file else f"Go to {report.link}")
+        self.link_button.setVisible(bool(report.link))
         path = report.path if report.path != "/" else name
         self.heading.setText(f"{report.title}  {path}" if report.title else path)
         self.heading.show()
@@ -148,21 +165,22 @@ class NodePanel(QtWidgets.QWidget):
         if again and not may_comment:
             self.comment_state.setText(said)
         self._choose_tab(report)
-        self.tabs.show()
+        self.tabs.setVisible(report.look is not Look.LINK)
 
     def _choose_tab(self, report: NodeReport) -> None:
         """Show the tabs that have something, and of these the one that the user has chosen last, or the first."""
         there = {
             "Plot": bool(report.data_path),
-            "Text": bool(report.lines) or "Lines" in dict(report.facts),
-            "Attributes": True,
+            "Text": bool(report.lines or report.columns) or "Lines" in dict(report.facts),
+            "Attributes": report.look is not Look.LINK,
             "Settings": bool(report.settings),
             "Pictures": bool(report.pictures),
             "Comments": bool(report.comments) or not self._may_comment,
         }
         for number, name in enumerate(_TABS):
             self.tabs.setTabVisible(number, there[name])
-        self.tabs.setTabText(1, "Log" if report.look is Look.TEXT and "Lines" in dict(report.facts) else "Values")
+        is_log = report.look is Look.TEXT and "Lines" in dict(report.facts)
+        self.tabs.setTabText(1, "Log" if is_log else "Table" if report.columns else "Values")
         first = next((name for name in ("Plot", "Text", "Settings", "Pictures") if there[name]), "Attributes")
         wanted = self._liked if self._liked and there[self._liked] else first
         self.tabs.setCurrentIndex(_TABS.index(wanted))
@@ -183,12 +201,34 @@ class NodePanel(QtWidgets.QWidget):
                 self.attributes.setItem(row, column, cell)
         self.attributes.resizeColumnToContents(0)
         self.attributes.setColumnWidth(0, min(self.attributes.columnWidth(0) + 12, 220))
+        self._show_long(self.attributes.currentRow())
+
+    def _show_long(self, row: int) -> None:
+        """Show all of the attribute that is selected, if its line does not."""
+        values = self.report.attributes if self.report is not None else ()
+        _, short, long = values[row] if 0 <= row < len(values) else ("", "", "")
+        self.long_value.setPlainText(long)
+        self.long_value.setVisible(long != short)
 
     def _show_lines(self, report: NodeReport) -> None:
-        shown, count = len(report.lines), report.line_count
-        self.line_count.setText(f"{count:,} lines" if shown >= count else f"{shown:,} of {count:,} are shown")
+        shown, count = len(report.table or report.lines), report.line_count
+        noun = "row" if report.columns else "line"
+        self.line_count.setText(count_text(count, noun) if shown >= count else f"{shown:,} of {count:,} are shown")
         self.lines.setPlainText("\n".join(report.lines))
         self.lines.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+        self.lines.setVisible(not report.columns)
+        self.values.setVisible(bool(report.columns))
+        self.values.setRowCount(0)
+        self.values.setColumnCount(len(report.columns))
+        self.values.setHorizontalHeaderLabels(list(report.columns))
+        self.values.setRowCount(len(report.table))
+        for number, row in enumerate(report.table):
+            for column, text in enumerate(row):
+                cell = QtWidgets.QTableWidgetItem(text)
+                if text.lstrip("-")[:1].isdigit():
+                    cell.setTextAlignment(_RIGHT)
+                    self.values.horizontalHeaderItem(column).setTextAlignment(_RIGHT)
+                self.values.setItem(number, column, cell)
 
     def _show_pictures(self, pictures: Sequence[tuple[str, bytes]]) -> None:
         page = QtWidgets.QWidget()

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
 from h5saver_widget.browsing.opening import why_not
-from h5saver_widget.qt.browser.actions import NodeMenu
-from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
+from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
+from h5saver_widget.qt.browser.follower import Follower
 from h5saver_widget.qt.browser.node_panel import NodePanel
 from h5saver_widget.qt.browser.recent import recent_files, remember_file
 from h5saver_widget.qt.browser.start_page import StartPage
+from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
-from h5saver_widget.qt.editors import CheckBox, ElidedEdit
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["H5Browser"]
-
-FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
-#: How often a followed file is looked at, in ms.
-FOLLOW_MS: Final = 1000
 
 
 class H5Browser(QtWidgets.QWidget):
@@ -95,25 +91,17 @@ class H5Browser(QtWidgets.QWidget):
         elif isinstance(h5file, H5Backend):
             self._add(OpenFile(h5file))
         elif h5file is not None or h5file_path is not None:
-            self.open_file(_path_of(h5file if h5file is not None else h5file_path))
+            self.open_file(path_of(h5file if h5file is not None else h5file_path))
         self._show_state()
 
     # ----------------------------------------------------------------- build
     def _build(self) -> None:
-        self.open_button = self._button("Open…", "folder", "Open a file (Ctrl+O)")
-        self.open_button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        self.recent_menu = QtWidgets.QMenu(self.open_button)
-        self.recent_menu.aboutToShow.connect(self._list_recent)
-        self.open_button.setMenu(self.recent_menu)
-        self.open_button.clicked.connect(self._open_pressed)
-        self.path_label = ElidedEdit(shown_only=True)
-        self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        self.follow = CheckBox("Follow")
-        self.follow.setToolTip("Look once a second for what has been added to the files, and show it")
-        self.refresh_button = self._button("Refresh", "refresh", "Read the files again (F5)")
-        self.refresh_button.clicked.connect(self.refresh)
+        self.bar = TopBar()
+        self.open_button, self.path_label = self.bar.open_button, self.bar.path_label
+        self.follow, self.refresh_button = self.bar.follow, self.bar.refresh_button
         self.trees = TreePane()
         self.model, self.tree, self.filter = self.trees.model, self.trees.tree, self.trees.filter
+        self.follower = Follower(self.trees)
         self.trees.selected.connect(self._node_selected)
         self.trees.menu_wanted.connect(self._show_menu)
         self.panel = NodePanel()
@@ -122,7 +110,7 @@ class H5Browser(QtWidgets.QWidget):
         self.splitter.addWidget(self.panel)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([360, 640])
+        self.splitter.setSizes([380, 620])
         self.start = StartPage()
         self.pages = QtWidgets.QStackedWidget()
         self.pages.addWidget(self.start)
@@ -135,12 +123,9 @@ class H5Browser(QtWidgets.QWidget):
         self.said.hide()
         self.work = LongWork()
         self.work.finished.connect(self.say)
-        top = QtWidgets.QHBoxLayout()
-        for widget in (self.open_button, self.path_label, self.follow, self.refresh_button):
-            top.addWidget(widget, int(widget is self.path_label))
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 6)
-        layout.addLayout(top)
+        layout.addWidget(self.bar)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.said)
         layout.addWidget(self.work)
@@ -153,29 +138,25 @@ class H5Browser(QtWidgets.QWidget):
     def _connect(self) -> None:
         self.start.open_pressed.connect(self._open_pressed)
         self.start.chosen.connect(self.open_file)
+        self.bar.open_pressed.connect(self._open_pressed)
+        self.bar.refresh_pressed.connect(self.refresh)
+        self.bar.chosen.connect(self.open_file)
+        self.panel.link_pressed.connect(self.follow_link)
         self.panel.comment_saved.connect(self._save_comment)
         self.panel.plots.failed.connect(self.say)
-        self._clock = QtCore.QTimer(self)
-        self._clock.setInterval(FOLLOW_MS)
-        self._clock.timeout.connect(self._look_again)
-        self.follow.toggled.connect(lambda on: self._clock.start() if on else self._clock.stop())
+        self.follow.toggled.connect(self.follower.set_on)
+        self.follower.node_changed.connect(self._node_changed)
+        self.follower.failed.connect(lambda told: self._file_failed(*told))
         for keys, slot in (
             ("F5", self.refresh),
             ("Ctrl+O", self._open_pressed),
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
+            ("Ctrl+S", lambda: save_file_as(self)),
         ):
             found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
             found.activated.connect(slot)
-
-    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
-        button = QtWidgets.QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setProperty("image", image)
-        button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        return button
 
     # ----------------------------------------------------------------- files
     def open_file(self, path: Path | str, backend: str | None = None) -> OpenFile:
@@ -190,7 +171,7 @@ class H5Browser(QtWidgets.QWidget):
         known = next((f for f in self.model.files if f.view.is_own and f.path == path), None)
         if known is not None:
             self.trees.select("/", known)
-            self._look_again(always=True)
+            self.follower.look(always=True)
             return known
         return self._add(OpenFile(path, backend or self._backend, isolated=self._isolated))
 
@@ -246,14 +227,11 @@ class H5Browser(QtWidgets.QWidget):
     def _show_state(self) -> None:
         files = self.model.files
         self.pages.setCurrentWidget(self.splitter if files else self.start)
-        self.follow.setEnabled(bool(files))
-        self.refresh_button.setEnabled(bool(files))
         if not files:
             self.start.update_recent()
         file = self.current_file()
         path = file.path if file is not None else None
-        self.path_label.setText(str(path or ""))
-        self.path_label.setToolTip(f"{path or ''}")
+        self.bar.show_file(path, bool(files))
         self.setWindowTitle(f"{path.name} – content" if path else "File content")
 
     def _show_busy(self, *_: object) -> None:
@@ -263,54 +241,15 @@ class H5Browser(QtWidgets.QWidget):
     # --------------------------------------------------------------- refresh
     def refresh(self, *_: Any) -> None:
         """Read the files again; what was open and selected stays so."""
-        self._look_again(always=True)
+        self.follower.look(always=True)
 
-    def _look_again(self, always: bool = False) -> None:
-        for file in self._files:
-            if file.problem:
-                file.worker.ask(
-                    file.view.refresh, partial(self._back_again, file), partial(self._file_failed, file), key="look"
-                )
-                continue
-            shown = self.current_path() if file is self.current_file() else ""
-            groups = self.model.listed_groups(file)
-            file.worker.ask(
-                partial(file.view.look_again, groups, shown, always=always),
-                partial(self._seen_again, file),
-                partial(self._file_failed, file),
-                key="look",
-            )
-
-    def _back_again(self, file: OpenFile, _: object = None) -> None:
-        """Show a file that can be read again: a saver may have opened another one."""
-        self._seen_again(file, (True, {}))
-        file.problem, file.note = "", file.view.note
-        file.name = file.path.name if file.path is not None else file.name
-        self.model.file_changed(file)
-        groups = self.model.listed_groups(file) or ["/"]
-        file.worker.ask(
-            partial(file.view.look_again, groups, "", always=True),
-            partial(self._seen_again, file),
-            partial(self._file_failed, file),
-        )
-
-    def _seen_again(self, file: OpenFile, seen: tuple[bool, dict[str, list[Child]]]) -> None:
-        changed, groups = seen
-        if file not in self.model.files:
-            return
-        file.note = file.view.note
-        self.model.put(file, groups)
-        if not changed:
-            return
-        self.model.read_again(file)
-        self.trees.repaint_lines()
-        if file is self.current_file():
-            self._describe(again=True)
+    def _node_changed(self) -> None:
+        self._describe(again=True)
         self._show_state()
 
     def _saver_said(self, status: Any) -> None:
         if status.command in ("opened", "closed"):
-            self._look_again(always=True)
+            self.follower.look(always=True)
 
     # ------------------------------------------------------------- one node
     def select(self, path: str, file: OpenFile | None = None) -> None:
@@ -422,6 +361,15 @@ class H5Browser(QtWidgets.QWidget):
 
         file.worker.ask(partial(file.view.expand, path), put, lambda error: self.say(explain(error)))
 
+    def follow_link(self) -> None:
+        """Go where the link that is shown leads to; another file is opened for it."""
+        file, report = self.current_file(), self.panel.report
+        if file is None or report is None or not report.link:
+            return
+        if report.link_file and file.path is not None:
+            file = self.open_file(file.path.parent / report.link_file)
+        self.trees.select(report.link, file)
+
     # ------------------------------------------------------------------ open
     def _open_pressed(self) -> None:
         file = self.current_file()
@@ -430,15 +378,6 @@ class H5Browser(QtWidgets.QWidget):
         names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)
         for name in names:
             self.open_file(name)
-
-    def _list_recent(self) -> None:
-        self.recent_menu.clear()
-        files = recent_files()
-        for path in files:
-            action = self.recent_menu.addAction(f"{path.name}   {path.parent}".replace("&", "&&"))
-            action.triggered.connect(lambda _=False, path=path: self.open_file(path))
-        if not files:
-            self.recent_menu.addAction("No file was opened yet").setEnabled(False)
 
     def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
         """Take files."""
@@ -471,8 +410,7 @@ class H5Browser(QtWidgets.QWidget):
 
     def _update_icons(self) -> None:
         self.setWindowIcon(icon("browse"))
-        for button in (self.open_button, self.refresh_button):
-            button.setIcon(icon(button.property("image")))
+        self.bar.update_icons()
         self.trees.update_icons()
         self.start.update_icons()
 
@@ -496,16 +434,3 @@ def _close_all(files: list[OpenFile], *_: Any) -> None:
     for file in files:
         file.close()
     files.clear()
-
-
-def _path_of(h5file: Any) -> Path:
-    """Return the path of a path, or of a library's open file, which is flushed: what it holds back is not seen."""
-    if isinstance(h5file, (str, Path)):
-        return Path(h5file)
-    name = getattr(h5file, "filename", None)
-    if not isinstance(name, (str, Path)):
-        raise TypeError(f"a path or an open HDF5 file was expected, got {type(h5file).__name__}")
-    flush: Callable[[], None] | None = getattr(h5file, "flush", None)
-    if callable(flush):
-        flush()
-    return Path(name)

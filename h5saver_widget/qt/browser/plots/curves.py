@@ -72,11 +72,11 @@ class CurveCanvas(Canvas):
         if y.dtype.kind != "f":
             y = y.astype(np.float64)
         few = len(x) <= _FEW
-        marks = drawing.as_points or (few and np.isfinite(y).sum() <= 60)
+        marks = drawing.as_points or (few and 0 < np.isfinite(y).sum() <= 60)
         line = pg.PlotDataItem(
             x,
             y,
-            connect="finite" if np.isnan(y).any() else "all",
+            connect="all" if np.isfinite(y).all() else "finite",
             symbol="o" if marks else None,
             symbolSize=6 if drawing.as_points else 4,
             antialias=few,
@@ -128,6 +128,22 @@ class CurveCanvas(Canvas):
             colour = self.palette().color(QtGui.QPalette.ColorRole.Highlight)
             colour.setAlpha(50)
             self.region.setBrush(colour)
+
+    def reset_view(self) -> None:
+        """Show all of it that is a number; pyqtgraph's own way leaves out what is far outside of what was seen."""
+        x = self._drawn.axis.values
+        low, high = _extent(x)
+        values = [_extent(part) for curve in self._drawn.curves for part in self._seen(curve)]
+        bottom = min((v[0] for v in values if v[1] >= v[0]), default=0.0)
+        top = max((v[1] for v in values if v[1] >= v[0]), default=1.0)
+        self.plot.vb.disableAutoRange()
+        self.plot.setRange(xRange=_opened(low, high), yRange=_opened(bottom, top), padding=0.04)
+
+    def _seen(self, curve: Curve) -> list[np.ndarray]:
+        values = curve.values.astype(np.float64)
+        if self.is_log:
+            return [np.log10(values[values > 0])]
+        return [values] if curve.errors is None else [values - curve.errors, values + curve.errors]
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.LinearRegionItem:
@@ -209,3 +225,20 @@ def _beam(x: np.ndarray) -> float:
 def _in_a_row(axis: AxisValues) -> bool:
     """Tell whether points follow each other along the axis, as those of a time do."""
     return bool(np.all(np.diff(axis.values) >= 0))
+
+
+def _extent(values: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest number; (1, 0) if there is none."""
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if known.size else (1.0, 0.0)
+
+
+def _opened(low: float, high: float) -> tuple[float, float]:
+    """Return a range that has a width: of one value, a bit above and below it."""
+    if high < low:
+        return 0.0, 1.0
+    least = max(abs(low), abs(high)) * 1e-9
+    if high - low > least:
+        return low, high
+    margin = abs(low) * 0.05 or 0.5
+    return low - margin, high + margin

@@ -6,6 +6,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.browsing.drawings import Dimension, Window
 from h5saver_widget.qt.browser.plots.canvas import number_text
+from h5saver_widget.qt.browser.plots.flow import FlowLayout
 from h5saver_widget.qt.editors import CheckBox
 
 __all__ = ["DimensionRows"]
@@ -46,6 +47,11 @@ class _Row:
         return ", ".join(number_text(axis.at(index), axis.units) for axis in self.dimension.axes if not axis.is_counted)
 
 
+def dimension_is_wide(dimension: Dimension) -> bool:
+    """Tell whether there is anything to move along."""
+    return dimension.size > 1
+
+
 class DimensionRows(QtWidgets.QWidget):
     """The lines of all dimensions."""
 
@@ -57,10 +63,8 @@ class DimensionRows(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._checks = QtWidgets.QHBoxLayout()
-        self._checks.setSpacing(12)
+        self._checks = FlowLayout()
         self._checks.addWidget(QtWidgets.QLabel("Navigate along:"))
-        self._checks.addStretch()
         self._lines = QtWidgets.QGridLayout()
         self._lines.setVerticalSpacing(1)
         self._lines.setHorizontalSpacing(8)
@@ -76,18 +80,21 @@ class DimensionRows(QtWidgets.QWidget):
         """Make the lines."""
         for row in self.rows:
             for widget in row.widgets:
+                for layout in (self._checks, self._lines):
+                    layout.removeWidget(widget)
                 widget.hide()
                 widget.deleteLater()
         self.rows = [_Row(dimension) for dimension in dimensions]
         for line, row in enumerate(self.rows):
-            self._checks.insertWidget(line + 1, row.check)
+            self._checks.addWidget(row.check)
+            row.check.setVisible(dimension_is_wide(row.dimension))
             for column, widget in enumerate(row.moving):
                 self._lines.addWidget(widget, line, column)
             index = row.dimension.index
             row.check.toggled.connect(lambda on, index=index: self.role_changed.emit(index, on))
             row.slider.valueChanged.connect(lambda at, index=index: self._set(index, at))
             row.box.valueChanged.connect(lambda at, index=index: self._set(index, at))
-        self.setVisible(len(dimensions) > 1)
+        self.setVisible(sum(map(dimension_is_wide, dimensions)) > 1)
 
     def _set(self, index: int, at: int) -> None:
         self.set_position(index, at)
@@ -128,4 +135,4 @@ class DimensionRows(QtWidgets.QWidget):
     @staticmethod
     def _show(row: _Row, moves: bool) -> None:
         for widget in row.moving:
-            widget.setVisible(moves)
+            widget.setVisible(moves and dimension_is_wide(row.dimension))

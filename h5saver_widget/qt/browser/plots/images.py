@@ -20,6 +20,7 @@ __all__ = ["Grid", "ImageCanvas", "PointCanvas", "grid_of"]
 #: Points of a side of the uniform grid that an image over axes that are not uniform is drawn with.
 _FINEST: Final = 2048
 _MAP: Final = "viridis"
+_MARK: Final = "#ff5a36"
 
 
 class Grid:
@@ -133,6 +134,8 @@ class _ColourCanvas(Canvas):
             self.bar.axis.setTextPen(text)
         if self.region is not None:
             self.region.setPen(pg.mkPen("#ffffff", width=2))
+        for line in self.cross:  # seen on every colour of the map
+            line.setPen(pg.mkPen(_MARK, width=1.5))
 
 
 class ImageCanvas(_ColourCanvas):

@@ -8,16 +8,15 @@ from typing import Any, Final, Protocol
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.drawings import Curves, DataSummary, Picture, Projection
+from h5saver_widget.browsing.drawings import Curves, DataSummary, Picture
 from h5saver_widget.browsing.looking import FileView
 from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
 from h5saver_widget.browsing.words import shape_text, size_text
+from h5saver_widget.qt.browser.plots.controls import MapBar, PlotBar
 from h5saver_widget.qt.browser.plots.dimensions import DimensionRows
 from h5saver_widget.qt.browser.plots.pictures import copy_picture, save_picture
 from h5saver_widget.qt.browser.plots.view import PlotView
 from h5saver_widget.qt.browser.worker import Worker
-from h5saver_widget.qt.editors import CheckBox, ElidedCombo
-from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain
 
 __all__ = ["PlotPanel"]
@@ -58,43 +57,11 @@ class PlotPanel(QtWidgets.QWidget):
         self._build()
 
     def _build(self) -> None:
-        self.channel = ElidedCombo()
-        self.channel.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.channel.setMinimumContentsLength(11)
-        self.channel.setMaximumWidth(180)
-        self.channel.setToolTip("Channel that is shown")
-        self.channel.setAccessibleName("channel")
-        self.background = CheckBox("Less background")
-        self.background.setToolTip("Subtract the background that was saved with these data")
-        self.log = CheckBox("Log")
-        self.log.setToolTip("Values on a logarithmic scale; what is not above 0 is left out")
-        self.region = CheckBox("Region")
-        self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
-        self.copy_button = self._button("Copy", "copy", "Copy the picture to the clipboard")
-        self.save_button = self._button("Save…", "save", "Save the picture as PNG or SVG")
-        bar = QtWidgets.QHBoxLayout()
-        bar.setContentsMargins(4, 2, 4, 0)
-        bar.setSpacing(10)
-        for widget in (self.channel, self.background, self.log, self.region):
-            bar.addWidget(widget)
-        bar.addStretch()
-        bar.addWidget(self.copy_button)
-        bar.addWidget(self.save_button)
+        self.bar = PlotBar()
+        self.channel, self.background = self.bar.channel, self.bar.background
+        self.log, self.region = self.bar.log, self.bar.region
         self.dimensions = DimensionRows()
-        self.how = QtWidgets.QComboBox()
-        for how in Projection:
-            self.how.addItem(f"{how.value} of the signal", how)
-        self.how.setToolTip("What the map shows of the signal at every point")
-        self.how.setAccessibleName("projection")
-        self.map_button = QtWidgets.QPushButton()
-        self.map_label = QtWidgets.QLabel("Map:")
-        self.map_state = QtWidgets.QLabel()
-        self.map_bar = QtWidgets.QWidget()
-        maps = QtWidgets.QHBoxLayout(self.map_bar)
-        maps.setContentsMargins(4, 0, 4, 0)
-        for widget in (self.map_label, self.how, self.map_button, self.map_state):
-            maps.addWidget(widget)
-        maps.addStretch()
+        self.map_bar = MapBar()
         self.map, self.signal = PlotView(), PlotView()
         self.area = QtWidgets.QSplitter(QtCore.Qt.Orientation.Vertical)
         self.area.addWidget(self.map)
@@ -115,7 +82,7 @@ class PlotPanel(QtWidgets.QWidget):
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(3)
-        layout.addLayout(bar)
+        layout.addWidget(self.bar)
         layout.addWidget(self.dimensions)
         layout.addWidget(self.map_bar)
         layout.addWidget(self.problem)
@@ -127,10 +94,10 @@ class PlotPanel(QtWidgets.QWidget):
         self.log.toggled.connect(self.map.set_log)
         self.log.toggled.connect(self.signal.set_log)
         self.region.toggled.connect(lambda on: self._main().set_region(on))
-        self.how.activated.connect(lambda _: self._ask_map())
-        self.map_button.clicked.connect(self._map_button_pressed)
-        self.copy_button.clicked.connect(lambda: copy_picture(self.area))
-        self.save_button.clicked.connect(self._save_pressed)
+        self.map_bar.how.activated.connect(lambda _: self._ask_map())
+        self.map_bar.button.clicked.connect(self._map_button_pressed)
+        self.bar.copy.clicked.connect(lambda: copy_picture(self.area))
+        self.bar.save.clicked.connect(self.save_pressed)
         self.dimensions.moved.connect(self._moved)
         self.dimensions.role_changed.connect(self._role_changed)
         self.map.picked.connect(self._map_picked)
@@ -141,18 +108,8 @@ class PlotPanel(QtWidgets.QWidget):
         self._region_timer.setSingleShot(True)
         self._region_timer.setInterval(150)
         self._region_timer.timeout.connect(self._ask_map)
-        for widget in (self.channel, self.background, self.dimensions, self.map_bar, self.map_button, self.map):
+        for widget in (self.channel, self.background, self.dimensions, self.map_bar, self.map_bar.button, self.map):
             widget.hide()  # until there are data that need it: a window is as wide as what is on it
-        self._update_icons()
-
-    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
-        button = QtWidgets.QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setProperty("image", image)
-        button.setAutoRaise(True)
-        button.setAccessibleName(tip)
-        return button
 
     # ------------------------------------------------------------------ data
     def show_data(
@@ -193,7 +150,7 @@ class PlotPanel(QtWidgets.QWidget):
         before = self.summary
         self.summary = summary
         kept = again and before is not None and len(before.shape) == len(summary.shape)
-        navigation = self._navigation if kept else [d.index for d in summary.dimensions if d.is_navigation]
+        navigation = self._navigation if kept else _navigation_of(summary)
         self._navigation = list(navigation)
         middle = len(self._navigation) > 1  # of a map, the middle says more than a corner
         start = {i: size // 2 if middle and i in self._navigation else 0 for i, size in enumerate(summary.shape)}
@@ -202,7 +159,7 @@ class PlotPanel(QtWidgets.QWidget):
         self._map_wanted = self._map_wanted and kept
         self.problem.hide()
         self.area.show()
-        self._show_channels(kept)
+        self.bar.show_channels(summary.labels, _ALL, self.channel.currentText() if kept else "")
         self.background.blockSignals(True)
         self.background.setChecked(self._subtract)
         self.background.blockSignals(False)
@@ -213,18 +170,6 @@ class PlotPanel(QtWidgets.QWidget):
             self.region.setChecked(False)
         self._roles_changed()
 
-    def _show_channels(self, kept: bool) -> None:
-        assert self.summary is not None
-        chosen = self.channel.currentText() if kept else ""
-        self.channel.clear()
-        labels = self.summary.labels
-        if len(labels) > 1:
-            self.channel.addItem(_ALL, None)
-        for number, label in enumerate(labels):
-            self.channel.addItem(label, number)
-        self.channel.setCurrentIndex(max(0, self.channel.findText(chosen)))
-        self.channel.setVisible(len(labels) > 1)
-
     def _background_toggled(self, on: bool) -> None:
         if self._file is not None:
             self.show_data(self._file, self._path, self._all, on, again=True)
@@ -234,12 +179,20 @@ class PlotPanel(QtWidgets.QWidget):
     def _signal_dims(self) -> list[int]:
         """The dimensions that the plot of the signal shows: the last two that are not navigated."""
         assert self.summary is not None
-        return [i for i in range(len(self.summary.shape)) if i not in self._navigation][-2:]
+        return self._wide([i for i in range(len(self.summary.shape)) if i not in self._navigation])[-2:]
 
     @property
     def _map_dims(self) -> list[int]:
         """The dimensions that the map shows: the first two that are navigated."""
-        return sorted(self._navigation)[:2]
+        return self._wide(sorted(self._navigation))[:2]
+
+    def _wide(self, dimensions: list[int]) -> list[int]:
+        """Return the dimensions with more than one point: there is nothing to be seen along the others."""
+        assert self.summary is not None
+        shape = self.summary.shape
+        if all(size == 1 for size in shape):
+            return dimensions[-1:]
+        return [i for i in dimensions if shape[i] > 1]
 
     def _main(self) -> PlotView:
         """Return the view of which regions are taken."""
@@ -258,8 +211,8 @@ class PlotPanel(QtWidgets.QWidget):
             self.dimensions.set_role(i, i in self._navigation, i not in shown and bool(shown))
             self.dimensions.set_position(i, self._at[i])
         self.signal.setVisible(bool(shown))
-        self.map.setVisible(bool(self._navigation))
-        self.map_bar.setVisible(bool(self._navigation) and bool(shown))
+        self.map.setVisible(bool(self._map_dims))
+        self.map_bar.setVisible(bool(self._map_dims) and bool(shown))
         other = self.map if shown else self.signal
         other.set_region(False)
         self._main().set_region(self.region.isChecked())
@@ -337,22 +290,15 @@ class PlotPanel(QtWidgets.QWidget):
         size = self._map_size(shown, over)
         if size > FREE_BYTES and not self._map_wanted:
             self.map.hide()
-            self.how.hide()
-            self.map_state.hide()
-            self.map_button.setText(f"Make the map (reads {size_text(size)})")
-            self.map_button.show()
-            self.map_bar.show()
+            self.map_bar.offer(f"Make the map (reads {size_text(size)})")
             return
-        how = self.how.currentData()
-        self.map_button.setVisible(size > FREE_BYTES)
-        self.map_button.setText("Stop")
+        how = self.map_bar.how.currentData()
+        self.map_bar.show_making(can_stop=size > FREE_BYTES)
         self.map.show()
-        self.how.show()
-        self.map_state.show()
         dims = tuple(shown)
         self._file.worker.ask(
             lambda: reader().map(dims, over, at, how, channel or 0),
-            lambda _: self.map_button.hide(),
+            lambda _: self.map_bar.button.hide(),
             self._show_problem,
             part=self._show_map,
             key="map",
@@ -380,7 +326,7 @@ class PlotPanel(QtWidgets.QWidget):
 
     def _show_map(self, part: tuple[float, Any]) -> None:
         done, drawing = part
-        self.map_state.setText("" if done >= 1 else f"{done:.0%}")
+        self.map_bar.state.setText("" if done >= 1 else f"{done:.0%}")
         self._show_navigated(drawing)
 
     def _show_navigated(self, drawing: Any) -> None:
@@ -395,8 +341,8 @@ class PlotPanel(QtWidgets.QWidget):
             return
         if self._map_wanted:
             self._file.worker.cancel("map")
-            self.map_state.setText("stopped")
-            self.map_button.hide()
+            self.map_bar.state.setText("stopped")
+            self.map_bar.button.hide()
             self._map_wanted = False
         else:
             self._map_wanted = True
@@ -440,7 +386,8 @@ class PlotPanel(QtWidgets.QWidget):
         """Save what is shown as PNG or SVG; FileOpenError if it can't be written."""
         save_picture(self.area, path)
 
-    def _save_pressed(self) -> None:
+    def save_pressed(self) -> None:
+        """Ask for a name, and save what is shown."""
         name, _ = QtWidgets.QFileDialog.getSaveFileName(
             self, "Save the picture", f"{Path(self._path).name}.png", "Pictures (*.png *.svg)"
         )
@@ -457,10 +404,6 @@ class PlotPanel(QtWidgets.QWidget):
         self.problem.show()
         self.area.hide()
 
-    def _update_icons(self) -> None:
-        for button in (self.copy_button, self.save_button):
-            button.setIcon(icon(button.property("image")))
-
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Put map and signal beside each other where there is room."""
         super().resizeEvent(event)
@@ -474,11 +417,19 @@ class PlotPanel(QtWidgets.QWidget):
     def changeEvent(self, event: QtCore.QEvent) -> None:
         """Follow the host's colours."""
         super().changeEvent(event)
-        if event.type() == QtCore.QEvent.Type.PaletteChange and "save_button" in self.__dict__:
-            self._update_icons()
+        if event.type() == QtCore.QEvent.Type.PaletteChange and "bar" in self.__dict__:
+            self.bar.update_icons()
 
     def title(self) -> str:
         """Return what is shown, in words."""
         if self.summary is None:
             return ""
         return f"{self.summary.name}  {shape_text(self.summary.shape)}"
+
+
+def _navigation_of(summary: DataSummary) -> list[int]:
+    """Return the dimensions that are navigated at first; of an image in colours, that of the colours."""
+    found = [d.index for d in summary.dimensions if d.is_navigation]
+    shape = summary.shape
+    colours = len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4 and summary.dtype.itemsize == 1
+    return [2] if colours and not found else found

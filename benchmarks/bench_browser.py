@@ -1,0 +1,186 @@
+"""Looking into files, side by side in one run: this package's browser and PyMoDAQ's, on the same files.
+
+    python benchmarks/bench_browser.py [--quick]
+
+Every measurement is a process of its own, with a window on Qt's offscreen platform: imports and the program's start are
+not counted, the start of the process that reads the file is. Median of some rounds, in turns. PyMoDAQ gets a home
+folder of its own and is left out if it is not installed; it always expands the whole tree. What it plots it reads as a
+whole, so the data set of 4 GB is left to this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+JOBS = {
+    "open": "open and show {nodes:,} nodes",
+    "expand": "the same with everything expanded",
+    "huge": "open a file of 4 GB, plot a frame of it",
+}
+LARGE_NODE = "/RawData/Frames"
+
+
+# ---------------------------------------------------------------------------------------------------------- the files
+def write_nodes(path: Path, count: int) -> int:
+    """Save snapshots until there are about so many nodes; return how many there are."""
+    import numpy as np
+
+    import h5saver_widget as ours
+
+    axis = ours.Axis("wavelength", "nm", np.arange(16.0))
+    data = ours.DataRaw("spectrum", data=[np.arange(16.0)] * 2, axes=[axis], units="V")
+    with ours.H5SaverLowLevel("detector", "h5py") as h5saver:
+        h5saver.init_file(path)
+        saver = ours.DataSaverLoader(h5saver)
+        for _ in range(count // 4):
+            saver.add_data(h5saver.add_det_group("/RawData", "Spectrometer"), data)
+        return sum(1 for _ in h5saver.walk_nodes("/"))
+
+
+def write_huge(path: Path) -> None:
+    """Make 2,048 frames of 2 MB, of which a few are written: HDF5 gives space only to those."""
+    import numpy as np
+
+    import h5saver_widget as ours
+
+    with ours.H5Backend("h5py") as h5:
+        h5.open_file(path, "x")
+        h5.add_group("RawData", "", "/")
+        frames = h5.io.create_growing(
+            h5.io.node("/RawData"), "Frames", row_shape=(1024, 1024), dtype=np.dtype("uint16")
+        )
+        h5.io.append(frames, np.ones((1, 1024, 1024), np.uint16))
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        file[LARGE_NODE].resize(2048, axis=0)
+
+
+# ------------------------------------------------------------------------------------------------------ one measurement
+def measure_ours(job: str, path: str) -> dict[str, Any]:
+    """Open a file in this package's browser."""
+    from pyqtgraph.Qt import QtCore, mkQApp
+
+    from h5saver_widget.qt.browser import H5Browser
+
+    mkQApp()
+    settings = QtCore.QSettings
+    settings.setPath(settings.Format.IniFormat, settings.Scope.UserScope, tempfile.mkdtemp())
+    before = _memory()
+    start = time.perf_counter()
+    browser = H5Browser(h5file=path)
+    browser.show()
+    browser.wait(60)
+    if job == "expand":
+        browser.select("/")
+        browser.expand_all()
+        browser.wait(60)
+    if job == "huge":
+        browser.select(LARGE_NODE)
+        browser.wait(60)
+    seconds = time.perf_counter() - start
+    shown = len(browser.model._entries)
+    browser.close()
+    return {
+        "seconds": seconds,
+        "nodes": shown,
+        "memory": _memory() - before,
+        "whole": _memory(),
+        "child": _memory(True),
+    }
+
+
+def measure_peer(job: str, path: str) -> dict[str, Any]:
+    """Open a file in PyMoDAQ's browser."""
+    from qtpy import QtWidgets
+
+    app = QtWidgets.QApplication([])
+    from pymodaq_gui.h5modules.browsing import H5Browser
+
+    window = QtWidgets.QMainWindow()
+    before = _memory()
+    start = time.perf_counter()
+    browser = H5Browser(window, h5file_path=path, backend="h5py")
+    window.show()
+    app.processEvents()
+    seconds = time.perf_counter() - start
+    tree = browser.view.h5file_tree.tree
+    shown = sum(1 for _ in _items(tree.invisibleRootItem()))
+    return {"seconds": seconds, "nodes": shown, "memory": _memory() - before, "whole": _memory(), "child": 0.0}
+
+
+def _items(item: Any) -> Any:
+    for number in range(item.childCount()):
+        yield item.child(number)
+        yield from _items(item.child(number))
+
+
+def _memory(children: bool = False) -> float:
+    """Return the most memory that this process (or one it has started) ever had, in MB."""
+    import resource
+
+    who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
+    return resource.getrusage(who).ru_maxrss / 1000
+
+
+def run_child(who: str, job: str, path: Path, home: str) -> dict[str, Any] | None:
+    """Measure in a process of its own; None if PyMoDAQ is not there."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": home, "QT_LOGGING_RULES": "*=false"}
+    command = [sys.executable, __file__, "--child", who, job, str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        if "No module named 'pymodaq" in done.stderr:
+            return None
+        raise SystemExit(f"{who} {job}: {done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Make the files, measure, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer nodes, one round")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        who, job, path = options.child
+        print(json.dumps((measure_ours if who == "ours" else measure_peer)(job, path)))
+        return
+    rounds = 1 if options.quick else 3
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
+        nodes, huge = Path(folder) / "nodes.h5", Path(folder) / "huge.h5"
+        count = write_nodes(nodes, 1000 if options.quick else 10_000)
+        write_huge(huge)
+        print("| job | ours s | memory MB | PyMoDAQ s | memory MB |\n|---|---:|---:|---:|---:|")
+        for job, title in JOBS.items():
+            path = huge if job == "huge" else nodes
+            sides = ("ours",) if job == "huge" else ("ours", "peer")
+            found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+            for _ in range(rounds):
+                for side in sides:
+                    one = run_child(side, job, path, home)
+                    if one is not None:
+                        found[side].append(one)
+            cells = [_cells(found.get(side, [])) for side in ("ours", "peer")]
+            print(f"| {title.format(nodes=count)} | {' | '.join(cells)} |")
+
+
+def _cells(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return "- | -"
+    seconds = statistics.median(one["seconds"] for one in found)
+    whole, child = (statistics.median(one[key] for one in found) for key in ("whole", "child"))
+    return f"{seconds:.2f} | {whole:.0f}" + (f" + {child:.0f}" if child else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a line of the tree stands for: a node of a file, known by name and kind at first, the rest when it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.browsing.rows import Row
+from h5saver_widget.qt.browser.files import OpenFile
+
+__all__ = ["Entry", "numbered"]
+
+
+class Entry:
+    """A line of the tree: a name and a kind at first, the rest when it is looked at."""
+
+    __slots__ = ("asked", "children", "file", "key", "kind", "listing", "name", "parent", "problem", "row", "shown")
+
+    def __init__(self, key: int, file: OpenFile, name: str, kind: NodeKind, parent: Entry | None, row: int) -> None:
+        self.key = key
+        self.file = file
+        self.name = name
+        self.kind = kind
+        self.parent = parent
+        self.row = row
+        self.children: list[Entry] | None = None
+        self.shown: Row | None = None
+        self.asked = False
+        self.listing = False
+        self.problem = ""
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the node in its file."""
+        if self.parent is None:
+            return "/"
+        return f"{self.parent.path.rstrip('/')}/{self.name}"
+
+    def below(self) -> Iterator[Entry]:
+        """Iterate over this line and all that are known below it."""
+        waiting = [self]
+        while waiting:
+            entry = waiting.pop()
+            yield entry
+            waiting.extend(entry.children or ())
+
+
+def numbered(entries: list[Entry]) -> None:
+    """Let lines know their places."""
+    for row, entry in enumerate(entries):
+        entry.row = row

@@ -1,0 +1,93 @@
+"""Sees the files again: when somebody asks for it, and once a second while they are followed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from pyqtgraph.Qt import QtCore
+
+from h5saver_widget.browsing.looking import Child
+from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.browser.trees import TreePane
+
+__all__ = ["FOLLOW_MS", "Follower"]
+
+FOLLOW_MS: Final = 1000
+"""How often a followed file is looked at, in ms."""
+
+
+class Follower(QtCore.QObject):
+    """Keeps the trees as the files are; what was open and selected stays so.
+
+    Parameters
+    ----------
+    trees
+        The trees, and the files in them.
+    """
+
+    node_changed = QtCore.Signal()
+    """What is shown of the selected node may have changed."""
+
+    failed = QtCore.Signal(object)
+    """A file can't be read any more: the file and the exception."""
+
+    def __init__(self, trees: TreePane) -> None:
+        super().__init__(trees)
+        self._trees = trees
+        self._clock = QtCore.QTimer(self)
+        self._clock.setInterval(FOLLOW_MS)
+        self._clock.timeout.connect(self.look)
+
+    def set_on(self, on: bool) -> None:
+        """Look once a second, or not."""
+        if on:
+            self._clock.start()
+        else:
+            self._clock.stop()
+
+    def _tell(self, file: OpenFile, error: Exception) -> None:
+        self.failed.emit((file, error))
+
+    def look(self, always: bool = False) -> None:
+        """Look for changes in all files; `always` reads them again even if nothing seems to have changed."""
+        for file in list(self._trees.model.files):
+            if file.problem:
+                file.worker.ask(
+                    file.view.refresh, partial(self._back_again, file), partial(self._tell, file), key="look"
+                )
+                continue
+            shown = self._trees.current_path() if file is self._trees.current_file() else ""
+            groups = self._trees.model.listed_groups(file)
+            file.worker.ask(
+                partial(file.view.look_again, groups, shown, always=always),
+                partial(self._seen_again, file),
+                partial(self._tell, file),
+                key="look",
+            )
+
+    def _back_again(self, file: OpenFile, _: object = None) -> None:
+        """Show a file that can be read again: a saver may have opened another one."""
+        self._seen_again(file, (True, {}))
+        file.problem, file.note = "", file.view.note
+        file.name = file.path.name if file.path is not None else file.name
+        self._trees.model.file_changed(file)
+        groups = self._trees.model.listed_groups(file) or ["/"]
+        file.worker.ask(
+            partial(file.view.look_again, groups, "", always=True),
+            partial(self._seen_again, file),
+            partial(self._tell, file),
+        )
+
+    def _seen_again(self, file: OpenFile, seen: tuple[bool, dict[str, list[Child]]]) -> None:
+        changed, groups = seen
+        if file not in self._trees.model.files:
+            return
+        file.note = file.view.note
+        self._trees.model.put(file, groups)
+        if not changed:
+            return
+        self._trees.model.read_again(file)
+        self._trees.repaint_lines()
+        if file is self._trees.current_file():
+            self.node_changed.emit()

@@ -1,0 +1,99 @@
+"""What stands above the plots: the channel, how values are shown, pictures; and what the map is made of."""
+
+from __future__ import annotations
+
+from pyqtgraph.Qt import QtWidgets
+
+from h5saver_widget.browsing.drawings import Projection
+from h5saver_widget.qt.editors import CheckBox, ElidedCombo
+from h5saver_widget.qt.icons import icon
+
+__all__ = ["MapBar", "PlotBar"]
+
+
+class PlotBar(QtWidgets.QWidget):
+    """Channel, background, scale, region; copy and save the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channel = ElidedCombo()
+        self.channel.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.channel.setMinimumContentsLength(11)
+        self.channel.setMaximumWidth(180)
+        self.channel.setToolTip("Channel that is shown")
+        self.channel.setAccessibleName("channel")
+        self.background = CheckBox("Subtract background")
+        self.background.setToolTip("Subtract the background that was saved with these data")
+        self.log = CheckBox("Log")
+        self.log.setToolTip("Values on a logarithmic scale; what is not above 0 is left out")
+        self.region = CheckBox("Region")
+        self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
+        self.copy = self._button("Copy", "copy", "Copy the picture to the clipboard")
+        self.save = self._button("Save…", "save", "Save the picture as PNG or SVG")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 0)
+        layout.setSpacing(10)
+        for widget in (self.channel, self.background, self.log, self.region):
+            layout.addWidget(widget)
+        layout.addStretch()
+        layout.addWidget(self.copy)
+        layout.addWidget(self.save)
+        self.update_icons()
+
+    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
+        button = QtWidgets.QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setProperty("image", image)
+        button.setAutoRaise(True)
+        button.setAccessibleName(tip)
+        return button
+
+    def show_channels(self, labels: tuple[str, ...], everything: str, chosen: str = "") -> None:
+        """Offer channels, and everything if there are several; a channel that was chosen stays so."""
+        self.channel.clear()
+        if len(labels) > 1:
+            self.channel.addItem(everything, None)
+        for number, label in enumerate(labels):
+            self.channel.addItem(label, number)
+        self.channel.setCurrentIndex(max(0, self.channel.findText(chosen)))
+        self.channel.setVisible(len(labels) > 1)
+
+    def update_icons(self) -> None:
+        """Draw the icons in the colours of the palette."""
+        for button in (self.copy, self.save):
+            button.setIcon(icon(button.property("image")))
+
+
+class MapBar(QtWidgets.QWidget):
+    """What the map shows of the signal; a button where making it takes long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.how = QtWidgets.QComboBox()
+        for how in Projection:
+            self.how.addItem(f"{how.value} of the signal", how)
+        self.how.setToolTip("What the map shows of the signal at every point")
+        self.how.setAccessibleName("projection")
+        self.button = QtWidgets.QPushButton()
+        self.state = QtWidgets.QLabel()
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 0)
+        for widget in (QtWidgets.QLabel("Map:"), self.how, self.button, self.state):
+            layout.addWidget(widget)
+        layout.addStretch()
+
+    def offer(self, text: str) -> None:
+        """Offer to make the map, which takes long."""
+        self.how.hide()
+        self.state.hide()
+        self.button.setText(text)
+        self.button.show()
+        self.show()
+
+    def show_making(self, can_stop: bool) -> None:
+        """Show that the map is being made."""
+        self.button.setVisible(can_stop)
+        self.button.setText("Stop")
+        self.how.show()
+        self.state.show()

@@ -1,0 +1,210 @@
+"""The journal: whatever is on the disk when a process ends or the power fails, it is the last commit or the one before."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from h5saver_widget import FileOpenError, H5Backend, check_file, repair_file
+from h5saver_widget.backends import journal
+from h5saver_widget.backends.base import Durability
+from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.recovery import Condition
+
+DURABLE = pytest.mark.parametrize("durability", ["journal", "power"])
+
+writes = st.tuples(st.just("write"), st.integers(0, 20000), st.binary(min_size=1, max_size=9000))
+cuts = st.tuples(st.just("truncate"), st.integers(0, 25000), st.just(b""))
+commits = st.tuples(st.just("commit"), st.just(0), st.just(b""))
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.one_of(writes, cuts, commits), max_size=25))
+def test_it_reads_like_a_file_and_shows_commits_only(
+    steps: list[tuple[str, int, bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "a"
+    file, model, committed = JournaledFile(path, "x"), bytearray(), b""
+    for what, at, data in steps:
+        if what == "write":
+            file.seek(at)
+            file.write(data)
+            model.extend(bytes(max(0, at - len(model))))
+            model[at : at + len(data)] = data
+        elif what == "truncate" and at <= len(model):
+            file.truncate(at)
+            del model[at:]
+        elif what == "commit":
+            file.commit()
+            committed = bytes(model)
+            assert path.read_bytes() == committed
+        assert path.read_bytes()[: len(committed)] == committed
+        found = bytearray(len(model) + 10)
+        file.seek(0)
+        assert file.readinto(found) == len(model) == file.seek(0, os.SEEK_END)
+        assert found[: len(model)] == model
+    file.close()
+    assert not journal_path(path).exists()
+
+
+def left_behind(path: Path) -> Journal:
+    """Make a file whose program was killed after its journal was complete."""
+    with H5Backend("h5py") as h5:
+        h5.open_file(path, "x")
+        h5.create_earray("/", "Rows", "f8", ()).append(np.arange(5.0))
+    before = path.read_bytes()
+    with H5Backend("h5py") as h5:
+        h5.open_file(path, "r+")
+        h5.get_node("/Rows").append(np.arange(5.0, 9.0))
+        h5.create_group("/", "New")
+    after = path.read_bytes()
+    pages = {at: after[at : at + 4096] for at in range(0, len(after), 4096)}
+    left = Journal(len(after), pages)
+    path.write_bytes(before)
+    journal_path(path).write_bytes(left.packed())
+    return left
+
+
+def test_a_file_that_is_only_read_is_shown_with_its_journal(tmp_path: Path, isolated: bool) -> None:
+    left_behind(tmp_path / "a.h5")
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with H5Backend("h5py", isolated=isolated) as h5:
+        h5.open_file(tmp_path / "a.h5", "r")
+        assert h5.get_node("/Rows").read().tolist() == list(range(9)) and h5.get_node("/New")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_pytables_does_not_read_it_without(tmp_path: Path) -> None:
+    left_behind(tmp_path / "a.h5")
+    with H5Backend("tables") as h5, pytest.raises(FileOpenError, match="h5saver repair"):
+        h5.open_file(tmp_path / "a.h5", "r")
+
+
+def test_who_adds_to_a_file_finishes_its_journal(backend: str, tmp_path: Path) -> None:
+    left_behind(tmp_path / "a.h5")
+    with H5Backend(backend) as h5:
+        h5.open_file(tmp_path / "a.h5", "r+")
+        h5.get_node("/Rows").append(np.arange(9.0, 10.0))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+    with H5Backend("h5py") as h5:
+        h5.open_file(tmp_path / "a.h5", "r")
+        assert h5.get_node("/Rows").read().tolist() == list(range(10))
+
+
+def test_check_and_repair_know_it(tmp_path: Path) -> None:
+    left_behind(tmp_path / "a.h5")
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    state = check_file(tmp_path / "a.h5")
+    assert state.condition is Condition.NOT_CLOSED and state.must_repair and state.journal
+    report = repair_file(tmp_path / "a.h5")
+    assert any("journal" in line for line in report.done) and report.exit_code == 0 and report.out is not None
+    with H5Backend("tables") as h5:
+        h5.open_file(report.out, "r")
+        assert h5.get_node("/Rows").read().tolist() == list(range(9))
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_journals_that_count_nothing(tmp_path: Path) -> None:
+    whole = left_behind(tmp_path / "a.h5").packed()
+    where = journal_path(tmp_path / "a.h5")
+    for torn in (b"", whole[:40], whole[:-1], whole[:500] + b"x" + whole[501:]):
+        where.write_bytes(torn)
+        assert read_journal(tmp_path / "a.h5") is None
+    before = (tmp_path / "a.h5").read_bytes()
+    assert not finish_journal(tmp_path / "a.h5") and not where.exists()
+    where.write_bytes(whole)
+    old = (tmp_path / "a.h5").stat().st_mtime - 3600
+    os.utime(where, (old, old))  # somebody has changed the file since
+    assert not finish_journal(tmp_path / "a.h5") and (tmp_path / "a.h5").read_bytes() == before
+    where.write_bytes(whole)
+    (tmp_path / "a.h5").unlink()  # a file of that name was there once
+    with H5Backend("h5py") as h5:
+        h5.open_file(tmp_path / "a.h5", "x")
+    assert not where.exists()
+
+
+@DURABLE
+def test_a_full_disk_in_a_commit_leaves_the_last_one(
+    durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    io = create_backend("h5py")
+    io.durability = durability
+    io.open(tmp_path / "a.h5", "x")
+    rows = io.create_growing(io.root(), "Rows", row_shape=(), dtype=np.dtype("f8"))
+    io.append(rows, np.arange(5.0))
+    io.flush()
+    io.append(rows, np.arange(5.0, 7.0))
+
+    def full(self: Journal) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal.Journal, "packed", full)
+        with pytest.raises(OSError, match="No space left"):
+            io.flush()
+        with H5Backend("h5py") as h5:
+            h5.open_file(tmp_path / "a.h5", "r", locking=False)
+            assert h5.get_node("/Rows").read().tolist() == list(range(5))
+    io.close()
+    with H5Backend("tables") as h5:
+        h5.open_file(tmp_path / "a.h5", "r")
+        assert h5.get_node("/Rows").read().tolist() == list(range(7))
+
+
+@DURABLE
+def test_much_that_waits_is_committed_before_memory_runs_out(durability: str, tmp_path: Path) -> None:
+    io = create_backend("h5py")
+    io.durability = durability
+    io.open(tmp_path / "a.h5", "x")
+    frames = io.create_array(io.root(), "Frames", shape=(100, 1 << 19), dtype=np.dtype("f4"), fill_value=0.0)
+    io.flush()
+    for number in range(40):
+        io.write(frames, (number,), np.full(1 << 19, number, "f4"))
+        assert io._disk.waiting <= (32 << 20) + (3 << 20)
+    assert io.read(frames, (39,))[0] == 39
+    io.close()
+
+
+HOLDER = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print('held', flush=True); sys.stdin.readline()"
+
+
+@DURABLE
+def test_it_is_locked_as_other_files_are(durability: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with H5Backend("h5py") as h5:
+        h5.durability = durability
+        assert h5.durability is Durability(durability)
+        h5.open_file(tmp_path / "a.h5", "x")
+        h5.flush()
+        with H5Backend("h5py") as other, pytest.raises(FileOpenError, match="held by another"):
+            other.durability = durability
+            other.open_file(tmp_path / "a.h5", "r+")
+        with pytest.raises(OSError, match="lock"):
+            h5py.File(tmp_path / "a.h5", "r+")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "a.h5")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    with H5Backend("h5py") as h5, pytest.raises(FileOpenError, match="held by another"):
+        h5.durability = durability
+        h5.open_file(tmp_path / "a.h5", "r+")
+    holder.communicate(b"go\n")
+
+
+def test_what_can_not_be_had_is_refused(tmp_path: Path) -> None:
+    with H5Backend("tables") as h5, pytest.raises(FileOpenError, match="choose another backend"):
+        h5.durability = "power"
+    with H5Backend("h5py") as h5:
+        h5.durability = "power"
+        with pytest.raises(FileOpenError, match="switch one off"):
+            h5.open_file(tmp_path / "a.h5", "x", swmr_mode=True)
+        with pytest.raises(ValueError, match="survive"):
+            h5.durability = "survive"

@@ -1,0 +1,259 @@
+"""The saver with a screen and a server: what the tree shows, where files go, what is never written down."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hsds_server import PASSWORD, USER, HsdsServer, free_port
+from pyqtgraph.parametertree import ParameterTree
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.qt.remember import restore_settings, save_settings
+from h5saver_widget.qt.status import ThreadCommand
+from h5saver_widget.settings_xml import parameter_to_xml
+
+SERVER = ("backend", "hsds_options")
+TYPED = "typed by hand and kept nowhere"
+
+
+class Window:
+    """A saver on screen, and what it has said."""
+
+    def __init__(self, qtbot) -> None:
+        self.qtbot, self.saver = qtbot, H5Saver("detector")
+        self.said: list[ThreadCommand] = []
+        self.saver.status_sig.connect(self.said.append)
+        self.widget = self.saver.settings_tree
+        qtbot.addWidget(self.widget)
+        self.widget.resize(300, 900)
+        with qtbot.waitExposed(self.widget):
+            self.widget.show()
+        self.tree = self.saver.tree
+        for head in self.tree.sections.values():
+            head.setExpanded(True)
+
+    def shows(self, *path: str) -> bool:
+        return not self.tree.row_of(*path).isHidden()
+
+    def press_test(self) -> str:
+        """Press 'Test connection' and return the answer."""
+        answer = self.saver.settings.child(*SERVER, "connection")
+        self.qtbot.mouseClick(self.tree.button_of("test"), QtCore.Qt.MouseButton.LeftButton)
+        self.qtbot.waitUntil(lambda: answer.value() not in ("", "Asking the server ..."), timeout=30_000)
+        return str(answer.value())
+
+    def save(self, frames: int) -> None:
+        """Record frames of a module, as hosts do."""
+        module = type("Module", (), {"title": "Camera", "settings": self.saver.settings, "ui": None})()
+        saver = DetectorTimeSaver(module)
+        saver.h5saver = self.saver
+        node = saver.get_set_node()
+        for number in range(frames):
+            saver.add_data(node, DataToExport("grab", data=[DataRaw("s", data=[np.full(4, float(number))])]))
+
+
+@pytest.fixture
+def window(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = Window(qtbot)
+    made.saver.settings["base_path"] = str(tmp_path / "local")
+    yield made
+    made.saver.settings["backend", "mirror"] = False
+    made.saver.close_file()
+
+
+def test_the_tree_shows_what_a_server_needs(window: Window) -> None:
+    settings = window.saver.settings
+    assert window.shows("backend", "swmr_options") and window.shows("base_path")
+    assert window.shows("backend", "mirror") and not window.shows(*SERVER)
+    settings["backend", "backend_type"] = "h5pyd"
+    assert window.shows(*SERVER) and not window.shows("backend", "swmr_options")
+    assert not window.shows("base_path") and not window.shows("backend", "mirror")
+    line = window.tree.row_of(*SERVER, "password").widget
+    assert line.echoMode() == QtWidgets.QLineEdit.EchoMode.Password
+    assert window.tree.row_of(*SERVER, "user").widget.placeholderText() == USER
+    settings["backend", "backend_type"] = "h5py"
+    assert window.shows("base_path") and not window.shows(*SERVER)
+    settings["backend", "mirror"] = True
+    assert window.shows(*SERVER) and window.shows("base_path")
+
+
+def test_the_answer_says_in_words_what_is_wrong(window: Window, hsds: HsdsServer) -> None:
+    settings = window.saver.settings
+    settings["backend", "backend_type"] = "h5pyd"
+    assert window.press_test() == f"Connected to {hsds.endpoint} as {USER}: the folder /home/{USER} is there."
+    assert window.shows(*SERVER, "connection")
+    settings[(*SERVER, "domain")] = "/home/nowhere"
+    assert not window.shows(*SERVER, "connection"), "the answer was to another question"
+    assert "there is no /home/nowhere on the server" in window.press_test()
+    line = window.tree.row_of(*SERVER, "password").widget
+    window.qtbot.keyClicks(line, TYPED)
+    assert "user name or password are wrong" in window.press_test()
+    settings[(*SERVER, "endpoint")] = f"http://127.0.0.1:{free_port()}"
+    assert "is the address right and the server running" in window.press_test()
+
+
+@pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "here"])
+def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a user and a password that the tree alone knows."""
+    saver = window.saver
+    monkeypatch.delenv("HS_USERNAME")
+    monkeypatch.delenv("HS_PASSWORD")
+    saver.settings["backend", "isolated"] = isolated
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    for name, value in (("user", USER), ("password", PASSWORD), ("domain", folder.as_posix())):
+        saver.settings[(*SERVER, name)] = value
+    saver.settings["do_save"] = True
+    path = saver.file_path
+    assert path is not None and path.is_relative_to(folder) and saver.isolated == isolated
+    window.save(20)
+    saver.flush()
+    assert (saver.statistics().frames_written, saver.statistics().file_size) == (20, None)
+    copy = saver.save_file(Path(saver.settings["base_path"]).parent / "copy.h5")
+    assert copy is not None and copy.is_file()
+    saver.settings["do_save"] = False
+    assert not saver.isopen() and not [status for status in window.said if status.command == "error"]
+    browser = saver.show_file_content()
+    assert browser is not None
+    browser.close()
+    browser.deleteLater()
+    monkeypatch.setenv("HS_USERNAME", USER)
+    monkeypatch.setenv("HS_PASSWORD", PASSWORD)
+    with DataLoader(path, backend="h5pyd") as loader:
+        found = loader.load_data("/RawData/Detector000/Data1D/CH00/EnlData00")
+        assert found.data[0][:, 0].tolist() == list(range(20))
+
+
+def test_files_are_numbered_and_listed_on_the_server(
+    window: Window, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver = window.saver
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    saver.settings["recording", "dated_folders"] = False
+    saver.settings["recording", "name_template"] = "run_{counter:3}"
+    names = [saver.new_file().name for _ in range(2)]
+    first, second = saver.server_folder() / names[0], saver.server_folder() / names[1]
+    assert saver.next_file_name() not in names and saver.io.list_folder(folder) == sorted(names)
+
+    def choose(_view, _title, _label, paths, current, editable):
+        assert paths == [first.as_posix(), second.as_posix()] and editable
+        return paths[0], True
+
+    monkeypatch.setattr(QtWidgets.QInputDialog, "getItem", choose)
+    window.tree.button_of("browse").click()
+    assert saver.file_path == first and saver.io.writable
+    monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *_: (f"{folder.as_posix()}/mine.h5", True))
+    saver.settings["custom_name"] = True
+    assert saver.init_file(update_h5=True) and saver.file_path == folder / "mine.h5"
+
+
+def test_the_password_is_written_nowhere(
+    window: Window, folder: Path, tmp_path: Path, hsds: HsdsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    saver = window.saver
+    caplog.set_level(logging.DEBUG)
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    line = window.tree.row_of(*SERVER, "password").widget
+    window.qtbot.keyClicks(line, TYPED)
+    window.qtbot.keyClick(line, QtCore.Qt.Key.Key_Return)
+    assert saver.server_options().password == TYPED and set(line.displayText()) != set(TYPED)
+    saver.settings["do_save"] = True
+    assert not saver.settings["do_save"] and not saver.isopen(), "it is the wrong one"
+    window.press_test()
+    store = QtCore.QSettings(str(tmp_path / "lab.ini"), QtCore.QSettings.Format.IniFormat)
+    save_settings(saver.settings, store)
+    assert restore_settings(saver.settings, store) == ()
+    host_tree = ParameterTree()
+    window.qtbot.addWidget(host_tree)
+    host_tree.setParameters(saver.settings)
+    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == 0]
+    written = (
+        str(parameter_to_xml(saver.settings)),
+        json.dumps(saver.settings.saveState(), default=str),
+        str(saver.settings.saveState("user")),
+        (tmp_path / "lab.ini").read_text(),
+        caplog.text,
+        str([(status.command, dict(status.args)) for status in window.said]),
+        str(saver.server_options()),
+        *shown,
+    )
+    assert [text for text in written if TYPED in text] == []
+    assert any(status.command == "error" and "password are wrong" in status.message for status in window.said)
+    saver.settings[(*SERVER, "password")] = PASSWORD
+    saver.settings["do_save"] = True
+    window.save(3)
+    saver.settings["do_save"] = False
+    for place in (hsds.root, tmp_path / "state", tmp_path / "local"):
+        for file in place.rglob("*"):
+            assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
+
+
+def test_the_keyring_is_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, hsds: HsdsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    import keyring
+    import keyring.backends.fail
+    from keyring.backend import KeyringBackend
+
+    class Known(KeyringBackend):
+        priority = 1  # type: ignore[assignment]
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return PASSWORD if (service, username) == (hsds.endpoint, USER) else None
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise AssertionError("nothing is written into a keyring")
+
+        def delete_password(self, service: str, username: str) -> None:
+            raise AssertionError("nothing is written into a keyring")
+
+    monkeypatch.delenv("HS_PASSWORD")
+    before = keyring.get_keyring()
+    try:
+        keyring.set_keyring(Known())
+        assert create_backend("h5pyd").connection_in_words().startswith("Connected to")
+        keyring.set_keyring(keyring.backends.fail.Keyring())  # a machine without one
+        assert "user name or password are wrong" in create_backend("h5pyd").connection_in_words()
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_a_mirror_from_the_tree(window: Window, folder: Path) -> None:
+    saver = window.saver
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    saver.settings["backend", "mirror"] = True
+    saver.settings["do_save"] = True
+    path = saver.file_path
+    assert path is not None and path.is_file()
+    window.save(30)
+    assert saver.status().mirror
+    saver.settings["do_save"] = False
+    status = saver.mirror_status
+    window.qtbot.waitUntil(lambda: status().completed == 1 and not status().waiting, timeout=60_000)
+    domain = folder / path.relative_to(Path(saver.settings["base_path"]))
+    with H5SaverLowLevel("detector", backend="h5pyd") as other:
+        other.open_file(domain)
+        assert other.get_node("/RawData/Detector000/Data1D/CH00/EnlData00").shape == (30, 4)
+
+
+def test_a_mirror_that_can_not_reach_its_server(window: Window, folder: Path) -> None:
+    saver = window.saver
+    saver.settings[(*SERVER, "endpoint")] = f"http://127.0.0.1:{free_port()}"
+    saver.settings["backend", "mirror"] = True
+    saver.settings["do_save"] = True
+    window.save(5)
+    window.qtbot.waitUntil(lambda: saver.mirror_status().problem != "", timeout=30_000)
+    (missing,) = saver.status().missing
+    assert missing.startswith("the mirror: ") and missing.endswith("The file on the disk is not affected.")
+    window.qtbot.waitUntil(lambda: "the mirror: " in saver.strip.problem.text(), timeout=5_000)
+    saver.flush()
+    assert saver.statistics().frames_written == 5 and saver.statistics().frames_dropped == 0

@@ -1,0 +1,243 @@
+"""What can be done from the browser: save, export, follow links; nothing of it changes the file or leaves a process."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import psutil
+import pytest
+from browser_window import LEFT, choose, click, go_to, tabs
+from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, write_file
+from pyqtgraph.Qt import QtCore, QtWidgets
+from qt_helpers import save_frame
+
+from h5saver_widget.browsing import H5BrowserUtil
+from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.browser.actions import save_file_as
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browsing"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+from foreign_file import write_foreign
+from hostile import MAKERS, prepared
+
+Key = QtCore.Qt.Key
+CONTROL = QtCore.Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def written(tmp_path, backend) -> Path:
+    return write_file(tmp_path / "file.h5", backend)
+
+
+@pytest.fixture
+def foreign(tmp_path) -> Path:
+    return write_foreign(tmp_path / "foreign.h5")
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Answer the next question for a file name."""
+
+    def give(path: Path) -> None:
+        monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+
+    return give
+
+
+def finish(qtbot, browser: H5Browser, start) -> None:
+    with qtbot.waitSignal(browser.work.ended, timeout=60_000):
+        start()
+    assert not browser.work.isVisible(), browser.work.label.text()
+
+
+# ------------------------------------------------------------------------------------------------------- save file as
+def test_save_file_as_with_the_keys(qtbot, show, written, backend, isolated, tmp_path, answer):
+    browser = show(written, backend=backend, isolated=isolated)
+    go_to(browser, SPECTRA)
+    answer(tmp_path / "copy.h5")
+    finish(qtbot, browser, lambda: qtbot.keyClick(browser, Key.Key_S, CONTROL))
+    assert browser.said.text() == f"Saved as {tmp_path / 'copy.h5'}."
+    assert (tmp_path / "copy.h5").read_bytes() == written.read_bytes()
+    with qtbot.waitSignal(browser.work.failed, timeout=60_000):
+        qtbot.keyClick(browser, Key.Key_S, CONTROL)
+    assert "nothing is overwritten" in browser.work.label.text()
+
+
+def test_save_file_as_while_it_is_recorded(qtbot, make, backend, tmp_path, answer):
+    shown = make("detector", backend)
+    shown.check("do_save")
+    save_frame(shown.saver, 7)
+    shown.press("show_file")
+    browser = shown.saver.analysis_prog
+    go_to(browser, "/")
+    answer(tmp_path / "copy.h5")
+    menu = browser.menu()
+    finish(qtbot, browser, lambda: choose(menu, "Save file as… (Ctrl+S)"))
+    save_frame(shown.saver, 8)
+    with H5BrowserUtil(backend=backend) as copy:
+        copy.open_file(tmp_path / "copy.h5")
+        assert copy.get_node("/RawData/Frames").read().tolist() == [[7] * 4]
+    browser.close()
+    save_file_as(browser)
+    assert "nothing to save" in browser.said.text()
+
+
+# ----------------------------------------------------------------------------------------------- nothing ever changes
+def test_nothing_changes_the_file(qtbot, show, written, backend, isolated, tmp_path, answer, monkeypatch):
+    before = hashlib.sha256(written.read_bytes()).hexdigest(), written.stat().st_mtime_ns
+    browser = show(written, backend=backend, isolated=isolated)
+    plots = browser.panel.plots
+    for node in ("/", CURVES, FRAME, POINTS, "/RawData/Logger", "/RawData/Scan000", SPECTRA):
+        go_to(browser, node)
+        for box in (plots.log, plots.region):
+            if box.isVisible():
+                qtbot.mouseClick(box, LEFT, pos=QtCore.QPoint(8, box.height() // 2))
+                assert browser.wait(30)
+    for format in ("csv", "npz", "h5", "nexus", "netcdf"):
+        menu = browser.menu()
+        finish(qtbot, browser, lambda menu=menu, format=format: menu.export(tmp_path / f"a.{format}", format))
+    answer(tmp_path / "b.svg")
+    menu = browser.menu()
+    menu.exports.aboutToShow.emit()
+    choose(menu.exports, "png, svg   a picture of what the plot shows")
+    answer(tmp_path / "c.h5")
+    finish(qtbot, browser, lambda: save_file_as(browser))
+    choose(browser.menu(), "Copy the Python lines that load it")
+    browser.plot(all_channels=True, with_bkg=True)
+    browser.expand_all()
+    qtbot.keyClicks(browser.filter, "data")
+    assert browser.wait(30)
+    browser.follow.setChecked(True)
+    qtbot.keyClick(browser, Key.Key_F5)
+    assert browser.wait(30)
+    browser.close()
+    made = {path.name for path in tmp_path.iterdir()} - {"settings"}
+    assert made == {"file.h5", "a.csv", "a.npz", "a.h5", "a.nexus", "a.netcdf", "b.svg", "c.h5"}
+    assert (hashlib.sha256(written.read_bytes()).hexdigest(), written.stat().st_mtime_ns) == before
+
+
+# ----------------------------------------------------------------------------------------------------- foreign files
+def test_links_are_followed_when_somebody_wants_it(qtbot, show, foreign, isolated):
+    with h5py.File(foreign.with_name("other.h5"), "w") as other:
+        other["x"] = np.arange(3.0)
+    browser = show(foreign, isolated=isolated)
+    click(qtbot, browser, "/soft")
+    assert browser.panel.facts.text() == "link to /table" and tabs(browser) == []
+    qtbot.mouseClick(browser.panel.link_button, LEFT)
+    assert browser.wait(30)
+    assert browser.current_path() == "/table" and browser.panel.link_button.isHidden()
+    table = browser.panel.values
+    assert tabs(browser)[0] == "Table" and table.isVisible()
+    assert [table.horizontalHeaderItem(i).text() for i in range(4)] == ["time", "name", "place", "note"]
+    assert table.item(1, 0).text() == "1.5"
+    click(qtbot, browser, "/outside")
+    choose(browser.menu(), "Open other.h5")
+    assert browser.wait(30)
+    assert browser.current_file().name == "other.h5" and browser.current_path() == "/x"
+    assert browser.panel.plots.signal.canvas.drawn.curves[0].values.tolist() == [0, 1, 2]
+    go_to(browser, "/broken")
+    assert "not there" in browser.panel.facts.text() and browser.panel.link_button.isHidden()
+
+
+def test_a_group_shows_its_default_plot(qtbot, show, written, backend):
+    browser = show(written, backend=backend)
+    click(qtbot, browser, "/RawData/Scan000")
+    assert tabs(browser)[0] == "Plot" and browser.panel.plots.summary.shape == CUBE.shape
+    choose(browser.menu(), "Copy the Python lines that load it")
+    assert "load_all('/RawData/Scan000')" in QtWidgets.QApplication.clipboard().text()
+
+
+def test_every_node_of_a_foreign_file_is_shown(show, foreign, isolated):
+    """Values of all sizes after each other: each view fits what it shows, and the tree keeps its place."""
+    browser = show(foreign, isolated=isolated)
+    browser.resize(1024, 700)
+    width = browser.trees.width()
+    for name in browser.model.names("/"):
+        go_to(browser, f"/{name}")
+        assert not browser.panel.message.isVisible(), browser.panel.message.text()
+        assert not browser.panel.plots.problem.isVisible(), browser.panel.plots.problem.text()
+    assert browser.trees.width() == width and browser.minimumSizeHint().width() <= 1024
+    for first, second, expected in (("complex", "huge", (2**63, 2**64)), ("constant", "infinite", (1, 3))):
+        go_to(browser, f"/{first}")
+        go_to(browser, f"/{second}")
+        bottom, top = browser.panel.plots.signal.canvas.plot.viewRange()[1]
+        assert bottom <= expected[0] and expected[1] <= top <= 2 * expected[1] + 1
+    for name in ("row", "column"):  # along one point there is nothing to see
+        go_to(browser, f"/{name}")
+        assert browser.panel.plots.signal.canvas.drawn.curves[0].values.tolist() == list(range(50))
+    go_to(browser, "/colours")
+    assert browser.panel.plots.signal.canvas.drawn.values.shape == (50, 80)
+    go_to(browser, "/number")
+    assert browser.panel.facts.text().startswith("42.5")
+
+
+def test_a_long_attribute_is_shown_below(qtbot, show, written, backend):
+    browser = show(written, backend=backend)
+    click(qtbot, browser, "/RawData")
+    table, long = browser.panel.attributes, browser.panel.long_value
+    assert not long.isVisible()
+    names = [table.item(row, 0).text() for row in range(table.rowCount())]
+    qtbot.mouseClick(table.viewport(), LEFT, pos=table.visualItemRect(table.item(names.index("long"), 1)).center())
+    assert long.isVisible() and long.toPlainText().startswith("x" * 10_000)
+    qtbot.keyClick(table, Key.Key_Up)
+    assert not long.isVisible()
+
+
+# ------------------------------------------------------------------------------------- processes, damaged and hostile
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def test_no_process_is_left(qtbot, show, written, backend, tmp_path, answer):
+    before = children()
+    browser = show(written, backend=backend, isolated=True)
+    [reader] = children() - before
+    answer(tmp_path / "c.h5")
+    finish(qtbot, browser, lambda: save_file_as(browser))
+    assert children() - before == {reader}
+    browser.close()
+    qtbot.waitUntil(lambda: children() == before, timeout=10_000)
+
+
+def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend):
+    before = children()
+    browser = show(written, backend=backend, isolated=True)
+    [reader] = children() - before
+    psutil.Process(reader).kill()
+    psutil.Process(reader).wait()
+    browser.select(CURVES)
+    assert browser.wait(30)
+    assert browser.panel.message.isVisible() and browser.panel.message.text()
+    qtbot.keyClick(browser, Key.Key_F5)
+    assert browser.wait(30)
+    go_to(browser, CURVES)
+    assert browser.panel.plots.summary.shape == (8,)
+
+
+def test_damaged_and_hostile_files_give_a_message(show, tmp_path, written):
+    outside = tmp_path / "outside"
+    prepared(outside)
+    browser = show()
+    for name, write in MAKERS.items():
+        path = tmp_path / f"{name}.h5"
+        write(path, outside)
+        content = path.read_bytes()
+        file = H5Browser.open_file(browser, path)
+        assert browser.wait(60)
+        for node in [f"/{child}" for child in browser.model.names("/", file)][:8]:
+            browser.select(node, file)
+            assert browser.wait(60)
+            assert browser.panel.report is not None or browser.panel.message.text()
+        browser.close_file(file)
+        assert path.read_bytes() == content
+    damaged = bytearray(written.read_bytes())
+    damaged[2000:2600] = bytes(600)
+    (tmp_path / "damaged.h5").write_bytes(damaged)
+    file = browser.open_file(tmp_path / "damaged.h5")
+    assert browser.wait(60)
+    assert file.problem or browser.model.names("/", file)
+    assert not (outside / "flag").exists()
