@@ -154,7 +154,7 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
             "value": False,
             "tip": "Close the file at the end of each scan, so that other programs may open it.",
         },
-        *_where_params(),
+        *_where_params(not backend_capabilities(backend).remote),
         *_action_params(),
         _backend_params(backend),
         _format_params(backend_capabilities(backend)),
@@ -162,7 +162,7 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
     ]
 
 
-def _where_params() -> list[dict[str, Any]]:
+def _where_params(on_disk: bool) -> list[dict[str, Any]]:
     return [
         {
             "title": "Base path",
@@ -170,6 +170,7 @@ def _where_params() -> list[dict[str, Any]]:
             "type": "file",
             "fileMode": "Directory",
             "value": str(Path.home() / "Data"),
+            "visible": on_disk,
             "tip": "Folder for all files. It is made with the first file, and has one folder per year and per day.",
         },
         {

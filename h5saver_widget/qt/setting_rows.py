@@ -32,11 +32,10 @@ __all__ = [
     "ListRow",
     "NotesRow",
     "NumberRow",
-    "PasswordRow",
     "PatternRow",
-    "SentenceRow",
     "ShownRow",
     "TextRow",
+    "WideRow",
     "WideShownRow",
     "disconnect_row",
     "set_alarm",
@@ -131,10 +130,11 @@ class _Row(WidgetParameterItem):
             button.setIcon(icon(name))
 
 
-class _WideRow(_Row):
+class WideRow(_Row):
     """A row over both columns."""
 
     def treeWidgetChanged(self) -> None:
+        """Span both columns in the tree that the row has come to."""
         super().treeWidgetChanged()
         tree = self.treeWidget()
         if tree is not None:
@@ -145,7 +145,7 @@ class _WideRow(_Row):
             self.setSizeHint(0, QtCore.QSize(60, self.sizeHint(1).height()))
 
 
-class BoolRow(_WideRow, BoolParameterItem):
+class BoolRow(WideRow, BoolParameterItem):
     """A check box with its title beside it: a larger target than the box alone, and no column for the title."""
 
     def make_editor(self) -> QtWidgets.QWidget:
@@ -254,22 +254,7 @@ class PatternRow(TextRow):
         return line
 
 
-class PasswordRow(TextRow):
-    """A secret: dots for letters."""
-
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
-        line = super().make_editor()
-        line.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
-        return line
-
-    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
-        """Show as many dots as there are letters; the value of the parameter itself is always empty."""
-        if self.widget.text() != self.param.secret():
-            self.widget.setText(self.param.secret())
-
-
-class NotesRow(_WideRow):
+class NotesRow(WideRow):
     """The table of notes."""
 
     def make_editor(self) -> QtWidgets.QWidget:
@@ -314,7 +299,7 @@ class ShownRow(_Row):
             self.widget.setToolTip(f"{text}\n{tip}" if tip else text)
 
 
-class WideShownRow(_WideRow, ShownRow):
+class WideShownRow(WideRow, ShownRow):
     """A long text to be read: its title takes no more than it needs."""
 
     def __init__(self, param: Parameter, depth: int) -> None:
@@ -323,69 +308,6 @@ class WideShownRow(_WideRow, ShownRow):
         self._title.setToolTip(param.opts.get("tip", ""))
         self.layoutWidget.layout().insertWidget(0, self._title)
         self.layoutWidget.layout().setSpacing(8)
-
-
-class _Sentence(QtWidgets.QLabel):
-    """A label that says when its width has changed: its height depends on it."""
-
-    sigResized = QtCore.Signal()
-    sigChanged = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.later = QtCore.QTimer(self)  # goes with the label
-        self.later.setSingleShot(True)
-
-    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        """Say so."""
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self.sigResized.emit()
-
-
-class SentenceRow(_WideRow):
-    """What somebody answered, in as many lines as it takes."""
-
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the label."""
-        label = _Sentence()
-        label.setWordWrap(True)
-        label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        label.value, label.setValue = label.text, label.setText
-        label.sigResized.connect(self._fit)
-        label.later.timeout.connect(self._come_into_view)
-        return label
-
-    def makeWidget(self) -> QtWidgets.QWidget:
-        """Return the label, always visible."""
-        label = super().makeWidget()
-        self.hideWidget = False
-        return label
-
-    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
-        """Show the sentence."""
-        self.widget.setText(self.param.value())
-        self._fit()
-        if self.param.value() and self.treeWidget() is not None:  # once the row has found its place
-            self.widget.later.start()
-
-    def widgetValueChanged(self) -> None:
-        """Never write what is only shown."""
-
-    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
-        """Follow the options of the parameter; what can't be changed is not grey for that."""
-        super().optsChanged(param, opts)
-        self.widget.setEnabled(True)
-
-    def _come_into_view(self) -> None:
-        self._fit()
-        if self.treeWidget() is not None:
-            self.treeWidget().scrollToItem(self)
-
-    def _fit(self) -> None:
-        height = self.widget.heightForWidth(max(self.widget.width(), 100)) + 6
-        if self.sizeHint(0).height() != height:
-            self.setSizeHint(0, QtCore.QSize(60, height))
 
 
 class FolderRow(_Row):

@@ -19,6 +19,7 @@ from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.name_look import NameLook
 from h5saver_widget.qt.notes_table import CommentLine
+from h5saver_widget.qt.server_rows import PasswordRow, SentenceRow
 
 __all__ = ["SECTIONS", "Section", "SettingsTree"]
 
@@ -136,8 +137,8 @@ _ROW_BY_NAME: Final = {
     "base_path": rows.FolderRow,
     "name_template": rows.PatternRow,
     "notes": rows.NotesRow,
-    "password": rows.PasswordRow,
-    "connection": rows.SentenceRow,
+    "password": PasswordRow,
+    "connection": SentenceRow,
 }
 #: Actions that have a line of their own, with their icons.
 _ACTIONS: Final = {"test": "refresh"}

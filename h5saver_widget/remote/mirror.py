@@ -271,9 +271,14 @@ class Mirror:
             if found.copied_bytes:
                 target.checkpoint()
             self._sent += found.copied_bytes
-        except (H5SaverError, OSError) as error:
-            if self._target is not None and (not isinstance(error, RemoteError) or self._target.failure is not None):
+        except WorkStoppedError:
+            pass  # the file was closed, or the mirror stopped
+        except Exception as error:  # whatever came of it: what nobody waited for may have failed before, and says why
+            reason = self._target.failure if self._target is not None else None
+            if reason is not None or not isinstance(error, RemoteError):
                 self._abandon()
+            if live.is_open and reason is not None:
+                raise RemoteError(f"the copy was interrupted: {str(reason).partition(';')[0]}") from error
             if live.is_open:
                 raise
             # it was closed in the middle of the look: the rest comes from the closed file

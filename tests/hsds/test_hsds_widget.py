@@ -83,6 +83,8 @@ def test_the_tree_shows_what_a_server_needs(window: Window) -> None:
     assert window.shows("base_path") and not window.shows(*SERVER)
     settings["backend", "mirror"] = True
     assert window.shows(*SERVER) and window.shows("base_path")
+    begun = H5Saver("detector", "h5pyd").settings
+    assert not begun.child("base_path").opts["visible"] and begun.child(*SERVER).opts["visible"]
 
 
 def test_the_answer_says_in_words_what_is_wrong(window: Window, hsds: HsdsServer) -> None:

@@ -106,8 +106,8 @@ def test_server_absent_killed_and_back(
         own_server.kill()
         record(saver, 20)
         saver.close_file()
-        until(lambda: mirror.status().problem)
-        assert mirror.status().waiting == 1 and mirror.status().completed == 0
+        until(lambda: mirror.status().problem and mirror.status().waiting == 1)
+        assert mirror.status().completed == 0
         own_server.start()
         assert mirror.wait(60)
     assert_alike(path, home / "local.h5", endpoint=own_server.endpoint)

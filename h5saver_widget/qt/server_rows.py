@@ -1,0 +1,90 @@
+"""The rows that a server needs on screen: a password as dots, and the sentence that a test of the connection gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyqtgraph.parametertree import Parameter
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from h5saver_widget.qt.setting_rows import TextRow, WideRow
+
+__all__ = ["PasswordRow", "SentenceRow"]
+
+
+class PasswordRow(TextRow):
+    """A secret: dots for letters."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        line = super().make_editor()
+        line.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
+        return line
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show as many dots as there are letters; the value of the parameter itself is always empty."""
+        if self.widget.text() != self.param.secret():
+            self.widget.setText(self.param.secret())
+
+
+class _Sentence(QtWidgets.QLabel):
+    """A label that says when its width has changed: its height depends on it."""
+
+    sigResized = QtCore.Signal()
+    sigChanged = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = QtCore.QTimer(self)  # goes with the label
+        self.later.setSingleShot(True)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Say so."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.sigResized.emit()
+
+
+class SentenceRow(WideRow):
+    """What somebody answered, in as many lines as it takes."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the label."""
+        label = _Sentence()
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        label.value, label.setValue = label.text, label.setText
+        label.sigResized.connect(self._fit)
+        label.later.timeout.connect(self._come_into_view)
+        return label
+
+    def makeWidget(self) -> QtWidgets.QWidget:
+        """Return the label, always visible."""
+        label = super().makeWidget()
+        self.hideWidget = False
+        return label
+
+    def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
+        """Show the sentence."""
+        self.widget.setText(self.param.value())
+        self._fit()
+        if self.param.value() and self.treeWidget() is not None:  # once the row has found its place
+            self.widget.later.start()
+
+    def widgetValueChanged(self) -> None:
+        """Never write what is only shown."""
+
+    def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
+        """Follow the options of the parameter; what can't be changed is not grey for that."""
+        super().optsChanged(param, opts)
+        self.widget.setEnabled(True)
+
+    def _come_into_view(self) -> None:
+        self._fit()
+        if self.treeWidget() is not None:
+            self.treeWidget().scrollToItem(self)
+
+    def _fit(self) -> None:
+        height = self.widget.heightForWidth(max(self.widget.width(), 100)) + 6
+        if self.sizeHint(0).height() != height:
+            self.setSizeHint(0, QtCore.QSize(60, height))
