@@ -15,8 +15,7 @@ import numpy as np
 from pyqtgraph.Qt import QtCore, mkQApp
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport
-from h5saver_widget.demo.actuators import MockActuator
-from h5saver_widget.demo.scan_extension import ScanExtension
+from h5saver_widget.demo import MockActuator, ScanExtension
 
 
 class PowerMeter:

@@ -15,8 +15,7 @@ import numpy as np
 from pyqtgraph.Qt import QtCore, mkQApp
 
 from h5saver_widget import Axis, DataRaw, DataToExport
-from h5saver_widget.demo.sources import Source
-from h5saver_widget.demo.viewer import ViewerPanel
+from h5saver_widget.demo import Source, ViewerPanel
 
 
 class Oscilloscope(Source):

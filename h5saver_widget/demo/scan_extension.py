@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -235,9 +236,14 @@ class ScanExtension(Station):
         measured = next(dwa for dwa in point if dwa.dim.name == "Data0D")
         self._values[index] = float(measured.data[0].flat[0])
         name = scan.node_path.rpartition("/")[2]
-        self._seen[name] = data = DataToExport(
-            name, data=[DataRaw(measured.name, data=[self._values], units=measured.units, axes=scan.plan.axes())]
+        shown = DataRaw(
+            measured.name,
+            data=[self._values],
+            labels=list(measured.labels[:1]),
+            units=measured.units,
+            axes=scan.plan.axes(),
         )
+        self._seen[name] = data = DataToExport(name, data=[shown])
         if self._plot is None or self._shown != name:
             self._show_plot(name)
         else:
@@ -256,6 +262,8 @@ class ScanExtension(Station):
         shape = " × ".join(str(n) for n in scan.plan.shape)
         text = f"{name}  {shape}  {scan.state.value}"
         found = self._list.findItems(f"{name} ", QtCore.Qt.MatchFlag.MatchStartsWith)
+        if not found:
+            self.show_message(f"{name}: {shape} points, begun at {datetime.now():%H:%M:%S}")
         item = found[0] if found else QtWidgets.QListWidgetItem(self._list)
         item.setText(text)
         item.setData(QtCore.Qt.ItemDataRole.UserRole, name)

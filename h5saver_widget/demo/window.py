@@ -153,9 +153,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         data = panel.latest if panel.latest is not None else panel.snap()
         if data is None:
             return None  # the panel has said why
-        settings = self.h5saver.settings
+        saver = self.h5saver
         try:
-            path = save_snapshot(panel, data, Path(settings["base_path"]), settings["backend", "backend_type"])
+            path = save_snapshot(panel, data, saver.base_folder(), saver.backend, saver.server_options())
         except (H5SaverError, OSError) as error:
             self.show_error(f"No snapshot was saved: {error}")
             return None

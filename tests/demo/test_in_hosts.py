@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget import H5Saver
-from h5saver_widget.demo.scan_extension import ScanExtension
-from h5saver_widget.demo.sources import SimulatedSpectrometer
-from h5saver_widget.demo.viewer import ViewerPanel
+from h5saver_widget import H5Saver, demo
+from h5saver_widget.demo import ScanExtension, SimulatedSpectrometer, ViewerPanel
 
 TIMES = "RawData/Detector000/NavAxes/Axis00"
 SIGNAL = "RawData/Scan000/Detector000/Data0D/CH00/Data00"
@@ -155,3 +153,10 @@ def test_language_style_and_palette_of_the_program(qtbot, tmp_path) -> None:
         QtWidgets.QApplication.setLayoutDirection(QtCore.Qt.LayoutDirection.LeftToRight)
     extension.finish()
     assert np.isfinite(saved(tmp_path, SIGNAL)).all()
+
+
+def test_every_name_of_the_demo_is_there() -> None:
+    for name in demo.__all__:
+        assert getattr(demo, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        demo.Nothing  # noqa: B018
