@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,17 +40,9 @@ def no_window_is_collected_while_it_is_painted() -> Iterator[None]:
 
     When a test returns, its widgets have no owner but are still on the screen; pytest-qt then handles events once more,
     and a collection in the middle of that paint took the widget away below the painter (one run in twelve crashed).
-    Widgets that are to be deleted are deleted before: PySide6 crashed when they came after the collection of what
-    Python has of them (one run in four). A program's event loop does that by itself.
     """
     gc.disable()
     yield
-    if "pyqtgraph.Qt" in sys.modules:
-        from pyqtgraph.Qt import QtCore
-
-        if QtCore.QCoreApplication.instance() is not None:
-            kind = QtCore.QEvent.Type.DeferredDelete
-            QtCore.QCoreApplication.sendPostedEvents(None, int(getattr(kind, "value", kind)))
     gc.enable()
 
 
