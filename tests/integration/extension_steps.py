@@ -4,6 +4,7 @@ Their windows work here as a user works with them: actions are triggered, settin
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from host_steps import PLOTTED, SELECTED, facts
 from pymodaq.extensions.adaptive_optim.adaptive_optimization import AdaptiveOptimisation
@@ -12,9 +13,15 @@ from pymodaq.extensions.data_mixer.data_mixer import DataMixer
 from pymodaq.extensions.optimizers_base.optimizer import OptimizerAction
 from pymodaq.extensions.pid.pid_controller import DAQ_PID
 from pymodaq.extensions.ramping.ramping import RampExtension
+from pymodaq.extensions.scan.daq_scan import DAQScan
+from pymodaq.extensions.scan.manager.subentries import ScanSettingsEntryHandler, SubEntry
 from pymodaq.extensions.sequencer.sequencer import Sequencer
 from pymodaq_gui.managers import h5manager
+from pymodaq_gui.parameter.utils import ParameterWithPath
 from qtpy import QtWidgets
+from serializall import SerializableFactory
+
+SERIALISER = SerializableFactory()
 
 STEPS = 6
 
@@ -103,6 +110,42 @@ def sequence(lab):
 
 def _nothing(*_):
     """Be connected."""
+
+
+def scan_manager(lab):
+    """Send every setting of the saver through the scan manager's serialiser, and apply some as it does."""
+    extension = lab.extension(DAQScan)
+    manager, saver = extension.scan_manager, extension.h5_manager.get_h5saver()
+    # 5.3.8 looks for an attribute `h5saver` of the manager, which has none
+    owner = SimpleNamespace(h5saver=saver)
+    handler = ScanSettingsEntryHandler(manager.config_model, manager.settings, manager=owner)
+    failed, seen = {}, 0
+    for param in _leaves(manager.settings.child("h5saver")):
+        seen += 1
+        try:
+            packed = SERIALISER.get_apply_serializer(ParameterWithPath(param))
+            again = SERIALISER.get_apply_deserializer(packed)
+            same = (param.value(), None if param.value() == "" else param.value())  # of an empty text it makes None
+            if param.hasValue() and not any(again.value() is value or again.value() == value for value in same):
+                failed[param.name()] = f"{param.value()!r} came back as {again.value()!r}"
+        except Exception as error:
+            failed[param.name()] = repr(error)
+    for path, value in ((("base_name",), "Managed"), (("backend", "swmr_options", "flush_interval"), 7)):
+        param = manager.settings.child("h5saver", *path)
+        param.setValue(value)
+        entry = SubEntry(ScanSettingsEntryHandler.handler_name, "h5saver", ParameterWithPath(param))
+        handler.execute_subentry(entry)
+    applied = [saver.settings["base_name"], saver.settings["backend", "swmr_options", "flush_interval"]]
+    extension.h5_manager.close_file()
+    return {"settings": seen, "failed": failed, "applied": applied}
+
+
+def _leaves(param):
+    for child in param.children():
+        if child.hasChildren():
+            yield from _leaves(child)
+        elif child.type() != "action":
+            yield child
 
 
 def pid(lab):

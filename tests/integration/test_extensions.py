@@ -75,3 +75,9 @@ def test_the_file_manager_of_every_extension(extensions):
         assert seen["copy"] == [True, ""]
         with DataLoader(second) as loader:
             assert loader.get_node("/RawData/mydata").name == "mydata"
+
+
+def test_the_scan_manager_serialises_and_applies_every_setting(extensions):
+    seen = extensions[1]["steps"]["scan_manager"]
+    assert seen["failed"] == {} and seen["settings"] > 20
+    assert seen["applied"] == ["Managed", 7]
