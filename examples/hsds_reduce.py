@@ -76,9 +76,8 @@ def main() -> None:
     ):
         data = loader.load_data(WHERE, lazy=True)
         frames = next(iter(data.to_xarray().data_vars.values()))
-        frames[
-            : 4 * options.workers
-        ].mean().compute()  # workers have loaded their libraries and opened the file before they are limited
+        # before workers are limited, they load their libraries and open the file
+        frames[: 4 * options.workers].mean().compute()
         limited = all(client.run(limit_memory, options.memory).values())
         size = frames.nbytes / 1e6
         print(f"{size:.0f} MB on the server in chunks of {frames.data.chunksize}; {options.memory} MB for each worker")

@@ -388,6 +388,13 @@ class Backend(ABC):
         """Flush, without waiting for it where another process does it."""
         self.flush()
 
+    def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
+        """Where another process has the file, have it append a row of bytes to the text array at `path`, in the end.
+
+        That is for rows which wait in this program until the file does not stream any more, should it end before. None:
+        they were written, or are not wanted any more. Without another process nobody could, and nothing is done.
+        """
+
     # ---------------------------------------------------------------- queueing
     @property
     def is_isolated(self) -> bool:

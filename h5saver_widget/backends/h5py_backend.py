@@ -45,6 +45,7 @@ from h5saver_widget.errors import (
     NodeError,
     StreamingError,
 )
+from h5saver_widget.superblock import read_superblock
 
 try:
     import hdf5plugin  # what it registers when it is imported is needed for reading, too
@@ -227,6 +228,10 @@ class H5pyBackend(QueuedBackend):
         return self._durability is not Durability.FLUSH and not swmr
 
     def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
+        block = read_superblock(path) if mode == "r+" else None
+        if block is not None and block.version >= 3 and block.is_writing:
+            # with a file of ours the library does not look, and who streams holds no lock: two would write
+            raise OSError("it is open for writing in another program, or was when that program was killed")
         disk = JournaledFile(path, mode, locking, self._durability is Durability.POWER)
         try:
             # 'w': to HDF5 the file that was just made is there already, and it is empty
@@ -275,7 +280,7 @@ class H5pyBackend(QueuedBackend):
             self._disk.abandon()
 
     def _descriptor(self) -> int:
-        return int(self._h5().id.get_vfd_handle())
+        return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 
     def _h5(self) -> h5py.File:
         if self._file is None:

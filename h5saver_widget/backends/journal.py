@@ -213,6 +213,10 @@ class JournaledFile:
         """Whether nothing is kept any more of what is written."""
         return self._abandoned
 
+    def fileno(self) -> int:
+        """Return the operating system's number of the file."""
+        return self._file
+
     # ------------------------------------------------------ what a library asks
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place."""

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
-from h5saver_widget.errors import FileOpenError, MissingLibraryError
+from h5saver_widget.errors import FileOpenError, MissingLibraryError, NodeError
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["Opened", "open_to_look", "why_not"]
+
+#: A file of HDF5 with nothing in it is smaller.
+_EMPTY_BYTES = 16_384
+_HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
 
 class Opened(NamedTuple):
@@ -89,11 +93,26 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
                 reader.close_file()
                 first = first or error
                 continue
+            hollow = _is_hollow(reader, path)
+            if hollow and first is not None:  # a library that is blind to damage is no help
+                reader.close_file()
+                continue
             if not options and reader.isolated:
                 _let_others_write(reader, path)
+            note = f"{note} {_HOLLOW}".strip() if hollow else note
             return Opened(reader, note if name == wanted else f"{note} Read with {name}.".strip())
     assert first is not None
     raise first
+
+
+def _is_hollow(reader: H5Backend, path: Path) -> bool:
+    """Tell whether a file is too large for the nothing in it: PyTables lists a damaged group as an empty one."""
+    if reader.capabilities.remote or path.stat().st_size < _EMPTY_BYTES:
+        return False
+    try:
+        return not reader.io.children(reader.io.root())
+    except (NodeError, OSError, RuntimeError):
+        return False  # said when it is listed
 
 
 def _is_remote(backend: str) -> bool:

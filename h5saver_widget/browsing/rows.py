@@ -89,7 +89,7 @@ def row_of(node: Node) -> Row:
         info = node.info
         look = _array_look(info, str(attributes.get("data_type", "")))
         if math.prod(info.shape) == 1 and info.dtype.kind in "biufcSUO" and info.dtype.itemsize <= 4096:
-            kind = dtype_text(info.dtype) if info.dtype.kind not in "SUO" else ""  # a text speaks for itself
+            kind = _kind_text(node).removeprefix("text")  # a text speaks for itself
             return Row(look, title, _value_text(node, attributes), kind=kind)
         return Row(look, title, shape_text(info.shape), kind=_kind_text(node))
     except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.Qt import QtCore
 
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.demo.saving_thread import SavingThread
 from h5saver_widget.errors import FileNotOpenError, QueueFullError
 from h5saver_widget.layout import SaveType
@@ -225,7 +226,13 @@ class Recorder(QtCore.QObject):
         self.note.emit(f"{panel.title}: background saved beside the data")
 
 
-def save_snapshot(panel: DetectorPanel, data: DataToExport, base_path: Path, backend: str | None = None) -> Path:
+def save_snapshot(
+    panel: DetectorPanel,
+    data: DataToExport,
+    base_path: Path,
+    backend: str | None = None,
+    server: RemoteOptions | None = None,
+) -> Path:
     """Write one frame, with the panel's background if there is one, to a file of its own.
 
     Parameters
@@ -238,6 +245,8 @@ def save_snapshot(panel: DetectorPanel, data: DataToExport, base_path: Path, bac
         Folder below which the file is made, in folders of year and day.
     backend
         Library to write with; None for the configured default.
+    server
+        The server that has the files, if the library keeps them on one; None for the environment's.
 
     Returns
     -------
@@ -250,6 +259,8 @@ def save_snapshot(panel: DetectorPanel, data: DataToExport, base_path: Path, bac
         If the file cannot be made or written.
     """
     with H5SaverLowLevel(SaveType.detector, backend) as h5saver:
+        if server is not None:
+            h5saver.use_server(server)
         provider = PathProvider(base_path, "Snapshot", SaveType.detector)
         path = h5saver.create_new_file(provider.candidates(datetime.now()))
         saver = DetectorSaver(panel)

@@ -153,9 +153,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         data = panel.latest if panel.latest is not None else panel.snap()
         if data is None:
             return None  # the panel has said why
-        settings = self.h5saver.settings
+        saver = self.h5saver
         try:
-            path = save_snapshot(panel, data, Path(settings["base_path"]), settings["backend", "backend_type"])
+            path = save_snapshot(panel, data, saver.base_folder(), saver.backend, saver.server_options())
         except (H5SaverError, OSError) as error:
             self.show_error(f"No snapshot was saved: {error}")
             return None
@@ -352,7 +352,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         spacer = QtWidgets.QWidget()
         spacer.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
-        self._log_action = add("log", "Log", "Ctrl+L", "Show or hide the log", self._log_dock.setVisible, True)
+        self._log_action = add(
+            "log", "Log", "Ctrl+L", "Show or hide the log", lambda on: self._log_dock.setVisible(on), True
+        )
         self._log_dock.visibilityChanged.connect(lambda shown: self._log_action.setChecked(self._log_dock.isVisible()))
         add("help", "Guide", "F1", "Open a short guide", lambda: self.show_guide())
 

@@ -22,6 +22,7 @@ from h5saver_widget.qt import parameters
 from h5saver_widget.qt.recording_saver import RecordingSaver
 from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.qt.swmr_dialog import SwmrAnswer
+from h5saver_widget.recovery import repaired_copy
 from h5saver_widget.remote.push_pull import copied_and_compared
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -156,7 +157,18 @@ class H5SaverBase(RecordingSaver):
 
     def _open_at(self, path: Path, renew: bool, mode: str, metadata: Mapping[str, Any] | None) -> Path:
         self.apply_isolated()
-        super().init_file(path, new_file=renew, metadata=metadata, mode=mode, swmr=self._wants_swmr)
+        try:
+            super().init_file(path, new_file=renew, metadata=metadata, mode=mode, swmr=self._wants_swmr)
+        except FileOpenError:
+            report = None if renew else repaired_copy(path)
+            if report is None or report.out is None:
+                raise
+            self.update_status(
+                f"{path.name} was not closed properly by the program that wrote it. It stays as it is, and a repaired "
+                f"copy is opened: {report.out.name} ({len(report.lost) or 'no'} losses)"
+            )
+            path = report.out
+            super().init_file(path, metadata=metadata, mode=mode, swmr=self._wants_swmr)
         self._made_from = None
         raw = self.raw_group if mode != "r" else None
         names = raw.children_name() if isinstance(raw, GROUP) else []

@@ -443,6 +443,7 @@ class ButtonsRow(QtWidgets.QTreeWidgetItem):
             button.setToolTip(action.opts.get("tip", ""))
             button.clicked.connect(action.activate)
             button.setAutoDefault(False)
+            button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)  # on macOS too: what is being typed is then taken
             layout.addWidget(button)
             self.buttons[action.name()] = button
             button.setEnabled(bool(action.opts.get("enabled", True)))

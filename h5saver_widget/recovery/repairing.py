@@ -17,13 +17,17 @@ from h5saver_widget.in_child import Ending, run_in_child
 from h5saver_widget.naming import create_exclusive
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine, look_with_every_reader, patched, state_of_content
+from h5saver_widget.recovery.holders import programs_writing
 from h5saver_widget.recovery.parts import Box, rows_in_words
 from h5saver_widget.recovery.salvage import bring_up_to_date, salvage
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
 from h5saver_widget.recovery.survey import Survey, survey_file
 from h5saver_widget.superblock import guess_superblock, read_superblock
 
-__all__ = ["repair_file"]
+__all__ = ["repair_file", "repaired_copy"]
+
+#: Larger files are not copied while somebody waits for one to open.
+_WHILE_WAITING = 1 << 30
 
 _MOST_STARTS = 20
 #: Not 0, and small as a length: with 0xff, rows of any length take 4 GB each.
@@ -86,6 +90,26 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
         raise FileOpenError(
             f"the copy can't be made in {folder}: {error}; choose another place with `-o`, with room for it"
         ) from error
+
+
+def repaired_copy(path: Path) -> RepairReport | None:
+    """Repair a file that could not be opened, if the reason is that its writer was killed; None if it is something else.
+
+    Also None for a file that is still being written, or so large (1 GB) that nobody should wait for its copy.
+
+    Raises
+    ------
+    FileOpenError
+        If the copy can't be made.
+    """
+    try:
+        size, block = path.stat().st_size, read_superblock(path)
+    except OSError:
+        return None
+    left_open = block is not None and (block.is_writing or block.size_needed > size or not block.is_valid)
+    if not left_open or size > _WHILE_WAITING or programs_writing(path):
+        return None
+    return repair_file(path)
 
 
 def _repair(path: Path, before: FileState, out: Path | str | None, work: Path, progress: Progress) -> RepairReport:

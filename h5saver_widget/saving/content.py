@@ -432,6 +432,7 @@ class H5Content(H5Backend):
             session = self._session
             if self.io.swmr_active:
                 session.late_lines.append(str(msg))
+                self.io.keep_row(session.logger_path, codec.encode_log_line(str(msg)))
                 return
             if session.logger is None:
                 logger = self.get_set_logger()

@@ -133,11 +133,17 @@ class Session:
         root = self.io.root()
         self.io.set_attributes(root, {"swmr_active": np.bool_(False)})
         if self.late_lines:
-            logger = self.io.node(f"{self.raw_path}/{LOGGER_NAME}")
+            logger = self.io.node(self.logger_path)
             for line in self.late_lines:
                 self.io.append(logger, codec.encode_log_line(line))
             self.growing[self.io.path_of(logger)] = logger
             self.late_lines = []
+            self.io.keep_row(self.logger_path, None)
+
+    @property
+    def logger_path(self) -> str:
+        """Path of the log."""
+        return f"{self.raw_path}/{LOGGER_NAME}"
 
     def _bring_up_to_date(self) -> None:
         update_shapes(self.io, self.growing.values())

@@ -21,9 +21,11 @@ POINTS = 10
 
 def rows_as_written(values: np.ndarray[Any, Any]) -> int:
     """Return how many rows from the first on hold their own number, in every place."""
+    if not len(values):
+        return 0
     flat = values.reshape(len(values), -1)
     wanted = np.arange(len(flat)).astype(flat.dtype)
-    good = (flat == wanted[:, None]).all(axis=1) if flat.size else np.ones(len(flat), bool)
+    good = (flat == wanted[:, None]).all(axis=1)
     return int(len(good) if good.all() else good.argmin())
 
 
@@ -83,7 +85,8 @@ def with_pymodaq(path: str) -> dict[str, Any]:
         try:
             nodes = {node.path: node for node in loader.walk_nodes("/")}
             where = f"{CAMERA}/Data2D/CH00/EnlData00"
-            frames = rows_as_written(np.asarray(loader.load_data(where).data[0])) if where in nodes else 0
+            there = where in nodes and len(nodes[where].read()) > 0  # it can't load an array without rows
+            frames = rows_as_written(np.asarray(loader.load_data(where).data[0])) if there else 0
             lines = lines_as_written(list(loader.get_node("/RawData/Logger").read()))
             writer = nodes[where].attrs["backend"] if where in nodes else backend
         finally:

@@ -11,7 +11,7 @@ import attribute_contract
 import backend_contract
 import numpy as np
 import pytest
-from array_contract import ArrayContract
+from array_contract import SLICES, ArrayContract
 from backend_contract import DTYPES, ROW_SHAPES
 from hsds_server import HsdsServer
 
@@ -19,6 +19,7 @@ from h5saver_widget.backends.base import Backend, Compression
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError
 
+FEW = ("bool", "int16", "complex128")
 SHAPES = ((), (1,), (5,), (0,), (0, 3), (3, 0, 2))
 
 
@@ -154,5 +155,29 @@ class TestIsolatedH5pydBackend(TestH5pydBackend):
         self.made.append(super().make_backend())
         return self.made[-1]
 
-    def test_host_closes_the_raw_file(self, backend: Backend) -> None:  # type: ignore[override]
-        ArrayContract.test_host_closes_the_raw_file(self, backend)
+    def test_host_closes_the_raw_file(self, backend: Backend, path: Path) -> None:  # type: ignore[override]
+        ArrayContract.test_host_closes_the_raw_file(self, backend, path)
+
+    # Every number type goes to a server above, and through a process in test_isolated_backend.py: here, one of a kind.
+    @pytest.mark.parametrize("dtype", FEW)
+    @pytest.mark.parametrize("row_shape", [(), (2, 3)], ids=str)
+    def test_growing(self, backend: Backend, dtype: str, row_shape: tuple[int, ...]) -> None:
+        ArrayContract.test_growing(self, backend, dtype, row_shape)
+
+    @pytest.mark.parametrize("dtype", FEW)
+    @pytest.mark.parametrize("shape", [(), (2, 3, 4), (0, 3)], ids=str)
+    def test_fixed_from_data(self, backend: Backend, dtype: str, shape: tuple[int, ...]) -> None:
+        ArrayContract.test_fixed_from_data(self, backend, dtype, shape)
+
+    @pytest.mark.parametrize("dtype", FEW)
+    def test_fixed_from_fill_value(self, backend: Backend, dtype: str) -> None:
+        ArrayContract.test_fixed_from_fill_value(self, backend, dtype)
+
+    @pytest.mark.parametrize("dtype", FEW[1:])
+    def test_attribute_arrays(self, backend: Backend, dtype: str) -> None:
+        ArrayContract.test_attribute_arrays(self, backend, dtype)
+
+    @pytest.mark.parametrize("selection", SLICES[::3], ids=str)
+    @pytest.mark.parametrize("growing", [False, True])
+    def test_reading_and_writing_parts(self, backend: Backend, selection: Any, growing: bool) -> None:
+        ArrayContract.test_reading_and_writing_parts(self, backend, selection, growing)

@@ -16,8 +16,10 @@ from h5saver_widget import (
     DataToExport,
     DataToExportExtendedSaver,
     DataToExportTimedSaver,
+    H5BrowserUtil,
     H5SaverLowLevel,
 )
+from h5saver_widget.browsing.copying import copy_file
 
 
 @pytest.fixture
@@ -126,3 +128,13 @@ def test_groups_and_names(saver: H5SaverLowLevel) -> None:
     assert [n.name for n in loader.walk_nodes("/RawData")][1:] == ["Copied", "Detector000", "Detector001", "Logger"]
     assert loader.get_node("/RawData/Copied").attrs["settings"] == settings
     loader.close()
+
+
+def test_the_open_file_is_saved_on_the_local_disk(saver: H5SaverLowLevel, tmp_path: Path) -> None:
+    saver.create_earray("/RawData", "Rows", np.int32, (2,)).append(np.ones((3, 2), np.int32))
+    saver.add_log("on the server")
+    copied = copy_file(saver, tmp_path / "copy.h5")
+    with H5BrowserUtil(backend="h5py") as copy:
+        copy.open_file(copied.path)
+        assert copy.get_node("/RawData/Rows").read().tolist() == [[1, 1]] * 3
+        assert copy.log_lines() == ["on the server"]

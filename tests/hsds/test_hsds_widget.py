@@ -95,6 +95,7 @@ def test_the_answer_says_in_words_what_is_wrong(window: Window, hsds: HsdsServer
     assert "there is no /home/nowhere on the server" in window.press_test()
     line = window.tree.row_of(*SERVER, "password").widget
     window.qtbot.keyClicks(line, TYPED)
+    window.qtbot.keyClick(line, QtCore.Qt.Key.Key_Return)
     assert "user name or password are wrong" in window.press_test()
     settings[(*SERVER, "endpoint")] = f"http://127.0.0.1:{free_port()}"
     assert "is the address right and the server running" in window.press_test()
@@ -175,7 +176,8 @@ def test_the_password_is_written_nowhere(
     host_tree = ParameterTree()
     window.qtbot.addWidget(host_tree)
     host_tree.setParameters(saver.settings)
-    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == 0]
+    normal = QtWidgets.QLineEdit.EchoMode.Normal
+    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == normal]
     written = (
         str(parameter_to_xml(saver.settings)),
         json.dumps(saver.settings.saveState(), default=str),

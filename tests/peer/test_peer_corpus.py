@@ -17,6 +17,7 @@ from h5saver_widget import (
     H5BrowserUtil,
     H5SaverLowLevel,
 )
+from h5saver_widget.browsing import FileView
 
 BACKENDS = ("h5py", "tables")
 KINDS = ["data", "modules", "scan1d", "scan2d", "spread"]
@@ -190,3 +191,23 @@ def test_the_values_of_the_corpus_are_no_defaults(corpus):
     kinds = {facts["data"][0]["dtype"] for group in some["given"].values() for facts in group}
     assert {"bool", "float16", "complex64", "complex128", "int8", "uint64"} <= kinds
     assert any(np.isnan(array_of(data)).any() for f in some["nodes"].values() for data in f["data"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_browser_describes_and_draws_every_node(corpus, kind, backend):
+    for path in files_for(corpus, kind, backend):
+        with FileView(path, backend) as view:
+            drawn = 0
+            for group, children in view.expand("/").items():
+                for name, _ in children:
+                    node = f"{group.rstrip('/')}/{name}"
+                    assert view.rows([node])[node].problem == ""
+                    report = view.describe(node)
+                    assert [found.problem for found in report.settings if found.problem] == []
+                    if report.data_path and not report.is_default:
+                        reader = view.data(report.data_path, report.all_channels)
+                        drawing = reader.curves(len(reader.summary.shape) - 1, {})
+                        assert drawing.curves[0].values.size and drawing.axis.label
+                        drawn += 1
+            assert drawn

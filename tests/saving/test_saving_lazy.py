@@ -307,7 +307,7 @@ def test_dask_computes_in_threads_while_the_file_grows(saver):
     with ThreadPoolExecutor(1) as pool:
         written = pool.submit(write)
         try:
-            for _ in range(10):
+            for _ in range(3):
                 for dataset in found:
                     for array in dataset.data_vars.values():
                         chunked = array.chunk(dict.fromkeys(array.dims, 3))

@@ -208,6 +208,11 @@ class IsolatedBackend(LocalBackend):
         """Have the child flush when it has caught up."""
         self._link.post("flush_soon")
 
+    @primitive
+    def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
+        """Have the child append a row of bytes when this program has ended; None: forget all of them."""
+        self._link.post("keep_row", path, None if row is None else row.tobytes())
+
     def _require_open(self, what: str) -> None:
         if not self._opened:
             raise FileNotOpenError(f"{what}: no file is open; open or create one first")

@@ -91,6 +91,8 @@ class Host:
         self._rows: dict[int, list[tuple[int, memoryview]]] = {}
         self._gathered = 0
         self._frames: list[int] = []
+        #: Rows that are written when the program is gone, and the file that they belong to.
+        self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
         self._parts: list[bytes] = []
         self._failed = False
         self._changed_at: float | None = None
@@ -102,6 +104,7 @@ class Host:
             "flush": lambda: self._guard(self._flush, what="flush"),
             "checkpoint": self._io.checkpoint,
             "flush_soon": self._flush_soon,
+            "keep_row": self._keep_row,
             "release": self._release,
             "use_server": self._io.use_server,
             "connection_in_words": lambda path: self._io.connection_in_words(None if path is None else Path(path)),
@@ -285,13 +288,38 @@ class Host:
         self._changed_at = self._flush_at = None
 
     def _close_after_all(self) -> None:
-        """Close a file that the program left open."""
+        """Close a file that the program left open, and complete one that it was streaming into."""
+        path, grown, streamed = self._io.path, [], self._io.swmr_active
         if self._io.is_open:
             with suppress(H5SaverError, OSError, RuntimeError, ValueError):
-                if self._io.writable and not self._io.swmr_active and not self._failed:
+                if self._io.writable and not streamed and not self._failed:
                     update_shapes(self._io, self._grown.values())
+            grown = [self._io.path_of(handle) for handle in self._grown.values()]
             self._grown = {}
             self._close()
+        kept_for, rows = self._kept
+        if path is None:  # ended between closing the file and opening it again
+            path, streamed = kept_for, bool(rows)
+        if path is not None and streamed and not self._failed:
+            self._complete(path, grown, rows if path == kept_for else [])
+
+    def _complete(self, path: Path, grown: list[str], rows: list[tuple[str, bytes]]) -> None:
+        """Write what could not be written while the file streamed."""
+        io = self._io
+        io.open(path, "r+", swmr=True, locking=False)  # a reader must not keep us from it
+        for where, row in rows:
+            io.append(io.node(where), np.frombuffer(row, np.uint8))
+        if "swmr_active" in io.attribute_names(io.root()):
+            io.set_attributes(io.root(), {"swmr_active": np.bool_(False)})
+        update_shapes(io, [io.node(name) for name in {*grown, *(where for where, _ in rows)}])
+        io.close()
+
+    def _keep_row(self, where: str, row: bytes | None) -> None:
+        path = self._io.path
+        if row is None or self._kept[0] != path:
+            self._kept = (path, [])
+        if row is not None:
+            self._kept[1].append((where, row))
 
     # ------------------------------------------------------------------- tree
     def _release(self, numbers: tuple[int, ...]) -> None:

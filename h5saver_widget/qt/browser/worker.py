@@ -78,6 +78,9 @@ class Worker(QtCore.QObject):
         self._waiting: deque[Job] = deque()
         #: Jobs whose end has not been told; touched in the thread of the window alone.
         self._untold: set[Job] = set()
+        #: Jobs that the thread may hold still. What they call holds widgets: were the thread the last to let go of one,
+        #: it would be deleted there, and with PySide6 its timers would go off a moment later and end the program.
+        self._spent: list[Job] = []
         self._ended = False
         self._change = threading.Condition()
         self._told.connect(self._deliver, QtCore.Qt.ConnectionType.QueuedConnection)
@@ -142,6 +145,7 @@ class Worker(QtCore.QObject):
                 return
             for job in self._untold:
                 job.cancelled = True
+            self._spent += self._untold
             self._untold.clear()
             self._waiting.clear()
             if last is not None:
@@ -149,6 +153,8 @@ class Worker(QtCore.QObject):
             self._ended = True
             self._change.notify()
         self._thread.join(seconds)
+        if not self._thread.is_alive():
+            self._spent.clear()
 
     # ---------------------------------------------------------------- thread
     def _run(self) -> None:
@@ -176,6 +182,7 @@ class Worker(QtCore.QObject):
             return
         if what != "part":
             self._untold.discard(job)
+            self._spent = [job]  # when one is told, the thread has let go of those before
         tell = job.tell.get(what)
         if tell is not None and not job.cancelled:
             tell(result)
