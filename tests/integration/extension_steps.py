@@ -71,22 +71,22 @@ def ramp(lab):
     settings["detectors"] = {"all_items": ["Det0", "Det1", "Det2"], "selected": list(SELECTED)}
     settings["actuators"] = {"all_items": ["Lens"], "selected": ["Lens"]}
     settings["refresh_grab"], settings["refresh_plot"] = 0.05, 0.2
-    settings["ramp", "start"], settings["ramp", "stop"], settings["ramp", "duration"] = 0.0, 4.0, 1.0
+    settings["ramp", "start"], settings["ramp", "stop"], settings["ramp", "duration"] = 0.0, 4.0, 600.0
     settings["steps", "time_step"] = 0.1
     if not extension.is_action_checked("log"):
         extension.get_action("log").trigger()
-    worker, drawn = extension.ramping_worker, []
-    lab.wait_for(worker.workers_terminated, lambda: _watch(worker, drawn), "the ramp to end")
+    worker, drawn, given = extension.ramping_worker, [], []
+    worker.start()
+    worker.processor_worker.data_processed_signal.connect(drawn.append)
+    worker.saver_worker.data_to_save_signal.connect(lambda bundle: given.append(bundle.dte[0].origin))
+    names = {*SELECTED, "Stage", "Lens"}
+    lab.wait(lambda: drawn and all(given.count(name) >= 3 for name in names), "enough of the ramp", 120)
+    lab.wait_for(worker.workers_terminated, worker.stop, "the ramp to end")
     lab.grab("ramp", extension.mainwindow)
     saver = extension.h5_manager.get_h5saver(mode="r")
     path = str(saver.file_path)
     extension.h5_manager.close_file()
-    return {"path": path, "drawn": len(drawn), "histograms": [facts(dwa) for dwa in drawn[-1]] if drawn else []}
-
-
-def _watch(worker, drawn):
-    worker.start()
-    worker.processor_worker.data_processed_signal.connect(drawn.append)
+    return {"path": path, "drawn": len(drawn), "given": {name: given.count(name) for name in names}}
 
 
 def sequence(lab):
@@ -102,10 +102,16 @@ def sequence(lab):
     if not extension.is_action_checked("log"):
         extension.get_action("log").trigger()
     path, worker = extension.h5saver.settings["current_h5_file"], extension.sequence_worker
-    lab.wait_for(worker.workers_terminated, worker.start, "the sequence to end")
+    saved = []
+
+    def begin():
+        worker.start()
+        worker.saver_worker.data_to_save_signal.connect(lambda bundle: saved.append(float(bundle.dte[0].value())))
+
+    lab.wait_for(worker.workers_terminated, begin, "the sequence to end")
     lab.grab("sequencer", extension.mainwindow)
     extension.h5_manager.close_file()
-    return {"path": path}
+    return {"path": path, "saved": saved}
 
 
 def _nothing(*_):
