@@ -9,7 +9,6 @@ tree of its own.
 from __future__ import annotations
 
 import copy
-import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -317,8 +316,9 @@ def _format_params(capabilities: Capabilities) -> dict[str, Any]:
                 "title": "Fill value",
                 "name": "fill_value",
                 "type": "list",
-                "limits": {"0": 0.0, "nan": math.nan},
-                "value": math.nan,
+                # numpy's object and no other NaN: PyMoDAQ, which may write these settings, looks for this one
+                "limits": {"0": 0.0, "nan": np.nan},
+                "value": np.nan,
                 "tip": "Stands where a scan has not been yet. Whole numbers can't be nan: they get 0.",
             },
             {

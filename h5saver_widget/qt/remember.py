@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore
 
@@ -86,7 +87,7 @@ def restore_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h
     # The library that writes decides which other values there are to choose from: it comes first.
     for path in sorted(kept, key=lambda path: path != "backend/backend_type"):
         param = known.get(path)
-        value = math.nan if kept[path] == {"special": "nan"} else kept[path]
+        value = np.nan if kept[path] == {"special": "nan"} else kept[path]
         if param is None or not _fits(param, value):
             left.append(path)
         elif not _same(param.value(), value):

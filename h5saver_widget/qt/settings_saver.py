@@ -6,12 +6,12 @@ Which file is open, and when, is the business of :class:`~h5saver_widget.qt.base
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pyqtgraph.parametertree import Parameter
 
 from h5saver_widget.backends.base import Compression
@@ -100,7 +100,7 @@ class SettingsSaver(H5SaverLowLevel):
     def fill_value(self) -> float:
         """What the points of a scan hold before they are measured; also in the settings."""
         settings = self.__dict__.get("settings")
-        return math.nan if settings is None else settings["data_format", "fill_value"]
+        return np.nan if settings is None else settings["data_format", "fill_value"]
 
     @fill_value.setter
     def fill_value(self, value: float) -> None:
@@ -108,6 +108,7 @@ class SettingsSaver(H5SaverLowLevel):
         if settings is None:
             return  # set by the class below before there are settings, which have their own default
         param = settings.child("data_format", "fill_value")
+        value = np.nan if value != value else value  # that very object: see the parameter
         if not any(value == known or (value != value and known != known) for known in param.opts["limits"].values()):
             param.setLimits({**param.opts["limits"], str(value): value})
         param.setValue(value)

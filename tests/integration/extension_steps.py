@@ -4,6 +4,7 @@ Their windows work here as a user works with them: actions are triggered, settin
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from host_steps import PLOTTED, SELECTED, facts
 from pymodaq.extensions.adaptive_optim.adaptive_optimization import AdaptiveOptimisation
@@ -12,9 +13,15 @@ from pymodaq.extensions.data_mixer.data_mixer import DataMixer
 from pymodaq.extensions.optimizers_base.optimizer import OptimizerAction
 from pymodaq.extensions.pid.pid_controller import DAQ_PID
 from pymodaq.extensions.ramping.ramping import RampExtension
+from pymodaq.extensions.scan.daq_scan import DAQScan
+from pymodaq.extensions.scan.manager.subentries import ScanSettingsEntryHandler, SubEntry
 from pymodaq.extensions.sequencer.sequencer import Sequencer
 from pymodaq_gui.managers import h5manager
+from pymodaq_gui.parameter.utils import ParameterWithPath
 from qtpy import QtWidgets
+from serializall import SerializableFactory
+
+SERIALISER = SerializableFactory()
 
 STEPS = 6
 
@@ -64,22 +71,22 @@ def ramp(lab):
     settings["detectors"] = {"all_items": ["Det0", "Det1", "Det2"], "selected": list(SELECTED)}
     settings["actuators"] = {"all_items": ["Lens"], "selected": ["Lens"]}
     settings["refresh_grab"], settings["refresh_plot"] = 0.05, 0.2
-    settings["ramp", "start"], settings["ramp", "stop"], settings["ramp", "duration"] = 0.0, 4.0, 1.0
+    settings["ramp", "start"], settings["ramp", "stop"], settings["ramp", "duration"] = 0.0, 4.0, 600.0
     settings["steps", "time_step"] = 0.1
     if not extension.is_action_checked("log"):
         extension.get_action("log").trigger()
-    worker, drawn = extension.ramping_worker, []
-    lab.wait_for(worker.workers_terminated, lambda: _watch(worker, drawn), "the ramp to end")
+    worker, drawn, given = extension.ramping_worker, [], []
+    worker.start()
+    worker.processor_worker.data_processed_signal.connect(drawn.append)
+    worker.saver_worker.data_to_save_signal.connect(lambda bundle: given.append(bundle.dte[0].origin))
+    names = {*SELECTED, "Stage", "Lens"}
+    lab.wait(lambda: drawn and all(given.count(name) >= 3 for name in names), "enough of the ramp", 120)
+    lab.wait_for(worker.workers_terminated, worker.stop, "the ramp to end")
     lab.grab("ramp", extension.mainwindow)
     saver = extension.h5_manager.get_h5saver(mode="r")
     path = str(saver.file_path)
     extension.h5_manager.close_file()
-    return {"path": path, "drawn": len(drawn), "histograms": [facts(dwa) for dwa in drawn[-1]] if drawn else []}
-
-
-def _watch(worker, drawn):
-    worker.start()
-    worker.processor_worker.data_processed_signal.connect(drawn.append)
+    return {"path": path, "drawn": len(drawn), "given": {name: given.count(name) for name in names}}
 
 
 def sequence(lab):
@@ -95,14 +102,56 @@ def sequence(lab):
     if not extension.is_action_checked("log"):
         extension.get_action("log").trigger()
     path, worker = extension.h5saver.settings["current_h5_file"], extension.sequence_worker
-    lab.wait_for(worker.workers_terminated, worker.start, "the sequence to end")
+    saved = []
+
+    def begin():
+        worker.start()
+        worker.saver_worker.data_to_save_signal.connect(lambda bundle: saved.append(float(bundle.dte[0].value())))
+
+    lab.wait_for(worker.workers_terminated, begin, "the sequence to end")
     lab.grab("sequencer", extension.mainwindow)
     extension.h5_manager.close_file()
-    return {"path": path}
+    return {"path": path, "saved": saved}
 
 
 def _nothing(*_):
     """Be connected."""
+
+
+def scan_manager(lab):
+    """Send every setting of the saver through the scan manager's serialiser, and apply some as it does."""
+    extension = lab.extension(DAQScan)
+    manager, saver = extension.scan_manager, extension.h5_manager.get_h5saver()
+    # 5.3.8 looks for an attribute `h5saver` of the manager, which has none
+    owner = SimpleNamespace(h5saver=saver)
+    handler = ScanSettingsEntryHandler(manager.config_model, manager.settings, manager=owner)
+    failed, seen = {}, 0
+    for param in _leaves(manager.settings.child("h5saver")):
+        seen += 1
+        try:
+            packed = SERIALISER.get_apply_serializer(ParameterWithPath(param))
+            again = SERIALISER.get_apply_deserializer(packed)
+            same = (param.value(), None if param.value() == "" else param.value())  # of an empty text it makes None
+            if param.hasValue() and not any(again.value() is value or again.value() == value for value in same):
+                failed[param.name()] = f"{param.value()!r} came back as {again.value()!r}"
+        except Exception as error:
+            failed[param.name()] = repr(error)
+    for path, value in ((("base_name",), "Managed"), (("backend", "swmr_options", "flush_interval"), 7)):
+        param = manager.settings.child("h5saver", *path)
+        param.setValue(value)
+        entry = SubEntry(ScanSettingsEntryHandler.handler_name, "h5saver", ParameterWithPath(param))
+        handler.execute_subentry(entry)
+    applied = [saver.settings["base_name"], saver.settings["backend", "swmr_options", "flush_interval"]]
+    extension.h5_manager.close_file()
+    return {"settings": seen, "failed": failed, "applied": applied}
+
+
+def _leaves(param):
+    for child in param.children():
+        if child.hasChildren():
+            yield from _leaves(child)
+        elif child.type() != "action":
+            yield child
 
 
 def pid(lab):

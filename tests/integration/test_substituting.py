@@ -130,6 +130,10 @@ def test_settings_made_anew_from_state_and_class_level_parameters(saver):
     assert not saver.isopen(), "the copy in the host's own tree starts nothing"
     names = [param["name"] for param in saver_params()]
     assert names == [param["name"] for param in HostSaver.params] == [param["name"] for param in params]
+    for value in (0.0, float("nan")):
+        saver.fill_value = value
+    # PyMoDAQ writes another NaN than numpy's object as a text that it can't read
+    assert saver.settings["data_format", "fill_value"] is saver.fill_value is np.nan
     saver.settings.child("current_scan_name").setValue("Optimizer000")
     assert saver.settings["current_scan_name"] == "Optimizer000"
 

@@ -32,7 +32,7 @@ class HostH5Saver(H5Saver):
         super().__init__(save_type, backend or config("data", "data_saving", "backend")[0])
         self.settings["base_path"] = str(config("data", "data_saving", "h5file", "save_path"))
         fill_value = config("data", "data_saving", "data_type", "fill_value")[0]
-        self.settings["data_format", "fill_value"] = 0.0 if str(fill_value) == "0" else math.nan
+        self.fill_value = 0.0 if str(fill_value) == "0" else math.nan
         swmr = self.settings.child("backend", "swmr_options")
         swmr["enable_swmr"] = self.is_swmr_capable and bool(config("data", "data_saving", "swmr", "enabled"))
         swmr["flush_interval"] = int(config("data", "data_saving", "swmr", "flush_interval"))
