@@ -30,8 +30,8 @@ from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, Type
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
 from h5saver_widget.naming import move_aside, natural_key
 
@@ -389,6 +389,7 @@ class Backend(ABC):
         That is for rows which wait in this program until the file does not stream any more, should it end before. None:
         they were written, or are not wanted any more. Without another process nobody could, and nothing is done.
         """
+        return
 
     # ---------------------------------------------------------------- queueing
     @property

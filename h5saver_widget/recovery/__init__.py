@@ -6,4 +6,13 @@ from h5saver_widget.recovery.checking import check_file
 from h5saver_widget.recovery.repairing import repair_file, repaired_copy
 from h5saver_widget.recovery.state import Condition, FileState, ModuleContent, Problem, RepairReport
 
-__all__ = ["Condition", "FileState", "ModuleContent", "Problem", "RepairReport", "check_file", "repair_file", "repaired_copy"]
+__all__ = [
+    "Condition",
+    "FileState",
+    "ModuleContent",
+    "Problem",
+    "RepairReport",
+    "check_file",
+    "repair_file",
+    "repaired_copy",
+]

@@ -74,7 +74,7 @@ class H5Backend:
 
     @durability.setter
     def durability(self, durability: Durability | str) -> None:
-        self._io.durability = durability  # type: ignore[assignment]
+        self._io.durability = durability
 
     @property
     def io(self) -> Backend:

@@ -1,4 +1,4 @@
-"""The journal: whatever is on the disk when a process ends or the power fails, it is the last commit or the one before."""
+"""The journal: what is on the disk when a process ends or the power fails is the last commit, or the one before."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileOpenError, H5Backend, check_file, repair_file
 from h5saver_widget.backends import journal

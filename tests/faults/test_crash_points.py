@@ -12,9 +12,7 @@ import pytest
 
 
 @pytest.mark.parametrize(("durability", "level", "every"), [("journal", 0, 90), ("power", 4, 8)])
-def test_what_was_flushed_can_be_read_at_every_instant(
-    durability: str, level: int, every: int, tmp_path: Path
-) -> None:
+def test_what_was_flushed_can_be_read_at_every_instant(durability: str, level: int, every: int, tmp_path: Path) -> None:
     trace = crash_points.traced_here(tmp_path / "a.h5", level, durability)
     outcome = crash_points.try_all(trace, tmp_path, power=int(durability == "power"), every=every)
     assert outcome.states > 100

@@ -20,7 +20,8 @@ from h5saver_widget.recording.notes import Note
 PATHS = [
     "save_type save_2D save_raw_only do_save N_saved custom_name close_after_scan base_path base_name",
     "current_scan_name current_scan_path current_h5_file show_file new_file browse",
-    "backend backend/backend_type backend/isolated backend/power_safe backend/hsds_options backend/hsds_options/endpoint",
+    "backend backend/backend_type backend/isolated backend/power_safe",
+    "backend/hsds_options backend/hsds_options/endpoint",
     "backend/hsds_options/user backend/hsds_options/password backend/hsds_options/domain backend/hsds_options/test",
     "backend/hsds_options/connection backend/swmr_options backend/swmr_options/enable_swmr",
     "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
