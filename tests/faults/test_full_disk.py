@@ -17,8 +17,7 @@ import pytest
 
 from h5saver_widget import DataLoader, repair_file
 
-#: A twentieth of it is more than the chunks in which a file grows.
-SIZE = 64 << 20
+MB = 1 << 20
 
 PROGRAM = """
 import json, os, sys
@@ -55,7 +54,7 @@ if how == "widget":
     module.h5saver = saver
     node, number = module.get_set_node(), 0
     while saver.isopen():
-        data = DataRaw("image", data=[np.full((64, 64), float(number))])
+        data = DataRaw("image", data=[np.full((256, 256), float(number))])
         module.add_data(node, DataToExport("frame", data=[data]))
         number += 1
         app.processEvents()
@@ -80,13 +79,13 @@ else:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Path, int]]:
     """Return a folder on a small disk and 0, or a folder and the size that no file in it may exceed."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "h5saver-test", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "h5saver-test", str(folder)]
     mounted = sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
-    yield folder, 0 if mounted else SIZE
+    yield folder, 0 if mounted else request.param
     if mounted:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -108,6 +107,7 @@ def frames_in(path: Path) -> np.ndarray:
         return np.asarray(loader.get_node("/RawData/Detector000/Data2D/CH00/EnlData00").read())[:, 0, 0]
 
 
+@pytest.mark.parametrize("small_disk", [6 * MB], indirect=True)
 @pytest.mark.parametrize("how", ["here", "isolated"])
 def test_a_disk_that_gets_full(backend: str, how: str, small_disk: tuple[Path, int], tmp_path: Path) -> None:
     folder, limit = small_disk
@@ -119,6 +119,7 @@ def test_a_disk_that_gets_full(backend: str, how: str, small_disk: tuple[Path, i
     assert frames_in(tmp_path / "other" / "next.h5").tolist() == list(range(5))
 
 
+@pytest.mark.parametrize("small_disk", [64 * MB], indirect=True)  # a twentieth is more than a chunk
 def test_the_widget_stops_before(backend: str, small_disk: tuple[Path, int]) -> None:
     """A twentieth of a small disk is kept free; where no disk could be mounted, that of the folder is not full."""
     folder, limit = small_disk
