@@ -170,7 +170,8 @@ def traced(path: Path, backend: str, level: int, how: str) -> Trace:
             if not name:
                 continue
             if name == "mark":
-                trace.steps += [("mark", json.loads(text)) for text in _bytes(data).split(b"\n") if text]
+                told = _bytes(data) if call == "write" else b""
+                trace.steps += [("mark", json.loads(text)) for text in told.split(b"\n") if text]
             elif call in ("pwrite64", "write"):  # PyTables goes to a place first, h5py names it
                 whole = _bytes(data)
                 assert len(whole) == int(result)
