@@ -394,6 +394,7 @@ class Backend(ABC):
         That is for rows which wait in this program until the file does not stream any more, should it end before. None:
         they were written, or are not wanted any more. Without another process nobody could, and nothing is done.
         """
+        return
 
     # ---------------------------------------------------------------- queueing
     @property

@@ -143,7 +143,8 @@ class JournaledFile:
     path
         The file.
     mode
-        ``x`` makes it, ``r+`` changes it (finish an old journal first), ``r`` shows it with the pages of a journal that a killed program left.
+        ``x`` makes it, ``r+`` changes it (finish an old journal first), ``r`` shows it with the pages of a journal
+        that a killed program left.
     locking
         Whether the file is locked as HDF5 does it, so that other programs keep away.
     power

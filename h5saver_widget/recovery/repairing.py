@@ -93,7 +93,7 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
 
 
 def repaired_copy(path: Path) -> RepairReport | None:
-    """Repair a file that could not be opened, if the reason is that its writer was killed; None if it is something else.
+    """Repair a file that could not be opened because its writer was killed; None if there is another reason.
 
     Also None for a file that is still being written, or so large (1 GB) that nobody should wait for its copy.
 

@@ -1,4 +1,4 @@
-"""The journal: whatever is on the disk when a process ends or the power fails, it is the last commit or the one before."""
+"""The journal: what is on the disk when a process ends or the power fails is the last commit, or the one before."""
 
 from __future__ import annotations
 

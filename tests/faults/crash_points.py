@@ -1,4 +1,4 @@
-"""Every state that a file goes through on the disk while it is recorded: which of them can be read?
+"""Every state that a file goes through on the disk while it is recorded, and which of them can be read.
 
 A recording is traced: what is written where, in which order, and when the program knew what was flushed. Then the file
 is rebuilt as it was after each of these writes, and with the write only half done, and read.
@@ -140,7 +140,8 @@ def _watched(path: Path, trace: Trace) -> Iterator[None]:
 
 
 _CALL = re.compile(
-    r'^\d+ +(pwrite64|write|lseek|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)(?:, (?:"((?:[^"])*)"|(-?\d+)))?'
+    r'^\d+ +(pwrite64|write|lseek|ftruncate|fsync|fdatasync|unlink)\((?:"([^"]*)"|\d+<([^>]*)>)'
+    r'(?:, (?:"((?:[^"])*)"|(-?\d+)))?'
     r"(?:, (\w+))?(?:, (\d+))?\) += (\d+)"
 )
 
@@ -169,7 +170,8 @@ def traced(path: Path, backend: str, level: int, how: str) -> Trace:
             if not name:
                 continue
             if name == "mark":
-                trace.steps += [("mark", json.loads(text)) for text in _bytes(data).split(b"\n") if text]
+                told = _bytes(data) if call == "write" else b""
+                trace.steps += [("mark", json.loads(text)) for text in told.split(b"\n") if text]
             elif call in ("pwrite64", "write"):  # PyTables goes to a place first, h5py names it
                 whole = _bytes(data)
                 assert len(whole) == int(result)
@@ -255,7 +257,8 @@ class Disk:
 def states(trace: Trace, power: int = 0, every: int = 1, only: Container[int] | None = None) -> Iterator[State]:
     """Iterate over the states of the files: after each write, with half of it, and `power` ones without some writes.
 
-    Of every so many steps, or of those in `only`. When the power fails, what was synced is on the disk; of what was written since, anything may be.
+    Of every so many steps, or of those in `only`. When the power fails, what was synced is on the disk; of what was
+    written since, anything may be.
     """
     disk, lasting, since = Disk(), Disk(), []
     chance = random.Random(1)

@@ -1,4 +1,4 @@
-"""Does the peer run the code of a crafted file? ``peer_opens.py FOLDER``: each file in a process, and whether its flag is made.
+"""Whether the peer runs the code of a crafted file: each is opened in a process, and a flag tells.
 
 Run by ``full.py peer-hostile`` with a home of its own: what it opens is harmless (it makes an empty file).
 """

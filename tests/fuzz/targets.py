@@ -22,7 +22,7 @@ _PLAIN = (str, bytes, bool, int, float, complex, type(None), np.generic, np.ndar
 
 
 def attribute(data: bytes) -> None:
-    """An attribute is decoded to a plain value, whatever it is, and what is written again is read as it was."""
+    """Decode an attribute: to a plain value, whatever it is; and what is written again is read as it was."""
     text = data.decode("utf-8", "surrogateescape")
     for raw in (data, text, json.dumps({"module": "builtins", "type": "tuple", "data": text})):
         value = decode(raw)
@@ -52,7 +52,7 @@ def assert_plain(value: Any, depth: int = 0) -> None:
 
 
 def log_line(data: bytes) -> None:
-    """A line of a log is a text, or CodecError; nothing is unpickled."""
+    """Read a line of a log: a text, or CodecError; nothing is unpickled."""
     assert isinstance(decode_log_line(data, errors="replace"), str)
     try:
         assert isinstance(decode_log_line(data), str)
@@ -61,7 +61,7 @@ def log_line(data: bytes) -> None:
 
 
 def settings_xml(data: bytes) -> None:
-    """Settings are a tree of plain values, or SettingsXMLError; no entity is resolved."""
+    """Read settings: a tree of plain values, or SettingsXMLError; no entity is resolved."""
     for read in (parse_xml, xml_to_tree, xml_values):
         try:
             found = read(data)
@@ -72,7 +72,7 @@ def settings_xml(data: bytes) -> None:
 
 
 def first_bytes(data: bytes) -> None:
-    """The beginning of a file is a superblock or none; a journal is complete or counts nothing."""
+    """Read the beginning of a file: a superblock or none; a journal is complete or counts nothing."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.h5"
         path.write_bytes(data)
