@@ -30,16 +30,16 @@ SHOTS = (
 )
 
 
-def make_pictures(theme: str, pictures: Path) -> None:
-    """Make the pictures of a theme; the application, with its palette, is there already."""
+def make_pictures(theme: str, pictures: Path, folder: Path) -> None:
+    """Make the pictures of a theme, of files in a folder; the application, with its palette, is there already."""
     from pyqtgraph.Qt import QtCore
 
     from h5saver_widget.qt.browser import H5Browser
 
-    with tempfile.TemporaryDirectory() as settings, tempfile.TemporaryDirectory(prefix="lab-") as folder:
+    with tempfile.TemporaryDirectory() as settings:
         formats, scopes = QtCore.QSettings.Format, QtCore.QSettings.Scope
         QtCore.QSettings.setPath(formats.IniFormat, scopes.UserScope, settings)
-        path = write_file(Path(folder) / "Data_20261121_16_58_48.h5")
+        path = write_file(folder / "Data_20261121_16_58_48.h5")
         for name, wanted, size, node, tab in SHOTS:
             if wanted == theme:
                 browser = H5Browser(h5file=path)

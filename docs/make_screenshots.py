@@ -74,7 +74,8 @@ def make(theme: str, browser_only: bool = False) -> None:
     app.setStyle("Fusion")
     if theme == "dark":
         app.setPalette(dark_palette(QtGui))
-    make_pictures(theme, PICTURES)
+    with readable_folder() as folder:
+        make_pictures(theme, PICTURES, folder)
     if browser_only:
         return
     for name, wanted, size, title in SHOTS:

@@ -119,12 +119,12 @@ def test_attributes_are_decoded_and_short(qtbot, browser):
     assert found["sample"] == "SiO₂" and found["type"] == "scan"
     assert found["long"].endswith("… (100,000 characters)") and len(found["long"]) < 400
     assert found["gains"] == "100 values of float64"
-    assert tabs(browser) == ["Attributes", "Comments"]
+    assert tabs(browser) == ["Plot", "Attributes", "Comments"]
 
 
 def test_settings_are_a_tree_that_is_only_read(qtbot, browser):
     click(qtbot, browser, "/RawData/Scan000")
-    assert tabs(browser) == ["Attributes", "Settings", "Pictures", "Comments"]
+    assert tabs(browser) == ["Plot", "Attributes", "Settings", "Pictures", "Comments"]
     [param] = browser.panel.settings.parameters
     assert param.child("main", "gain").value() == 2.5 and param.child("ROI_00", "x").value() == 12
     assert all(child.opts["readonly"] for child in param.child("main"))

@@ -54,7 +54,7 @@ class _Tree(ParameterTree):
         item = _Line(param, depth)
         (root or self.invisibleRootItem()).addChild(item)
         item.treeWidgetChanged()
-        item.setExpanded(depth < 2)
+        item.setExpanded(depth < 3)
         for child in param:
             self.addParameters(child, item, depth + 1)
 

@@ -64,7 +64,9 @@ class DimensionRows(QtWidgets.QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._checks = FlowLayout()
-        self._checks.addWidget(QtWidgets.QLabel("Navigate along:"))
+        heading = QtWidgets.QLabel("Navigate along:")
+        heading.setMinimumHeight(CheckBox("").sizeHint().height())  # on one line with the boxes
+        self._checks.addWidget(heading)
         self._lines = QtWidgets.QGridLayout()
         self._lines.setVerticalSpacing(1)
         self._lines.setHorizontalSpacing(8)
