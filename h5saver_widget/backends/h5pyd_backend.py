@@ -301,6 +301,8 @@ class H5pydBackend(RemoteFile):
         self._may_write(node, values, node.obj.dtype)
         try:
             part = part_of(selection, node.obj.shape)
+            if values.size == 1:  # goes wherever a number goes
+                values = values.reshape(())
             fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), part.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
