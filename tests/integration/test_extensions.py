@@ -12,6 +12,7 @@ THEIRS = (
     "No detector with this name",
     "histograming.py",  # its bins, while there are two values or none
     "_on_data_processed",
+    "plotting/data_viewers",  # the live histogram is drawn anew while it is being drawn
 )
 #: ... and what PyMoDAQ's own OptimizerSaver says at every step: it looks for a detector called like the bundle.
 OPTIMIZER = "KeyError: 'ModulesManager'"
