@@ -255,8 +255,8 @@ def _backend_params(backend: str) -> dict[str, Any]:
                 "type": "bool",
                 "value": False,
                 "visible": backend_capabilities(backend).journal,
-                "tip": "The file is then forced onto the disk in an order that survives a loss of power at any moment: each "
-                "flush takes some milliseconds longer. Not together with SWMR. Applies to the next file.",
+                "tip": "The file is then forced onto the disk in an order that survives a loss of power at any moment: "
+                "each flush takes some milliseconds longer. Not together with SWMR. Applies to the next file.",
             },
             server_params(backend_capabilities(backend).remote),
             {
