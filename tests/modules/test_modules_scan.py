@@ -391,4 +391,4 @@ def test_optimizer(saver):
     assert optimizer.h5saver is saver and optimizer.module_group is None  # a host closes the file by it next
     assert optimizer.get_set_node() == node
     with pytest.raises(FileNotOpenError, match="Optimizer: no saver"):
-        OptimizerSaver(module).add_data([0, 0], point(0))
+        OptimizerSaver(extension("Optimizer")).add_data([0, 0], point(0))
