@@ -302,10 +302,15 @@ class JournaledFile:
     def truncate(self, size: int | None = None) -> int:
         """Change the size; the file gets shorter than it was at the last commit at the next one only."""
         size = self._position if size is None else size
-        if size >= self._committed and size != self._real_size and not self._abandoned:
+        on_disk = max(size, self._committed)
+        if not self._abandoned:
             try:
-                os.ftruncate(self._file, size)
-                self._real_size = size
+                if on_disk != self._real_size and (size >= self._committed or on_disk < self._real_size):
+                    os.ftruncate(self._file, on_disk)
+                    self._real_size = on_disk
+                cut = min(self._size, self._committed)
+                if size < cut:  # should it grow again, there are zeros
+                    self._keep(size, memoryview(bytes(cut - size)))
             except OSError as error:
                 self._refuse(error)
         self._size = size

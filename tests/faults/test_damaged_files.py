@@ -21,7 +21,7 @@ from damage import damaged, originals
 from h5saver_widget import check_file, repair_file
 from h5saver_widget.recovery import Condition
 
-COUNT = int(os.environ.get("H5SAVER_DAMAGED", "30"))
+COUNT = int(os.environ.get("H5SAVER_DAMAGED", "12"))
 FIRST = int(os.environ.get("H5SAVER_DAMAGED_FROM", "0"))
 OPENER = Path(__file__).with_name("opener.py")
 SECONDS = 120

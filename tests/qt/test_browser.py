@@ -40,11 +40,11 @@ def cells(browser: H5Browser) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------- tree
-def test_a_file_is_shown_and_its_only_group_opened(browser, written):
+def test_a_file_is_shown_and_its_only_group_opened(qtbot, browser, written):
     assert browser.windowTitle() == "file.h5 – content"
     assert browser.model.names("/RawData") == ["Detector000", "Logger", "Scan000", "Scan001"]
     assert browser.tree.isExpanded(browser.model.index_of("/RawData"))
-    assert browser.model.index_of("/RawData/Logger").siblingAtColumn(1).data() == "3 lines"
+    qtbot.waitUntil(lambda: browser.model.index_of("/RawData/Logger").siblingAtColumn(1).data() == "3 lines")
     assert browser.model.index_of("/RawData/Scan000").siblingAtColumn(1).data() == "DAQScan"
     assert not browser.model.index_of("/RawData/Nothing").isValid()
     assert recent_files() == [written]
