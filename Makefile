@@ -5,7 +5,7 @@
 #   DEMO_SECONDS=30       make demo stops by itself after so long (10 when there is no display)
 #   OUT=DIR               where make demo writes its file and its screenshot
 #   ARGS="-k icons -x"    more words for pytest
-#   WORKERS=3             so many test processes side by side (0: one, with its output as it comes)
+#   WORKERS=2             so many test processes side by side (0: one, with its output as it comes)
 
 PYTHON ?= python3
 QT ?= pyqt5
@@ -20,7 +20,7 @@ ARGS ?=
 BINDINGS := pyqt5=PyQt5 pyqt6=PyQt6 pyside6=PySide6
 export PYQTGRAPH_QT_LIB := $(patsubst $(QT)=%,%,$(filter $(QT)=%,$(BINDINGS)))
 export PYTEST_QT_API := $(QT)
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: help demo test lint format bench faults docs clean
 .DELETE_ON_ERROR:

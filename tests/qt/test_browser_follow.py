@@ -75,13 +75,13 @@ def test_follow_through_the_saver(qtbot, make, show, backend):
     assert browser.follow.isChecked()
     save_frame(shown.saver, 2)
     shown.saver.create_group("/RawData", "Fresh")
-    qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=20 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=90 * FOLLOW_MS)
     assert "Fresh" in browser.model.names("/RawData")
     qtbot.waitUntil(lambda: browser.panel.plots.summary.shape == (2, 4))
     shown.check("do_save")
-    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=20 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=90 * FOLLOW_MS)
     shown.check("do_save")  # another file
-    qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=20 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=90 * FOLLOW_MS)
 
 
 def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
@@ -102,10 +102,10 @@ def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
     assert facts(browser).startswith("3 × 2") and "SWMR" in browser.said.text()
     browser.follow.setChecked(True)
     write(4)
-    qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=20 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=90 * FOLLOW_MS)
     writer.communicate("\n", timeout=60)
     assert writer.returncode == 0
-    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=20 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=90 * FOLLOW_MS)
 
 
 def test_a_file_is_free_when_its_window_is_closed(show, tmp_path, backend):
