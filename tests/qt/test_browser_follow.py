@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -75,13 +76,13 @@ def test_follow_through_the_saver(qtbot, make, show, backend):
     assert browser.follow.isChecked()
     save_frame(shown.saver, 2)
     shown.saver.create_group("/RawData", "Fresh")
-    qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=90 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=30 * FOLLOW_MS)
     assert "Fresh" in browser.model.names("/RawData")
     qtbot.waitUntil(lambda: browser.panel.plots.summary.shape == (2, 4))
     shown.check("do_save")
-    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=90 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=30 * FOLLOW_MS)
     shown.check("do_save")  # another file
-    qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=90 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=30 * FOLLOW_MS)
 
 
 def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
@@ -102,10 +103,39 @@ def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
     assert facts(browser).startswith("3 × 2") and "SWMR" in browser.said.text()
     browser.follow.setChecked(True)
     write(4)
-    qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=90 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=30 * FOLLOW_MS)
     writer.communicate("\n", timeout=60)
     assert writer.returncode == 0
-    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=90 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=30 * FOLLOW_MS)
+
+
+def test_a_look_that_takes_longer_than_a_second_is_waited_for(qtbot, show, tmp_path, monkeypatch):
+    from h5saver_widget import H5SaverLowLevel
+
+    path = tmp_path / "a.h5"
+    with H5SaverLowLevel(backend="h5py") as saver:
+        saver.init_file(path)
+    browser = show(path, backend="h5py")
+    with H5SaverLowLevel(backend="h5py") as saver:
+        saver.init_file(path)
+        saver.create_group("/RawData", "More")
+    view, begun, go_on = browser.current_file().view, threading.Event(), threading.Event()
+    real = view.look_again
+
+    def slow(*words, **options):
+        found = real(*words, **options)
+        begun.set()
+        assert go_on.wait(60)
+        return found
+
+    monkeypatch.setattr(view, "look_again", slow)
+    browser.follower.look()
+    assert begun.wait(60)
+    browser.follower.look()
+    browser.follower.look()
+    go_on.set()
+    assert browser.wait(30)
+    assert browser.model.names("/RawData") == ["Logger", "More"]
 
 
 def test_a_file_is_free_when_its_window_is_closed(show, tmp_path, backend):

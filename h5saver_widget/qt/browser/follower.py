@@ -50,8 +50,13 @@ class Follower(QtCore.QObject):
         self.failed.emit((file, error))
 
     def look(self, always: bool = False) -> None:
-        """Look for changes in all files; `always` reads them again even if nothing seems to have changed."""
+        """Look for changes in all files; `always` reads them again even if nothing seems to have changed.
+
+        A look that takes longer than a second is waited for: what it has found is a change for nobody after it.
+        """
         for file in list(self._trees.model.files):
+            if file.worker.is_doing("look") and not always:
+                continue
             if file.problem:
                 file.worker.ask(
                     file.view.refresh, partial(self._back_again, file), partial(self._tell, file), key="look"

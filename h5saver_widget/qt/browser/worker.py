@@ -129,6 +129,10 @@ class Worker(QtCore.QObject):
             self.busy_changed.emit(True)
         return job
 
+    def is_doing(self, key: str) -> bool:
+        """Tell whether something that has this key was asked for, and is neither told nor cancelled yet."""
+        return any(job.key == key and not job.cancelled for job in self._untold)
+
     def cancel(self, key: str) -> None:
         """Cancel what has this key."""
         for job in self._untold:
