@@ -34,9 +34,9 @@ from h5saver_widget.backends.base import (
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.journal import JournaledFile, read_journal
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, careful
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES, ArrayWriter
+from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -123,7 +123,7 @@ class _Writer(ArrayWriter):
     h5py needs 3 to 5 us for every data space or type it makes. With these at hand one row takes 10 us instead of 22.
     """
 
-    def __init__(self, node: LocalNode) -> None:
+    def __init__(self, node: TreeNode) -> None:
         obj = node.obj
         self._obj, self._dataset = obj, obj.id
         self._type = h5t.py_create(obj.dtype)
@@ -259,7 +259,7 @@ class H5pyBackend(QueuedBackend):
         if self._disk is not None and self._mode != "r":
             self._disk.commit()
 
-    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+    def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         super()._append_checked(ready)
         self._bound_waiting()
 
@@ -328,7 +328,7 @@ class H5pyBackend(QueuedBackend):
         found = self._described(node)
         return self.path_of(node) if found is None else self._identity(found)
 
-    def _identity(self, node: LocalNode) -> Hashable:
+    def _identity(self, node: TreeNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
 
@@ -420,24 +420,24 @@ class H5pyBackend(QueuedBackend):
             return dict(hdf5plugin.Bitshuffle(cname="zstd", clevel=compression.level))
         return {"compression": "gzip", "compression_opts": min(compression.level, 9), "shuffle": True}
 
-    def _remove(self, node: LocalNode) -> None:
+    def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]
 
-    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+    def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         self._h5().copy(source.obj, group.obj, name=name, expand_soft=False, expand_external=False)
 
     # ---------------------------------------------------------------- arrays
-    def _info(self, node: LocalNode) -> ArrayInfo:
+    def _info(self, node: TreeNode) -> ArrayInfo:
         obj = node.obj
         dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
         if obj.shape is None:  # a null data space: an array of another program without anything in it
             return ArrayInfo((0,), dtype, (0,))
         return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, _compression(obj))
 
-    def _make_writer(self, node: LocalNode) -> ArrayWriter:
+    def _make_writer(self, node: TreeNode) -> ArrayWriter:
         return _Writer(node)
 
-    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         count = node.obj.shape[0]
         node.obj.resize(count + 1, axis=0)
         try:
@@ -446,7 +446,7 @@ class H5pyBackend(QueuedBackend):
             node.obj.resize(count, axis=0)
             raise
 
-    def _write(self, node: LocalNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
             node.obj[selection] = values
         except (TypeError, ValueError, IndexError) as error:
@@ -454,7 +454,7 @@ class H5pyBackend(QueuedBackend):
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
 
-    def _read(self, node: LocalNode, selection: Selection) -> Any:
+    def _read(self, node: TreeNode, selection: Selection) -> Any:
         try:
             if node.kind is NodeKind.TEXT:
                 found = node.obj[selection]
@@ -500,7 +500,7 @@ class H5pyBackend(QueuedBackend):
                 values[name] = raw
         return values
 
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         where = node.obj.id
         for name, value in attributes.items():
             try:

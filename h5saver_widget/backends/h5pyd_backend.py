@@ -31,8 +31,8 @@ from h5saver_widget.backends.remote_journal import COUNT
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
 from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
 from h5saver_widget.backends.remote_reading import Part, part_of, read_part
-from h5saver_widget.backends.remote_tree import RemoteNode
 from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
+from h5saver_widget.backends.tree import TreeNode
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -123,7 +123,7 @@ class H5pydBackend(RemoteFile):
 
     def _new(
         self,
-        group: RemoteNode,
+        group: TreeNode,
         path: str,
         collection: str,
         body: dict[str, Any],
@@ -216,12 +216,12 @@ class H5pydBackend(RemoteFile):
             body = {"type": BYTE_ROWS, "shape": [0], "maxdims": [0], "creationProperties": {"layout": layout}}
             return self._grown(group, path, body, attributes, NodeKind.TEXT)
 
-    def _grown(self, group: RemoteNode, path: str, body: Any, attributes: Any, kind: NodeKind) -> Handle:
+    def _grown(self, group: TreeNode, path: str, body: Any, attributes: Any, kind: NodeKind) -> Handle:
         obj = self._new(group, path, "datasets", body, attributes)
         self._follow(obj, path)
         return Handle(self._remember(path, obj, kind))
 
-    def _remove(self, node: RemoteNode) -> None:
+    def _remove(self, node: TreeNode) -> None:
         parent, _, name = node.path.rpartition("/")
         group = self._group(self.node(parent or "/"))
         self._writing().deliver()  # what was appended goes before: the array may have a second link
@@ -231,11 +231,11 @@ class H5pydBackend(RemoteFile):
         self._change("DELETE", f"{group.obj.address}/links", titles=name, separator="/")
         group.obj.links.pop(name, None)
 
-    def _copy(self, source: RemoteNode, group: RemoteNode, name: str) -> None:
+    def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         obj, path = source.obj, f"{group.path.rstrip('/')}/{name}"
         attributes = {key: value for key, value in self._attributes(obj).items() if value is not None}
         if source.kind is NodeKind.GROUP:
-            made = RemoteNode(path, self._new(group, path, "groups", {}, attributes), NodeKind.GROUP)
+            made = self._remember(path, self._new(group, path, "groups", {}, attributes), NodeKind.GROUP)
             for child in self._names(obj):
                 inner = self._get(self.node(f"{source.path.rstrip('/')}/{child}"))
                 if inner.kind not in (NodeKind.LINK, NodeKind.OTHER):
@@ -260,7 +260,7 @@ class H5pydBackend(RemoteFile):
         found: ArrayInfo = self._fresh(node.obj).info()
         return found
 
-    def _held(self, node: RemoteNode) -> np.dtype[Any]:
+    def _held(self, node: TreeNode) -> np.dtype[Any]:
         held: np.dtype[Any] = node.obj.dtype
         return held
 
@@ -268,12 +268,12 @@ class H5pydBackend(RemoteFile):
         assert obj.rows is not None
         self._writing().accept(obj.rows, block, shape)
 
-    def _append(self, node: RemoteNode, rows: npt.NDArray[Any]) -> None:
+    def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         shape = node.obj.shape
         start = (shape[0], *(0,) * (len(shape) - 1))
         self._accept(node.obj, as_block(start, rows), (shape[0] + len(rows), *shape[1:]))
 
-    def _append_bytes(self, node: RemoteNode, row: npt.NDArray[np.uint8]) -> None:
+    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         (count,) = node.obj.shape
         self._accept(node.obj, Block((count,), [row.copy()]), (count + 1,))
 
@@ -348,7 +348,7 @@ class H5pydBackend(RemoteFile):
         values = {name: attribute_value(known[name]) for name in wanted if name not in HIDDEN}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _set(self, node: RemoteNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         encoded = {name: attribute_json(name, value, node.path) for name, value in attributes.items()}
         first, rest = within_one_request(encoded)
         for some in [first, *rest]:

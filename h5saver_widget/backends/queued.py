@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.base import ArrayInfo, Handle, NodeKind, Selection, primitive
-from h5saver_widget.backends.local import LocalBackend, LocalNode, careful, is_point
 from h5saver_widget.backends.rows import COLLECT_BYTES, ArrayWriter, RowQueue
+from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
 from h5saver_widget.errors import FileIncompleteError
 
 __all__ = ["QueuedBackend"]
@@ -52,7 +52,7 @@ def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
         queue.settle_and_flush()
 
 
-class QueuedBackend(LocalBackend):
+class QueuedBackend(TreeBackend):
     """A backend on a file of this process, with a queue of rows; what the library gives are the underscored methods."""
 
     def __init__(self) -> None:
@@ -79,23 +79,23 @@ class QueuedBackend(LocalBackend):
         """Return the operating system's number of the open file."""
 
     @abstractmethod
-    def _identity(self, node: LocalNode) -> Hashable:
+    def _identity(self, node: TreeNode) -> Hashable:
         """Return what all paths to one object have in common."""
 
     @abstractmethod
-    def _make_writer(self, node: LocalNode) -> ArrayWriter:
+    def _make_writer(self, node: TreeNode) -> ArrayWriter:
         """Return what writes into a growing or fixed array."""
 
     @abstractmethod
-    def _info(self, node: LocalNode) -> ArrayInfo:
+    def _info(self, node: TreeNode) -> ArrayInfo:
         """Return shape, dtype and storage of an array."""
 
     @abstractmethod
-    def _read(self, node: LocalNode, selection: Selection) -> Any:
+    def _read(self, node: TreeNode, selection: Selection) -> Any:
         """Read an array or part of it."""
 
     @abstractmethod
-    def _write(self, node: LocalNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array with values that its number type can hold."""
 
     # ------------------------------------------------------------------- file
@@ -196,7 +196,7 @@ class QueuedBackend(LocalBackend):
                 self._writers.pop(key, None)
 
     # ----------------------------------------------------------------- arrays
-    def _writer(self, node: LocalNode) -> ArrayWriter:
+    def _writer(self, node: TreeNode) -> ArrayWriter:
         """Return what writes into an array. All paths to one array share it, and so know of each other's rows."""
         writer: ArrayWriter | None = node.writer
         if writer is None:
@@ -207,7 +207,7 @@ class QueuedBackend(LocalBackend):
             node.writer = writer
         return writer
 
-    def _held(self, node: LocalNode) -> np.dtype[Any]:
+    def _held(self, node: TreeNode) -> np.dtype[Any]:
         return (node.writer or self._writer(node)).dtype
 
     @primitive
@@ -218,7 +218,7 @@ class QueuedBackend(LocalBackend):
         info, waiting = self._info(node), self._rows.pending(node.writer)
         return replace(info, shape=(info.shape[0] + waiting, *info.shape[1:])) if waiting else info
 
-    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+    def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         queue = self._rows
         queue.report()
         for node, values in ready:
@@ -227,7 +227,7 @@ class QueuedBackend(LocalBackend):
             elif len(values):
                 queue.append(node.writer, values)
 
-    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+    def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
 
     @primitive
@@ -245,7 +245,7 @@ class QueuedBackend(LocalBackend):
         self._rows.forget(writer)
         self._write(node, selection, values)
 
-    def _fill(self, node: LocalNode, data: npt.NDArray[Any]) -> None:
+    def _fill(self, node: TreeNode, data: npt.NDArray[Any]) -> None:
         writer = self._writer(node)
         if writer.packing is not None and writer.packing.level and data.nbytes >= COLLECT_BYTES:
             self._rows.write_whole(writer, data)

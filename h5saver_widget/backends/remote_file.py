@@ -16,14 +16,14 @@ from h5saver_widget.backends.remote_places import (
     remote_make_folder,
     remote_names,
 )
-from h5saver_widget.backends.remote_tree import RemoteTree
 from h5saver_widget.backends.remote_writer import WriterMark
+from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError
 
 __all__ = ["RemoteFile"]
 
 
-class RemoteFile(RemoteTree):
+class RemoteFile(TreeBackend):
     """A backend that knows its server.
 
     Parameters

@@ -38,12 +38,12 @@ from h5saver_widget.backends.base import (
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
-from h5saver_widget.backends.local import SYSTEM_TEXT, LocalNode, careful, check_selection
 from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import refuse_if_deadly
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import ArrayWriter
+from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful, check_selection
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -140,7 +140,7 @@ class _Writer(ArrayWriter):
     tell whether their numbers stand in the file as in memory.
     """
 
-    def __init__(self, node: LocalNode) -> None:
+    def __init__(self, node: TreeNode) -> None:
         array = self._array = node.obj
         #: Whether the inner calls store numbers as they are; all arrays made here do.
         self._is_plain = (
@@ -204,7 +204,7 @@ def _packing(filters: tables.Filters, dtype: np.dtype[Any]) -> Packing | None:
     return Packing(filters.complevel, dtype.itemsize)
 
 
-def _shape_and_dtype(node: LocalNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _shape_and_dtype(node: TreeNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
     obj = node.obj
     if node.kind is NodeKind.TEXT:
         return (int(obj.nrows),), np.dtype(np.uint8)
@@ -339,7 +339,7 @@ class TablesBackend(QueuedBackend):
         return "", link.target if isinstance(link, tables.link.SoftLink) else ""
 
     @contextmanager
-    def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
+    def _making(self, parent: Handle, name: str) -> Iterator[tuple[TreeNode, str]]:
         with _quiet(), super()._making(parent, name) as place:
             yield place
 
@@ -424,16 +424,16 @@ class TablesBackend(QueuedBackend):
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(compression.level, 9), complib=library, shuffle=True)
 
-    def _remove(self, node: LocalNode) -> None:
+    def _remove(self, node: TreeNode) -> None:
         with _quiet():
             self._h5().remove_node(node.obj, recursive=True)
 
-    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+    def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         with _quiet():
             self._h5().copy_node(source.obj, group.obj, name, recursive=source.kind is NodeKind.GROUP)
 
     # ---------------------------------------------------------------- arrays
-    def _info(self, node: LocalNode) -> ArrayInfo:
+    def _info(self, node: TreeNode) -> ArrayInfo:
         shape, dtype = _shape_and_dtype(node)
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
@@ -442,16 +442,16 @@ class TablesBackend(QueuedBackend):
         max_shape = (None, *shape[1:]) if node.kind is NodeKind.GROWING else shape
         return ArrayInfo(shape, dtype, max_shape, None if chunks is None else tuple(int(n) for n in chunks), library)
 
-    def _identity(self, node: LocalNode) -> Hashable:
+    def _identity(self, node: TreeNode) -> Hashable:
         return node.obj._get_obj_info().addr  # type: ignore[no-any-return]
 
-    def _make_writer(self, node: LocalNode) -> ArrayWriter:
+    def _make_writer(self, node: TreeNode) -> ArrayWriter:
         return _Writer(node)
 
-    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         node.obj.append(row)
 
-    def _write(self, node: LocalNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         shape, dtype = _shape_and_dtype(node)
         try:
             check_selection(selection, shape)
@@ -461,7 +461,7 @@ class TablesBackend(QueuedBackend):
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"
             ) from error
 
-    def _read(self, node: LocalNode, selection: Selection) -> Any:
+    def _read(self, node: TreeNode, selection: Selection) -> Any:
         shape, _ = _shape_and_dtype(node)
         try:
             check_selection(selection, shape)
@@ -508,7 +508,7 @@ class TablesBackend(QueuedBackend):
                     values[name] = value
         return values
 
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         for name, value in attributes.items():
             if isinstance(value, np.ndarray):
                 if value.dtype.kind == "U":

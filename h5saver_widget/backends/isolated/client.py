@@ -35,8 +35,8 @@ from h5saver_widget.backends.base import (
 from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.ring import Counter
-from h5saver_widget.backends.local import LocalBackend, LocalNode, check_selection
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.tree import TreeBackend, TreeNode, check_selection
 from h5saver_widget.errors import CodecError, DataMismatchError, FileNotOpenError, SavingProcessError
 from h5saver_widget.naming import natural_key
 
@@ -98,7 +98,7 @@ class FileElsewhere:
         return f"<{self.filename}, open in another process>"
 
 
-class IsolatedBackend(LocalBackend):
+class IsolatedBackend(TreeBackend):
     """A file in another process.
 
     Parameters
@@ -369,12 +369,12 @@ class IsolatedBackend(LocalBackend):
         for known in [known for known in self._known if known == path or known.startswith(below)]:
             del self._known[known]
 
-    def _remove(self, node: LocalNode) -> None:
+    def _remove(self, node: TreeNode) -> None:
         self._link.change("delete", node.obj.number)
         parent, _, name = node.path.rpartition("/")
         self._known.get(parent or "/", set()).discard(name)
 
-    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+    def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         self._link.change("copy", source.obj.number, group.obj.number, name)
         self._known.get(group.path, set()).add(name)
 
@@ -459,10 +459,10 @@ class IsolatedBackend(LocalBackend):
         self._require_open("info")
         return ArrayInfo(*self._link.ask("info", self._array(array).obj.number))
 
-    def _held(self, node: LocalNode) -> np.dtype[Any]:
+    def _held(self, node: TreeNode) -> np.dtype[Any]:
         return node.obj.dtype  # type: ignore[no-any-return]
 
-    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+    def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         self._link.require_success()
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
@@ -480,10 +480,10 @@ class IsolatedBackend(LocalBackend):
             parts[0] = struct.pack(f"={len(head)}Q", *head)
             self._link.put(Kind.rows, [b"".join(parts)] if len(parts[0]) + sum(head[3::3]) < _SHORT_ROW else parts)
 
-    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+    def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
 
-    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         self._append_checked([(node, row)])
 
     @primitive
@@ -533,7 +533,7 @@ class IsolatedBackend(LocalBackend):
         found = self._described(node)
         return {} if found is None else self._link.ask("get_attributes", found.obj.number, names)
 
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         plain = _sendable(node.path, attributes)
         if all(map(_surely_storable, plain.values())):
             self._link.post("set_attributes", node.obj.number, plain)

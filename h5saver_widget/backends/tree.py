@@ -1,4 +1,4 @@
-"""What the backends on local files share: handles, looking nodes up, and refusing what can't be done.
+"""What all backends share: handles, looking nodes up, and refusing what can't be done before a library is asked.
 
 A handle remembers the library's object. Handles are kept weakly by path, so that two look-ups of one node share one
 handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
@@ -27,7 +27,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.naming import check_node_name, natural_key
 
-__all__ = ["SYSTEM_TEXT", "LocalBackend", "LocalNode", "careful", "check_selection", "is_point", "parent_and_name"]
+__all__ = ["SYSTEM_TEXT", "TreeBackend", "TreeNode", "careful", "check_selection", "is_point", "parent_and_name"]
 
 _UNREADABLE = object()
 
@@ -35,7 +35,7 @@ _UNREADABLE = object()
 SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", "VERSION"})
 
 
-class LocalNode:
+class TreeNode:
     """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too.
 
     `owner` tells the handles of two backends apart. In `writer` a backend keeps what it has to know to write, and in
@@ -60,7 +60,7 @@ class LocalNode:
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _W = TypeVar("_W")
-_L = TypeVar("_L", bound="LocalBackend")
+_L = TypeVar("_L", bound="TreeBackend")
 
 
 def careful(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatenate[_L, _W, _P], _R]:
@@ -79,7 +79,7 @@ def careful(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatena
     return looks
 
 
-class LocalBackend(Backend):
+class TreeBackend(Backend):
     """A backend on a file of this process; what it needs of the library are the underscored methods."""
 
     #: What the library raises when it refuses something.
@@ -87,7 +87,7 @@ class LocalBackend(Backend):
 
     def __init__(self) -> None:
         super().__init__()
-        self._nodes: weakref.WeakValueDictionary[str, LocalNode] = weakref.WeakValueDictionary()
+        self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
         self._owner = object()
 
     # ------------------------------------------------ what a library provides
@@ -108,65 +108,65 @@ class LocalBackend(Backend):
         """Return a child's object and kind; a link is not followed."""
 
     @abstractmethod
-    def _set(self, node: LocalNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         """Write attributes; a fresh node has none of them yet. CodecError for what can't be stored."""
 
     @abstractmethod
-    def _copy(self, source: LocalNode, group: LocalNode, name: str) -> None:
+    def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         """Copy a node, with everything below it, into a group."""
 
     @abstractmethod
-    def _remove(self, node: LocalNode) -> None:
+    def _remove(self, node: TreeNode) -> None:
         """Remove a node from the file."""
 
     @abstractmethod
-    def _held(self, node: LocalNode) -> np.dtype[Any]:
+    def _held(self, node: TreeNode) -> np.dtype[Any]:
         """Return the number type of a growing or fixed array."""
 
     @abstractmethod
-    def _append(self, node: LocalNode, rows: npt.NDArray[Any]) -> None:
+    def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         """Append what was checked: C-contiguous rows (at least one) of the array's number type."""
 
     @abstractmethod
-    def _append_bytes(self, node: LocalNode, row: npt.NDArray[np.uint8]) -> None:
+    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""
 
     def _settle(self) -> None:
         """Write what was accepted and is not written yet; by default there is nothing of the kind."""
 
     # ---------------------------------------------------------------- handles
-    def _get(self, handle: Handle) -> LocalNode:
-        node = cast(LocalNode, handle)
+    def _get(self, handle: Handle) -> TreeNode:
+        node = cast(TreeNode, handle)
         # the second half refuses handles of another backend: they would be used without that one's lock
-        if not isinstance(node, LocalNode) or node.obj is None or node.owner is not self._owner:
+        if not isinstance(node, TreeNode) or node.obj is None or node.owner is not self._owner:
             raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
         return node
 
-    def _group(self, handle: Handle) -> LocalNode:
+    def _group(self, handle: Handle) -> TreeNode:
         node = self._get(handle)
         if node.kind is not NodeKind.GROUP:
             raise NodeError(f"{node.path} is a {node.kind.value}, not a group")
         return node
 
-    def _array(self, handle: Handle) -> LocalNode:
+    def _array(self, handle: Handle) -> TreeNode:
         node = self._get(handle)
         if node.kind in (NodeKind.GROUP, NodeKind.LINK, NodeKind.OTHER):
             raise NodeError(f"{node.path} is a {node.kind.value}, not an array that can be read with {self.name}")
         return node
 
-    def _writable(self, handle: Handle) -> LocalNode:
+    def _writable(self, handle: Handle) -> TreeNode:
         """Return an array of which parts may be overwritten."""
         node = self._array(handle)
         if node.kind is NodeKind.TEXT:
             raise NodeError(f"{node.path} holds rows of bytes: they can be appended, not overwritten")
         return node
 
-    def _described(self, handle: Handle) -> LocalNode | None:
+    def _described(self, handle: Handle) -> TreeNode | None:
         """Return a node that can have attributes, None for a link or what the library can't open."""
         node = self._get(handle)
         return None if node.kind is NodeKind.LINK or node.obj is _UNREADABLE else node
 
-    def _changeable(self, handle: Handle, what: str) -> LocalNode:
+    def _changeable(self, handle: Handle, what: str) -> TreeNode:
         """Return a node whose attributes may be changed."""
         node = self._get(handle)
         self._may_change(f"{what} of {node.path}")
@@ -174,8 +174,8 @@ class LocalBackend(Backend):
             raise NodeError(f"{node.path} is a {node.kind.value}: it has no attributes")
         return node
 
-    def _remember(self, path: str, obj: Any, kind: NodeKind) -> LocalNode:
-        node = LocalNode(path, obj, kind, self._owner)
+    def _remember(self, path: str, obj: Any, kind: NodeKind) -> TreeNode:
+        node = TreeNode(path, obj, kind, self._owner)
         self._nodes[path] = node
         return node
 
@@ -216,7 +216,7 @@ class LocalBackend(Backend):
 
     def path_of(self, node: Handle) -> str:
         """Return the absolute path of a node."""
-        return cast(LocalNode, node).path
+        return cast(TreeNode, node).path
 
     @primitive
     @careful
@@ -300,11 +300,11 @@ class LocalBackend(Backend):
         """Add rows to several growing arrays: all are checked before any is written."""
         self._append_checked([self._appendable(array, values) for array, values in rows])
 
-    def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[LocalNode, npt.NDArray[Any]]:
+    def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         # what the checks would let pass as it is, at a third of their price: five channels in 5 us instead of 8
-        known = cast(LocalNode, array)
+        known = cast(TreeNode, array)
         if (
-            type(known) is LocalNode
+            type(known) is TreeNode
             and type(rows) is np.ndarray
             and known.held is not None  # which numpy would take for float64
             and rows.dtype == known.held
@@ -319,7 +319,7 @@ class LocalBackend(Backend):
         is_text = node.kind is NodeKind.TEXT
         return node, self._row_of_bytes(node, rows) if is_text else self._rows_that_fit(node, rows)
 
-    def _append_checked(self, ready: list[tuple[LocalNode, npt.NDArray[Any]]]) -> None:
+    def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         for node, values in ready:
             if node.kind is NodeKind.TEXT:
                 self._append_bytes(node, values)
@@ -336,7 +336,7 @@ class LocalBackend(Backend):
                 "make everything before streaming starts, or close and reopen the file"
             )
 
-    def _may_write(self, node: LocalNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
+    def _may_write(self, node: TreeNode, values: npt.NDArray[Any], held: np.dtype[Any]) -> None:
         if self._mode == "r":
             raise FileNotOpenError(
                 f"can't write to {node.path}: {self.path} is open for reading only; open it with mode 'r+'"
@@ -344,7 +344,7 @@ class LocalBackend(Backend):
         if values.dtype != held and not np.can_cast(values.dtype, held, "safe"):
             raise DataMismatchError(f"{node.path} holds {held}, got {values.dtype}: convert the values first")
 
-    def _row_of_bytes(self, node: LocalNode, row: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def _row_of_bytes(self, node: TreeNode, row: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Return a row of bytes as it may be appended to a text array."""
         values = np.asarray(row)
         self._may_write(node, values, np.dtype(np.uint8))
@@ -354,7 +354,7 @@ class LocalBackend(Backend):
             raise StreamingError(f"{node.path} holds rows of any length: HDF5 breaks them under SWMR")
         return values.astype(np.uint8, copy=False)
 
-    def _rows_that_fit(self, node: LocalNode, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _rows_that_fit(self, node: TreeNode, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return rows C-contiguous, of shape ``(n,) + row_shape`` and of the array's dtype; an error otherwise."""
         if node.kind is not NodeKind.GROWING:
             raise NodeError(f"{node.path} has a fixed shape, it can't grow; write into it with a selection instead")
@@ -368,7 +368,7 @@ class LocalBackend(Backend):
         return np.ascontiguousarray(values, dtype=held)
 
     @contextmanager
-    def _making(self, parent: Handle, name: str) -> Iterator[tuple[LocalNode, str]]:
+    def _making(self, parent: Handle, name: str) -> Iterator[tuple[TreeNode, str]]:
         """Check that a node may be made here, and turn the library's refusals into ours."""
         group = self._group(parent)
         path = f"/{name}" if group.path == "/" else f"{group.path}/{name}"
@@ -406,7 +406,7 @@ class LocalBackend(Backend):
             raise
         return Handle(node)
 
-    def _fill(self, node: LocalNode, data: npt.NDArray[Any]) -> None:
+    def _fill(self, node: TreeNode, data: npt.NDArray[Any]) -> None:
         """Write all of a new array."""
         raise NotImplementedError(f"{self.name} writes the data of an array when it makes it")
 
