@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.demo.flow_layout import FlowLayout
 from h5saver_widget.demo.plots import Hint, LivePlot, plot_for
 from h5saver_widget.demo.sources import SourceError
+from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.browsing.drawings import Dimension, Window
 from h5saver_widget.qt.browser.plots.canvas import number_text
-from h5saver_widget.qt.browser.plots.flow import FlowLayout
 from h5saver_widget.qt.editors import CheckBox
+from h5saver_widget.qt.flow_layout import FlowLayout
 
 __all__ = ["DimensionRows"]
 
@@ -63,7 +63,7 @@ class DimensionRows(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._checks = FlowLayout()
+        self._checks = FlowLayout(12, 2)
         heading = QtWidgets.QLabel("Navigate along:")
         heading.setMinimumHeight(CheckBox("").sizeHint().height())  # on one line with the boxes
         self._checks.addWidget(heading)

@@ -12,14 +12,15 @@ class FlowLayout(QtWidgets.QLayout):
 
     Parameters
     ----------
-    spacing
-        Room between two widgets and two rows, in pixels.
+    horizontal, vertical
+        Room between two widgets and between two rows, in pixels.
     """
 
-    def __init__(self, spacing: int = 6) -> None:
+    def __init__(self, horizontal: int = 6, vertical: int = 6) -> None:
         super().__init__()
         self._items: list[QtWidgets.QLayoutItem] = []
-        self.setSpacing(spacing)
+        self._between_rows = vertical
+        self.setSpacing(horizontal)
         self.setContentsMargins(0, 0, 0, 0)
 
     def addItem(self, item: QtWidgets.QLayoutItem) -> None:
@@ -82,7 +83,7 @@ class FlowLayout(QtWidgets.QLayout):
                     other.setGeometry(QtCore.QRect(QtCore.QPoint(left, top), hint))
                 if item is None:
                     break
-                row, x, y, height = [], rect.x(), y + height + gap, 0
+                row, x, y, height = [], rect.x(), y + height + self._between_rows, 0
             row.append((item, x))
             x += size.width() + gap
             height = max(height, size.height())
