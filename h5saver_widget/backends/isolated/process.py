@@ -28,6 +28,8 @@ __all__ = ["Child", "can_isolate", "log_folder"]
 _PACKAGES = Path(__file__).resolve().parents[3]
 #: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
 _START = "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.host import main; main()"
+#: Nothing is multiplied there; to start a thread for each core costs a tenth of the start, and memory.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _END_SECONDS = 30.0
 _WAKE_SECONDS = 0.02
 
@@ -69,6 +71,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=self._log or subprocess.DEVNULL,
                 bufsize=0,
+                env={**_ENVIRONMENT, **os.environ},
                 **separate,
             )
         except OSError as error:
