@@ -46,6 +46,8 @@ class FileView:
         Backend that opens a path; None for the default.
     isolated
         Open a path in a process of its own, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
+    reader
+        What opens the path, prepared by a :class:`~h5saver_widget.browsing.opening.SpareReader`.
 
     Examples
     --------
@@ -58,9 +60,18 @@ class FileView:
     (['Logger'], 'Data from PyMoDAQ modules')
     """
 
-    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = False) -> None:
+    def __init__(
+        self,
+        source: Path | str | H5Backend,
+        backend: str | None = None,
+        *,
+        isolated: bool = False,
+        reader: H5Backend | None = None,
+    ) -> None:
         self._backend = backend
         self._isolated = isolated
+        #: Kept while the file is opened again: a process for every look at a file that grows would be the most of it.
+        self._reader = reader
         self._path = None if isinstance(source, H5Backend) else Path(source)
         self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
         self._seen: tuple[Hashable, ...] | None = None
@@ -97,12 +108,20 @@ class FileView:
         if self._path is None:
             _ = self.h5
             return
-        self.close()
+        self._let_go()
         self._seen = self._stamp()
-        self._h5, self.note = open_to_look(self._path, self._backend, isolated=self._isolated)
+        self._h5, self.note = open_to_look(
+            self._path, self._backend, isolated=self._isolated, reader=self._reader
+        )
+        self._reader = self._h5
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close what was opened here; the process that had it ends."""
+        self._let_go()
+        self._reader = None
+
+    def _let_go(self) -> None:
+        """Close the file, which is opened again soon."""
         self._readers.clear()
         if self._path is not None and self._h5 is not None:
             self._h5.close_file()
@@ -345,7 +364,7 @@ class FileView:
             yield self.h5
             return
         name = self.h5.backend
-        self.close()
+        self._let_go()
         try:
             with H5Backend(name) as writer:
                 writer.open_file(self._path, "r+")

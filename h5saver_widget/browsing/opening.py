@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
-from h5saver_widget.errors import FileOpenError, MissingLibraryError, NodeError
+from h5saver_widget.errors import (
+    FileOpenError,
+    MissingLibraryError,
+    NodeError,
+    SavingProcessError,
+    UnknownBackendError,
+)
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Opened", "open_to_look", "why_not"]
+__all__ = ["Opened", "SpareReader", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
@@ -38,7 +45,46 @@ def new_reader(backend: str, isolated: bool) -> H5Backend:
     return H5SaverLowLevel(backend=backend, isolated=isolated)
 
 
-def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = False) -> Opened:
+class SpareReader:
+    """Something to open the next file with, made ahead of time: to start its process takes longer than most files do.
+
+    A process has one file in its life, so that nothing that a damaged one did to the library harms another.
+
+    Parameters
+    ----------
+    backend
+        Backend that files are tried with first; None for the default.
+    isolated
+        Whether it is a process of its own; without one there is nothing to prepare.
+    """
+
+    def __init__(self, backend: str | None = None, *, isolated: bool = True) -> None:
+        self._backend = backend
+        self._isolated = isolated
+        self._reader: H5Backend | None = None
+
+    def prepare(self) -> None:
+        """Start the process, if none is ready, without waiting for it."""
+        if self._isolated and self._reader is None:
+            # what is wrong is said when a file is opened
+            with suppress(MissingLibraryError, UnknownBackendError, SavingProcessError):
+                reader = new_reader(self._backend or default_backend(), isolated=True)
+                reader.io.prepare()
+                self._reader = reader
+
+    def take(self) -> H5Backend | None:
+        """Hand over what was prepared; None if nothing was."""
+        reader, self._reader = self._reader, None
+        return reader
+
+    def close(self) -> None:
+        """End what was prepared and not taken."""
+        self._reader = None
+
+
+def open_to_look(
+    path: Path, backend: str | None = None, *, isolated: bool = False, reader: H5Backend | None = None
+) -> Opened:
     """Open a file for reading.
 
     Tried in this order: as it is; as a reader of a file that is written under SWMR; without the lock that another
@@ -53,6 +99,8 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
     isolated
         Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
         file to write.
+    reader
+        Opens the file if it is of the backend that is tried; it was prepared, or had this file open before.
 
     Raises
     ------
@@ -72,9 +120,7 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
     """
     wanted = backend or default_backend()
     first: Exception | None = None
-    # a path on a server is none on the local disk, nor the other way round
-    others = (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
-    for name in itertools.chain([wanted], others):
+    for name in _to_be_tried(wanted):
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
         try:
             if backend_capabilities(name).swmr:
@@ -83,26 +129,32 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
             first = first or error
             continue
         ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
+        tried = reader if reader is not None and reader.backend == name else new_reader(name, isolated)
         for options, note in ways:
-            reader = new_reader(name, isolated)
             try:
-                reader.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
+                tried.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
             except FileNotFoundError:
                 raise
             except (FileOpenError, OSError, RuntimeError, ValueError, KeyError) as error:
-                reader.close_file()
+                tried.close_file()
                 first = first or error
                 continue
-            hollow = _is_hollow(reader, path)
+            hollow = _is_hollow(tried, path)
             if hollow and first is not None:  # a library that is blind to damage is no help
-                reader.close_file()
+                tried.close_file()
                 continue
-            if not options and reader.isolated:
-                _let_others_write(reader, path)
+            if not options and tried.isolated:
+                _let_others_write(tried, path)
             note = f"{note} {_HOLLOW}".strip() if hollow else note
-            return Opened(reader, note if name == wanted else f"{note} Read with {name}.".strip())
+            return Opened(tried, note if name == wanted else f"{note} Read with {name}.".strip())
     assert first is not None
     raise first
+
+
+def _to_be_tried(wanted: str) -> Iterator[str]:
+    """Iterate over backends; a path on a server is none on the local disk, nor the other way round."""
+    yield wanted
+    yield from (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
 
 
 def _is_hollow(reader: H5Backend, path: Path) -> bool:

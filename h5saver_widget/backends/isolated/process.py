@@ -199,7 +199,10 @@ class Child:
         return f"the process that had the file {how}; nothing more is saved, open a file again{last}"
 
     def close(self, patience: float = _END_SECONDS) -> None:
-        """Have the child write what is in the ring, close its file and end; SavingProcessError if it does not."""
+        """Have the child write what is in the ring, close its file and end; one that was given nothing ends at once."""
+        is_used = bool(self._rang_at)
+        if not is_used:
+            self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             with contextlib.suppress(OSError):
@@ -211,6 +214,6 @@ class Child:
         self.ring.close()
         if self._log is not None:
             self._log.close()
-            if code == 0:
+            if code == 0 or not is_used:
                 with contextlib.suppress(OSError):
                     os.unlink(self._log.name)

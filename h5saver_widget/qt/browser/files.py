@@ -29,6 +29,8 @@ class OpenFile(QtCore.QObject):
         Backend that opens a path.
     isolated
         Open a path in a process of its own.
+    reader
+        What opens the path, prepared before.
 
     Attributes
     ----------
@@ -40,9 +42,16 @@ class OpenFile(QtCore.QObject):
         Why the file can't be read, ``''`` if it can.
     """
 
-    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = True) -> None:
+    def __init__(
+        self,
+        source: Path | str | H5Backend,
+        backend: str | None = None,
+        *,
+        isolated: bool = True,
+        reader: H5Backend | None = None,
+    ) -> None:
         super().__init__()
-        self.view = FileView(source, backend, isolated=isolated)
+        self.view = FileView(source, backend, isolated=isolated, reader=reader)
         self.name = self.view.path.name if self.view.path is not None else "closed file"
         self.worker = Worker(self.name)
         self.problem = ""

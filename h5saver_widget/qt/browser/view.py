@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.opening import why_not
+from h5saver_widget.browsing.opening import SpareReader, why_not
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
@@ -76,12 +76,15 @@ class H5Browser(QtWidgets.QWidget):
     ) -> None:
         super().__init__(parent)
         self._backend, self._isolated = backend, isolated
+        self._spare = SpareReader(backend, isolated=isolated)
+        if h5saver is None and not isinstance(h5file, H5Backend):
+            self._spare.prepare()  # it starts while the window is built
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
         self._files: list[OpenFile] = []
-        self.destroyed.connect(partial(_close_all, self._files))
+        self.destroyed.connect(partial(_close_all, self._files, self._spare))
         if isinstance(parent, QtWidgets.QMainWindow) and parent.centralWidget() is None:
             parent.setCentralWidget(self)
             parent.resize(self.size())
@@ -173,7 +176,8 @@ class H5Browser(QtWidgets.QWidget):
             self.trees.select("/", known)
             self.follower.look(always=True)
             return known
-        return self._add(OpenFile(path, backend or self._backend, isolated=self._isolated))
+        reader = self._spare.take()
+        return self._add(OpenFile(path, backend or self._backend, isolated=self._isolated, reader=reader))
 
     def _add(self, file: OpenFile) -> OpenFile:
         self._files.append(file)
@@ -209,6 +213,8 @@ class H5Browser(QtWidgets.QWidget):
         self.trees.remove_file(file)
         self._files.remove(file)
         file.close()
+        if not self._files:
+            self._spare.prepare()
         self._show_state()
 
     def _close_current(self) -> None:
@@ -375,6 +381,7 @@ class H5Browser(QtWidgets.QWidget):
         file = self.current_file()
         recent = recent_files()
         folder = file.path.parent if file is not None and file.path is not None else recent[0].parent if recent else ""
+        self._spare.prepare()  # it starts while the file is chosen
         names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)
         for name in names:
             self.open_file(name)
@@ -382,6 +389,7 @@ class H5Browser(QtWidgets.QWidget):
     def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
         """Take files."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
+            self._spare.prepare()
             event.acceptProposedAction()
 
     def dropEvent(self, event: QtGui.QDropEvent) -> None:
@@ -399,9 +407,13 @@ class H5Browser(QtWidgets.QWidget):
 
     def wait(self, seconds: float = 10.0) -> bool:
         """Handle events until everything that was asked for is shown; for scripts. Return whether it is."""
+        flag = QtCore.QEventLoop.ProcessEventsFlag
+        clock = QtCore.QTimer()
+        clock.start(50)  # looks at the time even if nothing happens
         end, idle = time.monotonic() + seconds, 0
         while time.monotonic() < end:
-            QtWidgets.QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            # sleeps where there is something to wait for: a loop that turns all the time keeps the readers from working
+            QtWidgets.QApplication.processEvents(flag.AllEvents if idle else flag.WaitForMoreEvents)
             busy = self.trees.waits or any(file.worker.busy for file in self._files)
             idle = 0 if busy else idle + 1
             if idle > 1:  # what was just painted may have asked for more
@@ -425,12 +437,13 @@ class H5Browser(QtWidgets.QWidget):
         self.follow.setChecked(False)
         self.panel.show_message("")
         self.trees.clear()
-        _close_all(self._files)
+        _close_all(self._files, self._spare)
         self._show_state()
         super().closeEvent(event)
 
 
-def _close_all(files: list[OpenFile], *_: Any) -> None:
+def _close_all(files: list[OpenFile], spare: SpareReader, *_: Any) -> None:
+    spare.close()
     for file in files:
         file.close()
     files.clear()
