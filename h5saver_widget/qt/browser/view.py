@@ -182,7 +182,7 @@ class H5Browser(QtWidgets.QWidget):
     def _add(self, file: OpenFile) -> OpenFile:
         self._files.append(file)
         file.worker.busy_changed.connect(self._show_busy)
-        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file))
+        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file), key="open")
         self.trees.add_file(file)
         self._show_state()
         return file
@@ -193,6 +193,8 @@ class H5Browser(QtWidgets.QWidget):
             remember_file(file.path)
         self.model.file_changed(file)
         self.trees.show_content(file)
+        if file is self.current_file():
+            self._describe()
 
     def _file_failed(self, file: OpenFile, error: Exception) -> None:
         file.problem = why_not(file.path, error) if file.view.is_own and file.path is not None else explain(error)
@@ -270,7 +272,7 @@ class H5Browser(QtWidgets.QWidget):
 
     def _describe(self, again: bool = False) -> None:
         file, path = self.current_file(), self.current_path()
-        if file is None:
+        if file is None or file.worker.is_doing("open"):  # what is in it comes first
             return
         if file.problem:
             self._show_file_problem(file)
