@@ -41,9 +41,7 @@ MAX_COLUMNS: Final = 100
 MAX_ENTRIES: Final = 20_000
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MEASURED: Final = tuple(
-    kind.value.lower() for kind in (DataType.data, DataType.data_enlargeable, DataType.live_scan)
-)
+_MEASURED: Final = tuple(kind.value.lower() for kind in (DataType.data, DataType.data_enlargeable, DataType.live_scan))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import (
     FileOpenError,
     MissingLibraryError,
@@ -18,7 +19,7 @@ from h5saver_widget.errors import (
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Opened", "SpareReader", "open_to_look", "why_not"]
+__all__ = ["Opened", "Readers", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
@@ -40,13 +41,8 @@ class Opened(NamedTuple):
     note: str
 
 
-def new_reader(backend: str, isolated: bool) -> H5Backend:
-    """Return what files are opened with; the one place that decides in which process they are read."""
-    return H5SaverLowLevel(backend=backend, isolated=isolated)
-
-
-class SpareReader:
-    """Something to open the next file with, made ahead of time: to start its process takes longer than most files do.
+class Readers:
+    """What files are read with; one may be made ahead of time: to start its process takes longer than most files do.
 
     A process has one file in its life, so that nothing that a damaged one did to the library harms another.
 
@@ -55,35 +51,59 @@ class SpareReader:
     backend
         Backend that files are tried with first; None for the default.
     isolated
-        Whether it is a process of its own; without one there is nothing to prepare.
+        Read every file in a process of its own.
+    server
+        Where files on a server are; None for the server that the environment names.
     """
 
-    def __init__(self, backend: str | None = None, *, isolated: bool = True) -> None:
+    def __init__(
+        self,
+        backend: str | None = None,
+        *,
+        isolated: bool = False,
+        server: RemoteOptions | Mapping[str, Any] | None = None,
+    ) -> None:
         self._backend = backend
         self._isolated = isolated
-        self._reader: H5Backend | None = None
+        self._server = server
+        self._ready: list[H5Backend] = []  # one at most; windows prepare it, their threads take it
+
+    def _new(self, backend: str) -> H5Backend:
+        reader = H5SaverLowLevel(backend=backend, isolated=self._isolated)
+        if self._server is not None:
+            reader.use_server(self._server)
+        return reader
 
     def prepare(self) -> None:
-        """Start the process, if none is ready, without waiting for it."""
-        if self._isolated and self._reader is None:
+        """Start a process for the next file, if none is ready, without waiting for it."""
+        if self._isolated and not self._ready:
             # what is wrong is said when a file is opened
             with suppress(MissingLibraryError, UnknownBackendError, SavingProcessError):
-                reader = new_reader(self._backend or default_backend(), isolated=True)
+                reader = self._new(self._backend or default_backend())
                 reader.io.prepare()
-                self._reader = reader
+                self._ready.append(reader)
 
-    def take(self) -> H5Backend | None:
-        """Hand over what was prepared; None if nothing was."""
-        reader, self._reader = self._reader, None
-        return reader
+    def take(self, backend: str) -> H5Backend:
+        """Return what opens a file with a backend: what was prepared, if it is of that one."""
+        with suppress(IndexError):
+            ready = self._ready.pop()
+            if ready.backend == backend:
+                return ready
+            self._ready.append(ready)
+        return self._new(backend)
 
     def close(self) -> None:
         """End what was prepared and not taken."""
-        self._reader = None
+        self._ready.clear()
 
 
 def open_to_look(
-    path: Path, backend: str | None = None, *, isolated: bool = False, reader: H5Backend | None = None
+    path: Path,
+    backend: str | None = None,
+    *,
+    isolated: bool = False,
+    readers: Readers | None = None,
+    reader: H5Backend | None = None,
 ) -> Opened:
     """Open a file for reading.
 
@@ -99,8 +119,10 @@ def open_to_look(
     isolated
         Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
         file to write.
+    readers
+        Where to take what opens the file; by default, a new one as `isolated` says.
     reader
-        Opens the file if it is of the backend that is tried; it was prepared, or had this file open before.
+        What had this file open before: opens it again if it is of the backend that is tried.
 
     Raises
     ------
@@ -119,6 +141,7 @@ def open_to_look(
     >>> opened.h5.close_file()
     """
     wanted = backend or default_backend()
+    readers = readers or Readers(isolated=isolated)
     first: Exception | None = None
     for name in _to_be_tried(wanted):
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
@@ -129,7 +152,7 @@ def open_to_look(
             first = first or error
             continue
         ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
-        tried = reader if reader is not None and reader.backend == name else new_reader(name, isolated)
+        tried = reader if reader is not None and reader.backend == name else readers.take(name)
         for options, note in ways:
             try:
                 tried.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))

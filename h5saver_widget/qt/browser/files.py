@@ -9,6 +9,7 @@ from typing import Any, Final
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.opening import Readers
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -27,10 +28,8 @@ class OpenFile(QtCore.QObject):
         Path, or the open file of a saver.
     backend
         Backend that opens a path.
-    isolated
-        Open a path in a process of its own.
-    reader
-        What opens the path, prepared before.
+    readers
+        Where to take what opens a path.
 
     Attributes
     ----------
@@ -43,15 +42,10 @@ class OpenFile(QtCore.QObject):
     """
 
     def __init__(
-        self,
-        source: Path | str | H5Backend,
-        backend: str | None = None,
-        *,
-        isolated: bool = True,
-        reader: H5Backend | None = None,
+        self, source: Path | str | H5Backend, backend: str | None = None, *, readers: Readers | None = None
     ) -> None:
         super().__init__()
-        self.view = FileView(source, backend, isolated=isolated, reader=reader)
+        self.view = FileView(source, backend, readers=readers)
         self.name = self.view.path.name if self.view.path is not None else "closed file"
         self.worker = Worker(self.name)
         self.problem = ""
