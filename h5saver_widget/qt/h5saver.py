@@ -21,6 +21,7 @@ from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.base import H5SaverBase
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.server_dialog import ask_existing, ask_new
 from h5saver_widget.qt.setting_rows import BoolRow, ListRow
 from h5saver_widget.qt.settings_saver import log_error
@@ -88,6 +89,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
+        self._keeper = Keeper(self)
         self._view: QtWidgets.QWidget | None = None
         self._reported = (0, 0, 0)
         self._failed_generation = -1
