@@ -43,6 +43,8 @@ class ArrayRows:
         Shape with everything that was accepted.
     grows
         Whether rows can be appended: such arrays have a count.
+    room
+        How many rows the server has room for, None if it has to be asked.
     waiting
         Blocks that were not sent yet, in order.
     sent
@@ -52,6 +54,7 @@ class ArrayRows:
     array_id: str
     shape: tuple[int, ...]
     grows: bool
+    room: int | None = None
     waiting: list[Block] = field(default_factory=list)
     sent: list[Block] = field(default_factory=list)
     path: str = ""
@@ -107,12 +110,12 @@ class Journal:
         """How much was accepted and not sent yet."""
         return self._waiting_bytes
 
-    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool) -> ArrayRows:
-        """Return what is on its way of an array, the same for all handles of it; `shape` is the server's."""
+    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
+        """Return what is on its way of an array, the same for all handles of it; `shape` and `room` are the server's."""
         with self._guard:
             found = self._known.get(array_id)
             if found is None:
-                found = self._known[array_id] = ArrayRows(array_id, shape, grows)
+                found = self._known[array_id] = ArrayRows(array_id, shape, grows, room)
             return found
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
@@ -212,9 +215,24 @@ class Journal:
                 self._sent_bytes += size
 
     def _resize(self, entry: tuple[ArrayRows, tuple[int, ...]]) -> bool:
-        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do."""
+        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do.
+
+        By how many, not for how many in all: a request that is carried out late, after it was given up, would make the
+        array smaller, and HSDS clears the rows it takes away. Room for too many does no harm, readers go by the count.
+        """
         rows, shape = entry
-        return self._sent_to(rows, "shape", {"shape": list(shape)})
+        if rows.room is None:
+            found = self._client.ask("GET", f"/datasets/{rows.array_id}", missing=True, patience=_PATIENCE)
+            if found is None:
+                return self._is_gone(rows)
+            rows.room = int(found["shape"]["dims"][0])
+        missing = shape[0] - rows.room
+        if missing <= 0:
+            return not rows.deleted
+        rows.room = None  # until there is an answer
+        there = self._sent_to(rows, "shape", {"extend": missing, "extend_dim": 0})
+        rows.room = shape[0]
+        return there
 
     def _write(self, rows: ArrayRows, blocks: list[Block]) -> None:
         """Send blocks of one array in order: a later one may overwrite part of an earlier one."""
@@ -224,8 +242,11 @@ class Journal:
 
     def _sent_to(self, rows: ArrayRows, what: str, body: Any, **params: Any) -> bool:
         """Send something for an array. A server that was killed while it wrote the description of one has lost it."""
-        if self._send("PUT", f"/datasets/{rows.array_id}/{what}", body, **params) is not None:
-            return True
+        found = self._send("PUT", f"/datasets/{rows.array_id}/{what}", body, **params)
+        return found is not None or self._is_gone(rows)
+
+    def _is_gone(self, rows: ArrayRows) -> bool:
+        """Return False if it was us who deleted an array that is not there."""
         if rows.deleted:
             return False
         raise RemoteRefusedError(
@@ -257,7 +278,7 @@ class Journal:
                 rows.waiting[:0] = rows.sent
                 self._waiting_bytes += (size := sum(block.nbytes for block in rows.sent))
                 self._sent_bytes -= size
-                rows.sent = []
+                rows.sent, rows.room = [], None
         self._suspect = False
         self._deliver()
 
@@ -361,6 +382,15 @@ class Journal:
     def deliver_all(self) -> None:
         """Send everything before the file is let go; errors as `close`."""
         self._insist(self.deliver)
+        self._insist(self._fit)
+
+    def _fit(self) -> None:
+        """Give back room that no row needed; there is some only after requests that were carried out twice."""
+        with self._guard:
+            roomy = [r for r in self._known.values() if r.grows and not r.deleted and (r.room or 0) > r.shape[0]]
+        for rows in roomy:
+            self._sent_to(rows, "shape", {"shape": list(rows.shape)})
+            rows.room = rows.shape[0]
 
     def close(self) -> None:
         """Have everything written to the server's storage, and stop.
