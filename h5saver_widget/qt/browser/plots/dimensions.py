@@ -7,7 +7,7 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.browsing.drawings import Dimension, Window
-from h5saver_widget.qt.browser.plots.canvas import number_text
+from h5saver_widget.qt.browser.plots.ticks import position_text
 from h5saver_widget.qt.editors import CheckBox
 from h5saver_widget.qt.flow_layout import FlowLayout
 
@@ -53,7 +53,8 @@ class _Row:
         """Return the values of the axes at a point."""
         if self.window is not None:
             return f"points {self.window.start:,} to {self.window.stop - 1:,} of {self.window.total:,} are shown"
-        return ", ".join(number_text(axis.at(index), axis.units) for axis in self.dimension.axes if not axis.is_counted)
+        stored = (axis for axis in self.dimension.axes if not axis.is_counted)
+        return ", ".join(position_text(axis.at(index), axis.units) for axis in stored)
 
 
 def dimension_is_wide(dimension: Dimension) -> bool:
