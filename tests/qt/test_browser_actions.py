@@ -242,7 +242,9 @@ def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend
     psutil.Process(reader).kill()
     psutil.Process(reader).wait()
     click(qtbot, browser, "/RawData/Logger")
-    assert browser.panel.message.isVisible() and browser.panel.message.text()
+    message = browser.panel.message
+    assert message.isVisible() and "process that read the file has ended" in message.text() and "F5" in message.text()
+    assert message.geometry().top() < 100  # where one looks
     qtbot.keyClick(browser, Key.Key_F5)
     assert browser.wait(30)
     go_to(browser, CURVES)

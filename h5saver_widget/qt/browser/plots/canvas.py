@@ -185,7 +185,7 @@ class Canvas(pg.GraphicsLayoutWidget):
     def _fit_labels(self) -> None:
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""
         colour = self.palette().color(QtGui.QPalette.ColorRole.Text).name()
-        room = {"bottom": self.width() - 120, "left": self.height() - 70}
+        room = {"bottom": self.width() - 90, "left": self.height() - 70}
         for axis, text in self._labels.items():
             most = max(40, room[axis.orientation])
             short = self.fontMetrics().elidedText(text, QtCore.Qt.TextElideMode.ElideMiddle, int(most))
