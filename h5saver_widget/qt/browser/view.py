@@ -13,7 +13,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.opening import Readers, why_not
+from h5saver_widget.browsing.opening import CRASHED, Readers, why_not
+from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
@@ -86,6 +87,7 @@ class H5Browser(QtWidgets.QWidget):
             self._readers.prepare()  # it starts while the window is built
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
+        self._note = ""
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
         self._files: list[OpenFile] = []
@@ -304,7 +306,8 @@ class H5Browser(QtWidgets.QWidget):
             self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
         else:
             self.panel.plots.forget()
-        if file.note:
+        if file.note or self.said.text() == self._note:  # what was said may be true no longer
+            self._note = file.note
             self.say(file.note)
         if self._menu_place is not None:
             self._pop_up_menu()
@@ -315,7 +318,9 @@ class H5Browser(QtWidgets.QWidget):
             if path == "/":
                 self._file_failed(file, error)
             else:
-                self.panel.show_message(f"{path} can't be read: {explain(error)}", path)
+                ended = isinstance(error, SavingProcessError)
+                why = f"{CRASHED}\n\nRefresh (F5) starts another." if ended else explain(error)
+                self.panel.show_message(f"{path} can't be read: {why}", path)
 
     @property
     def all_channels(self) -> bool:
