@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +63,11 @@ class ServerSaver(SettingsSaver):
         MissingLibraryError
             If the library for it is not installed.
         """
-        name = server_backend()
-        if name is None:
-            raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
-        # not through the backend that records: that one has better things to do than to wait for a server
-        asker = create_backend(name, isolated=True)
-        asker.use_server(self.server_options())
-        folder = self.settings[(*_OPTIONS, "domain")].strip()
-        return asker.connection_in_words(Path(folder) if folder else None)
+        return self.connection_test()()
+
+    def connection_test(self) -> Callable[[], str]:
+        """Return what :meth:`test_connection` does, to be called by a thread: it holds no saver."""
+        return partial(_ask_server, self.server_options(), self.settings[(*_OPTIONS, "domain")].strip())
 
     def show_connection(self, words: str) -> None:
         """Show what came of a test; ``''`` hides it."""
@@ -132,3 +131,13 @@ class ServerSaver(SettingsSaver):
             self._follow()
         elif command == "closed" and self._mirror is not None:
             self._mirror.let_go()
+
+
+def _ask_server(options: RemoteOptions, folder: str) -> str:
+    name = server_backend()
+    if name is None:
+        raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
+    # not through the backend that records: that one has better things to do than to wait for a server
+    asker = create_backend(name, isolated=True)
+    asker.use_server(options)
+    return asker.connection_in_words(Path(folder) if folder else None)

@@ -21,6 +21,7 @@ from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -75,6 +76,7 @@ class H5Browser(QtWidgets.QWidget):
         isolated: bool = True,
     ) -> None:
         super().__init__(parent)
+        self._keeper = Keeper(self)
         self._backend, self._isolated = backend, isolated
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
