@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
@@ -18,6 +19,12 @@ from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status_strip import StatusStrip
 
 
+@pytest.fixture(autouse=True)
+def nothing_else_is_collected() -> None:
+    """Let the other thread find what a test here leaves, and nothing of the tests before."""
+    gc.collect()
+
+
 def collect_elsewhere() -> None:
     """Delete in another thread what nobody holds, as happens to a thread that needs memory."""
     thread = threading.Thread(target=gc.collect)
@@ -25,22 +32,30 @@ def collect_elsewhere() -> None:
     thread.join()
 
 
+class Part:
+    """Notes in which thread it is deleted. It refers to nothing: Python tells it when it does it, and not before."""
+
+    __slots__ = ()
+    ends: ClassVar[list[int]] = []
+
+    def __del__(self) -> None:
+        self.ends.append(threading.get_ident())
+
+
 class Pair(QtCore.QObject):
     """Refers to itself, as everything does that has rows and slots."""
 
-    def __init__(self, ends: list[int]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._keeper = Keeper(self)
-        self.me = self
-        self.destroyed.connect(lambda: ends.append(threading.get_ident()))
+        self.me, self.part = self, Part()
 
 
 def test_another_thread_leaves_it_to_the_thread_of_the_windows(qtbot):
-    ends: list[int] = []
-    Pair(ends)
+    Pair()
     collect_elsewhere()
-    qtbot.waitUntil(lambda: bool(ends))
-    assert ends == [threading.get_ident()]
+    qtbot.waitUntil(lambda: bool(Part.ends))
+    assert Part.ends == [threading.get_ident()]
 
 
 def saver(folder: Path) -> H5Saver:
