@@ -50,14 +50,11 @@ class Saver:
         self.library, self.backend, self.gzip = library, backend, gzip
 
     def _open(self, path: Path) -> Any:
-        if self.library is ours:
-            saver = ours.H5SaverLowLevel("detector", self.backend)
-            saver.compression = Compression("gzip", 4 if self.gzip else 0)
-            saver.init_file(path)
-            return saver
         saver = self.library.H5SaverLowLevel("detector", backend=self.backend)
-        saver.init_file(path, new_file=True)
-        if self.gzip:
+        if self.library is ours:
+            saver.compression = Compression("gzip", 4 if self.gzip else 0)
+        saver.init_file(path, new_file=not path.exists())
+        if self.gzip and self.library is not ours:
             saver.define_compression("gzip", 4)
         return saver
 
@@ -82,11 +79,7 @@ class Saver:
 
     def snapshot(self, path: Path, count: int) -> float:
         """4 channels into a new group each time, in a file that has groups already; opening it doesn't count."""
-        if path.exists():
-            h5 = self.library.H5SaverLowLevel("detector", backend=self.backend)
-            h5.init_file(path, new_file=False)
-        else:
-            h5 = self._open(path)
+        h5 = self._open(path)
         saver = self.library.DataToExportSaver(h5)
         start = time.perf_counter()
         for _ in range(count):
@@ -222,15 +215,26 @@ JOBS = (
 )
 
 
-def timed(saver: Saver | HandWritten, job: Job, count: int, prepared: Path | None, folder: Path) -> float:
-    """Return the seconds per item of a job."""
+def timed(saver: Any, job: Job, count: int, prepared: Path | None, folder: Path) -> tuple[float, int]:
+    """Return the seconds per item of a job, and the size of the file."""
     path = Path(tempfile.mkdtemp(dir=folder)) / "file.h5"
     if prepared is not None:
         shutil.copy(prepared, path)
     start = time.perf_counter()
     took = getattr(saver, job.name)(path, count) or time.perf_counter() - start
+    size = path.stat().st_size
     path.unlink()
-    return took / count
+    return took / count, size
+
+
+def prepared_file(backend: str, groups: int, folder: Path) -> Path | None:
+    """Make a file with so many snapshots in it; None if that is none."""
+    if not groups:
+        return None
+    path = folder / f"{backend}{groups}.h5"
+    if not path.exists():
+        Saver(ours, backend).snapshot(path, groups)
+    return path
 
 
 def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> None:
@@ -238,10 +242,7 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
     savers: dict[str, Any] = {"ours": Saver(ours, backend, job.gzip), "hand": HandWritten(backend, job.gzip)}
     if peer is not None:
         savers["peer"] = Saver(peer, backend, job.gzip)
-    prepared = None
-    if job.groups:
-        prepared = folder / f"{backend}{job.groups}.h5"
-        savers["ours"].snapshot(prepared, job.groups)
+    prepared = prepared_file(backend, job.groups, folder)
     times: dict[str, list[float]] = {"ours": [], "hand": [], "peer": []}
     for saver in savers.values():  # who comes first pays for imports and for memory touched first
         timed(saver, job._replace(groups=0), 2, None, folder)
@@ -250,7 +251,7 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
         # five times its own time
         for who, saver in list(savers.items())[:: -1 if number % 2 else 1]:
             slow = who == "peer" and (job.name == "log" or job.groups >= 1000)  # it needs minutes for all of them
-            times[who].append(timed(saver, job, max(3, job.count // 10) if slow else job.count, prepared, folder))
+            times[who].append(timed(saver, job, max(3, job.count // 10) if slow else job.count, prepared, folder)[0])
     ms = {who: statistics.median(took) * 1e3 if took else float("nan") for who, took in times.items()}
     print(
         f"| {job} | {backend} | {ms['ours']:.3f} | {ms['hand']:.3f} |"

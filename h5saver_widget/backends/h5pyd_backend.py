@@ -108,7 +108,9 @@ class H5pydBackend(RemoteFile):
 
     def _follow(self, obj: RemoteObject, path: str) -> None:
         """Have the journal know an array."""
-        rows = obj.rows = self._writing().rows_of(obj.object_id, obj.shape, obj.kind is not NodeKind.FIXED)
+        grows, dims = obj.kind is not NodeKind.FIXED, obj.dims
+        room = dims[0] if grows and dims else None
+        rows = obj.rows = self._writing().rows_of(obj.object_id, obj.shape, grows, room)
         rows.path = rows.path or path
 
     def identity(self, node: Handle) -> Any:
@@ -217,7 +219,8 @@ class H5pydBackend(RemoteFile):
             return self._grown(group, path, body, attributes, NodeKind.TEXT)
 
     def _grown(self, group: TreeNode, path: str, body: Any, attributes: Any, kind: NodeKind) -> Handle:
-        obj = self._new(group, path, "datasets", body, attributes)
+        # with a count from the first moment: without one, readers take the whole array for complete
+        obj = self._new(group, path, "datasets", body, {**(attributes or {}), COUNT: np.int64(0)})
         self._follow(obj, path)
         return Handle(self._remember(path, obj, kind))
 

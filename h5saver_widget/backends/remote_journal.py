@@ -43,6 +43,8 @@ class ArrayRows:
         Shape with everything that was accepted.
     grows
         Whether rows can be appended: such arrays have a count.
+    room
+        How many rows the server has room for, None if it has to be asked.
     waiting
         Blocks that were not sent yet, in order.
     sent
@@ -52,12 +54,18 @@ class ArrayRows:
     array_id: str
     shape: tuple[int, ...]
     grows: bool
+    room: int | None = None
     waiting: list[Block] = field(default_factory=list)
     sent: list[Block] = field(default_factory=list)
     path: str = ""
     deleted: bool = False
     held: bool = False  # listed in the journal
     sending: bool = False  # by another thread, just now
+
+    @property
+    def address(self) -> str:
+        """Path of requests about it."""
+        return f"/datasets/{self.array_id}"
 
     @property
     def settled(self) -> bool:
@@ -90,7 +98,7 @@ class Journal:
         self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
         self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
         self._requests: list[tuple[str, str, Any, dict[str, Any]]] = []
-        self._suspect = False
+        self._suspect, self._replays = False, 0
         self._fatal: BaseException | None = None
         self._nodes: list[str] | None = None
         self._away_since: float | None = None
@@ -107,12 +115,12 @@ class Journal:
         """How much was accepted and not sent yet."""
         return self._waiting_bytes
 
-    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool) -> ArrayRows:
-        """Return what is on its way of an array, the same for all handles of it; `shape` is the server's."""
+    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
+        """Return what is on its way of an array, the same for all handles of it; `shape` and `room` are the server's."""
         with self._guard:
             found = self._known.get(array_id)
             if found is None:
-                found = self._known[array_id] = ArrayRows(array_id, shape, grows)
+                found = self._known[array_id] = ArrayRows(array_id, shape, grows, room)
             return found
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
@@ -212,20 +220,40 @@ class Journal:
                 self._sent_bytes += size
 
     def _resize(self, entry: tuple[ArrayRows, tuple[int, ...]]) -> bool:
-        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do."""
+        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do.
+
+        By how many, not for how many in all: a request that is carried out late, after it was given up, would make the
+        array smaller, and HSDS clears the rows it takes away. Room for too many does no harm, readers go by the count.
+        """
         rows, shape = entry
-        return self._sent_to(rows, "shape", {"shape": list(shape)})
+        if rows.room is None:
+            found = self._send("GET", rows.address)
+            if found is None:
+                return self._is_gone(rows)
+            rows.room = int(found["shape"]["dims"][0])
+        missing = shape[0] - rows.room
+        if missing <= 0:
+            return not rows.deleted
+        rows.room = None  # until there is an answer
+        answer = self._send("PUT", f"{rows.address}/shape", {"extend": missing, "extend_dim": 0})
+        if answer is None:
+            return self._is_gone(rows)
+        # the answer names what was added, "[8:12,:,:]"
+        rows.room = int(answer["selection"].strip("[]").partition(",")[0].partition(":")[2])
+        return True
 
     def _write(self, rows: ArrayRows, blocks: list[Block]) -> None:
         """Send blocks of one array in order: a later one may overwrite part of an earlier one."""
         for block in blocks:
             for part in pieces(block):
-                self._sent_to(rows, "value", part.content(), **part.params)
+                if self._send("PUT", f"{rows.address}/value", part.content(), **part.params) is None:
+                    self._is_gone(rows)
 
-    def _sent_to(self, rows: ArrayRows, what: str, body: Any, **params: Any) -> bool:
-        """Send something for an array. A server that was killed while it wrote the description of one has lost it."""
-        if self._send("PUT", f"/datasets/{rows.array_id}/{what}", body, **params) is not None:
-            return True
+    def _is_gone(self, rows: ArrayRows) -> bool:
+        """Return False if it was us who deleted an array that is not there.
+
+        A server that was killed while it wrote the description of one has lost it.
+        """
         if rows.deleted:
             return False
         raise RemoteRefusedError(
@@ -241,7 +269,7 @@ class Journal:
                 if rows.path == path or rows.path.startswith(f"{path}/"):
                     rows.deleted = True
 
-    def _send(self, method: str, path: str, body: Any, **params: Any) -> Any:
+    def _send(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._client.ask(method, path, body, missing=True, patience=_PATIENCE, **params)
 
     def _replay_if_suspect(self) -> None:
@@ -257,8 +285,9 @@ class Journal:
                 rows.waiting[:0] = rows.sent
                 self._waiting_bytes += (size := sum(block.nbytes for block in rows.sent))
                 self._sent_bytes -= size
-                rows.sent = []
+                rows.sent, rows.room = [], None
         self._suspect = False
+        self._replays += 1
         self._deliver()
 
     def _again(self, method: str, path: str, body: Any, params: dict[str, Any]) -> None:
@@ -280,11 +309,13 @@ class Journal:
             self._replay_if_suspect()
             with self._guard:
                 safe = [(rows, len(rows.sent)) for rows in self._arrays.values()]
-            requests = len(self._requests)
+            requests, replays = len(self._requests), self._replays
         answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
         nodes = answer.get("dn_ids") if isinstance(answer, dict) else None
         with self._wire:
-            if self._suspect or not self._still_there([rows for rows, count in safe if count], requests, nodes):
+            held = [rows for rows, count in safe if count]
+            forgotten = self._suspect or replays != self._replays  # by another thread, meanwhile
+            if forgotten or not self._still_there(held, requests, nodes):
                 self._suspect = True
                 raise RemoteError(f"{self._client.options.endpoint} was started again; what it forgot is sent again")
             with self._guard:
@@ -315,8 +346,7 @@ class Journal:
                 return deleted
         for rows in arrays:
             if rows.grows:
-                path = f"/datasets/{rows.array_id}/attributes/{COUNT}"
-                found = self._client.ask("GET", path, missing=True)
+                found = self._client.ask("GET", f"{rows.address}/attributes/{COUNT}", missing=True)
                 expected = max((b.start[0] + len(b.values) for b in rows.sent), default=0)
                 if found is None or found["value"] < expected:
                     return False
@@ -361,6 +391,15 @@ class Journal:
     def deliver_all(self) -> None:
         """Send everything before the file is let go; errors as `close`."""
         self._insist(self.deliver)
+        self._insist(self._fit)
+
+    def _fit(self) -> None:
+        """Give back room that no row needed; there is some only after requests that were carried out twice."""
+        with self._guard:
+            roomy = [r for r in self._known.values() if r.grows and not r.deleted and (r.room or 0) > r.shape[0]]
+        for rows in roomy:
+            self._send("PUT", f"{rows.address}/shape", {"shape": list(rows.shape)})
+            rows.room = rows.shape[0]
 
     def close(self) -> None:
         """Have everything written to the server's storage, and stop.

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError, MissingLibraryError, NamingError
@@ -67,7 +68,16 @@ class ServerSaver(SettingsSaver):
 
     def connection_test(self) -> Callable[[], str]:
         """Return what :meth:`test_connection` does, to be called by a thread: it holds no saver."""
-        return partial(_ask_server, self.server_options(), self.settings[(*_OPTIONS, "domain")].strip())
+        folder = self.settings[(*_OPTIONS, "domain")].strip()
+        return partial(_connection, self.server_asker(), Path(folder) if folder else None)
+
+    def server_asker(self) -> Callable[[], Backend]:
+        """Return what makes a backend that asks the server of the settings, for a thread to call: it holds no saver.
+
+        That which records has better things to do than to wait for a server. Called where the library for it is not
+        installed, it raises MissingLibraryError.
+        """
+        return partial(_make_asker, self.server_options())
 
     def show_connection(self, words: str) -> None:
         """Show what came of a test; ``''`` hides it."""
@@ -133,11 +143,14 @@ class ServerSaver(SettingsSaver):
             self._mirror.let_go()
 
 
-def _ask_server(options: RemoteOptions, folder: str) -> str:
+def _make_asker(options: RemoteOptions) -> Backend:
     name = server_backend()
     if name is None:
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
-    # not through the backend that records: that one has better things to do than to wait for a server
     asker = create_backend(name, isolated=True)
     asker.use_server(options)
-    return asker.connection_in_words(Path(folder) if folder else None)
+    return asker
+
+
+def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
+    return make_asker().connection_in_words(folder)

@@ -20,10 +20,13 @@ class Proxy:
         A status that writes of values are answered with instead of being forwarded; 0: none.
     requests
         How many requests came.
+    sizes
+        Those that changed the size of an array, to be carried out once more, late.
     """
 
     def __init__(self, port: int, delay: float = 0.0) -> None:
         self.delay, self.refuse, self.requests = delay, 0, 0
+        self.port, self.sizes = port, list[tuple[str, bytes, dict[str, str]]]()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +47,8 @@ class Proxy:
                 try:
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
                     connection.request(self.command, self.path, body or None, headers)
+                    if self.command == "PUT" and "/shape" in self.path:
+                        proxy.sizes.append((self.path, body, headers))
                     answer = connection.getresponse()
                     content = answer.read()
                     self.send_response(answer.status, answer.reason)
@@ -66,6 +71,14 @@ class Proxy:
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
+
+    def resize_again(self) -> None:
+        """Carry the first change of a size out once more, as a network does that had held it back."""
+        path, body, headers = self.sizes[0]
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("PUT", path, body, headers)
+        assert connection.getresponse().status == 201
+        connection.close()
 
     def close(self) -> None:
         self._server.shutdown()

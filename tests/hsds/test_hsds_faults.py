@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import until
 from hsds_server import FAST, PASSWORD, USER, HsdsServer, free_port
 from slow_proxy import Proxy
 
@@ -201,6 +202,45 @@ def test_reader_during_writing_sees_no_torn_row(domain: Path) -> None:
         thread.join()
         writer.close()
     assert (torn, reads) == (0, 150) and last > 0
+
+
+def test_rows_are_not_seen_before_their_values(domain: Path, proxy: Proxy) -> None:
+    """Not even those of the very first batch: there is room for them, and they are zeros."""
+    writer, reader = backend_with(endpoint=proxy.endpoint), backend_with()
+    writer.open(domain, "x")
+    rows = writer.create_growing(writer.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    text = writer.create_text(writer.root(), "Text")
+    proxy.refuse = 503
+    writer.append(rows, np.arange(1, 6))
+    writer.append(text, np.frombuffer(b"words", "u1"))
+    until(lambda: len(proxy.sizes) == 2)
+    reader.open(domain, "r")
+    for name in ("/Rows", "/Text"):
+        assert reader.info(reader.node(name)).shape == (0,) and len(reader.read(reader.node(name))) == 0
+    proxy.refuse = 0
+    writer.close()
+    reader.refresh(reader.node("/Rows"))
+    assert reader.read(reader.node("/Rows")).tolist() == [1, 2, 3, 4, 5]
+    reader.close()
+
+
+def test_a_request_that_is_carried_out_late_takes_no_row_away(domain: Path, proxy: Proxy, hsds: HsdsServer) -> None:
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(3,), dtype=np.dtype("i8"))
+    for number in range(3):
+        backend.append(rows, np.full((4, 3), number))
+        backend.checkpoint()  # nothing of it is kept here
+    proxy.resize_again()
+    assert backend.read(rows)[:, 0].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    backend.append(rows, np.full((4, 3), 3))
+    name = backend.identity(rows)
+    backend.close()
+    backend.open(domain, "r+")
+    assert backend.read(backend.node("/Rows"))[:, 2].tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+    backend.close()
+    described = hsds.request("GET", f"/datasets/{name}", domain.as_posix())[1]
+    assert described["shape"]["dims"] == [16, 3], "the room that nobody needed was given back"
 
 
 def test_stale_summary_loses_no_row(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ class IsolatedBackend(IsolatedFile):
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order."""
         self._require_open("children")
-        return sorted(self._names(self._group(group).obj), key=natural_key)
+        found = self._group(group).obj
+        if not self.writable:
+            return list(self._link.ask("children", found.number))  # sorted there
+        return sorted(self._names(found), key=natural_key)
 
     def has_child(self, group: Handle, name: str) -> bool:
         """Tell whether a group holds a node of that name."""
