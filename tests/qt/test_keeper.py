@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
@@ -32,30 +31,34 @@ def collect_elsewhere() -> None:
     thread.join()
 
 
-class Part:
-    """Notes in which thread it is deleted. It refers to nothing: Python tells it when it does it, and not before."""
+class Ends(QtCore.QObject):
+    """Notes in which thread something is deleted."""
 
-    __slots__ = ()
-    ends: ClassVar[list[int]] = []
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[int] = []
 
-    def __del__(self) -> None:
-        self.ends.append(threading.get_ident())
+    @QtCore.Slot()
+    def note(self) -> None:
+        self.threads.append(threading.get_ident())
 
 
 class Pair(QtCore.QObject):
     """Refers to itself, as everything does that has rows and slots."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: Ends) -> None:
         super().__init__()
         self._keeper = Keeper(self)
-        self.me, self.part = self, Part()
+        self.me = self
+        self.destroyed.connect(ends.note, QtCore.Qt.ConnectionType.DirectConnection)
 
 
 def test_another_thread_leaves_it_to_the_thread_of_the_windows(qtbot):
-    Pair()
+    ends = Ends()
+    Pair(ends)
     collect_elsewhere()
-    qtbot.waitUntil(lambda: bool(Part.ends))
-    assert Part.ends == [threading.get_ident()]
+    qtbot.waitUntil(lambda: bool(ends.threads))
+    assert ends.threads == [threading.get_ident()]
 
 
 def saver(folder: Path) -> H5Saver:
