@@ -24,6 +24,7 @@ from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -81,6 +82,7 @@ class H5Browser(QtWidgets.QWidget):
         server: RemoteOptions | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(parent)
+        self._keeper = Keeper(self)
         self._backend = backend
         self._readers = Readers(backend, isolated=isolated, server=server)
         if h5saver is None and not isinstance(h5file, H5Backend):

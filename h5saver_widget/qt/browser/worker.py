@@ -13,6 +13,8 @@ from typing import Any
 
 from pyqtgraph.Qt import QtCore
 
+from h5saver_widget.qt.keeper import Keeper
+
 __all__ = ["Job", "Worker"]
 
 logger = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Worker(QtCore.QObject):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        self._keeper = Keeper(self)  # the thread may be the last to hold it
         self._waiting: deque[Job] = deque()
         #: Jobs whose end has not been told; touched in the thread of the window alone.
         self._untold: set[Job] = set()
