@@ -34,7 +34,7 @@ demo: $(VENV)/.demo-stamp
 
 test: $(VENV)/.test-stamp
 	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.lint-stamp
 	$(PY) -m ruff check .

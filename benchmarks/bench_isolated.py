@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_saving import FRAME, HandWritten, Saver, peer_modules, timed
+from bench_saving import FRAME, HandWritten, Job, Saver, peer_modules, prepared_file, timed
 
 import h5saver_widget as ours
 from h5saver_widget.backends.base import Compression
@@ -37,7 +37,7 @@ class Isolated(Saver):
 
     def _open(self, path: Path) -> Any:
         self.h5.compression = Compression("gzip", 4 if self.gzip else 0)
-        self.h5.init_file(path)
+        self.h5.init_file(path, new_file=not path.exists())
         self.caller = []
         return self.h5
 
@@ -58,45 +58,68 @@ class Isolated(Saver):
         return statistics.median(np.diff(self.caller)) if len(self.caller) > 2 else float("nan")
 
 
-def plain_file(path: Path, count: int) -> None:
-    """Write the bytes of frames, and nothing else."""
-    with path.open("wb", buffering=0) as file:
-        for _ in range(count):
-            file.write(FRAME.data)
+class PlainFile:
+    """Writes the bytes of frames, and nothing else."""
+
+    def camera(self, path: Path, count: int) -> None:
+        """Write one frame after the other."""
+        with path.open("wb", buffering=0) as file:
+            for _ in range(count):
+                file.write(FRAME.data)
+
+
+JOBS = (
+    Job("log", 20_000),
+    Job("scan", 2000),
+    Job("snapshot", 100, groups=10),
+    Job("snapshot", 100, groups=10_000),
+    Job("camera", 100),
+    Job("camera", 40, gzip=True),
+)
+
+
+def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> None:
+    """Print the rows of a job."""
+    mine = Isolated(backend, job.gzip)
+    others: dict[str, Any] = {"hand-written": HandWritten(backend, job.gzip)}
+    if job.name == "camera" and not job.gzip:
+        others["plain file"] = PlainFile()
+    if peer is not None:
+        others["PyMoDAQ"] = Saver(peer, backend, job.gzip)
+    prepared = prepared_file(backend, job.groups, folder)
+    took: dict[str, list[float]] = {"": [], **{name: [] for name in others}}
+    sizes: dict[str, int] = {}
+    callers = []
+    timed(mine, job, 20, prepared, folder)
+    for _ in range(rounds):
+        seconds, sizes[""] = timed(mine, job, job.count, prepared, folder)
+        took[""].append(seconds)
+        callers.append(mine.per_frame)
+        for name, other in others.items():
+            few = max(3, job.count // (50 if job.groups > 1000 else 10)) if name == "PyMoDAQ" else job.count
+            seconds, size = timed(other, job, few, prepared, folder)
+            took[name].append(seconds)
+            sizes[name] = size * job.count // few
+    own = statistics.median(took.pop("")) * 1e3
+    for name, times in took.items():
+        ms = statistics.median(times) * 1e3
+        size = f"{sizes[''] / sizes[name]:.2f}" if job.name == "camera" else ""
+        print(
+            f"| {job} | {backend} | {own:.3f} | {statistics.median(callers) * 1e3:.3f} | {ms:.3f} | {name} |"
+            f" {ms / own:.2f} | {size} |",
+            flush=True,
+        )
 
 
 def table(rounds: int, share: float, folder: Path) -> None:
     """Print the rows on time."""
     peer = peer_modules()
-    print("| job | backend | isolated ms | caller ms | other ms | other | other / isolated |")
-    print("|---|---|---:|---:|---:|---|---:|")
-    jobs = [("log", 20000, False), ("scan", 2000, False), ("snapshot", 500, False), ("camera", 100, False)]
-    jobs += [("camera", 40, True)]
-    for job, full, gzip in jobs:
-        count = max(20, int(full * share))
+    print("| job | backend | isolated ms | caller ms | other ms | other | other / isolated | our file / theirs |")
+    print("|---|---|---:|---:|---:|---|---:|---:|")
+    for job in JOBS:
+        less = job._replace(count=max(20, int(job.count * share)), groups=int(job.groups * share))
         for backend in ("h5py", "tables"):
-            mine = Isolated(backend, gzip)
-            others: dict[str, tuple[Any, int]] = {"hand-written": (getattr(HandWritten(backend, gzip), job), count)}
-            if job == "camera" and not gzip:
-                others["plain file"] = (plain_file, count)
-            if peer is not None:
-                others["PyMoDAQ"] = (getattr(Saver(peer, backend, gzip), job), max(20, count // 10))
-            took: dict[str, list[float]] = {"": [], **{name: [] for name in others}}
-            callers = []
-            timed(getattr(mine, job), 20, folder)
-            for _ in range(rounds):
-                took[""].append(timed(getattr(mine, job), count, folder))
-                callers.append(mine.per_frame)
-                for name, (other, number) in others.items():
-                    took[name].append(timed(other, number, folder))
-            own = statistics.median(took.pop("")) * 1e3
-            for name, times in took.items():
-                ms = statistics.median(times) * 1e3
-                print(
-                    f"| {job} ({count}{', gzip 4' if gzip else ''}) | {backend} | {own:.3f} |"
-                    f" {statistics.median(callers) * 1e3:.3f} | {ms:.3f} | {name} | {ms / own:.2f} |",
-                    flush=True,
-                )
+            measure(less, backend, peer, rounds, folder)
 
 
 def event_loop(seconds: float, folder: Path) -> None:

@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import h5saver_widget as ours
 from h5saver_widget.backends.base import Compression
-
-Row = Callable[[Path, int], None]
 
 SPECTRUM = np.random.default_rng(1).normal(size=1024)
 FRAME = np.random.default_rng(2).poisson(200, size=(1024, 1024)).astype(np.uint16)
@@ -52,14 +50,11 @@ class Saver:
         self.library, self.backend, self.gzip = library, backend, gzip
 
     def _open(self, path: Path) -> Any:
-        if self.library is ours:
-            saver = ours.H5SaverLowLevel("detector", self.backend)
-            saver.compression = Compression("gzip", 4 if self.gzip else 0)
-            saver.init_file(path)
-            return saver
         saver = self.library.H5SaverLowLevel("detector", backend=self.backend)
-        saver.init_file(path, new_file=True)
-        if self.gzip:
+        if self.library is ours:
+            saver.compression = Compression("gzip", 4 if self.gzip else 0)
+        saver.init_file(path, new_file=not path.exists())
+        if self.gzip and self.library is not ours:
             saver.define_compression("gzip", 4)
         return saver
 
@@ -82,13 +77,15 @@ class Saver:
             saver.add_data(group, self._channels())
         h5.close_file()
 
-    def snapshot(self, path: Path, count: int) -> None:
-        """4 channels into a new group each time."""
+    def snapshot(self, path: Path, count: int) -> float:
+        """4 channels into a new group each time, in a file that has groups already; opening it doesn't count."""
         h5 = self._open(path)
         saver = self.library.DataToExportSaver(h5)
+        start = time.perf_counter()
         for _ in range(count):
             saver.add_data(h5.add_det_group("/RawData", "det"), self._channels())
         h5.close_file()
+        return time.perf_counter() - start
 
     def scan(self, path: Path, count: int) -> None:
         """Save a scalar and a spectrum at every point."""
@@ -119,7 +116,7 @@ class HandWritten:
         import h5py
         import tables
 
-        return h5py.File(path, "x") if self.backend == "h5py" else tables.open_file(str(path), "w")
+        return h5py.File(path, "a") if self.backend == "h5py" else tables.open_file(str(path), "a")
 
     def _grow(
         self, h5: Any, where: str, name: str, shape: tuple[int, ...], dtype: Any, rows: int
@@ -154,11 +151,12 @@ class HandWritten:
                 append([float(i)])
         h5.close()
 
-    def snapshot(self, path: Path, count: int) -> None:
+    def snapshot(self, path: Path, count: int) -> float:
         """Make 4 arrays with 14 attributes in a group with 2 levels."""
         h5 = self._open(path)
+        start = time.perf_counter()
         for i in range(count):
-            where = f"/Detector{i:03d}/Data0D/CH00"
+            where = f"/RawData/Hand{i:03d}/Data0D/CH00"
             for j in range(4):
                 if self.backend == "h5py":
                     attributes = h5.create_dataset(f"{where}/Data{j:02d}", data=np.array([float(j)])).attrs
@@ -169,6 +167,7 @@ class HandWritten:
                     for k in range(14):
                         node.attrs[f"attribute{k}"] = "some text that is stored"
         h5.close()
+        return time.perf_counter() - start
 
     def scan(self, path: Path, count: int) -> None:
         """Fill two arrays."""
@@ -194,53 +193,90 @@ class HandWritten:
         h5.close()
 
 
-def timed(job: Row, count: int, folder: Path) -> float:
-    """Return the seconds per item of a job."""
+class Job(NamedTuple):
+    """A row of the table: what is done how often, and how many groups are in the file before."""
+
+    name: str
+    count: int
+    gzip: bool = False
+    groups: int = 0
+
+    def __str__(self) -> str:
+        note = ", gzip 4" if self.gzip else f" into a file with {self.groups} groups" if self.groups else ""
+        return f"{self.name} ({self.count}{note})"
+
+
+JOBS = (
+    Job("log", 2000),
+    *(Job("snapshot", 20, groups=groups) for groups in (10, 1000, 10_000)),
+    Job("scan", 1000),
+    Job("camera", 60),
+    Job("camera", 20, gzip=True),
+)
+
+
+def timed(saver: Any, job: Job, count: int, prepared: Path | None, folder: Path) -> tuple[float, int]:
+    """Return the seconds per item of a job, and the size of the file."""
     path = Path(tempfile.mkdtemp(dir=folder)) / "file.h5"
+    if prepared is not None:
+        shutil.copy(prepared, path)
     start = time.perf_counter()
-    job(path, count)
-    took = (time.perf_counter() - start) / count
+    took = getattr(saver, job.name)(path, count) or time.perf_counter() - start
+    size = path.stat().st_size
     path.unlink()
-    return took
+    return took / count, size
+
+
+def prepared_file(backend: str, groups: int, folder: Path) -> Path | None:
+    """Make a file with so many snapshots in it; None if that is none."""
+    if not groups:
+        return None
+    path = folder / f"{backend}{groups}.h5"
+    if not path.exists():
+        Saver(ours, backend).snapshot(path, groups)
+    return path
+
+
+def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> None:
+    """Print a row."""
+    savers: dict[str, Any] = {"ours": Saver(ours, backend, job.gzip), "hand": HandWritten(backend, job.gzip)}
+    if peer is not None:
+        savers["peer"] = Saver(peer, backend, job.gzip)
+    prepared = prepared_file(backend, job.groups, folder)
+    times: dict[str, list[float]] = {"ours": [], "hand": [], "peer": []}
+    for saver in savers.values():  # who comes first pays for imports and for memory touched first
+        timed(saver, job._replace(groups=0), 2, None, folder)
+    for number in range(rounds):
+        # there and back: who comes after 3 s of disk writes by the peer pays for them, with camera frames
+        # five times its own time
+        for who, saver in list(savers.items())[:: -1 if number % 2 else 1]:
+            slow = who == "peer" and (job.name == "log" or job.groups >= 1000)  # it needs minutes for all of them
+            times[who].append(timed(saver, job, max(3, job.count // 10) if slow else job.count, prepared, folder)[0])
+    ms = {who: statistics.median(took) * 1e3 if took else float("nan") for who, took in times.items()}
+    print(
+        f"| {job} | {backend} | {ms['ours']:.3f} | {ms['hand']:.3f} |"
+        f" {ms['peer']:.3f} | {ms['peer'] / ms['ours']:.1f} | {ms['ours'] / ms['hand']:.2f} |",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the counts, one round")
-    parser.add_argument("--job", choices=("log", "snapshot", "scan", "camera"), help="this one alone")
+    parser.add_argument("--job", choices=sorted({job.name for job in JOBS}), help="this one alone")
     options = parser.parse_args()
-    quick = options.quick
     peer = peer_modules()
-    rounds = 1 if quick else 3
-    jobs = [("log", 2000, False), ("snapshot", 100, False), ("snapshot", 1000, False), ("scan", 1000, False)]
-    jobs += [("camera", 60, False), ("camera", 20, True)]
     print("| job | backend | ours ms | hand-written ms | PyMoDAQ ms | PyMoDAQ / ours | ours / hand-written |")
     print("|---|---|---:|---:|---:|---:|---:|")
-    with tempfile.TemporaryDirectory() as name:
-        for job, full, gzip in [row for row in jobs if options.job in (None, row[0])]:
-            count = max(5, full // 10) if quick else full
-            for backend in ("h5py", "tables"):
-                savers: dict[str, Any] = {"ours": Saver(ours, backend, gzip), "hand": HandWritten(backend, gzip)}
-                if peer is not None:
-                    savers["peer"] = Saver(peer, backend, gzip)
-                times: dict[str, list[float]] = {"ours": [], "hand": [], "peer": []}
-                for saver in savers.values():  # who comes first pays for imports and for memory touched first
-                    timed(getattr(saver, job), 2, Path(name))
-                for number in range(rounds):
-                    # there and back: who comes after 3 s of disk writes by the peer pays for them, with camera frames
-                    # five times its own time
-                    for who, saver in list(savers.items())[:: -1 if number % 2 else 1]:
-                        if who == "peer" and job == "snapshot" and count >= 1000 and number:
-                            continue  # it needs a minute for one round
-                        fewer = max(5, count // 10) if job == "log" and who == "peer" else count
-                        times[who].append(timed(getattr(saver, job), fewer, Path(name)))
-                ms = {who: statistics.median(took) * 1e3 if took else float("nan") for who, took in times.items()}
-                print(
-                    f"| {job} ({count}{', gzip 4' if gzip else ''}) | {backend} | {ms['ours']:.3f} | {ms['hand']:.3f} |"
-                    f" {ms['peer']:.3f} | {ms['peer'] / ms['ours']:.1f} | {ms['ours'] / ms['hand']:.2f} |"
-                )
-                sys.stdout.flush()
+    for job in JOBS:
+        if options.job not in (None, job.name):
+            continue
+        if options.quick:
+            job = job._replace(count=max(5, job.count // 10), groups=job.groups // 10)
+        for backend in ("h5py", "tables"):
+            with tempfile.TemporaryDirectory() as folder:
+                measure(job, backend, peer, 1 if options.quick else 3, Path(folder))
 
 
 if __name__ == "__main__":

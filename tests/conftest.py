@@ -30,6 +30,16 @@ def pytest_report_header() -> str:
     return f"Qt: {QT}" + (f"; not collected, as PyMoDAQ runs with PyQt5: {without}" if without else "")
 
 
+#: What keeps a test process busy for long is begun first, so that in the end there is work for all of them.
+LONG = ("integration", "peer", "hsds", "isolated", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; files stay together."""
+    order = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(LONG)))
+
+
 #: One process for each library serves all tests: to start one for each would take most of the time.
 _processes: dict[str, Backend] = {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import functools
 from collections.abc import Hashable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +22,6 @@ from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
 from h5saver_widget.backends.base import (
     ArrayInfo,
-    Capabilities,
     Compression,
     Durability,
     Handle,
@@ -33,6 +33,7 @@ from h5saver_widget.backends.base import (
 )
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
 from h5saver_widget.backends.journal import JournaledFile, read_journal
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES, ArrayWriter
@@ -46,11 +47,6 @@ from h5saver_widget.errors import (
     StreamingError,
 )
 from h5saver_widget.superblock import read_superblock
-
-try:
-    import hdf5plugin  # what it registers when it is imported is needed for reading, too
-except ImportError:
-    hdf5plugin = None
 
 __all__ = ["H5pyBackend"]
 
@@ -68,6 +64,18 @@ _UTF8_NAME = h5p.create(h5p.LINK_CREATE)
 _UTF8_NAME.set_char_encoding(h5t.CSET_UTF8)
 
 
+@functools.cache
+def _plugins() -> Any:
+    """Return hdf5plugin, None if it is not installed; from now on HDF5 knows its filters.
+
+    Most files need none of them, and they cost every process 7 MB and a tenth of its start.
+    """
+    try:
+        return import_module("hdf5plugin")
+    except ImportError:
+        return None
+
+
 def _kind_of(obj: Any) -> NodeKind:
     if isinstance(obj, h5py.Group):
         return NodeKind.GROUP
@@ -79,6 +87,18 @@ def _kind_of(obj: Any) -> NodeKind:
     if grows and obj.ndim == 1 and h5py.check_vlen_dtype(obj.dtype) == np.uint8:
         return NodeKind.TEXT
     return NodeKind.GROWING if grows else NodeKind.FIXED
+
+
+def _values(node: TreeNode, selection: Selection) -> Any:
+    """Return an array or part of it."""
+    if node.kind is NodeKind.TEXT:
+        found = node.obj[selection]
+        return list(found) if found.dtype == object else found
+    if h5py.check_string_dtype(node.obj.dtype) is not None:
+        return node.obj.asstr("utf-8", errors="replace")[() if selection is ... else selection]
+    if node.obj.shape is None:
+        return np.zeros(0, node.obj.dtype)
+    return node.obj[selection]
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
@@ -177,11 +197,7 @@ class H5pyBackend(QueuedBackend):
 
     name = "h5py"
     versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
-    capabilities = Capabilities(
-        swmr=True,
-        journal=True,
-        compression=("zlib", "gzip", "lzf", *(() if hdf5plugin is None else ("blosc2", "bitshuffle"))),
-    )
+    capabilities = H5PY_CAPABILITIES
     library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
     def __init__(self) -> None:
@@ -198,10 +214,13 @@ class H5pyBackend(QueuedBackend):
         return file is not None and file.id.id != 0
 
     def _file_object(self) -> h5py.File:
+        _plugins()  # nobody looks for missing filters where h5py is used directly
         return self._h5()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
+        if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
+            _plugins()
         try:
             if self._takes_journal(path, mode, swmr):
                 self._open_journaled(path, mode, locking is not False)
@@ -312,6 +331,8 @@ class H5pyBackend(QueuedBackend):
         if kind != h5g.DATASET:
             return None
         dataset = h5d.open(group.id, key)
+        if dataset.get_offset() is not None:  # in one piece, and here: half of the time is in what follows
+            return NodeKind.FIXED
         stored = dataset.get_create_plist()
         if stored.get_layout() == h5d.VIRTUAL or stored.get_external_count():
             return NodeKind.LINK  # its numbers stand in other files
@@ -415,9 +436,9 @@ class H5pyBackend(QueuedBackend):
         if library == "lzf":
             return {"compression": "lzf", "shuffle": True}
         if library == "blosc2":
-            return dict(hdf5plugin.Blosc2(cname="zstd", clevel=compression.level, filters=hdf5plugin.Blosc2.SHUFFLE))
+            return dict(_plugins().Blosc2(cname="zstd", clevel=compression.level, filters=_plugins().Blosc2.SHUFFLE))
         if library == "bitshuffle":
-            return dict(hdf5plugin.Bitshuffle(cname="zstd", clevel=compression.level))
+            return dict(_plugins().Bitshuffle(cname="zstd", clevel=compression.level))
         return {"compression": "gzip", "compression_opts": min(compression.level, 9), "shuffle": True}
 
     def _remove(self, node: TreeNode) -> None:
@@ -456,14 +477,12 @@ class H5pyBackend(QueuedBackend):
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         try:
-            if node.kind is NodeKind.TEXT:
-                found = node.obj[selection]
-                return list(found) if found.dtype == object else found
-            if h5py.check_string_dtype(node.obj.dtype) is not None:
-                return node.obj.asstr("utf-8", errors="replace")[() if selection is ... else selection]
-            if node.obj.shape is None:
-                return np.zeros(0, node.obj.dtype)
-            return node.obj[selection]
+            try:
+                return _values(node, selection)
+            except OSError:
+                if _plugins.cache_info().currsize or _plugins() is None:
+                    raise
+                return _values(node, selection)  # now that its filter is known
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"

@@ -12,11 +12,15 @@ import os
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from h5saver_widget.backends.base import Backend, Capabilities
+from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "ENTRY_POINTS",
@@ -39,6 +43,9 @@ _TABLE = {
     "h5pyd": ("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd"),
 }
 
+#: What can be told without importing the library.
+_CAPABILITIES = {"h5py": H5PY_CAPABILITIES}
+
 _SERVER = "h5pyd"
 
 _chosen: list[str] = []
@@ -58,6 +65,8 @@ def available_backends() -> list[str]:
 
 @functools.cache
 def _third_parties() -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points  # a tenth of the start of a process that needs none
+
     return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _TABLE}
 
 
@@ -111,7 +120,8 @@ def backend_versions(name: str) -> Mapping[str, str]:
 
 def backend_capabilities(name: str) -> Capabilities:
     """Return what a backend can do, without opening a file."""
-    return _backend_class(name).capabilities
+    known = _CAPABILITIES.get(name)
+    return known if known is not None and find_spec(_TABLE[name][2]) else _backend_class(name).capabilities
 
 
 def create_backend(name: str | None = None, *, isolated: bool = False) -> Backend:
@@ -132,18 +142,18 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     MissingLibraryError
         If its library is not installed.
     """
-    cls = _backend_class(name or default_backend())
+    name = name or default_backend()
     if not isolated:
-        return cls()
+        return _backend_class(name)()
     from h5saver_widget.backends.isolated.client import IsolatedBackend
     from h5saver_widget.backends.isolated.process import can_isolate
 
     if can_isolate():
-        return IsolatedBackend(cls.name, cls.capabilities)
+        return IsolatedBackend(name, backend_capabilities(name))
     warnings.warn(
         "files stay in this process: there is no Python interpreter to start another one with. A crash of the program "
         "may harm the file that is open",
         RuntimeWarning,
         stacklevel=2,
     )
-    return cls()
+    return _backend_class(name)()

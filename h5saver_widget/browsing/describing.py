@@ -41,7 +41,7 @@ MAX_COLUMNS: Final = 100
 MAX_ENTRIES: Final = 20_000
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MEASURED: Final = (DataType.data.value, DataType.data_enlargeable.value, DataType.live_scan.value)
+_MEASURED: Final = tuple(kind.value.lower() for kind in (DataType.data, DataType.data_enlargeable, DataType.live_scan))
 
 
 @dataclass(frozen=True)
@@ -178,17 +178,18 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     values = node.attrs.to_dict()
     plain, settings, pictures = sort_attributes(values)
     comments = plain.get(COMMENTS, "")
+    names = node.children_name() if isinstance(node, GROUP) else []
     try:
         (lines, count), (columns, table) = _lines_of(node), _table_of(node)
     except (H5SaverError, OSError, ValueError, TypeError, RuntimeError) as error:
         # damaged, or of a type that the library does not know: everything else is shown
         (lines, count), (columns, table) = ((f"can't be read: {explained(error)}",), 1), ((), ())
-    data_path, all_channels, is_default = _data_of(h5, node, values)
+    data_path, all_channels, is_default = _data_of(h5, node, values, names)
     return NodeReport(
         node.path,
         row.title,
         row.look,
-        tuple(_facts(node, plain, row)),
+        tuple(_facts(node, plain, row, len(names))),
         tuple(
             (shown_value(name), shown_value(value), long_text(value))
             for name, value in sorted(plain.items(), key=lambda item: item[0].lower())
@@ -222,11 +223,11 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
     )
 
 
-def _facts(node: Node, plain: Mapping[str, Any], row: Row) -> list[tuple[str, str]]:
+def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[tuple[str, str]]:
     if isinstance(node, GROUP):
         kind = str(plain.get("type") or plain.get("NX_class") or "")
         what = shown_value(f"group ({kind})" if kind else "group", 80)
-        return [("Type", what), ("Holds", count_text(len(node.children_name()), "node"))]
+        return [("Type", what), ("Holds", count_text(count, "node"))]
     if isinstance(node, VLARRAY):
         lines = ("line", "lines") if isinstance(node, StringARRAY) else ("row of bytes", "rows of bytes")
         return [("Lines", count_text(len(node), *lines))]
@@ -282,7 +283,7 @@ def _first_values(node: Array) -> np.ndarray[Any, Any]:
     return np.asarray(values).reshape(-1)[:MAX_LINES]
 
 
-def _data_of(h5: H5Backend, node: Node, values: Mapping[str, Any]) -> tuple[str, bool, bool]:
+def _data_of(h5: H5Backend, node: Node, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool, bool]:
     """Return the array that is plotted for a node, whether with all channels, and whether it is a group's default."""
     if isinstance(node, Array) and not isinstance(node, VLARRAY):
         info = node.info
@@ -290,24 +291,24 @@ def _data_of(h5: H5Backend, node: Node, values: Mapping[str, Any]) -> tuple[str,
     if not isinstance(node, GROUP):
         return "", False, False
     try:
-        found = _data_in(node, values)
+        found = _data_in(node, values, names)
         if found[0]:
             return *found, False
         default = default_of(h5, node.path, values)
         group = h5.get_node(default) if default else None
         if isinstance(group, GROUP):
-            found = _data_in(group, group.attrs.to_dict())
+            found = _data_in(group, group.attrs.to_dict(), group.children_name())
     except (H5SaverError, OSError):
         return "", False, False
     return *found, bool(found[0])
 
 
-def _data_in(group: GROUP, values: Mapping[str, Any]) -> tuple[str, bool]:
+def _data_in(group: GROUP, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool]:
     """Return the array that is plotted for a group that holds some, and whether with all channels."""
-    names = group.children_name()
     base = group.path.rstrip("/")
+    measured = [name for name in names if name.lower().startswith(_MEASURED)]
     for prefix in _MEASURED:
-        for name in names:
+        for name in measured:
             if naming.number_of(name, prefix) is not None:
                 return f"{base}/{name}", True
     signal = signal_of(group, values, names)

@@ -16,7 +16,7 @@ from typing import Final, Self
 from h5saver_widget import codec
 from h5saver_widget.backends.base import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
-from h5saver_widget.browsing.opening import open_to_look
+from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import Look, Row, row_of
 from h5saver_widget.browsing.words import size_text
@@ -46,6 +46,8 @@ class FileView:
         Backend that opens a path; None for the default.
     isolated
         Open a path in a process of its own, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
+    readers
+        Where to take what opens the path; by default, a new one as `isolated` says.
 
     Examples
     --------
@@ -58,9 +60,18 @@ class FileView:
     (['Logger'], 'Data from PyMoDAQ modules')
     """
 
-    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = False) -> None:
+    def __init__(
+        self,
+        source: Path | str | H5Backend,
+        backend: str | None = None,
+        *,
+        isolated: bool = False,
+        readers: Readers | None = None,
+    ) -> None:
         self._backend = backend
-        self._isolated = isolated
+        self._take_from = readers or Readers(backend, isolated=isolated)
+        #: Kept while the file is opened again: to start a process is most of a look at a file that has grown.
+        self._reader: H5Backend | None = None
         self._path = None if isinstance(source, H5Backend) else Path(source)
         self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
         self._seen: tuple[Hashable, ...] | None = None
@@ -74,6 +85,11 @@ class FileView:
     def is_own(self) -> bool:
         """Whether the file is opened here, and not that of a saver."""
         return self._path is not None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the open file is on a server. Never waits."""
+        return self._h5 is not None and self._h5.capabilities.remote
 
     @property
     def path(self) -> Path | None:
@@ -97,12 +113,18 @@ class FileView:
         if self._path is None:
             _ = self.h5
             return
-        self.close()
+        self._let_go()
         self._seen = self._stamp()
-        self._h5, self.note = open_to_look(self._path, self._backend, isolated=self._isolated)
+        self._h5, self.note = open_to_look(self._path, self._backend, readers=self._take_from, reader=self._reader)
+        self._reader = self._h5
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close what was opened here; the process that had it ends."""
+        self._let_go()
+        self._reader = None
+
+    def _let_go(self) -> None:
+        """Close the file, which is opened again soon."""
         self._readers.clear()
         if self._path is not None and self._h5 is not None:
             self._h5.close_file()
@@ -124,6 +146,8 @@ class FileView:
 
     def follow(self) -> bool:
         """Return whether the file has changed since the last call, and see it as it is now if it has."""
+        if self.is_remote and self.h5.isopen():
+            return False  # a server is asked anew every time: the file need not be opened again
         stamp = self._stamp()
         if stamp is not None and stamp == self._seen and self._h5 is not None and self._h5.isopen():
             return False
@@ -235,7 +259,7 @@ class FileView:
     def _file_facts(self) -> list[tuple[str, str]]:
         """Return what is known of the file as a whole."""
         facts = [("Type", "file")]
-        if self.path is not None and not self.h5.capabilities.remote:
+        if self.path is not None and not self.is_remote:
             about = self.path.stat()
             changed = datetime.fromtimestamp(about.st_mtime).strftime("%Y-%m-%d %H:%M:%S")
             facts += [("Size", size_text(about.st_size)), ("Changed", f"changed {changed}")]
@@ -264,7 +288,7 @@ class FileView:
         changed = self.follow()
         if always and not changed:
             self.refresh()
-        if not (changed or always) and self._path is not None:
+        if not (changed or always) and self._path is not None and not self.is_remote:
             return False, {}
         found = {}
         for group in groups:
@@ -311,6 +335,8 @@ class FileView:
                 if self.h5.io.swmr_active
                 else ""
             )
+        if self.is_remote:
+            return "The file is open for reading only."
         if self.note:
             return "Another program is using this file: add the comment there, or when it is closed."
         try:
@@ -345,7 +371,7 @@ class FileView:
             yield self.h5
             return
         name = self.h5.backend
-        self.close()
+        self._let_go()
         try:
             with H5Backend(name) as writer:
                 writer.open_file(self._path, "r+")

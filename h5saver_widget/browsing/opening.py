@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
-from h5saver_widget.errors import FileOpenError, MissingLibraryError, NodeError
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import (
+    FileOpenError,
+    MissingLibraryError,
+    NodeError,
+    SavingProcessError,
+    UnknownBackendError,
+)
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Opened", "open_to_look", "why_not"]
+__all__ = ["Opened", "Readers", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
@@ -33,12 +41,70 @@ class Opened(NamedTuple):
     note: str
 
 
-def new_reader(backend: str, isolated: bool) -> H5Backend:
-    """Return what files are opened with; the one place that decides in which process they are read."""
-    return H5SaverLowLevel(backend=backend, isolated=isolated)
+class Readers:
+    """What files are read with; one may be made ahead of time: to start its process takes longer than most files do.
+
+    A process has one file in its life, so that nothing that a damaged one did to the library harms another.
+
+    Parameters
+    ----------
+    backend
+        Backend that files are tried with first; None for the default.
+    isolated
+        Read every file in a process of its own.
+    server
+        Where files on a server are; None for the server that the environment names.
+    """
+
+    def __init__(
+        self,
+        backend: str | None = None,
+        *,
+        isolated: bool = False,
+        server: RemoteOptions | Mapping[str, Any] | None = None,
+    ) -> None:
+        self._backend = backend
+        self._isolated = isolated
+        self._server = server
+        self._ready: list[H5Backend] = []  # one at most; windows prepare it, their threads take it
+
+    def _new(self, backend: str) -> H5Backend:
+        reader = H5SaverLowLevel(backend=backend, isolated=self._isolated)
+        if self._server is not None:
+            reader.use_server(self._server)
+        return reader
+
+    def prepare(self) -> None:
+        """Start a process for the next file, if none is ready, without waiting for it."""
+        if self._isolated and not self._ready:
+            # what is wrong is said when a file is opened
+            with suppress(MissingLibraryError, UnknownBackendError, SavingProcessError):
+                reader = self._new(self._backend or default_backend())
+                reader.io.prepare()
+                self._ready.append(reader)
+
+    def take(self, backend: str) -> H5Backend:
+        """Return what opens a file with a backend: what was prepared, if it is of that one."""
+        with suppress(IndexError):
+            ready = self._ready.pop()
+            if ready.backend == backend:
+                return ready
+            self._ready.append(ready)
+        return self._new(backend)
+
+    def close(self) -> None:
+        """End what was prepared and not taken."""
+        self._ready.clear()
 
 
-def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = False) -> Opened:
+def open_to_look(
+    path: Path,
+    backend: str | None = None,
+    *,
+    isolated: bool = False,
+    readers: Readers | None = None,
+    reader: H5Backend | None = None,
+) -> Opened:
     """Open a file for reading.
 
     Tried in this order: as it is; as a reader of a file that is written under SWMR; without the lock that another
@@ -53,6 +119,10 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
     isolated
         Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
         file to write.
+    readers
+        Where to take what opens the file; by default, a new one as `isolated` says.
+    reader
+        What had this file open before: opens it again if it is of the backend that is tried.
 
     Raises
     ------
@@ -71,10 +141,9 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
     >>> opened.h5.close_file()
     """
     wanted = backend or default_backend()
+    readers = readers or Readers(isolated=isolated)
     first: Exception | None = None
-    # a path on a server is none on the local disk, nor the other way round
-    others = (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
-    for name in itertools.chain([wanted], others):
+    for name in _to_be_tried(wanted):
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
         try:
             if backend_capabilities(name).swmr:
@@ -83,26 +152,32 @@ def open_to_look(path: Path, backend: str | None = None, *, isolated: bool = Fal
             first = first or error
             continue
         ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
+        tried = reader if reader is not None and reader.backend == name else readers.take(name)
         for options, note in ways:
-            reader = new_reader(name, isolated)
             try:
-                reader.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
+                tried.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
             except FileNotFoundError:
                 raise
             except (FileOpenError, OSError, RuntimeError, ValueError, KeyError) as error:
-                reader.close_file()
+                tried.close_file()
                 first = first or error
                 continue
-            hollow = _is_hollow(reader, path)
+            hollow = _is_hollow(tried, path)
             if hollow and first is not None:  # a library that is blind to damage is no help
-                reader.close_file()
+                tried.close_file()
                 continue
-            if not options and reader.isolated:
-                _let_others_write(reader, path)
+            if not options and tried.isolated:
+                _let_others_write(tried, path)
             note = f"{note} {_HOLLOW}".strip() if hollow else note
-            return Opened(reader, note if name == wanted else f"{note} Read with {name}.".strip())
+            return Opened(tried, note if name == wanted else f"{note} Read with {name}.".strip())
     assert first is not None
     raise first
+
+
+def _to_be_tried(wanted: str) -> Iterator[str]:
+    """Iterate over backends; a path on a server is none on the local disk, nor the other way round."""
+    yield wanted
+    yield from (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
 
 
 def _is_hollow(reader: H5Backend, path: Path) -> bool:

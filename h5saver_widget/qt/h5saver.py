@@ -17,10 +17,11 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.base import H5SaverBase
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.server_dialog import ask_existing, ask_new
 from h5saver_widget.qt.setting_rows import BoolRow, ListRow
 from h5saver_widget.qt.settings_saver import log_error
@@ -31,7 +32,6 @@ from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.sharing import SharedFile
 
 __all__ = ["H5Saver"]
@@ -89,6 +89,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
+        self._keeper = Keeper(self)
         self._view: QtWidgets.QWidget | None = None
         self._reported = (0, 0, 0)
         self._failed_generation = -1
@@ -157,11 +158,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             if self.isopen():
                 self.analysis_prog = H5Browser(h5saver=self)
             elif self.capabilities.remote and self.settings["current_h5_file"]:
-                reader = H5SaverLowLevel(backend=self.backend, isolated=self.isolated)
-                reader.use_server(self.server_options())
-                reader.open_file(path)
-                self.analysis_prog = H5Browser(h5file=reader)
-                self.analysis_prog.destroyed.connect(lambda: reader.close_file())
+                self.analysis_prog = H5Browser(h5file=path, backend=self.backend, server=self.server_options())
             elif path.is_file():
                 self.analysis_prog = H5Browser(h5file=path, backend=self.backend)
             else:
@@ -421,11 +418,10 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         return Path(name) if name else None
 
     def _choose_on_server(self, folder: Path | None) -> Path | None:
-        """Ask for a file on the server; it is asked what there is, which takes seconds if it is away."""
+        """Ask for a file on the server."""
         try:
             where = folder or (self.h5_file_path if self.file_path else None) or self.server_folder()
-            names = [name for name in self.io.list_folder(where) if Path(name).suffix]
-        except (H5SaverError, OSError) as error:
+        except NamingError as error:
             self.report("The server can't be looked into", error)
             return None
-        return ask_existing(self._view, where, names)
+        return ask_existing(self._view, self.server_asker, where)

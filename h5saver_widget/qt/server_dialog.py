@@ -2,20 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from pyqtgraph.Qt import QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets
 
-__all__ = ["ask_existing", "ask_new"]
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.naming import natural_key
+from h5saver_widget.qt.browser.worker import Worker
+from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.status import explain
+
+__all__ = ["ServerFiles", "ask_existing", "ask_new"]
 
 
-def ask_existing(parent: QtWidgets.QWidget | None, folder: Path, names: Sequence[str]) -> Path | None:
-    """Ask for one of the files in a folder of a server, or any other path there; None if nothing was chosen."""
-    paths = [(folder / name).as_posix() for name in names] or [f"{folder.as_posix()}/"]
-    label = "File on the server, chosen or typed:"
-    text, good = QtWidgets.QInputDialog.getItem(parent, "File to add to", label, paths, len(paths) - 1, True)
-    return Path(PurePosixPath(text.strip())) if good and text.strip() else None
+class _Asker:
+    """Who asks the server, made with the first question and ended in the thread that asked."""
+
+    def __init__(self, make: Callable[[], Backend]) -> None:
+        self._make = make
+        self._io: Backend | None = None
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder; waits for the server."""
+        if self._io is None:
+            self._io = self._make()
+        return sorted(self._io.list_folder(folder), key=natural_key)
+
+    def end(self) -> None:
+        """Let go of who asks; its process ends."""
+        self._io = None
+
+
+class ServerFiles(QtWidgets.QDialog):
+    """The files in a folder of a server; a path may also be typed.
+
+    The server is asked in a thread: the window works while it is slow, and says so.
+
+    Parameters
+    ----------
+    make_asker
+        Called in the thread; returns a backend that knows the server.
+    folder
+        Where to begin.
+    """
+
+    def __init__(self, parent: QtWidgets.QWidget | None, make_asker: Callable[[], Backend], folder: Path) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("File to add to")
+        self._asker = _Asker(make_asker)
+        self._worker = Worker("server")
+        self.folder = folder
+        self.line = QtWidgets.QLineEdit()
+        self.line.setAccessibleName("path on the server")
+        self.line.setToolTip("Path on the server, chosen below or typed")
+        self.up = QtWidgets.QPushButton("Up")
+        self.up.setAutoDefault(False)
+        self.up.setToolTip("Show the folder above")
+        self.state = QtWidgets.QLabel()
+        self.state.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.state.setWordWrap(True)
+        self.names = QtWidgets.QListWidget()
+        self.names.setAccessibleName("files and folders")
+        buttons = QtWidgets.QDialogButtonBox.StandardButton
+        self.buttons = QtWidgets.QDialogButtonBox(buttons.Open | buttons.Cancel)
+        self.open_button = self.buttons.button(buttons.Open)
+        layout = QtWidgets.QGridLayout(self)
+        layout.addWidget(self.line, 0, 0)
+        layout.addWidget(self.up, 0, 1)
+        layout.addWidget(self.names, 1, 0, 1, 2)
+        layout.addWidget(self.state, 2, 0, 1, 2)
+        layout.addWidget(self.buttons, 3, 0, 1, 2)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.up.clicked.connect(lambda: self.show_folder(self.folder.parent))
+        self.names.currentItemChanged.connect(self._item_chosen)
+        self.names.itemActivated.connect(self._item_activated)
+        self.line.textChanged.connect(self._show_whether_openable)
+        worker, asker = self._worker, self._asker
+        for signal in (self.finished, self.destroyed):  # who closes the window waits for no server
+            signal.connect(lambda *_: worker.stop(asker.end, seconds=0))
+        self.resize(480, 360)
+        self.show_folder(folder)
+
+    @property
+    def path(self) -> Path | None:
+        """The path that was chosen or typed, None if it is that of a folder."""
+        text = self.line.text().strip()
+        return None if not text or text.endswith("/") else Path(PurePosixPath(text))
+
+    def show_folder(self, folder: Path) -> None:
+        """Ask what is in a folder; until the answer comes it is said that the server is asked."""
+        self.folder = folder
+        self.names.clear()
+        self.line.setText(f"{folder.as_posix().rstrip('/')}/")
+        self.up.setEnabled(folder != folder.parent)
+        self.state.setText("Asking the server …")
+        self._worker.ask(partial(self._asker.names, folder), self._names_came, self._names_failed, key="names")
+
+    def _names_failed(self, error: Exception) -> None:
+        self.state.setText(explain(error))
+
+    def _names_came(self, names: Sequence[str]) -> None:
+        for name in names:
+            is_folder = not PurePosixPath(name).suffix
+            item = QtWidgets.QListWidgetItem(icon("node-group" if is_folder else "h5saver"), name)
+            item.setData(QtCore.Qt.ItemDataRole.UserRole, is_folder)
+            self.names.addItem(item)
+        self.state.setText("" if names else "This folder is empty.")
+        if names and self.path is None:  # nobody has typed meanwhile
+            self.names.setCurrentRow(len(names) - 1)
+            self.names.setFocus()
+
+    def _item_chosen(self, item: QtWidgets.QListWidgetItem | None) -> None:
+        if item is not None:
+            ending = "/" if item.data(QtCore.Qt.ItemDataRole.UserRole) else ""
+            self.line.setText(f"{(self.folder / item.text()).as_posix()}{ending}")
+
+    def _item_activated(self, item: QtWidgets.QListWidgetItem) -> None:
+        if item.data(QtCore.Qt.ItemDataRole.UserRole):
+            self.show_folder(self.folder / item.text())
+        else:
+            self.accept()
+
+    def _show_whether_openable(self) -> None:
+        self.open_button.setEnabled(bool(self.line.text().strip()))
+
+    def accept(self) -> None:
+        """Take the file, or show the folder that was chosen or typed."""
+        if self.path is not None:
+            super().accept()
+        elif self.line.text().strip().startswith("/"):
+            self.show_folder(Path(PurePosixPath(self.line.text().strip())))
+
+
+def ask_existing(parent: QtWidgets.QWidget | None, make_asker: Callable[[], Backend], folder: Path) -> Path | None:
+    """Ask for a file on a server; None if nothing was chosen."""
+    dialog = ServerFiles(parent, make_asker, folder)
+    path = dialog.path if dialog.exec() else None
+    with suppress(RuntimeError):  # its parent was closed, and has taken it along
+        dialog.deleteLater()
+    return path
 
 
 def ask_new(parent: QtWidgets.QWidget | None, folder: Path) -> Path | None:

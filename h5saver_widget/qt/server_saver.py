@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError, MissingLibraryError, NamingError
@@ -61,14 +62,23 @@ class ServerSaver(SettingsSaver):
         MissingLibraryError
             If the library for it is not installed.
         """
+        folder = self.settings[(*_OPTIONS, "domain")].strip()
+        return self.server_asker().connection_in_words(Path(folder) if folder else None)
+
+    def server_asker(self) -> Backend:
+        """Return what asks the server of the settings: that which records has better things to do than to wait for one.
+
+        Raises
+        ------
+        MissingLibraryError
+            If the library for it is not installed.
+        """
         name = server_backend()
         if name is None:
             raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
-        # not through the backend that records: that one has better things to do than to wait for a server
         asker = create_backend(name, isolated=True)
         asker.use_server(self.server_options())
-        folder = self.settings[(*_OPTIONS, "domain")].strip()
-        return asker.connection_in_words(Path(folder) if folder else None)
+        return asker
 
     def show_connection(self, words: str) -> None:
         """Show what came of a test; ``''`` hides it."""

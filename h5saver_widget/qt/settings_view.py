@@ -17,6 +17,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.name_look import NameLook
 from h5saver_widget.qt.notes_table import CommentLine
 from h5saver_widget.qt.server_rows import PasswordRow, SentenceRow
@@ -173,6 +174,7 @@ class SettingsTree(ParameterTree):
         comment: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(parent, showHeader=False)
+        self._keeper = Keeper(self)  # of the rows as well: their editors have timers, and some live longer than this tree
         self._settings = settings
         self._next_file = next_file
         self._comment = comment
@@ -311,7 +313,6 @@ class SettingsTree(ParameterTree):
         """
         for item in self._items:
             rows.disconnect_row(item)
-        self._items = []
 
     # --------------------------------------------------------------- content
     def parameter_items(self) -> Iterator[ParameterItem]:

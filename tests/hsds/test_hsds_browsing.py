@@ -10,11 +10,13 @@ import pytest
 from browsing_files import SPECTRA, write_file
 from hsds_server import PASSWORD, USER, HsdsServer
 from pyqtgraph.Qt import QtCore
+from slow_proxy import Proxy
 
-from h5saver_widget import DataLoader, H5SaverLowLevel
+from h5saver_widget import DataLoader, H5SaverLowLevel, RemoteOptions
 from h5saver_widget.browsing import FileView, H5BrowserUtil
 from h5saver_widget.errors import FileOpenError, NodeError
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.browser.recent import recent_files
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,35 @@ def test_the_file_that_is_being_written(folder: Path) -> None:
                 ).read().tolist() == [0, 1, 2, 3, 4]
             with pytest.raises(NodeError):
                 other.describe("/RawData/Nothing")
+
+
+def test_a_slow_server_is_opened_beside_the_window(
+    qtbot, remote: Path, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window is there at once, says that it opens the file, and goes on; the server is that which was named."""
+    QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, str(tmp_path / "own"))
+    monkeypatch.setenv("HS_ENDPOINT", "http://127.0.0.1:9")
+    proxy.delay = 0.3
+    ticks: list[bool] = []
+    clock = QtCore.QTimer()
+    clock.timeout.connect(lambda: ticks.append("Opening" in browser.panel.message.text()))
+    browser = H5Browser(h5file=remote, backend="h5pyd", server=RemoteOptions(endpoint=proxy.endpoint))
+    qtbot.addWidget(browser)
+    assert not proxy.requests and browser.model.names("/") == []
+    browser.show()
+    clock.start(20)
+    qtbot.waitUntil(lambda: browser.model.names("/") != [], timeout=30_000)
+    proxy.delay = 0.0
+    assert ticks.count(True) > 5
+    assert browser.wait(30) and browser.panel.report.path == "/"
+    assert recent_files() == []  # it would be looked for on the disk
+    requests = proxy.requests
+    browser.refresh()
+    assert browser.wait(30) and proxy.requests > requests and not browser.current_file().problem
+    target = tmp_path / "spectra.npz"
+    browser.select(SPECTRA)
+    assert browser.wait(30)
+    browser.menu().export(target, "npz")
+    qtbot.waitUntil(target.is_file, timeout=30_000)
+    assert browser.work.wait(30)
+    browser.close()

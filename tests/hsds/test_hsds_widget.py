@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
+from slow_proxy import Proxy
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.qt.remember import restore_settings, save_settings
+from h5saver_widget.qt.server_dialog import ServerFiles
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.settings_xml import parameter_to_xml
 
@@ -124,7 +128,8 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
     saver.settings["do_save"] = False
     assert not saver.isopen() and not [status for status in window.said if status.command == "error"]
     browser = saver.show_file_content()
-    assert browser is not None
+    assert browser is not None and browser.wait(30)
+    assert browser.model.names("/RawData") and not browser.current_file().problem
     browser.close()
     browser.deleteLater()
     monkeypatch.setenv("HS_USERNAME", USER)
@@ -132,6 +137,102 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
     with DataLoader(path, backend="h5pyd") as loader:
         found = loader.load_data("/RawData/Detector000/Data1D/CH00/EnlData00")
         assert found.data[0][:, 0].tolist() == list(range(20))
+
+
+class Chooser(QtCore.QTimer):
+    """Sits before the dialog with the files of a server: sees it wait, and does something when the answer is there."""
+
+    def __init__(
+        self, act: Callable[[ServerFiles], None], waiting: Callable[[ServerFiles], None] | None = None
+    ) -> None:
+        super().__init__()
+        self.act, self.waiting = act, waiting
+        self.waits = 0
+        self.setInterval(20)
+        self.timeout.connect(self.look)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def look(self) -> None:
+        dialog = QtWidgets.QApplication.activeModalWidget()
+        if not isinstance(dialog, ServerFiles):
+            return
+        if dialog.state.text() == "Asking the server …":
+            self.waits += 1
+            if self.waiting is not None:
+                self.waiting(dialog)
+        else:
+            self.stop()
+            self.act(dialog)
+
+
+def test_a_slow_server_is_asked_beside_the_window(window: Window, folder: Path, proxy: Proxy) -> None:
+    """The dialog is there at once, says what it waits for, and can be left."""
+    saver = window.saver
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings[(*SERVER, "endpoint")] = proxy.endpoint
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    path = saver.new_file()
+    saver.close_file()
+    place = path.parent
+    proxy.delay = 0.6
+
+    def choose(dialog: ServerFiles) -> None:
+        proxy.delay = 0.0
+        assert dialog.path == path
+        dialog.names.itemActivated.emit(dialog.names.currentItem())
+
+    with Chooser(choose) as chooser:
+        assert saver.choose_existing_path(place) == path
+    assert chooser.waits > 5  # the window went on meanwhile
+    proxy.delay = 0.6
+    with Chooser(lambda _: None, waiting=lambda dialog: dialog.reject()) as chooser:
+        assert saver.choose_existing_path(place) is None
+    assert chooser.waits == 1
+    window.qtbot.waitUntil(
+        lambda: not any("h5saver browser: server" in thread.name for thread in threading.enumerate()), timeout=30_000
+    )
+
+
+def test_folders_of_the_server_are_looked_through(window: Window, folder: Path) -> None:
+    saver = window.saver
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    path = saver.new_file()
+    saver.close_file()
+    seen: list[Path] = []
+
+    def go_down(dialog: ServerFiles) -> None:
+        seen.append(dialog.folder)
+        if dialog.names.count():
+            dialog.open_button.click()  # the folder, and at last the file
+        chooser.start()
+
+    with Chooser(go_down) as chooser:
+        assert saver.choose_existing_path(folder) == path
+    assert seen[0] == folder and seen[-1] == path.parent
+
+    def go_up(dialog: ServerFiles) -> None:
+        if dialog.folder == folder / "nothing":
+            seen.append(dialog.folder)
+            assert dialog.state.text() not in ("", "Asking the server …")
+            dialog.up.click()
+            chooser.start()
+        else:
+            assert dialog.folder == folder
+            dialog.line.setText("")
+            assert not dialog.open_button.isEnabled()
+            dialog.line.setText(f"{folder.as_posix()}/typed.h5")
+            dialog.open_button.click()
+
+    with Chooser(go_up) as chooser:
+        assert saver.choose_existing_path(folder / "nothing") == folder / "typed.h5"
+    assert seen[-1] == folder / "nothing"
 
 
 def test_files_are_numbered_and_listed_on_the_server(
@@ -146,12 +247,14 @@ def test_files_are_numbered_and_listed_on_the_server(
     first, second = saver.server_folder() / names[0], saver.server_folder() / names[1]
     assert saver.next_file_name() not in names and saver.io.list_folder(folder) == sorted(names)
 
-    def choose(_view, _title, _label, paths, current, editable):
-        assert paths == [first.as_posix(), second.as_posix()] and editable
-        return paths[0], True
+    def choose(dialog: ServerFiles) -> None:
+        shown = [dialog.names.item(row).text() for row in range(dialog.names.count())]
+        assert shown == [first.name, second.name] and dialog.path == second
+        dialog.names.setCurrentRow(0)
+        dialog.open_button.click()
 
-    monkeypatch.setattr(QtWidgets.QInputDialog, "getItem", choose)
-    window.tree.button_of("browse").click()
+    with Chooser(choose):
+        window.tree.button_of("browse").click()
     assert saver.file_path == first and saver.io.writable
     monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *_: (f"{folder.as_posix()}/mine.h5", True))
     saver.settings["custom_name"] = True

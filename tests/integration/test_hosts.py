@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from peer_hosts import STEPS, peer_environment
+from peer_hosts import RUNS, STEPS, peer_environment
 
 from h5saver_widget import DataLoader
 
@@ -143,11 +143,12 @@ def test_windows_load_pymodaqs_own_data_objects(hosts):
         assert {facts["name"] for facts in loaded} == {dwa.name for dwa in ours}
 
 
-@pytest.mark.parametrize("reader", ["h5py", "tables"])
-def test_pymodaq_alone_reads_every_file(host_runs, tmp_path, reader):
+@pytest.mark.parametrize(("scope", "reader"), [("widget", "h5py"), ("all", "tables")])
+def test_pymodaq_alone_reads_every_file(report_of, tmp_path, scope, reader):
     paths = []
-    for future in host_runs.values():
-        paths += [seen["path"] for seen in future.result()["steps"].values() if "path" in seen]
+    for name in [name for name, run in RUNS.items() if run[0] == scope]:
+        paths += [seen["path"] for seen in report_of(name)["steps"].values() if "path" in seen]
+    assert len(paths) > 8
     job, report = tmp_path / "job.json", tmp_path / "report.json"
     job.write_text(json.dumps({"read": paths, "browse": [], "backend": reader}), encoding="utf-8")
     ran = subprocess.run(

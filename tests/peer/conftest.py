@@ -1,5 +1,6 @@
-"""The corpus of the peer takes half a minute to make: it is begun before it is needed."""
+"""The corpus of the peer: what it says of the files that it made."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,18 +9,13 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
-def corpus_process(tmp_path_factory, request):
-    """Start the program that writes the corpus, if a test will ask for it; return it and its folder."""
-    if not any("corpus" in item.fixturenames for item in request.session.items):
-        yield None
-        return
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Let the peer write a file with every saver; return what it reports of them, by path."""
     folder = tmp_path_factory.mktemp("corpus")
     script = Path(__file__).with_name("peer_corpus.py")
     environment = {**os.environ, "HOME": str(folder), "QT_QPA_PLATFORM": "offscreen", "PYTHONHASHSEED": "0"}
-    with (folder / "said.txt").open("wb") as said:
-        command = [sys.executable, script, folder, folder / "report.json"]
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
-        yield process, folder
-        process.kill()
-        process.wait()
+    command = [sys.executable, script, folder, folder / "report.json"]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")[-4000:]
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))

@@ -50,7 +50,8 @@ def read(path, backend, kinds=("data", "data_enlargeable", "bkg")):
     for node in loader.walk_nodes("/"):
         kind = node.attrs["data_type"] if "data_type" in node.attrs.attrs_name else ""
         if kind in kinds:
-            for with_bkg in (False, True) if kind not in ("bkg", "error") else (False,):
+            has_bkg = kind not in ("bkg", "error") and "Bkg00" in node.parent_node.children_name()
+            for with_bkg in (False, True) if has_bkg else (False,):
                 try:
                     dwa = loader.load_data(node.path, with_bkg=with_bkg)
                     found[f"{node.path} {with_bkg}"] = facts(dwa)

@@ -230,36 +230,45 @@ def data_nodes(path):
     return {node for node, role in roles.items() if role in ("data", "data_enlargeable", "bkg")}
 
 
-@pytest.mark.parametrize(("writer", "swmr", "reader"), [
-    ("h5py", False, "h5py"), ("h5py", True, "tables"), ("tables", False, "tables"), ("tables", False, "h5py"),
+@pytest.mark.parametrize(("reader", "written"), [
+    ("h5py", [("h5py", False), ("tables", False)]), ("tables", [("h5py", True), ("tables", False)]),
 ])  # fmt: skip
-def test_the_peer_reads_and_browses_what_is_saved_here(tmp_path, writer, swmr, reader):
-    paths = write_files(tmp_path, writer, swmr)
-
+def test_the_peer_reads_and_browses_what_is_saved_here(tmp_path, reader, written):
+    sets = []
+    for writer, swmr in written:
+        folder = tmp_path / writer
+        folder.mkdir()
+        sets.append(write_files(folder, writer, swmr))
     # a click on each of the 300 nodes of the large files takes the peer's browser 15 s: once is enough
-    browsed_paths = paths if (writer, reader) == ("tables", "tables") else paths[:3]
+    browsed = [path for paths in sets for path in paths[:3]] + (sets[1][3:] if reader == "tables" else [])
 
-    report = ask_peer(tmp_path, backend=reader, read=paths, browse=browsed_paths)
+    report = ask_peer(tmp_path, backend=reader, read=[*sets[0], *sets[1]], browse=browsed)
 
-    for path, expected in zip(paths, (4, 5, 4, 18, 14), strict=True):  # the peer keeps one of each name and origin
-        read = report["read"][path]
-        assert read["failed"] == {}
-        assert len(read["all"]) == expected
-        assert ("a line µ" in read["log"]) == (path == paths[0])
+    for paths in sets:
+        for path, expected in zip(paths, (4, 5, 4, 18, 14), strict=True):  # the peer keeps one of each name and origin
+            check_reading(path, report["read"][path], expected, has_log=path == paths[0])
+    for path in browsed:
         with DataLoader(path) as loader:
             nodes = [node.path for node in loader.walk_nodes("/")]
-            for key, theirs in read["nodes"].items():
-                node, with_bkg = key.rsplit(" ", 1)
-                if with_bkg == "True" and not node.endswith("00"):
-                    continue  # the peer subtracts the background of the first channel from all of them
-                ours = loader.load_data(node, with_bkg=with_bkg == "True")
-                if "/Bkg" in node:
-                    ours.errors, theirs["errors"] = None, None  # the peer takes the errors of the data for them
-                compare(ours, theirs, f"{path} {key}")
-        assert {key.rsplit(" ", 1)[0] for key in read["nodes"]} == data_nodes(path)
-        if path in browsed_paths:
-            assert sorted(report["browse"][path]["paths"]) == sorted(nodes)
-            assert report["browse"][path]["complaints"] == []
+        assert sorted(report["browse"][path]["paths"]) == sorted(nodes)
+        assert report["browse"][path]["complaints"] == []
+
+
+def check_reading(path, read, expected, has_log):
+    """Compare all data that the peer read in a file with what is loaded here."""
+    assert read["failed"] == {}
+    assert len(read["all"]) == expected
+    assert ("a line µ" in read["log"]) == has_log
+    with DataLoader(path) as loader:
+        for key, theirs in read["nodes"].items():
+            node, with_bkg = key.rsplit(" ", 1)
+            if with_bkg == "True" and not node.endswith("00"):
+                continue  # the peer subtracts the background of the first channel from all of them
+            ours = loader.load_data(node, with_bkg=with_bkg == "True")
+            if "/Bkg" in node:
+                ours.errors, theirs["errors"] = None, None  # the peer takes the errors of the data for them
+            compare(ours, theirs, f"{path} {key}")
+    assert {key.rsplit(" ", 1)[0] for key in read["nodes"]} == data_nodes(path)
 
 
 # ------------------------------------------------------------------------------------------- written there, read here

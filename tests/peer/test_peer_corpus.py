@@ -1,6 +1,5 @@
 """A corpus from every saver of the peer, made in the session: what it says of its files is what is loaded here."""
 
-import json
 import shutil
 
 import numpy as np
@@ -21,14 +20,6 @@ from h5saver_widget.browsing import FileView
 
 BACKENDS = ("h5py", "tables")
 KINDS = ["data", "modules", "scan1d", "scan2d", "spread"]
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_process):
-    """Return what the peer reports of its files, by path."""
-    process, folder = corpus_process
-    assert process.wait() == 0, (folder / "said.txt").read_text(encoding="utf-8")[-4000:]
-    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
 def files_for(corpus, kind, backend):

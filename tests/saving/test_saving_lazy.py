@@ -346,8 +346,10 @@ with DataLoader(path, backend=reader) as loader:
 
 
 @pytest.fixture
-def big_scan(saver):
+def big_scan(backend, tmp_path):
     """Make a scan of 4 GB of which two frames were measured: HDF5 gives space only to what is written."""
+    saver = H5SaverLowLevel("detector", backend=backend)
+    saver.init_file(tmp_path / "afile.h5")
     nav = DataToExportExtendedSaver(saver, (POINTS,))
     nav.add_nav_axes("/RawData", [Axis("x", "mm", np.arange(POINTS) * 0.5)])
     like = DataRaw("camera", data=[np.zeros((1, 1, 1), np.uint16)], nav_indexes=(0,), units="counts")

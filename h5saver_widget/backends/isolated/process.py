@@ -28,6 +28,8 @@ __all__ = ["Child", "can_isolate", "log_folder"]
 _PACKAGES = Path(__file__).resolve().parents[3]
 #: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
 _START = "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.host import main; main()"
+#: Nothing is multiplied there; to start a thread for each core costs a tenth of the start, and memory.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _END_SECONDS = 30.0
 _WAKE_SECONDS = 0.02
 
@@ -69,6 +71,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=self._log or subprocess.DEVNULL,
                 bufsize=0,
+                env={**_ENVIRONMENT, **os.environ},
                 **separate,
             )
         except OSError as error:
@@ -196,7 +199,10 @@ class Child:
         return f"the process that had the file {how}; nothing more is saved, open a file again{last}"
 
     def close(self, patience: float = _END_SECONDS) -> None:
-        """Have the child write what is in the ring, close its file and end; SavingProcessError if it does not."""
+        """Have the child write what is in the ring, close its file and end; one that was given nothing ends at once."""
+        is_used = bool(self._rang_at)
+        if not is_used:
+            self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             with contextlib.suppress(OSError):
@@ -208,6 +214,6 @@ class Child:
         self.ring.close()
         if self._log is not None:
             self._log.close()
-            if code == 0:
+            if code == 0 or not is_used:
                 with contextlib.suppress(OSError):
                     os.unlink(self._log.name)

@@ -10,6 +10,9 @@ Linux, where /dev/shm may be small), on Windows a mapping that vanishes with its
 Layout: 4096 bytes of counters (64 bit, native), 4096 bytes for the text of an error, then the records. A record is
 ``u32 length, u32 kind``, then `length` bytes; it starts at a multiple of 8 and never wraps: a record that doesn't fit
 before the end is preceded by padding.
+
+Processors other than x86 may show another process the head before the record. A lock that is taken and given back twice
+keeps the two apart: what was stored before the first is seen before what is stored after the second.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import secrets
 import struct
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -155,6 +159,7 @@ class Ring:
             end = position + len(part)
             records[position:end] = part
             position = end
+        _fence()
         self._head = head + skip + size
         self._counters[Counter.head] = self._head
         return True
@@ -167,13 +172,26 @@ class Ring:
         """
         if position == self._counters[Counter.head]:
             return None
+        _fence()
         at = position % self.capacity
         length, kind = _HEAD.unpack_from(self._records, at)
         return kind, self._records[at + 8 : at + 8 + length], position + ((length + 15) & ~7)
 
     def release(self, position: int) -> None:
         """Give the room before a position back."""
+        _fence()
         self._counters[Counter.tail] = position
+
+
+_lock = threading.Lock()
+
+
+def _fence() -> None:
+    """Keep what is read and written before apart from what comes after, for every processor."""
+    with _lock:
+        pass
+    with _lock:
+        pass
 
 
 def _unnamed_file(size: int) -> int:

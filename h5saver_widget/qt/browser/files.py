@@ -9,6 +9,7 @@ from typing import Any, Final
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.opening import Readers
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -27,8 +28,8 @@ class OpenFile(QtCore.QObject):
         Path, or the open file of a saver.
     backend
         Backend that opens a path.
-    isolated
-        Open a path in a process of its own.
+    readers
+        Where to take what opens a path.
 
     Attributes
     ----------
@@ -40,9 +41,11 @@ class OpenFile(QtCore.QObject):
         Why the file can't be read, ``''`` if it can.
     """
 
-    def __init__(self, source: Path | str | H5Backend, backend: str | None = None, *, isolated: bool = True) -> None:
+    def __init__(
+        self, source: Path | str | H5Backend, backend: str | None = None, *, readers: Readers | None = None
+    ) -> None:
         super().__init__()
-        self.view = FileView(source, backend, isolated=isolated)
+        self.view = FileView(source, backend, readers=readers)
         self.name = self.view.path.name if self.view.path is not None else "closed file"
         self.worker = Worker(self.name)
         self.problem = ""

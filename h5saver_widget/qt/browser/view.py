@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.opening import why_not
+from h5saver_widget.browsing.opening import Readers, why_not
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
@@ -51,6 +53,8 @@ class H5Browser(QtWidgets.QWidget):
         The same as a path for `h5file`, under the name that hosts use.
     isolated
         Read files in processes of their own: one that crashes the library does no harm, and is free to be written.
+    server
+        Where files on a server are, for a `backend` that reads these; None for the server that the environment names.
 
     Examples
     --------
@@ -73,15 +77,19 @@ class H5Browser(QtWidgets.QWidget):
         *,
         h5file_path: Path | str | None = None,
         isolated: bool = True,
+        server: RemoteOptions | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._backend, self._isolated = backend, isolated
+        self._backend = backend
+        self._readers = Readers(backend, isolated=isolated, server=server)
+        if h5saver is None and not isinstance(h5file, H5Backend):
+            self._readers.prepare()  # it starts while the window is built
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
         self._files: list[OpenFile] = []
-        self.destroyed.connect(partial(_close_all, self._files))
+        self.destroyed.connect(partial(_close_all, self._files, self._readers))
         if isinstance(parent, QtWidgets.QMainWindow) and parent.centralWidget() is None:
             parent.setCentralWidget(self)
             parent.resize(self.size())
@@ -173,22 +181,24 @@ class H5Browser(QtWidgets.QWidget):
             self.trees.select("/", known)
             self.follower.look(always=True)
             return known
-        return self._add(OpenFile(path, backend or self._backend, isolated=self._isolated))
+        return self._add(OpenFile(path, backend or self._backend, readers=self._readers))
 
     def _add(self, file: OpenFile) -> OpenFile:
         self._files.append(file)
         file.worker.busy_changed.connect(self._show_busy)
-        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file))
+        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file), key="open")
         self.trees.add_file(file)
         self._show_state()
         return file
 
     def _opened(self, file: OpenFile, _: object = None) -> None:
         file.problem, file.note = "", file.view.note
-        if file.view.is_own and file.path is not None:
+        if file.view.is_own and file.path is not None and not file.view.is_remote:
             remember_file(file.path)
         self.model.file_changed(file)
         self.trees.show_content(file)
+        if file is self.current_file():
+            self._describe()
 
     def _file_failed(self, file: OpenFile, error: Exception) -> None:
         file.problem = why_not(file.path, error) if file.view.is_own and file.path is not None else explain(error)
@@ -209,6 +219,8 @@ class H5Browser(QtWidgets.QWidget):
         self.trees.remove_file(file)
         self._files.remove(file)
         file.close()
+        if not self._files:
+            self._readers.prepare()
         self._show_state()
 
     def _close_current(self) -> None:
@@ -265,6 +277,9 @@ class H5Browser(QtWidgets.QWidget):
     def _describe(self, again: bool = False) -> None:
         file, path = self.current_file(), self.current_path()
         if file is None:
+            return
+        if file.worker.is_doing("open"):  # what is in it comes first
+            self.panel.show_message("Opening …", file.name)
             return
         if file.problem:
             self._show_file_problem(file)
@@ -375,6 +390,7 @@ class H5Browser(QtWidgets.QWidget):
         file = self.current_file()
         recent = recent_files()
         folder = file.path.parent if file is not None and file.path is not None else recent[0].parent if recent else ""
+        self._readers.prepare()  # it starts while the file is chosen
         names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)
         for name in names:
             self.open_file(name)
@@ -382,6 +398,7 @@ class H5Browser(QtWidgets.QWidget):
     def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
         """Take files."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
+            self._readers.prepare()
             event.acceptProposedAction()
 
     def dropEvent(self, event: QtGui.QDropEvent) -> None:
@@ -399,9 +416,13 @@ class H5Browser(QtWidgets.QWidget):
 
     def wait(self, seconds: float = 10.0) -> bool:
         """Handle events until everything that was asked for is shown; for scripts. Return whether it is."""
+        flag = QtCore.QEventLoop.ProcessEventsFlag
+        clock = QtCore.QTimer()
+        clock.start(50)  # looks at the time even if nothing happens
         end, idle = time.monotonic() + seconds, 0
         while time.monotonic() < end:
-            QtWidgets.QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            # sleeps where there is something to wait for: a loop that turns all the time keeps the readers from working
+            QtWidgets.QApplication.processEvents(flag.AllEvents if idle else flag.WaitForMoreEvents)
             busy = self.trees.waits or any(file.worker.busy for file in self._files)
             idle = 0 if busy else idle + 1
             if idle > 1:  # what was just painted may have asked for more
@@ -425,12 +446,13 @@ class H5Browser(QtWidgets.QWidget):
         self.follow.setChecked(False)
         self.panel.show_message("")
         self.trees.clear()
-        _close_all(self._files)
+        _close_all(self._files, self._readers)
         self._show_state()
         super().closeEvent(event)
 
 
-def _close_all(files: list[OpenFile], *_: Any) -> None:
+def _close_all(files: list[OpenFile], readers: Readers, *_: Any) -> None:
+    readers.close()
     for file in files:
         file.close()
     files.clear()
