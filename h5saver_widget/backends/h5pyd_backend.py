@@ -27,10 +27,10 @@ from h5saver_widget.backends.base import (
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.remote_blocks import Block, as_block, pieces
 from h5saver_widget.backends.remote_file import RemoteFile
-from h5saver_widget.backends.remote_journal import COUNT
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
 from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
 from h5saver_widget.backends.remote_reading import Part, part_of, read_part
+from h5saver_widget.backends.remote_rows import COUNT
 from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
 from h5saver_widget.backends.tree import TreeNode
 from h5saver_widget.errors import (
@@ -66,10 +66,15 @@ class H5pydBackend(RemoteFile):
     def _fetch(self, object_id: str) -> RemoteObject:
         found = RemoteObject(object_id)
         params = {"include_attrs": 1, **({"include_links": 1} if object_id.startswith("g-") else {})}
-        answer = self._server().ask("GET", found.address, missing=True, **params)
-        if answer is None:
-            raise NodeError(f"{object_id} is gone: it was deleted by another program")
-        found.described = answer
+        try:
+            if self._journal is None:
+                found.described = self._server().ask("GET", found.address, **params)
+            else:
+                found.described = self._journal.look(found.address, **params)
+        except RemoteRefusedError as error:
+            if error.status not in (404, 410):
+                raise
+            raise NodeError(f"{object_id} is gone: it was deleted by another program") from error
         return found
 
     def _fresh(self, obj: RemoteObject) -> RemoteObject:

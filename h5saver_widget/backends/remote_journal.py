@@ -14,68 +14,22 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 from h5saver_widget.backends.h5pyd_client import Client
 from h5saver_widget.backends.remote_blocks import Block, merged, pieces
+from h5saver_widget.backends.remote_changes import Changes
+from h5saver_widget.backends.remote_rows import COUNT, ArrayRows, count_json
 from h5saver_widget.errors import RemoteError, RemoteRefusedError
 
-__all__ = ["COUNT", "ArrayRows", "Journal", "count_json"]
+__all__ = ["Journal"]
 
-#: Attribute of growing arrays: how many rows are complete.
-COUNT = "_h5saver_rows"
 _COUNTS_PER_REQUEST = 2000
 _THREADS = 6
 _PATIENCE = 0.5  # for what is tried again anyway
+_RETRY_SECONDS = 0.1
+_GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
-
-
-@dataclass(eq=False)
-class ArrayRows:
-    """What of one array is on its way.
-
-    Attributes
-    ----------
-    array_id
-        The server's name of the array.
-    shape
-        Shape with everything that was accepted.
-    grows
-        Whether rows can be appended: such arrays have a count.
-    room
-        How many rows the server has room for, None if it has to be asked.
-    waiting
-        Blocks that were not sent yet, in order.
-    sent
-        Blocks that were sent since the last checkpoint.
-    """
-
-    array_id: str
-    shape: tuple[int, ...]
-    grows: bool
-    room: int | None = None
-    waiting: list[Block] = field(default_factory=list)
-    sent: list[Block] = field(default_factory=list)
-    path: str = ""
-    deleted: bool = False
-    held: bool = False  # listed in the journal
-    sending: bool = False  # by another thread, just now
-
-    @property
-    def address(self) -> str:
-        """Path of requests about it."""
-        return f"/datasets/{self.array_id}"
-
-    @property
-    def settled(self) -> bool:
-        """Whether the server has everything."""
-        return not self.waiting and not self.sending
-
-
-def count_json(count: int) -> dict[str, Any]:
-    """Return the count of complete rows as an attribute."""
-    return {"type": "H5T_STD_I64LE", "shape": {"class": "H5S_SCALAR"}, "value": count}
 
 
 class Journal:
@@ -97,7 +51,7 @@ class Journal:
         self._guard = threading.Lock()  # the lists: never held while waiting for the server
         self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
         self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
-        self._requests: list[tuple[str, str, Any, dict[str, Any]]] = []
+        self._changes = Changes(client)
         self._suspect, self._replays = False, 0
         self._fatal: BaseException | None = None
         self._nodes: list[str] | None = None
@@ -116,7 +70,7 @@ class Journal:
         return self._waiting_bytes
 
     def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
-        """Return what is on its way of an array, the same for all handles of it; `shape` and `room` are the server's."""
+        """Return what is on its way of an array, the same for all its handles; `shape` and `room` are the server's."""
         with self._guard:
             found = self._known.get(array_id)
             if found is None:
@@ -156,18 +110,51 @@ class Journal:
 
     # --------------------------------------------------------------- sending
     def execute(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        """Change something now, and remember it; it must mean the same when it is sent twice."""
+        """Change something, and remember it; it must mean the same when it is sent twice.
+
+        While the server is away this waits, at most ``change_seconds``; rows are accepted meanwhile.
+        """
+        deadline = time.monotonic() + self._client.options.change_seconds
+        while True:
+            try:
+                return self._execute(method, path, body, params)
+            except RemoteError as error:
+                self._tell(error)
+                if time.monotonic() > deadline:
+                    raise RemoteError(
+                        f"{self._client.domain} can't be changed, its server is away for too long (option "
+                        "change_seconds). Rows that were accepted are kept until the file is closed. A recording to "
+                        f"the local disk with a mirror on the server goes on without it. {error}"
+                    ) from error
+            self._ended.wait(_RETRY_SECONDS)  # without the wire: the thread may be the first who finds the server back
+
+    def _execute(self, method: str, path: str, body: Any, params: dict[str, Any]) -> Any:
         with self._wire:
             if self._fatal is not None:
                 raise self._fatal
             self._replay_if_suspect()
             try:
-                answer = self._client.ask(method, path, body, **params)
+                answer = self._client.ask(method, path, body, patience=_PATIENCE, **params)
             except RemoteError:
                 self._suspect = True
                 raise
-            self._requests.append((method, path, body, params))
+            except RemoteRefusedError as error:
+                if error.status not in _GONE or not self._changes:
+                    raise
+                self._suspect = True  # started again before anybody noticed, it may have forgotten the group
+                self._replay_if_suspect()
+                answer = self._client.ask(method, path, body, patience=_PATIENCE, **params)
+            if method != "GET":
+                self._changes.append((method, path, body, params))
             return answer
+
+    def look(self, path: str, **params: Any) -> Any:
+        """Return a description, in order to change what it describes: waits as `execute` does."""
+        try:
+            found = self._client.ask("GET", path, missing=True, patience=_PATIENCE, **params)
+        except RemoteError:
+            found = None
+        return self.execute("GET", path, **params) if found is None else found
 
     def deliver(self, only: ArrayRows | None = None) -> None:
         """Send what waits: sizes, values, then counts.
@@ -278,8 +265,7 @@ class Journal:
             return
         self._client.ask("GET", "/about", patience=_PATIENCE)
         _LOG.info("everything since the last checkpoint is sent again")
-        for method, path, body, params in self._requests:
-            self._again(method, path, body, params)
+        self._changes.replay()
         with self._guard:
             for rows in self._arrays.values():
                 rows.waiting[:0] = rows.sent
@@ -290,16 +276,6 @@ class Journal:
         self._replays += 1
         self._deliver()
 
-    def _again(self, method: str, path: str, body: Any, params: dict[str, Any]) -> None:
-        try:
-            self._client.ask(method, path, body, missing=True, **params)
-        except RemoteRefusedError as error:
-            if method != "POST" or error.status not in (400, 409):
-                raise
-            # the object is there already; its link may not be
-            link = body["link"]
-            self._client.ask("PUT", f"/groups/{link['id']}/links/{link['name']}", {"id": body["id"]}, replace=1)
-
     # ----------------------------------------------------------- checkpoints
     def checkpoint(self) -> None:
         """Have the server write everything to its storage, and forget what is safe there; errors as deliver."""
@@ -309,13 +285,13 @@ class Journal:
             self._replay_if_suspect()
             with self._guard:
                 safe = [(rows, len(rows.sent)) for rows in self._arrays.values()]
-            requests, replays = len(self._requests), self._replays
+            changes, replays = len(self._changes), self._replays
         answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
         nodes = answer.get("dn_ids") if isinstance(answer, dict) else None
         with self._wire:
             held = [rows for rows, count in safe if count]
             forgotten = self._suspect or replays != self._replays  # by another thread, meanwhile
-            if forgotten or not self._still_there(held, requests, nodes):
+            if forgotten or not self._still_there(held, changes, nodes):
                 self._suspect = True
                 raise RemoteError(f"{self._client.options.endpoint} was started again; what it forgot is sent again")
             with self._guard:
@@ -325,7 +301,7 @@ class Journal:
                     if not rows.sent and not rows.waiting and rows.held:
                         rows.held = False
                         self._arrays.pop(rows.array_id, None)
-            del self._requests[:requests]
+            self._changes.forget(changes)
             self._last_checkpoint = time.monotonic()
             try:
                 self._keep_alive()
@@ -333,17 +309,13 @@ class Journal:
                 self._fatal = error
                 raise
 
-    def _still_there(self, arrays: list[ArrayRows], requests: int, nodes: list[str] | None) -> bool:
+    def _still_there(self, arrays: list[ArrayRows], changes: int, nodes: list[str] | None) -> bool:
         """Tell whether the server remembers: a node that was started again has nothing to write, and says yes to it."""
         known, self._nodes = self._nodes, nodes
         if known is not None and known != nodes:
             return False
-        made = [body["id"] for method, _, body, _ in self._requests[:requests] if method == "POST"]
-        for object_id in made[-1:]:
-            collection = "groups" if object_id.startswith("g-") else "datasets"
-            if self._client.ask("GET", f"/{collection}/{object_id}", missing=True) is None:
-                deleted = any(m == "DELETE" for m, _, _, _ in self._requests)
-                return deleted
+        if not self._changes.are_known(changes):
+            return False
         for rows in arrays:
             if rows.grows:
                 found = self._client.ask("GET", f"{rows.address}/attributes/{COUNT}", missing=True)
@@ -426,7 +398,7 @@ class Journal:
                         f"{self._waiting_bytes + self._sent_bytes} bytes of {len(self._arrays)} arrays were "
                         f"accepted and are not safe on the server: {error}"
                     ) from error
-                time.sleep(0.1)
+                time.sleep(_RETRY_SECONDS)
 
     def end(self) -> None:
         """Stop the thread; what waits is dropped."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import ArrayInfo, NodeKind
-from h5saver_widget.backends.remote_journal import COUNT, ArrayRows
+from h5saver_widget.backends.remote_rows import COUNT, ArrayRows
 from h5saver_widget.backends.remote_types import dtype_of, holds_byte_rows, holds_text
 
 __all__ = ["HIDDEN", "WRITER", "RemoteObject"]

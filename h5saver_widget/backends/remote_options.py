@@ -43,7 +43,9 @@ class RemoteOptions:
     timeout_seconds
         How long one request may take.
     patience_seconds
-        How long a call waits for a server that has gone away; rows that are appended do not wait.
+        How long reading and closing wait for a server that has gone away; rows that are appended do not wait.
+    change_seconds
+        How long a group, an array or an attribute that has to be made waits for it.
     flush_seconds, flush_bytes
         Rows are sent when they are so old, or so many.
     checkpoint_seconds
@@ -59,6 +61,7 @@ class RemoteOptions:
     connect_seconds: float = 4.0
     timeout_seconds: float = 30.0
     patience_seconds: float = 5.0
+    change_seconds: float = 60.0
     flush_seconds: float = 0.5
     flush_bytes: int = 8 << 20
     checkpoint_seconds: float = 5.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,16 @@ class Copied:
 
 
 def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False) -> Backend:
-    """Return a backend for files on a server; MissingLibraryError if the library for it is not installed."""
+    """Return a backend for copies to and from a server; MissingLibraryError if the library for it is not installed.
+
+    It waits for nothing longer than ``patience_seconds``: a copy that is interrupted goes on later.
+    """
     name = server_backend()
     if name is None:
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
     backend = create_backend(name, isolated=isolated)
-    backend.use_server(RemoteOptions.of(options))
+    known = RemoteOptions.of(options)
+    backend.use_server(replace(known, change_seconds=known.patience_seconds))
     return backend
 
 

@@ -17,6 +17,19 @@ from slow_proxy import Proxy
 _NUMBERS = itertools.count()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep one of the values that a test of a class with `one_value_of_each` is called with."""
+    seen: set[str] = set()
+    kept, dropped = [], []
+    for item in items:
+        again = item.nodeid.partition("[")[0]
+        few = isinstance(item, pytest.Function) and getattr(item.cls, "one_value_of_each", False)
+        (dropped if few and again in seen else kept).append(item)
+        seen.add(again)
+    items[:] = kept
+    config.hook.pytest_deselected(items=dropped)
+
+
 @pytest.fixture(scope="session")
 def hsds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsServer]:
     """Return a server that runs until the tests end."""
@@ -43,7 +56,7 @@ def remote_environment(hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch, tmp_pa
 def folder(hsds: HsdsServer) -> Path:
     """Return a folder on the server that is empty."""
     path = f"/home/{USER}/t{next(_NUMBERS):04d}"
-    hsds.make_folder(path)
+    hsds.make_folder(path, above=False)
     return Path(path)
 
 
@@ -52,18 +65,26 @@ def domain(folder: Path) -> Path:
     return folder / "file.h5"
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[HsdsServer]:
-    """Return a server that may be killed."""
+@pytest.fixture(scope="session")
+def _mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsServer]:
     # it writes to storage what is older than a second: killed, it forgets the rest. (One that is killed in the middle
     # of writing a description has lost that array: docs/hsds.md.)
-    server = HsdsServer(tmp_path / "own", {**FAST, "s3_age_time": "1"})
+    server = HsdsServer(tmp_path_factory.mktemp("mortal"), {**FAST, "s3_age_time": "1"})
     try:
-        server.start()
-        server.make_folder(f"/home/{USER}")
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def own_server(_mortal_server: HsdsServer) -> HsdsServer:
+    """Return a server that may be killed; what tests before it left there stays."""
+    server = _mortal_server
+    missing = [name for name in ("dn", "sn") if name not in server.nodes]
+    if missing:
+        server.start(*missing)
+    server.make_folder(f"/home/{USER}")
+    return server
 
 
 @pytest.fixture

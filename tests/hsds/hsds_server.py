@@ -155,9 +155,9 @@ class HsdsServer:
         except urllib.error.HTTPError as error:
             return error.code, error.reason
 
-    def make_folder(self, folder: str) -> None:
-        """Make a folder and those above it."""
+    def make_folder(self, folder: str, above: bool = True) -> None:
+        """Make a folder and, if they may be missing, those above it."""
         parts = folder.strip("/").split("/")
-        for end in range(1, len(parts) + 1):
+        for end in range(1 if above else len(parts), len(parts) + 1):
             status, _ = self.request("PUT", "/", "/" + "/".join(parts[:end]), {"folder": 1})
             assert status in (200, 201, 409), status

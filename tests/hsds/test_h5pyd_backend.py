@@ -11,7 +11,7 @@ import attribute_contract
 import backend_contract
 import numpy as np
 import pytest
-from array_contract import SLICES, ArrayContract
+from array_contract import ArrayContract
 from backend_contract import DTYPES, ROW_SHAPES
 from hsds_server import HsdsServer
 
@@ -19,7 +19,6 @@ from h5saver_widget.backends.base import Backend, Compression
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError
 
-FEW = ("bool", "int16", "complex128")
 SHAPES = ((), (1,), (5,), (0,), (0, 3), (3, 0, 2))
 
 
@@ -143,9 +142,14 @@ class TestH5pydBackend(ArrayContract):
 
 
 class TestIsolatedH5pydBackend(TestH5pydBackend):
-    """The same in a process of its own, which later tests use again."""
+    """The same in a process of its own, which later tests use again.
+
+    Every test with one of its values (conftest.py): all of them reach a server above, and go through a process to the
+    disk in tests/isolated.
+    """
 
     isolated = True
+    one_value_of_each = True
     made: ClassVar[list[Backend]] = []
 
     def make_backend(self) -> Backend:
@@ -157,27 +161,3 @@ class TestIsolatedH5pydBackend(TestH5pydBackend):
 
     def test_host_closes_the_raw_file(self, backend: Backend, path: Path) -> None:  # type: ignore[override]
         ArrayContract.test_host_closes_the_raw_file(self, backend, path)
-
-    # Every number type goes to a server above, and through a process in test_isolated_backend.py: here, one of a kind.
-    @pytest.mark.parametrize("dtype", FEW)
-    @pytest.mark.parametrize("row_shape", [(), (2, 3)], ids=str)
-    def test_growing(self, backend: Backend, dtype: str, row_shape: tuple[int, ...]) -> None:
-        ArrayContract.test_growing(self, backend, dtype, row_shape)
-
-    @pytest.mark.parametrize("dtype", FEW)
-    @pytest.mark.parametrize("shape", [(), (2, 3, 4), (0, 3)], ids=str)
-    def test_fixed_from_data(self, backend: Backend, dtype: str, shape: tuple[int, ...]) -> None:
-        ArrayContract.test_fixed_from_data(self, backend, dtype, shape)
-
-    @pytest.mark.parametrize("dtype", FEW)
-    def test_fixed_from_fill_value(self, backend: Backend, dtype: str) -> None:
-        ArrayContract.test_fixed_from_fill_value(self, backend, dtype)
-
-    @pytest.mark.parametrize("dtype", FEW[1:])
-    def test_attribute_arrays(self, backend: Backend, dtype: str) -> None:
-        ArrayContract.test_attribute_arrays(self, backend, dtype)
-
-    @pytest.mark.parametrize("selection", SLICES[::3], ids=str)
-    @pytest.mark.parametrize("growing", [False, True])
-    def test_reading_and_writing_parts(self, backend: Backend, selection: Any, growing: bool) -> None:
-        ArrayContract.test_reading_and_writing_parts(self, backend, selection, growing)

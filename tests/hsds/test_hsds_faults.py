@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from slow_proxy import Proxy
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
 from h5saver_widget.backends.h5pyd_client import test_connection as words_about
+from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
@@ -24,22 +26,22 @@ def backend_with(**options: object) -> H5pydBackend:
     return H5pydBackend({**QUICK, **options})
 
 
-@pytest.mark.parametrize("nodes", [("dn",), ("sn", "dn")], ids="+".join)
-def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, nodes: tuple[str, ...]) -> None:
-    """Killed as by a power cut, twice, with everything that was only in its memory."""
+@pytest.mark.parametrize(("nodes", "kills"), [(("dn",), 1), (("sn", "dn"), 2)], ids=["dn", "sn+dn twice"])
+def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, nodes: tuple[str, ...], kills: int) -> None:
+    """Killed as by a power cut, with everything that was only in its memory."""
     backend = backend_with(endpoint=own_server.endpoint, checkpoint_seconds=1e9)
-    path = Path(f"/home/{USER}/killed.h5")
+    path = Path(f"/home/{USER}/killed{len(nodes)}.h5")
     backend.open(path, "x")
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(4,), dtype=np.dtype("i8"))
     points = backend.create_array(backend.root(), "Points", shape=(3000,), dtype=np.dtype("f8"), fill_value=-1.0)
     backend.checkpoint()
     accepted = 0
-    for kill in range(3):
+    for kill in range(kills + 1):
         for _ in range(500):
             backend.append(rows, np.full((1, 4), accepted))
             backend.write(points, (accepted,), np.array(float(accepted)))
             accepted += 1
-        if kill < 2:
+        if kill < kills:
             backend.flush()
             own_server.kill(*nodes)
             backend.append(rows, np.full((1, 4), accepted))  # nobody waits for a server that is gone
@@ -55,7 +57,57 @@ def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, node
     found = backend.read(backend.node("/Rows"))
     assert found[:, 0].tolist() == list(range(accepted)) and (found == found[:, :1]).all()
     assert backend.read(backend.node("/Points"))[:accepted].tolist() == list(range(accepted))
-    assert backend.children(backend.root()) == ["After0", "After1", "Points", "Rows"]
+    assert backend.children(backend.root()) == [*(f"After{n}" for n in range(kills)), "Points", "Rows"]
+    backend.close()
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
+def test_groups_and_arrays_wait_for_a_server_that_is_away(own_server: HsdsServer, isolated: bool) -> None:
+    backend = create_backend("h5pyd", isolated=isolated)
+    backend.use_server({**QUICK, "endpoint": own_server.endpoint, "patience_seconds": 0.2})
+    path = Path(f"/home/{USER}/waits{isolated}.h5")
+    backend.open(path, "x")
+    first = backend.create_growing(backend.root(), "First", row_shape=(), dtype=np.dtype("i8"))
+    backend.append(first, np.arange(10))
+    backend.flush()
+    own_server.kill()
+
+    def record() -> None:
+        backend.append(first, np.arange(10, 20))
+        group = backend.create_group(backend.root(), "Group", {"made": "meanwhile"})
+        second = backend.create_growing(group, "Second", row_shape=(2,), dtype=np.dtype("f8"))
+        backend.append(second, np.ones((5, 2)))
+        backend.set_attributes(second, {"units": "V"})
+
+    with ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(record)
+        own_server.start()  # takes longer than patience_seconds
+        recording.result(60)
+    backend.append(first, np.arange(20, 30))
+    backend.close()
+    own_server.kill()
+    own_server.start()
+    backend.open(path, "r")
+    assert backend.read(backend.node("/First")).tolist() == list(range(30))
+    assert backend.read(backend.node("/Group/Second")).tolist() == [[1.0, 1.0]] * 5
+    found = {**backend.get_attributes(backend.node("/Group")), **backend.get_attributes(backend.node("/Group/Second"))}
+    assert found == {"made": "meanwhile", "units": "V"}
+    backend.close()
+
+
+def test_a_server_that_stays_away_is_waited_for_no_longer_than_was_said(own_server: HsdsServer) -> None:
+    backend = backend_with(endpoint=own_server.endpoint, change_seconds=0.2, patience_seconds=0.2)
+    backend.open(Path(f"/home/{USER}/stays.h5"), "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    own_server.kill()
+    with pytest.raises(RemoteError, match=r"option change_seconds.*with a mirror"):
+        backend.create_group(backend.root(), "Group")
+    backend.append(rows, np.arange(10))
+    own_server.start()
+    backend.create_group(backend.root(), "Group")
+    backend.close()
+    backend.open(Path(f"/home/{USER}/stays.h5"), "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
     backend.close()
 
 
