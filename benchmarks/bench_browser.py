@@ -4,9 +4,11 @@
 
 Every measurement is a process of its own, with a window on Qt's offscreen platform: imports and the program's start are
 not counted, the start of the process that reads the file is. CPU seconds are those of both processes: they tell more
-than the clock on a machine that has other work. Median of some rounds, in turns. PyMoDAQ gets a home
-folder of its own and is left out if it is not installed; it always expands the whole tree. What it plots it reads as a
-whole, so the data set of 4 GB is left to this package.
+than the clock on a machine that has other work. Memory is told twice: the most that each process ever had, with the
+libraries that they share counted in both; and what they have together at the end, where a page that n processes share
+counts as 1/n in each (PSS). Median of some rounds, in turns. PyMoDAQ gets a home folder of its own and is left out if
+it is not installed; it always expands the whole tree. What it plots it reads as a whole, so the data set of 4 GB is
+left to this package.
 """
 
 from __future__ import annotations
@@ -79,14 +81,9 @@ def measure_ours(job: str, path: str) -> dict[str, Any]:
         browser.wait(60)
     seconds = time.perf_counter() - start
     shown = len(browser.model._entries)
+    memory = _memory()
     browser.close()
-    return {
-        "seconds": seconds,
-        "cpu": _cpu() - cpu,
-        "nodes": shown,
-        "whole": _memory(),
-        "child": _memory(True),
-    }
+    return {"seconds": seconds, "cpu": _cpu() - cpu, "nodes": shown, **memory}
 
 
 def measure_peer(job: str, path: str) -> dict[str, Any]:
@@ -105,7 +102,7 @@ def measure_peer(job: str, path: str) -> dict[str, Any]:
     cpu = _cpu() - cpu
     tree = browser.view.h5file_tree.tree
     shown = sum(1 for _ in _items(tree.invisibleRootItem()))
-    return {"seconds": seconds, "cpu": cpu, "nodes": shown, "whole": _memory(), "child": 0.0}
+    return {"seconds": seconds, "cpu": cpu, "nodes": shown, **_memory()}
 
 
 def _items(item: Any) -> Any:
@@ -114,12 +111,26 @@ def _items(item: Any) -> Any:
         yield from _items(item.child(number))
 
 
-def _memory(children: bool = False) -> float:
-    """Return the most memory that this process (or one it has started) ever had, in MB."""
-    import resource
+def _memory() -> dict[str, float]:
+    """Return the most memory that this process and those below it ever had, and what they have together now, in MB."""
+    import psutil
 
-    who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
-    return resource.getrusage(who).ru_maxrss / 1000
+    me = psutil.Process()
+    readers = me.children()
+    return {
+        "whole": _peak(me.pid),
+        "child": sum(_peak(reader.pid) for reader in readers),
+        "together": sum(process.memory_full_info().pss for process in (me, *readers)) / 1e6,
+    }
+
+
+def _peak(pid: int) -> float:
+    """Return the most memory that a process ever had, in MB; Linux.
+
+    ``getrusage`` is of no use for a child: its peak begins with that of the program that started it.
+    """
+    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def _cpu() -> float:
@@ -156,7 +167,8 @@ def main() -> None:
         nodes, huge = Path(folder) / "nodes.h5", Path(folder) / "huge.h5"
         count = write_nodes(nodes, 1000 if options.quick else 10_000)
         write_huge(huge)
-        print("| job | ours s | CPU s | memory MB | PyMoDAQ s | CPU s | memory MB |\n" + "|---" + "|---:" * 6 + "|")
+        columns = "s | CPU s | peak MB | together MB"
+        print(f"| job | ours {columns} | PyMoDAQ {columns} |\n|---{'|---:' * 8}|")
         for job, title in JOBS.items():
             path = huge if job == "huge" else nodes
             sides = ("ours",) if job == "huge" else ("ours", "peer")
@@ -172,11 +184,11 @@ def main() -> None:
 
 def _cells(found: list[dict[str, Any]]) -> str:
     if not found:
-        return "- | - | -"
-    seconds, cpu, whole, child = (
-        statistics.median(o[key] for o in found) for key in ("seconds", "cpu", "whole", "child")
-    )
-    return f"{seconds:.2f} | {cpu:.2f} | {whole:.0f}" + (f" + {child:.0f}" if child else "")
+        return "- | - | - | -"
+    keys = ("seconds", "cpu", "whole", "child", "together")
+    seconds, cpu, whole, child, together = (statistics.median(one[key] for one in found) for key in keys)
+    peak = f"{whole:.0f} + {child:.0f}" if child else f"{whole:.0f}"
+    return f"{seconds:.2f} | {cpu:.2f} | {peak} | {together:.0f}"
 
 
 if __name__ == "__main__":
