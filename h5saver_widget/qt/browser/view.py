@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+import h5saver_widget.backends.isolated.client  # noqa: F401 - with the window, not when its first file waits for it
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
