@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -317,3 +318,28 @@ def test_what_can_not_be_shown_is_told_and_ends_nothing(qtbot, caplog):
     qtbot.waitUntil(lambda: not worker.busy)
     worker.stop()
     assert [str(what) for what in told] == ["too much for Qt", "2"] and "could not be shown" in caplog.text
+
+
+PROGRAM = """
+import sys, psutil
+from pyqtgraph.Qt import QtCore, mkQApp
+app = mkQApp()
+QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, sys.argv[1])
+from h5saver_widget.qt.browser import H5Browser
+browser = H5Browser()
+browser.show()
+print(*(child.pid for child in psutil.Process().children()), flush=True)
+if sys.argv[2] == "is killed":
+    input()
+"""
+
+
+@pytest.mark.parametrize("end", ["ends", "is killed"])
+def test_what_was_prepared_ends_with_the_program(qtbot, tmp_path, end):
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), end]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        [ready] = map(int, program.stdout.readline().split())
+        if end == "is killed":
+            program.kill()
+        program.wait(60)
+    qtbot.waitUntil(lambda: not psutil.pid_exists(ready), timeout=30_000)
