@@ -297,7 +297,8 @@ class Journal:
     def _written_by(self) -> list[str] | None:
         """Have the server write everything to its storage; return which nodes did: a new one has a new name."""
         answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
-        return answer.get("dn_ids") if isinstance(answer, dict) else None
+        nodes: list[str] | None = answer.get("dn_ids") if isinstance(answer, dict) else None
+        return nodes
 
     def _still_there(self, arrays: list[ArrayRows], changes: int, nodes: list[str] | None) -> bool:
         """Tell whether the server remembers: a node that was started again has nothing to write, and says yes to it."""

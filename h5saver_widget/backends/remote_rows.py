@@ -89,7 +89,7 @@ class ArrayRows:
         """Tell whether the server remembers the rows that were sent."""
         found = client.ask("GET", f"{self.address}/attributes/{COUNT}", missing=True)
         expected = max((block.start[0] + len(block.values) for block in self.sent), default=0)
-        return found is not None and found["value"] >= expected
+        return found is not None and bool(found["value"] >= expected)
 
 
 def count_json(count: int) -> dict[str, Any]:
