@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,16 +44,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _processes: dict[str, Backend] = {}
 
 
-@pytest.fixture(autouse=True)
-def no_window_is_collected_while_it_is_painted() -> Iterator[None]:
-    """Collect garbage between tests only.
+def pytest_sessionstart() -> None:
+    """Collect garbage between tests only, and in their thread.
 
     When a test returns, its widgets have no owner but are still on the screen; pytest-qt then handles events once more,
     and a collection in the middle of that paint took the widget away below the painter (one run in twelve crashed).
+    Windows of the tests have no keeper (h5saver_widget/qt/keeper.py): with PySide6, no other thread may collect them.
     """
     gc.disable()
-    yield
-    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def what_the_last_test_has_left_is_collected() -> None:
+    """Collect what was made since the test before this one; what is older is not looked at again."""
+    gc.collect(1)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -65,7 +65,9 @@ class H5pydBackend(RemoteFile):
     # ------------------------------------------------------------------ tree
     def _fetch(self, object_id: str) -> RemoteObject:
         found = RemoteObject(object_id)
-        params = {"include_attrs": 1, **({"include_links": 1} if object_id.startswith("g-") else {})}
+        params: dict[str, Any] = {"include_attrs": 1}
+        if object_id.startswith("g-"):
+            params["include_links"] = 1
         try:
             if self._journal is None:
                 found.described = self._server().ask("GET", found.address, **params)

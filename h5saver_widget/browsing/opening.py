@@ -19,10 +19,13 @@ from h5saver_widget.errors import (
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Opened", "Readers", "open_to_look", "why_not"]
+__all__ = ["CRASHED", "Opened", "Readers", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
+CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
+"""What is said when that happens; the next attempt has another process."""
+
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
 
@@ -224,6 +227,8 @@ def why_not(path: Path, error: Exception) -> str:
         return "There is no such file: it was moved, renamed or deleted."
     if isinstance(error, PermissionError) or "Permission denied" in said:
         return "You are not allowed to read it."
+    if isinstance(error, SavingProcessError):
+        return f"{CRASHED} The file is damaged, or was made to do harm; nothing else is affected.\n\n{_ADVICE}"
     for sign, reason in _REASONS.items():
         if sign in said:
             advice = f"\n\n{_ADVICE}" if sign in _DAMAGED else ""
@@ -237,7 +242,8 @@ _REASONS = {
     "it is empty": "It is empty: nothing was ever written into it.",
     "already open for write": "It was not closed by the program that wrote it, or is being written now.",
     "unable to lock": "Another program is writing it and lets nobody else read.",
+    "Unable to ": "It can't be made sense of: it may be damaged.",
 }
 
-_DAMAGED = ("truncated file", "already open for write")
+_DAMAGED = ("truncated file", "already open for write", "Unable to ")
 _ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` saves what can be saved, into a copy."

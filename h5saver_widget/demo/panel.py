@@ -17,6 +17,7 @@ from h5saver_widget.demo.plots import Hint, LivePlot, plot_for
 from h5saver_widget.demo.sources import SourceError
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport
@@ -84,6 +85,7 @@ class DetectorPanel(QtWidgets.QWidget):
     ) -> None:
         """Build plot and controls; nothing is measured yet."""
         super().__init__(parent)
+        self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.source = source
         self.title = source.title
         self.ui = self

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyqtgraph.Qt import QtCore
+from pyqtgraph.Qt import QtCore, isQObjectAlive
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.demo.saving_thread import SavingThread
@@ -23,6 +23,7 @@ from h5saver_widget.errors import FileNotOpenError, QueueFullError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.modules.detector import DetectorSaver, DetectorTimeSaver
 from h5saver_widget.naming import PathProvider
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
@@ -90,6 +91,7 @@ class Recorder(QtCore.QObject):
     def __init__(self, h5saver: H5Saver, panels: list[DetectorPanel]) -> None:
         """Listen to the panels."""
         super().__init__()
+        self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.h5saver = h5saver
         self.panels = panels
         self.recording = Recording(None)
@@ -120,7 +122,9 @@ class Recorder(QtCore.QObject):
     def let_go(self) -> None:
         """Save what was taken, and listen no more: the panels are about to go."""
         self._thread.close()
-        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before the panels
+        if not isQObjectAlive(self):
+            return  # forgotten together, this object may be gone before the panels
+        with suppress(RuntimeError):  # and so may the saver
             self.h5saver.stopping_sig.disconnect(self.drain)
             self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
 

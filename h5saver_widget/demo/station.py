@@ -9,6 +9,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status import ThreadCommand
 
 __all__ = ["RED", "Station"]
@@ -59,6 +60,7 @@ class Station(QtWidgets.QWidget):
         parent: QtWidgets.QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._keeper = Keeper(self)
         self.title = title
         self.last_error = ""
         self.h5saver = H5Saver(save_type) if h5saver is None else h5saver

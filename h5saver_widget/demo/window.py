@@ -19,6 +19,7 @@ from h5saver_widget.demo.viewer import ViewerPanel
 from h5saver_widget.errors import H5SaverError, MissingLibraryError
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status import ThreadCommand
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class DemoWindow(QtWidgets.QMainWindow):
     def __init__(self, out: Path | None = None, backend: str | None = None) -> None:
         """Build everything; nothing is grabbed or written yet."""
         super().__init__()
+        self._keeper = Keeper(self)
         self.folder = Path(out) if out is not None else DEFAULT_FOLDER
         self.log = LogPanel()
         self.last_error = ""

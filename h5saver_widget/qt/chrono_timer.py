@@ -13,6 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.errors import ClockError, H5SaverError
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.recording.chronometer import Chronometer, Lap, format_clock, parse_clock
 
 __all__ = ["ChronoTimer", "TakesLog"]
@@ -128,6 +129,7 @@ class ChronoTimer(QtWidgets.QWidget):
         parent: QtWidgets.QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._keeper = Keeper(self)
         self.chronometer = chronometer or Chronometer()
         if countdown is not None:
             self.chronometer.countdown = countdown

@@ -7,18 +7,18 @@ reach slots in theirs.
 from __future__ import annotations
 
 import logging
-import threading
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pyqtgraph.parametertree import Parameter
-from pyqtgraph.Qt import QtCore, QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType
+from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.base import H5SaverBase
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
@@ -100,6 +100,8 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
         self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
         self._call.connect(self._do, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._connection = Asker("connection", self)
+        self._connection.answered.connect(self._tested)
         self._missing: tuple[str, ...] = ()
         super().__init__(save_type, backend)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
@@ -125,15 +127,9 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             layout.addWidget(self.strip)
             self.strip.watch(self)
             self.status_sig.connect(self._show_in_strip)
-            self._view.destroyed.connect(self._forget_view)
+            self._view_end = _ViewEnd(self)
+            self._view.destroyed.connect(self._view_end.told)
         return self._view
-
-    def _forget_view(self, *_: Any) -> None:
-        """Go on without the widget: its host has deleted it. Asked for again, it is made again."""
-        self._view = None
-        self.tree.let_go()
-        with suppress(RuntimeError):  # at the end of a program, this object may be gone before the window
-            self.status_sig.disconnect(self._show_in_strip)
 
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
@@ -345,19 +341,11 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         """Have the server asked by a thread: one that hangs must not hang the window."""
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
         self.show_connection("Asking the server ...")
-        threading.Thread(target=self._test, name="h5saver: connection", daemon=True).start()
+        self._connection.ask(self.connection_test())
 
-    def _test(self) -> None:
-        try:
-            words = self.test_connection()
-        except Exception as error:
-            words = explain(error)
-        with suppress(RuntimeError):  # the saver is gone
-            self._call.emit(lambda: self._tested(words))
-
-    def _tested(self, words: str) -> None:
+    def _tested(self, answer: Answer) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.show_connection(words)
+        self.show_connection(answer.text if answer.error is None else explain(answer.error))
 
     def _browse_pressed(self, *_: Any) -> None:
         path = self.choose_existing_path()
@@ -424,4 +412,24 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         except NamingError as error:
             self.report("The server can't be looked into", error)
             return None
-        return ask_existing(self._view, self.server_asker, where)
+        return ask_existing(self._view, self.server_asker(), where)
+
+
+class _ViewEnd:
+    """Lets a saver go on without its widget, which its host has deleted; asked for again, it is made again.
+
+    A plain object and its method: Qt's signals refer to them weakly. Forgotten together with the window, the saver may
+    be half deleted when the window goes; PySide6 then complained about a method of its own, and PyQt ended the program
+    in a function.
+    """
+
+    def __init__(self, saver: H5Saver) -> None:
+        self._saver = weakref.ref(saver)
+
+    def told(self, *_: Any) -> None:
+        """Be told that the widget is gone."""
+        saver = self._saver()
+        if saver is not None and isQObjectAlive(saver):
+            saver._view = None
+            saver.tree.let_go()
+            saver.status_sig.disconnect(saver._show_in_strip)

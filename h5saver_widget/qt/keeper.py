@@ -1,8 +1,8 @@
 """Keeper: what is made of Qt objects is taken apart in the thread of the windows, whichever thread finds it forgotten.
 
-Objects that refer to each other are deleted by Python's collector, which runs in whatever thread happens to need memory:
-one that compresses, or looks at a disk. PyQt then leaves the Qt part to the thread that it belongs to. PySide6 6.11 does
-not: a timer deleted elsewhere goes off in nowhere, a window asks a dead object what to do, and the program ends.
+Objects that refer to each other are deleted by Python's collector, which runs in whatever thread needs memory just
+then: one that compresses, or looks at a disk. PyQt leaves the Qt part to the thread that it belongs to. PySide6 6.11
+does not: a timer deleted elsewhere goes off in nowhere, a window asks a dead object what to do, the program ends.
 """
 
 from __future__ import annotations

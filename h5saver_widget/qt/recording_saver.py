@@ -65,7 +65,7 @@ class RecordingSaver(ServerSaver):
         self._problem_at = self._retry_at = self._part_began = 0.0
         self._wanted_size = self._flushing = 0
         super().__init__(save_type, backend)
-        # A thread that watches a disk must not keep a forgotten saver alive, not even for a moment: see name_look.py.
+        # A thread that watches a disk must not keep a forgotten saver alive, not even for a moment: see asker.py.
         handed = self._handed = SimpleNamespace(on_disk=0)
         self._watch = DiskWatch(lambda: handed.on_disk)
         weakref.finalize(self, self._watch.stop)

@@ -18,6 +18,11 @@ from h5saver_widget.qt.status import explain
 __all__ = ["ServerFiles", "ask_existing", "ask_new"]
 
 
+def _is_folder(name: str) -> bool:
+    """Guess it from the name: to ask would take a request for each."""
+    return not PurePosixPath(name).suffix
+
+
 class _Asker:
     """Who asks the server, made with the first question and ended in the thread that asked."""
 
@@ -26,10 +31,10 @@ class _Asker:
         self._io: Backend | None = None
 
     def names(self, folder: Path) -> list[str]:
-        """Return the names in a folder; waits for the server."""
+        """Return the names in a folder, files last; waits for the server."""
         if self._io is None:
             self._io = self._make()
-        return sorted(self._io.list_folder(folder), key=natural_key)
+        return sorted(self._io.list_folder(folder), key=lambda name: (not _is_folder(name), natural_key(name)))
 
     def end(self) -> None:
         """Let go of who asks; its process ends."""
@@ -55,9 +60,9 @@ class ServerFiles(QtWidgets.QDialog):
         self._asker = _Asker(make_asker)
         self._worker = Worker("server")
         self.folder = folder
+        self.setSizeGripEnabled(True)
         self.line = QtWidgets.QLineEdit()
         self.line.setAccessibleName("path on the server")
-        self.line.setToolTip("Path on the server, chosen below or typed")
         self.up = QtWidgets.QPushButton("Up")
         self.up.setAutoDefault(False)
         self.up.setToolTip("Show the folder above")
@@ -70,11 +75,12 @@ class ServerFiles(QtWidgets.QDialog):
         self.buttons = QtWidgets.QDialogButtonBox(buttons.Open | buttons.Cancel)
         self.open_button = self.buttons.button(buttons.Open)
         layout = QtWidgets.QGridLayout(self)
-        layout.addWidget(self.line, 0, 0)
-        layout.addWidget(self.up, 0, 1)
-        layout.addWidget(self.names, 1, 0, 1, 2)
-        layout.addWidget(self.state, 2, 0, 1, 2)
-        layout.addWidget(self.buttons, 3, 0, 1, 2)
+        layout.addWidget(QtWidgets.QLabel("File on the server, chosen below or typed:"), 0, 0, 1, 2)
+        layout.addWidget(self.line, 1, 0)
+        layout.addWidget(self.up, 1, 1)
+        layout.addWidget(self.names, 2, 0, 1, 2)
+        layout.addWidget(self.state, 3, 0, 1, 2)
+        layout.addWidget(self.buttons, 4, 0, 1, 2)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.up.clicked.connect(lambda: self.show_folder(self.folder.parent))
@@ -107,7 +113,7 @@ class ServerFiles(QtWidgets.QDialog):
 
     def _names_came(self, names: Sequence[str]) -> None:
         for name in names:
-            is_folder = not PurePosixPath(name).suffix
+            is_folder = _is_folder(name)
             item = QtWidgets.QListWidgetItem(icon("node-group" if is_folder else "h5saver"), name)
             item.setData(QtCore.Qt.ItemDataRole.UserRole, is_folder)
             self.names.addItem(item)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +64,20 @@ class ServerSaver(SettingsSaver):
         MissingLibraryError
             If the library for it is not installed.
         """
+        return self.connection_test()()
+
+    def connection_test(self) -> Callable[[], str]:
+        """Return what :meth:`test_connection` does, to be called by a thread: it holds no saver."""
         folder = self.settings[(*_OPTIONS, "domain")].strip()
-        return self.server_asker().connection_in_words(Path(folder) if folder else None)
+        return partial(_connection, self.server_asker(), Path(folder) if folder else None)
 
-    def server_asker(self) -> Backend:
-        """Return what asks the server of the settings: that which records has better things to do than to wait for one.
+    def server_asker(self) -> Callable[[], Backend]:
+        """Return what makes a backend that asks the server of the settings, for a thread to call: it holds no saver.
 
-        Raises
-        ------
-        MissingLibraryError
-            If the library for it is not installed.
+        That which records has better things to do than to wait for a server. Called where the library for it is not
+        installed, it raises MissingLibraryError.
         """
-        name = server_backend()
-        if name is None:
-            raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
-        asker = create_backend(name, isolated=True)
-        asker.use_server(self.server_options())
-        return asker
+        return partial(_make_asker, self.server_options())
 
     def show_connection(self, words: str) -> None:
         """Show what came of a test; ``''`` hides it."""
@@ -142,3 +141,16 @@ class ServerSaver(SettingsSaver):
             self._follow()
         elif command == "closed" and self._mirror is not None:
             self._mirror.let_go()
+
+
+def _make_asker(options: RemoteOptions) -> Backend:
+    name = server_backend()
+    if name is None:
+        raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
+    asker = create_backend(name, isolated=True)
+    asker.use_server(options)
+    return asker
+
+
+def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
+    return make_asker().connection_in_words(folder)

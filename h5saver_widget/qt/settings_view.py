@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -16,9 +17,9 @@ from pyqtgraph.parametertree import Parameter, ParameterItem, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
+from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.name_look import NameLook
 from h5saver_widget.qt.notes_table import CommentLine
 from h5saver_widget.qt.server_rows import PasswordRow, SentenceRow
 
@@ -53,8 +54,6 @@ class Section:
     expanded: bool = True
 
 
-#: How often it is asked whether the name of the next file was found, in ms.
-_POLL_MS: Final = 20
 #: The name of the next file is looked for again after so many times as long as it took.
 _LOOK_SHARE: Final = 50
 
@@ -174,19 +173,18 @@ class SettingsTree(ParameterTree):
         comment: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(parent, showHeader=False)
-        self._keeper = Keeper(self)  # of the rows as well: their editors have timers, and some live longer than this tree
+        self._keeper = Keeper(self)  # of the rows as well: their editors have timers
         self._settings = settings
         self._next_file = next_file
         self._comment = comment
         self._items: list[ParameterItem | rows.ButtonsRow] = []
-        self._asked = 0
+        self._looking_for = datetime.now()
+        self._changed_meanwhile = False
         self._shown_at = self._cost = 0.0
         #: The time that stands in the name shown as *Next file*; None while there is none.
         self.shown_for: datetime | None = None
-        self._looking: NameLook | None = None
-        self._poll = QtCore.QTimer(self)
-        self._poll.setInterval(_POLL_MS)
-        self._poll.timeout.connect(self._look_ended)
+        self._asker = Asker("next file", self)
+        self._asker.answered.connect(self._look_ended)
         self.setRootIsDecorated(True)
         self.setIndentation(14)
         self.setAlternatingRowColors(False)
@@ -343,8 +341,9 @@ class SettingsTree(ParameterTree):
 
         A network share that hangs must not hang the window: a thread looks, one at a time; the last question counts.
         """
-        self._asked += 1
-        if self._looking is None:
+        if self._asker.busy:
+            self._changed_meanwhile = True
+        else:
             self._look()
 
     def _look(self) -> None:
@@ -354,20 +353,16 @@ class SettingsTree(ParameterTree):
         except (ValueError, OSError) as error:
             self._show_next_file(now, "", str(error))
             return
-        self._looking = NameLook(self._asked, now, find)
-        self._looking.start()
-        self._poll.start()
+        self._looking_for, self._changed_meanwhile = now, False
+        self._asker.ask(partial(find, now))
 
-    def _look_ended(self) -> None:
-        looked = self._looking
-        if looked is None or looked.is_alive():
-            return
-        self._poll.stop()
-        self._looking, self._cost = None, looked.seconds
-        if looked.number == self._asked:
-            self._show_next_file(looked.now, looked.text, looked.reason)
+    def _look_ended(self, answer: Answer) -> None:
+        self._cost = answer.seconds
+        if self._changed_meanwhile:
+            self._look()
         else:
-            self._look()  # something was changed meanwhile
+            reason = "" if answer.error is None else str(answer.error)
+            self._show_next_file(self._looking_for, answer.text, reason)
 
     def _show_next_file(self, now: datetime, text: str, reason: str) -> None:
         self._shown_at = monotonic()

@@ -139,6 +139,9 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
         assert found.data[0][:, 0].tolist() == list(range(20))
 
 
+Act = Callable[[ServerFiles], None]
+
+
 class Chooser(QtCore.QTimer):
     """Sits before the dialog with the files of a server: sees it wait, and does something when the answer is there."""
 

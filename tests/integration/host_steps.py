@@ -94,6 +94,27 @@ class Lab:
         signal.disconnect(take)
         return came[0]
 
+    def frame(self, module):
+        """Take a frame, and return it when the module has told everybody.
+
+        PyMoDAQ draws a frame before it tells; it handles events meanwhile, and an error there ends in its log: nothing
+        is told then, and the frame has to be taken again.
+        """
+        came = []
+
+        def take(frame):
+            came.append(frame)
+
+        module.grab_done_signal.connect(take)
+        module.snap()
+        try:
+            self.wait(lambda: came, f"a frame of {module.title}", 30)
+        except TimeoutError:
+            module.snap()
+            self.wait(lambda: came, f"a frame of {module.title}, asked for twice")
+        module.grab_done_signal.disconnect(take)
+        return came[0]
+
     def extension(self, kind):
         """Open an extension of the dashboard with its modules selected."""
         _, extension = create_extension(self.dashboard, kind)
@@ -136,8 +157,7 @@ def continuous(lab):
     path = saver.settings["current_h5_file"]
     frames = []
     for _ in range(5):
-        (dte,) = lab.wait_for(viewer.grab_done_signal, viewer.snap, "a frame")
-        frames.append(facts(dte[0])["data"])
+        frames.append(facts(lab.frame(viewer)[0])["data"])
     told, kind, raw = viewer.settings["saver_settings", "N_saved"], type(saver).__name__, type(saver.h5_file).__name__
     if lab.pictures:
         _picture_of_dock(lab, viewer, saver)
@@ -227,9 +247,7 @@ def logger(lab):
     saved = []
     for _ in range(3):
         for name in SELECTED:
-            module = lab.modules[name]
-            (dte,) = lab.wait_for(module.grab_done_signal, module.snap, "a frame to be logged")
-            saved.append(facts(dte[0]))
+            saved.append(facts(lab.frame(lab.modules[name])[0]))
     lab.wait_for(extension.logging.workers_terminated, lambda: extension.logging.stop("enough"), "the end of the log")
     extension.h5_manager.close_file()
     return {"path": path, "saved": saved}

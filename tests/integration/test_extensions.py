@@ -1,29 +1,44 @@
 """PyMoDAQ's other extensions save with our classes: the optimisers, ramp, sequencer, PID controller and data mixer."""
 
 import numpy as np
-from peer_hosts import MORE_STEPS
+from peer_hosts import MORE_STEPS, ROOT
 from test_hosts import ITS_OWN, arrays, of
 
 from h5saver_widget import DataLoader
 
-#: What these windows complain about with PyMoDAQ's own saver as well.
+#: What these windows complain about with PyMoDAQ's own saver as well: all of the words of one line.
 THEIRS = (
-    *ITS_OWN,
-    "No detector with this name",
-    "histograming.py",  # its bins, while there are two values or none
-    "_on_data_processed",
-    "plotting/data_viewers",  # the live histogram is drawn anew while it is being drawn
+    *((own,) for own in ITS_OWN),
+    ("No detector with this name",),
+    # its histogram: while nothing is saved yet, and while there are fewer values than bins
+    ("histograming.py", "update_control_modules", "IndexError: pop from empty list"),
+    ("histograming.py", "compute_histogram", "find_index", "IndexError: index "),
+    # the histogram is drawn anew while it is being drawn, or while its plot goes
+    ("plotting/data_viewers/viewer.py", "in update_viewers", "IndexError: list index out of range"),
+    ("plotting/data_viewers/", "RuntimeError: wrapped C/C++ object of type"),
+    ("plotting/data_viewers/viewer1D.py", "in update_xyplot", "ValueError: array shape must be (N,)"),
 )
-#: ... and what PyMoDAQ's own OptimizerSaver says at every step: it looks for a detector called like the bundle.
-OPTIMIZER = "KeyError: 'ModulesManager'"
+#: It looks into a file that was closed meanwhile; our saver says so.
+CLOSED = ("histograming.py", "compute_histogram", "FileNotOpenError: node: no file is open")
+#: What PyMoDAQ's own OptimizerSaver says at every step: it looks for a detector called like the bundle.
+OPTIMIZER = ("KeyError: 'ModulesManager'",)
+
+
+def is_known(complaint, scope):
+    """Tell whether PyMoDAQ complains so by itself: none of our code was being run."""
+    if all(words in complaint for words in CLOSED):
+        return True
+    if str(ROOT / "h5saver_widget") in complaint:
+        return False
+    known = THEIRS if scope == "all" else (*THEIRS, OPTIMIZER)
+    return any(all(words in complaint for words in line) for line in known)
 
 
 def test_every_window_did_what_it_was_asked_and_complained_about_nothing(extensions):
     scope, report = extensions
     assert list(report["steps"]) == MORE_STEPS
     assert {name: seen["error"] for name, seen in report["steps"].items() if "error" in seen} == {}
-    expected = THEIRS if scope == "all" else (*THEIRS, OPTIMIZER)
-    assert [c for c in report["complaints"] if not any(own in c for own in expected)] == []
+    assert [complaint for complaint in report["complaints"] if not is_known(complaint, scope)] == []
 
 
 def test_every_step_of_an_optimisation_is_saved(extensions):

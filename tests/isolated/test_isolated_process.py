@@ -19,6 +19,7 @@ import pytest
 from h5saver_widget import H5SaverLowLevel, codec
 from h5saver_widget.backends.base import Compression
 from h5saver_widget.backends.isolated.client import IsolatedBackend
+from h5saver_widget.backends.isolated.process import log_folder
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileOpenError, SavingProcessError
 
@@ -373,3 +374,59 @@ def test_an_hour_of_data_in_flat_memory(backend: str, path: Path) -> None:
     grown = [after - rss for after, rss in zip((child.memory_info().rss, here.memory_info().rss), before, strict=True)]
     io.close()
     assert max(grown) < 12 << 20, grown
+
+
+# ------------------------------------------------------------------------------------------- started, and what for
+def modules_after(code: str) -> set[str]:
+    """Return the modules of a new process that has run some lines."""
+    code += (
+        "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, 'importlib.metadata' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_a_process_imports_what_it_needs() -> None:
+    host = "import h5saver_widget.backends.isolated.host; from h5saver_widget.backends.registry import create_backend\n"
+    found = modules_after(f"{host}create_backend('h5py')")
+    assert "h5py" in found and not found & {
+        "hdf5plugin",
+        "tables",
+        "h5pyd",
+        "pyqtgraph",
+        "scipy",
+        "xarray",
+        "importlib.metadata",
+    }
+    program = "from h5saver_widget import H5SaverLowLevel\nH5SaverLowLevel('detector', 'h5py', isolated=True)"
+    assert not modules_after(program) & {"h5py", "tables", "hdf5plugin"}
+
+
+@pytest.mark.parametrize("library", ["blosc2", "bitshuffle"])
+@pytest.mark.parametrize("mode", ["r", "r+"])
+def test_filters_are_found_when_they_are_needed(path: Path, library: str, mode: str) -> None:
+    compression = Compression(library, 5)
+    with_filter = create_backend("h5py", isolated=True)
+    with_filter.open(path, "x")
+    array = with_filter.create_growing(with_filter.root(), "A", row_shape=(100,), dtype=F8, compression=compression)
+    with_filter.append(array, np.ones((30, 100)))
+    with_filter.close()
+    reader = create_backend("h5py", isolated=True)
+    reader.open(path, mode)
+    array = reader.node("/A")
+    assert reader.info(array).compression == library
+    if mode == "r+":
+        reader.append(array, np.ones((1, 100)))
+    assert reader.read(array).sum() == 3000 + 100 * (mode == "r+")
+    reader.close()
+
+
+def test_a_process_that_was_given_nothing_ends_at_once(backend: str) -> None:
+    before = {log.name for log in log_folder().glob("*.log")}
+    io = create_backend(backend, isolated=True)
+    io.prepare()
+    child = psutil.Process(io.pid)
+    os.kill(io.pid, signal.SIGSTOP)  # as if it were still starting: nobody waits for that
+    del io
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert {log.name for log in log_folder().glob("*.log")} <= before

@@ -15,14 +15,16 @@ from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, write_file
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import save_frame
 
+from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.browsing import H5BrowserUtil
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.actions import save_file_as
+from h5saver_widget.qt.browser.worker import Worker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "browsing"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from foreign_file import write_foreign
-from hostile import MAKERS, prepared
+from hostile import FLAG, MAKERS, SECRET, names_that_are_no_text, prepared
 
 Key = QtCore.Qt.Key
 CONTROL = QtCore.Qt.KeyboardModifier.ControlModifier
@@ -204,6 +206,35 @@ def test_no_process_is_left(qtbot, show, written, backend, tmp_path, answer):
     qtbot.waitUntil(lambda: children() == before, timeout=10_000)
 
 
+def test_a_process_is_ready_before_the_file_and_has_no_other(qtbot, show, written, tmp_path):
+    before = children()
+    browser = show(isolated=True)
+    [ready] = children() - before
+    file = browser.open_file(written)
+    assert browser.wait(30) and children() - before == {ready}  # no other was started
+    assert file.view.h5.io.pid == ready
+    browser.refresh()
+    assert browser.wait(30) and file.view.h5.io.pid == ready  # nor for the same file again
+    second = browser.open_file(write_file(tmp_path / "second.h5", "h5py"))
+    assert browser.wait(30)
+    assert children() - before == {ready, second.view.h5.io.pid} and second.view.h5.io.pid != ready
+    browser.close_file(file)
+    browser.close_file(second)
+    qtbot.waitUntil(lambda: len(children() - before) == 1)  # for the next one
+    assert ready not in children()
+    browser.close()
+    qtbot.waitUntil(lambda: children() == before, timeout=10_000)
+
+
+def test_a_file_of_a_saver_needs_no_process(show, tmp_path):
+    before = children()
+    with H5SaverLowLevel("detector") as saver:
+        saver.init_file(tmp_path / "file.h5")
+        browser = H5Browser(h5file=saver)
+        assert browser.wait(30) and children() == before
+        browser.close()
+
+
 def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend):
     before = children()
     browser = show(written, backend=backend, isolated=True)
@@ -211,33 +242,78 @@ def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend
     psutil.Process(reader).kill()
     psutil.Process(reader).wait()
     click(qtbot, browser, "/RawData/Logger")
-    assert browser.panel.message.isVisible() and browser.panel.message.text()
+    message = browser.panel.message
+    assert message.isVisible() and "process that read the file has ended" in message.text() and "F5" in message.text()
+    assert message.geometry().top() < 100  # where one looks
     qtbot.keyClick(browser, Key.Key_F5)
     assert browser.wait(30)
     go_to(browser, CURVES)
     assert browser.panel.plots.summary.shape == (8,)
 
 
-def test_damaged_and_hostile_files_give_a_message(show, tmp_path, written):
+def shown_texts(browser: H5Browser) -> str:
+    """Return everything that is read in the panel, and the lines of the tree."""
+    panel, model = browser.panel, browser.model
+    found = [label.text() for label in (panel.heading, panel.facts, panel.message, browser.said)]
+    for table in (panel.attributes, panel.values):
+        cells = ((row, column) for row in range(table.rowCount()) for column in range(table.columnCount()))
+        found += [item.text() for row, column in cells if (item := table.item(row, column)) is not None]
+    found += [panel.lines.toPlainText(), panel.long_value.toPlainText()]
+    index = browser.tree.currentIndex()
+    return "\n".join([*found, *(str(model.data(index.siblingAtColumn(column))) for column in (0, 1))])
+
+
+@pytest.mark.parametrize("name", [*MAKERS, "names_that_are_no_text"])
+def test_a_hostile_file_does_no_harm(show, name, tmp_path, written, backend, caplog):
+    """Everything in it is opened and clicked at, in a process of its own: a message or a plain value, and we go on."""
     outside = tmp_path / "outside"
     prepared(outside)
+    path = tmp_path / f"{name}.h5"
+    {**MAKERS, name: MAKERS.get(name, names_that_are_no_text)}[name](path, outside)
+    content = path.read_bytes()
+    browser = show(path, backend=backend, isolated=True)
+    file = browser.current_file()
+    assert file.view.h5.isolated or file.problem
+    browser.select("/", file)
+    browser.expand_all()
+    assert browser.wait(60)
+    known = [
+        f"{group.rstrip('/')}/{child}"
+        for group in browser.model.listed_groups(file)
+        for child in browser.model.names(group)
+    ]
+    assert known or file.problem
+    for node in known[:25]:
+        browser.select(node, file)
+        assert browser.wait(60), node
+        text = shown_texts(browser)
+        assert text.strip() and "TOP-SECRET" not in text and ", ".join(map(str, SECRET[:6])) not in text, node
+        assert browser.panel.report is not None or browser.panel.message.text(), node
+    assert path.read_bytes() == content and not (outside / FLAG).exists()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]  # all of it could be shown
+    good = browser.open_file(written)
+    browser.select(CURVES, good)
+    assert browser.wait(60) and browser.panel.plots.summary.shape == (8,)
+
+
+def test_a_damaged_file_gives_a_message(show, tmp_path, written):
     browser = show()
-    for name, write in MAKERS.items():
-        path = tmp_path / f"{name}.h5"
-        write(path, outside)
-        content = path.read_bytes()
-        file = H5Browser.open_file(browser, path)
-        assert browser.wait(60)
-        for node in [f"/{child}" for child in browser.model.names("/", file)][:8]:
-            browser.select(node, file)
-            assert browser.wait(60)
-            assert browser.panel.report is not None or browser.panel.message.text()
-        browser.close_file(file)
-        assert path.read_bytes() == content
     damaged = bytearray(written.read_bytes())
     damaged[2000:2600] = bytes(600)
     (tmp_path / "damaged.h5").write_bytes(damaged)
     file = browser.open_file(tmp_path / "damaged.h5")
     assert browser.wait(60)
     assert file.problem or "damaged" in file.note or browser.model.names("/", file)
-    assert not (outside / "flag").exists()
+
+
+def test_what_can_not_be_shown_is_told_and_ends_nothing(qtbot, caplog):
+    worker, told = Worker("test"), []
+
+    def show(_: object) -> None:
+        raise OverflowError("too much for Qt")
+
+    worker.ask(lambda: 1, show, told.append)
+    worker.ask(lambda: 2, told.append)
+    qtbot.waitUntil(lambda: not worker.busy)
+    worker.stop()
+    assert [str(what) for what in told] == ["too much for Qt", "2"] and "could not be shown" in caplog.text

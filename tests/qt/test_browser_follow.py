@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore
 from qt_helpers import save_frame
 
+from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverLowLevel
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.follower import FOLLOW_MS
 
@@ -106,7 +108,7 @@ def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):
     qtbot.waitUntil(lambda: facts(browser).startswith("7 × 2"), timeout=30 * FOLLOW_MS)
     writer.communicate("\n", timeout=60)
     assert writer.returncode == 0
-    qtbot.waitUntil(lambda: not browser._files[0].note, timeout=30 * FOLLOW_MS)
+    qtbot.waitUntil(lambda: not browser.said.text(), timeout=30 * FOLLOW_MS)  # nobody writes it any more
 
 
 def test_a_look_that_takes_longer_than_a_second_is_waited_for(qtbot, show, tmp_path, monkeypatch):
@@ -151,3 +153,27 @@ def test_a_file_is_free_when_its_window_is_closed(show, tmp_path, backend):
     with H5SaverLowLevel(backend=backend) as saver:
         saver.init_file(path)
         saver.create_group("/RawData", "More")
+
+
+def test_who_watches_the_newest_frame_goes_on_watching_it(show, tmp_path):
+    with H5SaverLowLevel("detector") as saver:
+        saver.init_file(tmp_path / "frames.h5")
+        grow = DetectorTimeSaver(SimpleNamespace(title="Camera", settings=None, ui=None))
+        grow.h5saver = saver
+
+        def add(count: int) -> None:
+            for _ in range(count):
+                frame = DataRaw("F", data=[np.ones((4, 6))])
+                grow.add_data(grow.get_set_node(), DataToExport("grab", data=[frame]))
+
+        add(3)
+        browser = show(saver)
+        browser.select("/RawData/Detector000/Data2D/CH00/EnlData00")
+        assert browser.wait(30)
+        for chosen, shown, count in ((2, 6, 7), (1, 1, 11)):
+            browser.panel.plots.dimensions.rows[0].box.setValue(chosen)
+            add(4)
+            browser.refresh()
+            assert browser.wait(30)
+            assert browser.panel.plots.summary.shape == (count, 4, 6)
+            assert browser.panel.plots.dimensions.rows[0].box.value() == shown

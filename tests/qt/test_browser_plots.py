@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,7 @@ import pytest
 from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, TIME, WAVELENGTH, write_file
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget import Axis, DataRaw, DataSaverLoader, H5SaverLowLevel
 from h5saver_widget.browsing.drawings import Curves, Picture, Points
 from h5saver_widget.browsing.plotting import FREE_BYTES
 from h5saver_widget.qt.browser import H5Browser
@@ -262,3 +264,32 @@ def test_what_can_t_be_plotted_says_why(qtbot, browser, monkeypatch):
     monkeypatch.undo()
     show(browser, FRAME)
     assert plots.problem.isHidden() and plots.area.isVisible()
+
+
+def test_long_numbers_and_times_along_an_axis_can_be_read(qtbot, tmp_path):
+    """Counted from where they begin: with six figures, all of them would be the same."""
+    began = datetime(2026, 11, 21, 16, 57, 3).timestamp()
+    with H5SaverLowLevel("detector") as saver:
+        saver.init_file(tmp_path / "long.h5")
+        axes = [
+            Axis("time", "s", began + np.arange(5) / 4, index=0),
+            Axis("frequency", "MHz", 63281 + np.arange(8) / 10, index=1),
+        ]
+        data = DataRaw("Lines", data=[np.arange(40.0).reshape(5, 8)], axes=axes, nav_indexes=(0,))
+        DataSaverLoader(saver).add_data(saver.add_det_group("/RawData", "Receiver"), data)
+        browser = H5Browser(h5file=saver)
+        qtbot.addWidget(browser)
+        browser.resize(1600, 900)  # nothing is shortened
+        browser.show()
+        plots = show(browser, "/RawData/Detector000/Data00")
+        bottom = plots.signal.canvas.plot.getAxis("bottom")
+        assert bottom.labelText == "frequency − 63281 (MHz)"
+        assert bottom.tickStrings([63281.1, 63281.2], 1.0, 0.1) == ["0.1", "0.2"]
+        time = plots.map.canvas.plot.getAxis("bottom")
+        assert time.labelText == "time (s) since 16:57:03"
+        assert time.tickStrings([began + 0.5, began + 1], 1.0, 0.5) == ["0.5", "1.0"]
+        plots.dimensions.rows[0].box.setValue(2)
+        assert browser.wait(30)
+        assert plots.dimensions.rows[0].value.text() == "2026-11-21 16:57:03.50"
+        assert "frequency 63281" in plots.signal.canvas.text_at(QtCore.QPointF(63281.0, 17.0))
+        browser.close()

@@ -193,7 +193,7 @@ def test_a_file_gets_the_name_on_screen_also_when_the_next_second_begins(make, q
     shown.tree._clock.stop()
     qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
     shown.tree.update_next_file()
-    qtbot.waitUntil(lambda: shown.tree._looking is None)
+    qtbot.waitUntil(lambda: not shown.tree._asker.busy)
     preview, second = shown.tree.next_file_text, shown.tree.shown_for.second
     qtbot.waitUntil(lambda: datetime.now().second != second)
     if button == "do_save":

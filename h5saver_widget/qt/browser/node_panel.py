@@ -98,6 +98,7 @@ class NodePanel(QtWidgets.QWidget):
         layout.addWidget(self.link_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.message, 1)
         layout.addWidget(self.tabs, 1)
+        layout.addStretch()  # of a link there is little to say, and it stands on top
         self.show_message("")
 
     def _table(self, columns: int) -> QtWidgets.QTableWidget:

@@ -13,7 +13,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.opening import Readers, why_not
+from h5saver_widget.browsing.opening import CRASHED, Readers, why_not
+from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
@@ -23,6 +24,7 @@ from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
 from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -80,12 +82,14 @@ class H5Browser(QtWidgets.QWidget):
         server: RemoteOptions | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(parent)
+        self._keeper = Keeper(self)
         self._backend = backend
         self._readers = Readers(backend, isolated=isolated, server=server)
         if h5saver is None and not isinstance(h5file, H5Backend):
             self._readers.prepare()  # it starts while the window is built
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
+        self._note = ""
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
         self._files: list[OpenFile] = []
@@ -304,7 +308,8 @@ class H5Browser(QtWidgets.QWidget):
             self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
         else:
             self.panel.plots.forget()
-        if file.note:
+        if file.note or self.said.text() == self._note:  # what was said may be true no longer
+            self._note = file.note
             self.say(file.note)
         if self._menu_place is not None:
             self._pop_up_menu()
@@ -315,7 +320,9 @@ class H5Browser(QtWidgets.QWidget):
             if path == "/":
                 self._file_failed(file, error)
             else:
-                self.panel.show_message(f"{path} can't be read: {explain(error)}", path)
+                ended = isinstance(error, SavingProcessError)
+                why = f"{CRASHED}\n\nRefresh (F5) starts another." if ended else explain(error)
+                self.panel.show_message(f"{path} can't be read: {why}", path)
 
     @property
     def all_channels(self) -> bool:

@@ -5,6 +5,7 @@ Results come back as data, and so do errors.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,7 +13,11 @@ from typing import Any
 
 from pyqtgraph.Qt import QtCore
 
+from h5saver_widget.qt.keeper import Keeper
+
 __all__ = ["Job", "Worker"]
+
+logger = logging.getLogger(__name__)
 
 Work = Callable[[], Any]
 Told = Callable[[Any], None]
@@ -75,6 +80,7 @@ class Worker(QtCore.QObject):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        self._keeper = Keeper(self)  # the thread may be the last to hold it
         self._waiting: deque[Job] = deque()
         #: Jobs whose end has not been told; touched in the thread of the window alone.
         self._untold: set[Job] = set()
@@ -187,8 +193,20 @@ class Worker(QtCore.QObject):
         if what != "part":
             self._untold.discard(job)
             self._spent = [job]  # when one is told, the thread has let go of those before
-        tell = job.tell.get(what)
-        if tell is not None and not job.cancelled:
-            tell(result)
+        if not job.cancelled:
+            self._tell(job, what, result)
         if what != "part" and not self.busy:
             self.busy_changed.emit(False)
+
+    def _tell(self, job: Job, what: str, result: Any) -> None:
+        """Tell how a job ended. What can't be shown counts as failed: an error that leaves a slot ends the program."""
+        tell = job.tell.get(what)
+        if tell is None:
+            return
+        try:
+            tell(result)
+        except Exception as error:
+            logger.exception("what was read from a file could not be shown")
+            failed = job.tell["failed"]
+            if what != "failed" and failed is not None:
+                failed(error)

@@ -8,21 +8,13 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
+from h5saver_widget.browsing.drawings import AxisValues
+from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, number_text, start_of
 from h5saver_widget.qt.plot_style import paint_axes
 
-__all__ = ["Canvas", "number_text", "statistics_text"]
+__all__ = ["Canvas", "statistics_text"]
 
 _NO_VALUES: Final = "no values in the region"
-
-
-def number_text(value: float, units: str = "") -> str:
-    """Return a number for people: six figures, with its units.
-
-    >>> number_text(1234.5678, 'nm'), number_text(float('nan'))
-    ('1234.57 nm', 'no value')
-    """
-    text = "no value" if np.isnan(value) else f"{value:.6g}"
-    return f"{text} {units}" if units else text
 
 
 def statistics_text(label: str, values: np.ndarray, units: str) -> str:
@@ -60,7 +52,8 @@ class Canvas(pg.GraphicsLayoutWidget):
     def __init__(self) -> None:
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
-        self.plot: pg.PlotItem = self.addPlot(row=0, col=0)
+        ticks = {side: Ticks(side) for side in ("left", "bottom")}
+        self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks)
         for side in ("left", "bottom"):
             # "kMB/s" and "mms" are what SI prefixes make of units like ours
             self.plot.getAxis(side).enableAutoSIPrefix(False)
@@ -176,8 +169,14 @@ class Canvas(pg.GraphicsLayoutWidget):
             self.paint_colours()
 
     def set_label(self, side: str, text: str) -> None:
-        """Label an axis of the plot."""
+        """Label an axis of the plot with a text."""
         self._label_axis(self.plot.getAxis(side), text)
+
+    def set_axis(self, side: str, axis: AxisValues) -> None:
+        """Label an axis of the plot with what is drawn along it; its numbers are kept short."""
+        start = start_of(axis.values, axis.units)
+        self.plot.getAxis(side).set_offset(start)
+        self.set_label(side, axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:
         self._labels[axis] = text
@@ -186,7 +185,7 @@ class Canvas(pg.GraphicsLayoutWidget):
     def _fit_labels(self) -> None:
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""
         colour = self.palette().color(QtGui.QPalette.ColorRole.Text).name()
-        room = {"bottom": self.width() - 120, "left": self.height() - 70}
+        room = {"bottom": self.width() - 90, "left": self.height() - 70}
         for axis, text in self._labels.items():
             most = max(40, room[axis.orientation])
             short = self.fontMetrics().elidedText(text, QtCore.Qt.TextElideMode.ElideMiddle, int(most))

@@ -9,7 +9,8 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
-from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, number_text, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, statistics_text
+from h5saver_widget.qt.browser.plots.ticks import number_text, position_text
 from h5saver_widget.qt.plot_style import curve_colours, with_units
 
 __all__ = ["CurveCanvas"]
@@ -59,7 +60,7 @@ class CurveCanvas(Canvas):
         # one curve has no legend: the axis says what it is
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
         self.set_label("left", with_units(name or "value", drawing.units))
-        self.set_label("bottom", with_units(drawing.axis.label, drawing.axis.units))
+        self.set_axis("bottom", drawing.axis)
         self.plot.setLogMode(x=False, y=self.is_log)
         self.paint_colours()
         if fresh:
@@ -214,7 +215,7 @@ class CurveCanvas(Canvas):
             + (f" ± {curve.errors[at]:.3g}" if curve.errors is not None else "")
             for curve in self._drawn.curves[:4]
         ]
-        return f"{axis.label} {number_text(float(axis.values[at]), axis.units)}:  {',  '.join(values)}"
+        return f"{axis.label} {position_text(float(axis.values[at]), axis.units)}:  {',  '.join(values)}"
 
 
 def _beam(x: np.ndarray) -> float:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.browsing.drawings import Dimension, Window
-from h5saver_widget.qt.browser.plots.canvas import number_text
+from h5saver_widget.qt.browser.plots.ticks import position_text
 from h5saver_widget.qt.editors import CheckBox
 from h5saver_widget.qt.flow_layout import FlowLayout
 
 __all__ = ["DimensionRows"]
+
+#: Qt counts no further: of a dimension that is longer (files that lie have such), only so much is within reach.
+_MOST: Final = 2**31 - 1
 
 
 class _Row:
@@ -25,11 +30,9 @@ class _Row:
             "Checked: navigate along it, one point at a time. Unchecked: see all of it in the plot of the signal."
         )
         self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
-        self.slider.setRange(0, dimension.size - 1)
-        self.slider.setPageStep(max(1, dimension.size // 10))
+        self.slider.setPageStep(max(1, min(dimension.size // 10, _MOST)))
         self.slider.setAccessibleName(f"position along {dimension.name}")
         self.box = QtWidgets.QSpinBox()
-        self.box.setRange(0, dimension.size - 1)
         self.box.setKeyboardTracking(False)
         self.box.setAccessibleName(f"number of the point along {dimension.name}")
         self.name = QtWidgets.QLabel(name)
@@ -39,12 +42,19 @@ class _Row:
         #: What is there only where one can move.
         self.moving = (self.name, self.slider, self.box, self.value)
         self.widgets = (self.check, *self.moving)
+        self.set_last(dimension.size - 1)
+
+    def set_last(self, last: int) -> None:
+        """Let one move from 0 to a point."""
+        for widget in (self.slider, self.box):
+            widget.setRange(0, min(last, _MOST))
 
     def text_at(self, index: int) -> str:
         """Return the values of the axes at a point."""
         if self.window is not None:
             return f"points {self.window.start:,} to {self.window.stop - 1:,} of {self.window.total:,} are shown"
-        return ", ".join(number_text(axis.at(index), axis.units) for axis in self.dimension.axes if not axis.is_counted)
+        stored = (axis for axis in self.dimension.axes if not axis.is_counted)
+        return ", ".join(position_text(axis.at(index), axis.units) for axis in stored)
 
 
 def dimension_is_wide(dimension: Dimension) -> bool:
@@ -80,7 +90,8 @@ class DimensionRows(QtWidgets.QWidget):
 
     def set_dimensions(self, dimensions: tuple[Dimension, ...]) -> None:
         """Make the lines."""
-        for row in self.rows:
+        rows, self.rows = self.rows, []
+        for row in rows:
             for widget in row.widgets:
                 for layout in (self._checks, self._lines):
                     layout.removeWidget(widget)
@@ -118,8 +129,7 @@ class DimensionRows(QtWidgets.QWidget):
         row.check.setChecked(navigation)
         row.check.blockSignals(False)
         row.window = None
-        row.slider.setMaximum(row.dimension.size - 1)
-        row.box.setMaximum(row.dimension.size - 1)
+        row.set_last(row.dimension.size - 1)
         self._show(row, moves)
 
     def set_window(self, index: int, window: Window) -> None:
@@ -127,9 +137,7 @@ class DimensionRows(QtWidgets.QWidget):
         row = self.rows[index]
         row.window = window if window.is_part else None
         if row.window is not None:
-            most = window.total - (window.stop - window.start)
-            row.slider.setMaximum(most)
-            row.box.setMaximum(most)
+            row.set_last(window.total - (window.stop - window.start))
             self.set_position(index, window.start)
             self.show()
         self._show(row, row.window is not None)

@@ -12,7 +12,8 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues, Picture, Points
-from h5saver_widget.qt.browser.plots.canvas import Canvas, number_text, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import Canvas, statistics_text
+from h5saver_widget.qt.browser.plots.ticks import number_text, position_text
 from h5saver_widget.qt.plot_style import with_units
 
 __all__ = ["Grid", "ImageCanvas", "PointCanvas", "grid_of"]
@@ -174,8 +175,12 @@ class ImageCanvas(_ColourCanvas):
         self.plot.setAspectLocked(alike)
         # cameras count rows from the top
         self.plot.invertY(alike and (rows.is_counted or rows.units in ("", "px", "pixel", "pixels")))
-        self.set_label("left", with_units(rows.label, rows.units) + ("" if y.is_true else ", points counted"))
-        self.set_label("bottom", with_units(columns.label, columns.units) + ("" if x.is_true else ", points counted"))
+        for side, axis, grid in (("left", rows, y), ("bottom", columns, x)):
+            if grid.is_true:
+                self.set_axis(side, axis)
+            else:
+                self.plot.getAxis(side).set_offset(0.0)
+                self.set_label(side, f"{with_units(axis.label, axis.units)}, points counted")
         if fresh:
             self.reset_view()
         if self.region is not None:
@@ -253,8 +258,8 @@ class ImageCanvas(_ColourCanvas):
         x, y = self._drawn.columns, self._drawn.rows
         value = float(self._drawn.values[row, column])
         return (
-            f"{x.label} {number_text(float(x.values[column]), x.units)},  "
-            f"{y.label} {number_text(float(y.values[row]), y.units)}:  {number_text(value, self._drawn.units)}"
+            f"{x.label} {position_text(float(x.values[column]), x.units)},  "
+            f"{y.label} {position_text(float(y.values[row]), y.units)}:  {number_text(value, self._drawn.units)}"
         )
 
 
@@ -278,8 +283,8 @@ class PointCanvas(_ColourCanvas):
         self.points.setData(
             drawing.x.values[known], drawing.y.values[known], brush=[pg.mkBrush(colour) for colour in colours]
         )
-        self.set_label("left", with_units(drawing.y.label, drawing.y.units))
-        self.set_label("bottom", with_units(drawing.x.label, drawing.x.units))
+        self.set_axis("left", drawing.y)
+        self.set_axis("bottom", drawing.x)
         if fresh:
             self.reset_view()
 
@@ -318,8 +323,8 @@ class PointCanvas(_ColourCanvas):
         x, y = self._drawn.x, self._drawn.y
         value = number_text(float(self._drawn.values[found[0]]), self._drawn.units)
         return (
-            f"{x.label} {number_text(float(x.values[found[0]]), x.units)},  "
-            f"{y.label} {number_text(float(y.values[found[0]]), y.units)}:  {value}"
+            f"{x.label} {position_text(float(x.values[found[0]]), x.units)},  "
+            f"{y.label} {position_text(float(y.values[found[0]]), y.units)}:  {value}"
         )
 
 

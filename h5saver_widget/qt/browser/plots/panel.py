@@ -89,6 +89,7 @@ class PlotPanel(QtWidgets.QWidget):
         layout.addWidget(self.area, 1)
         layout.addWidget(self.statistics)
         layout.addWidget(self.readout)
+        layout.addStretch()  # what there is to say stays on top where nothing is drawn
         self.channel.activated.connect(lambda _: self.redraw())
         self.background.toggled.connect(self._background_toggled)
         self.log.toggled.connect(self.map.set_log)
@@ -154,11 +155,12 @@ class PlotPanel(QtWidgets.QWidget):
         self._navigation = list(navigation)
         middle = len(self._navigation) > 1  # of a map, the middle says more than a corner
         start = {i: size // 2 if middle and i in self._navigation else 0 for i, size in enumerate(summary.shape)}
-        self._at = {i: min(self._at[i] if kept else start[i], size - 1) for i, size in enumerate(summary.shape)}
+        if kept and before is not None:  # who is at the newest point stays at the newest while more are added
+            start = {i: summary.shape[i] - 1 if at == before.shape[i] - 1 else at for i, at in self._at.items()}
+        self._at = {i: min(start[i], size - 1) for i, size in enumerate(summary.shape)}
         self._starts = dict(self._starts) if kept else {}
         self._map_wanted = self._map_wanted and kept
-        self.problem.hide()
-        self.area.show()
+        self._show_drawings()
         self.bar.show_channels(summary.labels, _ALL, self.channel.currentText() if kept else "")
         self.background.blockSignals(True)
         self.background.setChecked(self._subtract)
@@ -257,7 +259,7 @@ class PlotPanel(QtWidgets.QWidget):
 
     def _show_signal(self, drawing: Curves | Picture) -> None:
         again = self._asked.pop("signal", False)
-        self.problem.hide()
+        self._show_drawings()
         self.signal.draw(drawing)
         windows = [drawing.window] if isinstance(drawing, Curves) else [drawing.row_window, drawing.column_window]
         for index, window in zip(self._signal_dims, windows, strict=False):
@@ -402,7 +404,13 @@ class PlotPanel(QtWidgets.QWidget):
     def _show_problem(self, error: Exception) -> None:
         self.problem.setText(f"This can't be plotted: {explain(error)}")
         self.problem.show()
-        self.area.hide()
+        for widget in (self.area, self.bar, self.readout):
+            widget.hide()
+
+    def _show_drawings(self) -> None:
+        self.problem.hide()
+        for widget in (self.area, self.bar, self.readout):
+            widget.show()
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Put map and signal beside each other where there is room."""

@@ -1,0 +1,96 @@
+"""Axes whose numbers differ in their last figures alone, as times of a recording do: counted from where they begin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+
+from h5saver_widget.qt.plot_style import with_units
+
+__all__ = ["Ticks", "axis_text", "number_text", "position_text", "start_of"]
+
+#: Seconds since 1970 that are meant as a date: from 1989 to 2096. Nothing else in a laboratory takes so long.
+_DATES: Final = (6e8, 4e9)
+_MANY_FIGURES: Final = 1e4
+_SMALL_PART: Final = 1e-3
+
+
+class Ticks(pg.AxisItem):
+    """An axis with numbers from an offset on, which its label names."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side)
+        self.offset = 0.0
+
+    def set_offset(self, offset: float) -> None:
+        """Count from a number on."""
+        if offset != self.offset:
+            self.offset = offset
+            self.picture = None
+            self.update()
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Return the numbers."""
+        found: list[str] = super().tickStrings([value - self.offset for value in values], scale, spacing)
+        return found
+
+
+def number_text(value: float, units: str = "") -> str:
+    """Return a number for people: six figures, with its units.
+
+    >>> number_text(1234.5678, 'nm'), number_text(float('nan'))
+    ('1234.57 nm', 'no value')
+    """
+    text = "no value" if math.isnan(value) else f"{value:.6g}"
+    return f"{text} {units}" if units else text
+
+
+def _is_date(value: float, units: str) -> bool:
+    return units in ("s", "sec", "seconds") and _DATES[0] <= value <= _DATES[1]
+
+
+def start_of(values: npt.NDArray[np.float64], units: str) -> float:
+    """Return the number that the numbers along an axis are counted from, 0 if they are short as they are.
+
+    >>> start_of(np.array([632.81, 632.85]), 'nm'), start_of(np.array([63281.1, 63281.9]), 'MHz')
+    (0.0, 63281.0)
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0
+    low, high = float(known.min()), float(known.max())
+    if _is_date(low, units) and _is_date(high, units):
+        return float(math.floor(low))
+    largest, span = max(abs(low), abs(high)), high - low
+    if largest < _MANY_FIGURES or not 0 < span < largest * _SMALL_PART:
+        return 0.0
+    step = 10.0 ** math.ceil(math.log10(span))
+    return math.floor(low / step) * step
+
+
+def axis_text(label: str, units: str, start: float) -> str:
+    """Return what stands at an axis that is counted from a number on.
+
+    >>> axis_text('x', 'nm', 0.0), axis_text('frequency', 'MHz', 63281.0)
+    ('x (nm)', 'frequency − 63281 (MHz)')
+    """
+    if _is_date(start, units):
+        return f"{with_units(label, units)} since {datetime.fromtimestamp(start):%H:%M:%S}"
+    return with_units(f"{label} − {start:.15g}" if start else label, units)
+
+
+def position_text(value: float, units: str) -> str:
+    """Return a position along an axis for people: with its units, or as date and time.
+
+    >>> position_text(1234.5678, 'nm')
+    '1234.57 nm'
+    """
+    if _is_date(value, units):
+        return f"{datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S.%f}"[:-4]
+    return number_text(value, units)
