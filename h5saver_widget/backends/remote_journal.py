@@ -19,14 +19,13 @@ from typing import Any
 from h5saver_widget.backends.h5pyd_client import Client
 from h5saver_widget.backends.remote_blocks import Block, merged, pieces
 from h5saver_widget.backends.remote_changes import Changes
-from h5saver_widget.backends.remote_rows import COUNT, ArrayRows, count_json
+from h5saver_widget.backends.remote_rows import COUNT, SHORT_PATIENCE, ArrayRows, count_json
 from h5saver_widget.errors import RemoteError, RemoteRefusedError
 
 __all__ = ["Journal"]
 
 _COUNTS_PER_REQUEST = 2000
 _THREADS = 6
-_PATIENCE = 0.5  # for what is tried again anyway
 _RETRY_SECONDS = 0.1
 _GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
@@ -134,7 +133,7 @@ class Journal:
                 raise self._fatal
             self._replay_if_suspect()
             try:
-                answer = self._client.ask(method, path, body, patience=_PATIENCE, **params)
+                answer = self._client.ask(method, path, body, patience=SHORT_PATIENCE, **params)
             except RemoteError:
                 self._suspect = True
                 raise
@@ -143,7 +142,7 @@ class Journal:
                     raise
                 self._suspect = True  # started again before anybody noticed, it may have forgotten the group
                 self._replay_if_suspect()
-                answer = self._client.ask(method, path, body, patience=_PATIENCE, **params)
+                answer = self._client.ask(method, path, body, patience=SHORT_PATIENCE, **params)
             if method != "GET":
                 self._changes.append((method, path, body, params))
             return answer
@@ -151,7 +150,7 @@ class Journal:
     def look(self, path: str, **params: Any) -> Any:
         """Return a description, in order to change what it describes: waits as `execute` does."""
         try:
-            found = self._client.ask("GET", path, missing=True, patience=_PATIENCE, **params)
+            found = self._client.ask("GET", path, missing=True, patience=SHORT_PATIENCE, **params)
         except RemoteError:
             found = None
         return self.execute("GET", path, **params) if found is None else found
@@ -172,7 +171,7 @@ class Journal:
             self._replay_if_suspect()
             self._deliver(only)
 
-    def _deliver(self, only: ArrayRows | None = None) -> None:
+    def _deliver(self, only: ArrayRows | None = None, again: bool = False) -> None:
         with self._guard:
             chosen = [only] if only is not None else list(self._arrays.values())
             batch = [(rows, rows.waiting, rows.shape) for rows in chosen if rows.waiting]
@@ -194,9 +193,13 @@ class Journal:
             with self._guard:
                 for rows, blocks, _ in batch:
                     rows.waiting[:0], rows.sending = blocks, False
-            if isinstance(error, RemoteRefusedError) and error.status < 500:
-                self._fatal = error
             self._suspect = True
+            if isinstance(error, RemoteRefusedError) and error.status < 500:
+                if again:
+                    self._fatal = error
+                    raise
+                # started again before anybody noticed, it has forgotten the array, or how long it is
+                raise RemoteError(f"what was sent since the last checkpoint is sent again: {error}") from error
             raise
         with self._guard:
             for rows, blocks, _ in ready:
@@ -207,27 +210,10 @@ class Journal:
                 self._sent_bytes += size
 
     def _resize(self, entry: tuple[ArrayRows, tuple[int, ...]]) -> bool:
-        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do.
-
-        By how many, not for how many in all: a request that is carried out late, after it was given up, would make the
-        array smaller, and HSDS clears the rows it takes away. Room for too many does no harm, readers go by the count.
-        """
+        """Make room for rows; False if the array was deleted meanwhile, which only our own program can do."""
         rows, shape = entry
-        if rows.room is None:
-            found = self._send("GET", rows.address)
-            if found is None:
-                return self._is_gone(rows)
-            rows.room = int(found["shape"]["dims"][0])
-        missing = shape[0] - rows.room
-        if missing <= 0:
-            return not rows.deleted
-        rows.room = None  # until there is an answer
-        answer = self._send("PUT", f"{rows.address}/shape", {"extend": missing, "extend_dim": 0})
-        if answer is None:
-            return self._is_gone(rows)
-        # the answer names what was added, "[8:12,:,:]"
-        rows.room = int(answer["selection"].strip("[]").partition(",")[0].partition(":")[2])
-        return True
+        there = rows.make_room(self._client, shape[0])
+        return (there and not rows.deleted) or self._is_gone(rows)
 
     def _write(self, rows: ArrayRows, blocks: list[Block]) -> None:
         """Send blocks of one array in order: a later one may overwrite part of an earlier one."""
@@ -257,13 +243,13 @@ class Journal:
                     rows.deleted = True
 
     def _send(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        return self._client.ask(method, path, body, missing=True, patience=_PATIENCE, **params)
+        return self._client.ask(method, path, body, missing=True, patience=SHORT_PATIENCE, **params)
 
     def _replay_if_suspect(self) -> None:
         """After the server was away: send everything since the last checkpoint again, it may have lost its memory."""
         if not self._suspect:
             return
-        self._client.ask("GET", "/about", patience=_PATIENCE)
+        self._client.ask("GET", "/about", patience=SHORT_PATIENCE)
         _LOG.info("everything since the last checkpoint is sent again")
         self._changes.replay()
         with self._guard:
@@ -274,7 +260,7 @@ class Journal:
                 rows.sent, rows.room = [], None
         self._suspect = False
         self._replays += 1
-        self._deliver()
+        self._deliver(again=True)
 
     # ----------------------------------------------------------- checkpoints
     def checkpoint(self) -> None:
@@ -286,8 +272,7 @@ class Journal:
             with self._guard:
                 safe = [(rows, len(rows.sent)) for rows in self._arrays.values()]
             changes, replays = len(self._changes), self._replays
-        answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
-        nodes = answer.get("dn_ids") if isinstance(answer, dict) else None
+        nodes = self._written_by()
         with self._wire:
             held = [rows for rows, count in safe if count]
             forgotten = self._suspect or replays != self._replays  # by another thread, meanwhile
@@ -309,20 +294,19 @@ class Journal:
                 self._fatal = error
                 raise
 
+    def _written_by(self) -> list[str] | None:
+        """Have the server write everything to its storage; return which nodes did: a new one has a new name."""
+        answer = self._client.ask("PUT", "/", None, flush=1, getdnids=1)
+        nodes: list[str] | None = answer.get("dn_ids") if isinstance(answer, dict) else None
+        return nodes
+
     def _still_there(self, arrays: list[ArrayRows], changes: int, nodes: list[str] | None) -> bool:
         """Tell whether the server remembers: a node that was started again has nothing to write, and says yes to it."""
         known, self._nodes = self._nodes, nodes
         if known is not None and known != nodes:
             return False
-        if not self._changes.are_known(changes):
-            return False
-        for rows in arrays:
-            if rows.grows:
-                found = self._client.ask("GET", f"{rows.address}/attributes/{COUNT}", missing=True)
-                expected = max((b.start[0] + len(b.values) for b in rows.sent), default=0)
-                if found is None or found["value"] < expected:
-                    return False
-        return True
+        kept = (rows.are_known(self._client) for rows in arrays if rows.grows)
+        return self._changes.are_known(changes) and all(kept)
 
     # ---------------------------------------------------------------- thread
     def _run(self) -> None:
@@ -333,6 +317,8 @@ class Journal:
             if self._ended.is_set():
                 return
             try:
+                if self._nodes is None:
+                    self._nodes = self._written_by()
                 self.deliver()
                 if time.monotonic() - self._last_checkpoint > options.checkpoint_seconds:
                     self.checkpoint()
@@ -368,10 +354,9 @@ class Journal:
     def _fit(self) -> None:
         """Give back room that no row needed; there is some only after requests that were carried out twice."""
         with self._guard:
-            roomy = [r for r in self._known.values() if r.grows and not r.deleted and (r.room or 0) > r.shape[0]]
-        for rows in roomy:
-            self._send("PUT", f"{rows.address}/shape", {"shape": list(rows.shape)})
-            rows.room = rows.shape[0]
+            growing = [rows for rows in self._known.values() if rows.grows and not rows.deleted]
+        for rows in growing:
+            rows.give_back(self._client)
 
     def close(self) -> None:
         """Have everything written to the server's storage, and stop.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -125,8 +124,3 @@ class RemoteObject:
         shape = self.shape
         max_shape = (None, *shape[1:]) if self.kind in (NodeKind.GROWING, NodeKind.TEXT) else shape
         return ArrayInfo(shape, self.dtype, max_shape, chunks, {"deflate": "gzip"}.get(packed or "", packed))
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)

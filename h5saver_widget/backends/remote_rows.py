@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from h5saver_widget.backends.h5pyd_client import Client
 from h5saver_widget.backends.remote_blocks import Block
 
-__all__ = ["COUNT", "ArrayRows", "count_json"]
+__all__ = ["COUNT", "SHORT_PATIENCE", "ArrayRows", "count_json"]
 
 #: Attribute of growing arrays: how many rows are complete.
 COUNT = "_h5saver_rows"
+#: How long a request of which the whole batch is tried again waits for a server, in s.
+SHORT_PATIENCE = 0.5
 
 
 @dataclass(eq=False)
@@ -53,6 +56,40 @@ class ArrayRows:
     def settled(self) -> bool:
         """Whether the server has everything."""
         return not self.waiting and not self.sending
+
+    def make_room(self, client: Client, count: int) -> bool:
+        """Have room for so many rows; False if the server has no such array.
+
+        It is told how many are missing, not how many there are to be: a request that is carried out late, after it was
+        given up, would make the array smaller, and HSDS clears the rows it takes away. Too much room does no harm,
+        readers go by the count.
+        """
+        if self.room is None:
+            found = client.ask("GET", self.address, missing=True, patience=SHORT_PATIENCE)
+            if found is None:
+                return False
+            self.room = int(found["shape"]["dims"][0])
+        if count > self.room:
+            more = {"extend": count - self.room, "extend_dim": 0}
+            self.room = None  # until there is an answer
+            answer = client.ask("PUT", f"{self.address}/shape", more, missing=True, patience=SHORT_PATIENCE)
+            if answer is None:
+                return False
+            # the answer names what was added, "[8:12,:,:]"
+            self.room = int(answer["selection"].strip("[]").partition(",")[0].partition(":")[2])
+        return True
+
+    def give_back(self, client: Client) -> None:
+        """Make the array as long as its rows, if the server is known to have more room."""
+        if self.room is not None and self.room > self.shape[0]:
+            client.ask("PUT", f"{self.address}/shape", {"shape": list(self.shape)}, missing=True)
+            self.room = self.shape[0]
+
+    def are_known(self, client: Client) -> bool:
+        """Tell whether the server remembers the rows that were sent."""
+        found = client.ask("GET", f"{self.address}/attributes/{COUNT}", missing=True)
+        expected = max((block.start[0] + len(block.values) for block in self.sent), default=0)
+        return found is not None and bool(found["value"] >= expected)
 
 
 def count_json(count: int) -> dict[str, Any]:

@@ -61,6 +61,30 @@ def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, node
     backend.close()
 
 
+def test_a_server_that_was_started_again_before_anybody_noticed(own_server: HsdsServer) -> None:
+    """It answers as if nothing had happened, and has forgotten what it was told a moment ago."""
+    backend = backend_with(endpoint=own_server.endpoint, checkpoint_seconds=1e9)
+    path = Path(f"/home/{USER}/unnoticed.h5")
+    backend.open(path, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    points = backend.create_array(backend.root(), "Points", shape=(50,), dtype=np.dtype("f8"))
+    backend.append(rows, np.arange(100))
+    backend.write(points, slice(0, 40), np.arange(40.0))
+    backend.flush()
+    journal = backend._journal
+    assert journal is not None
+    until(lambda: journal._nodes)
+    own_server.kill()
+    own_server.start()
+    backend.write(points, slice(40, 50), np.arange(40.0, 50.0))
+    backend.append(rows, np.arange(100, 110))
+    backend.close()
+    backend.open(path, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(110))
+    assert backend.read(backend.node("/Points")).tolist() == list(range(50))
+    backend.close()
+
+
 @pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
 def test_groups_and_arrays_wait_for_a_server_that_is_away(own_server: HsdsServer, isolated: bool) -> None:
     backend = create_backend("h5pyd", isolated=isolated)
