@@ -43,6 +43,7 @@ from h5saver_widget.errors import (
     DataMismatchError,
     FileNotOpenError,
     FileOpenError,
+    MissingLibraryError,
     NodeError,
     StreamingError,
 )
@@ -74,6 +75,14 @@ def _plugins() -> Any:
         return import_module("hdf5plugin")
     except ImportError:
         return None
+
+
+def _filter(name: str) -> Any:
+    """Return one of hdf5plugin's filters; MissingLibraryError if that is installed but can't be used."""
+    plugins = _plugins()
+    if plugins is None:
+        raise MissingLibraryError(f"{name} needs the package hdf5plugin, which can't be imported: install it again")
+    return getattr(plugins, name)
 
 
 def _kind_of(obj: Any) -> NodeKind:
@@ -436,9 +445,10 @@ class H5pyBackend(QueuedBackend):
         if library == "lzf":
             return {"compression": "lzf", "shuffle": True}
         if library == "blosc2":
-            return dict(_plugins().Blosc2(cname="zstd", clevel=compression.level, filters=_plugins().Blosc2.SHUFFLE))
+            blosc2 = _filter("Blosc2")
+            return dict(blosc2(cname="zstd", clevel=compression.level, filters=blosc2.SHUFFLE))
         if library == "bitshuffle":
-            return dict(_plugins().Bitshuffle(cname="zstd", clevel=compression.level))
+            return dict(_filter("Bitshuffle")(cname="zstd", clevel=compression.level))
         return {"compression": "gzip", "compression_opts": min(compression.level, 9), "shuffle": True}
 
     def _remove(self, node: TreeNode) -> None:
