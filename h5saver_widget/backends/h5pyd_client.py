@@ -24,7 +24,8 @@ __all__ = ["Client", "domain_of", "test_connection"]
 #: HSDS 1.0 refuses 100 MiB and more in one request, and attributes above 1 MiB.
 MAX_REQUEST = 32 << 20
 MAX_JSON = 900_000
-_BUSY = 503
+#: Not ready, or a service node without its data nodes: h5pyd's session makes no answer of these, except of a POST's.
+_AWAY = (500, 502, 503, 504)
 _MISSING = (404, 410)
 _WORDS = {
     400: "the request is not valid",
@@ -187,7 +188,7 @@ class Client:
                     return answer
                 if missing and status in _MISSING:
                     return None
-                if status != _BUSY:
+                if status not in _AWAY:
                     raise RemoteRefusedError(self.in_words(status, f"{method} {path} of"), status)
                 error = RemoteError(self.in_words(status, f"{method} {path} of"))
             except RemoteError as lost:

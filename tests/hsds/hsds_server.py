@@ -26,7 +26,7 @@ FAST = {
     "allow_noauth": "false",
     "s3_age_time": "0",
     "s3_sync_interval": "0.05",
-    "flush_sleep_interval": "0.02",
+    "flush_sleep_interval": "0.005",
     "scan_wait_time": "1000000000",
     "password_file": '""',
 }
