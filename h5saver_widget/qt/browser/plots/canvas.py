@@ -53,7 +53,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
         ticks = {side: Ticks(side) for side in ("left", "bottom")}
-        # Made without the menu: to take it away afterwards deletes its widgets, where PySide6 6.11 crashed now and then.
+        # Made without a menu: to take it away afterwards deletes its widgets, and PySide6 6.11 crashed there.
         self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks, enableMenu=False)
         for side in ("left", "bottom"):
             # "kMB/s" and "mms" are what SI prefixes make of units like ours
