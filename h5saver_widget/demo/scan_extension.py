@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets, isQObjectAlive
 
 from h5saver_widget.data import DataRaw, DataToExport
 from h5saver_widget.demo.actuators import MockActuator, ScannedSample
@@ -210,7 +210,9 @@ class ScanExtension(Station):
     # ------------------------------------------------------------------------------------------- what happened
     def _tell(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
         """Send on what a scan tells in its thread."""
-        with suppress(RuntimeError):  # this widget was deleted, the scan is about to be stopped
+        if not isQObjectAlive(self):
+            return  # this widget was deleted, the scan is about to be stopped
+        with suppress(RuntimeError):  # ... even now
             self._told.emit(scan, index, what)
 
     def _on_told(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:

@@ -53,12 +53,12 @@ class Canvas(pg.GraphicsLayoutWidget):
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
         ticks = {side: Ticks(side) for side in ("left", "bottom")}
-        self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks)
+        # Made without a menu: to take it away afterwards deletes its widgets, and PySide6 6.11 crashed there.
+        self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks, enableMenu=False)
         for side in ("left", "bottom"):
             # "kMB/s" and "mms" are what SI prefixes make of units like ours
             self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
         self.setMinimumSize(160, 120)
         self._labels: dict[Any, str] = {}
         self.region: Any = None
