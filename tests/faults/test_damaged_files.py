@@ -1,6 +1,6 @@
 """Files damaged at random places: checking, repairing, opening and loading them never ends the program.
 
-30 files here, as many as ``H5SAVER_DAMAGED`` says otherwise (``make faults``: 1,000).
+12 files here, as many as ``H5SAVER_DAMAGED`` says otherwise (``make faults``: 1,000).
 """
 
 from __future__ import annotations
