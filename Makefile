@@ -20,6 +20,8 @@ ARGS ?=
 BINDINGS := pyqt5=PyQt5 pyqt6=PyQt6 pyside6=PySide6
 export PYQTGRAPH_QT_LIB := $(patsubst $(QT)=%,%,$(filter $(QT)=%,$(BINDINGS)))
 export PYTEST_QT_API := $(QT)
+# Each of the many processes of the tests would compile the package again.
+export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= 2
 
 .PHONY: help demo test lint format bench faults docs clean

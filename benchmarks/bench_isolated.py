@@ -87,19 +87,19 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
     if peer is not None:
         others["PyMoDAQ"] = Saver(peer, backend, job.gzip)
     prepared = prepared_file(backend, job.groups, folder)
-    took: dict[str, list[float]] = {"": [], **{name: [] for name in others}}
+    everybody = {"": mine, **others}
+    took: dict[str, list[float]] = {name: [] for name in everybody}
     sizes: dict[str, int] = {}
     callers = []
     timed(mine, job, 20, prepared, folder)
-    for _ in range(rounds):
-        seconds, sizes[""] = timed(mine, job, job.count, prepared, folder)
-        took[""].append(seconds)
-        callers.append(mine.per_frame)
-        for name, other in others.items():
+    for number in range(rounds + 1):  # there and back: who comes after others that wrote for seconds pays for them
+        for name, saver in list(everybody.items())[:: -1 if number % 2 else 1]:
             few = max(3, job.count // (50 if job.groups > 1000 else 10)) if name == "PyMoDAQ" else job.count
-            seconds, size = timed(other, job, few, prepared, folder)
+            seconds, size = timed(saver, job, few, prepared, folder)
             took[name].append(seconds)
             sizes[name] = size * job.count // few
+            if not name:
+                callers.append(mine.per_frame)
     own = statistics.median(took.pop("")) * 1e3
     for name, times in took.items():
         ms = statistics.median(times) * 1e3
@@ -111,12 +111,12 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
         )
 
 
-def table(rounds: int, share: float, folder: Path) -> None:
-    """Print the rows on time."""
+def table(rounds: int, share: float, folder: Path, name: str | None = None) -> None:
+    """Print the rows on time: all, or those of one job."""
     peer = peer_modules()
     print("| job | backend | isolated ms | caller ms | other ms | other | other / isolated | our file / theirs |")
     print("|---|---|---:|---:|---:|---|---:|---:|")
-    for job in JOBS:
+    for job in [job for job in JOBS if name in (None, job.name)]:
         less = job._replace(count=max(20, int(job.count * share)), groups=int(job.groups * share))
         for backend in ("h5py", "tables"):
             measure(less, backend, peer, rounds, folder)
@@ -181,11 +181,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the counts, one round")
     parser.add_argument("--loop", action="store_true", help="the event loop alone")
-    quick, loop = (options := parser.parse_args()).quick, options.loop
+    parser.add_argument("--job", choices=sorted({job.name for job in JOBS}), help="the rows of this one alone")
+    quick, loop, job = (options := parser.parse_args()).quick, options.loop, options.job
     with tempfile.TemporaryDirectory() as name:
         if not loop:
-            table(1 if quick else 3, 0.1 if quick else 1.0, Path(name))
-        event_loop(3.0 if quick else 10.0, Path(name))
+            table(1 if quick else 3, 0.1 if quick else 1.0, Path(name), job)
+        if job is None:
+            event_loop(3.0 if quick else 10.0, Path(name))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.errors import ClockError, H5SaverError
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.table_cells import cut_rows
 from h5saver_widget.recording.chronometer import Chronometer, Lap, format_clock, parse_clock
 
 __all__ = ["ChronoTimer", "TakesLog"]
@@ -191,7 +192,7 @@ class ChronoTimer(QtWidgets.QWidget):
         """Go back to the beginning; the laps are forgotten here, lines in a log stay."""
         self.chronometer.reset()
         self._finished = False
-        self.table.setRowCount(0)
+        cut_rows(self.table)
         self.message.hide()
         self._show_state()
         self.was_reset.emit()
