@@ -1,6 +1,6 @@
 """Files damaged at random places: checking, repairing, opening and loading them never ends the program.
 
-12 files here, as many as ``H5SAVER_DAMAGED`` says otherwise (``make faults``: 1,000).
+6 files here, as many as ``H5SAVER_DAMAGED`` says otherwise (``make faults``: 1,000).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from damage import damaged, originals
 from h5saver_widget import check_file, repair_file
 from h5saver_widget.recovery import Condition
 
-COUNT = int(os.environ.get("H5SAVER_DAMAGED", "12"))
+COUNT = int(os.environ.get("H5SAVER_DAMAGED", "6"))
 FIRST = int(os.environ.get("H5SAVER_DAMAGED_FROM", "0"))
 OPENER = Path(__file__).with_name("opener.py")
 SECONDS = 120

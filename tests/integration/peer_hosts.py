@@ -12,9 +12,8 @@ ROOT = HERE.parents[1]
 
 #: How PyMoDAQ gets our classes, and when; each backend with each scope.
 RUNS = {
-    "widget-h5py": ("widget", "h5py", "before"),
+    "widget-h5py": ("widget", "h5py", "after"),
     "all-h5py": ("all", "h5py", "environment"),
-    "widget-tables": ("widget", "tables", "after"),
     "all-tables": ("all", "tables", "before"),
 }
 #: The same for the other extensions of the dashboard.

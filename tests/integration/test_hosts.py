@@ -148,7 +148,7 @@ def test_pymodaq_alone_reads_every_file(report_of, tmp_path, scope, reader):
     paths = []
     for name in [name for name, run in RUNS.items() if run[0] == scope]:
         paths += [seen["path"] for seen in report_of(name)["steps"].values() if "path" in seen]
-    assert len(paths) > 8
+    assert len(paths) > 4
     job, report = tmp_path / "job.json", tmp_path / "report.json"
     job.write_text(json.dumps({"read": paths, "browse": [], "backend": reader}), encoding="utf-8")
     ran = subprocess.run(

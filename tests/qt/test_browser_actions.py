@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -264,7 +265,10 @@ def shown_texts(browser: H5Browser) -> str:
     return "\n".join([*found, *(str(model.data(index.siblingAtColumn(column))) for column in (0, 1))])
 
 
-@pytest.mark.parametrize("name", [*MAKERS, "names_that_are_no_text"])
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    zip([*MAKERS, "names_that_are_no_text"], itertools.cycle(["h5py", "tables"]), strict=False),
+)
 def test_a_hostile_file_does_no_harm(show, name, tmp_path, written, backend, caplog):
     """Everything in it is opened and clicked at, in a process of its own: a message or a plain value, and we go on."""
     outside = tmp_path / "outside"
