@@ -10,7 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
 from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, statistics_text
-from h5saver_widget.qt.browser.plots.ticks import number_text, position_text
+from h5saver_widget.qt.browser.plots.ticks import number_text, position_text, start_of
 from h5saver_widget.qt.plot_style import curve_colours, with_units
 
 __all__ = ["CurveCanvas"]
@@ -138,7 +138,9 @@ class CurveCanvas(Canvas):
         bottom = min((v[0] for v in values if v[1] >= v[0]), default=0.0)
         top = max((v[1] for v in values if v[1] >= v[0]), default=1.0)
         self.plot.vb.disableAutoRange()
-        self.plot.setRange(xRange=_opened(low, high), yRange=_opened(bottom, top), padding=0.04)
+        # counted from a number on, as dates are: a part of that number would be years
+        margin = 1.0 if start_of(x, self._drawn.axis.units) else None
+        self.plot.setRange(xRange=_opened(low, high, margin), yRange=_opened(bottom, top), padding=0.04)
 
     def _seen(self, curve: Curve) -> list[np.ndarray]:
         values = curve.values.astype(np.float64)
@@ -234,12 +236,17 @@ def _extent(values: np.ndarray) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (1.0, 0.0)
 
 
-def _opened(low: float, high: float) -> tuple[float, float]:
-    """Return a range that has a width: of one value, a bit above and below it."""
+def _opened(low: float, high: float, margin: float | None = None) -> tuple[float, float]:
+    """Return a range that has a width: of one value, a bit above and below it.
+
+    >>> _opened(1795296406.9, 1795296407.1), _opened(2.0, 2.0), _opened(1795296406.0, 1795296406.0, 1.0)
+    ((1795296406.9, 1795296407.1), (1.9, 2.1), (1795296405.0, 1795296407.0))
+    """
     if high < low:
         return 0.0, 1.0
-    least = max(abs(low), abs(high)) * 1e-9
+    least = max(abs(low), abs(high)) * 1e-12
     if high - low > least:
         return low, high
-    margin = abs(low) * 0.05 or 0.5
+    if margin is None:
+        margin = abs(low) * 0.05 or 0.5
     return low - margin, high + margin

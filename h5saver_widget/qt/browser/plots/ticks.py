@@ -81,7 +81,7 @@ def axis_text(label: str, units: str, start: float) -> str:
     ('x (nm)', 'frequency − 63281 (MHz)')
     """
     if _is_date(start, units):
-        return f"{with_units(label, units)} since {datetime.fromtimestamp(start):%H:%M:%S}"
+        return f"{units} since {datetime.fromtimestamp(start):%H:%M:%S}"  # that this is a time needs no label
     return with_units(f"{label} − {start:.15g}" if start else label, units)
 
 
