@@ -267,7 +267,7 @@ def shown_texts(browser: H5Browser) -> str:
 
 @pytest.mark.parametrize(
     ("name", "backend"),
-    zip([*MAKERS, "names_that_are_no_text"], itertools.cycle(["h5py", "tables"]), strict=False),
+    list(zip([*MAKERS, "names_that_are_no_text"], itertools.cycle(["h5py", "tables"]), strict=False)),
 )
 def test_a_hostile_file_does_no_harm(show, name, tmp_path, written, backend, caplog):
     """Everything in it is opened and clicked at, in a process of its own: a message or a plain value, and we go on."""
