@@ -200,7 +200,7 @@ class Child:
 
     def close(self, patience: float = _END_SECONDS) -> None:
         """Have the child write what is in the ring, close its file and end; one that was given nothing ends at once."""
-        is_used = bool(self._rang_at)
+        is_used = self.ring[Counter.head] > 0
         if not is_used:
             self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
