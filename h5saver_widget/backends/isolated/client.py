@@ -210,13 +210,15 @@ class IsolatedBackend(IsolatedFile):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
         """Make an array of fixed shape."""
         values = None if data is None else np.asarray(data)
         held = np.dtype(dtype if values is None else values.dtype)
-        more = {"shape": shape, "fill_value": fill_value} if values is None else {"data": values}
+        more: dict[str, Any] = {"shape": shape, "fill_value": fill_value} if values is None else {"data": values}
+        more |= {"frame_axes": frame_axes}
         return self._create(NodeKind.FIXED, parent, name, (), held, compression, attributes, **more)
 
     @primitive
