@@ -14,7 +14,7 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.demo.regions import Regions
-from h5saver_widget.qt.plot_style import curve_colours, keep_menu, paint_axes, with_units
+from h5saver_widget.qt.plot_style import curve_colours, paint_axes, with_units
 
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport, DataWithAxes
@@ -136,7 +136,6 @@ class LivePlot(pg.GraphicsLayoutWidget):
 
     def _add_plot(self, row: int, left: str, bottom: str) -> pg.PlotItem:
         plot = self.addPlot(row=row, col=0)
-        keep_menu(plot)
         plot.setLabel("left", left)
         plot.setLabel("bottom", bottom)
         # "kMB/s" and "mms" are what SI prefixes make of units like ours.

@@ -14,7 +14,6 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.errors import ClockError, H5SaverError
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.table_cells import cut_rows
 from h5saver_widget.recording.chronometer import Chronometer, Lap, format_clock, parse_clock
 
 __all__ = ["ChronoTimer", "TakesLog"]
@@ -192,7 +191,7 @@ class ChronoTimer(QtWidgets.QWidget):
         """Go back to the beginning; the laps are forgotten here, lines in a log stay."""
         self.chronometer.reset()
         self._finished = False
-        cut_rows(self.table)
+        self.table.setRowCount(0)
         self.message.hide()
         self._show_state()
         self.was_reset.emit()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.qt.table_cells import cut_rows
 from h5saver_widget.recording.notes import Note, check_notes, notes_text, read_notes
 
 __all__ = ["CommentLine", "NotesTable", "set_alarm"]
@@ -77,7 +76,7 @@ class NotesTable(QtWidgets.QWidget):
         if notes == self._shown() and self.table.rowCount():
             return
         self._filling = True
-        cut_rows(self.table)
+        self.table.setRowCount(0)
         for note in (*notes, Note("")):
             row = self.table.rowCount()
             self.table.insertRow(row)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyqtgraph as pg
-from pyqtgraph.Qt import PYSIDE6, QT_LIB, QtGui, QtWidgets
+from pyqtgraph.Qt import QtGui
 
-__all__ = ["curve_colours", "keep_menu", "paint_axes", "with_units"]
+__all__ = ["curve_colours", "paint_axes", "with_units"]
 
 # Colours of Okabe and Ito that colour-blind people tell apart; the second list is for dark backgrounds.
 ON_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b0558a")
@@ -34,19 +32,3 @@ def paint_axes(plot: pg.PlotItem, text: QtGui.QColor) -> None:
         axis = plot.getAxis(side)
         axis.setPen(pg.mkPen(text, width=1))
         axis.setTextPen(text)
-
-
-_menus: list[Any] = []
-
-
-def keep_menu(plot: pg.PlotItem) -> None:
-    """Keep the menus that every plot makes, if this is PySide6, also when the plot is gone.
-
-    Version 6.11 ends the program (Shiboken, ``releaseWrapper``) where a widget in a menu is deleted together with the
-    menu or with the plot.
-    """
-    if QT_LIB == PYSIDE6:
-        for menu in plot.ctrlMenu.findChildren(QtWidgets.QMenu):
-            for action in menu.actions():
-                action.setParent(plot.ctrlMenu)
-        _menus.append((plot.ctrl, plot.ctrlMenu, plot.vb.menu))

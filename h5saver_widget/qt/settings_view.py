@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
-from pyqtgraph.parametertree import Parameter, ParameterItem, ParameterTree
+from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
@@ -21,6 +21,7 @@ from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.notes_table import CommentLine
+from h5saver_widget.qt.plain_tree import PlainTree
 from h5saver_widget.qt.server_rows import PasswordRow, SentenceRow
 
 __all__ = ["SECTIONS", "Section", "SettingsTree"]
@@ -151,7 +152,7 @@ _ROW_BY_TYPE: Final = {
 }
 
 
-class SettingsTree(ParameterTree):
+class SettingsTree(PlainTree):
     """The settings of one saver.
 
     Parameters

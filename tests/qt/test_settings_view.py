@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from pyqtgraph.widgets.TreeWidget import InvisibleRootItem
 
+from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.notes_table import ALARM
 from h5saver_widget.qt.parameters import saver_params
@@ -306,3 +308,12 @@ def test_in_a_tree_of_the_host_everything_stands_in_order(make, qtbot):
     assert item.widget.isChecked()
     item.widget.setChecked(False)
     assert not shown.saver.isopen() and not shown.editor("do_save").isChecked()
+
+
+@pytest.mark.parametrize("in_browser", [False, True])
+def test_the_line_above_all_others_is_kept_by_nobody(make, qtbot, in_browser):
+    """With PySide6, a wrapper that outlives it is taken for what Qt puts at its address: the program ended later."""
+    shown = SettingsPanel() if in_browser else make()
+    tree = shown.tree
+    assert tree.invisibleRootItem().childCount() == tree.topLevelItemCount()
+    assert not [kept for kept in vars(tree).values() if isinstance(kept, InvisibleRootItem)]

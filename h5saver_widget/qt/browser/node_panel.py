@@ -13,7 +13,6 @@ from h5saver_widget.browsing.rows import Look
 from h5saver_widget.browsing.words import count_text
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
-from h5saver_widget.qt.table_cells import cut_rows
 
 __all__ = ["NodePanel"]
 
@@ -195,16 +194,12 @@ class NodePanel(QtWidgets.QWidget):
         self._liked = _TABS[number] if number >= 0 else ""
 
     def _show_attributes(self, values: Sequence[tuple[str, str, str]]) -> None:
-        cut_rows(self.attributes, len(values))
         self.attributes.setRowCount(len(values))
         for row, (name, short, long) in enumerate(values):
             for column, text in enumerate((name, short)):
-                cell = self.attributes.item(row, column)
-                if cell is None:
-                    cell = QtWidgets.QTableWidgetItem()
-                    self.attributes.setItem(row, column, cell)
-                cell.setText(text)
+                cell = QtWidgets.QTableWidgetItem(text)
                 cell.setToolTip((name if not column else long[:3000]).replace("<", "‹"))
+                self.attributes.setItem(row, column, cell)
         self.attributes.resizeColumnToContents(0)
         self.attributes.setColumnWidth(0, min(self.attributes.columnWidth(0) + 12, 220))
         self._show_long(self.attributes.currentRow())
@@ -224,7 +219,7 @@ class NodePanel(QtWidgets.QWidget):
         self.lines.moveCursor(QtGui.QTextCursor.MoveOperation.End)
         self.lines.setVisible(not report.columns)
         self.values.setVisible(bool(report.columns))
-        cut_rows(self.values)
+        self.values.setRowCount(0)
         self.values.setColumnCount(len(report.columns))
         self.values.setHorizontalHeaderLabels(list(report.columns))
         self.values.setRowCount(len(report.table))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyqtgraph.parametertree import Parameter, ParameterItem, ParameterTree
+from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import Settings
+from h5saver_widget.qt.plain_tree import PlainTree
 
 __all__ = ["SettingsPanel"]
 
@@ -44,7 +45,7 @@ class _Line(ParameterItem):
         self.setToolTip(1, self.text(1).replace("<", "‹"))
 
 
-class _Tree(ParameterTree):
+class _Tree(PlainTree):
     """A parameter tree of such lines."""
 
     def addParameters(

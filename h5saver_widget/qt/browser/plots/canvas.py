@@ -10,7 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues
 from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, number_text, start_of
-from h5saver_widget.qt.plot_style import keep_menu, paint_axes
+from h5saver_widget.qt.plot_style import paint_axes
 
 __all__ = ["Canvas", "statistics_text"]
 
@@ -53,9 +53,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
         ticks = {side: Ticks(side) for side in ("left", "bottom")}
-        # Made without a menu: to take it away afterwards deletes its widgets, and PySide6 6.11 crashed there.
         self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks, enableMenu=False)
-        keep_menu(self.plot)
         for side in ("left", "bottom"):
             # "kMB/s" and "mms" are what SI prefixes make of units like ours
             self.plot.getAxis(side).enableAutoSIPrefix(False)

@@ -14,7 +14,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 from h5saver_widget.browsing.drawings import AxisValues, Picture, Points
 from h5saver_widget.qt.browser.plots.canvas import Canvas, statistics_text
 from h5saver_widget.qt.browser.plots.ticks import number_text, position_text
-from h5saver_widget.qt.plot_style import keep_menu, with_units
+from h5saver_widget.qt.plot_style import with_units
 
 __all__ = ["Grid", "ImageCanvas", "PointCanvas", "grid_of"]
 
@@ -98,15 +98,6 @@ def grid_of(axis: AxisValues) -> Grid:
     return Grid(axis.values)
 
 
-class _ColourBar(pg.ColorBarItem):
-    """A bar that leaves the menu of its view alone: see `keep_menu`."""
-
-    def setMenuEnabled(self, enableMenu: bool = True, enableViewBoxMenu: Any = None) -> None:
-        """Show a menu at a right click, or none; it is there in both cases."""
-        self._menuEnabled = enableMenu
-        self.vb.state["enableMenu"] = enableMenu
-
-
 class _ColourCanvas(Canvas):
     """What images and points have in common: the bar."""
 
@@ -114,8 +105,7 @@ class _ColourCanvas(Canvas):
         self.bar: Any = None
         self._levels = (0.0, 1.0)
         super().__init__()
-        self.bar = _ColourBar(colorMap=pg.colormap.get(_MAP), interactive=False, width=12)
-        keep_menu(self.bar)
+        self.bar = pg.ColorBarItem(colorMap=pg.colormap.get(_MAP), interactive=False, width=12)
         self.bar.axis.setWidth(62)  # five figures and the label; pyqtgraph leaves out figures that do not fit
         self.addItem(self.bar, row=0, col=1)
         self.paint_colours()

@@ -1,0 +1,38 @@
+"""PlainTree: pyqtgraph's tree of parameters, which with PySide6 ended the program some time after it was gone.
+
+Every tree has a line that nobody sees, above all others. Qt makes and deletes it, and PySide6 6.11 is not told: a
+wrapper that is kept, as pyqtgraph does, stands for whatever lies at that address later. If that is deleted by Qt, as
+cells of a table and widgets in a menu are, Shiboken releases a wrapper that it has just freed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyqtgraph.parametertree import ParameterTree
+from pyqtgraph.Qt import QtWidgets
+from pyqtgraph.widgets.TreeWidget import InvisibleRootItem
+
+__all__ = ["PlainTree"]
+
+
+class PlainTree(ParameterTree):
+    """A tree of parameters that keeps no wrapper of what it did not make.
+
+    Examples
+    --------
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> app = mkQApp()
+    >>> tree = PlainTree()
+    >>> tree.invisibleRootItem().addChild(QtWidgets.QTreeWidgetItem(["gain"]))
+    >>> tree.topLevelItem(0).text(0)
+    'gain'
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        del self._invRootItem
+
+    def invisibleRootItem(self) -> InvisibleRootItem:
+        """Return the line above all others; not to be kept."""
+        return InvisibleRootItem(QtWidgets.QTreeWidget.invisibleRootItem(self))
