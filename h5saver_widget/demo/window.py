@@ -218,7 +218,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             self.show_error(f"{self.recorder.recording.lost:,} frames were lost in this recording")
         self._show_state()
 
-    def _on_tab(self) -> None:
+    def _on_tab(self, *_: object) -> None:
         """Dock the saver of the shown tab; the tool bar is for sources, the other tabs have one of their own."""
         station = self.shown if isinstance(self.shown, Station) else None
         tree = (station or self).h5saver.settings_tree
@@ -229,7 +229,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._record_action.setEnabled(station is None or self.recording)
         self._on_grabbing()
 
-    def _on_grabbing(self) -> None:
+    def _on_grabbing(self, *_: object) -> None:
         for index, panel in enumerate(self.panels):
             self._tabs.setTabIcon(index, icon("grab") if panel.grabbing else QtGui.QIcon())
         grabbing = self.panel.grabbing
@@ -241,6 +241,9 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._grab_all_action.setText("Stop all" if everything else "Grab all")
         self._grab_all_action.setIcon(icon("pause" if everything else "grab"))
         self._show_state()
+
+    def _on_log(self, *_: object) -> None:
+        self._log_action.setChecked(self._log_dock.isVisible())
 
     def _show_state(self) -> None:
         running = [panel for panel in self.panels if panel.grabbing]
@@ -272,7 +275,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             source, buttons=False, hint=HINT.format(title=source.title, about=source.about, folder=folder)
         )
         panel.failed.connect(self.show_error)
-        panel.grabbing_changed.connect(lambda on: self._on_grabbing())
+        panel.grabbing_changed.connect(self._on_grabbing)
         return panel
 
     def _build_tabs(self) -> None:
@@ -286,7 +289,8 @@ class DemoWindow(QtWidgets.QMainWindow):
             index = self._tabs.addTab(station, station.title)
             self._tabs.setTabToolTip(index, f"{station.title} (Ctrl+{index + 1}): {about}")
         self._panel = self.panels[0]
-        self._tabs.currentChanged.connect(lambda index: self._on_tab())
+        # A method: tabs change also while they are deleted, when Python's collector has emptied every lambda already.
+        self._tabs.currentChanged.connect(self._on_tab)
         self.setCentralWidget(self._tabs)
 
     def _build_docks(self) -> None:
@@ -357,7 +361,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._log_action = add(
             "log", "Log", "Ctrl+L", "Show or hide the log", lambda on: self._log_dock.setVisible(on), True
         )
-        self._log_dock.visibilityChanged.connect(lambda shown: self._log_action.setChecked(self._log_dock.isVisible()))
+        self._log_dock.visibilityChanged.connect(self._on_log)
         add("help", "Guide", "F1", "Open a short guide", lambda: self.show_guide())
 
         for index in range(self._tabs.count()):

@@ -10,7 +10,7 @@ import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import save_frame
 
-from h5saver_widget.demo import SimulatedCamera, ViewerPanel
+from h5saver_widget.demo import DemoWindow, SimulatedCamera, ViewerPanel
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.chrono_timer import ChronoTimer
 from h5saver_widget.qt.h5saver import H5Saver
@@ -87,6 +87,14 @@ def viewer(folder: Path) -> ViewerPanel:
     return made
 
 
+def demo(folder: Path) -> DemoWindow:
+    made = DemoWindow(out=folder)
+    made.show()
+    made.grab_all()
+    made.record()
+    return made
+
+
 def browser(folder: Path) -> H5Browser:
     known = saver(folder)
     made = H5Browser(h5file=known.settings["current_h5_file"], isolated=False)
@@ -109,7 +117,7 @@ def chronometer(folder: Path) -> ChronoTimer:
     return made
 
 
-@pytest.mark.parametrize("make", [saver, saver_of_a_deleted_view, viewer, browser, strip, chronometer])
+@pytest.mark.parametrize("make", [saver, saver_of_a_deleted_view, viewer, demo, browser, strip, chronometer])
 def test_forgotten_while_it_is_busy(qtbot, qtlog, own_settings, tmp_path, make):
     make(tmp_path)
     QtWidgets.QApplication.processEvents()
