@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peer_process import PeerProcess
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")
@@ -78,6 +79,14 @@ def saver(backend: str, isolated: bool, tmp_path: Path):
             h5saver._io = _processes.setdefault(backend, create_backend(backend, isolated=True))
         h5saver.init_file(tmp_path / "afile.h5")
         yield h5saver
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeerProcess]:
+    """Return a process with PyMoDAQ, for whatever reads and writes files with it."""
+    process = PeerProcess(tmp_path_factory.mktemp("peer"))
+    yield process
+    process.end()
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
-"""Runs inside a child process, with the peer: ``peer_reader.py JOB REPORT``, both JSON files.
+"""Runs inside a child process, with the peer (peer_server.py).
 
-A job is a dict: ``read`` lists files that the peer's loader reads, ``browse`` those its browser opens, ``write`` is a
-folder that the peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into.
+Of a job, ``read`` lists files that the peer's loader reads, ``browse`` those its browser opens, ``write`` is a folder
+that the peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into.
 The report holds, for each, what the peer's objects say of themselves, so that the test can compare it with what our
 loader says.
 """
 
-import json
 import logging
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,10 +55,17 @@ def read(path, backend, kinds=("data", "data_enlargeable", "bkg")):
                     found[f"{node.path} {with_bkg}"] = facts(dwa)
                 except Exception as error:
                     failed[f"{node.path} {with_bkg}"] = repr(error)
+    loader.close_file()
+    return {"nodes": found, "failed": failed}
+
+
+def all_of(path, backend):
+    """Read every node of its own, all of them at once, and the log."""
+    loader = data_saving.DataLoader(open_with(path, backend))
     everything = [dwa.get_full_name() for dwa in loader.load_all("/")]
     log = loader.get_node("/RawData/Logger").read()
     loader.close_file()
-    return {"nodes": found, "failed": failed, "all": everything, "log": log}
+    return {**read(path, backend), "all": everything, "log": log}
 
 
 def open_with(path, backend):
@@ -224,25 +229,16 @@ def objects(folder):
     return report
 
 
-def main():
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def run(**job):
     report = {}
     if "read" in job:
-        report["read"] = {path: read(path, job["backend"]) for path in job["read"]}
-        from qtpy import QtWidgets
-
-        application = QtWidgets.QApplication([])
+        report["read"] = {path: all_of(path, job["backend"]) for path in job["read"]}
         report["browse"] = {path: browse(path, job["backend"]) for path in job["browse"]}
-        application.processEvents()
     if "write" in job:
         report["write"] = {}
         for path, kind in write(job["write"]).items():
             # read by the library that wrote it: the peer's tables reader crashes on its own SWMR files
-            report["write"][path] = {"kind": kind, **read(path, "tables" if "tables" in path else "h5py")}
+            report["write"][path] = {"kind": kind, **all_of(path, "tables" if "tables" in path else "h5py")}
     if "objects" in job:
         report["objects"] = objects(job["objects"])
-    Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return report
