@@ -33,6 +33,6 @@ def run(backend, files, npz):
                     "axes": axes,
                 }
         loader.close_file()
-        found[file] = {"nodes": nodes, "browsed": browse(file, backend)}
+        found[file] = nodes
     np.savez(npz, **arrays)
-    return found
+    return {"nodes": found, "browsed": browse(files, backend)}

@@ -83,29 +83,38 @@ class Complaints(logging.Handler):
         self.messages.append(self.format(record))
 
 
-def browse(path, backend):
+def browse(files, backend):
+    """Open files one after the other in a window of the peer's browser, and click on every node."""
     from pymodaq_gui.h5modules import browsing
     from qtpy import QtWidgets
 
     complaints = Complaints()
     logging.getLogger("pymodaq").addHandler(complaints)
     browsing.logger.addHandler(complaints)
-    window = QtWidgets.QMainWindow()
-    browser = browsing.H5Browser(window, h5file_path=path, backend=backend)
+    window, browser, found = QtWidgets.QMainWindow(), None, {}
+    for file in files:
+        complaints.messages = []
+        if browser is None:
+            browser = browsing.H5Browser(window, h5file_path=file, backend=backend)
+        else:
+            browser.load_file(h5file_path=file)
+        found[file] = {"paths": list(_clicked(browser)), "complaints": complaints.messages}
+        browser.h5utils.close_file()
+    browsing.logger.removeHandler(complaints)
+    logging.getLogger("pymodaq").removeHandler(complaints)
+    window.close()
+    return found
+
+
+def _clicked(browser):
     tree = browser.view.h5file_tree.tree
-    paths = []
     waiting = [tree.topLevelItem(i) for i in range(tree.topLevelItemCount())]
     while waiting:
         item = waiting.pop()
         tree.setCurrentItem(item)
         browser.show_h5_attributes(item)
-        paths.append(browser.current_node_path)
+        yield browser.current_node_path
         waiting += [item.child(i) for i in range(item.childCount())]
-    browser.h5utils.close_file()
-    browsing.logger.removeHandler(complaints)
-    logging.getLogger("pymodaq").removeHandler(complaints)
-    window.close()
-    return {"paths": paths, "complaints": complaints.messages}
 
 
 # ----------------------------------------------------------------------------------------------- the peer writes
@@ -233,7 +242,7 @@ def run(**job):
     report = {}
     if "read" in job:
         report["read"] = {path: all_of(path, job["backend"]) for path in job["read"]}
-        report["browse"] = {path: browse(path, job["backend"]) for path in job["browse"]}
+        report["browse"] = browse(job["browse"], job["backend"])
     if "write" in job:
         report["write"] = {}
         for path, kind in write(job["write"]).items():

@@ -40,10 +40,10 @@ def test_the_peer_reads_what_the_demo_writes(peer, tmp_path, backend, demo_files
         with DataLoader(file, backend=backend) as loader:
             nodes = {node.path: node.attrs.get("data_type") for node in loader.walk_nodes("/")}
             ours = {path for path, role in nodes.items() if role in ("data", "data_enlargeable", "bkg")}
-            assert found[file]["nodes"].keys() == ours
-            assert sorted(found[file]["browsed"]["paths"]) == sorted(nodes)
-            assert found[file]["browsed"]["complaints"] == []
-            for path, theirs in found[file]["nodes"].items():
+            assert found["nodes"][file].keys() == ours
+            assert sorted(found["browsed"][file]["paths"]) == sorted(nodes)
+            assert found["browsed"][file]["complaints"] == []
+            for path, theirs in found["nodes"][file].items():
                 data = loader.load_data(path)
                 np.testing.assert_array_equal(arrays[f"{file}:{path}"], data.data[0])
                 assert arrays[f"{file}:{path}"].dtype == data.dtype
