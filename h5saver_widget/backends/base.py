@@ -497,10 +497,23 @@ class Backend(ABC):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
-        """Make an array of fixed shape, from `data` or from shape, dtype and fill value. Errors as create_group."""
+        """Make an array of fixed shape, from `data` or from shape, dtype and fill value. Errors as create_group.
+
+        Parameters
+        ----------
+        parent, name
+            Where it is made.
+        data, shape, dtype, fill_value
+            What is in it.
+        frame_axes
+            So many of its last axes are written at once: they share a chunk.
+        compression, attributes
+            How it is stored, and what is said of it.
+        """
 
     @abstractmethod
     def create_growing(

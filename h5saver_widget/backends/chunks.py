@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fixed_chunks", "growing_chunks"]
+__all__ = ["fixed_chunks", "growing_chunks", "is_large"]
 
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 8192
@@ -44,11 +44,22 @@ def growing_chunks(row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[in
     return (min(max(rows, 1), MAX_ROWS), *row)
 
 
-def fixed_chunks(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Return the chunk shape of an array of fixed shape: its last two axes are kept whole as long as they fit.
+def fixed_chunks(shape: tuple[int, ...], dtype: np.dtype[Any], frame_axes: int = 2) -> tuple[int, ...]:
+    """Return the chunk shape of an array of fixed shape: its last axes, those of a frame, are kept whole if they fit.
 
     >>> fixed_chunks((10, 10, 512, 512), np.dtype('float64'))
     (1, 1, 512, 512)
+    >>> fixed_chunks((1000, 1024), np.dtype('float64'), frame_axes=1)
+    (125, 1024)
     """
-    frame = max(TARGET_BYTES, prod(max(1, n) for n in shape[-2:]) * dtype.itemsize)
-    return _within(shape, dtype.itemsize, min(frame, MAX_CHUNK_BYTES))
+    frame = prod(max(1, n) for n in shape[len(shape) - frame_axes :]) * dtype.itemsize
+    return _within(shape, dtype.itemsize, min(max(TARGET_BYTES, frame), MAX_CHUNK_BYTES))
+
+
+def is_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Tell whether an array is more than one chunk of the usual size.
+
+    >>> is_large((1000, 1024), np.dtype('float64')), is_large((1000,), np.dtype('float64'))
+    (True, False)
+    """
+    return prod(shape) * dtype.itemsize > TARGET_BYTES

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
+from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import (
     ArrayInfo,
     Compression,
@@ -31,12 +32,12 @@ from h5saver_widget.backends.base import (
     Selection,
     primitive,
 )
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
 from h5saver_widget.backends.journal import JournaledFile, read_journal
 from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.rows import PENDING_BYTES, ArrayWriter
+from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful
 from h5saver_widget.errors import (
     CodecError,
@@ -386,6 +387,7 @@ class H5pyBackend(QueuedBackend):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -397,13 +399,15 @@ class H5pyBackend(QueuedBackend):
             filters = self._filters(compression) if shape and 0 not in shape else {}
             if data is not None and not filters:
                 return self._made(path, _plain_array(group.obj, name, data), NodeKind.FIXED, attributes)
-            chunks = fixed_chunks(shape, np.dtype(dtype)) if filters else None
+            held = np.dtype(dtype)
+            # in one piece HDF5 fills it all at once: 8 s before the first point of a scan of 2 GB
+            in_chunks = filters or is_large(shape, held)
             obj = group.obj.create_dataset(
                 name,
                 shape=shape,
                 dtype=dtype,
                 fillvalue=fill_value,
-                chunks=chunks,
+                chunks=fixed_chunks(shape, held, frame_axes) if in_chunks else None,
                 **filters,
             )
             return self._made(path, obj, NodeKind.FIXED, attributes, data)

@@ -168,6 +168,7 @@ class H5pydBackend(RemoteFile):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -182,7 +183,7 @@ class H5pydBackend(RemoteFile):
             if shape and 0 not in shape:
                 properties["layout"] = {
                     "class": "H5D_CHUNKED",
-                    "dims": list(bounded_chunks(fixed_chunks(shape, held), held)),
+                    "dims": list(bounded_chunks(fixed_chunks(shape, held, frame_axes), held)),
                 }
             if fill_value is not None:
                 properties["fillValue"] = fill_json(fill_value, held)

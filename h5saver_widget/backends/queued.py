@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import ArrayInfo, Handle, NodeKind, Selection, primitive
-from h5saver_widget.backends.rows import COLLECT_BYTES, ArrayWriter, RowQueue
+from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
 from h5saver_widget.errors import FileIncompleteError
 
@@ -215,7 +216,7 @@ class QueuedBackend(TreeBackend):
     def info(self, array: Handle) -> ArrayInfo:
         """Return shape, dtype and storage of an array."""
         node = self._array(array)
-        info, waiting = self._info(node), self._rows.pending(node.writer)
+        info, waiting = self._info(node), 0 if node.kind is NodeKind.FIXED else self._rows.pending(node.writer)
         return replace(info, shape=(info.shape[0] + waiting, *info.shape[1:])) if waiting else info
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:

@@ -25,6 +25,7 @@ import tables.file
 import tables.hdf5extension
 import tables.utilsextension
 
+from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import (
     ArrayInfo,
     Capabilities,
@@ -42,7 +43,6 @@ from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import refuse_if_deadly
 from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.rows import ArrayWriter
 from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful, check_selection
 from h5saver_widget.errors import (
     CodecError,
@@ -359,6 +359,7 @@ class TablesBackend(QueuedBackend):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -382,7 +383,7 @@ class TablesBackend(QueuedBackend):
                     name,
                     atom=atom,
                     shape=shape,
-                    chunkshape=fixed_chunks(shape, kind),
+                    chunkshape=fixed_chunks(shape, kind, frame_axes),
                     filters=self._filters(compression),
                 )
                 return self._made(path, obj, NodeKind.FIXED, attributes, data)

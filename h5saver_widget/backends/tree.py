@@ -428,12 +428,12 @@ def is_point(selection: Selection, shape: tuple[int, ...], values: npt.NDArray[A
     >>> is_point((3, 1), (10, 5, 256), np.zeros(256)), is_point((3, 5), (10, 5, 256), np.zeros(256))
     (True, False)
     """
-    return (
-        type(selection) is tuple
-        and 0 < len(selection) <= len(shape)
-        and values.shape == shape[len(selection) :]
-        and all(type(i) is int and 0 <= i < n for i, n in zip(selection, shape, strict=False))
-    )
+    if type(selection) is not tuple or not selection or values.shape != shape[len(selection) :]:
+        return False
+    for i, n in zip(selection, shape, strict=False):
+        if type(i) is not int or not 0 <= i < n:
+            return False
+    return len(selection) <= len(shape)
 
 
 def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _ARRAYS = (np.ndarray, LazyArray)
+_LABELS = [f"CH{channel:02d}" for channel in range(100)]
 
 
 def checked_arrays(data: Any, name: str) -> list[NDArray[Any]]:
@@ -73,6 +74,8 @@ def completed_labels(labels: Iterable[str], length: int, name: str) -> list[str]
     DataMismatchError
         If there are more labels than channels.
     """
+    if isinstance(labels, tuple) and not labels and length <= len(_LABELS):
+        return _LABELS[:length]
     if isinstance(labels, str):
         raise DataMismatchError(f"labels of data {name!r}: expected a list of str, got the str {labels!r}")
     known = list(labels)
@@ -89,6 +92,8 @@ def checked_nav_indexes(nav_indexes: Iterable[int], ndim: int, name: str) -> tup
     DataMismatchError
         If one is not a dimension of the data, or stands there twice.
     """
+    if isinstance(nav_indexes, tuple) and not nav_indexes:
+        return ()
     try:
         dims = tuple(sorted(operator.index(dim) for dim in nav_indexes))
     except TypeError:

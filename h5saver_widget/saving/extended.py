@@ -100,6 +100,7 @@ class ExtendedArrays:
             shape=shape,
             dtype=dtype,
             fill_value=storable_fill(self._fill_value, dtype),
+            frame_axes=len(self._shape),
             attributes=described,
         )
         return made.handle, dtype
@@ -123,5 +124,6 @@ class ExtendedArrays:
         found: list[tuple[Handle, npt.NDArray[Any]]] = []
         for handles, arrays in ((self._handles, dwa.data), (self._error_handles, dwa.errors or ())):
             for (handle, dtype), array in zip(handles, arrays, strict=False):
-                found.append((handle, fit_dynamic(np.asarray(array), dtype, str(dwa.name)).reshape(self._shape)))
+                values = fit_dynamic(np.asarray(array), dtype, str(dwa.name))
+                found.append((handle, values if values.shape == self._shape else values.reshape(self._shape)))
         return found

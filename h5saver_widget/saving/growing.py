@@ -240,7 +240,10 @@ class GrowingArrays:
         dtype = self._dtypes[handle]
         if array is None:
             return np.full((count, *self._row_shape), storable_fill(self._saver.fill_value, dtype), dtype)
-        return fit_dynamic(np.asarray(array), dtype, str(dwa.name)).reshape((count, *self._row_shape))
+        values = np.asarray(array)
+        if values.dtype != dtype:
+            values = fit_dynamic(values, dtype, str(dwa.name))
+        return values.reshape((count, *self._row_shape))
 
     def fill(self, count: int = 1) -> None:
         """Add rows of the fill value, so that rows of one number belong to one point in all arrays of a group."""

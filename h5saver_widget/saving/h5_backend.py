@@ -297,9 +297,13 @@ class H5Backend:
         shape: tuple[int, ...] = (),
         dtype: Any = None,
         fill_value: Any = None,
+        frame_axes: int = 2,
         attributes: Mapping[str, Any] | None = None,
     ) -> CARRAY:
-        """Make an array of fixed shape, from values, or from shape, dtype and fill value."""
+        """Make an array of fixed shape, from values, or from shape, dtype and fill value.
+
+        `frame_axes` says how many of the last axes are written at once; they share a chunk.
+        """
         data = None if obj is None else np.asarray(obj)
         if data is not None:
             shape, dtype = data.shape, data.dtype
@@ -311,6 +315,7 @@ class H5Backend:
             shape=shape,
             dtype=np.dtype(dtype),
             fill_value=fill_value,
+            frame_axes=frame_axes,
             compression=self.compression,
             attributes=self.raw(described),
         )

@@ -19,8 +19,9 @@ from backend_contract import CHECKS, DTYPES, some_values
 from hypothesis import given, settings, strategies as st
 from test_backend_files import BACKENDS, GROWS, both, each_way, opened, run
 
-from h5saver_widget.backends import chunks, rows
+from h5saver_widget.backends import chunks, rows, tails
 from h5saver_widget.backends.base import Backend, Compression, Handle
+from h5saver_widget.backends.compression import Packing
 from h5saver_widget.errors import NodeExistsError, RowsLostError
 
 GZIP = Compression("gzip", 4)
@@ -386,7 +387,7 @@ class Slow:
     waiting = 0
     most = 0
 
-    def __init__(self, packing: rows.Packing, block: np.ndarray) -> None:
+    def __init__(self, packing: Packing, block: np.ndarray) -> None:
         self.packing, self.block = packing, block
         Slow.waiting += block.nbytes
         Slow.most = max(Slow.most, Slow.waiting)
@@ -400,7 +401,7 @@ class Slow:
 
 
 def test_what_waits_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "pack_in_background", Slow)
+    monkeypatch.setattr(tails, "pack_in_background", Slow)
     monkeypatch.setattr(rows, "PENDING_BYTES", 64_000)
     Slow.most = Slow.waiting = 0
     arrays = [growing(backend, f"E{n}", (1000,)) for n in range(8)]
@@ -462,7 +463,7 @@ def test_rows_that_can_not_be_written(backend: Backend, monkeypatch: pytest.Monk
 def test_a_chunk_that_fails_later_is_told_by_the_next_call(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     array, other = growing(backend), growing(backend, "other")
     FullDisk(monkeypatch, backend, array)
-    monkeypatch.setattr(rows, "pack_in_background", Slow)  # so that nothing is written before it has to be
+    monkeypatch.setattr(tails, "pack_in_background", Slow)  # so that nothing is written before it has to be
     monkeypatch.setattr(rows, "PENDING_BYTES", 40)
     backend.append(array, numbers(1, 3))
     with pytest.raises(RowsLostError, match="/E: the last 12 rows"):
@@ -483,13 +484,106 @@ def test_a_failed_array_leaves_nothing_behind(backend: Backend, monkeypatch: pyt
 
     values = some_values((4, 300, 100), "float64")
     with monkeypatch.context() as patched, pytest.raises(RowsLostError, match="/C: a chunk could not be written"):
-        patched.setattr(rows.Packing, "pack", refuse)
+        patched.setattr(Packing, "pack", refuse)
         backend.create_array(backend.root(), "C", data=values, compression=GZIP)
     assert backend.children(backend.root()) == []
     made = backend.create_array(backend.root(), "C", data=values, compression=GZIP)
     np.testing.assert_array_equal(backend.read(made), values)
     with pytest.raises(NodeExistsError):
         backend.create_array(backend.root(), "C", data=values, compression=GZIP)
+
+
+# -------------------------------------------------------------- points of a scan
+ORDERS = {
+    "along": [(y, x) for y in range(5) for x in range(4)],
+    "there and back": [(y, x if y % 2 == 0 else 3 - x) for y in range(5) for x in range(4)],
+    "across": [(y, x) for x in range(4) for y in range(5)],
+    "again": [(0, 0), (0, 1), (0, 1), (0, 0), (0, 1), (0, 2)],
+}
+
+
+@pytest.mark.parametrize("compression", [None, GZIP], ids=["plain", "gzip"])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("point_shape", [(), (3,), (50, 50)])
+def test_points_in_any_order(
+    backend: Backend, point_shape: tuple[int, ...], order: str, compression: Compression | None
+) -> None:
+    array = backend.create_array(
+        backend.root(), "S", shape=(5, 4, *point_shape), dtype=np.dtype("f8"), fill_value=-1.0, compression=compression
+    )
+    wanted = np.full((5, 4, *point_shape), -1.0)
+    for number, at in enumerate(ORDERS[order]):
+        wanted[at] = some_values(point_shape, "float64") + number
+        backend.write(array, at, wanted[at])
+        if number == 5:
+            np.testing.assert_array_equal(backend.read(array), wanted)
+            assert backend.info(array).shape == wanted.shape
+    wanted[3] = 7.0
+    backend.write(array, (3,), wanted[3])  # a whole line
+    wanted[3, 1] = 8.0
+    backend.write(array, (3, 1), wanted[3, 1])
+    np.testing.assert_array_equal(backend.read(array, (3,)), wanted[3])
+    wanted[4, 2] = 9.0
+    backend.write(array, (4, 2), wanted[4, 2])
+    path = backend.path
+    assert path is not None
+    backend.close()
+    backend.open(path, "r+")
+    np.testing.assert_array_equal(backend.read(backend.node("/S")), wanted)
+
+
+def test_a_large_scan_takes_no_room_before_its_points_come(backend: Backend) -> None:
+    frames = backend.create_array(
+        backend.root(), "F", shape=(2000, 1024, 1024), dtype=np.dtype("u2"), fill_value=0, frame_axes=2
+    )
+    spectra = backend.create_array(
+        backend.root(), "S", shape=(500, 500, 1024), dtype=np.dtype("f8"), fill_value=np.nan, frame_axes=1
+    )
+    backend.write(frames, (1999,), np.ones((1024, 1024), "u2"))
+    backend.write(spectra, (0, 1), np.ones(1024))
+    backend.flush()
+    assert backend.path is not None and backend.path.stat().st_size < 4 << 20
+    assert (backend.info(frames).chunks, backend.info(spectra).chunks) == ((1, 1024, 1024), (1, 125, 1024))
+    assert np.isnan(backend.read(spectra, (0, 0))).all() and backend.read(spectra, (0, 1)).all()
+
+
+def test_neighbouring_points_are_written_together(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = backend.create_array(backend.root(), "S", shape=(3, 100), dtype=np.dtype("f8"))
+    backend.write(array, (0, 0), np.array(0.0))
+    writer, blocks = backend._get(array).writer, []  # type: ignore[attr-defined]
+    monkeypatch.setattr(writer, "write", lambda start, count, values: blocks.append((start, count)))
+    for at in [(0, x) for x in range(1, 100)] + [(1, x) for x in range(10)] + [(2, 5)]:
+        backend.write(array, at, np.array(1.0))
+    backend.flush()
+    assert blocks == [((0, 0), (1, 100)), ((1, 0), (1, 10)), ((2, 5), (1, 1))]
+
+
+def test_the_library_s_own_array_holds_every_point(backend: Backend) -> None:
+    array = backend.create_array(backend.root(), "S", shape=(4,), dtype=np.dtype("f8"), fill_value=0.0)
+    for number in range(2):
+        backend.write(array, (number,), np.array(1.0))
+    theirs = backend.raw_node(array)
+    assert theirs[:].tolist() == [1, 1, 0, 0]
+    backend.write(array, (2,), np.array(1.0))
+    assert theirs[:].tolist() == [1, 1, 1, 0]
+
+
+def test_points_that_can_t_be_written_are_told_and_the_array_goes_on(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = backend.create_array(backend.root(), "S", shape=(4,), dtype=np.dtype("f8"), fill_value=0.0)
+    for number in range(2):
+        backend.write(array, (number,), np.array(1.0))
+
+    def refuse(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backend._get(array).writer, "write", refuse)  # type: ignore[attr-defined]
+        with pytest.raises(RowsLostError, match=r"/S: the last 2 points, accepted before, .* No space left"):
+            backend.flush()
+    backend.write(array, (3,), np.array(1.0))
+    assert backend.read(array).tolist() == [0, 0, 0, 1]
 
 
 @both

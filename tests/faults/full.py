@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +20,7 @@ from typing import Any
 
 import crash_points
 import kills
+import peer_opens
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
@@ -93,11 +98,45 @@ def crashes_of(*ways: str) -> Callable[[int, int], list[Row]]:
     return lambda every, seed: count_crashes(every, [way for way in CRASHES if way[2] in ways])
 
 
+def count_damaged(times: int, seed: int) -> list[Row]:
+    """Damage so many files, from number `seed` on, and count what became of each: what the test does, more often."""
+    test = Path(__file__).with_name("test_damaged_files.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", str(test)],
+        env={**os.environ, "H5SAVER_DAMAGED": str(times), "H5SAVER_DAMAGED_FROM": str(seed)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{test.name} failed:\n{done.stdout[-3000:]}")
+    counts = re.findall(r"^ *(\d+) (.+)$", done.stdout.partition(" passed")[0], re.MULTILINE)
+    row = {"fault": "damaged", "whose": "ours", "backend": "both", "times": times}
+    return [row | {"found": {what: int(count) for count, what in counts if "passed" not in what}}]
+
+
+def count_code_run_by_the_peer(_times: int, _seed: int) -> list[Row]:
+    """Have the peer open files that carry code, and count those whose code it runs."""
+    with tempfile.TemporaryDirectory(prefix="h5saver-faults-") as folder:
+        ran = peer_opens.opened(Path(folder), kills.environment(Path(folder)))
+    return [
+        {
+            "fault": "code in a file",
+            "whose": "peer",
+            "backend": library,
+            "times": len(peer_opens.NAMES),
+            "ran": len(names),
+        }
+        for library, names in ran.items()
+    ]
+
+
 EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "kills": (200, lambda times, seed: count_kills("ours", times, list(kills.WAYS), seed)),
     "peer-kills": (20, lambda times, seed: count_kills("peer", times, ["program, file in it"], seed)),
     "crash-points": (1, crashes_of("power", "journal")),
-    "crash-points-others": (2, crashes_of("swmr", "flush")),
+    "crash-points-others": (1, crashes_of("swmr", "flush")),
+    "damaged": (1000, count_damaged),
+    "peer-hostile": (1, count_code_run_by_the_peer),
 }
 """Name to how often (of crash points: at every so many), and what is done."""
 

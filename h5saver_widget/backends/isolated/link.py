@@ -101,14 +101,14 @@ class Link:
         """Hand a record to the child, in one piece or in several; wait while there is no room. The lock is held."""
         child = self.child
         ring = child.ring
-        if sum(map(len, parts)) > ring.longest:
-            whole = memoryview(b"".join(parts))
-            step = ring.longest // 2
-            while len(whole) > step:
-                self.put(Kind.part, [whole[:step]])
-                whole = whole[step:]
-            parts = [whole]
         if not ring.put(kind, parts):
+            if sum(map(len, parts)) > ring.longest:
+                whole = memoryview(b"".join(parts))
+                step = ring.longest // 2
+                while len(whole) > step:
+                    self.put(Kind.part, [whole[:step]])
+                    whole = whole[step:]
+                parts = [whole]
             began = monotonic()
             while not ring.put(kind, parts):
                 if not child.wake():

@@ -106,14 +106,14 @@ class Child:
         return self._process.poll() is None
 
     def wake_if_needed(self) -> bool:
-        """Wake the child if it waits for that, or was not woken for a while; False if it is gone.
+        """Wake the child if it waits for that, or was not woken for a while; False if it is found to be gone.
 
         A child that has just had something to do looks into the ring again by itself: no call of the operating system
         for each of many small records, and no change of process.
         """
         if self.ring[Counter.waiting] or monotonic() - self._rang_at > _WAKE_SECONDS:
             return self.wake()
-        return self.is_alive
+        return self._process.returncode is None  # without asking the system: that is done when it is woken
 
     def wake(self) -> bool:
         """Have the child look into the ring; False if it is gone."""
