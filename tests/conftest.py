@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peer_process import PeerProcess
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")
@@ -40,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.parent.name, len(LONG)))
 
 
-#: One process for each library serves all tests: to start one for each would take most of the time.
-_processes: dict[str, Backend] = {}
+#: Backends, by their names, whose process has served tests and waits for the next.
+_idle: dict[str, list[Backend]] = {}
 
 
 def pytest_sessionstart() -> None:
@@ -72,12 +73,37 @@ def isolated(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def saver(backend: str, isolated: bool, tmp_path: Path):
+def in_kept_process() -> Iterator[Callable[[H5SaverLowLevel], None]]:
+    """Return what gives a saver a process that has served other tests: to start one for each takes most of the time."""
+    given: list[Backend] = []
+
+    def give(h5saver: H5SaverLowLevel) -> None:
+        idle = _idle.setdefault(h5saver.backend, [])
+        kept = idle.pop() if idle else create_backend(h5saver.backend, isolated=True)
+        given.append(kept)
+        h5saver._exchange(kept)
+
+    yield give
+    for kept in given:
+        if not kept.is_open:
+            _idle[kept.name].append(kept)
+
+
+@pytest.fixture
+def saver(backend: str, isolated: bool, tmp_path: Path, in_kept_process: Callable[[H5SaverLowLevel], None]):
     with H5SaverLowLevel("detector", backend=backend) as h5saver:
         if isolated:
-            h5saver._io = _processes.setdefault(backend, create_backend(backend, isolated=True))
+            in_kept_process(h5saver)
         h5saver.init_file(tmp_path / "afile.h5")
         yield h5saver
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeerProcess]:
+    """Return a process with PyMoDAQ, for whatever reads and writes files with it."""
+    process = PeerProcess(tmp_path_factory.mktemp("peer"))
+    yield process
+    process.end()
 
 
 @pytest.fixture

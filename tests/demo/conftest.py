@@ -14,9 +14,10 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def window(qtbot, tmp_path, backend):
+def window(qtbot, tmp_path, backend, in_kept_process):
     """Return a shown window that writes below tmp_path."""
     window = DemoWindow(out=tmp_path, backend=backend)
+    in_kept_process(window.h5saver)
     qtbot.addWidget(window)
     window.show()
     qtbot.waitExposed(window)

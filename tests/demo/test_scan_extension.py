@@ -40,8 +40,9 @@ class Gate:
 
 
 @pytest.fixture
-def extension(qtbot, tmp_path, backend):
+def extension(qtbot, tmp_path, backend, in_kept_process):
     h5saver = H5Saver("scan", backend)
+    in_kept_process(h5saver)
     h5saver.settings["base_path"] = str(tmp_path)
     stages = [MockActuator("X", "mm", speed=1e6, seed=1), MockActuator("Y", "mm", speed=1e6, seed=2)]
     made = ScanExtension(stages, [Gate(stages)], h5saver)

@@ -17,8 +17,9 @@ from h5saver_widget.demo.viewer import ViewerPanel
 
 
 @pytest.fixture
-def viewer(qtbot, tmp_path, backend):
+def viewer(qtbot, tmp_path, backend, in_kept_process):
     h5saver = H5Saver("detector", backend)
+    in_kept_process(h5saver)
     h5saver.settings["base_path"] = str(tmp_path)
     viewer = ViewerPanel(SimulatedSpectrometer(seed=1), h5saver)
     qtbot.addWidget(viewer)

@@ -140,8 +140,9 @@ def test_a_base_path_that_is_no_folder(backend: str, tmp_path: Path, qtbot) -> N
 
 
 @pytest.mark.parametrize("name", ["a/b", "a\\b", "what?", "a:b", "", "  ", "CON", "end.", "nul\0", "x" * 300])
-def test_a_name_with_illegal_characters(name: str, backend: str, tmp_path: Path, qtbot) -> None:
+def test_a_name_with_illegal_characters(name: str, backend: str, tmp_path: Path, qtbot, in_kept_process) -> None:
     saver = H5Saver("detector", backend)
+    in_kept_process(saver)
     saver.settings["base_path"] = str(tmp_path / "base")
     said = []
     saver.status_sig.connect(said.append)

@@ -5,6 +5,7 @@ A job is a dict: ``scope``, ``when`` (install it ``before`` or ``after`` PyMoDAQ
 each step saw, and everything that a logger or an uncaught exception complained about.
 """
 
+import gc
 import json
 import logging
 import os
@@ -42,6 +43,7 @@ def configure(job):
 
 
 def main():
+    gc.disable()  # nothing that is imported ever becomes garbage: to look for some meanwhile takes more than a second
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     complaints = Complaints()
     if job["when"] == "before":
@@ -53,6 +55,8 @@ def main():
         known_steps.update(vars(import_module("extension_steps")))
     if job["when"] == "after":
         import_module("h5saver_widget.integrations.pymodaq").install(job["scope"])
+    gc.freeze()
+    gc.enable()
     for known in list(logging.root.manager.loggerDict):
         if known.startswith(("pymodaq", "h5saver_widget")):
             logging.getLogger(known).addHandler(complaints)

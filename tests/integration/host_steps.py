@@ -74,10 +74,12 @@ class Lab:
         return len(self.manager.modules_all) == 5 and all(m.initialized_state for m in self.manager.modules_all)
 
     def wait(self, condition, what, seconds=60):
-        """Handle events until something has happened."""
+        """Handle events until something has happened; sleep while there are none."""
+        clock = QtCore.QTimer()
+        clock.start(20)  # not everything that is waited for comes with an event of this thread
         end = time.monotonic() + seconds
         while not condition():
-            self.application.processEvents(QtCore.QEventLoop.AllEvents, 20)
+            self.application.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents)
             if time.monotonic() > end:
                 raise TimeoutError(what)
 

@@ -1,4 +1,4 @@
-"""How the tests run PyMoDAQ: in processes of their own, with a home of their own, no screen."""
+"""How the tests run PyMoDAQ's windows: which of them, with which of our classes, and what they report."""
 
 import json
 import os
@@ -7,8 +7,9 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+from peer_process import ROOT, peer_environment
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 #: How PyMoDAQ gets our classes, and when; each backend with each scope.
 RUNS = {
@@ -20,12 +21,6 @@ RUNS = {
 MORE_RUNS = {"widget-tables-more": ("widget", "tables", "before"), "all-h5py-more": ("all", "h5py", "before")}
 STEPS = ["snapshot", "continuous", "move", "scan", "logger", "browser", "overlays", "load"]
 MORE_STEPS = ["bayesian", "adaptive", "ramp", "sequence", "scan_manager", "pid", "mixer"]
-
-
-def peer_environment(home, **more):
-    """Return the environment of a process with PyMoDAQ: a home of its own, no screen."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("H5SAVER")}
-    return {**inherited, "HOME": str(home), "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT), **more}
 
 
 def entry_points_as_installed(folder):

@@ -1,7 +1,8 @@
 """PyMoDAQ's other extensions save with our classes: the optimisers, ramp, sequencer, PID controller and data mixer."""
 
 import numpy as np
-from peer_hosts import MORE_STEPS, ROOT
+from peer_hosts import MORE_STEPS
+from peer_process import ROOT
 from test_hosts import ITS_OWN, arrays, of
 
 from h5saver_widget import DataLoader

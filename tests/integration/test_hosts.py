@@ -1,17 +1,10 @@
 """PyMoDAQ's own windows save with our classes: what they did, what is in the files, and who can read them."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-from peer_hosts import RUNS, STEPS, peer_environment
+from peer_hosts import RUNS, STEPS
 
 from h5saver_widget import DataLoader
-
-PEER_READER = Path(__file__).parents[1] / "peer" / "peer_reader.py"
 
 #: What PyMoDAQ says of itself, with its own saver as with ours.
 ITS_OWN = ("could not restore setting option addText", "disconnect() failed between")
@@ -144,23 +137,13 @@ def test_windows_load_pymodaqs_own_data_objects(hosts):
 
 
 @pytest.mark.parametrize(("scope", "reader"), [("widget", "h5py"), ("all", "tables")])
-def test_pymodaq_alone_reads_every_file(report_of, tmp_path, scope, reader):
+def test_pymodaq_alone_reads_every_file(peer, report_of, tmp_path, scope, reader):
     paths = []
     for name in [name for name, run in RUNS.items() if run[0] == scope]:
         paths += [seen["path"] for seen in report_of(name)["steps"].values() if "path" in seen]
     assert len(paths) > 4
-    job, report = tmp_path / "job.json", tmp_path / "report.json"
-    job.write_text(json.dumps({"read": paths, "browse": [], "backend": reader}), encoding="utf-8")
-    ran = subprocess.run(
-        [sys.executable, PEER_READER, job, report],
-        env=peer_environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    for path, read in json.loads(report.read_text(encoding="utf-8"))["read"].items():
+    report = peer.ask("peer_reader", tmp_path, read=paths, browse=[], backend=reader)
+    for path, read in report["read"].items():
         assert read["failed"] == {} and read["nodes"], path
         with DataLoader(path) as loader:
             for key, facts in read["nodes"].items():

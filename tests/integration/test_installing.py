@@ -6,7 +6,8 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
-from peer_hosts import ROOT, entry_points_as_installed, peer_environment
+from peer_hosts import entry_points_as_installed
+from peer_process import ROOT, peer_environment
 
 from h5saver_widget import IntegrationError
 from h5saver_widget.integrations.pymodaq import install, installed, launching

@@ -1,43 +1,38 @@
-"""Runs inside a child process, with the peer: ``demo_reader.py BACKEND REPORT FILE...``.
+"""Runs inside a child process, with the peer (peer_server.py): it reads files of the demo.
 
-The peer's loader loads every data node of the files, its browser opens them; arrays go into REPORT.npz, the rest into
-REPORT.json.
+The peer's loader loads every data node of the files, its browser opens them; arrays go into an npz file, the rest into
+the report.
 """
-
-import json
-import sys
 
 import numpy as np
 from peer_reader import browse, open_with
 from pymodaq_data.h5modules import data_saving
-from qtpy import QtWidgets
 
-backend, report, *files = sys.argv[1:]
-application = QtWidgets.QApplication([])
-found, arrays = {}, {}
-for file in files:
-    loader = data_saving.DataLoader(open_with(file, backend))
-    nodes = {}
-    for node in loader.walk_nodes("/"):
-        names = node.attrs.attrs_name
-        if "data_type" in names and node.attrs["data_type"] in ("data", "data_enlargeable", "bkg"):
-            dwa = loader.load_data(node.path)
-            key = f"{file}:{node.path}"
-            arrays[key] = np.asarray(dwa.data[0])
-            axes = {}
-            for number, axis in enumerate(dwa.axes):
-                if axis.label:  # the peer gives dimensions without an axis one without label
-                    arrays[f"{key}:{number}"] = np.asarray(axis.get_data())
-                    axes[number] = [axis.label, str(axis.units), axis.index]
-            nodes[node.path] = {
-                "name": dwa.name,
-                "labels": list(dwa.labels),
-                "units": str(dwa.units),
-                "origin": dwa.origin,
-                "axes": axes,
-            }
-    loader.close_file()
-    found[file] = {"nodes": nodes, "browsed": browse(file, backend)}
-np.savez(f"{report}.npz", **arrays)
-with open(f"{report}.json", "w", encoding="utf-8") as stream:
-    json.dump(found, stream)
+
+def run(backend, files, npz):
+    found, arrays = {}, {}
+    for file in files:
+        loader = data_saving.DataLoader(open_with(file, backend))
+        nodes = {}
+        for node in loader.walk_nodes("/"):
+            names = node.attrs.attrs_name
+            if "data_type" in names and node.attrs["data_type"] in ("data", "data_enlargeable", "bkg"):
+                dwa = loader.load_data(node.path)
+                key = f"{file}:{node.path}"
+                arrays[key] = np.asarray(dwa.data[0])
+                axes = {}
+                for number, axis in enumerate(dwa.axes):
+                    if axis.label:  # the peer gives dimensions without an axis one without label
+                        arrays[f"{key}:{number}"] = np.asarray(axis.get_data())
+                        axes[number] = [axis.label, str(axis.units), axis.index]
+                nodes[node.path] = {
+                    "name": dwa.name,
+                    "labels": list(dwa.labels),
+                    "units": str(dwa.units),
+                    "origin": dwa.origin,
+                    "axes": axes,
+                }
+        loader.close_file()
+        found[file] = nodes
+    np.savez(npz, **arrays)
+    return {"nodes": found, "browsed": browse(files, backend)}

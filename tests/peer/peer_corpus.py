@@ -1,17 +1,14 @@
-"""Runs inside a child process, with the peer: ``peer_corpus.py FOLDER REPORT``.
+"""Runs inside a child process, with the peer (peer_server.py): it writes a corpus into a folder.
 
 Every saver of the peer, of data and of modules, writes into files of both its libraries, SWMR on and off. The report
 holds what went in, by the path of the group it went into, and what the peer's own loader makes of every node.
 """
 
-import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from peer_reader import bundle, cloud, facts, open_with, read
-from qtpy import QtWidgets
 
 from pymodaq.utils.data import DataActuator  # isort: skip
 from pymodaq.utils.h5modules import module_saving
@@ -239,9 +236,7 @@ def axes_of(path, backend):
     return found
 
 
-def main():
-    folder = Path(sys.argv[1])
-    application = QtWidgets.QApplication([])
+def run(folder):
     report = {}
     for backend, swmr in (("h5py", False), ("h5py", True), ("tables", False)):
         label = f"{backend}{'_swmr' if swmr else ''}"
@@ -259,9 +254,4 @@ def main():
         add("scan1d", write_scan, (4,), False)
         add("scan2d", write_scan, (2, 3), False)
         add("spread", write_scan, (4,), True)
-    application.processEvents()
-    Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return report

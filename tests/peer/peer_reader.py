@@ -1,14 +1,12 @@
-"""Runs inside a child process, with the peer: ``peer_reader.py JOB REPORT``, both JSON files.
+"""Runs inside a child process, with the peer (peer_server.py).
 
-A job is a dict: ``read`` lists files that the peer's loader reads, ``browse`` those its browser opens, ``write`` is a
-folder that the peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into.
+Of a job, ``read`` lists files that the peer's loader reads, ``browse`` those its browser opens, ``write`` is a folder
+that the peer's savers write into, ``objects`` a folder that *our* savers write the peer's own data objects into.
 The report holds, for each, what the peer's objects say of themselves, so that the test can compare it with what our
 loader says.
 """
 
-import json
 import logging
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,10 +55,17 @@ def read(path, backend, kinds=("data", "data_enlargeable", "bkg")):
                     found[f"{node.path} {with_bkg}"] = facts(dwa)
                 except Exception as error:
                     failed[f"{node.path} {with_bkg}"] = repr(error)
+    loader.close_file()
+    return {"nodes": found, "failed": failed}
+
+
+def all_of(path, backend):
+    """Read every node of its own, all of them at once, and the log."""
+    loader = data_saving.DataLoader(open_with(path, backend))
     everything = [dwa.get_full_name() for dwa in loader.load_all("/")]
     log = loader.get_node("/RawData/Logger").read()
     loader.close_file()
-    return {"nodes": found, "failed": failed, "all": everything, "log": log}
+    return {**read(path, backend), "all": everything, "log": log}
 
 
 def open_with(path, backend):
@@ -78,29 +83,38 @@ class Complaints(logging.Handler):
         self.messages.append(self.format(record))
 
 
-def browse(path, backend):
+def browse(files, backend):
+    """Open files one after the other in a window of the peer's browser, and click on every node."""
     from pymodaq_gui.h5modules import browsing
     from qtpy import QtWidgets
 
     complaints = Complaints()
     logging.getLogger("pymodaq").addHandler(complaints)
     browsing.logger.addHandler(complaints)
-    window = QtWidgets.QMainWindow()
-    browser = browsing.H5Browser(window, h5file_path=path, backend=backend)
+    window, browser, found = QtWidgets.QMainWindow(), None, {}
+    for file in files:
+        complaints.messages = []
+        if browser is None:
+            browser = browsing.H5Browser(window, h5file_path=file, backend=backend)
+        else:
+            browser.load_file(h5file_path=file)
+        found[file] = {"paths": list(_clicked(browser)), "complaints": complaints.messages}
+        browser.h5utils.close_file()
+    browsing.logger.removeHandler(complaints)
+    logging.getLogger("pymodaq").removeHandler(complaints)
+    window.close()
+    return found
+
+
+def _clicked(browser):
     tree = browser.view.h5file_tree.tree
-    paths = []
     waiting = [tree.topLevelItem(i) for i in range(tree.topLevelItemCount())]
     while waiting:
         item = waiting.pop()
         tree.setCurrentItem(item)
         browser.show_h5_attributes(item)
-        paths.append(browser.current_node_path)
+        yield browser.current_node_path
         waiting += [item.child(i) for i in range(item.childCount())]
-    browser.h5utils.close_file()
-    browsing.logger.removeHandler(complaints)
-    logging.getLogger("pymodaq").removeHandler(complaints)
-    window.close()
-    return {"paths": paths, "complaints": complaints.messages}
 
 
 # ----------------------------------------------------------------------------------------------- the peer writes
@@ -224,25 +238,16 @@ def objects(folder):
     return report
 
 
-def main():
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def run(**job):
     report = {}
     if "read" in job:
-        report["read"] = {path: read(path, job["backend"]) for path in job["read"]}
-        from qtpy import QtWidgets
-
-        application = QtWidgets.QApplication([])
-        report["browse"] = {path: browse(path, job["backend"]) for path in job["browse"]}
-        application.processEvents()
+        report["read"] = {path: all_of(path, job["backend"]) for path in job["read"]}
+        report["browse"] = browse(job["browse"], job["backend"])
     if "write" in job:
         report["write"] = {}
         for path, kind in write(job["write"]).items():
             # read by the library that wrote it: the peer's tables reader crashes on its own SWMR files
-            report["write"][path] = {"kind": kind, **read(path, "tables" if "tables" in path else "h5py")}
+            report["write"][path] = {"kind": kind, **all_of(path, "tables" if "tables" in path else "h5py")}
     if "objects" in job:
         report["objects"] = objects(job["objects"])
-    Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return report

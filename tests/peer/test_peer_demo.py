@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore
@@ -38,27 +32,18 @@ def demo_files(qtbot, tmp_path, backend):
     return [recorded, *snapshots]
 
 
-def test_the_peer_reads_what_the_demo_writes(tmp_path, backend, demo_files):
-    report = tmp_path / "report"
-    script = Path(__file__).with_name("demo_reader.py")
-    done = subprocess.run(
-        [sys.executable, str(script), backend, str(report), *map(str, demo_files)],
-        env={**os.environ, "HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
-    arrays = np.load(report.with_suffix(".npz"))
+def test_the_peer_reads_what_the_demo_writes(peer, tmp_path, backend, demo_files):
+    npz = tmp_path / "arrays.npz"
+    found = peer.ask("demo_reader", tmp_path, backend=backend, files=[str(file) for file in demo_files], npz=str(npz))
+    arrays = np.load(npz)
     for file in map(str, demo_files):
         with DataLoader(file, backend=backend) as loader:
             nodes = {node.path: node.attrs.get("data_type") for node in loader.walk_nodes("/")}
             ours = {path for path, role in nodes.items() if role in ("data", "data_enlargeable", "bkg")}
-            assert found[file]["nodes"].keys() == ours
-            assert sorted(found[file]["browsed"]["paths"]) == sorted(nodes)
-            assert found[file]["browsed"]["complaints"] == []
-            for path, theirs in found[file]["nodes"].items():
+            assert found["nodes"][file].keys() == ours
+            assert sorted(found["browsed"][file]["paths"]) == sorted(nodes)
+            assert found["browsed"][file]["complaints"] == []
+            for path, theirs in found["nodes"][file].items():
                 data = loader.load_data(path)
                 np.testing.assert_array_equal(arrays[f"{file}:{path}"], data.data[0])
                 assert arrays[f"{file}:{path}"].dtype == data.dtype

@@ -75,12 +75,13 @@ def base(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(qtbot, base: Path) -> Iterator[Callable[..., Shown]]:
+def make(qtbot, base: Path, in_kept_process) -> Iterator[Callable[..., Shown]]:
     """Make savers that are closed at the end."""
     made: list[H5Saver] = []
 
     def make_one(save_type: str = "detector", backend: str = "h5py") -> Shown:
         saver = H5Saver(save_type, backend)
+        in_kept_process(saver)
         saver.settings["base_path"] = str(base)
         made.append(saver)
         return Shown(saver, qtbot)
