@@ -268,6 +268,7 @@ class ShownRow(_Row):
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
         line = ElidedEdit(shown_only=True)
+        line.setPlaceholderText(self.param.opts.get("placeholder", ""))
         line.sigChanged = None
         line.value = line.text
         line.setValue = lambda value: line.setText("" if value is None else str(value))
