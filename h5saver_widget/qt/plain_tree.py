@@ -31,7 +31,7 @@ class PlainTree(ParameterTree):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        del self._invRootItem
+        vars(self).pop("_invRootItem", None)
 
     def invisibleRootItem(self) -> InvisibleRootItem:
         """Return the line above all others; not to be kept."""
