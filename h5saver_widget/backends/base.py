@@ -497,7 +497,7 @@ class Backend(ABC):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
-        frame_axes: int = 2,
+        frame_axes: int | None = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -510,7 +510,7 @@ class Backend(ABC):
         data, shape, dtype, fill_value
             What is in it.
         frame_axes
-            So many of its last axes are written at once: they share a chunk.
+            So many of its last axes are written at a time; None if all of it is.
         compression, attributes
             How it is stored, and what is said of it.
         """

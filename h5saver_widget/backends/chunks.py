@@ -2,7 +2,7 @@
 
 One frame is one chunk, or about 1 MB of rows for small ones: with h5py's own guess, frames of 1024 x 1024 were written
 17 to 22 times slower. Scalars are limited to 8192 rows (64 kB of float64), so that a short log of many channels stays
-small.
+small; chunks of a scan, which is written point by point, to 64 kB.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 __all__ = ["fixed_chunks", "growing_chunks", "is_large"]
 
 TARGET_BYTES = 1 << 20
+#: Of a scan: its points come slowly, and each flush writes the last chunk again.
+POINTS_BYTES = 1 << 16
 MAX_ROWS = 8192
 MAX_CHUNK_BYTES = 64 << 20
 
@@ -44,16 +46,32 @@ def growing_chunks(row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[in
     return (min(max(rows, 1), MAX_ROWS), *row)
 
 
-def fixed_chunks(shape: tuple[int, ...], dtype: np.dtype[Any], frame_axes: int = 2) -> tuple[int, ...]:
-    """Return the chunk shape of an array of fixed shape: its last axes, those of a frame, are kept whole if they fit.
+def fixed_chunks(
+    shape: tuple[int, ...], dtype: np.dtype[Any], frame_axes: int | None = None, points_bytes: int = POINTS_BYTES
+) -> tuple[int, ...]:
+    """Return the chunk shape of an array of fixed shape.
 
+    Parameters
+    ----------
+    shape, dtype
+        Of the array.
+    frame_axes
+        So many of its last axes are written at a time: a chunk is one such frame, or several small ones. None for an
+        array that is written whole: its last two axes are kept whole as long as they fit.
+    points_bytes
+        About so large is a chunk of small frames.
+
+    Examples
+    --------
     >>> fixed_chunks((10, 10, 512, 512), np.dtype('float64'))
     (1, 1, 512, 512)
     >>> fixed_chunks((1000, 1024), np.dtype('float64'), frame_axes=1)
-    (125, 1024)
+    (8, 1024)
     """
-    frame = prod(max(1, n) for n in shape[len(shape) - frame_axes :]) * dtype.itemsize
-    return _within(shape, dtype.itemsize, min(max(TARGET_BYTES, frame), MAX_CHUNK_BYTES))
+    target = TARGET_BYTES if frame_axes is None else points_bytes
+    kept = shape[-2:] if frame_axes is None else shape[len(shape) - frame_axes :]
+    frame = prod(max(1, n) for n in kept) * dtype.itemsize
+    return _within(shape, dtype.itemsize, min(max(target, frame), MAX_CHUNK_BYTES))
 
 
 def is_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:

@@ -387,7 +387,7 @@ class H5pyBackend(QueuedBackend):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
-        frame_axes: int = 2,
+        frame_axes: int | None = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:

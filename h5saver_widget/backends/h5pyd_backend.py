@@ -24,7 +24,7 @@ from h5saver_widget.backends.base import (
     Selection,
     primitive,
 )
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
 from h5saver_widget.backends.remote_blocks import Block, as_block, pieces
 from h5saver_widget.backends.remote_file import RemoteFile
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
@@ -168,7 +168,7 @@ class H5pydBackend(RemoteFile):
         shape: tuple[int, ...] = (),
         dtype: np.dtype[Any] | None = None,
         fill_value: Any = None,
-        frame_axes: int = 2,
+        frame_axes: int | None = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -183,7 +183,7 @@ class H5pydBackend(RemoteFile):
             if shape and 0 not in shape:
                 properties["layout"] = {
                     "class": "H5D_CHUNKED",
-                    "dims": list(bounded_chunks(fixed_chunks(shape, held, frame_axes), held)),
+                    "dims": list(bounded_chunks(fixed_chunks(shape, held, frame_axes, TARGET_BYTES), held)),
                 }
             if fill_value is not None:
                 properties["fillValue"] = fill_json(fill_value, held)

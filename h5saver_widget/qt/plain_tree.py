@@ -31,7 +31,8 @@ class PlainTree(ParameterTree):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        vars(self).pop("_invRootItem", None)
+        if hasattr(self, "_invRootItem"):
+            del self._invRootItem
 
     def invisibleRootItem(self) -> InvisibleRootItem:
         """Return the line above all others; not to be kept."""

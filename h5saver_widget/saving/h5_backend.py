@@ -297,12 +297,12 @@ class H5Backend:
         shape: tuple[int, ...] = (),
         dtype: Any = None,
         fill_value: Any = None,
-        frame_axes: int = 2,
+        frame_axes: int | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> CARRAY:
         """Make an array of fixed shape, from values, or from shape, dtype and fill value.
 
-        `frame_axes` says how many of the last axes are written at once; they share a chunk.
+        `frame_axes` says how many of the last axes are written at a time, if not all of the array is.
         """
         data = None if obj is None else np.asarray(obj)
         if data is not None:
