@@ -94,7 +94,11 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
     timed(mine, job, 20, prepared, folder)
     for number in range(rounds + 1):  # there and back: who comes after others that wrote for seconds pays for them
         for name, saver in list(everybody.items())[:: -1 if number % 2 else 1]:
-            few = max(3, job.count // (50 if job.groups > 1000 else 10)) if name == "PyMoDAQ" else job.count
+            few = (
+                max(3, job.count // (50 if job.groups > 1000 or job.name == "log" else 10))
+                if name == "PyMoDAQ"
+                else job.count
+            )
             seconds, size = timed(saver, job, few, prepared, folder)
             took[name].append(seconds)
             sizes[name] = size * job.count // few
