@@ -2,9 +2,8 @@
 
     python benchmarks/bench_saving.py [--quick] [--job scan]
 
-Every row is timed in turns, after one short round that does not count; medians are printed with their ratios; closing
-the file counts. PyMoDAQ gets a home folder
-of its own and is left out if it is not installed.
+Every row is timed in turns, after a round that does not count; medians are printed with their ratios; closing the file
+counts. PyMoDAQ gets a home folder of its own and is left out if it is not installed.
 """
 
 from __future__ import annotations
@@ -210,7 +209,7 @@ class Job(NamedTuple):
 JOBS = (
     Job("log", 2000),
     *(Job("snapshot", 20, groups=groups) for groups in (10, 1000, 10_000)),
-    Job("scan", 1000),
+    Job("scan", 5000),
     Job("camera", 60),
     Job("camera", 20, gzip=True),
 )
@@ -246,14 +245,15 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
         savers["peer"] = Saver(peer, backend, job.gzip)
     prepared = prepared_file(backend, job.groups, folder)
     times: dict[str, list[float]] = {"ours": [], "hand": [], "peer": []}
-    for saver in savers.values():  # who comes first pays for imports and for memory touched first
-        timed(saver, job._replace(groups=0), 2, None, folder)
-    for number in range(rounds):
-        # there and back: who comes after 3 s of disk writes by the peer pays for them, with camera frames
-        # five times its own time
+    # The first round does not count: who comes first pays for imports and for memory touched first. There and back: who
+    # comes after 3 s of disk writes by the peer pays for them, with camera frames five times its own time.
+    for number in range(rounds + 1):
         for who, saver in list(savers.items())[:: -1 if number % 2 else 1]:
-            slow = who == "peer" and (job.name == "log" or job.groups >= 1000)  # it needs minutes for all of them
-            times[who].append(timed(saver, job, max(3, job.count // 10) if slow else job.count, prepared, folder)[0])
+            # it needs minutes for all of them
+            slow = who == "peer" and (job.name in ("log", "scan") or job.groups >= 1000)
+            took = timed(saver, job, max(3, job.count // 10) if slow else job.count, prepared, folder)[0]
+            if number:
+                times[who].append(took)
     ms = {who: statistics.median(took) * 1e3 if took else float("nan") for who, took in times.items()}
     print(
         f"| {job} | {backend} | {ms['ours']:.3f} | {ms['hand']:.3f} |"
