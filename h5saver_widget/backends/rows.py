@@ -110,7 +110,7 @@ class RowQueue:
         packing, count = array.packing, (*(1,) * len(at), *values.shape)
         start = (*at, *(0,) * values.ndim)
         is_chunk = packing is not None and array.chunks == count
-        if self._jobs and not is_chunk:
+        if not is_chunk and any(job.array is array for job in self._jobs):
             self.settle()
         if not is_chunk and 0 < values.nbytes <= LARGE_ROW:
             tail = array.tail = array.tail or self._tail_for_points(array)

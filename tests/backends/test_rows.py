@@ -558,6 +558,24 @@ def test_neighbouring_points_are_written_together(backend: Backend, monkeypatch:
     assert blocks == [((0, 0), (1, 100)), ((1, 0), (1, 10)), ((2, 5), (1, 1))]
 
 
+def test_small_points_do_not_wait_for_large_ones_to_be_deflated(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "pack_in_background", Slow)  # nothing is ready before it is asked for
+    images = backend.create_array(
+        backend.root(), "I", shape=(3, 200, 200), dtype=np.dtype("u2"), compression=GZIP, frame_axes=2
+    )
+    values = backend.create_array(backend.root(), "V", shape=(3,), dtype=np.dtype("f8"), frame_axes=0)
+    for number in range(3):
+        backend.write(images, (number,), np.full((200, 200), number + 1, "u2"))
+        backend.write(values, (number,), np.array(float(number)))
+    assert len(backend._rows._jobs) == 3  # type: ignore[attr-defined]
+    backend.write(images, (0, 5), np.zeros(200, "u2"))  # part of one that waits
+    assert backend.read(values).tolist() == [0, 1, 2]
+    found = backend.read(images)
+    assert found[:, 0, 0].tolist() == [1, 2, 3] and not found[0, 5].any()
+
+
 def test_the_library_s_own_array_holds_every_point(backend: Backend) -> None:
     array = backend.create_array(backend.root(), "S", shape=(4,), dtype=np.dtype("f8"), fill_value=0.0)
     for number in range(2):
