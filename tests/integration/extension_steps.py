@@ -36,6 +36,8 @@ def _optimise(lab, kind):
         if not extension.is_action_checked(OptimizerAction.SAVE):
             extension.get_action(OptimizerAction.SAVE).trigger()
         extension.get_action(OptimizerAction.INI_RUNNER).trigger()
+        if kind is BayesianOptimization:  # else its loop ends without a word when it wants to go to a bound again
+            extension.algorithm._algo.space._allow_duplicate_points = True
         saver = extension.h5saver
         path, name = saver.settings["current_h5_file"], saver.settings["current_scan_name"]
         seen = []

@@ -1,6 +1,8 @@
 """What ``host_program.py`` does with PyMoDAQ's windows: each public function takes the lab, and returns what it saw."""
 
+import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,11 @@ def facts(dwa):
     }
 
 
+def _stacks():
+    """Return where every thread is, for the report of a test that waits in vain."""
+    return "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+
+
 class Lab:
     """The dashboard and its instruments."""
 
@@ -81,7 +88,7 @@ class Lab:
         while not condition():
             self.application.processEvents(QtCore.QEventLoop.AllEvents | QtCore.QEventLoop.WaitForMoreEvents)
             if time.monotonic() > end:
-                raise TimeoutError(what)
+                raise TimeoutError(f"{what}; meanwhile:\n{_stacks()}")
 
     def wait_for(self, signal, action, what):
         """Do something, wait until a signal came, and return what it brought."""
