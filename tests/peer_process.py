@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+
+#: After so many seconds a program with PyMoDAQ's windows is asked where it is.
+PATIENCE = 150
 
 
 def peer_environment(home: Path, **more: str) -> dict[str, str]:
@@ -27,6 +32,39 @@ def peer_environment(home: Path, **more: str) -> dict[str, str]:
     (configuration / "utils.toml").write_text("[backup]\nkeep_backup = false\n", encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("H5SAVER")}
     return {**inherited, "HOME": str(home), "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT), **more}
+
+
+def run_windows(command: Sequence[str | Path], home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with PyMoDAQ's windows to its end; one that PyQt5 has stopped is run again.
+
+    PyQt5 can stop for ever when one thread makes an object while another one destroys one: the first has Python's lock
+    and waits for Qt's lock of connections, the second has that and waits for Python's. If none of our code is running
+    then, it is not about us.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    home
+        The home of its user, and the folder that it is run in.
+    more
+        Further variables of its environment.
+    """
+    environment = peer_environment(home, PYTHONFAULTHANDLER="1", **more)
+    said = ""
+    for _ in range(3):
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=home
+        ) as process:
+            try:
+                out, said = process.communicate(timeout=PATIENCE)
+                return subprocess.CompletedProcess(command, process.returncode, out, said)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # it tells where its threads are
+                _, said = process.communicate()
+        if f"{ROOT / 'h5saver_widget'}{os.sep}" in said:
+            break
+    raise AssertionError(f"after {PATIENCE} s it was here:\n{said[-6000:]}")
 
 
 class PeerProcess:

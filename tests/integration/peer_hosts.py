@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
 
-from peer_process import ROOT, peer_environment
+from peer_process import ROOT, run_windows
 
 HERE = Path(__file__).parent
 
@@ -36,8 +35,7 @@ def entry_points_as_installed(folder):
 
 def run_hosts(folder, scope, backend, when, steps):
     """Run PyMoDAQ's windows and return the report."""
-    home, job, report = folder / "home", folder / "job.json", folder / "report.json"
-    home.mkdir()
+    job, report = folder / "job.json", folder / "report.json"
     job.write_text(
         json.dumps({"scope": scope, "backend": backend, "folder": str(folder), "steps": steps, "when": when})
     )
@@ -45,13 +43,6 @@ def run_hosts(folder, scope, backend, when, steps):
     if when == "environment":
         entry_points_as_installed(folder / "site")
         more = {"H5SAVER_PYMODAQ": scope, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder / "site")])}
-    ran = subprocess.run(
-        [sys.executable, HERE / "host_program.py", job, report],
-        env=peer_environment(home, **more),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = run_windows([sys.executable, HERE / "host_program.py", job, report], folder, **more)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-4000:]
     return json.loads(report.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 from peer_hosts import entry_points_as_installed
-from peer_process import ROOT, peer_environment
+from peer_process import ROOT, peer_environment, run_windows
 
 from h5saver_widget import IntegrationError
 from h5saver_widget.integrations.pymodaq import install, installed, launching
@@ -157,13 +157,6 @@ def test_the_launcher_knows_pymodaqs_programs():
     ("pymodaq_viewer", ["--seconds", "1"], " frames in "), ("pymodaq_scan", ["--run"], "(11|512)"),
 ])  # fmt: skip
 def test_examples(example, words, said, tmp_path):
-    ran = subprocess.run(
-        [sys.executable, ROOT / "examples" / f"{example}.py", tmp_path / "Data", *words],
-        env=peer_environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = run_windows([sys.executable, ROOT / "examples" / f"{example}.py", tmp_path / "Data", *words], tmp_path)
     assert ran.returncode == 0 and said in ran.stdout, ran.stderr[-3000:]
     assert list((tmp_path / "Data").rglob("*.h5"))
