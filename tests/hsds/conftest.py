@@ -67,8 +67,7 @@ def domain(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def _mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsServer]:
-    # it writes to storage what is older than a second: killed, it forgets the rest. (One that is killed in the middle
-    # of writing a description has lost that array: docs/hsds.md.)
+    # it writes to storage what is older than a second: killed, it forgets the rest
     server = HsdsServer(tmp_path_factory.mktemp("mortal"), {**FAST, "s3_age_time": "1"})
     try:
         yield server

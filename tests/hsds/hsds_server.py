@@ -20,9 +20,7 @@ from pathlib import Path
 from typing import Any
 
 USER, PASSWORD = "tester", "a secret that nobody writes down"
-#: A node does without them, its storage is a folder; to import them takes nearly half of its start.
-_ABSENT = "import sys; sys.modules.update(azure=None, httpx=None); "
-_NODE = f"{_ABSENT}from hsds.node_runner import main; main()"
+_NODE = Path(__file__).with_name("hsds_node.py")
 #: For durable writes, and so that no summary is ever written (it stays stale, see docs/hsds.md).
 FAST = {
     "allow_noauth": "false",
@@ -95,7 +93,7 @@ class HsdsServer:
         for name in names or ("dn", "sn"):
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.nodes[name] = subprocess.Popen(
-                    [sys.executable, "-c", _NODE, *common, *own[name]],
+                    [sys.executable, _NODE, *common, *own[name]],
                     cwd=self.folder / "work",  # a config.yml in the current folder would be taken for its own
                     env=environment,
                     stdin=subprocess.DEVNULL,

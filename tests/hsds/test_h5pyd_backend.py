@@ -15,8 +15,9 @@ from array_contract import ArrayContract
 from backend_contract import DTYPES, ROW_SHAPES
 from hsds_server import HsdsServer
 
-from h5saver_widget.backends.base import Backend, Compression
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import FileOpenError
 
 SHAPES = ((), (1,), (5,), (0,), (0, 3), (3, 0, 2))
