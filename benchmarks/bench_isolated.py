@@ -21,7 +21,7 @@ import numpy as np
 from bench_saving import FRAME, HandWritten, Job, Saver, peer_modules, prepared_file, timed
 
 import h5saver_widget as ours
-from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.terms import Compression
 
 NOISY = [np.random.default_rng(i).poisson(2000, size=(1024, 1024)).astype(np.uint16) for i in range(4)]
 
@@ -91,17 +91,15 @@ def measure(job: Job, backend: str, peer: Any, rounds: int, folder: Path) -> Non
     took: dict[str, list[float]] = {name: [] for name in everybody}
     sizes: dict[str, int] = {}
     callers = []
+    # PyMoDAQ's time for one does not depend on how many there are
+    fewer = max(3, job.count // (50 if job.groups > 1000 or job.name == "log" else 10))
     timed(mine, job, 20, prepared, folder)
     for number in range(rounds + 1):  # there and back: who comes after others that wrote for seconds pays for them
         for name, saver in list(everybody.items())[:: -1 if number % 2 else 1]:
-            few = (
-                max(3, job.count // (50 if job.groups > 1000 or job.name == "log" else 10))
-                if name == "PyMoDAQ"
-                else job.count
-            )
-            seconds, size = timed(saver, job, few, prepared, folder)
+            count = fewer if name == "PyMoDAQ" else job.count
+            seconds, size = timed(saver, job, count, prepared, folder)
             took[name].append(seconds)
-            sizes[name] = size * job.count // few
+            sizes[name] = size * job.count // count
             if not name:
                 callers.append(mine.per_frame)
     own = statistics.median(took.pop("")) * 1e3

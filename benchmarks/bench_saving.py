@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import h5saver_widget as ours
-from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.terms import Compression
 
 SPECTRUM = np.random.default_rng(1).normal(size=1024)
 FRAME = np.random.default_rng(2).poisson(200, size=(1024, 1024)).astype(np.uint16)

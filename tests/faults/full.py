@@ -118,16 +118,8 @@ def count_code_run_by_the_peer(_times: int, _seed: int) -> list[Row]:
     """Have the peer open files that carry code, and count those whose code it runs."""
     with tempfile.TemporaryDirectory(prefix="h5saver-faults-") as folder:
         ran = peer_opens.opened(Path(folder), kills.environment(Path(folder)))
-    return [
-        {
-            "fault": "code in a file",
-            "whose": "peer",
-            "backend": library,
-            "times": len(peer_opens.NAMES),
-            "ran": len(names),
-        }
-        for library, names in ran.items()
-    ]
+    row = {"fault": "code in a file", "whose": "peer", "times": len(peer_opens.NAMES)}
+    return [row | {"backend": library, "ran": len(names)} for library, names in ran.items()]
 
 
 EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {

@@ -24,7 +24,8 @@ from h5saver_widget.recovery import Condition
 COUNT = int(os.environ.get("H5SAVER_DAMAGED", "6"))
 FIRST = int(os.environ.get("H5SAVER_DAMAGED_FROM", "0"))
 OPENER = Path(__file__).with_name("opener.py")
-SECONDS = 120
+#: A process opens so many files, in so many seconds: one that hangs is known to be the next one.
+BATCH, SECONDS = 10, 60
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,9 @@ def opened_in_children(paths: list[Path], backend: str) -> Iterator[str]:
     """Open and load files in child processes; yield what became of the child with each: done, died or hung."""
     waiting = list(paths)
     while waiting:
-        command = [sys.executable, str(OPENER), backend, *map(str, waiting)]
+        command = [sys.executable, str(OPENER), backend, *map(str, waiting[:BATCH])]
         try:
-            child = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 2 * len(waiting))
+            child = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
             said, ending = child.stdout, "died" if child.returncode < 0 else "failed"
             words = child.stderr
         except subprocess.TimeoutExpired as error:
@@ -47,8 +48,9 @@ def opened_in_children(paths: list[Path], backend: str) -> Iterator[str]:
         for line in lines:
             assert json.loads(line)["seen"]
             yield "done"
+        is_through = len(lines) == len(waiting[:BATCH])
         waiting = waiting[len(lines) :]
-        if waiting:
+        if not is_through:
             assert ending != "failed", f"{waiting[0]}: {words[-3000:]}"
             yield ending
             waiting = waiting[1:]
