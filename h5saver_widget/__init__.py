@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from h5saver_widget.attributes import Attributes as Attributes
-    from h5saver_widget.backends.base import (
-        Backend as Backend,
-        Capabilities as Capabilities,
-        Compression as Compression,
-        Durability as Durability,
-    )
+    from h5saver_widget.backends.base import Backend as Backend
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
         default_backend as default_backend,
         set_default_backend as set_default_backend,
     )
     from h5saver_widget.backends.remote_options import RemoteOptions as RemoteOptions
+    from h5saver_widget.backends.terms import (
+        Capabilities as Capabilities,
+        Compression as Compression,
+        Durability as Durability,
+    )
     from h5saver_widget.browsing import H5BrowserUtil as H5BrowserUtil
     from h5saver_widget.data import (
         Axis as Axis,
@@ -174,8 +174,8 @@ _PROVIDERS = {
         "DataWithAxes",
         "SlicingError",
     ),
-    "h5saver_widget.backends.base": (
-        "Backend",
+    "h5saver_widget.backends.base": ("Backend",),
+    "h5saver_widget.backends.terms": (
         "Capabilities",
         "Compression",
         "Durability",

@@ -11,7 +11,8 @@ from h5saver_widget import codec
 from h5saver_widget.errors import CodecError, NodeError
 
 if TYPE_CHECKING:
-    from h5saver_widget.backends.base import Backend, Handle, RawAttribute
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import Handle, RawAttribute
 
 __all__ = ["Attributes", "raw_attributes"]
 

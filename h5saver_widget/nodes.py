@@ -12,12 +12,13 @@ import numpy as np
 
 from h5saver_widget import codec
 from h5saver_widget.attributes import Attributes
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from h5saver_widget.backends.base import ArrayInfo, Backend, Handle, Selection
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import ArrayInfo, Handle, Selection
 
 __all__ = [
     "CARRAY",

@@ -22,152 +22,32 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, Literal, NewType, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.terms import (
+    ArrayInfo,
+    Capabilities,
+    Compression,
+    Durability,
+    Handle,
+    NodeKind,
+    OpenMode,
+    Queue,
+    RawAttribute,
+    Selection,
+)
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
 from h5saver_widget.naming import move_aside, natural_key
 
-__all__ = [
-    "ArrayInfo",
-    "Backend",
-    "Capabilities",
-    "Compression",
-    "Durability",
-    "Handle",
-    "NodeKind",
-    "OpenMode",
-    "Queue",
-    "RawAttribute",
-    "Selection",
-    "primitive",
-]
+__all__ = ["Backend", "primitive"]
 
 logger = logging.getLogger(__name__)
-
-Handle = NewType("Handle", object)
-"""A node, as its backend knows it. Compare with ``==``; never look inside."""
-
-OpenMode = Literal["r", "r+", "x"]
-RawAttribute = str | bytes | bool | int | float | complex | np.generic | npt.NDArray[Any]
-Selection = Any
-"""What numpy basic indexing takes: an int, a slice, ``...`` or a tuple of them."""
-
-
-class Durability(Enum):
-    """What the file on the disk survives."""
-
-    FLUSH = "flush"
-    """Everything that was flushed is there, unless the process is killed in the very middle of a flush."""
-    JOURNAL = "journal"
-    """Everything that was flushed is there, whenever the process is killed."""
-    POWER = "power"
-    """As JOURNAL, and whenever the power fails. A flush takes some milliseconds longer."""
-
-
-class NodeKind(Enum):
-    """What a node is, as far as storage goes."""
-
-    GROUP = "group"
-    FIXED = "fixed array"
-    GROWING = "growing array"
-    TEXT = "rows of bytes"
-    LINK = "link"
-    OTHER = "unsupported"
-
-
-@dataclass(frozen=True)
-class Compression:
-    """How an array is compressed: a library's name from ``Capabilities.compression`` and a level.
-
-    Attributes
-    ----------
-    library
-        For example ``'zlib'``. ``'gzip'`` means the same filter.
-    level
-        0 (off) to 9 (smallest).
-    """
-
-    library: str = "zlib"
-    level: int = 0
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is compressed at all."""
-        return self.level > 0 and self.library not in ("", "none")
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What a backend can do; asked instead of testing a backend's name.
-
-    Attributes
-    ----------
-    swmr
-        Single writer, multiple readers: others may read while the file is written.
-    remote
-        The file lives on a server; a path is a domain.
-    compression
-        Names of the compression libraries that can be written.
-    max_attribute_bytes
-        Longest text attribute that the library stores, None without limit.
-    journal
-        Files can be written by way of a journal, see :class:`Durability`.
-    """
-
-    swmr: bool = False
-    remote: bool = False
-    compression: tuple[str, ...] = ()
-    max_attribute_bytes: int | None = None
-    journal: bool = False
-
-
-@dataclass(frozen=True)
-class ArrayInfo:
-    """What is known of an array without reading it."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    max_shape: tuple[int | None, ...]
-    chunks: tuple[int, ...] | None = None
-    compression: str | None = None
-
-
-@dataclass(frozen=True)
-class Queue:
-    """What another process has done of what was handed over, since the file was opened.
-
-    Attributes
-    ----------
-    bytes_waiting
-        What was handed over and is not written, bytes.
-    frames_written, frames_flushed
-        Frames that were given to the library; those of them that came before the last flush.
-    bytes_written
-        Values that were given to the library, bytes.
-    file_size
-        Size of the file at the last flush, bytes.
-    last_flush
-        Time of the last flush, seconds since 1970; None before the first.
-    waited_seconds
-        How long callers had to wait for room.
-    """
-
-    bytes_waiting: int
-    frames_written: int
-    frames_flushed: int
-    bytes_written: int
-    file_size: int
-    last_flush: float | None
-    waited_seconds: float
-
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

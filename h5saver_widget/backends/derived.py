@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from h5saver_widget import codec
-from h5saver_widget.backends.base import Backend, Handle
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import NodeError
 
 __all__ = ["update_shapes"]

@@ -1,6 +1,5 @@
 """The h5py backend: the default, because it was the safest in everything that was measured.
 
-Rows are appended through h5py's low-level calls: 17 us a row against 71 us for ``resize`` and slice assignment.
 Files are written within the bounds ``earliest``/``v110`` (``v110`` throughout for SWMR): with ``latest``, the HDF5 2.0
 inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14.
 """
@@ -8,9 +7,7 @@ inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14
 from __future__ import annotations
 
 import errno
-import functools
 from collections.abc import Hashable, Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,10 +15,19 @@ from typing import Any
 import h5py
 import numpy as np
 import numpy.typing as npt
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.base import (
+from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names, read_attributes, write_attributes
+from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
+from h5saver_widget.backends.h5py_writer import H5pyWriter
+from h5saver_widget.backends.journal import JournaledFile, read_journal
+from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.rows import PENDING_BYTES
+from h5saver_widget.backends.terms import (
     ArrayInfo,
     Compression,
     Durability,
@@ -30,21 +36,12 @@ from h5saver_widget.backends.base import (
     OpenMode,
     RawAttribute,
     Selection,
-    primitive,
 )
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
-from h5saver_widget.backends.compression import Packing
-from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.journal import JournaledFile, read_journal
-from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.rows import PENDING_BYTES
-from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful
+from h5saver_widget.backends.tree import TreeNode, careful
 from h5saver_widget.errors import (
-    CodecError,
     DataMismatchError,
     FileNotOpenError,
     FileOpenError,
-    MissingLibraryError,
     NodeError,
     StreamingError,
 )
@@ -52,38 +49,11 @@ from h5saver_widget.superblock import read_superblock
 
 __all__ = ["H5pyBackend"]
 
-#: Filters that are plugins, by their registered numbers.
-_PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
-
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
-_TEXT = h5py.string_dtype("utf-8")
-_TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
-_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
-_SCALAR = h5s.create(h5s.SCALAR)
 _PLAIN = h5p.create(h5p.DATASET_CREATE)
 _PLAIN.set_obj_track_times(False)
 _UTF8_NAME = h5p.create(h5p.LINK_CREATE)
 _UTF8_NAME.set_char_encoding(h5t.CSET_UTF8)
-
-
-@functools.cache
-def _plugins() -> Any:
-    """Return hdf5plugin, None if it is not installed; from now on HDF5 knows its filters.
-
-    Most files need none of them, and they cost every process 7 MB and a tenth of its start.
-    """
-    try:
-        return import_module("hdf5plugin")
-    except ImportError:
-        return None
-
-
-def _filter(name: str) -> Any:
-    """Return one of hdf5plugin's filters; MissingLibraryError if that is installed but can't be used."""
-    plugins = _plugins()
-    if plugins is None:
-        raise MissingLibraryError(f"{name} needs the package hdf5plugin, which can't be imported: install it again")
-    return getattr(plugins, name)
 
 
 def _kind_of(obj: Any) -> NodeKind:
@@ -114,92 +84,10 @@ def _values(node: TreeNode, selection: Selection) -> Any:
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
     """Make an array without filters from data: what ``create_dataset`` does, in a fifth of the time."""
     kind = h5t.py_create(data.dtype, logical=True)
-    made = h5d.create(group.id, _key(name), kind, h5s.create_simple(data.shape), _PLAIN, _UTF8_NAME)
+    made = h5d.create(group.id, as_key(name), kind, h5s.create_simple(data.shape), _PLAIN, _UTF8_NAME)
     if data.size:
         made.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(data).reshape(data.shape))
     return h5py.Dataset(made)
-
-
-def _key(name: str) -> bytes:
-    """Return a name as HDF5 holds it."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _as_text(name: str | bytes) -> str:
-    """Return a name as text: names of other encodings, which h5py shows as bytes, with surrogates."""
-    return name if isinstance(name, str) else name.decode("utf-8", "surrogateescape")
-
-
-def _packing(dataset: Any) -> Packing | None:
-    """Return what a data set's filters do, None if it is something else than nothing, or shuffle and deflate."""
-    plist = dataset.get_create_plist()
-    filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
-    codes = [code for code, *_ in filters]
-    item_bytes = dataset.get_type().get_size() if codes[:1] == [h5z.FILTER_SHUFFLE] else 1
-    if codes in ([h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE]) and filters[-1][2][0] > 0:
-        return Packing(filters[-1][2][0], item_bytes)
-    return None if codes else Packing()
-
-
-def _compression(obj: h5py.Dataset) -> str | None:
-    """Return the name of what compresses an array; h5py knows its own three."""
-    name: str | None = obj.compression
-    return _PLUGINS.get(obj.id.get_create_plist().get_filter(0)[0], name) if name == "unknown" else name
-
-
-class _Writer(ArrayWriter):
-    """Writes by h5py's low-level calls.
-
-    h5py needs 3 to 5 us for every data space or type it makes. With these at hand one row takes 10 us instead of 22.
-    """
-
-    def __init__(self, node: TreeNode) -> None:
-        obj = node.obj
-        self._obj, self._dataset = obj, obj.id
-        self._type = h5t.py_create(obj.dtype)
-        self._space = obj.id.get_space()
-        # direct chunk writes take bytes as they stand in the file
-        packing = _packing(obj.id) if obj.chunks and obj.id.get_type() == self._type else None
-        fixed_shape = obj.shape if obj.shape and obj.shape == obj.maxshape else ()
-        super().__init__(node.path, obj.dtype, (obj.shape or ())[1:], obj.chunks, packing, fixed_shape)
-        self._blocks: dict[tuple[int, ...], Any] = {}
-
-    def count(self) -> int:
-        # asked anew each time: the host may have appended through its own handle
-        return int(self._dataset.get_space().get_simple_extent_dims()[0])
-
-    def resize(self, count: int) -> None:
-        self._dataset.set_extent((count, *self.row_shape))
-
-    def put(self, at: tuple[int, ...], data: Any) -> None:
-        self._dataset.write_direct_chunk(at, data)
-
-    def flush_file(self) -> None:
-        h5f.flush(self._dataset)
-
-    def add(self, rows: npt.NDArray[Any]) -> None:
-        before = self.count()
-        shape = (before + len(rows), *self.row_shape)
-        self._dataset.set_extent(shape)
-        try:
-            self._space.set_extent_simple(shape)
-            self.write((before, *(0,) * len(self.row_shape)), rows.shape, rows)
-        except BaseException:
-            self.resize(before)
-            raise
-
-    def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        memory = self._blocks.get(count)
-        if memory is None:
-            self._blocks.clear()  # rows come one by one, or in blocks: the last shape is the next one
-            # in the shape of the block: with a flat space HDF5 copies element by element, 20 ms for a frame of 2 MB
-            memory = self._blocks[count] = h5s.create_simple(count)
-        self._space.select_hyperslab(start, count)
-        self._dataset.write(memory, self._space, values, mtype=self._type)
-
-    def rows_from(self, start: int) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self._obj[start:]
-        return found
 
 
 class H5pyBackend(QueuedBackend):
@@ -224,13 +112,13 @@ class H5pyBackend(QueuedBackend):
         return file is not None and file.id.id != 0
 
     def _file_object(self) -> h5py.File:
-        _plugins()  # nobody looks for missing filters where h5py is used directly
+        learn_plugins()  # nobody looks for missing filters where h5py is used directly
         return self._h5()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
-            _plugins()
+            learn_plugins()
         try:
             if self._takes_journal(path, mode, swmr):
                 self._open_journaled(path, mode, locking is not False)
@@ -321,20 +209,20 @@ class H5pyBackend(QueuedBackend):
         return self._h5()["/"]
 
     def _names(self, group: h5py.Group) -> Iterable[str]:
-        return map(_as_text, group)
+        return map(as_text, group)
 
     def _has(self, group: h5py.Group, name: str) -> bool:
-        return bool(group.id.links.exists(_key(name)))
+        return bool(group.id.links.exists(as_key(name)))
 
     def _child(self, group: h5py.Group, name: str) -> tuple[Any, NodeKind]:
-        if group.id.links.get_info(_key(name)).type != h5l.TYPE_HARD:
+        if group.id.links.get_info(as_key(name)).type != h5l.TYPE_HARD:
             # a link may point out of the file, or round in circles: it is shown, and not followed
-            return group.get(_key(name), getlink=True), NodeKind.LINK
-        obj = group[_key(name)]
+            return group.get(as_key(name), getlink=True), NodeKind.LINK
+        obj = group[as_key(name)]
         return obj, _kind_of(obj)
 
     def _kind_of_child(self, group: h5py.Group, name: str) -> NodeKind | None:
-        key = _key(name)
+        key = as_key(name)
         kind = h5g.get_objinfo(group.id, key, follow_link=False).type  # 5 us; its successor in h5o needs 20
         if kind == h5g.GROUP:
             return NodeKind.GROUP
@@ -368,8 +256,8 @@ class H5pyBackend(QueuedBackend):
         """Return where a link points to: file and path."""
         link = self._get(node).obj
         if isinstance(link, h5py.ExternalLink):
-            return _as_text(link.filename), _as_text(link.path)
-        return "", _as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
+            return as_text(link.filename), as_text(link.path)
+        return "", as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
 
     @primitive
     def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
@@ -444,16 +332,7 @@ class H5pyBackend(QueuedBackend):
 
     def _filters(self, compression: Compression | None) -> dict[str, Any]:
         library = self._library(compression)
-        if library is None or compression is None:
-            return {}
-        if library == "lzf":
-            return {"compression": "lzf", "shuffle": True}
-        if library == "blosc2":
-            blosc2 = _filter("Blosc2")
-            return dict(blosc2(cname="zstd", clevel=compression.level, filters=blosc2.SHUFFLE))
-        if library == "bitshuffle":
-            return dict(_filter("Bitshuffle")(cname="zstd", clevel=compression.level))
-        return {"compression": "gzip", "compression_opts": min(compression.level, 9), "shuffle": True}
+        return {} if library is None or compression is None else filter_options(library, compression.level)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]
@@ -467,10 +346,10 @@ class H5pyBackend(QueuedBackend):
         dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
         if obj.shape is None:  # a null data space: an array of another program without anything in it
             return ArrayInfo((0,), dtype, (0,))
-        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, _compression(obj))
+        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, compression_of(obj))
 
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
-        return _Writer(node)
+        return H5pyWriter(node)
 
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         count = node.obj.shape[0]
@@ -494,7 +373,7 @@ class H5pyBackend(QueuedBackend):
             try:
                 return _values(node, selection)
             except OSError:
-                if _plugins.cache_info().currsize or _plugins() is None:
+                if not learn_plugins():
                     raise
                 return _values(node, selection)  # now that its filter is known
         except (TypeError, ValueError, IndexError) as error:
@@ -510,51 +389,17 @@ class H5pyBackend(QueuedBackend):
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
-        return [] if found is None else sorted(map(_as_text, found.obj.attrs))
+        return [] if found is None else attribute_names(found.obj)
 
     @primitive
     @careful
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)
-        if found is None:
-            return {}
-        values: dict[str, RawAttribute] = {}
-        attrs = found.obj.attrs
-        for name in sorted(map(_as_text, attrs)) if names is None else names:
-            try:
-                if name not in attrs:
-                    continue
-                value = attrs[name]
-            except (OSError, TypeError, ValueError, KeyError, RuntimeError, UnicodeDecodeError):
-                continue
-            raw = _raw_value(found.obj, name, value)
-            if raw is not None:
-                values[name] = raw
-        return values
+        return {} if found is None else read_attributes(found.obj, names)
 
     def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
-        where = node.obj.id
-        for name, value in attributes.items():
-            try:
-                stored = _stored(value)
-                if stored is not None:
-                    key = _key(name)
-                    if not fresh and h5a.exists(where, key):
-                        h5a.delete(where, key)
-                    kind, space, data, memory = stored
-                    h5a.create(where, key, kind, space).write(data, mtype=memory)
-                elif isinstance(value, bytes):
-                    # of fixed length, or h5py would read it back as text
-                    node.obj.attrs.create(name, np.array(value, dtype=f"S{max(1, len(value))}"))
-                elif isinstance(value, (int, complex, np.generic, np.ndarray)):
-                    node.obj.attrs[name] = value
-                else:
-                    raise CodecError(f"attribute {name!r} of {node.path}: a {type(value).__name__} can't be stored raw")
-            except (OSError, TypeError, ValueError, RuntimeError) as error:
-                if isinstance(error, CodecError):
-                    raise
-                raise CodecError(f"attribute {name!r} of {node.path} could not be written by h5py: {error}") from error
+        write_attributes(node.obj, node.path, attributes, fresh)
 
     @primitive
     def delete_attribute(self, node: Handle, name: str) -> None:
@@ -586,42 +431,3 @@ class H5pyBackend(QueuedBackend):
         """See what another process has appended."""
         node = self._array(array)
         node.obj.refresh()
-
-
-def _stored(value: Any) -> tuple[Any, Any, npt.NDArray[Any], Any] | None:
-    """Return type, space, data and type in memory of an attribute as h5py's low-level calls take it.
-
-    With these at hand an attribute takes 10 us, through h5py's mapping 60. None for what is left to the mapping.
-    """
-    if isinstance(value, str):  # variable length: a fixed one ends at 64 kB
-        return _TEXT_TYPE, _SCALAR, np.array(value.encode(), dtype=_TEXT), _TEXT_IN_MEMORY
-    if isinstance(value, (bool, np.bool_)):
-        # as PyTables stores it: h5py's own booleans are an enum, which PyTables can't read
-        return h5t.NATIVE_B8, _SCALAR, np.array(value, dtype=np.uint8), h5t.NATIVE_B8
-    if isinstance(value, (int, float, complex, np.number)):
-        number = np.array(value)
-        if number.dtype.kind in "iufc":  # a whole number of more than 64 bits is none of these
-            kind = _number_type(number.dtype)
-            return kind, _SCALAR, number, kind
-    return None
-
-
-@functools.cache
-def _number_type(dtype: np.dtype[Any]) -> Any:
-    return h5t.py_create(dtype)
-
-
-def _raw_value(obj: Any, name: str, value: Any) -> RawAttribute | None:
-    """Return an attribute as h5py read it if it is plain data, None for references and the like."""
-    if isinstance(value, h5py.Empty):
-        return ""
-    if isinstance(value, (np.uint8, np.ndarray)) and value.dtype == np.uint8:
-        stored = h5a.open(obj.id, _key(name)).get_type()
-        return value.astype(bool) if stored.get_class() == h5t.BITFIELD else value
-    if isinstance(value, np.bytes_):
-        # text of fixed length, as PyTables writes it: h5py tells it from bytes by the character set alone
-        is_text = name in SYSTEM_TEXT or h5a.open(obj.id, _key(name)).get_type().get_cset() == h5t.CSET_UTF8
-        return value.decode("utf-8", "replace") if is_text else value
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
-    return value if isinstance(value, (str, bytes, np.generic, np.ndarray)) else None

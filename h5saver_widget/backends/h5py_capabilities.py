@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from h5saver_widget.backends.base import Capabilities
+from h5saver_widget.backends.terms import Capabilities
 
 __all__ = ["H5PY_CAPABILITIES"]
 

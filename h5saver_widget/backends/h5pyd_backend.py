@@ -14,16 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from h5json.objid import createObjId
 
-from h5saver_widget.backends.base import (
-    ArrayInfo,
-    Capabilities,
-    Compression,
-    Handle,
-    NodeKind,
-    RawAttribute,
-    Selection,
-    primitive,
-)
+from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
 from h5saver_widget.backends.remote_blocks import Block, as_block, pieces
 from h5saver_widget.backends.remote_file import RemoteFile
@@ -32,6 +23,15 @@ from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
 from h5saver_widget.backends.remote_reading import Part, part_of, read_part
 from h5saver_widget.backends.remote_rows import COUNT
 from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
+from h5saver_widget.backends.terms import (
+    ArrayInfo,
+    Capabilities,
+    Compression,
+    Handle,
+    NodeKind,
+    RawAttribute,
+    Selection,
+)
 from h5saver_widget.backends.tree import TreeNode
 from h5saver_widget.errors import (
     CodecError,

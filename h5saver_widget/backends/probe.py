@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.in_child import Ending, can_start, run_in_child
 from h5saver_widget.superblock import superblock_version

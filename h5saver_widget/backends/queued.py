@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.base import ArrayInfo, Handle, NodeKind, Selection, primitive
+from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
 from h5saver_widget.errors import FileIncompleteError
 

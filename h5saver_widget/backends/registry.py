@@ -15,8 +15,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from h5saver_widget.backends.base import Backend, Capabilities
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.base import OpenMode, primitive
+from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
 from h5saver_widget.backends.remote_journal import Journal
 from h5saver_widget.backends.remote_options import RemoteOptions
@@ -17,6 +17,7 @@ from h5saver_widget.backends.remote_places import (
     remote_names,
 )
 from h5saver_widget.backends.remote_writer import WriterMark
+from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError
 

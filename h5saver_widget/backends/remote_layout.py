@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression
 from h5saver_widget.backends.h5pyd_client import MAX_JSON
+from h5saver_widget.backends.terms import Compression
 
 __all__ = ["bounded_chunks", "filters", "within_one_request"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import ArrayInfo, NodeKind
 from h5saver_widget.backends.remote_rows import COUNT, ArrayRows
 from h5saver_widget.backends.remote_types import dtype_of, holds_byte_rows, holds_text
+from h5saver_widget.backends.terms import ArrayInfo, NodeKind
 
 __all__ = ["HIDDEN", "WRITER", "RemoteObject"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import NodeKind, Selection
 from h5saver_widget.backends.h5pyd_client import MAX_REQUEST, Client
 from h5saver_widget.backends.remote_blocks import Block
 from h5saver_widget.backends.remote_objects import RemoteObject
 from h5saver_widget.backends.remote_types import rows_from, texts_from
+from h5saver_widget.backends.terms import NodeKind, Selection
 
 __all__ = ["Part", "part_of", "read_part"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from h5json.array_util import arrayToBytes, bytesToArray
 from h5json.hdf5dtype import createDataType, getTypeItem, special_dtype
 
-from h5saver_widget.backends.base import RawAttribute
+from h5saver_widget.backends.terms import RawAttribute
 from h5saver_widget.errors import CodecError
 
 __all__ = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import pickle
-import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,22 @@ import tables.hdf5extension
 import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.base import (
+from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.outside import is_outside
+from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
+from h5saver_widget.backends.probe import refuse_if_deadly
+from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.tables_attributes import (
+    MAX_ATTRIBUTE,
+    attribute_names,
+    delete_attribute,
+    read_attributes,
+    write_attributes,
+)
+from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
+from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
+from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
     Compression,
@@ -35,17 +49,9 @@ from h5saver_widget.backends.base import (
     OpenMode,
     RawAttribute,
     Selection,
-    primitive,
 )
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
-from h5saver_widget.backends.compression import Packing
-from h5saver_widget.backends.outside import is_outside
-from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
-from h5saver_widget.backends.probe import refuse_if_deadly
-from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.tree import SYSTEM_TEXT, TreeNode, careful, check_selection
+from h5saver_widget.backends.tree import TreeNode, careful, check_selection
 from h5saver_widget.errors import (
-    CodecError,
     DataMismatchError,
     FileNotOpenError,
     FileOpenError,
@@ -54,13 +60,6 @@ from h5saver_widget.errors import (
 )
 
 __all__ = ["TablesBackend"]
-
-#: HDF5 keeps attributes up to 64 kB in the object header; the type and the name need some of it.
-_MAX_ATTRIBUTE = 64_000
-
-#: What PyTables raises where a file holds what it does not expect.
-_ODD = (KeyError, AttributeError, IndexError, SystemError, pickle.UnpicklingError)
-
 
 #: The one lock of all PyTables files; holding it also keeps pickles away.
 _LOCK = GuardedLock(NoPickles.install(tables.attributeset, tables.atom))
@@ -78,22 +77,6 @@ def _kind_of(obj: Any) -> NodeKind:
     if isinstance(obj, (tables.Array, tables.Table)):
         return NodeKind.FIXED
     return NodeKind.OTHER
-
-
-class _Attributes(tables.hdf5extension.AttributeSet):  # type: ignore[misc]
-    """The calls that read and write attributes.
-
-    What PyTables puts on top reads all attributes of a node, and takes half of the time of writing one. What it
-    remembers of a node (``_v_attrs``) is thrown away after a change, and made again if somebody asks for it.
-    """
-
-    def __init__(self) -> None:
-        #: Names that these calls add to and look at.
-        self._v_unimplemented: list[str] = []
-        self._v_node = "the node"
-
-
-_ATTRIBUTES = _Attributes()
 
 
 @functools.cache
@@ -117,101 +100,6 @@ _KINDS = {
 }
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """PyTables warns about names that are no Python identifiers and about types of other libraries: no news here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _require_flushed() -> None:
-    """Raise what HDF5 said to the flush just done: PyTables does not ask, and frames on a full disk went unnoticed."""
-    error = tables.HDF5ExtError("the file could not be flushed", h5bt="VERBOSE")
-    if error.h5backtrace:
-        raise error
-
-
-class _Writer(ArrayWriter):
-    """Writes by the calls inside PyTables that do the work.
-
-    The public ones check and convert first what was checked and converted before: 5 us a row instead of 2, and 10 us a
-    point of a scan instead of 4. Chunks are written directly into arrays made here alone: of others PyTables does not
-    tell whether their numbers stand in the file as in memory.
-    """
-
-    def __init__(self, node: TreeNode) -> None:
-        array = self._array = node.obj
-        #: Whether the inner calls store numbers as they are; all arrays made here do.
-        self._is_plain = (
-            isinstance(array, tables.Array)
-            and array.atom.kind != "time"  # converted in place, in the caller's memory
-            and array.atom.shape == ()
-            and array.filters.least_significant_digit is None
-        )
-        shape, dtype = _shape_and_dtype(node)
-        fixed = shape if self._is_plain and node.kind is NodeKind.FIXED else ()
-        packing = _packing(array.filters, dtype) if node.is_new and self._is_plain and array.chunkshape else None
-        chunks = None if array.chunkshape is None else tuple(int(n) for n in array.chunkshape)
-        super().__init__(node.path, dtype, shape[1:], chunks, packing, fixed)
-        self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
-
-    def count(self) -> int:
-        return int(self._array.shape[0])
-
-    def resize(self, count: int) -> None:
-        self._array._g_check_open()
-        self._array._g_truncate(count)
-
-    def put(self, at: tuple[int, ...], data: Any) -> None:
-        self._array._g_check_open()
-        raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8)
-        self._array._g_write_chunk(np.array(at, np.uint64), raw, 0)
-
-    def flush_file(self) -> None:
-        self._array._g_flush()
-        _require_flushed()
-
-    def add(self, rows: npt.NDArray[Any]) -> None:
-        if self._is_plain:
-            self._array._g_check_open()
-            self._array._append(rows)
-        else:
-            self._array.append(rows)
-
-    def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        self._array._g_check_open()
-        # made anew, these arrays take half of the time
-        block = self._blocks.get(count)
-        if block is None:
-            self._blocks.clear()
-            rank = len(count)
-            block = self._blocks[count] = np.zeros(rank, np.int64), np.ones(rank, np.int64), np.array(count, np.int64)
-        block[0][:] = start
-        self._array._g_write_slice(*block, values)
-
-    def rows_from(self, start: int) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self._array[start:]
-        return found
-
-
-def _packing(filters: tables.Filters, dtype: np.dtype[Any]) -> Packing | None:
-    """Return what filters do, None if it is something else than nothing, or shuffle and deflate."""
-    if not filters.complevel and not filters.fletcher32:
-        return Packing()
-    if filters.complib != "zlib" or filters.fletcher32 or not filters.shuffle or filters.bitshuffle:
-        return None
-    return Packing(filters.complevel, dtype.itemsize)
-
-
-def _shape_and_dtype(node: TreeNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    obj = node.obj
-    if node.kind is NodeKind.TEXT:
-        return (int(obj.nrows),), np.dtype(np.uint8)
-    dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
-    return tuple(int(n) for n in obj.shape), np.dtype(dtype)
-
-
 class TablesBackend(QueuedBackend):
     """A local HDF5 file through PyTables."""
 
@@ -221,9 +109,9 @@ class TablesBackend(QueuedBackend):
     versions = MappingProxyType({"tables_version": tables.__version__, "HDF5_Version": tables.hdf5_version})
     capabilities = Capabilities(
         compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
-        max_attribute_bytes=_MAX_ATTRIBUTE,
+        max_attribute_bytes=MAX_ATTRIBUTE,
     )
-    library_errors = (tables.HDF5ExtError, tables.NodeError, OSError, TypeError, ValueError, NotImplementedError, *_ODD)
+    library_errors = LIBRARY_ERRORS
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,7 +143,7 @@ class TablesBackend(QueuedBackend):
             refuse_if_deadly(path)
         known = set(tables.file._open_files.handlers)
         try:
-            with _quiet():
+            with quiet():
                 self._file = tables.open_file(str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30)
         except self.library_errors as error:
             for half_open in set(tables.file._open_files.handlers) - known:
@@ -277,7 +165,7 @@ class TablesBackend(QueuedBackend):
             file._flush_file(0)
         else:
             file.flush()
-        _require_flushed()
+        require_flushed()
 
     def _descriptor(self) -> int:
         return int(self._h5().fileno())
@@ -298,7 +186,7 @@ class TablesBackend(QueuedBackend):
         return name in group
 
     def _child(self, group: tables.Group, name: str) -> tuple[Any, NodeKind]:
-        with _quiet():
+        with quiet():
             obj = group._f_get_child(name)
             return obj, NodeKind.LINK if self._is_outside(obj) else _kind_of(obj)
 
@@ -340,7 +228,7 @@ class TablesBackend(QueuedBackend):
 
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[TreeNode, str]]:
-        with _quiet(), super()._making(parent, name) as place:
+        with quiet(), super()._making(parent, name) as place:
             yield place
 
     @primitive
@@ -426,16 +314,16 @@ class TablesBackend(QueuedBackend):
         return tables.Filters(complevel=min(compression.level, 9), complib=library, shuffle=True)
 
     def _remove(self, node: TreeNode) -> None:
-        with _quiet():
+        with quiet():
             self._h5().remove_node(node.obj, recursive=True)
 
     def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
-        with _quiet():
+        with quiet():
             self._h5().copy_node(source.obj, group.obj, name, recursive=source.kind is NodeKind.GROUP)
 
     # ---------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:
-        shape, dtype = _shape_and_dtype(node)
+        shape, dtype = shape_and_dtype(node)
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
         chunks, filters = node.obj.chunkshape, node.obj.filters
@@ -447,13 +335,13 @@ class TablesBackend(QueuedBackend):
         return node.obj._get_obj_info().addr  # type: ignore[no-any-return]
 
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
-        return _Writer(node)
+        return TablesWriter(node)
 
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         node.obj.append(row)
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        shape, dtype = _shape_and_dtype(node)
+        shape, dtype = shape_and_dtype(node)
         try:
             check_selection(selection, shape)
             node.obj[selection] = values.astype(dtype, copy=False)
@@ -463,7 +351,7 @@ class TablesBackend(QueuedBackend):
             ) from error
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
-        shape, _ = _shape_and_dtype(node)
+        shape, _ = shape_and_dtype(node)
         try:
             check_selection(selection, shape)
             if node.kind is NodeKind.TEXT:
@@ -482,59 +370,25 @@ class TablesBackend(QueuedBackend):
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
-        return [] if found is None else sorted(_ATTRIBUTES._g_list_attr(found.obj))
+        return [] if found is None else attribute_names(found.obj)
 
     @primitive
     @careful
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)
-        if found is None:
-            return {}
-        values: dict[str, RawAttribute] = {}
-        known = set(_ATTRIBUTES._g_list_attr(found.obj))
-        with _quiet():
-            for name in sorted(known) if names is None else names:
-                if name not in known:
-                    continue
-                try:
-                    value = _ATTRIBUTES._g_getattr(found.obj, name)
-                except self.library_errors:
-                    continue
-                if name in SYSTEM_TEXT and isinstance(value, bytes):
-                    value = value.decode("utf-8", "replace")
-                elif isinstance(value, np.ndarray) and value.dtype.kind == "O":
-                    value = value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
-                if value is not None:
-                    values[name] = value
-        return values
+        return {} if found is None else read_attributes(found.obj, names)
 
     def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
-        for name, value in attributes.items():
-            if isinstance(value, np.ndarray):
-                if value.dtype.kind == "U":
-                    value = np.char.encode(value, "utf-8")
-                if value.dtype.kind not in "biufcS":
-                    raise CodecError(f"attribute {name!r} of {node.path}: an array of {value.dtype} can't be stored")
-            elif not isinstance(value, (str, bytes, bool, int, float, complex, np.generic)):
-                raise CodecError(f"attribute {name!r} of {node.path}: a {type(value).__name__} can't be stored raw")
-            if name.startswith(("_v_", "_g_", "_f_", "_c_", "_i_")):
-                raise CodecError(f"attribute {name!r} of {node.path}: PyTables keeps such names for itself; rename it")
-            try:
-                _ATTRIBUTES._g_setattr(node.obj, name, value if isinstance(value, np.ndarray) else np.array(value))
-            except (tables.HDF5ExtError, AttributeError, TypeError, ValueError) as error:
-                limit = f"PyTables stores at most {_MAX_ATTRIBUTE} bytes in one attribute"
-                raise CodecError(f"attribute {name!r} of {node.path} can't be written; {limit}: {error}") from error
-        vars(node.obj).pop("_v_attrs", None)
+        write_attributes(node.obj, node.path, attributes)
 
     @primitive
     def delete_attribute(self, node: Handle, name: str) -> None:
         """Remove an attribute."""
         found = self._changeable(node, "delete an attribute")
-        if name not in _ATTRIBUTES._g_list_attr(found.obj):
+        if name not in attribute_names(found.obj):
             raise NodeError(f"{found.path} has no attribute {name!r}")
-        _ATTRIBUTES._g_remove(found.obj, name)
-        vars(found.obj).pop("_v_attrs", None)
+        delete_attribute(found.obj, name)
 
     # ------------------------------------------------------------------ SWMR
     @primitive

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute, Selection, primitive
+from h5saver_widget.backends.base import Backend, primitive
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute, Selection
 from h5saver_widget.errors import (
     DataMismatchError,
     FileNotOpenError,

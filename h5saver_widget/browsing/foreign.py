@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.errors import H5SaverError, NodeError
 from h5saver_widget.nodes import GROUP, VLARRAY, Array

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from h5saver_widget import codec
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import FileView
 from h5saver_widget.browsing.rows import Look, Row

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget import naming
-from h5saver_widget.backends.base import Backend, Compression, Handle, NodeKind, RawAttribute
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import available_backends, create_backend
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job, block_parts

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Backend, Handle, RawAttribute
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Handle, RawAttribute
 from h5saver_widget.data import Axis, DataDistribution
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.base import Capabilities
 from h5saver_widget.backends.registry import (
     available_backends,
     backend_capabilities,
     default_backend,
     server_backend,
 )
+from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.layout import SaveType
 from h5saver_widget.qt.recording_params import recording_params
 from h5saver_widget.qt.server_params import server_params

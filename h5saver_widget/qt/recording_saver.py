@@ -17,7 +17,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Final
 
-from h5saver_widget.backends.base import Durability
+from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.nodes import GROUP, Node

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from pyqtgraph.parametertree import Parameter
 
-from h5saver_widget.backends.base import Compression
 from h5saver_widget.backends.compression import reader_note
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import H5SaverError, NamingError
 from h5saver_widget.layout import SaveType
 from h5saver_widget.name_template import NameTemplate

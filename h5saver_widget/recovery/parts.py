@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from h5saver_widget.backends.base import ArrayInfo, Backend, Handle
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import ArrayInfo, Handle
 
 __all__ = ["Box", "Part", "PartReader", "fits_into", "rows_in_words"]
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, NodeKind
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Compression, NodeKind
 from h5saver_widget.codec import encode
 from h5saver_widget.recovery.parts import Box, PartReader, fits_into, rows_in_words
 
 if TYPE_CHECKING:
-    from h5saver_widget.backends.base import Backend, Handle
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import Handle
 
 __all__ = ["bring_up_to_date", "salvage"]
 

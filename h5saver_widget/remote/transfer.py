@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import ArrayInfo, Backend, Compression, Handle, NodeKind, RawAttribute
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.progress import Progress
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget import codec, naming
-from h5saver_widget.backends.base import Handle
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileNotOpenError, NodeError, NodeExistsError
 from h5saver_widget.layout import LOGGER_NAME, RAW_GROUP, DataType, GroupType, numbered_name
 from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import Handle
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.layout import DataType, channel_name

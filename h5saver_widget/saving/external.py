@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget import codec
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import Handle
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
 from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike

@@ -14,8 +14,9 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from h5saver_widget import codec, naming
-from h5saver_widget.backends.base import Backend, Durability, OpenMode
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Durability, OpenMode
 from h5saver_widget.errors import FileOpenError, QueueFullError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
 from h5saver_widget.saving.content import H5Content

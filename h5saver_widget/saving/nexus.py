@@ -23,7 +23,8 @@ from h5saver_widget.errors import NodeError
 from h5saver_widget.layout import DataType, GroupModuleType, GroupType
 
 if TYPE_CHECKING:
-    from h5saver_widget.backends.base import Backend, Handle, RawAttribute
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import Handle, RawAttribute
 
 __all__ = ["Plots", "class_of_group", "names_attribute", "root_attributes"]
 

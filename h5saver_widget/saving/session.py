@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget import codec
-from h5saver_widget.backends.base import Backend, Handle
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.layout import LOGGER_NAME
 from h5saver_widget.saving.nexus import Plots

@@ -10,7 +10,8 @@ from attribute_contract import AttributeContract
 from backend_contract import CHECKS, DTYPES, ROW_SHAPES, some_values
 from hypothesis import given, settings, strategies as st
 
-from h5saver_widget.backends.base import Backend, NodeKind
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
 
 SLICES = (

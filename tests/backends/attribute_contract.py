@@ -10,7 +10,8 @@ import pytest
 from backend_contract import CHECKS, DTYPES, BackendContract, digest, some_values
 from hypothesis import given, settings, strategies as st
 
-from h5saver_widget.backends.base import Backend, Compression
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from h5saver_widget.backends.base import Backend, Handle, NodeKind
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import (
     FileNotOpenError,
     FileOpenError,

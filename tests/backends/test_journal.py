@@ -14,9 +14,9 @@ from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileOpenError, H5Backend, check_file, repair_file
 from h5saver_widget.backends import journal
-from h5saver_widget.backends.base import Durability
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Durability
 from h5saver_widget.recovery import Condition
 
 DURABLE = pytest.mark.parametrize("durability", ["journal", "power"])

@@ -20,8 +20,9 @@ from hypothesis import given, settings, strategies as st
 from test_backend_files import BACKENDS, GROWS, both, each_way, opened, run
 
 from h5saver_widget.backends import chunks, rows, tails
-from h5saver_widget.backends.base import Backend, Compression, Handle
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.terms import Compression, Handle
 from h5saver_widget.errors import NodeExistsError, RowsLostError
 
 GZIP = Compression("gzip", 4)
@@ -279,7 +280,7 @@ def test_rows_outlive_their_handle(backend: Backend) -> None:
 
 LEFT_OPEN = """
 import sys, gc, pathlib, warnings, numpy as np
-from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.backends.registry import create_backend
 warnings.simplefilter('ignore')
 def save():
@@ -336,7 +337,7 @@ def test_streaming_with_gzip(tmp_path: Path, small_chunks: None) -> None:
 KILLED = """
 import sys, pathlib, numpy as np
 from h5saver_widget.backends import chunks
-from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.backends.registry import create_backend
 chunks.MAX_ROWS = 8
 backend = create_backend(sys.argv[1])

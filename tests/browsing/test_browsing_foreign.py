@@ -12,7 +12,7 @@ import pytest
 from foreign_file import write_foreign
 
 from h5saver_widget import NodeError
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing import FileView, Look
 from h5saver_widget.browsing.foreign import names_in, resolved
 

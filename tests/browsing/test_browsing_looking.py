@@ -12,7 +12,7 @@ import pytest
 from browsing_files import CURVES, FRAME, PNG, SETTINGS, SPECTRA, write_file
 
 from h5saver_widget import DataLoader, FileOpenError, H5BrowserUtil, H5SaverLowLevel, NodeError
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing import FileView, Look, shown_value
 from h5saver_widget.browsing.opening import open_to_look, why_not
 from h5saver_widget.browsing.script_lines import lines_to_load

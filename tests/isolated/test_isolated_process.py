@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from h5saver_widget import H5SaverLowLevel, codec
-from h5saver_widget.backends.base import Compression
 from h5saver_widget.backends.isolated.client import IsolatedBackend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import FileOpenError, SavingProcessError
 
 F8 = np.dtype("f8")

@@ -14,7 +14,7 @@ from browser_window import choose, click, go_to, tabs
 from browsing_files import CURVES, FRAME, PNG, SPECTRA, write_file
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import NodeError
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.recent import recent_files

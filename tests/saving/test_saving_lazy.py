@@ -26,7 +26,7 @@ from h5saver_widget import (
     H5SaverLowLevel,
     NodeError,
 )
-from h5saver_widget.backends.base import Compression
+from h5saver_widget.backends.terms import Compression
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.layout import DataType
 from h5saver_widget.saving.describe import data_attributes

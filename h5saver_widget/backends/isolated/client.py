@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import (
+from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
+from h5saver_widget.backends.isolated.messages import Kind, pack
+from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
     Compression,
@@ -25,10 +28,7 @@ from h5saver_widget.backends.base import (
     NodeKind,
     RawAttribute,
     Selection,
-    primitive,
 )
-from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
-from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.tree import TreeNode, check_selection, is_point
 from h5saver_widget.errors import CodecError, DataMismatchError
 from h5saver_widget.naming import natural_key
@@ -218,8 +218,9 @@ class IsolatedBackend(IsolatedFile):
         values = None if data is None else np.asarray(data)
         held = np.dtype(dtype if values is None else values.dtype)
         more: dict[str, Any] = {"shape": shape, "fill_value": fill_value} if values is None else {"data": values}
-        more |= {"frame_axes": frame_axes}
-        return self._create(NodeKind.FIXED, parent, name, (), held, compression, attributes, **more)
+        return self._create(
+            NodeKind.FIXED, parent, name, (), held, compression, attributes, frame_axes=frame_axes, **more
+        )
 
     @primitive
     def create_growing(

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import Capabilities, Durability, OpenMode, Queue, primitive
+from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind
 from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.terms import Capabilities, Durability, OpenMode, Queue
 from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, SavingProcessError
 

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.base import Compression, Durability, Handle, NodeKind
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import Compression, Durability, Handle, NodeKind
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
 
 __all__ = ["Host", "main"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyqtgraph.Qt import QtWidgets
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.exporting import copy_of, export_formats, export_node
 from h5saver_widget.browsing.rows import Look

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
 
-from h5saver_widget.backends.base import NodeKind
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.looking import Child
 from h5saver_widget.browsing.rows import Look, Row
 from h5saver_widget.naming import natural_key

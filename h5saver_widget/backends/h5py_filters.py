@@ -1,0 +1,72 @@
+"""The filters of the h5py backend's arrays: what compresses them, as h5py and HDF5 name it."""
+
+from __future__ import annotations
+
+import functools
+from importlib import import_module
+from typing import Any
+
+import h5py
+from h5py import h5z
+
+from h5saver_widget.backends.compression import Packing
+from h5saver_widget.errors import MissingLibraryError
+
+__all__ = ["compression_of", "filter_options", "learn_plugins", "packing_of"]
+
+#: Filters that are plugins, by their registered numbers.
+_PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
+
+
+@functools.cache
+def _plugins() -> Any:
+    """Return hdf5plugin, None if it is not installed; from now on HDF5 knows its filters.
+
+    Most files need none of them, and they cost every process 7 MB and a tenth of its start.
+    """
+    try:
+        return import_module("hdf5plugin")
+    except ImportError:
+        return None
+
+
+def _filter(name: str) -> Any:
+    """Return one of hdf5plugin's filters; MissingLibraryError if that is installed but can't be used."""
+    plugins = _plugins()
+    if plugins is None:
+        raise MissingLibraryError(f"{name} needs the package hdf5plugin, which can't be imported: install it again")
+    return getattr(plugins, name)
+
+
+def learn_plugins() -> bool:
+    """Let HDF5 know the filters of hdf5plugin; return whether it did not know them before."""
+    return not _plugins.cache_info().currsize and _plugins() is not None
+
+
+def filter_options(library: str, level: int) -> dict[str, Any]:
+    """Return what h5py's ``create_dataset`` is told to compress an array with."""
+    if library == "lzf":
+        return {"compression": "lzf", "shuffle": True}
+    if library == "blosc2":
+        blosc2 = _filter("Blosc2")
+        return dict(blosc2(cname="zstd", clevel=level, filters=blosc2.SHUFFLE))
+    if library == "bitshuffle":
+        return dict(_filter("Bitshuffle")(cname="zstd", clevel=level))
+    return {"compression": "gzip", "compression_opts": min(level, 9), "shuffle": True}
+
+
+def packing_of(dataset: Any) -> Packing | None:
+    """Return what a data set's filters do, None if it is something else than nothing, or shuffle and deflate."""
+    plist = dataset.get_create_plist()
+    filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
+    codes = [code for code, *_ in filters]
+    item_bytes = dataset.get_type().get_size() if codes[:1] == [h5z.FILTER_SHUFFLE] else 1
+    if codes in ([h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE]) and filters[-1][2][0] > 0:
+        return Packing(filters[-1][2][0], item_bytes)
+    return None if codes else Packing()
+
+
+def compression_of(obj: h5py.Dataset) -> str | None:
+    """Return the name of what compresses an array; h5py knows its own three."""
+    name: str | None = obj.compression
+    return _PLUGINS.get(obj.id.get_create_plist().get_filter(0)[0], name) if name == "unknown" else name

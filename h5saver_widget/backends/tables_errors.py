@@ -1,0 +1,33 @@
+"""What PyTables and the HDF5 inside it complain about, and how."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tables
+
+__all__ = ["LIBRARY_ERRORS", "quiet", "require_flushed"]
+
+#: What PyTables raises where a file holds what it does not expect.
+_ODD = (KeyError, AttributeError, IndexError, SystemError, pickle.UnpicklingError)
+
+LIBRARY_ERRORS = (tables.HDF5ExtError, tables.NodeError, OSError, TypeError, ValueError, NotImplementedError, *_ODD)
+"""What its calls raise."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """PyTables warns about names that are no Python identifiers and about types of other libraries: no news here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def require_flushed() -> None:
+    """Raise what HDF5 said to the flush just done: PyTables does not ask, and frames on a full disk went unnoticed."""
+    error = tables.HDF5ExtError("the file could not be flushed", h5bt="VERBOSE")
+    if error.h5backtrace:
+        raise error
