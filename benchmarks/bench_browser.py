@@ -27,9 +27,11 @@ from typing import Any
 JOBS = {
     "open": "open and show {nodes:,} nodes",
     "expand": "the same with everything expanded",
+    "flat": "{flat:,} arrays in one group: open, select it (plots), expand",
     "huge": "open a file of 4 GB, plot a frame of it",
 }
 LARGE_NODE = "/RawData/Frames"
+FLAT_GROUP = "/RawData/Detector000"
 
 
 # ---------------------------------------------------------------------------------------------------------- the files
@@ -47,6 +49,19 @@ def write_nodes(path: Path, count: int) -> int:
         for _ in range(count // 4):
             saver.add_data(h5saver.add_det_group("/RawData", "Spectrometer"), data)
         return sum(1 for _ in h5saver.walk_nodes("/"))
+
+
+def write_flat(path: Path, count: int) -> None:
+    """Make so many arrays in one group."""
+    import numpy as np
+
+    import h5saver_widget as ours
+
+    with ours.H5SaverLowLevel("detector", "h5py") as h5saver:
+        h5saver.init_file(path)
+        group = h5saver.add_det_group("/RawData", "many")
+        for number in range(count):
+            h5saver.create_carray(group, f"Data{number:05d}", np.arange(16.0))
 
 
 def write_huge(path: Path) -> None:
@@ -74,6 +89,11 @@ def measure_ours(job: str, path: str) -> dict[str, Any]:
     browser.wait(60)
     if job == "expand":
         browser.select("/")
+        browser.expand_all()
+        browser.wait(60)
+    if job == "flat":
+        browser.select(FLAT_GROUP)
+        browser.wait(60)
         browser.expand_all()
         browser.wait(60)
     if job == "huge":
@@ -164,22 +184,23 @@ def main() -> None:
         return
     rounds = 1 if options.quick else 3
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
-        nodes, huge = Path(folder) / "nodes.h5", Path(folder) / "huge.h5"
-        count = write_nodes(nodes, 1000 if options.quick else 10_000)
-        write_huge(huge)
+        files = {job: Path(folder) / f"{'nodes' if job in ('open', 'expand') else job}.h5" for job in JOBS}
+        flat = 1000 if options.quick else 10_000
+        count = write_nodes(files["open"], flat)
+        write_flat(files["flat"], flat)
+        write_huge(files["huge"])
         columns = "s | CPU s | peak MB | together MB"
         print(f"| job | ours {columns} | PyMoDAQ {columns} |\n|---{'|---:' * 8}|")
         for job, title in JOBS.items():
-            path = huge if job == "huge" else nodes
             sides = ("ours",) if job == "huge" else ("ours", "peer")
             found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
             for _ in range(rounds):
                 for side in sides:
-                    one = run_child(side, job, path, home)
+                    one = run_child(side, job, files[job], home)
                     if one is not None:
                         found[side].append(one)
             cells = [_cells(found.get(side, [])) for side in ("ours", "peer")]
-            print(f"| {title.format(nodes=count)} | {' | '.join(cells)} |")
+            print(f"| {title.format(nodes=count, flat=flat)} | {' | '.join(cells)} |")
 
 
 def _cells(found: list[dict[str, Any]]) -> str:

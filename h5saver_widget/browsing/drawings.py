@@ -97,7 +97,10 @@ class Dimension:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What is known of a data object before any of it is read."""
+    """What is known of a data object before any of it is read.
+
+    ``labels`` are those of the channels that can be drawn; up to ``left_out`` more are in the file.
+    """
 
     path: str
     name: str

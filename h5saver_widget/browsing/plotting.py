@@ -24,8 +24,10 @@ from h5saver_widget.browsing.foreign import completed, resolved
 from h5saver_widget.browsing.pieces import blocks, drawable, merge, reduced, turned, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.naming import number_of
+from h5saver_widget.nodes import GROUP
+from h5saver_widget.saving.assemble import data_from
 from h5saver_widget.saving.h5_backend import H5Backend
-from h5saver_widget.saving.loading import DataLoader
 
 __all__ = ["FREE_BYTES", "DataReader"]
 
@@ -50,9 +52,11 @@ class DataReader:
         The node it comes from.
     has_background
         Whether a background is stored beside it.
+    left_out
+        How many further arrays of its group may be channels of it.
     """
 
-    def __init__(self, data: DataWithAxes, path: str, has_background: bool = False) -> None:
+    def __init__(self, data: DataWithAxes, path: str, has_background: bool = False, left_out: int = 0) -> None:
         self._channels = list(data.data)[:_MOST_CHANNELS]
         self._errors = None if data.errors is None else list(data.errors)[:_MOST_CHANNELS]
         spread = data.distribution is DataDistribution.spread
@@ -72,7 +76,7 @@ class DataReader:
             spread,
             self._errors is not None,
             has_background,
-            len(data.data) - len(self._channels),
+            len(data.data) - len(self._channels) + left_out,
         )
 
     @classmethod
@@ -88,13 +92,22 @@ class DataReader:
         ...     DataReader.of(h5, '/Frame').curves(1, {0: 1}).curves[0].values.tolist()
         [3, 4, 5]
         """
-        loader = DataLoader(h5)  # type: ignore[arg-type]  # asks for nodes alone, which any open file has
         where = resolved(h5, path)
-        data = completed(h5, path, loader.load_data(where, with_bkg, all_channels, lazy=True), all_channels)
+        with h5.io.lock:
+            found = data_from(
+                h5.get_node(where), with_bkg=with_bkg, load_all=all_channels, lazy=True, most=_MOST_CHANNELS
+            )
+        data = completed(h5, path, found, all_channels)
         group, _, name = where.rpartition("/")
-        number = name[len(name.rstrip("0123456789")) :]
+        prefix = name.rstrip("0123456789")
+        number = name[len(prefix) :]
         background = bool(number) and h5.is_node_in_group(group or "/", f"Bkg{number}")
-        return cls(data, path, background)
+        alike = 0
+        if all_channels and len(data.data) >= _MOST_CHANNELS:
+            parent = h5.get_node(group or "/")
+            assert isinstance(parent, GROUP)
+            alike = sum(1 for other in parent.children_name() if number_of(other, prefix) is not None)
+        return cls(data, path, background, max(0, alike - len(data.data)))
 
     # ------------------------------------------------------------- drawings
     def curves(

@@ -145,8 +145,8 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def channels_of(node: Array, attributes: dict[str, Any]) -> list[Array]:
-    """Return all channels of the data object that a node belongs to."""
+def channels_of(node: Array, attributes: dict[str, Any], most: int | None = None) -> list[Array]:
+    """Return all channels of the data object that a node belongs to, or the first so many."""
     wanted = family(node, attributes)
     group, found = _parent(node), []
     for name in group.children_name():
@@ -154,6 +154,8 @@ def channels_of(node: Array, attributes: dict[str, Any]) -> list[Array]:
             other = group.get_child(name)
             if isinstance(other, Array) and family(other, other.attrs.to_dict()) == wanted:
                 found.append(other)
+        if most is not None and len(found) >= most:
+            break
     return found or [node]
 
 
@@ -194,7 +196,13 @@ def _largest(array: LazyArray) -> int:
 
 
 def data_from(
-    node: Node, *, with_bkg: bool = False, load_all: bool = False, navigation: bool = True, lazy: bool = False
+    node: Node,
+    *,
+    with_bkg: bool = False,
+    load_all: bool = False,
+    navigation: bool = True,
+    lazy: bool = False,
+    most: int | None = None,
 ) -> DataWithAxes:
     """Return the data object that an array node belongs to.
 
@@ -211,6 +219,8 @@ def data_from(
     lazy
         Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
         in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
+    most
+        Of all channels, take the first so many.
 
     Raises
     ------
@@ -224,7 +234,7 @@ def data_from(
     older = is_older_data(described)
     if older:
         described = older_attributes(first, described)
-    nodes = channels_of(first, described) if load_all else [first]
+    nodes = channels_of(first, described, most) if load_all else [first]
     arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
     errors = _errors_of(nodes, lazy)
     is_axis = described.get("data_type") == DataType.axis.name

@@ -11,11 +11,12 @@ import pytest
 from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, TIME, WAVELENGTH, X, Y
 from hypothesis import given, settings, strategies as st
 
-from h5saver_widget import DataRaw
+from h5saver_widget import DataRaw, DataSaverLoader, H5SaverLowLevel
 from h5saver_widget.browsing import FileView, plotting
 from h5saver_widget.browsing.drawings import Curves, Picture, Points, Projection, Window
 from h5saver_widget.browsing.pieces import window_of, windows_of
 from h5saver_widget.browsing.plotting import DataReader
+from h5saver_widget.saving import assemble
 
 
 def last(steps):
@@ -57,6 +58,22 @@ def test_pictures_over_any_two_dimensions(view):
     assert (drawn.rows.label, drawn.columns.label) == ("wavelength", "x")
     frame = view.data(FRAME).picture(0, 1, {})
     assert frame.rows.values.tolist() == Y.tolist() and frame.columns.values.tolist() == X.tolist()
+
+
+def test_of_many_channels_the_first_are_looked_at(tmp_path, backend, monkeypatch):
+    """A group may hold thousands, and each takes several questions to the file."""
+    with H5SaverLowLevel("detector", backend) as saver:
+        saver.init_file(tmp_path / "many.h5")
+        DataSaverLoader(saver).add_data("/RawData", DataRaw("many", data=[np.full(3, n) for n in range(70)]))
+    asked = []
+    monkeypatch.setattr(
+        assemble, "family", lambda node, *a, family=assemble.family: (asked.append(node), family(node, *a))[1]
+    )
+    with FileView(tmp_path / "many.h5", backend) as view:
+        reader = view.data("/RawData/Data00", all_channels=True)
+        assert len(reader.summary.labels) == 64 and reader.summary.left_out == 6 and len(asked) <= 65
+        assert [curve.values[0] for curve in reader.curves(0, {}).curves] == list(range(64))
+        assert view.data("/RawData/Data69").summary.left_out == 0
 
 
 @pytest.mark.parametrize("how", Projection)

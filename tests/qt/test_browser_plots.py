@@ -80,6 +80,21 @@ def test_one_channel_and_without_background(qtbot, browser):
     assert plots.channel.currentText() == "B"
 
 
+def test_what_is_not_drawn_of_many_channels_is_said(qtbot, browser, tmp_path, backend):
+    with H5SaverLowLevel("detector", backend) as saver:
+        saver.init_file(tmp_path / "many.h5")
+        DataSaverLoader(saver).add_data("/RawData", DataRaw("many", data=[np.full(3, n) for n in range(70)]))
+    assert browser.wait(30)
+    browser.open_file(tmp_path / "many.h5")
+    assert browser.wait(30)
+    browser.select("/RawData/Data00")
+    browser.plot(all_channels=True)
+    assert browser.wait(30)
+    plots = browser.panel.plots
+    assert plots.channel.currentText() == "First 64 channels" and plots.channel.toolTip().startswith("6 more arrays")
+    assert len(plots.signal.canvas.drawn.curves) == 64
+
+
 def test_the_menu_plots_all_channels(browser):
     plots = show(browser, f"{CURVES}/Data00")
     assert len(plots.signal.canvas.drawn.curves) == 1

@@ -10,6 +10,8 @@ from h5saver_widget.qt.icons import icon
 
 __all__ = ["MapBar", "PlotBar"]
 
+_CHANNEL_TIP = "Channel that is shown"
+
 
 class PlotBar(QtWidgets.QWidget):
     """Channel, background, scale, region; copy and save the picture."""
@@ -20,7 +22,7 @@ class PlotBar(QtWidgets.QWidget):
         self.channel.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.channel.setMinimumContentsLength(11)
         self.channel.setMaximumWidth(180)
-        self.channel.setToolTip("Channel that is shown")
+        self.channel.setToolTip(_CHANNEL_TIP)
         self.channel.setAccessibleName("channel")
         self.background = CheckBox("Subtract background")
         self.background.setToolTip("Subtract the background that was saved with these data")
@@ -49,11 +51,23 @@ class PlotBar(QtWidgets.QWidget):
         button.setAccessibleName(tip)
         return button
 
-    def show_channels(self, labels: tuple[str, ...], everything: str, chosen: str = "") -> None:
-        """Offer channels, and everything if there are several; a channel that was chosen stays so."""
+    def show_channels(self, labels: tuple[str, ...], left_out: int, chosen: str = "") -> None:
+        """Offer channels, and all together if there are several; a channel that was chosen stays so.
+
+        Parameters
+        ----------
+        labels
+            Of the channels that can be drawn.
+        left_out
+            How many more there may be.
+        chosen
+            The label of the channel that was chosen.
+        """
         self.channel.clear()
+        more = f"{left_out:,} more arrays are not drawn here: choose them in the tree" if left_out else ""
+        self.channel.setToolTip(more or _CHANNEL_TIP)
         if len(labels) > 1:
-            self.channel.addItem(everything, None)
+            self.channel.addItem(f"First {len(labels)} channels" if left_out else "All channels", None)
         for number, label in enumerate(labels):
             self.channel.addItem(label, number)
         self.channel.setCurrentIndex(max(0, self.channel.findText(chosen)))

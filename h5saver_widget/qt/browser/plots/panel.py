@@ -21,7 +21,6 @@ from h5saver_widget.qt.status import explain
 
 __all__ = ["PlotPanel"]
 
-_ALL: Final = "All channels"
 _HINT: Final = "Point at a plot to read values; double click to see all of it."
 
 
@@ -161,7 +160,7 @@ class PlotPanel(QtWidgets.QWidget):
         self._starts = dict(self._starts) if kept else {}
         self._map_wanted = self._map_wanted and kept
         self._show_drawings()
-        self.bar.show_channels(summary.labels, _ALL, self.channel.currentText() if kept else "")
+        self.bar.show_channels(summary.labels, summary.left_out, self.channel.currentText() if kept else "")
         self.background.blockSignals(True)
         self.background.setChecked(self._subtract)
         self.background.blockSignals(False)
