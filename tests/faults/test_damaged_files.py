@@ -25,7 +25,7 @@ COUNT = int(os.environ.get("H5SAVER_DAMAGED", "6"))
 FIRST = int(os.environ.get("H5SAVER_DAMAGED_FROM", "0"))
 OPENER = Path(__file__).with_name("opener.py")
 #: A process opens so many files, in so many seconds: one that hangs is known to be the next one.
-BATCH, SECONDS = 10, 60
+BATCH, SECONDS = 10, 30
 
 
 @pytest.fixture(scope="module")
