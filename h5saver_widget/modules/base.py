@@ -17,8 +17,8 @@ from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import FileNotOpenError, NodeError
 from h5saver_widget.layout import GroupModuleType, numbered_name
 from h5saver_widget.nodes import GROUP
-from h5saver_widget.saving.content import type_name
 from h5saver_widget.saving.external import add_png
+from h5saver_widget.saving.groups import type_name
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.settings_xml import all_settings_xml

@@ -30,7 +30,7 @@ from h5saver_widget.recording.notes import Note, check_notes, note_attributes, n
 from h5saver_widget.recording.skeleton import skeleton
 from h5saver_widget.recording.sources import Sources, source_names
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
-from h5saver_widget.saving.content import type_name
+from h5saver_widget.saving.groups import type_name
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.statistics import Statistics
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from time import monotonic, time
-from typing import Any, Literal, Self
+from time import monotonic
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,20 +15,19 @@ from h5saver_widget import codec, naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability, OpenMode
-from h5saver_widget.errors import FileOpenError, QueueFullError
+from h5saver_widget.errors import FileOpenError
 from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
-from h5saver_widget.saving.content import H5Content
 from h5saver_widget.saving.documented import DocumentedCalls
+from h5saver_widget.saving.frames import H5Frames
 from h5saver_widget.saving.nexus import root_attributes
 from h5saver_widget.saving.provenance import provenance
 from h5saver_widget.saving.session import Session, close_forgotten
-from h5saver_widget.saving.statistics import Statistics
 from h5saver_widget.version import __version__
 
 __all__ = ["H5SaverLowLevel"]
 
 
-class H5SaverLowLevel(DocumentedCalls, H5Content):
+class H5SaverLowLevel(DocumentedCalls, H5Frames):
     """Creates files of the common layout, and groups, arrays and log lines in them.
 
     Parameters
@@ -73,20 +70,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
     ) -> None:
         super().__init__(backend, isolated=isolated)
         self.save_type = SaveType.of(save_type)
-        self.dynamic: np.dtype[Any] | None = None
-        self.flush_seconds = 1.0
-        self.when_full: Literal["wait", "drop"] = "wait"
-        self.frames_saved = 0
-        self.bytes_saved = 0
-        self.frames_lost = 0
-        self._frames_flushed = 0
-        self._counting = threading.Lock()
-        self._last_reason = ""
-        self._last_told = 0.0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
-        self._last_flush = 0.0
-        self._size_before = 0
         self._swmr_interval = 1
         self._swmr_ticks = 0
         weakref.finalize(self, close_forgotten, self._sessions)
@@ -293,7 +278,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
             return {}
         if self.io.failure is None:
             self.io.flush()
-        counted = H5SaverLowLevel.statistics(self)  # of this file: a recording may have had others before
+        counted = H5Frames.statistics(self)  # of this file: a recording may have had others before
         return self.raw(
             {
                 "frames_received": counted.frames_received,
@@ -326,119 +311,6 @@ class H5SaverLowLevel(DocumentedCalls, H5Content):
                 fresh.durability = asked
             if self._server is not None:
                 self.use_server(self._server)
-
-    def _notify(self, command: str, **args: Any) -> None:
-        """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
-
-    # ---------------------------------------------------------------- saving
-    def flush(self) -> None:
-        """Hand everything written so far to the operating system; does nothing when no file is open."""
-        before = self.frames_saved
-        super().flush()
-        self._last_flush, self._frames_flushed = monotonic(), before
-
-    def flush_if_due(self) -> None:
-        """Flush if the last flush was longer than `flush_seconds` ago."""
-        if monotonic() - self._last_flush > self.flush_seconds:
-            self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        before = self.frames_saved
-        super()._flush_soon()
-        self._last_flush, self._frames_flushed = monotonic(), before
-
-    @contextmanager
-    def saving_frame(self, name: str) -> Iterator[None]:
-        """Save one frame in the block: one step for other threads, counted as lost if it raises.
-
-        Parameters
-        ----------
-        name
-            What the frame is of, for the message.
-        """
-        try:
-            with self.saving():
-                yield
-        except Exception as error:
-            self.frame_lost(name, error)
-            raise
-
-    def frame_saved(self, size: int) -> None:
-        """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
-        self._require_file()
-        self.frames_saved += 1
-        self.bytes_saved += size
-        self.io.frame_done(size)
-        self.flush_if_due()
-        self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
-
-    def _require_file(self) -> None:
-        """Raise FileOpenError if the file, or its folder, was removed: looked after as often as it is flushed.
-
-        The operating system lets a program write on into a file that has no name any more, and drops it at the end.
-        """
-        path = self.file_path
-        if path is None or self.capabilities.remote or monotonic() - self._last_flush <= self.flush_seconds:
-            return
-        if not path.exists():
-            raise FileOpenError(f"{path} was removed while it was written: start a new file to save on")
-
-    def frame_lost(self, name: str, error: BaseException) -> None:
-        """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""
-        if getattr(error, "counted_as_lost", False):
-            return  # an error on its way up through several savers is one lost frame
-        error.counted_as_lost = True  # type: ignore[attr-defined]
-        reason, now = f"{name}: {error}", monotonic()
-        with self._counting:  # not the lock of the file: it may be busy, or there may be no file
-            self.frames_lost += 1
-            tell = reason != self._last_reason or now - self._last_told > 1.0
-            if tell:
-                self._last_reason, self._last_told = reason, now
-        if tell:
-            self._notify("error", message=f"a frame was not saved. {reason}", exception=error)
-
-    def leaves_out_frame(self) -> bool:
-        """Tell whether the frame of a continuous recording that comes now is left out on purpose, and count it.
-
-        With ``when_full = 'drop'`` it is, while the disk can't keep up.
-        """
-        if self.when_full == "wait" or self.io.has_room():
-            return False
-        self.frame_lost(
-            "the disk can't keep up", QueueFullError("too much is waiting to be written, a frame was dropped")
-        )
-        return True
-
-    def source_saved(self, title: str) -> None:
-        """Be told by a module saver that a frame of this module was saved."""
-
-    def statistics(self) -> Statistics:
-        """Return what was counted since the file was opened; never waits for the file."""
-        received, queue = self.frames_saved + self.frames_lost, self.io.queue()
-        if queue is None:
-            flushed = time() - (monotonic() - self._last_flush) if self.isopen() else None
-            return Statistics(
-                received,
-                self.frames_saved,
-                self.frames_lost,
-                bytes_in=self.bytes_saved,
-                last_flush=flushed,
-                frames_flushed=self._frames_flushed,
-            )
-        failed = self.io.failure is not None
-        return Statistics(
-            frames_received=received,
-            frames_written=queue.frames_written,
-            frames_dropped=received - queue.frames_written if failed else self.frames_lost,
-            queue_frames=0 if failed else max(0, self.frames_saved - queue.frames_written),
-            queue_bytes=0 if failed else queue.bytes_waiting,
-            bytes_in=self.bytes_saved,
-            bytes_on_disk=max(0, queue.file_size - self._size_before),
-            waited_seconds=queue.waited_seconds,
-            last_flush=queue.last_flush,
-            file_size=None if self.capabilities.remote else queue.file_size,
-            frames_flushed=queue.frames_flushed,
-        )
 
     # ------------------------------------------------------------------ SWMR
     def _read_swmr_compatible(self) -> bool:

@@ -21,7 +21,7 @@ from h5saver_widget.layout import NAV_GROUP, DataType
 from h5saver_widget.nodes import GROUP
 
 if TYPE_CHECKING:
-    from h5saver_widget.saving.content import H5Content
+    from h5saver_widget.saving.groups import H5Groups
     from h5saver_widget.saving.h5_backend import Where
 
 __all__ = ["Contents", "Places", "channel_group", "contents_of", "nav_axes_group", "open_group"]
@@ -124,7 +124,7 @@ class Places:
         self._known.clear()
 
 
-def contents_of(saver: H5Content, where: Where) -> Contents:
+def contents_of(saver: H5Groups, where: Where) -> Contents:
     """Return a group and what is in it. A node that was kept while its file was reopened still names its place."""
     path = saver.path_of(where)
     found = saver.places.get(path)
@@ -138,7 +138,7 @@ def contents_of(saver: H5Content, where: Where) -> Contents:
     return saver.places.keep(path, Contents(group, group.children_name()))
 
 
-def open_group(saver: H5Content, where: Where, name: str, title: str = "", **unwrapped: str) -> Contents:
+def open_group(saver: H5Groups, where: Where, name: str, title: str = "", **unwrapped: str) -> Contents:
     """Return the group of that name in a group, made if it is not there; attributes are stored as they are."""
     path = saver.path_of(where)
     child = saver.path_of(path, name)
@@ -161,18 +161,18 @@ def open_group(saver: H5Content, where: Where, name: str, title: str = "", **unw
     return open_group(saver, path, name, title, **unwrapped)
 
 
-def nav_axes_group(saver: H5Content, where: Where) -> Contents:
+def nav_axes_group(saver: H5Groups, where: Where) -> Contents:
     """Return the group of navigation axes in a group, made if it is not there."""
     return open_group(saver, where, NAV_GROUP)
 
 
-def _create(saver: H5Content, parent: GROUP, name: str, title: str, unwrapped: dict[str, str]) -> Contents:
+def _create(saver: H5Groups, parent: GROUP, name: str, title: str, unwrapped: dict[str, str]) -> Contents:
     group = saver.create_group(parent, name, title, unwrapped=unwrapped)
     return saver.places.get(group.path) or Contents(group)
 
 
 def channel_group(
-    saver: H5Content,
+    saver: H5Groups,
     where: Where,
     dwa: DataLike,
     origin: str,
@@ -202,7 +202,7 @@ def channel_group(
 
 
 def _channel(
-    saver: H5Content, dims: Contents, title: str, origin: str, without: tuple[DataType, ...], skip: int
+    saver: H5Groups, dims: Contents, title: str, origin: str, without: tuple[DataType, ...], skip: int
 ) -> Contents:
     channels = dims.channels if dims.channels is not None else _channels_in(dims)
     titled = channels.setdefault(title, _Titled())

@@ -91,7 +91,7 @@ def test_what_is_not_drawn_of_many_channels_is_said(qtbot, browser, tmp_path, ba
     browser.plot(all_channels=True)
     assert browser.wait(30)
     plots = browser.panel.plots
-    assert plots.channel.currentText() == "First 64 channels" and plots.channel.toolTip().startswith("6 more arrays")
+    assert plots.channel.currentText() == "64 of 70" and plots.channel.toolTip().startswith("6 more arrays")
     assert len(plots.signal.canvas.drawn.curves) == 64
 
 

@@ -67,7 +67,8 @@ class PlotBar(QtWidgets.QWidget):
         more = f"{left_out:,} more arrays are not drawn here: choose them in the tree" if left_out else ""
         self.channel.setToolTip(more or _CHANNEL_TIP)
         if len(labels) > 1:
-            self.channel.addItem(f"First {len(labels)} channels" if left_out else "All channels", None)
+            count = len(labels)
+            self.channel.addItem(f"{count} of {count + left_out:,}" if left_out else "All channels", None)
         for number, label in enumerate(labels):
             self.channel.addItem(label, number)
         self.channel.setCurrentIndex(max(0, self.channel.findText(chosen)))
