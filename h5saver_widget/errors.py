@@ -23,6 +23,7 @@ __all__ = [
     "NodeError",
     "NodeExistsError",
     "QueueFullError",
+    "ReadingStuckError",
     "RemoteError",
     "RemoteRefusedError",
     "RowsLostError",
@@ -114,6 +115,10 @@ class RemoteRefusedError(H5SaverError, OSError):
 
 class SavingProcessError(H5SaverError, ChildProcessError):
     """The process that has the file is gone, or could not write something that had been handed to it."""
+
+
+class ReadingStuckError(SavingProcessError):
+    """The process that read a file came to no end, and was ended: the file is damaged."""
 
 
 class QueueFullError(H5SaverError, BlockingIOError):

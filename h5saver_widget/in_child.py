@@ -20,12 +20,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from h5saver_widget.limit import Limit
+
 __all__ = ["Answer", "Ending", "can_start", "run_in_child"]
 
 #: Seconds without a word after which a child counts as hung.
 SILENCE: Final = 30.0
 #: Bytes of memory (address space) that a child may take, where the system can limit it.
 MEMORY: Final = 8 << 30
+_NO_MORE: Final = object()
 _PACKAGE: Final = __package__
 
 
@@ -65,7 +68,7 @@ def can_start() -> bool:
 def run_in_child(
     function: Callable[..., Iterator[Any]],
     *arguments: Any,
-    silence: float = SILENCE,
+    silence: float | None = None,
     heard: Callable[[Any], None] | None = None,
 ) -> Answer:
     """Run a function of this package in a child process, and return what it said.
@@ -77,7 +80,7 @@ def run_in_child(
     arguments
         Plain data (text, numbers, lists, dicts).
     silence
-        Seconds without a message after which the child is ended.
+        Seconds without a message after which the child is ended; `SILENCE` by default.
     heard
         Called with every message as it comes; the child is ended if it raises.
 
@@ -86,8 +89,9 @@ def run_in_child(
     Answer
         Always; a crash of the child is an answer too.
     """
+    silence = SILENCE if silence is None else silence
     # -P: no module is taken from the current folder, which may be the one that a hostile file came in
-    command = [sys.executable, "-P", "-m", __name__, function.__module__, function.__qualname__]
+    command = [sys.executable, "-P", "-m", __name__, function.__module__, function.__qualname__, str(silence)]
     folders = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
@@ -157,8 +161,11 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def main(module: str, name: str) -> int:
-    """Run a function of this package with the arguments that stand in standard input."""
+def main(module: str, name: str, silence: str) -> int:
+    """Run a function of this package with the arguments that stand in standard input.
+
+    One that is never heard of again ends by itself, for who started it may be gone.
+    """
     if module.split(".")[0] != _PACKAGE:
         return 2
     # what a library prints must not get between the messages
@@ -167,7 +174,12 @@ def main(module: str, name: str) -> int:
     arguments = json.loads(sys.stdin.buffer.read())
     _limit_memory()
     try:
-        for message in getattr(import_module(module), name)(*arguments):
+        messages = getattr(import_module(module), name)(*arguments)
+        while True:
+            with Limit(2 * float(silence)):
+                message = next(messages, _NO_MORE)
+            if message is _NO_MORE:
+                break
             out.write(json.dumps(["yield", message]).encode() + b"\n")
             out.flush()
     except Exception as error:
@@ -179,6 +191,6 @@ def main(module: str, name: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main(*sys.argv[1:3])
+    code = main(*sys.argv[1:4])
     # without the cleaning up of libraries, which may crash on the very file that was just looked at
     os._exit(code)

@@ -13,18 +13,24 @@ from h5saver_widget.errors import (
     FileOpenError,
     MissingLibraryError,
     NodeError,
+    ReadingStuckError,
     SavingProcessError,
     UnknownBackendError,
 )
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["CRASHED", "Opened", "Readers", "open_to_look", "why_not"]
+__all__ = ["CRASHED", "STUCK", "Opened", "Readers", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
-CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
+#: For how long one question to a file may be computed, where it is read in a process of its own.
+_READING_SECONDS = 30.0
+
+STUCK = "HDF5 went in circles while it read the file, so the process that read it was ended."
 """What is said when that happens; the next attempt has another process."""
+CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
+"""The same."""
 
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
@@ -73,6 +79,7 @@ class Readers:
 
     def _new(self, backend: str) -> H5Backend:
         reader = H5SaverLowLevel(backend=backend, isolated=self._isolated)
+        reader.io.reading_seconds = _READING_SECONDS
         if self._server is not None:
             reader.use_server(self._server)
         return reader
@@ -159,7 +166,7 @@ def open_to_look(
         for options, note in ways:
             try:
                 tried.open_file(path, "r", swmr_mode=options.get("swmr_mode", False), locking=options.get("locking"))
-            except FileNotFoundError:
+            except (FileNotFoundError, ReadingStuckError):  # other libraries have the same HDF5 inside
                 raise
             except (FileOpenError, OSError, RuntimeError, ValueError, KeyError) as error:
                 tried.close_file()
@@ -228,7 +235,8 @@ def why_not(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError) or "Permission denied" in said:
         return "You are not allowed to read it."
     if isinstance(error, SavingProcessError):
-        return f"{CRASHED} The file is damaged, or was made to do harm; nothing else is affected.\n\n{_ADVICE}"
+        what = STUCK if isinstance(error, ReadingStuckError) else CRASHED
+        return f"{what} The file is damaged, or was made to do harm; nothing else is affected.\n\n{_ADVICE}"
     for sign, reason in _REASONS.items():
         if sign in said:
             advice = f"\n\n{_ADVICE}" if sign in _DAMAGED else ""

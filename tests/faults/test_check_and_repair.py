@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from circles import write_circle
 from recorded import CAMERA, FRAMES, frame, record
 
 from h5saver_widget import (
@@ -21,6 +23,7 @@ from h5saver_widget import (
     H5SaverLowLevel,
     WorkStoppedError,
     check_file,
+    in_child,
     repair_file,
 )
 from h5saver_widget.cli import main
@@ -354,3 +357,20 @@ def test_a_copy_that_is_stopped_leaves_nothing_behind(tmp_path: Path, monkeypatc
     with pytest.raises(FileExistsError):
         copy_in_pieces(tmp_path / "a", tmp_path / "b")
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_a_file_that_is_read_for_ever_leaves_no_process_behind(tmp_path: Path) -> None:
+    """Who started the child is gone, and while HDF5 goes in circles the child does not see it."""
+    options = {"swmr": False, "only": [], "digests": False, "skip": [], "known": []}
+    arguments = [str(write_circle(tmp_path / "circle.h5")), "h5py", options, {}]
+    command = [sys.executable, "-P", "-m", "h5saver_widget.in_child", survey.__name__, "look_through", "0.2"]
+    ran = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, check=False)
+    assert ran.returncode == -signal.SIGPROF, ran.stdout
+
+
+def test_a_file_that_is_read_for_ever_is_checked_and_repaired(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(in_child, "SILENCE", 1.0)
+    path = write_circle(tmp_path / "circle.h5")
+    assert check_file(path).condition is Condition.DAMAGED
+    report = repair_file(path)
+    assert report.out is not None and report.after is not None and report.after.condition is Condition.GOOD

@@ -15,12 +15,13 @@ import h5py
 import numpy as np
 import psutil
 import pytest
+from circles import write_circle
 
 from h5saver_widget import H5SaverLowLevel, codec
 from h5saver_widget.backends.isolated.client import IsolatedBackend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression
-from h5saver_widget.errors import FileOpenError, SavingProcessError
+from h5saver_widget.errors import FileOpenError, ReadingStuckError, SavingProcessError
 
 F8 = np.dtype("f8")
 
@@ -250,6 +251,22 @@ def test_whatever_becomes_of_the_program(backend: str, path: Path, end: str, cod
     with H5SaverLowLevel("custom", backend) as again:
         again.init_file(path, mode="r")
         assert again.get_node("/RawData/Counts").attrs["shape"] == (2000,)
+
+
+def test_a_reader_that_comes_to_no_end_is_ended(backend: str, path: Path, tmp_path: Path) -> None:
+    """Damage may have HDF5 go in circles, where no thread of Python runs and no end of a pipe is seen."""
+    io = create_backend(backend, isolated=True)
+    io.reading_seconds = 0.2
+    # what PyTables opens it reads; of h5py's files the attributes are read when somebody asks
+    with pytest.raises(ReadingStuckError, match="came to no end"):
+        io.open(write_circle(path), "r")
+        io.get_attributes(io.node("/Group"))
+    io.close()
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "whole.h5")
+    io.open(tmp_path / "whole.h5", "r")
+    assert io.children(io.root()) == ["RawData"]
+    io.close()
 
 
 def test_ctrl_c_is_not_for_the_child(io: IsolatedBackend) -> None:

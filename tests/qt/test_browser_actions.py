@@ -14,11 +14,12 @@ import psutil
 import pytest
 from browser_window import LEFT, choose, click, go_to, tabs
 from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, write_file
+from circles import write_circle
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import save_frame
 
 from h5saver_widget import H5SaverLowLevel
-from h5saver_widget.browsing import H5BrowserUtil
+from h5saver_widget.browsing import H5BrowserUtil, opening
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.actions import save_file_as
 from h5saver_widget.qt.browser.worker import Worker
@@ -251,6 +252,18 @@ def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend
     assert browser.wait(30)
     go_to(browser, CURVES)
     assert browser.panel.plots.summary.shape == (8,)
+
+
+def test_a_file_that_is_read_for_ever_is_told_and_harms_nobody(show, tmp_path, written, backend, monkeypatch):
+    monkeypatch.setattr(opening, "_READING_SECONDS", 0.2)
+    browser = show(write_circle(tmp_path / "circle.h5"), backend=backend, isolated=True)
+    browser.select("/Group")
+    assert browser.wait(30)
+    assert "HDF5 went in circles" in browser.panel.message.text()
+    other = browser.open_file(written)
+    assert browser.wait(30)
+    browser.select(CURVES, other)
+    assert browser.wait(30) and browser.panel.plots.summary.shape == (8,)
 
 
 def shown_texts(browser: H5Browser) -> str:

@@ -122,11 +122,12 @@ class IsolatedFile(TreeBackend):
         if self._server is not None:
             self._link.ask("use_server", self._server)
         where = path.as_posix() if self.capabilities.remote else str(path.absolute())
-        self._link.ask("open", where, mode, swmr, locking, self.durability.value)
+        limit = self.reading_seconds if mode == "r" else None
+        self._link.ask("open", where, mode, swmr, locking, self.durability.value, limit)
         self._opened = True
 
     def _close(self) -> None:
-        failure = self.failure
+        failure = self.failure if self.writable else None  # of a file that was only read, nothing is lost
         self._opened = False
         self._reset()
         try:

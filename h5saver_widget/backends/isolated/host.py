@@ -26,6 +26,7 @@ from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression, Durability, Handle, NodeKind
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
+from h5saver_widget.limit import Limit
 
 __all__ = ["Host", "main"]
 
@@ -95,6 +96,7 @@ class Host:
         self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
         self._parts: list[bytes] = []
         self._failed = False
+        self._limit = Limit()
         self._changed_at: float | None = None
         self._flush_at: float | None = None
         self._operations: dict[str, Callable[..., Any]] = {
@@ -209,7 +211,8 @@ class Host:
 
     def _answer(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
         try:
-            value = self._operations[operation](*arguments)
+            with self._limit:
+                value = self._operations[operation](*arguments)
             if isinstance(value, np.ndarray) and value.dtype.isbuiltin and value.nbytes > _RAW_ANSWER:
                 value = np.ascontiguousarray(value)
                 head = pack((number, True, (value.dtype.str, value.shape), True))
@@ -262,14 +265,18 @@ class Host:
                 self._ring[Counter.file_size] = path.stat().st_size
 
     # ------------------------------------------------------------------- file
-    def _open(self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str) -> None:
+    def _open(
+        self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str, limit: float | None
+    ) -> None:
         self._forget_all()
         self._ring.error = b""
         self._failed = False
         for counter in list(Counter)[Counter.frames_written :]:
             self._ring[counter] = 0
         self._io.durability = Durability(durability)
-        self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        self._limit.seconds = limit
+        with self._limit:
+            self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
             self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()

@@ -88,7 +88,7 @@ class Link:
             name, message = unpack(child.ring.error)
             return SavingProcessError(f"{message} ({name}); nothing more is saved, open a file again")
         if not child.is_alive:
-            return SavingProcessError(child.why_it_ended())
+            return child.end_of_it()
         return None
 
     def require_success(self) -> None:
@@ -116,7 +116,7 @@ class Link:
                 sleep(_ROOM_SECONDS)
             self.waited += monotonic() - began
         if not (child.wake() if kind == Kind.call else child.wake_if_needed()):
-            raise SavingProcessError(child.why_it_ended())
+            raise child.end_of_it()
 
     def post(self, operation: str, *arguments: Any) -> None:
         """Have something done, without waiting for it. The lock is held."""

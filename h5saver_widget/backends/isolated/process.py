@@ -21,7 +21,8 @@ import numpy as np
 
 from h5saver_widget.backends.isolated.messages import LENGTH, unpack
 from h5saver_widget.backends.isolated.ring import Counter, Ring
-from h5saver_widget.errors import SavingProcessError
+from h5saver_widget.errors import ReadingStuckError, SavingProcessError
+from h5saver_widget.limit import was_stuck
 
 __all__ = ["Child", "can_isolate", "log_folder"]
 
@@ -159,7 +160,7 @@ class Child:
         while len(self._buffer) < count:
             piece = os.read(self._answers, max(65536, min(count, 1 << 24)))
             if not piece:
-                raise SavingProcessError(self.why_it_ended())
+                raise self.end_of_it()
             self._buffer += piece
         found = bytes(self._buffer[:count])
         del self._buffer[:count]
@@ -175,12 +176,12 @@ class Child:
         while ahead < len(target):
             count = stream.readinto(target[ahead:])  # type: ignore[attr-defined]
             if not count:
-                raise SavingProcessError(self.why_it_ended())
+                raise self.end_of_it()
             ahead += count
 
     # -------------------------------------------------------------------- end
-    def why_it_ended(self) -> str:
-        """Return in words how the child ended, with the last lines that it wrote."""
+    def end_of_it(self) -> SavingProcessError:
+        """Return the error that says how the child ended, with the last lines that it wrote."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
         code = self._process.returncode
@@ -196,7 +197,11 @@ class Child:
             with contextlib.suppress(OSError):
                 lines = Path(self._log.name).read_text("utf-8", "replace").split("\n")
                 last = "; its last words: " + " | ".join(lines[-6:]) if len(lines) > 1 else ""
-        return f"the process that had the file {how}; nothing more is saved, open a file again{last}"
+        if was_stuck(code, last):
+            return ReadingStuckError("reading came to no end, and its process was ended: the file is damaged there")
+        return SavingProcessError(
+            f"the process that had the file {how}; nothing more is saved, open a file again{last}"
+        )
 
     def close(self, patience: float = _END_SECONDS) -> None:
         """Have the child write what is in the ring, close its file and end; one that was given nothing ends at once."""
