@@ -9,9 +9,9 @@ import sys
 __all__ = ["Limit", "was_stuck"]
 
 
-def was_stuck(code: int | None, last_words: str) -> bool:
-    """Tell from its exit code, and the end of its log, whether a process was ended for that."""
-    return "Timeout (" in last_words if sys.platform == "win32" else code == -signal.SIGPROF
+def was_stuck(code: int | None, said: str) -> bool:
+    """Tell from its exit code, and from what it said on its standard error, whether a process was ended for that."""
+    return "Timeout (" in said if sys.platform == "win32" else code == -signal.SIGPROF
 
 
 class Limit:

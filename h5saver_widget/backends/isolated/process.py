@@ -192,13 +192,14 @@ class Child:
             if code < 0
             else f"ended with {code}"
         )
-        last = ""
+        said = ""
         if self._log is not None:
             with contextlib.suppress(OSError):
-                lines = Path(self._log.name).read_text("utf-8", "replace").split("\n")
-                last = "; its last words: " + " | ".join(lines[-6:]) if len(lines) > 1 else ""
-        if was_stuck(code, last):
+                said = Path(self._log.name).read_text("utf-8", "replace")
+        if was_stuck(code, said):
             return ReadingStuckError("reading came to no end, and its process was ended: the file is damaged there")
+        lines = said.split("\n")
+        last = f"; its last words: {' | '.join(lines[-6:])}" if len(lines) > 1 else ""
         return SavingProcessError(
             f"the process that had the file {how}; nothing more is saved, open a file again{last}"
         )
