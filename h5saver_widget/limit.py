@@ -1,4 +1,7 @@
-"""An end to calls that come to none: HDF5 goes in circles in some damaged files, and nothing of Python runs then."""
+"""An end to calls that come to none: in damaged files HDF5 may go in circles, or wait for what is never written.
+
+Nothing of Python runs then, no thread and no handler of a signal.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,11 @@ __all__ = ["Limit", "was_stuck"]
 
 def was_stuck(code: int | None, said: str) -> bool:
     """Tell from its exit code, and from what it said on its standard error, whether a process was ended for that."""
-    return "Timeout (" in said if sys.platform == "win32" else code == -signal.SIGPROF
+    return "Timeout (" in said if sys.platform == "win32" else code == -signal.SIGALRM
 
 
 class Limit:
-    """Ends this process when one call computes for too long.
-
-    What counts is computing, not waiting for a disk; where the system does not tell them apart (Windows), it is time.
+    """Ends this process when one call takes too long.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Limit:
         if sys.platform == "win32":
             faulthandler.dump_traceback_later(self.seconds, exit=True)
         else:
-            signal.setitimer(signal.ITIMER_PROF, self.seconds)  # SIGPROF ends a process that does not handle it
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)  # SIGALRM ends a process that does not handle it
 
     def __exit__(self, *error: object) -> None:
         if self.seconds is None:
@@ -42,4 +43,4 @@ class Limit:
         if sys.platform == "win32":
             faulthandler.cancel_dump_traceback_later()
         else:
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)

@@ -92,8 +92,8 @@ class Backend(ABC):
     def __init__(self) -> None:
         #: Held during every primitive; take it around several to make them one.
         self.lock: threading.RLock | Any = threading.RLock()
-        #: How long one call may compute on a file that is opened to read, seconds; None: for ever. Where the file is in
-        #: a process of its own, one that takes longer is ended: in some damaged files HDF5 goes in circles.
+        #: How long one call may take on a file that is opened to read, seconds; None: for ever. Where the file is in a
+        #: process of its own, one that takes longer is ended: in some damaged files HDF5 comes to no end.
         self.reading_seconds: float | None = None
         self._path: Path | None = None
         self._mode: OpenMode = "r"

@@ -24,10 +24,10 @@ __all__ = ["CRASHED", "STUCK", "Opened", "Readers", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
-#: For how long one question to a file may be computed, where it is read in a process of its own.
+#: How long one question to a file may take, where it is read in a process of its own.
 _READING_SECONDS = 30.0
 
-STUCK = "HDF5 went in circles while it read the file, so the process that read it was ended."
+STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
 """What is said when that happens; the next attempt has another process."""
 CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
 """The same."""

@@ -365,7 +365,7 @@ def test_a_file_that_is_read_for_ever_leaves_no_process_behind(tmp_path: Path) -
     arguments = [str(write_circle(tmp_path / "circle.h5")), "h5py", options, {}]
     command = [sys.executable, "-P", "-m", "h5saver_widget.in_child", survey.__name__, "look_through", "0.2"]
     ran = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, check=False)
-    assert ran.returncode == -signal.SIGPROF, ran.stdout
+    assert ran.returncode == -signal.SIGALRM, ran.stdout
 
 
 def test_a_file_that_is_read_for_ever_is_checked_and_repaired(tmp_path: Path, monkeypatch) -> None:
