@@ -20,17 +20,15 @@ from h5saver_widget.errors import (
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["CRASHED", "STUCK", "Opened", "Readers", "open_to_look", "why_not"]
+__all__ = ["Opened", "Readers", "how_it_ended", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
 #: How long one question to a file may take, where it is read in a process of its own.
 _READING_SECONDS = 30.0
 
-STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
-"""What is said when that happens; the next attempt has another process."""
-CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
-"""The same."""
+_STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
+_CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
 
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
@@ -79,7 +77,8 @@ class Readers:
 
     def _new(self, backend: str) -> H5Backend:
         reader = H5SaverLowLevel(backend=backend, isolated=self._isolated)
-        reader.io.reading_seconds = _READING_SECONDS
+        if not reader.capabilities.remote:  # there, how long to wait is an option, and a slow answer is no damage
+            reader.io.reading_seconds = _READING_SECONDS
         if self._server is not None:
             reader.use_server(self._server)
         return reader
@@ -221,6 +220,11 @@ def _let_others_write(reader: H5Backend, path: Path) -> None:
         reader.open_file(path, "r")
 
 
+def how_it_ended(error: SavingProcessError) -> str:
+    """Return how the process that read a file ended, for people; the next attempt has another one."""
+    return _STUCK if isinstance(error, ReadingStuckError) else _CRASHED
+
+
 def why_not(path: Path, error: Exception) -> str:
     """Return why a file can't be opened, for people; the words of the library come last.
 
@@ -235,8 +239,8 @@ def why_not(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError) or "Permission denied" in said:
         return "You are not allowed to read it."
     if isinstance(error, SavingProcessError):
-        what = STUCK if isinstance(error, ReadingStuckError) else CRASHED
-        return f"{what} The file is damaged, or was made to do harm; nothing else is affected.\n\n{_ADVICE}"
+        suspicion = "The file is damaged, or was made to do harm; nothing else is affected."
+        return f"{how_it_ended(error)} {suspicion}\n\n{_ADVICE}"
     for sign, reason in _REASONS.items():
         if sign in said:
             advice = f"\n\n{_ADVICE}" if sign in _DAMAGED else ""

@@ -14,7 +14,7 @@ from browsing_files import CURVES, FRAME, PNG, SETTINGS, SPECTRA, write_file
 from h5saver_widget import DataLoader, FileOpenError, H5BrowserUtil, H5SaverLowLevel, NodeError
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing import FileView, Look, shown_value
-from h5saver_widget.browsing.opening import open_to_look, why_not
+from h5saver_widget.browsing.opening import Readers, open_to_look, why_not
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.browsing.text import tree_lines
 from h5saver_widget.cli import main
@@ -270,3 +270,10 @@ def test_info_and_tree_on_the_command_line(written, capsys, tmp_path: Path):
 )
 def test_shown_values(value, text):
     assert shown_value(value) == text
+
+
+def test_how_long_a_file_is_read_is_bounded_where_it_is_local(backend):
+    """How long to wait for a server is an option of its own, and that it is slow is no damage."""
+    readers = Readers(isolated=True)
+    assert readers.take(backend).io.reading_seconds == 30
+    assert readers.take("h5pyd").io.reading_seconds is None

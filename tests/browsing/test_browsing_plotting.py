@@ -65,10 +65,13 @@ def test_of_many_channels_the_first_are_looked_at(tmp_path, backend, monkeypatch
     with H5SaverLowLevel("detector", backend) as saver:
         saver.init_file(tmp_path / "many.h5")
         DataSaverLoader(saver).add_data("/RawData", DataRaw("many", data=[np.full(3, n) for n in range(70)]))
-    asked = []
-    monkeypatch.setattr(
-        assemble, "family", lambda node, *a, family=assemble.family: (asked.append(node), family(node, *a))[1]
-    )
+    asked, family = [], assemble.family
+
+    def counted(node, attributes):
+        asked.append(node)
+        return family(node, attributes)
+
+    monkeypatch.setattr(assemble, "family", counted)
     with FileView(tmp_path / "many.h5", backend) as view:
         reader = view.data("/RawData/Data00", all_channels=True)
         assert len(reader.summary.labels) == 64 and reader.summary.left_out == 6 and len(asked) <= 65

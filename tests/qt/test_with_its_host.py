@@ -40,8 +40,8 @@ def test_moved_from_window_to_dock_and_back_while_recording(recording, qtbot, ba
     dock.setFloating(False)
     tree.show()
     recording.more(3)
-    saver.strip.refresh()
-    assert saver.strip.state == "recording" and saver.isopen()
+    qtbot.waitUntil(lambda: saver.strip.state == "recording")  # said once the file is flushed, some time later
+    assert saver.isopen()
     shown_in = dock.widget()
     assert shown_in is tree
     recording.check("do_save")

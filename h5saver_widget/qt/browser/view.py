@@ -14,8 +14,8 @@ import h5saver_widget.backends.isolated.client  # noqa: F401 - with the window, 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.opening import CRASHED, STUCK, Readers, why_not
-from h5saver_widget.errors import ReadingStuckError, SavingProcessError
+from h5saver_widget.browsing.opening import Readers, how_it_ended, why_not
+from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
@@ -321,9 +321,9 @@ class H5Browser(QtWidgets.QWidget):
             if path == "/":
                 self._file_failed(file, error)
             else:
-                ended = isinstance(error, SavingProcessError)
-                what = STUCK if isinstance(error, ReadingStuckError) else CRASHED
-                why = f"{what}\n\nRefresh (F5) starts another." if ended else explain(error)
+                why = explain(error)
+                if isinstance(error, SavingProcessError):
+                    why = f"{how_it_ended(error)}\n\nRefresh (F5) starts another."
                 self.panel.show_message(f"{path} can't be read: {why}", path)
 
     @property
