@@ -175,7 +175,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     row = row_of(node)
     if isinstance(node, LINK):
         return _link_report(h5, node, row.look, row.problem)
-    values = node.attrs.to_dict()
+    values, damage = _attributes_of(node)
     plain, settings, pictures = sort_attributes(values)
     comments = plain.get(COMMENTS, "")
     names = node.children_name() if isinstance(node, GROUP) else []
@@ -189,7 +189,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         node.path,
         row.title,
         row.look,
-        tuple(_facts(node, plain, row, len(names))),
+        (*_facts(node, plain, row, len(names)), *damage),
         tuple(
             (shown_value(name), shown_value(value), long_text(value))
             for name, value in sorted(plain.items(), key=lambda item: item[0].lower())
@@ -205,6 +205,14 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         all_channels,
         is_default,
     )
+
+
+def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """Return the attributes of a node, or the fact that they can't be read: what it holds may be sound all the same."""
+    try:
+        return node.attrs.to_dict(), ()
+    except NodeError:
+        return {}, (("Attributes", "can't be read, they may be damaged"),)
 
 
 def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeReport:

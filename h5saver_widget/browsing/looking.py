@@ -254,7 +254,7 @@ class FileView:
         """Return everything that is shown of a node."""
         with self.h5.io.lock:
             report = describe(self.h5, path)
-        return replace(report, facts=(*self._file_facts(), report.facts[-1])) if path == "/" else report
+        return replace(report, facts=(*self._file_facts(), *report.facts[1:])) if path == "/" else report
 
     def _file_facts(self) -> list[tuple[str, str]]:
         """Return what is known of the file as a whole."""

@@ -314,7 +314,9 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
 
     # ------------------------------------------------------------------ SWMR
     def _read_swmr_compatible(self) -> bool:
-        return bool(codec.decode(self.io.get_attributes(self.io.root()).get("swmr_compatible", False)))
+        # asked for by its name: where others are damaged, the file can be opened all the same
+        found = self.io.get_attributes(self.io.root(), ["swmr_compatible"])
+        return bool(codec.decode(found.get("swmr_compatible", False)))
 
     @property
     def swmr_mode(self) -> bool:

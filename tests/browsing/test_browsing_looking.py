@@ -204,6 +204,26 @@ def test_what_can_t_be_opened_says_why(tmp_path, written, backend, content, reas
     assert reason in why_not(path, error.value)
 
 
+def test_what_a_node_holds_is_shown_though_its_attributes_are_damaged(tmp_path):
+    path = tmp_path / "damaged.h5"
+    with h5py.File(path, "w") as file:
+        file["counts"] = np.arange(3.0)
+        file["counts"].attrs["a name to be found"] = 1
+        file.attrs["another name to be found"] = 1
+    content = bytearray(path.read_bytes())
+    for name in (b"a name to be found", b"another name to be found"):
+        content[content.index(name + b"\0") - 8] = 0x77  # the version, in the first byte of an attribute's message
+    path.write_bytes(content)
+    with FileView(path, "h5py") as view:
+        root, counts = view.describe("/"), view.describe("/counts")
+        assert "damaged" in dict(root.facts)["Attributes"] and dict(root.facts)["Holds"] == "1 node"
+        assert "damaged" in dict(counts.facts)["Attributes"] and counts.data_path == "/counts"
+        assert [name for name, _ in view.children("/")] == ["counts"]
+        assert view.h5.get_node("/counts")[...].tolist() == [0, 1, 2]
+    with FileView(path, "tables", isolated=True) as view:  # PyTables crashes when it opens such a file
+        assert view.backend == "h5py" and view.describe("/counts").data_path == "/counts"
+
+
 # ------------------------------------------------------------------------------------------------ scripts and commands
 def test_a_script_looks_into_a_file(written, backend, tmp_path):
     with H5BrowserUtil(backend=backend) as browser:

@@ -98,11 +98,11 @@ def crashes_of(*ways: str) -> Callable[[int, int], list[Row]]:
     return lambda every, seed: count_crashes(every, [way for way in CRASHES if way[2] in ways])
 
 
-def count_damaged(times: int, seed: int) -> list[Row]:
-    """Damage so many files, from number `seed` on, and count what became of each: what the test does, more often."""
+def count_damaged(times: int, seed: int, which: str = "no_damaged_file") -> list[Row]:
+    """Damage so many files, from number `seed` on, and count what became of each: what a test does, more often."""
     test = Path(__file__).with_name("test_damaged_files.py")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", str(test)],
+        [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", "-k", which, str(test)],
         env={**os.environ, "H5SAVER_DAMAGED": str(times), "H5SAVER_DAMAGED_FROM": str(seed)},
         capture_output=True,
         text=True,
@@ -110,7 +110,7 @@ def count_damaged(times: int, seed: int) -> list[Row]:
     if done.returncode:
         raise RuntimeError(f"{test.name} failed:\n{done.stdout[-3000:]}")
     counts = re.findall(r"^ *(\d+) (.+)$", done.stdout.partition(" passed")[0], re.MULTILINE)
-    row = {"fault": "damaged", "whose": "ours", "backend": "both", "times": times}
+    row = {"fault": f"damaged, {which}", "whose": "ours", "backend": "both", "times": times}
     return [row | {"found": {what: int(count) for count, what in counts if "passed" not in what}}]
 
 
@@ -128,6 +128,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "crash-points": (1, crashes_of("power", "journal")),
     "crash-points-others": (1, crashes_of("swmr", "flush")),
     "damaged": (1000, count_damaged),
+    "damaged-window": (1000, lambda times, seed: count_damaged(times, seed, "window")),
     "peer-hostile": (1, count_code_run_by_the_peer),
 }
 """Name to how often (of crash points: at every so many), and what is done."""

@@ -24,6 +24,7 @@ from h5saver_widget.recovery import Condition
 COUNT = int(os.environ.get("H5SAVER_DAMAGED", "6"))
 FIRST = int(os.environ.get("H5SAVER_DAMAGED_FROM", "0"))
 OPENER = Path(__file__).with_name("opener.py")
+WINDOW = Path(__file__).with_name("window.py")
 #: A process opens so many files, in so many seconds: one that hangs is known to be the next one.
 BATCH, SECONDS = 10, 30
 
@@ -56,16 +57,29 @@ def opened_in_children(paths: list[Path], backend: str) -> Iterator[str]:
             waiting = waiting[1:]
 
 
+def made(seed: int, undamaged: list[Path], folder: Path) -> tuple[Path, str]:
+    """Damage a file; return its path, and how."""
+    path = folder / f"{seed}.h5"
+    return path, damaged(undamaged[seed % len(undamaged)], path, seed // len(undamaged) * 7 + seed)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def shown(found: Counter[str]) -> None:
+    print("\n" + "\n".join(f"{number:6} {what}" for what, number in sorted(found.items())))
+
+
 def test_no_damaged_file_ends_the_program(undamaged: list[Path], tmp_path: Path) -> None:
     found: Counter[str] = Counter()
 
     def survives(seed: int) -> Path:
-        path = tmp_path / f"{seed}.h5"
-        kind = damaged(undamaged[seed % len(undamaged)], path, seed // len(undamaged) * 7 + seed)
-        before = hashlib.sha256(path.read_bytes()).digest()
+        path, kind = made(seed, undamaged, tmp_path)
+        before = digest(path)
         state = check_file(path)
         report = repair_file(path)
-        assert hashlib.sha256(path.read_bytes()).digest() == before
+        assert digest(path) == before
         assert state.in_words() and report.in_words() and json.dumps(report.as_json())
         found[f"{kind}: {state.condition.name}"] += 1
         if state.condition is Condition.GOOD:
@@ -87,4 +101,22 @@ def test_no_damaged_file_ends_the_program(undamaged: list[Path], tmp_path: Path)
         ):
             assert len(endings) == COUNT
             found.update(f"{backend} child {ending}" for ending in endings)
-    print("\n" + "\n".join(f"{number:6} {what}" for what, number in sorted(found.items())))
+    shown(found)
+
+
+@pytest.mark.parametrize("backend", ["h5py", "tables"])
+def test_the_window_shows_what_it_can_of_a_damaged_file(undamaged: list[Path], tmp_path: Path, backend: str) -> None:
+    found: Counter[str] = Counter()
+    paths = [made(seed, undamaged, tmp_path)[0] for seed in range(FIRST, FIRST + COUNT)]
+    before = [digest(path) for path in paths]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    child = subprocess.run(
+        [sys.executable, str(WINDOW), backend, *map(str, paths)], capture_output=True, env=environment
+    )
+    assert child.returncode == 0, child.stderr.decode()[-3000:]
+    for line, path in zip(child.stdout.splitlines(), paths, strict=True):
+        said = json.loads(line)
+        assert said["file"] == str(path) and bool(said["said"]) == (said["ending"] != "shown")
+        found[f"{backend} window: {said['ending']}"] += 1
+    assert [digest(path) for path in paths] == before
+    shown(found)

@@ -324,7 +324,7 @@ class H5Browser(QtWidgets.QWidget):
                 why = explain(error)
                 if isinstance(error, SavingProcessError):
                     why = f"{how_it_ended(error)}\n\nRefresh (F5) starts another."
-                self.panel.show_message(f"{path} can't be read: {why}", path)
+                self.panel.show_message(why if why.startswith(path) else f"{path} can't be read: {why}", path)
 
     @property
     def all_channels(self) -> bool:
