@@ -135,6 +135,7 @@ def test_rectangles_on_images(qtbot) -> None:
 def test_a_pause_and_a_background_while_recording(qtbot, viewer) -> None:
     viewer.record()
     viewer.snap()
+    viewer.recorder.drain()
     viewer.h5saver.pause()
     viewer.snap()
     viewer.recorder.drain()
