@@ -212,7 +212,7 @@ def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], .
     try:
         return node.attrs.to_dict(), ()
     except NodeError:
-        return {}, (("Attributes", "can't be read, they may be damaged"),)
+        return {}, (("Attributes", "its attributes can't be read, they may be damaged"),)
 
 
 def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeReport:
