@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from peer_process import PeerProcess
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
@@ -16,6 +17,9 @@ os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")
 from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+
+settings.register_profile("unhurried", deadline=None)  # the machine may be shared
+settings.load_profile("unhurried")
 
 BACKENDS = ("h5py", "tables")
 #: The Qt binding of this run; child processes take the same.

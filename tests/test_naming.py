@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.layout import SaveType
@@ -30,9 +30,6 @@ from h5saver_widget.naming import (
     number_of,
     with_h5_suffix,
 )
-
-settings.register_profile("unhurried", deadline=None)  # the machine may be shared
-settings.load_profile("unhurried")
 
 NOW = datetime(2026, 11, 21, 16, 58, 48)
 
