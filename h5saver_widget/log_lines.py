@@ -16,9 +16,12 @@ from h5saver_widget.errors import CodecError
 
 __all__ = ["decode_log_line", "encode_log_line"]
 
-_LOG_TEXT: Final = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
-_LOG_BYTES: Final = frozenset({"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"})
-_LOG_OTHER: Final = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
+_TEXTS: Final = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
+_BYTES: Final = frozenset({"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"})
+_NOTES: Final = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"})
+_STOP: Final = b"."
+#: The operations that the pickle of a text may consist of, by their codes.
+_KNOWN: Final = {op.code.encode("latin-1"): op for op in pickletools.opcodes if op.name in _TEXTS | _BYTES | _NOTES}
 
 
 def encode_log_line(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -36,16 +39,18 @@ def _log_text(raw: bytes) -> str:
     values: list[Any] = []
     stream = io.BytesIO(raw)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
-            if opcode.name in _LOG_TEXT or opcode.name in _LOG_BYTES:
+        while (code := stream.read(1)) != _STOP:
+            operation = _KNOWN.get(code)
+            if operation is None:  # what would follow is not even looked at
+                raise ValueError(f"it asks for the operation {code!r}" if code else "its end is missing")
+            argument = None if operation.arg is None else operation.arg.reader(stream)
+            if operation.name not in _NOTES:
                 values.append(argument)
-            elif opcode.name not in _LOG_OTHER:
-                raise ValueError(f"it asks for {opcode.name}")
         if len(values) != 1 or stream.read(1):
             raise ValueError("it is not exactly one text")
         value = values[0]
         return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-    except (ValueError, IndexError, TypeError, OverflowError, MemoryError, SyntaxError) as error:
+    except (ValueError, OverflowError, MemoryError) as error:
         raise CodecError(
             f"a log line of {len(raw)} bytes is not the pickle of a text ({error}); it was not run: ignore the line"
         ) from error

@@ -59,6 +59,7 @@ class Bomb:
         b"\x80\x04C\x02\xff\xfe.",
         b"plain text",
         b"cos\nsystem\n(S'touch X'\ntR.",
+        b"c\\_\nx\n.",
     ],
 )
 def test_hostile_log_lines(raw: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
