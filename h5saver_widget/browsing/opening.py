@@ -19,6 +19,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.superblock import read_superblock
 
 __all__ = ["Opened", "Readers", "how_it_ended", "open_to_look", "why_not"]
 
@@ -116,7 +117,7 @@ def open_to_look(
 ) -> Opened:
     """Open a file for reading.
 
-    Tried in this order: as it is; as a reader of a file that is written under SWMR; without the lock that another
+    Tried in this order: as it is; as a reader of what is written under SWMR, if it is; without the lock that another
     program holds; and then the same with the other libraries.
 
     Parameters
@@ -155,7 +156,7 @@ def open_to_look(
     for name in _to_be_tried(wanted):
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
         try:
-            if backend_capabilities(name).swmr:
+            if backend_capabilities(name).swmr and _is_streaming(path):
                 ways.append(({"swmr_mode": True}, "Another program is writing this file (SWMR)."))
         except MissingLibraryError as error:
             first = first or error
@@ -187,6 +188,15 @@ def _to_be_tried(wanted: str) -> Iterator[str]:
     """Iterate over backends; a path on a server is none on the local disk, nor the other way round."""
     yield wanted
     yield from (name for name in available_backends() if name != wanted and _is_remote(name) == _is_remote(wanted))
+
+
+def _is_streaming(path: Path) -> bool:
+    """Tell whether somebody streams into a file: who reads such a one waits for half a minute at a damaged block."""
+    try:
+        block = read_superblock(path)
+    except OSError:
+        return False  # said when it is opened
+    return block is not None and block.is_streaming
 
 
 def _is_hollow(reader: H5Backend, path: Path) -> bool:

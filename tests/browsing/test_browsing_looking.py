@@ -204,6 +204,16 @@ def test_what_can_t_be_opened_says_why(tmp_path, written, backend, content, reas
     assert reason in why_not(path, error.value)
 
 
+def test_a_file_that_was_cut_off_is_not_taken_for_one_that_is_written(tmp_path, backend):
+    path = tmp_path / "streamed.h5"
+    with H5SaverLowLevel(backend="h5py") as h5saver:
+        h5saver.init_file(path, swmr=True)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FileOpenError) as error:  # as a reader of SWMR, HDF5 would open it and find torn blocks
+        open_to_look(path, backend)
+    assert "cut off" in why_not(path, error.value)
+
+
 def test_what_a_node_holds_is_shown_though_its_attributes_are_damaged(tmp_path):
     path = tmp_path / "damaged.h5"
     with h5py.File(path, "w") as file:
