@@ -90,11 +90,13 @@ class Chrono:
         from pyqtgraph.Qt import mkQApp
 
         from h5saver_widget.qt.chrono_timer import ChronoTimer
+        from h5saver_widget.qt.leaving import deleted_at_the_end
 
         app = mkQApp("Chrono / timer")
         timer = ChronoTimer(countdown=arguments.countdown)
         timer.show()
-        return int(app.exec())
+        with deleted_at_the_end(timer):
+            return int(app.exec())
 
 
 class Check:
@@ -256,13 +258,15 @@ class Browse:
         from pyqtgraph.Qt import mkQApp
 
         from h5saver_widget.qt.browser import H5Browser
+        from h5saver_widget.qt.leaving import deleted_at_the_end
 
         app = mkQApp("H5Browser")
         browser = H5Browser()
         for path in arguments.files:
             browser.open_file(path)
         browser.show()
-        return int(app.exec())
+        with deleted_at_the_end(browser):
+            return int(app.exec())
 
 
 COMMANDS: dict[str, Command] = {

@@ -31,6 +31,7 @@ _READING_SECONDS = 30.0
 _STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
 _CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
 
+_STREAMS = "Read while it is written (SWMR). If nobody writes it any more, `h5saver repair FILE` makes a clean copy."
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
 
@@ -157,7 +158,7 @@ def open_to_look(
         ways: list[tuple[dict[str, bool], str]] = [({}, "")]
         try:
             if backend_capabilities(name).swmr and _is_streaming(path):
-                ways.append(({"swmr_mode": True}, "Another program is writing this file (SWMR)."))
+                ways.append(({"swmr_mode": True}, _STREAMS))
         except MissingLibraryError as error:
             first = first or error
             continue

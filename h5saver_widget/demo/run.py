@@ -60,6 +60,7 @@ def run_demo(
     from pyqtgraph.Qt import QtCore, mkQApp
 
     from h5saver_widget.demo.window import DemoWindow
+    from h5saver_widget.qt.leaving import deleted_at_the_end
 
     if hidden:
         QtCore.qInstallMessageHandler(_print_qt_message)
@@ -69,17 +70,12 @@ def run_demo(
     window = DemoWindow(out=out, backend=backend)
     window.show()
     try:
-        with _leave_on_signal(window):
+        with deleted_at_the_end(window), _leave_on_signal(window):
             if seconds is None:
                 app.exec()
                 return _farewell(window)
             return _record_and_report(app, window, seconds)
     finally:
-        # Windows go while Python is whole. Left to the end of the process, Qt called into what was gone already: one
-        # run of 25 crashed after its report.
-        window.close()
-        window.deleteLater()
-        QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
         QtCore.qInstallMessageHandler(None)
 
 

@@ -18,6 +18,7 @@ from pyqtgraph.Qt import QtCore, mkQApp
 
 from h5saver_widget import browsing
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.leaving import deleted_at_the_end
 
 #: How long a reader may take for an answer here: every endless one is waited for.
 READING_SECONDS = 5.0
@@ -58,11 +59,11 @@ def clicked_through(path: Path, backend: str) -> dict[str, Any]:
     browser = H5Browser(h5file=path, backend=backend)
     browser.resize(1024, 700)
     browser.show()
-    said = [text for text in problems(browser) if text]
-    file = browser.current_file()
-    ending = "refused" if file is None or file.problem else "shown in part" if said else "shown"
+    with deleted_at_the_end(browser):
+        said = [text for text in problems(browser) if text]
+        file = browser.current_file()
+        ending = "refused" if file is None or file.problem else "shown in part" if said else "shown"
     ending = next((what for sign, what in SAYS.items() if any(sign in text for text in said)), ending)
-    browser.close()
     return {"file": str(path), "ending": ending, "said": [s[:300] for s in said[:3]]}
 
 
