@@ -38,8 +38,7 @@ class Limit:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)  # SIGALRM ends a process that does not handle it
 
     def __exit__(self, *error: object) -> None:
-        if self.seconds is None:
-            return
+        # also where the call has changed the limit: a timer that is left would end the process in the middle of another
         if sys.platform == "win32":
             faulthandler.cancel_dump_traceback_later()
         else:

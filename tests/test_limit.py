@@ -1,0 +1,30 @@
+"""A limit on a call: lifted when the call is over, whatever has become of the limit meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from h5saver_widget.limit import Limit, was_stuck
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX; Windows has another")
+
+
+@pytest.mark.parametrize("then", [None, 2000.0])
+def test_nothing_is_left_of_it_when_the_call_is_over(then: float | None) -> None:
+    limit = Limit(1000.0)
+    with limit:
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+        limit.seconds = then  # a call that opens the next file, which has a limit of its own or none
+        with limit:
+            pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_call_that_takes_longer_ends_the_process() -> None:
+    code = "import threading; from h5saver_widget.limit import Limit\nwith Limit(0.2): threading.Event().wait()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert was_stuck(done.returncode, done.stderr)
