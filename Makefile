@@ -31,11 +31,11 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo-stamp
-	@$(PY) h5saver_widget/syscheck.py
+	@$(PY) h5saver_widget/qt/syscheck.py
 	@$(PY) -m h5saver_widget demo $(if $(DEMO_SECONDS),--seconds "$(DEMO_SECONDS)") $(if $(OUT),--out "$(OUT)")
 
 test: $(VENV)/.test-stamp
-	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
+	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/qt/syscheck.py
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.lint-stamp
@@ -49,7 +49,7 @@ format: $(VENV)/.lint-stamp
 	$(PY) -m ruff format .
 
 bench: $(VENV)/.test-stamp
-	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/syscheck.py
+	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/qt/syscheck.py
 	@set -e; for script in benchmarks/bench_*.py; do $(PY) "$$script"; done
 
 docs: $(VENV)/.docs-stamp

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import h5saver_widget as ours
-from h5saver_widget.layout import DataType
+from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.describe import data_attributes
 
 POINTS = 2048

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from h5saver_widget.attributes import Attributes as Attributes
     from h5saver_widget.backends.base import Backend as Backend
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         Durability as Durability,
     )
     from h5saver_widget.browsing import H5BrowserUtil as H5BrowserUtil
+    from h5saver_widget.browsing.following import follow_rows as follow_rows, open_for_reading as open_for_reading
     from h5saver_widget.data import (
         Axis as Axis,
         DataActuator as DataActuator,
@@ -56,8 +56,7 @@ if TYPE_CHECKING:
         UnknownBackendError as UnknownBackendError,
         WorkStoppedError as WorkStoppedError,
     )
-    from h5saver_widget.following import follow_rows as follow_rows, open_for_reading as open_for_reading
-    from h5saver_widget.layout import (
+    from h5saver_widget.format.layout import (
         DataType as DataType,
         GroupModuleType as GroupModuleType,
         GroupType as GroupType,
@@ -80,7 +79,8 @@ if TYPE_CHECKING:
     from h5saver_widget.modules.optimizer import OptimizerSaver as OptimizerSaver
     from h5saver_widget.modules.scan import ScanSaver as ScanSaver
     from h5saver_widget.modules.timestamps import TimeModuleSaver as TimeModuleSaver
-    from h5saver_widget.nodes import (
+    from h5saver_widget.nodes.attributes import Attributes as Attributes
+    from h5saver_widget.nodes.typed import (
         CARRAY as CARRAY,
         EARRAY as EARRAY,
         GROUP as GROUP,
@@ -155,7 +155,7 @@ _PROVIDERS = {
         "UnknownBackendError",
         "WorkStoppedError",
     ),
-    "h5saver_widget.layout": (
+    "h5saver_widget.format.layout": (
         "DataType",
         "GroupModuleType",
         "GroupType",
@@ -185,8 +185,8 @@ _PROVIDERS = {
         "default_backend",
         "set_default_backend",
     ),
-    "h5saver_widget.attributes": ("Attributes",),
-    "h5saver_widget.nodes": (
+    "h5saver_widget.nodes.attributes": ("Attributes",),
+    "h5saver_widget.nodes.typed": (
         "CARRAY",
         "EARRAY",
         "GROUP",
@@ -236,7 +236,7 @@ _PROVIDERS = {
     "h5saver_widget.modules.timestamps": ("TimeModuleSaver",),
     "h5saver_widget.backends.remote_options": ("RemoteOptions",),
     "h5saver_widget.browsing": ("H5BrowserUtil",),
-    "h5saver_widget.following": ("follow_rows", "open_for_reading"),
+    "h5saver_widget.browsing.following": ("follow_rows", "open_for_reading"),
     "h5saver_widget.recovery": ("FileState", "RepairReport", "check_file", "repair_file"),
     "h5saver_widget.qt.chrono_timer": ("ChronoTimer",),
     "h5saver_widget.qt.h5saver": ("H5Saver",),

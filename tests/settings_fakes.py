@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from h5saver_widget.settings_xml import parameter_to_xml
+from h5saver_widget.format.settings_xml import parameter_to_xml
 
 FLAGS = (
     'visible="1" removable="0" readonly="0" enabled="1" renamable="0" expanded="1" syncExpanded="0" showTop="0"'

@@ -11,9 +11,9 @@ import pytest
 from codec_values import same, wrapped
 from hypothesis import example, given, settings, strategies as st
 
-from h5saver_widget.codec import decode, decode_strict
 from h5saver_widget.errors import CodecError
-from h5saver_widget.literals import parse_literal
+from h5saver_widget.format.codec import decode, decode_strict
+from h5saver_widget.format.literals import parse_literal
 
 
 @pytest.mark.parametrize("text", ["123", "true", "null", "NaN", "[1, 2]", "", "{}", '{"a": 1}', '"x"', "{", '{"data"'])

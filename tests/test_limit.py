@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from h5saver_widget.limit import Limit, was_stuck
+from h5saver_widget.backends.reading_limit import Limit, was_stuck
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX; Windows has another")
 
@@ -25,6 +25,7 @@ def test_nothing_is_left_of_it_when_the_call_is_over(then: float | None) -> None
 
 
 def test_a_call_that_takes_longer_ends_the_process() -> None:
-    code = "import threading; from h5saver_widget.limit import Limit\nwith Limit(0.2): threading.Event().wait()"
+    imports = "import threading; from h5saver_widget.backends.reading_limit import Limit"
+    code = f"{imports}\nwith Limit(0.2): threading.Event().wait()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert was_stuck(done.returncode, done.stderr)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from h5saver_widget.codec import decode_log_line, encode_log_line
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.codec import decode_log_line, encode_log_line
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

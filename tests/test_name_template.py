@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.layout import SaveType
-from h5saver_widget.name_template import PLACEHOLDERS, NameTemplate
-from h5saver_widget.naming import PathProvider, check_base_name, create_exclusive
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.name_template import PLACEHOLDERS, NameTemplate
+from h5saver_widget.format.naming import PathProvider, check_base_name, create_exclusive
 
 NOW = datetime(2026, 11, 21, 16, 58, 48)
 FIELDS = {"Sample": "Si", "Sample name": "a/b: 1", "empty": " "}

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.layout import SaveType
-from h5saver_widget.naming import (
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.naming import (
     PathProvider,
     backup_name,
     capitalize_first,
@@ -251,7 +251,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_the_number_of_tries_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("h5saver_widget.naming._MAX_TRIES", 20)
+    monkeypatch.setattr("h5saver_widget.format.naming._MAX_TRIES", 20)
 
     def make(path: Path) -> None:
         raise FileExistsError(path)
@@ -264,7 +264,7 @@ CHILD = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from h5saver_widget.naming import PathProvider, create_exclusive
+from h5saver_widget.format.naming import PathProvider, create_exclusive
 def touch(path):
     path.open("x").close()
     return path

@@ -13,7 +13,7 @@ from hypothesis import example, given, strategies as st
 from settings_fakes import FLAGS, KINDS, Fake, leaf, root, same
 
 from h5saver_widget.errors import SettingsXMLError
-from h5saver_widget.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
+from h5saver_widget.format.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
 
 # ------------------------------------------------------------------------------------------------------------ writing
 
@@ -282,8 +282,8 @@ def test_hostile_xml_is_refused(text: Any) -> None:
 
 
 def test_size_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("h5saver_widget.settings_reading.MAX_TEXT", 100)
-    monkeypatch.setattr("h5saver_widget.settings_reading._MAX_ELEMENTS", 5)
+    monkeypatch.setattr("h5saver_widget.format.settings_reading.MAX_TEXT", 100)
+    monkeypatch.setattr("h5saver_widget.format.settings_reading._MAX_ELEMENTS", 5)
     with pytest.raises(SettingsXMLError, match="at most"):
         xml_to_tree("<s>" + " " * 200 + "</s>")
     with pytest.raises(SettingsXMLError, match="more than 5"):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from settings_fakes import KINDS, Fake, same
 
-from h5saver_widget.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
+from h5saver_widget.format.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
 
 # --------------------------------------------------------------------------------------------------------- round trips
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from h5saver_widget import syscheck
+from h5saver_widget.qt import syscheck
 
 ROOT = Path(__file__).resolve().parents[1]
 QT = syscheck.qt_binding()
@@ -27,13 +27,13 @@ def child(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_importing_it_loads_no_qt() -> None:
-    done = child("import sys, h5saver_widget.syscheck; print([m for m in sys.modules if 'Qt' in m])")
+    done = child("import sys, h5saver_widget.qt.syscheck; print([m for m in sys.modules if 'Qt' in m])")
     assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_nothing_is_missing_offscreen() -> None:
     done = child(
-        "from h5saver_widget import syscheck\n"
+        "from h5saver_widget.qt import syscheck\n"
         "syscheck.choose_platform(offscreen=True)\n"
         "print(syscheck.missing_qt_libraries())\n"
     )
@@ -44,7 +44,7 @@ def test_nothing_is_missing_offscreen() -> None:
 def test_missing_library_of_the_x11_plugin_is_named(tmp_path: Path) -> None:
     # A real failure of the real loader: away from its folder the plug-in no longer finds the library beside it.
     code = (
-        "import shutil; from pathlib import Path; from h5saver_widget import syscheck\n"
+        "import shutil; from pathlib import Path; from h5saver_widget.qt import syscheck\n"
         f"copy = shutil.copy(syscheck._xcb_plugin(), {str(tmp_path)!r})\n"
         "syscheck._xcb_plugin = lambda: Path(copy)\n"
         "print(syscheck.missing_qt_libraries())\n"
@@ -66,7 +66,7 @@ def test_missing_library_of_qt_itself_is_named() -> None:
         f"        if name == '{QT}.QtWidgets':\n"
         "            raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')\n"
         "sys.meta_path.insert(0, Refuse())\n"
-        "import runpy; runpy.run_path('h5saver_widget/syscheck.py', run_name='__main__')\n"
+        "import runpy; runpy.run_path('h5saver_widget/qt/syscheck.py', run_name='__main__')\n"
     )
     done = child(code)
     assert done.returncode == 1
@@ -78,7 +78,7 @@ def test_missing_library_of_qt_itself_is_named() -> None:
 def test_missing_qt_is_one_line() -> None:
     code = (
         f"import sys; sys.modules['{QT}'] = None\n"
-        "from h5saver_widget import syscheck; print(syscheck.missing_qt_libraries())\n"
+        "from h5saver_widget.qt import syscheck; print(syscheck.missing_qt_libraries())\n"
     )
     (line,) = child(code).stdout.splitlines()
     assert line.startswith("Qt is not installed")
@@ -132,7 +132,7 @@ def x_server() -> Iterator[str]:
 def test_x_server_that_answers_is_a_display(x_server: str) -> None:
     # Several times: a probe that left would make this server start afresh and throw out the next one (or Qt).
     code = (
-        "from h5saver_widget import syscheck; syscheck.choose_platform(); import os\n"
+        "from h5saver_widget.qt import syscheck; syscheck.choose_platform(); import os\n"
         "print(syscheck.has_display(), os.environ.get('QT_QPA_PLATFORM'), syscheck.missing_qt_libraries())\n"
         f"from {QT}.QtWidgets import QApplication\n"
         "app = QApplication([]); print(syscheck.has_display(), app.platformName())\n"

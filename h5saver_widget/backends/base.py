@@ -12,7 +12,7 @@ The rules every backend keeps, checked by ``tests/backend_contract.py``:
 - a link is shown as a node of its own kind and never followed; it has neither attributes nor content;
 - reading never writes, opening never creates (mode ``x`` alone does), nothing is ever overwritten;
 - attributes are raw: text, bytes, numbers, booleans and arrays of them. What they mean is decided in
-  :mod:`h5saver_widget.codec`; nothing found in a file is ever unpickled or evaluated.
+  :mod:`h5saver_widget.format.codec`; nothing found in a file is ever unpickled or evaluated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
-from h5saver_widget.naming import move_aside, natural_key
+from h5saver_widget.format.naming import move_aside, natural_key
 
 __all__ = ["Backend", "primitive"]
 

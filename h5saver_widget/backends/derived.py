@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from h5saver_widget import codec
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import NodeError
+from h5saver_widget.format import codec
 
 __all__ = ["update_shapes"]
 

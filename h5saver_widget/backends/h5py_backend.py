@@ -45,7 +45,7 @@ from h5saver_widget.errors import (
     NodeError,
     StreamingError,
 )
-from h5saver_widget.superblock import read_superblock
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["H5pyBackend"]
 

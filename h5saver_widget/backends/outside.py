@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from h5saver_widget.superblock import read_superblock
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["is_outside"]
 

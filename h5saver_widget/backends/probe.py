@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from h5saver_widget.backends.in_child import Ending, can_start, run_in_child
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
-from h5saver_widget.in_child import Ending, can_start, run_in_child
-from h5saver_widget.superblock import superblock_version
+from h5saver_widget.format.superblock import superblock_version
 
 __all__ = ["look_through", "refuse_if_deadly", "superblock_version"]
 

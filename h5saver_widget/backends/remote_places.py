@@ -8,7 +8,7 @@ from pathlib import Path
 from h5saver_widget.backends.h5pyd_client import Client, domain_of
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteRefusedError
-from h5saver_widget.naming import natural_key
+from h5saver_widget.format.naming import natural_key
 
 __all__ = ["move_aside_on_server", "remote_exists", "remote_make_folder", "remote_names"]
 

@@ -26,7 +26,7 @@ from h5saver_widget.errors import (
     NodeExistsError,
     StreamingError,
 )
-from h5saver_widget.naming import check_node_name, natural_key
+from h5saver_widget.format.naming import check_node_name, natural_key
 
 __all__ = ["SYSTEM_TEXT", "TreeBackend", "TreeNode", "careful", "check_selection", "is_point", "parent_and_name"]
 

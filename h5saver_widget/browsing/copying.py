@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from h5saver_widget import naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.exporters.run import Exported, export
+from h5saver_widget.format import naming
+from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.holders import is_locked
 from h5saver_widget.saving.h5_backend import H5Backend
-from h5saver_widget.superblock import read_superblock
 
 __all__ = ["copy_file"]
 

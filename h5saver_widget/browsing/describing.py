@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget import naming
 from h5saver_widget.browsing.foreign import default_of, names_in, resolved, signal_of
 from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
@@ -23,11 +22,12 @@ from h5saver_widget.browsing.words import (
     size_text,
 )
 from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.format.settings_reading import xml_to_tree
+from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
-from h5saver_widget.settings_reading import xml_to_tree
 
 __all__ = ["COMMENTS", "NodeReport", "Settings", "describe", "sort_attributes"]
 

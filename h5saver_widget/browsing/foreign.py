@@ -15,7 +15,7 @@ import numpy as np
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.errors import H5SaverError, NodeError
-from h5saver_widget.nodes import GROUP, VLARRAY, Array
+from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.loading import DataLoader
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from h5saver_widget import codec
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.opening import Readers, open_to_look
@@ -21,7 +20,8 @@ from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import Look, Row, row_of
 from h5saver_widget.browsing.words import size_text
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
-from h5saver_widget.nodes import GROUP, LINK, Array
+from h5saver_widget.format import codec
+from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 

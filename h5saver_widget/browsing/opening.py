@@ -17,9 +17,9 @@ from h5saver_widget.errors import (
     SavingProcessError,
     UnknownBackendError,
 )
+from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.superblock import read_superblock
 
 __all__ = ["Opened", "Readers", "how_it_ended", "open_to_look", "why_not"]
 

@@ -24,8 +24,8 @@ from h5saver_widget.browsing.foreign import completed, resolved
 from h5saver_widget.browsing.pieces import blocks, drawable, merge, reduced, turned, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.naming import number_of
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.format.naming import number_of
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.assemble import data_from
 from h5saver_widget.saving.h5_backend import H5Backend
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget import codec, naming
 from h5saver_widget.backends.terms import ArrayInfo
 from h5saver_widget.browsing.words import count_text, dtype_text, explained, number_text, shape_text, shown_value
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+from h5saver_widget.format import codec, naming
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 
 __all__ = ["Look", "Row", "link_text", "row_of"]
 

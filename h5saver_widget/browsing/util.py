@@ -10,8 +10,8 @@ from h5saver_widget.browsing.describing import sort_attributes
 from h5saver_widget.browsing.exporting import export_formats, export_node
 from h5saver_widget.browsing.looking import FileView
 from h5saver_widget.browsing.text import info_lines, tree_lines
-from h5saver_widget.layout import RAW_GROUP
-from h5saver_widget.nodes import GROUP, StringARRAY
+from h5saver_widget.format.layout import RAW_GROUP
+from h5saver_widget.nodes.typed import GROUP, StringARRAY
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 

@@ -6,7 +6,7 @@ members are found by name, by value, or from a foreign enum's member of the same
 
 from __future__ import annotations
 
-from h5saver_widget.layout import _Named
+from h5saver_widget.format.layout import _Named
 
 __all__ = ["DataDim", "DataDistribution", "DataSource"]
 

@@ -20,9 +20,9 @@ from pyqtgraph.Qt import QtCore, isQObjectAlive
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.demo.saving_thread import SavingThread
 from h5saver_widget.errors import FileNotOpenError, QueueFullError
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.naming import PathProvider
 from h5saver_widget.modules.detector import DetectorSaver, DetectorTimeSaver
-from h5saver_widget.naming import PathProvider
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.low_level import H5SaverLowLevel

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from h5saver_widget import syscheck
+from h5saver_widget.qt import syscheck
 
 if TYPE_CHECKING:
     from h5saver_widget.demo.recorder import Recording

@@ -24,7 +24,7 @@ from h5saver_widget.demo.scan_form import MAX_POINTS, ScanForm, scan_settings
 from h5saver_widget.demo.scan_plots import scan_plot
 from h5saver_widget.demo.scan_run import Detector, ScanPlan, ScanRun, ScanState
 from h5saver_widget.demo.station import Station
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import format_duration
 

@@ -14,7 +14,7 @@ from h5saver_widget.demo.panel import DetectorPanel
 from h5saver_widget.demo.recorder import Recorder, save_snapshot
 from h5saver_widget.demo.station import RED, Station
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.icons import icon
 
 if TYPE_CHECKING:

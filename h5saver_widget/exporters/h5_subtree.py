@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget import naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import available_backends, create_backend
@@ -17,8 +16,9 @@ from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job, block_parts
 from h5saver_widget.exporters.source import Source
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.typed import GROUP, Array, Node
 from h5saver_widget.saving.assemble import nav_group_of, sibling_of
 
 __all__ = ["H5Exporter"]

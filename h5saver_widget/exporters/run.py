@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from h5saver_widget import naming
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.registry import create_exporter, format_of
 from h5saver_widget.exporters.source import Source, require_items, source_of
-from h5saver_widget.nodes import Node
+from h5saver_widget.format import naming
+from h5saver_widget.nodes.typed import Node
 from h5saver_widget.progress import Progress
 from h5saver_widget.saving.h5_backend import H5Backend
 

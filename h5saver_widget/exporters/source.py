@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataDistribution, DataToExport, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, ExportError
-from h5saver_widget.layout import RAW_GROUP, DataType
-from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import RAW_GROUP, DataType
+from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.assemble import MEASURED, channels_of, data_from, family, sibling_of
 from h5saver_widget.saving.h5_backend import H5Backend
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from h5saver_widget.data.protocols import DataToExportLike
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
+from h5saver_widget.format.settings_xml import all_settings_xml
 from h5saver_widget.modules.detector import (
     DetectorEnlargeableSaver,
     DetectorExtendedSaver,
     DetectorSaver,
     DetectorTimeSaver,
 )
-from h5saver_widget.settings_xml import all_settings_xml
 
 __all__ = ["ActuatorEnlargeableSaver", "ActuatorExtendedSaver", "ActuatorSaver", "ActuatorTimeSaver"]
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from h5saver_widget import naming
 from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import FileNotOpenError, NodeError
-from h5saver_widget.layout import GroupModuleType, numbered_name
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import GroupModuleType, numbered_name
+from h5saver_widget.format.settings_xml import all_settings_xml
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.groups import type_name
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.settings_xml import all_settings_xml
 
 __all__ = ["DataBundle", "Module", "ModuleSaver", "roi_settings"]
 

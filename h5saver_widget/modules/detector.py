@@ -8,9 +8,9 @@ from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import FileNotOpenError
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import (
     DataToExportEnlargeableSaver,

@@ -8,7 +8,7 @@ from typing import Any
 from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.modules.base import ModuleSaver
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.bundle import Bundle, frame_bytes, origin_of
 from h5saver_widget.saving.h5_backend import Where
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from h5saver_widget.data.protocols import DataToExportLike
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorTimeSaver
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.modules.extension import ExtensionSaver

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorEnlargeableSaver
 from h5saver_widget.modules.detector import DetectorEnlargeableSaver
 from h5saver_widget.modules.extension import ExtensionSaver

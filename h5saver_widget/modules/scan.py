@@ -7,12 +7,12 @@ from time import time
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorExtendedSaver
 from h5saver_widget.modules.detector import DetectorExtendedSaver
 from h5saver_widget.modules.extension import ExtensionSaver
 from h5saver_widget.modules.timestamps import TimeModuleSaver
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.places import nav_axes_group

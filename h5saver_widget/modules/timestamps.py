@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.data import DataRaw
-from h5saver_widget.layout import GroupModuleType
+from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import DataToExportExtendedSaver

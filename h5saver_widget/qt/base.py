@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget import naming
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError
-from h5saver_widget.layout import LOGGER_NAME, SaveType
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import LOGGER_NAME, SaveType
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.progress import Progress
 from h5saver_widget.qt import parameters
 from h5saver_widget.qt.recording_saver import RecordingSaver

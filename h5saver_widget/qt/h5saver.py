@@ -17,7 +17,7 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.base import H5SaverBase
 from h5saver_widget.qt.browser import H5Browser

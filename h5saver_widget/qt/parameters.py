@@ -21,7 +21,7 @@ from h5saver_widget.backends.registry import (
     server_backend,
 )
 from h5saver_widget.backends.terms import Capabilities
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.recording_params import recording_params
 from h5saver_widget.qt.server_params import server_params
 
@@ -73,7 +73,7 @@ def with_save_type(params: list[dict[str, Any]], save_type: object) -> list[dict
     params
         As :func:`saver_params` makes them.
     save_type
-        A :class:`~h5saver_widget.layout.SaveType`, its name, or another library's member of the same name.
+        A :class:`~h5saver_widget.format.layout.SaveType`, its name, or another library's member of the same name.
     """
     copied = copy.deepcopy(params)
     for param in copied:

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, H5SaverError, NodeError
-from h5saver_widget.layout import SaveType
-from h5saver_widget.nodes import GROUP, Node
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.qt.server_saver import ServerSaver
 from h5saver_widget.qt.settings_saver import Reactions
 from h5saver_widget.recording.chronometer import Chronometer

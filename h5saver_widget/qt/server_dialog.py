@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.naming import natural_key
+from h5saver_widget.format.naming import natural_key
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain

@@ -17,9 +17,9 @@ from pyqtgraph.parametertree import Parameter
 from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import H5SaverError, NamingError
-from h5saver_widget.layout import SaveType
-from h5saver_widget.name_template import NameTemplate
-from h5saver_widget.naming import PathProvider
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.name_template import NameTemplate
+from h5saver_widget.format.naming import PathProvider
 from h5saver_widget.qt import parameters
 from h5saver_widget.recording.notes import read_notes
 from h5saver_widget.saving.low_level import H5SaverLowLevel

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.name_template import PLACEHOLDERS, field_key
+from h5saver_widget.format.name_template import PLACEHOLDERS, field_key
 
 __all__ = ["PREFIX", "Note", "check_notes", "note_attributes", "notes_from_attributes", "notes_text", "read_notes"]
 

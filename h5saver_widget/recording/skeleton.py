@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from h5saver_widget import codec
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.format import codec
+from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["skeleton"]

@@ -11,15 +11,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.in_child import can_start
 from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
-from h5saver_widget.in_child import can_start
-from h5saver_widget.layout import DataType, GroupModuleType
+from h5saver_widget.format.layout import DataType, GroupModuleType
+from h5saver_widget.format.superblock import Superblock, read_superblock
 from h5saver_widget.recovery.holders import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.state import Condition, FileState, ModuleContent, Problem
 from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
-from h5saver_widget.superblock import Superblock, read_superblock
 
 __all__ = ["check_file", "examine", "look_with_every_reader", "patched", "state_of_content"]
 

@@ -11,10 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.in_child import Ending, run_in_child
 from h5saver_widget.backends.journal import finish_journal, journal_path
 from h5saver_widget.errors import FileOpenError
-from h5saver_widget.in_child import Ending, run_in_child
-from h5saver_widget.naming import create_exclusive
+from h5saver_widget.format.naming import create_exclusive
+from h5saver_widget.format.superblock import guess_superblock, read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine, look_with_every_reader, patched, state_of_content
 from h5saver_widget.recovery.holders import programs_writing
@@ -22,7 +23,6 @@ from h5saver_widget.recovery.parts import Box, rows_in_words
 from h5saver_widget.recovery.salvage import bring_up_to_date, salvage
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
 from h5saver_widget.recovery.survey import Survey, survey_file
-from h5saver_widget.superblock import guess_superblock, read_superblock
 
 __all__ = ["repair_file", "repaired_copy"]
 

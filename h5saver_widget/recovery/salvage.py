@@ -10,7 +10,7 @@ import numpy as np
 
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression, NodeKind
-from h5saver_widget.codec import encode
+from h5saver_widget.format.codec import encode
 from h5saver_widget.recovery.parts import Box, PartReader, fits_into, rows_in_words
 
 if TYPE_CHECKING:

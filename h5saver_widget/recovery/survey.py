@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from h5saver_widget.attributes import Attributes
+from h5saver_widget.backends.in_child import Ending, run_in_child
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.in_child import Ending, run_in_child
+from h5saver_widget.nodes.attributes import Attributes
 from h5saver_widget.recovery.parts import Box, PartReader, fits_into
 
 if TYPE_CHECKING:

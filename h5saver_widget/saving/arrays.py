@@ -9,8 +9,8 @@ import numpy as np
 
 from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.data.protocols import AxisLike, DataLike
-from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, Node
+from h5saver_widget.format.layout import DataType, channel_name
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
 from h5saver_widget.saving.describe import AXIS_NODES, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.h5_backend import Where

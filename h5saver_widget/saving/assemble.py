@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget import naming
 from h5saver_widget.data import Axis, DataCalculated, DataDim, DataDistribution, DataRaw, DataSource, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, NodeError
-from h5saver_widget.layout import NAV_GROUP, DataType, channel_name
-from h5saver_widget.nodes import GROUP, VLARRAY, Array, Node
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
+from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
 from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget import codec, naming
 from h5saver_widget.errors import NodeError
-from h5saver_widget.layout import LOGGER_NAME, DataType
-from h5saver_widget.nodes import CARRAY, EARRAY, VLARRAY, StringARRAY
+from h5saver_widget.format import codec, naming
+from h5saver_widget.format.layout import LOGGER_NAME, DataType
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, VLARRAY, StringARRAY
 from h5saver_widget.saving.groups import H5Groups
 from h5saver_widget.saving.h5_backend import Where
 

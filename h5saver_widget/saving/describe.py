@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget import codec
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import CodecError, DynamicRangeError
-from h5saver_widget.layout import DataType
+from h5saver_widget.format import codec
+from h5saver_widget.format.layout import DataType
 
 __all__ = ["AXIS_ATTRIBUTES", "AXIS_NODES", "KNOWN_ATTRIBUTES", "axis_attributes", "data_attributes", "fit_dynamic"]
 

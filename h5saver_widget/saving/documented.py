@@ -13,8 +13,8 @@ import numpy as np
 
 from h5saver_widget.data import Axis, DataRaw
 from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.typed import GROUP, Array, Node
 from h5saver_widget.saving.h5_backend import Where
 
 __all__ = ["axes_of", "data_of"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
-from h5saver_widget.layout import DataType
+from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
 from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes

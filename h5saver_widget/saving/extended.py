@@ -11,7 +11,7 @@ import numpy.typing as npt
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.layout import DataType, channel_name
+from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, fit_dynamic

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget import codec
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import (
     CodecError,
@@ -25,8 +24,9 @@ from h5saver_widget.errors import (
     H5SaverError,
     NodeError,
 )
-from h5saver_widget.layout import GroupType
-from h5saver_widget.nodes import EARRAY, GROUP, LINK, VLARRAY, Array, Node
+from h5saver_widget.format import codec
+from h5saver_widget.format.layout import GroupType
+from h5saver_widget.nodes.typed import EARRAY, GROUP, LINK, VLARRAY, Array, Node
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 

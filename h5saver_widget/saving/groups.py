@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from h5saver_widget import naming
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileNotOpenError, NodeError, NodeExistsError
-from h5saver_widget.layout import RAW_GROUP, GroupType, numbered_name
-from h5saver_widget.nodes import GROUP, Node
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import RAW_GROUP, GroupType, numbered_name
+from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.nexus import class_of_group
 from h5saver_widget.saving.places import Places, contents_of

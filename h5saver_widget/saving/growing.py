@@ -17,8 +17,8 @@ from h5saver_widget.data import Axis
 from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import EARRAY
+from h5saver_widget.format.layout import DataType, channel_name
+from h5saver_widget.nodes.typed import EARRAY
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.bundle import with_occurrence
 from h5saver_widget.saving.content import storable_fill

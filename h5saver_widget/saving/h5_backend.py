@@ -9,14 +9,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from h5saver_widget import naming
-from h5saver_widget.attributes import raw_attributes
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
-from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
+from h5saver_widget.format import naming
+from h5saver_widget.nodes.attributes import raw_attributes
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
 
 __all__ = ["H5Backend", "Where"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget import naming
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
-from h5saver_widget.nodes import GROUP, Array, Node
+from h5saver_widget.format import naming
+from h5saver_widget.nodes.typed import GROUP, Array, Node
 from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_group_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel

@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from h5saver_widget import codec, naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability, OpenMode
 from h5saver_widget.errors import FileOpenError
-from h5saver_widget.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.format import codec, naming
+from h5saver_widget.format.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
 from h5saver_widget.saving.documented import DocumentedCalls
 from h5saver_widget.saving.frames import H5Frames
 from h5saver_widget.saving.nexus import root_attributes

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from h5saver_widget import naming
-from h5saver_widget.layout import DataType, channel_name
-from h5saver_widget.nodes import Array, Node
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import DataType, channel_name
+from h5saver_widget.nodes.typed import Array, Node
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 

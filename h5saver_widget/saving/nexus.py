@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from h5saver_widget import naming
 from h5saver_widget.errors import NodeError
-from h5saver_widget.layout import DataType, GroupModuleType, GroupType
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import DataType, GroupModuleType, GroupType
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend

@@ -9,7 +9,7 @@ from typing import Any
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileNotOpenError, NodeError
-from h5saver_widget.nodes import Array
+from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.h5_backend import H5Backend
 
 __all__ = ["NodeReader"]

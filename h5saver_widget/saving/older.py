@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.data import Axis
-from h5saver_widget.layout import DataType
-from h5saver_widget.nodes import EARRAY, GROUP, VLARRAY, Array, Node
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.typed import EARRAY, GROUP, VLARRAY, Array, Node
 
 __all__ = ["OLDER_NAME", "indexes_of", "int_of", "is_older_data", "older_attributes", "older_axes"]
 

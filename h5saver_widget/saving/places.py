@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from h5saver_widget import naming
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import NodeError, NodeExistsError
-from h5saver_widget.layout import NAV_GROUP, DataType
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import NAV_GROUP, DataType
+from h5saver_widget.nodes.typed import GROUP
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.groups import H5Groups

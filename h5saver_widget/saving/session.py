@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget import codec
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileOpenError
-from h5saver_widget.layout import LOGGER_NAME
+from h5saver_widget.format import codec
+from h5saver_widget.format.layout import LOGGER_NAME
 from h5saver_widget.saving.nexus import Plots
 from h5saver_widget.saving.places import Places
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget import naming
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.errors import FileOpenError
+from h5saver_widget.format import naming
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["OpenFile", "SharedFile"]

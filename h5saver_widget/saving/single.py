@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
-from h5saver_widget.layout import DataType
+from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.bundle import Bundle, frame_bytes
 from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
 from h5saver_widget.saving.growing import GrowingAxes, Recording, is_block

@@ -11,8 +11,8 @@ from h5saver_widget import DataLoader, FileNotOpenError, H5SaverLowLevel
 from h5saver_widget.browsing import FileView, H5BrowserUtil
 from h5saver_widget.browsing.copying import copy_file
 from h5saver_widget.errors import WorkStoppedError
+from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress
-from h5saver_widget.superblock import read_superblock
 
 
 def test_a_file_that_nobody_writes_is_copied_byte_by_byte(tmp_path, backend, isolated):

@@ -115,7 +115,7 @@ def test_missing_system_libraries_are_named_in_one_line(monkeypatch, capsys) -> 
     from h5saver_widget.demo.run import run_demo
 
     monkeypatch.setattr(
-        "h5saver_widget.syscheck.missing_qt_libraries",
+        "h5saver_widget.qt.syscheck.missing_qt_libraries",
         lambda: "Missing system library libGL.so.1: sudo apt-get install libgl1",
     )
     assert run_demo(offscreen=True) == 1

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget import GROUP, DataLoader, H5Backend, H5BrowserUtil, H5SaverError
-from h5saver_widget.nodes import Array
-from h5saver_widget.settings_reading import xml_to_tree
+from h5saver_widget.format.settings_reading import xml_to_tree
+from h5saver_widget.nodes.typed import Array
 
 _SMALL = 1 << 20
 

@@ -26,11 +26,11 @@ from h5saver_widget import (
     in_child,
     repair_file,
 )
+from h5saver_widget.backends.in_child import Ending, run_in_child
 from h5saver_widget.cli import main
-from h5saver_widget.in_child import Ending, run_in_child
+from h5saver_widget.format.superblock import checksum, read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery import Condition, survey
-from h5saver_widget.superblock import checksum, read_superblock
 
 SWMR = pytest.mark.parametrize("swmr", [False, True])
 
@@ -363,7 +363,7 @@ def test_a_file_that_is_read_for_ever_leaves_no_process_behind(tmp_path: Path) -
     """Who started the child is gone, and while HDF5 goes in circles the child does not see it."""
     options = {"swmr": False, "only": [], "digests": False, "skip": [], "known": []}
     arguments = [str(write_circle(tmp_path / "circle.h5")), "h5py", options, {}]
-    command = [sys.executable, "-P", "-m", "h5saver_widget.in_child", survey.__name__, "look_through", "0.2"]
+    command = [sys.executable, "-P", "-m", "h5saver_widget.backends.in_child", survey.__name__, "look_through", "0.2"]
     ran = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, check=False)
     assert ran.returncode == -signal.SIGALRM, ran.stdout
 

@@ -13,7 +13,7 @@ import pytest
 from hostile import FLAG, MAKERS, SECRET, Maker, names_that_are_no_text, prepared
 
 from h5saver_widget import H5Backend, NodeError, check_file
-from h5saver_widget.nodes import LINK
+from h5saver_widget.nodes.typed import LINK
 
 OPENER = Path(__file__).with_name("opener.py")
 SECONDS = 120

@@ -24,8 +24,8 @@ from h5saver_widget import (
     follow_rows,
     open_for_reading,
 )
+from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.recovery import Condition
-from h5saver_widget.superblock import read_superblock
 
 IMAGES = "/RawData/Detector000/Data2D/CH00/EnlData00"
 

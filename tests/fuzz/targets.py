@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.journal import journal_path, read_journal
-from h5saver_widget.codec import decode, decode_strict, encode
 from h5saver_widget.errors import CodecError, SettingsXMLError
-from h5saver_widget.log_lines import decode_log_line
-from h5saver_widget.settings_reading import parse_xml, xml_to_tree, xml_values
-from h5saver_widget.superblock import read_superblock
+from h5saver_widget.format.codec import decode, decode_strict, encode
+from h5saver_widget.format.log_lines import decode_log_line
+from h5saver_widget.format.settings_reading import parse_xml, xml_to_tree, xml_values
+from h5saver_widget.format.superblock import read_superblock
 
 #: What an attribute may become; anything else would have been made by code from a file.
 _PLAIN = (str, bytes, bool, int, float, complex, type(None), np.generic, np.ndarray)

@@ -18,10 +18,10 @@ from slow_proxy import Proxy
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.format.settings_xml import parameter_to_xml
 from h5saver_widget.qt.remember import restore_settings, save_settings
 from h5saver_widget.qt.server_dialog import ServerFiles
 from h5saver_widget.qt.status import ThreadCommand
-from h5saver_widget.settings_xml import parameter_to_xml
 
 SERVER = ("backend", "hsds_options")
 TYPED = "typed by hand and kept nowhere"

@@ -11,7 +11,7 @@ import pytest
 
 from h5saver_widget import H5Backend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError, NodeExistsError, UnknownBackendError
-from h5saver_widget.nodes import CARRAY, EARRAY, GROUP, LINK, VLARRAY, StringARRAY
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, LINK, VLARRAY, StringARRAY
 
 
 @pytest.fixture

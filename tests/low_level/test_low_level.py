@@ -17,8 +17,8 @@ from h5saver_widget.errors import (
     NodeExistsError,
     StreamingError,
 )
-from h5saver_widget.layout import DataType, GroupType
-from h5saver_widget.nodes import CARRAY, EARRAY
+from h5saver_widget.format.layout import DataType, GroupType
+from h5saver_widget.nodes.typed import CARRAY, EARRAY
 
 
 # -------------------------------------------------------------------- files

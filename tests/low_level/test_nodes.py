@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from h5saver_widget import H5SaverLowLevel
-from h5saver_widget.attributes import raw_attributes
 from h5saver_widget.errors import CodecError, DataMismatchError, NodeError
-from h5saver_widget.nodes import GROUP
+from h5saver_widget.nodes.attributes import raw_attributes
+from h5saver_widget.nodes.typed import GROUP
 
 CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
 

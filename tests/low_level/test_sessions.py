@@ -95,8 +95,8 @@ def test_what_was_made_outlives_a_kill(backend: str, path: Path) -> None:
 RACER = """
 import sys, pathlib, datetime
 from h5saver_widget import H5SaverLowLevel
-from h5saver_widget.naming import PathProvider
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.naming import PathProvider
+from h5saver_widget.format.layout import SaveType
 now = datetime.datetime(2026, 11, 21, 16, 58, 48)
 provider = PathProvider(pathlib.Path(sys.argv[2]), 'Scan', SaveType(sys.argv[3]))
 sys.stdin.readline()

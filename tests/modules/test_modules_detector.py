@@ -22,7 +22,7 @@ from h5saver_widget import (
     FileNotOpenError,
     H5SaverLowLevel,
 )
-from h5saver_widget.settings_reading import xml_values
+from h5saver_widget.format.settings_reading import xml_values
 
 BACKENDS = ("h5py", "tables")
 

@@ -12,7 +12,7 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import files_in, open_elsewhere, save_frame
 
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 
 

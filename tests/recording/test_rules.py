@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from h5saver_widget import codec
 from h5saver_widget.errors import NamingError
+from h5saver_widget.format import codec
 from h5saver_widget.recording.disk import DiskWatch, Reserve, Room, measure_room, measure_within
 from h5saver_widget.recording.limits import Limit
 from h5saver_widget.recording.notes import (

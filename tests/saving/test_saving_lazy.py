@@ -28,7 +28,7 @@ from h5saver_widget import (
 )
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.data.lazy import LazyArray
-from h5saver_widget.layout import DataType
+from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.describe import data_attributes
 
 BACKENDS = ("h5py", "tables")

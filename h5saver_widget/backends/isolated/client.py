@@ -31,7 +31,7 @@ from h5saver_widget.backends.terms import (
 )
 from h5saver_widget.backends.tree import TreeNode, check_selection, is_point
 from h5saver_widget.errors import CodecError, DataMismatchError
-from h5saver_widget.naming import natural_key
+from h5saver_widget.format.naming import natural_key
 
 __all__ = ["IsolatedBackend"]
 

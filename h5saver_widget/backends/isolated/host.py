@@ -23,10 +23,10 @@ import numpy as np
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, error_of, pack, unpack
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring
+from h5saver_widget.backends.reading_limit import Limit
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression, Durability, Handle, NodeKind
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
-from h5saver_widget.limit import Limit
 
 __all__ = ["Host", "main"]
 

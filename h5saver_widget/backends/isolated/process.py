@@ -21,8 +21,8 @@ import numpy as np
 
 from h5saver_widget.backends.isolated.messages import LENGTH, unpack
 from h5saver_widget.backends.isolated.ring import Counter, Ring
+from h5saver_widget.backends.reading_limit import was_stuck
 from h5saver_widget.errors import ReadingStuckError, SavingProcessError
-from h5saver_widget.limit import was_stuck
 
 __all__ = ["Child", "can_isolate", "log_folder"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.data import Axis, DataWithAxes
-from h5saver_widget.nodes import Array
+from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader, DataSaverLoader
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.loading import DataLoader

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from h5saver_widget.errors import IntegrationError
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 
 __all__ = ["VARIABLE", "Scope", "install", "install_from_environment", "installed", "uninstall"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["HostH5Saver", "InProcessH5Saver"]

@@ -16,7 +16,7 @@ from pyqtgraph.Qt import QtCore
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.looking import Child
 from h5saver_widget.browsing.rows import Look, Row
-from h5saver_widget.naming import natural_key
+from h5saver_widget.format.naming import natural_key
 from h5saver_widget.qt.browser.entries import Entry, numbered
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.icons import icon

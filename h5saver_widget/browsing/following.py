@@ -15,9 +15,9 @@ import numpy.typing as npt
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, default_backend
 from h5saver_widget.browsing import H5BrowserUtil
 from h5saver_widget.errors import FileOpenError, H5SaverError, MissingLibraryError, NodeError
-from h5saver_widget.nodes import Array
+from h5saver_widget.format.superblock import Superblock, read_superblock
+from h5saver_widget.nodes.typed import Array
 from h5saver_widget.recovery.holders import is_locked, programs_writing
-from h5saver_widget.superblock import Superblock, read_superblock
 
 __all__ = ["follow_rows", "open_for_reading"]
 

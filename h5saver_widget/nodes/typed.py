@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from h5saver_widget import codec
-from h5saver_widget.attributes import Attributes
 from h5saver_widget.backends.terms import NodeKind
+from h5saver_widget.format import codec
+from h5saver_widget.nodes.attributes import Attributes
 
 if TYPE_CHECKING:
     import numpy.typing as npt

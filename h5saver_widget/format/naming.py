@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.layout import SaveType
+from h5saver_widget.format.layout import SaveType
 
 if TYPE_CHECKING:
-    from h5saver_widget.name_template import NameTemplate
+    from h5saver_widget.format.name_template import NameTemplate
 
 __all__ = [
     "PathProvider",

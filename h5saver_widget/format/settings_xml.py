@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from h5saver_widget.codec import literal_text
 from h5saver_widget.errors import CodecError, SettingsXMLError
-from h5saver_widget.settings_reading import MAX_LEVELS, parse_xml, xml_to_tree, xml_values
+from h5saver_widget.format.codec import literal_text
+from h5saver_widget.format.settings_reading import MAX_LEVELS, parse_xml, xml_to_tree, xml_values
 
 __all__ = ["all_settings_xml", "parameter_to_xml", "xml_to_tree", "xml_values"]
 

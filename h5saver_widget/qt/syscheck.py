@@ -2,7 +2,7 @@
 
 A Qt wheel brings Qt but not the libraries of the window system; without them ``import QtWidgets`` raises (no
 libGL) or ``QApplication`` aborts the process (no libxcb-...). Only the standard library is imported here, so that the
-file can also be run by itself: ``python h5saver_widget/syscheck.py``.
+file can also be run by itself: ``python h5saver_widget/qt/syscheck.py``.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget import codec
 from h5saver_widget.errors import CodecError, NodeError
+from h5saver_widget.format import codec
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend

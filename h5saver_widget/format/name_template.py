@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.naming import check_base_name
+from h5saver_widget.format.naming import check_base_name
 
 __all__ = ["PLACEHOLDERS", "NameTemplate", "field_key"]
 

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from h5saver_widget.limit import Limit
+from h5saver_widget.backends.reading_limit import Limit
 
 __all__ = ["Answer", "Ending", "can_start", "run_in_child"]
 

@@ -1,6 +1,6 @@
 """Read settings XML of any origin: parsed without entities, DTDs or evaluation, into parameter dicts or values.
 
-The writing half is :mod:`h5saver_widget.settings_xml`, which offers these functions too.
+The writing half is :mod:`h5saver_widget.format.settings_xml`, which offers these functions too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from xml.parsers import expat
 
 from h5saver_widget.errors import CodecError, SettingsXMLError
-from h5saver_widget.literals import MAX_TEXT, parse_literal
+from h5saver_widget.format.literals import MAX_TEXT, parse_literal
 
 __all__ = ["MAX_LEVELS", "parse_xml", "xml_to_tree", "xml_values"]
 

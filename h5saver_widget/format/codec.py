@@ -20,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.errors import CodecError
-from h5saver_widget.literals import MAX_DEPTH, MAX_TEXT, NUMPY_SCALARS, checked_dtype, parse_literal
-from h5saver_widget.log_lines import decode_log_line, encode_log_line
+from h5saver_widget.format.literals import MAX_DEPTH, MAX_TEXT, NUMPY_SCALARS, checked_dtype, parse_literal
+from h5saver_widget.format.log_lines import decode_log_line, encode_log_line
 
 __all__ = ["decode", "decode_log_line", "decode_strict", "encode", "encode_log_line", "literal_text"]
 

@@ -1,0 +1,1 @@
+"""What is on the disk: names, attribute values, log lines, settings XML, and the first bytes of a file."""
