@@ -21,7 +21,8 @@ assert not {name.partition('.')[0] for name in sys.modules} & {'pymodaq_data', '
 """
 CHANGES = """
 from h5saver_widget.integrations.pymodaq import Scope, install, installed, uninstall
-from h5saver_widget import DataLoader, NodeError, nodes
+from h5saver_widget import DataLoader, NodeError
+from h5saver_widget.nodes import typed as nodes
 from pymodaq_data.h5modules import backends, browsing, data_saving
 import pymodaq_data.h5modules.data_saving as alias
 theirs = data_saving.DataLoader

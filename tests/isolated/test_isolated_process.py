@@ -17,11 +17,12 @@ import psutil
 import pytest
 from circles import write_circle
 
-from h5saver_widget import H5SaverLowLevel, codec
+from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.backends.isolated.client import IsolatedBackend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import FileOpenError, ReadingStuckError, SavingProcessError
+from h5saver_widget.format import codec
 
 F8 = np.dtype("f8")
 
@@ -217,7 +218,8 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
 PROGRAM = """
 import sys, os, signal, numpy as np
 from pathlib import Path
-from h5saver_widget import H5SaverLowLevel, codec
+from h5saver_widget import H5SaverLowLevel
+from h5saver_widget.format import codec
 saver = H5SaverLowLevel('custom', sys.argv[1], isolated=True)
 saver.init_file(sys.argv[2])
 array = saver.create_earray(saver.raw_group, 'Counts', 'f8', ())
