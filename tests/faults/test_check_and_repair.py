@@ -23,9 +23,9 @@ from h5saver_widget import (
     H5SaverLowLevel,
     WorkStoppedError,
     check_file,
-    in_child,
     repair_file,
 )
+from h5saver_widget.backends import in_child
 from h5saver_widget.backends.in_child import Ending, run_in_child
 from h5saver_widget.cli import main
 from h5saver_widget.format.superblock import checksum, read_superblock
