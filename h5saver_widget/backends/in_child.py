@@ -29,7 +29,7 @@ SILENCE: Final = 30.0
 #: Bytes of memory (address space) that a child may take, where the system can limit it.
 MEMORY: Final = 8 << 30
 _NO_MORE: Final = object()
-_PACKAGE: Final = __package__
+_PACKAGE: Final = (__package__ or "").partition(".")[0]
 
 
 class Ending(Enum):
@@ -92,7 +92,7 @@ def run_in_child(
     silence = SILENCE if silence is None else silence
     # -P: no module is taken from the current folder, which may be the one that a hostile file came in
     command = [sys.executable, "-P", "-m", __name__, function.__module__, function.__qualname__, str(silence)]
-    folders = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    folders = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(folders),

@@ -77,8 +77,8 @@ _TABLE: dict[str, dict[str, _Name]] = {
     },
     "pymodaq_data.h5modules.data_saving": {
         # Here alone nodes are tested with isinstance, and their absence is caught: those of both packages count.
-        "GROUP": _Name(f"{_OURS}.nodes", "GROUP", "GROUP", either=True),
-        "CARRAY": _Name(f"{_OURS}.nodes", "CARRAY", "CARRAY", either=True),
+        "GROUP": _Name(f"{_OURS}.nodes.typed", "GROUP", "GROUP", either=True),
+        "CARRAY": _Name(f"{_OURS}.nodes.typed", "CARRAY", "CARRAY", either=True),
         "NodeError": _Name(f"{_OURS}.errors", "NodeError", "NodeError", either=True),
         "DataLoader": _Name(_LOADERS, "HostDataLoader"),
         "AxisSaverLoader": _Name(_LOADERS, "HostAxisSaverLoader"),
