@@ -6,6 +6,8 @@ so that a host can catch the whole family in one line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AxisError",
     "ClockError",
@@ -13,15 +15,18 @@ __all__ = [
     "DataMismatchError",
     "DynamicRangeError",
     "ExportError",
+    "FileGoneError",
     "FileIncompleteError",
     "FileNotOpenError",
     "FileOpenError",
+    "ForkedCopyError",
     "H5SaverError",
     "IntegrationError",
     "MissingLibraryError",
     "NamingError",
     "NodeError",
     "NodeExistsError",
+    "NotAnsweringError",
     "QueueFullError",
     "ReadingStuckError",
     "RemoteError",
@@ -95,6 +100,10 @@ class FileIncompleteError(H5SaverError, OSError):
     """A file was closed, but not all of it could be written: the disk is full, or gone."""
 
 
+class FileGoneError(H5SaverError, OSError):
+    """A file was removed, or cut off, by somebody else while it was written."""
+
+
 class RemoteError(H5SaverError, ConnectionError):
     """A server does not answer, or could not take what had been handed over."""
 
@@ -121,12 +130,30 @@ class ReadingStuckError(SavingProcessError):
     """The process that read a file came to no end, and was ended: the file is damaged."""
 
 
+class NotAnsweringError(H5SaverError, TimeoutError):
+    """The disk, or the share, did not answer in time. Nothing is lost yet: what was accepted waits."""
+
+
+class ForkedCopyError(H5SaverError, RuntimeError):
+    """A copy of the program (``os.fork``, ``multiprocessing``) used a file that belongs to the program."""
+
+
 class QueueFullError(H5SaverError, BlockingIOError):
     """A frame was dropped because the disk can't keep up, as the saver had been told to do."""
 
 
 class RowsLostError(H5SaverError, OSError):
-    """Rows that had been accepted could not be written: the disk is full, or the library refused."""
+    """Rows that had been accepted could not be written: the disk is full, or the library refused.
+
+    Attributes
+    ----------
+    losses
+        Path of each array, and how many of its last rows (of a fixed array: points) are lost.
+    """
+
+    def __init__(self, message: str, losses: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.losses = tuple(losses)
 
 
 class StreamingError(H5SaverError, RuntimeError):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from h5saver_widget.errors import FileOpenError, QueueFullError
+from h5saver_widget.errors import QueueFullError
 from h5saver_widget.saving.content import H5Content
 from h5saver_widget.saving.statistics import Statistics
 
@@ -60,32 +60,26 @@ class H5Frames(H5Content):
         name
             What the frame is of, for the message.
         """
+        if self.when_full == "wait":
+            self.io.wait_for_room()
         try:
             with self.saving():
-                yield
+                try:
+                    yield
+                except BaseException:
+                    self.io.frame_refused()
+                    raise
         except Exception as error:
             self.frame_lost(name, error)
             raise
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
-        self._require_file()
+        self.io.frame_done(size)
         self.frames_saved += 1
         self.bytes_saved += size
-        self.io.frame_done(size)
-        self.flush_if_due()
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
-
-    def _require_file(self) -> None:
-        """Raise FileOpenError if the file, or its folder, was removed: looked after as often as it is flushed.
-
-        The operating system lets a program write on into a file that has no name any more, and drops it at the end.
-        """
-        path = self.file_path
-        if path is None or self.capabilities.remote or monotonic() - self._last_flush <= self.flush_seconds:
-            return
-        if not path.exists():
-            raise FileOpenError(f"{path} was removed while it was written: start a new file to save on")
+        self.flush_if_due()
 
     def frame_lost(self, name: str, error: BaseException) -> None:
         """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""
@@ -118,30 +112,28 @@ class H5Frames(H5Content):
 
     def statistics(self) -> Statistics:
         """Return what was counted since the file was opened; never waits for the file."""
-        received, queue = self.frames_saved + self.frames_lost, self.io.queue()
+        queue = self.io.queue()
         if queue is None:
             flushed = time() - (monotonic() - self._last_flush) if self.isopen() else None
             return Statistics(
-                received,
-                self.frames_saved,
-                self.frames_lost,
+                frames_received=self.frames_saved + self.frames_lost,
+                frames_written=self._frames_flushed,
+                frames_dropped=self.frames_lost,
+                frames_waiting=self.frames_saved - self._frames_flushed,
                 bytes_in=self.bytes_saved,
                 last_flush=flushed,
-                frames_flushed=self._frames_flushed,
             )
-        failed = self.io.failure is not None
         return Statistics(
-            frames_received=received,
+            frames_received=queue.frames_received + self.frames_lost,
             frames_written=queue.frames_written,
-            frames_dropped=received - queue.frames_written if failed else self.frames_lost,
-            queue_frames=0 if failed else max(0, self.frames_saved - queue.frames_written),
-            queue_bytes=0 if failed else queue.bytes_waiting,
+            frames_dropped=queue.frames_dropped + self.frames_lost,
+            frames_waiting=queue.frames_waiting,
+            queue_bytes=queue.bytes_waiting,
             bytes_in=self.bytes_saved,
             bytes_on_disk=max(0, queue.file_size - self._size_before),
             waited_seconds=queue.waited_seconds,
             last_flush=queue.last_flush,
             file_size=None if self.capabilities.remote else queue.file_size,
-            frames_flushed=queue.frames_flushed,
         )
 
     def _notify(self, command: str, **args: Any) -> None:

@@ -144,7 +144,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
         """
         path = naming.with_h5_suffix(Path(file_name))
         self.raw(metadata or {})  # what can't be stored is refused before a file is made
-        with self.io.lock:
+        with self.io.switching():
             self.close_file()
             moved = None
             if mode != "r":
@@ -177,7 +177,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
             return path
 
         swmr = swmr and self.capabilities.swmr
-        with self.io.lock:
+        with self.io.switching():
             self.close_file()
             path = naming.create_exclusive(candidates, make, self._make_folder)
             self._start(path, "RawData", metadata, True, swmr, None)
