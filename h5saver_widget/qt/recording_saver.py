@@ -162,7 +162,7 @@ class RecordingSaver(ServerSaver):
 
     def _sum(self, now: Statistics) -> Statistics:
         before = self._before
-        frames = ("received", "written", "flushed", "dropped", "left_out")
+        frames = ("received", "written", "waiting", "dropped", "left_out")
         names = (*(f"frames_{name}" for name in frames), "bytes_in", "bytes_on_disk")
         counts: dict[str, Any] = {name: getattr(before, name) + getattr(now, name) for name in names}
         return replace(now, **counts, waited_seconds=before.waited_seconds + now.waited_seconds)

@@ -275,7 +275,9 @@ class IsolatedBackend(IsolatedFile):
         if len(head) > 1:
             head[0] = len(head) // 3
             parts[0] = struct.pack(f"={len(head)}Q", *head)
-            self._link.put(Kind.rows, [b"".join(parts)] if len(parts[0]) + sum(head[3::3]) < _SHORT_ROW else parts)
+            is_short = len(parts[0]) + sum(head[3::3]) < _SHORT_ROW
+            is_data = ready[0][0].kind is not NodeKind.TEXT  # a line of the log is no reason to wait
+            self._link.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
@@ -318,7 +320,7 @@ class IsolatedBackend(IsolatedFile):
         # as plain types of msgpack where there is one: a point of a scan is sent in 10 us instead of 25
         where = list(selection) if type(selection) is tuple else selection
         head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
-        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
+        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
 
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""

@@ -312,7 +312,7 @@ class IsolatedFile(TreeBackend):
     def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete: the child counts it once all of it is written."""
         self._largest_frame = max(self._largest_frame, size)
-        self._link.put(Kind.frame, [size.to_bytes(8, "little")])
+        self._link.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
         self._handed += 1
 
     def frame_refused(self) -> None:
@@ -338,5 +338,5 @@ class IsolatedFile(TreeBackend):
             link.counter(Counter.bytes_written),
             link.counter(Counter.file_size),
             link.counter(Counter.last_flush) / 1e6 or None,
-            link.waited,
+            link.lock.waited,
         )
