@@ -38,6 +38,7 @@ __all__ = ["IsolatedBackend"]
 _KNOWN_GROUPS = 512
 _LONG_BLOCK = 8 << 20
 _SHORT_ROW = 4096
+_MOST_DIMENSIONS = 32
 _SHORT_TEXT = 16000
 #: Number types (numpy's characters) and texts that every library stores: nobody waits for these.
 _STORABLE = frozenset("?bhilqBHILQfdFD")
@@ -188,7 +189,9 @@ class IsolatedBackend(IsolatedFile):
             packed = None if compression is None else (compression.library, compression.level)
             number = next(self._numbers)
             arguments = (number, kind.value, group.obj.number, name, row_shape, dtype, packed, attributes, more)
-            if (dtype is None or dtype.char in _STORABLE) and all(map(_surely_storable, attributes.values())):
+            sizes = (*row_shape, *more.get("shape", ()), *np.shape(more.get("data", 0)))
+            is_plain = (dtype is None or dtype.char in _STORABLE) and 0 not in sizes and len(sizes) < _MOST_DIMENSIONS
+            if is_plain and all(map(_surely_storable, attributes.values())):
                 self._link.post("create", *arguments)
             else:
                 self._link.change("create", *arguments)

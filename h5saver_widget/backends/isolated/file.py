@@ -23,7 +23,7 @@ from h5saver_widget.backends.ownership import refuse_copy
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Activity, Capabilities, Durability, OpenMode, Queue
 from h5saver_widget.backends.tree import TreeBackend
-from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, NotAnsweringError, SavingProcessError
+from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, NotAnsweringError, SavingProcessError, raise_again
 
 __all__ = ["QUEUE_BYTES", "IsolatedFile"]
 
@@ -170,7 +170,7 @@ class IsolatedFile(TreeBackend):
                 self._last = self._count()
                 self._path, self._swmr = None, False
                 if failure is not None:  # it tells more than the error of closing what could not be written
-                    raise failure.with_traceback(None)
+                    raise_again(failure)
 
     def _close(self) -> None:
         raise NotImplementedError("the process with the file closes it")

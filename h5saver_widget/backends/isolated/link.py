@@ -18,7 +18,7 @@ from h5saver_widget.backends.isolated.ring import Counter, Doing
 from h5saver_widget.backends.isolated.road import Road
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.terms import Activity
-from h5saver_widget.errors import RowsLostError, SavingProcessError
+from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
 __all__ = ["FrameLock", "Link"]
 
@@ -249,7 +249,7 @@ class Link:
         """Raise the reason if nothing can be written any more."""
         failure = self.failure
         if failure is not None:
-            raise failure.with_traceback(None)
+            raise_again(failure)
 
     def take_problems(self) -> list[str]:
         """Return what could not be written of single arrays, and was not asked for before."""
