@@ -79,7 +79,10 @@ class H5Frames(H5Content):
         self.frames_saved += 1
         self.bytes_saved += size
         self._notify("saved", frames=self.frames_saved, bytes=self.bytes_saved)
-        self.flush_if_due()
+        try:
+            self.flush_if_due()
+        except OSError as error:  # no error of this frame: what it has cost is counted, and the next ones tell
+            self._notify("error", message=str(error), exception=error)
 
     def frame_lost(self, name: str, error: BaseException) -> None:
         """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""

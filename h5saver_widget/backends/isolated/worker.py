@@ -30,10 +30,11 @@ from h5saver_widget.backends.isolated.messages import LENGTH, ROWS, Kind, Notice
 from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
 from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.reading_limit import Limit
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
-from h5saver_widget.errors import FileGoneError, FileNotOpenError, RowsLostError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
 
 __all__ = ["Worker", "main"]
 
@@ -100,6 +101,8 @@ class Worker:
 
     def __init__(self, hosted: str, ring: Ring, wake: WakePipe, answers: int) -> None:
         self._io = create_backend(hosted)
+        if isinstance(self._io, QueuedBackend):
+            self._io.is_patient = True
         self._ring, self._wake, self._answers = ring, wake, answers
         self._position = ring[Counter.tail]
         self._orders = Orders(self._io)
@@ -357,6 +360,12 @@ class Worker:
         """Note that a flush was refused: nothing is lost by that, and it is tried again, but not for ever."""
         if isinstance(error.__context__, RowsLostError):
             self._lost(error.__context__)
+        if isinstance(error, FileIncompleteError) and error.is_lost:
+            self._ledger.lose_rest()
+            self._break([], str(error))
+            if error.is_final:
+                self._give_up(error)
+                return
         now = monotonic()
         self._changed_at = now
         if self._refused_since is None:
