@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
+from h5saver_widget.backends.journal import finish_journal, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -43,6 +43,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.format.journal import strange_journals
 from h5saver_widget.format.naming import move_aside, natural_key
 
 __all__ = ["Backend", "primitive"]
@@ -181,8 +182,6 @@ class Backend(ABC):
             if not self.capabilities.remote:
                 self._mind_journal(path, mode)
             self._open(path, mode, swmr, locking)
-            if mode == "x" and not self._keeps_journal and not self.capabilities.remote:
-                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             self._path, self._mode, self._swmr = path, mode, False
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
@@ -195,13 +194,10 @@ class Backend(ABC):
             # HDF5 would make a file of it in mode r+
             raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
 
-    @property
-    def _keeps_journal(self) -> bool:
-        """Whether the journal beside the open file is that of this backend."""
-        return False
-
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
+        for left in strange_journals(path):
+            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
         if mode == "r":
             if not self.capabilities.journal and read_journal(path) is not None:
                 raise FileOpenError(

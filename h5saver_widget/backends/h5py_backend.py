@@ -20,7 +20,14 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
-from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names, read_attributes, write_attributes
+from h5saver_widget.backends.h5py_attributes import (
+    CommitMarks,
+    as_key,
+    as_text,
+    attribute_names,
+    read_attributes,
+    write_attributes,
+)
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
 from h5saver_widget.backends.h5py_writer import H5pyWriter
@@ -101,8 +108,9 @@ class H5pyBackend(QueuedBackend):
     def __init__(self) -> None:
         super().__init__()
         self._file: h5py.File | None = None
-        #: What a file that is journaled is written through.
+        #: What a file that is journaled is written through, and the marks of its commits.
         self._disk: JournaledFile | None = None
+        self._marks: CommitMarks | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -135,10 +143,6 @@ class H5pyBackend(QueuedBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
-    @property
-    def _keeps_journal(self) -> bool:
-        return self._disk is not None
-
     def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
         if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
             return read_journal(path) is not None
@@ -157,7 +161,7 @@ class H5pyBackend(QueuedBackend):
         except BaseException:
             disk.close()
             raise
-        self._disk = disk
+        self._disk, self._marks = disk, CommitMarks()
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -173,8 +177,13 @@ class H5pyBackend(QueuedBackend):
 
     def _flush_file(self) -> None:
         self._h5().flush()
-        if self._disk is not None and self._mode != "r":
-            self._disk.commit()
+        if self._disk is None or self._marks is None or self._mode == "r":
+            return
+        mark = b""
+        if self._disk.is_changed:
+            self._disk.identity, mark = self._marks.next(self._h5())
+            self._h5().flush()
+        self._disk.commit(mark)
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         super()._append_checked(ready)
