@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from h5saver_widget.backends import journal
 from h5saver_widget.backends.journal import JournaledFile, finish_journal, journal_path, read_journal
+from h5saver_widget.format.journal import journal_names
 
 CALLS = ("open", "pwrite", "ftruncate", "fsync", "unlink", "close", "preadv")
 
@@ -83,13 +84,18 @@ class JournalMachine(RuleBasedStateMachine):
         self.model = bytearray()
         self.states: list[bytes] = [b""]
         self.copies: list[bytes] = []
-        self.file: JournaledFile | None = JournaledFile(self.path, "x", power=power)
+        self.file: JournaledFile | None = None
+        self.open("x")
 
     def teardown(self) -> None:
         if hasattr(self, "before"):
             self.disk.die()
             journal.os, journal.time, journal._LARGE, journal._COLLECTED = self.before
             shutil.rmtree(self.folder)
+
+    def open(self, mode: str) -> None:
+        self.file = JournaledFile(self.path, mode, power=self.power)
+        self.file.identity = b"one recording..."
 
     # ------------------------------------------------------------------ writing
     is_open = precondition(lambda self: self.file is not None)
@@ -180,13 +186,16 @@ class JournalMachine(RuleBasedStateMachine):
         path = self.path
         if how != "here":
             self.path = self.folder / f"b{self.disk.calls}"
-            for source, target in ((path, self.path), (journal_path(path), journal_path(self.path))):
+            names = zip(journal_names(path), journal_names(self.path), strict=True)
+            for source, target in [(path, self.path), *names]:
                 if source.exists():
                     (source.rename if how == "renamed" else lambda to, source=source: shutil.copyfile(source, to))(
                         target
                     )
         if how == "copied slowly":
-            os.utime(journal_path(self.path) if journal_path(self.path).exists() else self.path, (0, 0))
+            for name in journal_names(self.path):
+                if name.exists():
+                    os.utime(name, (0, 0))
         wanted = read_journal(self.path)
         shown = JournaledFile(self.path, "r")
         content = bytearray(shown.seek(0, os.SEEK_END))
@@ -199,7 +208,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert known and content == found
         self.states = [known[-1]]
         self.model = bytearray(known[-1])
-        self.file = JournaledFile(self.path, "r+", power=self.power)
+        self.open("r+")
         self.file.truncate(len(self.model))  # what was written behind it before the kill
         self.looks_right()
 
