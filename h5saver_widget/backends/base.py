@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.inspecting import Inspecting
 from h5saver_widget.backends.journal import finish_journal, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import (
@@ -68,7 +69,7 @@ def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate
     return locked
 
 
-class Backend(ABC):
+class Backend(Inspecting, ABC):
     """One HDF5 file through one library.
 
     Examples
@@ -286,7 +287,7 @@ class Backend(ABC):
         """Why what was handed over before could not be written; None while all is well. Never waits."""
         return None
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
 
     def queue(self) -> Queue | None:
@@ -297,7 +298,7 @@ class Backend(ABC):
         """Tell whether another frame can be taken without waiting."""
         return True
 
-    def frame_done(self, size: int) -> None:  # noqa: B027 - most count nothing
+    def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete, for those who count what was written."""
 
     # ------------------------------------------------------------------ tree

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,13 @@ from h5saver_widget.backends.h5py_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.h5py_examine import (
+    is_readable_raw,
+    missing_files,
+    missing_filters,
+    stored_rows,
+    unread_attributes,
+)
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
@@ -163,6 +171,62 @@ class H5pyBackend(QueuedBackend):
             raise
         self._disk, self._marks = disk, CommitMarks()
 
+    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
+        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
+
+        Parameters
+        ----------
+        path
+            The file, which is locked by nobody.
+        offset, beginning
+            Where the superblock stands, and its bytes.
+        size
+            Size of the file, in bytes; it may be more than there is: zeros.
+
+        Raises
+        ------
+        FileOpenError
+            If it can't be opened all the same.
+        """
+        self._begin()
+        learn_plugins()
+        disk = JournaledFile(path, "r", False)
+        disk.show(offset, beginning, size)
+        try:
+            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
+        except (OSError, ValueError, RuntimeError) as error:
+            disk.close()
+            raise FileOpenError(f"{path} could not be opened: {error}") from error
+        self._disk = disk
+        self._path, self._mode, self._swmr = path, "r", False
+
+    # --------------------------------------------------------------- inspecting
+    @primitive
+    @careful
+    def needs(self, node: Handle) -> list[str]:
+        """Return what is not here and needed to read an array, or to follow a link."""
+        obj = self._get(node).obj
+        folder = Path() if self._path is None else self._path.parent
+        return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
+
+    @primitive
+    @careful
+    def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
+        """Return which rows of an array have a place in the file."""
+        return stored_rows(self._array(array).obj.id, self._descriptor())
+
+    @primitive
+    @careful
+    def is_odd(self, array: Handle) -> bool:
+        """Tell whether an array that can't be read is whole."""
+        return is_readable_raw(self._get(array).obj.id)
+
+    @primitive
+    @careful
+    def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
+        """Return which attributes are damaged of those that can't be read."""
+        return unread_attributes(self._get(node).obj, names)
+
     def _close_file(self) -> None:
         file, self._file = self._file, None
         disk, self._disk = self._disk, None
@@ -226,7 +290,9 @@ class H5pyBackend(QueuedBackend):
     def _child(self, group: h5py.Group, name: str) -> tuple[Any, NodeKind]:
         if group.id.links.get_info(as_key(name)).type != h5l.TYPE_HARD:
             # a link may point out of the file, or round in circles: it is shown, and not followed
-            return group.get(as_key(name), getlink=True), NodeKind.LINK
+            with suppress(TypeError):  # a link of a kind that another program has defined
+                return group.get(as_key(name), getlink=True), NodeKind.LINK
+            return None, NodeKind.LINK
         obj = group[as_key(name)]
         return obj, _kind_of(obj)
 

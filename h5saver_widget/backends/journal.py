@@ -171,6 +171,12 @@ class JournaledFile:
             self._close_all()
             raise
 
+    def show(self, offset: int, beginning: bytes, size: int) -> None:
+        """Show the file, which is only read, as if it had another superblock and size."""
+        self._size = max(size, offset + len(beginning))
+        self._keep(offset, memoryview(beginning))
+        self._size = size
+
     @property
     def waiting(self) -> int:
         """Bytes that are kept in memory until the next commit."""
