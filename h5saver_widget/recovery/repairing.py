@@ -140,7 +140,8 @@ def _workplace(folder: Path) -> Iterator[Path]:
     # its standard input ends when this program does
     code = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
     separate: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
-    with subprocess.Popen([sys.executable, "-I", "-S", "-c", code, str(work)], stdin=subprocess.PIPE, **separate):
+    command, nowhere = [sys.executable, "-I", "-S", "-c", code, str(work)], subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, **separate):
         work.mkdir()
         try:
             yield work
