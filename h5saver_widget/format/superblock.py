@@ -81,6 +81,12 @@ class Superblock:
         return self.version >= 2 and bool(self.flags & _STREAMING)
 
     @property
+    def has_driver(self) -> bool:
+        """Whether a file of version 0 or 1 says that its data are in several files."""
+        width, _, first = _layout(self.raw)
+        return self.version < 2 and self.raw[first + 3 * width : first + 4 * width] != b"\xff" * width
+
+    @property
     def size_needed(self) -> int:
         """Size in bytes that the file must have at least, or HDF5 refuses it."""
         return self.stored_end + self.offset - self.base

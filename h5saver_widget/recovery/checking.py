@@ -13,6 +13,7 @@ from h5saver_widget.backends.in_child import can_start
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
 from h5saver_widget.format.journal import read_journal, strange_journals
 from h5saver_widget.format.layout import DataType, GroupModuleType
+from h5saver_widget.format.superblock import read_superblock, superblock_version
 from h5saver_widget.recovery.holders import programs_writing
 from h5saver_widget.recovery.looking import CLEARED, MOST_MISSING, Look, look_at, present_superblock
 from h5saver_widget.recovery.parts import rows_in_words
@@ -88,6 +89,12 @@ def examine(path: Path) -> tuple[FileState, Look | None]:
         # what is in its writer's memory is missing on disk: to look at it would show damage that is none
         return (_with_content(state, survey_file(path, swmr=True)) if block.is_streaming else state), None
     look = look_at(path)
+    if look is None and (first := _first_part(path)) is not None:
+        part = Problem("/", f"it is a part of {first.name}, which is in several files; check that one")
+        return replace(state, condition=Condition.NEEDS_MORE, needs=(part,)), None
+    if look is None and (version := superblock_version(path) or 0) > 3:
+        what = f"superblock version {version} is not known here: a newer HDF5 has written it, or it is damaged"
+        return replace(state, condition=Condition.UNREADABLE, problems=(Problem("superblock", what),)), None
     if look is None:
         return replace(state, condition=Condition.NOT_HDF5, missing_bytes=0), None
     if needs := _other_files(look.survey):
@@ -103,6 +110,18 @@ def examine(path: Path) -> tuple[FileState, Look | None]:
     if look.done and not all(what == CLEARED for what in look.done):
         state = replace(state, condition=Condition.DAMAGED, problems=(Problem("superblock", _BEGINNING),))
     return _with_content(state, look.survey), look
+
+
+def _first_part(path: Path) -> Path | None:
+    """Return the first of several files (family and split drivers of HDF5) that one without a superblock belongs to."""
+    numbered = re.sub(r"\d+(?=\D*\Z)", lambda found: "0" * len(found[0]), path.stem)
+    for stem in (numbered, re.sub(r"-r\Z", "-m", path.stem)):
+        first = path.with_name(f"{stem}{path.suffix}")
+        if first != path and first.is_file():
+            block = read_superblock(first)
+            if block is not None and block.has_driver:
+                return first
+    return None
 
 
 def _other_files(survey: Survey) -> tuple[Problem, ...]:

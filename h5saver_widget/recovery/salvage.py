@@ -23,8 +23,11 @@ def rescue_file(
     from h5saver_widget.backends.h5py_rescue import rescue
 
     backend = opened(Path(source), next(local_readers()), shown)
+    in_front = backend.raw_file.userblock_size
     yield from rescue(backend.raw_file, target, Path(source).stat().st_size, skip, by_hand)
     backend.close()
+    with Path(source).open("rb") as file, Path(target).open("r+b") as made:
+        made.write(file.read(in_front))
 
 
 def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -177,7 +177,7 @@ def test_what_only_has_a_journals_name_is_left_alone(tmp_path: Path, caplog: pyt
         assert where.stat().st_size == there and not journal_path(path).with_name("a.h5.journal2").exists()
         state = check_file(path)
         assert state.condition is Condition.GOOD and not state.must_repair
-        # NOTES
+        assert any(note.path == "a.h5.journal" for note in state.notes)
 
 
 @pytest.mark.parametrize("isolated_", [False, True])

@@ -91,7 +91,7 @@ def test_what_is_not_damaged_is_kept_as_it_is(tmp_path: Path) -> None:
     damaged(path)
     before = objects.read(path)
     assert len(before) > 27 and None in before["/bad"]["rows"]
-    assert "-> /entry" in before["/entry/table"]["attributes"]["reference"]
+    assert "-> /entry" in before["/second name"]["attributes"]["reference"]
     state = check_file(path)
     assert state.condition is Condition.DAMAGED and [problem.path for problem in state.problems] == ["/bad"]
     report = repair_file(path)
@@ -129,6 +129,8 @@ def test_a_part_of_a_file_needs_the_others(tmp_path: Path) -> None:
     for name in ("f0.h5", "s-m.h5"):
         state = check_file(tmp_path / name)
         assert state.condition is Condition.NEEDS_MORE and "several files" in state.needs[0].what
+    for name, first in (("f1.h5", "f0.h5"), ("s-r.h5", "s-m.h5")):
+        assert first in check_file(tmp_path / name).needs[0].what
     with h5py.File(tmp_path / "l.h5", "w") as file:
         file["outside"] = h5py.ExternalLink("gone.h5", "/x")
         file.create_dataset("raw", shape=(3,), dtype="f8", external=[("gone.raw", 0, h5py.h5f.UNLIMITED)])
