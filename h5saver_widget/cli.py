@@ -104,9 +104,7 @@ class Chrono:
 class Check:
     """Tells in what state a file is."""
 
-    help = (
-        "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
-    )
+    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE and --json."""

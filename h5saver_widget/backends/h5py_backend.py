@@ -30,17 +30,10 @@ from h5saver_widget.backends.h5py_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.h5py_examine import (
-    is_readable_raw,
-    missing_files,
-    missing_filters,
-    stored_rows,
-    unread_attributes,
-)
+from h5saver_widget.backends.h5py_examine import InspectingH5py
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
-from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -105,7 +98,7 @@ def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.D
     return h5py.Dataset(made)
 
 
-class H5pyBackend(QueuedBackend):
+class H5pyBackend(InspectingH5py):
     """A local HDF5 file through h5py."""
 
     name = "h5py"
@@ -199,33 +192,6 @@ class H5pyBackend(QueuedBackend):
             raise FileOpenError(f"{path} could not be opened: {error}") from error
         self._disk = disk
         self._path, self._mode, self._swmr = path, "r", False
-
-    # --------------------------------------------------------------- inspecting
-    @primitive
-    @careful
-    def needs(self, node: Handle) -> list[str]:
-        """Return what is not here and needed to read an array, or to follow a link."""
-        obj = self._get(node).obj
-        folder = Path() if self._path is None else self._path.parent
-        return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
-
-    @primitive
-    @careful
-    def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
-        """Return which rows of an array have a place in the file."""
-        return stored_rows(self._array(array).obj.id, self._descriptor())
-
-    @primitive
-    @careful
-    def is_odd(self, array: Handle) -> bool:
-        """Tell whether an array that can't be read is whole."""
-        return is_readable_raw(self._get(array).obj.id)
-
-    @primitive
-    @careful
-    def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
-        """Return which attributes are damaged of those that can't be read."""
-        return unread_attributes(self._get(node).obj, names)
 
     def _close_file(self) -> None:
         file, self._file = self._file, None

@@ -11,7 +11,12 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5o, h5s, h5t, h5z
 
-__all__ = ["is_readable_raw", "missing_files", "missing_filters", "read_raw", "stored_rows", "unread_attributes"]
+from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.terms import Handle
+from h5saver_widget.backends.tree import careful
+
+__all__ = ["InspectingH5py", "has_addresses", "missing_filters", "read_raw"]
 
 #: Registered filters by their numbers: name, and where to get it.
 #: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
@@ -183,3 +188,33 @@ def unread_attributes(obj: Any, names: list[str]) -> list[str]:
         except TypeError:  # no such type in Python
             continue
     return damaged
+
+
+class InspectingH5py(QueuedBackend):
+    """The part of the h5py backend that tells what is wrong with what can't be read."""
+
+    @primitive
+    @careful
+    def needs(self, node: Handle) -> list[str]:
+        """Return what is not here and needed to read an array, or to follow a link."""
+        obj = self._get(node).obj
+        folder = Path() if self._path is None else self._path.parent
+        return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
+
+    @primitive
+    @careful
+    def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
+        """Return which rows of an array have a place in the file."""
+        return stored_rows(self._array(array).obj.id, self._descriptor())
+
+    @primitive
+    @careful
+    def is_odd(self, array: Handle) -> bool:
+        """Tell whether an array that can't be read is whole."""
+        return is_readable_raw(self._get(array).obj.id)
+
+    @primitive
+    @careful
+    def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
+        """Return which attributes are damaged of those that can't be read."""
+        return unread_attributes(self._get(node).obj, names)

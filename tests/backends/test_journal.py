@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
-from h5saver_widget.backends import journal
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
@@ -214,6 +214,7 @@ def test_many_small_rows_take_few_writes(durability: str, tmp_path: Path, monkey
     watched = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
     watched.pwrite = counted
     monkeypatch.setattr(journal, "os", watched)
+    monkeypatch.setattr(paged_file, "os", watched)
     io = create_backend("h5py")
     io.durability = durability
     io.open(tmp_path / "a.h5", "x")

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from h5saver_widget.backends import journal
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.format.journal import journal_names
 
@@ -75,9 +75,9 @@ class JournalMachine(RuleBasedStateMachine):
     @initialize(power=st.booleans())
     def begin(self, power: bool) -> None:
         self.power, self.disk = power, Disk()
-        self.before = journal.os, journal.time, journal._LARGE, journal._COLLECTED
+        self.before = journal.os, journal.time, paged_file._LARGE, paged_file._COLLECTED
         journal.os, journal.time = self.disk.os, SimpleNamespace(sleep=lambda seconds: None)
-        journal._LARGE, journal._COLLECTED = 6000, 12000
+        paged_file.os, paged_file._LARGE, paged_file._COLLECTED = self.disk.os, 6000, 12000
         self.folder = Path(tempfile.mkdtemp(prefix="h5saver-test-"))
         self.path = self.folder / "a"
         self.marks = 0
@@ -90,7 +90,8 @@ class JournalMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "before"):
             self.disk.die()
-            journal.os, journal.time, journal._LARGE, journal._COLLECTED = self.before
+            journal.os, journal.time, paged_file._LARGE, paged_file._COLLECTED = self.before
+            paged_file.os = journal.os
             shutil.rmtree(self.folder)
 
     def open(self, mode: str) -> None:

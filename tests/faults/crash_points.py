@@ -24,7 +24,7 @@ from typing import Any
 import kills
 
 from h5saver_widget import Compression, H5SaverLowLevel, repair_file
-from h5saver_widget.backends import journal
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import finish_journal
 
 FRAMES = 130
@@ -132,11 +132,11 @@ def _watched(path: Path, trace: Trace) -> Iterator[None]:
     watching.open, watching.pwrite, watching.ftruncate, watching.fsync = opened, wrote, truncated, synced
     watching.unlink = removed
     before = journal.os
-    journal.os = watching  # type: ignore[assignment]
+    journal.os = paged_file.os = watching  # type: ignore[assignment]
     try:
         yield
     finally:
-        journal.os = before
+        journal.os = paged_file.os = before
 
 
 _CALL = re.compile(
