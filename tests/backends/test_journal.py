@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from h5saver_widget import FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
+from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
 from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
@@ -257,6 +257,48 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
     with H5Backend("tables") as h5:
         h5.open_file(tmp_path / "a.h5", "r")
         assert h5.get_node("/Rows").read().tolist() == list(range(7))
+
+
+@DURABLE
+@pytest.mark.parametrize("call", ["open", "pwrite", "ftruncate", "unlink"])
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_refused_flush_loses_nothing(
+    durability: str, call: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once is not even an error; refused four times a flush fails, and the next one writes what it could not."""
+    watched = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
+    left, real, failed = [0], getattr(os, call), 0
+
+    def refused(*arguments: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*arguments)
+
+    setattr(watched, call, refused)
+    io = create_backend("h5py")
+    io.durability = durability
+    io.open(tmp_path / "a.h5", "x")
+    rows = io.create_growing(io.root(), "Rows", row_shape=(3000,), dtype=np.dtype("f8"))
+    io.flush()
+    for module in (journal, paged_file):
+        monkeypatch.setattr(module, "os", watched)
+    monkeypatch.setattr(journal, "_PAUSES", (0, 0, 0))
+    for number in range(60):
+        io.append(rows, np.full((1, 3000), float(number)))
+        if number % 5 == 0:
+            left[0] = times
+            try:
+                io.flush()
+            except FileIncompleteError:
+                failed += 1
+            left[0] = 0
+    assert times == 4 or not failed
+    io.close()
+    with H5Backend("tables") as h5:
+        h5.open_file(tmp_path / "a.h5", "r")
+        assert h5.get_node("/Rows").read()[:, 7].tolist() == list(range(60))
+    assert not journal_path(tmp_path / "a.h5").exists()
 
 
 @DURABLE

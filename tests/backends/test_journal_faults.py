@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from h5saver_widget.backends import journal, paged_file
@@ -236,4 +236,4 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 def test_every_commit_is_right_whatever_is_refused_killed_copied_or_restored() -> None:
-    run_state_machine_as_test(JournalMachine)
+    run_state_machine_as_test(JournalMachine, settings=settings(max_examples=40, stateful_step_count=40))
