@@ -93,6 +93,11 @@ class QueuedBackend(TreeBackend):
     def _flush_file(self) -> None:
         """Flush the library's file; one of `library_errors` if that fails."""
 
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether what a refused flush could not write waits, and is written by the next one."""
+        return False
+
     @abstractmethod
     def _descriptor(self) -> int:
         """Return the operating system's number of the open file."""
@@ -209,8 +214,8 @@ class QueuedBackend(TreeBackend):
         """
         if self._keeps_journal:
             raise FileIncompleteError(
-                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. Look whether the "
-                "disk is full"
+                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                "Look whether the disk is full"
             ) from error
         self._ledger.lose_rest()
         rows = ""

@@ -115,10 +115,6 @@ class IsolatedFile(TreeBackend):
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
-    @property
-    def _keeps_journal(self) -> bool:
-        return True
-
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Leave it to the child, which has the file."""
 
