@@ -28,7 +28,7 @@ from h5saver_widget.backends.isolated.pipes import AnswerPipe, WakePipe
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.errors import FileNotOpenError, RowsLostError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
 
 __all__ = ["Worker", "main"]
 
@@ -244,7 +244,9 @@ class Worker:
         except Exception as error:
             rows = sum(rows for rows, _ in pieces)
             self._file.ledger.rows_lost(number, rows)
-            if number not in self._file.broken:
+            if isinstance(error, (FileGoneError, FileIncompleteError)):
+                self._file.give_up(error)
+            elif number not in self._file.broken:
                 where = self._orders.paths([number]) or "an array"
                 self._file.break_off(
                     [number], f"{where}: the last {rows} rows could not be written and are lost: {message_of(error)}"
