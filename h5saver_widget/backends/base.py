@@ -350,6 +350,10 @@ class Backend(Inspecting, ABC):
         """Why what was handed over before could not be written; None while all is well. Never waits."""
         return None
 
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays and was not told yet, in sentences. Never waits."""
+        return []
+
     def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
 

@@ -146,7 +146,7 @@ class HostedFile:
             self.give_up(error)
             raise
         except Exception as error:
-            self._refused(error)
+            self._refused(error, is_told=True)
             raise
 
     def _flush_file(self, checkpoint: bool = False) -> None:
@@ -168,13 +168,15 @@ class HostedFile:
         self._ring[Counter.last_flush] = int(time() * 1e6)
         self._note_size()
 
-    def _refused(self, error: Exception) -> None:
+    def _refused(self, error: Exception, is_told: bool = False) -> None:
         """Note that a flush was refused: nothing is lost by that, and it is tried again, but not for ever."""
         if isinstance(error.__context__, RowsLostError):
             self.lost(error.__context__)
         if isinstance(error, FileIncompleteError) and error.is_lost:
             self.ledger.lose_rest()
-            self.break_off([], str(error))
+            self.count()
+            if not is_told:
+                self.break_off([], str(error))
             if error.is_final:
                 self.give_up(error)
                 return
