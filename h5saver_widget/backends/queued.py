@@ -14,10 +14,10 @@ import time
 import weakref
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,15 @@ from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
 from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, raise_again
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["QueuedBackend"]
 
 #: Before a file is closed that can't be flushed, it is tried again after so long, in s.
 _PAUSES = (0.05, 0.2, 0.5)
+
+#: So much may be missing at the end of a file that the disk did not take, bytes.
+_LONGEST_END = 1 << 32
 
 #: Queues of the files that are open, by library.
 _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictionary()
@@ -72,8 +76,6 @@ class QueuedBackend(TreeBackend):
         self._when_forgotten: weakref.finalize[..., Any] | None = None
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
-        #: Whether a flush that is refused more than once is tried again later; else the file is given up.
-        self.is_patient = False
         #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
         self._size = 0
         self._gone: FileGoneError | FileIncompleteError | None = None
@@ -163,7 +165,7 @@ class QueuedBackend(TreeBackend):
         try:
             self._flush_patiently()
         except (FileIncompleteError, FileGoneError):
-            self._let_go()
+            self._give_up()
             self._ledger.lose_rest()
             failed = True
             raise
@@ -177,6 +179,19 @@ class QueuedBackend(TreeBackend):
 
     def _let_go(self) -> None:
         """Have what the library still writes go nowhere."""
+        self._fill_up()
+        self._disconnect()
+
+    def _fill_up(self) -> None:
+        """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
+        path = self._path
+        with suppress(OSError):
+            block = None if path is None else read_superblock(path)
+            end = 0 if block is None else block.base + block.stored_end
+            if path is not None and self._size < end < self._size + _LONGEST_END and path.stat().st_size < end:
+                os.truncate(path, end)
+
+    def _disconnect(self) -> None:
         if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
             nowhere = os.open(os.devnull, os.O_RDWR)
             os.dup2(nowhere, self._number, inheritable=False)
@@ -209,8 +224,8 @@ class QueuedBackend(TreeBackend):
     def _refused(self, reason: str, error: Exception) -> None:
         """Raise FileIncompleteError for a flush that the disk refused, once the file is as it is told to be.
 
-        With a journal nothing is lost. Without, the library has lost some of what it could not write, and nobody knows
-        what: all rows since the last flush are taken back.
+        With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
+        zeros in their place even if the next flush succeeds: the rows since the last one are taken back.
         """
         if self._keeps_journal:
             raise FileIncompleteError(
@@ -219,28 +234,17 @@ class QueuedBackend(TreeBackend):
             ) from error
         self._ledger.lose_rest()
         rows = ""
-        try:
+        with suppress(*self.library_errors):
             rows = self._rows.take_back()
             self._flush_file()
-            self._rows.unsafe.clear()
-        except self.library_errors:
-            if self.is_patient and rows:
-                self._raise_lost(reason, rows, error)
-            self._gone = FileIncompleteError(
-                f"{self._path} can't be completed: {reason}. What was flushed before is in it; should it not open any "
-                "more, 'h5saver repair' gets it back. Look whether the disk is full, and go on in a new file",
-                is_lost=True,
-                is_final=True,
-            )
-            raise_again(self._gone)
-        self._raise_lost(reason, rows, error)
-
-    def _raise_lost(self, reason: str, rows: str, error: Exception) -> NoReturn:
-        raise FileIncompleteError(
-            f"{self._path} could not be flushed: {reason}. What came since the last flush is lost: {rows or 'points'}. "
-            "Look whether the disk is full",
+        self._gone = FileIncompleteError(
+            f"{self._path} can't be completed: {reason}. What was flushed before is in it; what came after that is lost"
+            f"{': ' if rows else ''}{rows}. Should it not open any more, 'h5saver repair' gets it back. "
+            "Look whether the disk is full, and go on in a new file",
             is_lost=True,
-        ) from error
+            is_final=True,
+        )
+        raise self._gone from error
 
     def _require_place(self) -> None:
         """Raise FileGoneError if the file was removed or cut off.
@@ -273,7 +277,16 @@ class QueuedBackend(TreeBackend):
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""
         self._rows.drop_all()
-        self._let_go()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Bring the file to its last flush, if the disk takes that by now, and have nothing more written."""
+        try:
+            if not isinstance(self._gone, FileIncompleteError):
+                raise FileNotFoundError
+            self._flush_file()
+        except self.library_errors:
+            self._let_go()
 
     def file_size(self) -> int | None:
         """Return the size of the open file, bytes."""
@@ -294,7 +307,7 @@ class QueuedBackend(TreeBackend):
             self._when_forgotten.detach()
         _open_queues.pop(self._rows, None)
         if self.is_open:
-            self._let_go()
+            self._disconnect()
 
     # ----------------------------------------------------------------- frames
     def frame_done(self, size: int) -> None:
