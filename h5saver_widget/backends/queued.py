@@ -28,7 +28,7 @@ from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, raise_again
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, RowsLostError, raise_again
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["QueuedBackend"]
@@ -79,6 +79,8 @@ class QueuedBackend(TreeBackend):
         #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
         self._size = 0
         self._gone: FileGoneError | FileIncompleteError | None = None
+        #: Of a file that is given up: rows of each array at the last flush.
+        self._safe_rows: dict[str, int] = {}
         self._bytes_written = 0
         self._last_flush: float | None = None
 
@@ -165,7 +167,7 @@ class QueuedBackend(TreeBackend):
         try:
             self._flush_patiently()
         except (FileIncompleteError, FileGoneError):
-            self._give_up()
+            self._let_go()
             self._ledger.lose_rest()
             failed = True
             raise
@@ -176,6 +178,22 @@ class QueuedBackend(TreeBackend):
             except self.library_errors:
                 if not failed:  # what went wrong first tells more
                     raise
+            self._cut_back()
+
+    def _cut_back(self) -> None:
+        """Cut the arrays of a file that was given up to the rows that they had at the last flush, where it opens."""
+        safe, self._safe_rows = self._safe_rows, {}
+        path = self._path
+        if not safe or path is None:
+            return
+        with suppress(H5SaverError, *self.library_errors):
+            self._open(path, "r+", False, None)
+            for name, rows in safe.items():
+                writer = self._make_writer(self._get(self.node(name)))
+                if writer.count() > rows:
+                    writer.resize(rows)
+            self._forget("/")
+            self._close_file()
 
     def _let_go(self) -> None:
         """Have what the library still writes go nowhere."""
@@ -222,10 +240,11 @@ class QueuedBackend(TreeBackend):
         self._size = self.file_size() or 0
 
     def _refused(self, reason: str, error: Exception) -> None:
-        """Raise FileIncompleteError for a flush that the disk refused, once the file is as it is told to be.
+        """Raise FileIncompleteError for a flush that the disk refused.
 
         With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
-        zeros in their place even if the next flush succeeds: the rows since the last one are taken back.
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
+        was flushed before once the file is closed.
         """
         if self._keeps_journal:
             raise FileIncompleteError(
@@ -233,14 +252,13 @@ class QueuedBackend(TreeBackend):
                 "Look whether the disk is full"
             ) from error
         self._ledger.lose_rest()
-        rows = ""
-        with suppress(*self.library_errors):
-            rows = self._rows.take_back()
-            self._flush_file()
+        self._safe_rows = {array.path: rows for array, rows in self._rows.unsafe.items()}
+        told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
+        rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
         self._gone = FileIncompleteError(
             f"{self._path} can't be completed: {reason}. What was flushed before is in it; what came after that is lost"
-            f"{': ' if rows else ''}{rows}. Should it not open any more, 'h5saver repair' gets it back. "
-            "Look whether the disk is full, and go on in a new file",
+            f"{': ' if told else ''}{', '.join(told[:3])}{rest}. Should it not open any more, 'h5saver repair' gets it "
+            "back. Look whether the disk is full, and go on in a new file",
             is_lost=True,
             is_final=True,
         )
@@ -277,16 +295,7 @@ class QueuedBackend(TreeBackend):
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""
         self._rows.drop_all()
-        self._give_up()
-
-    def _give_up(self) -> None:
-        """Bring the file to its last flush, if the disk takes that by now, and have nothing more written."""
-        try:
-            if not isinstance(self._gone, FileIncompleteError):
-                raise FileNotFoundError
-            self._flush_file()
-        except self.library_errors:
-            self._let_go()
+        self._let_go()
 
     def file_size(self) -> int | None:
         """Return the size of the open file, bytes."""
