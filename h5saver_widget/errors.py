@@ -36,6 +36,7 @@ __all__ = [
     "SavingProcessError",
     "SettingsXMLError",
     "StreamingError",
+    "TooLargeError",
     "UnknownBackendError",
     "WorkStoppedError",
 ]
@@ -174,6 +175,10 @@ class RowsLostError(H5SaverError, OSError):
     def __init__(self, message: str, losses: Sequence[tuple[str, int]] = ()) -> None:
         super().__init__(message)
         self.losses = tuple(losses)
+
+
+class TooLargeError(H5SaverError, MemoryError):
+    """An array, or what a file says of it, does not fit into memory."""
 
 
 class StreamingError(H5SaverError, RuntimeError):

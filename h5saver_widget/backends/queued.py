@@ -25,6 +25,7 @@ import numpy.typing as npt
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
@@ -453,4 +454,6 @@ class QueuedBackend(TreeBackend):
         node = self._array(array)
         if self._rows.is_busy:
             self._rows.settle(None if node.kind is NodeKind.TEXT else self._writer(node))
+        found = self._info(node)
+        require_memory(node.path, found.shape, found.dtype, selection)
         return self._read(node, selection)
