@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
@@ -25,13 +26,19 @@ from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Child", "FileView"]
+__all__ = ["MOST_FOUND", "Child", "FileView"]
 
 Child = tuple[str, NodeKind]
 """A node in a group: its name, and what it is."""
 
 #: A group may hold itself; where a library can't tell, no walk goes deeper.
 MAX_DEPTH: Final = 100
+MOST_FOUND: Final = 2000
+"""Where a search ends: nobody reads on."""
+
+#: So many nodes, or what was found in so many seconds, are told at once.
+_TOLD_AT_ONCE: Final = 250
+_TOLD_AFTER: Final = 0.1
 
 
 class FileView:
@@ -41,7 +48,7 @@ class FileView:
     ----------
     source
         Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
-        handle and is neither reopened nor closed.
+        handle. When the saver has closed it, the same file is opened here for reading, and goes on being shown.
     backend
         Backend that opens a path; None for the default.
     isolated
@@ -72,50 +79,80 @@ class FileView:
         self._take_from = readers or Readers(backend, isolated=isolated)
         #: Kept while the file is opened again: to start a process is most of a look at a file that has grown.
         self._reader: H5Backend | None = None
-        self._path = None if isinstance(source, H5Backend) else Path(source)
-        self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
+        self._saver = source if isinstance(source, H5Backend) else None
+        self._path = source.file_path if isinstance(source, H5Backend) else Path(source)
+        self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
         self._readers: dict[tuple[str, bool, bool], DataReader] = {}
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
+        #: Show the next file of a saver as soon as it has one; else the one that is shown stays, closed or not.
+        self.goes_on = False
 
     # ------------------------------------------------------------------ file
     @property
     def is_own(self) -> bool:
-        """Whether the file is opened here, and not that of a saver."""
-        return self._path is not None
+        """Whether a path was given, and not a saver."""
+        return self._saver is None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the file is read through a saver, which has it open. Never waits."""
+        saver = self._saver
+        return saver is not None and saver.isopen() and saver.file_path == (self._path or saver.file_path)
 
     @property
     def is_remote(self) -> bool:
         """Whether the open file is on a server. Never waits."""
-        return self._h5 is not None and self._h5.capabilities.remote
+        h5 = self._h5 or self._saver
+        return h5 is not None and h5.capabilities.remote
 
     @property
     def path(self) -> Path | None:
-        """Path of the file, None if that of a saver is closed. Never waits."""
-        return self._path if self._path is not None else self._h5.file_path if self._h5 is not None else None
+        """Path of the file that is shown, None if a saver has had none yet. Never waits."""
+        return self._path or (self._saver.file_path if self._saver is not None else None)
 
     @property
     def backend(self) -> str:
         """Name of the backend that reads."""
-        return self._h5.backend if self._h5 is not None else ""
+        h5 = self._h5 or self._saver
+        return h5.backend if h5 is not None else ""
 
     @property
     def h5(self) -> H5Backend:
-        """The open file; FileNotOpenError if it is closed."""
+        """The open file; FileNotOpenError if it is closed. What a saver has closed is opened here."""
+        if self._saver is not None:
+            if self.is_live:
+                self._path = self._saver.file_path
+                if self._h5 is not None:  # the saver has it again
+                    self._let_go()
+                return self._saver
+            if self._h5 is None and self._path is not None:
+                self._open()
         if self._h5 is None or not self._h5.isopen():
             raise FileNotOpenError("The file was closed. Press Refresh when it is open again.")
         return self._h5
 
     def open(self) -> None:
         """Open the file, or look that the saver's is open; FileOpenError, FileNotOpenError otherwise."""
-        if self._path is None:
-            _ = self.h5
-            return
         self._let_go()
+        saver = self._saver
+        if saver is not None:
+            if self._is_overtaken:
+                self._path, self._reader = saver.file_path, None
+            _ = self.h5
+            other = saver.file_path if saver.isopen() and not self.is_live else None
+            self.note = f"{other.name} is being recorded now: check Follow to see it." if other is not None else ""
+            return
         self._seen = self._stamp()
-        self._h5, self.note = open_to_look(self._path, self._backend, readers=self._take_from, reader=self._reader)
+        self._open()
+
+    def _open(self) -> None:
+        assert self._path is not None
+        self._readers.clear()
+        backend = self._backend if self._saver is None else self._saver.backend
+        self._h5, self.note = open_to_look(self._path, backend, readers=self._take_from, reader=self._reader)
         self._reader = self._h5
 
     def close(self) -> None:
@@ -126,7 +163,7 @@ class FileView:
     def _let_go(self) -> None:
         """Close the file, which is opened again soon."""
         self._readers.clear()
-        if self._path is not None and self._h5 is not None:
+        if self._h5 is not None:
             self._h5.close_file()
             self._h5 = None
 
@@ -146,27 +183,34 @@ class FileView:
 
     def follow(self) -> bool:
         """Return whether the file has changed since the last call, and see it as it is now if it has."""
-        if self.is_remote and self.h5.isopen():
+        current = not self._is_overtaken
+        if self.is_remote and current and self.h5.isopen():
             return False  # a server is asked anew every time: the file need not be opened again
         stamp = self._stamp()
-        if stamp is not None and stamp == self._seen and self._h5 is not None and self._h5.isopen():
+        if current and stamp is not None and stamp == self._seen and self.h5.isopen():
             return False
         self.refresh()
         self._seen = stamp
         return True
 
+    @property
+    def _is_overtaken(self) -> bool:
+        """Whether the saver has another file by now, and that one is wanted."""
+        saver = self._saver
+        return self.goes_on and saver is not None and saver.isopen() and saver.file_path != self._path
+
     def _stamp(self) -> tuple[Hashable, ...] | None:
         """Return what differs when the file has changed: time and size on disk, or the counters of a saver."""
-        if self._path is not None:
-            try:
-                found = self._path.stat()
-            except OSError:
-                return None
-            return found.st_mtime_ns, found.st_size
-        saver = self._h5
-        if isinstance(saver, H5SaverLowLevel):
-            return saver.generation, saver.frames_saved, saver.bytes_saved, saver.isopen()
-        return None
+        if self.is_live:
+            saver = self._saver
+            if isinstance(saver, H5SaverLowLevel):
+                return saver.generation, saver.frames_saved, saver.bytes_saved, saver.isopen()
+            return None
+        try:
+            found = self._path.stat() if self._path is not None else None
+        except OSError:
+            return None
+        return None if found is None else (found.st_mtime_ns, found.st_size)
 
     # ------------------------------------------------------------------ tree
     def children(self, path: str) -> list[Child]:
@@ -194,33 +238,37 @@ class FileView:
                 break
         return found
 
-    def search(self, text: str, most: int = 2000) -> Iterator[list[tuple[str, NodeKind]]]:
+    def search(self, text: str, most: int = MOST_FOUND) -> Iterator[list[tuple[str, NodeKind]]]:
         """Look for nodes whose name or title contains a text, in any case of letters; found ones come bit by bit.
 
         Yields
         ------
         list of (str, NodeKind)
             Paths found since the last time; it may be empty. The search ends when `most` are found.
+            Each list holds what was found within a tenth of a second, or 250 nodes.
         """
-        wanted = text.casefold()
-        count = 0
+        count, told = 0, monotonic()
+        found: list[tuple[str, NodeKind]] = []
+        for some in self._matching(text.casefold()):
+            found += some
+            # a window that is told of each group has no time for anything else
+            if len(found) >= _TOLD_AT_ONCE or monotonic() - told > _TOLD_AFTER:
+                yield found[: most - count]
+                count, told, found = count + len(found), monotonic(), []
+            if count + len(found) >= most:
+                break
+        yield found[: most - count]
+
+    def _matching(self, wanted: str) -> Iterator[list[tuple[str, NodeKind]]]:
         untold: list[tuple[str, NodeKind]] = []
         # names are known as soon as a group is listed; titles have to be read, node by node: they come after all names
         for group, children in self._groups("/"):
             base = group.rstrip("/")
-            found = [(f"{base}/{name}", kind) for name, kind in children if wanted in name.casefold()]
-            yield found[: most - count]
-            count += len(found)
-            if count >= most:
-                return
+            yield [(f"{base}/{name}", kind) for name, kind in children if wanted in name.casefold()]
             untold += [(f"{base}/{name}", kind) for name, kind in children if wanted not in name.casefold()]
-        for start in range(0, len(untold), 300):
-            some = untold[start : start + 300]
-            found = [(path, kind) for path, kind in some if kind is not NodeKind.LINK and wanted in self._title(path)]
-            yield found[: most - count]
-            count += len(found)
-            if count >= most:
-                return
+        for start in range(0, len(untold), 50):
+            some = untold[start : start + 50]
+            yield [(path, kind) for path, kind in some if kind is not NodeKind.LINK and wanted in self._title(path)]
 
     def _title(self, path: str) -> str:
         io = self.h5.io
@@ -288,7 +336,7 @@ class FileView:
         changed = self.follow()
         if always and not changed:
             self.refresh()
-        if not (changed or always) and self._path is not None and not self.is_remote:
+        if not (changed or always) and not self.is_live and not self.is_remote:
             return False, {}
         found = {}
         for group in groups:
@@ -327,7 +375,7 @@ class FileView:
             return str(error)
         if isinstance(node, LINK):
             return "A link can't hold comments."
-        if self._path is None:
+        if self.is_live:
             if not self.h5.io.writable:
                 return "The file is open for reading only."
             return (
@@ -339,6 +387,7 @@ class FileView:
             return "The file is open for reading only."
         if self.note:
             return "Another program is using this file: add the comment there, or when it is closed."
+        assert self._path is not None
         try:
             with self._path.open("r+b"):
                 return ""
@@ -367,10 +416,11 @@ class FileView:
 
     @contextmanager
     def _writable(self) -> Iterator[H5Backend]:
-        if self._path is None:
+        if self.is_live:
             yield self.h5
             return
         name = self.h5.backend
+        assert self._path is not None
         self._let_go()
         try:
             with H5Backend(name) as writer:

@@ -8,7 +8,7 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.looking import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.browser.model import NodeModel
 
@@ -200,8 +200,7 @@ class TreePane(QtWidgets.QWidget):
     def _found_some(self, file: OpenFile, found: list[Child]) -> None:
         if file not in self.found_model.files:
             return
-        for path, kind in found:
-            self.found_model.add_found(file, path, kind)
+        self.found_model.add_found(file, found)
         self._found += len(found)
         if found and self._found <= _OPEN:
             self.found_tree.expandRecursively(self.found_model.index_of("/", file))
@@ -213,6 +212,8 @@ class TreePane(QtWidgets.QWidget):
 
     def _show_count(self) -> None:
         text = f"{self._found:,} found" if self._found or self._searched else "Nothing has this name or title"
+        if self._found >= MOST_FOUND:
+            text = f"The first {self._found:,} are shown: type more of the name"
         self.filter_state.setText(f"{text}, searching…" if self._searched else text)
 
     def clear_filter(self) -> None:

@@ -85,6 +85,8 @@ class H5Browser(QtWidgets.QWidget):
         super().__init__(parent)
         self._keeper = Keeper(self)
         self._backend = backend
+        if h5saver is not None and server is None and h5saver.capabilities.remote:
+            server = h5saver.server_options()
         self._readers = Readers(backend, isolated=isolated, server=server)
         if h5saver is None and not isinstance(h5file, H5Backend):
             self._readers.prepare()  # it starts while the window is built
@@ -99,10 +101,10 @@ class H5Browser(QtWidgets.QWidget):
             parent.setCentralWidget(self)
             parent.resize(self.size())
         if h5saver is not None:
-            self._add(OpenFile(h5saver))
+            self._add(OpenFile(h5saver, readers=self._readers))
             h5saver.status_sig.connect(self._saver_said)
         elif isinstance(h5file, H5Backend):
-            self._add(OpenFile(h5file))
+            self._add(OpenFile(h5file, readers=self._readers))
         elif h5file is not None or h5file_path is not None:
             self.open_file(path_of(h5file if h5file is not None else h5file_path))
         self._show_state()
@@ -318,7 +320,9 @@ class H5Browser(QtWidgets.QWidget):
 
     def _node_failed(self, file: OpenFile, path: str, error: Exception) -> None:
         if file is self.current_file() and path == self.current_path() and not file.problem:
-            if path == "/":
+            if file.was_closed_by_saver(error):
+                self.refresh()
+            elif path == "/":
                 self._file_failed(file, error)
             else:
                 why = explain(error)
