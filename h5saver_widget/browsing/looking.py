@@ -10,35 +10,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
+from h5saver_widget.browsing.drawings import Part
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import Look, Row, row_of
+from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
 from h5saver_widget.browsing.words import size_text
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
-from h5saver_widget.format import codec
 from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["MOST_FOUND", "Child", "FileView"]
-
-Child = tuple[str, NodeKind]
-"""A node in a group: its name, and what it is."""
-
-#: A group may hold itself; where a library can't tell, no walk goes deeper.
-MAX_DEPTH: Final = 100
-MOST_FOUND: Final = 2000
-"""Where a search ends: nobody reads on."""
-
-#: So many nodes, or what was found in so many seconds, are told at once.
-_TOLD_AT_ONCE: Final = 250
-_TOLD_AFTER: Final = 0.1
 
 
 class FileView:
@@ -83,7 +71,7 @@ class FileView:
         self._path = source.file_path if isinstance(source, H5Backend) else Path(source)
         self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
-        self._readers: dict[tuple[str, bool, bool], DataReader] = {}
+        self._readers: dict[tuple[str, bool, bool, Part], DataReader] = {}
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
@@ -231,7 +219,7 @@ class FileView:
         """Return the nodes of a group and of all groups below, by path of the group; at most about `most` nodes."""
         found: dict[str, list[Child]] = {}
         count = 0
-        for group, children in self._groups(path):
+        for group, children in groups_below(self.h5, path):
             found[group] = children
             count += len(children)
             if count >= most:
@@ -247,55 +235,7 @@ class FileView:
             Paths found since the last time; it may be empty. The search ends when `most` are found.
             Each list holds what was found within a tenth of a second, or 250 nodes.
         """
-        count, told = 0, monotonic()
-        found: list[tuple[str, NodeKind]] = []
-        for some in self._matching(text.casefold()):
-            found += some
-            # a window that is told of each group has no time for anything else
-            if len(found) >= _TOLD_AT_ONCE or monotonic() - told > _TOLD_AFTER:
-                yield found[: most - count]
-                count, told, found = count + len(found), monotonic(), []
-            if count + len(found) >= most:
-                break
-        yield found[: most - count]
-
-    def _matching(self, wanted: str) -> Iterator[list[tuple[str, NodeKind]]]:
-        untold: list[tuple[str, NodeKind]] = []
-        # names are known as soon as a group is listed; titles have to be read, node by node: they come after all names
-        for group, children in self._groups("/"):
-            base = group.rstrip("/")
-            yield [(f"{base}/{name}", kind) for name, kind in children if wanted in name.casefold()]
-            untold += [(f"{base}/{name}", kind) for name, kind in children if wanted not in name.casefold()]
-        for start in range(0, len(untold), 50):
-            some = untold[start : start + 50]
-            yield [(path, kind) for path, kind in some if kind is not NodeKind.LINK and wanted in self._title(path)]
-
-    def _title(self, path: str) -> str:
-        io = self.h5.io
-        try:
-            raw = io.get_attributes(io.node(path), ["TITLE"]).get("TITLE", "")
-            return str(codec.decode(raw)).casefold()
-        except (NodeError, OSError):
-            return ""
-
-    def _groups(self, path: str) -> Iterator[tuple[str, list[Child]]]:
-        """Iterate over a group and the groups below it, each once; what can't be read is left out."""
-        waiting = [path]
-        seen: set[Hashable] = set()
-        while waiting:
-            here = waiting.pop()
-            try:
-                identity = self.h5.io.identity(self.h5.io.node(here))
-                if identity in seen:
-                    continue
-                seen.add(identity)
-                children = self.children(here)
-            except (NodeError, OSError, RuntimeError):
-                continue
-            yield here, children
-            if here.count("/") < MAX_DEPTH:
-                base = here.rstrip("/")
-                waiting.extend(f"{base}/{name}" for name, kind in reversed(children) if kind is NodeKind.GROUP)
+        return search(self.h5, text, most)
 
     # --------------------------------------------------------------- content
     def describe(self, path: str) -> NodeReport:
@@ -357,13 +297,15 @@ class FileView:
             return node.shape
         return (len(node.children_name()),) if isinstance(node, GROUP) else ()
 
-    def data(self, path: str, all_channels: bool = False, with_bkg: bool = False) -> DataReader:
+    def data(
+        self, path: str, all_channels: bool = False, with_bkg: bool = False, part: Part = Part.MODULUS
+    ) -> DataReader:
         """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
-        key = (path, all_channels, with_bkg)
+        h5, key = self.h5, (path, all_channels, with_bkg, part)  # first the file: what was read of another is forgotten
         if key not in self._readers:
             if len(self._readers) > 20:
                 self._readers.clear()
-            self._readers[key] = DataReader.of(self.h5, path, all_channels, with_bkg)
+            self._readers[key] = DataReader.of(h5, path, all_channels, with_bkg, part)
         return self._readers[key]
 
     # -------------------------------------------------------------- comments
@@ -428,13 +370,3 @@ class FileView:
                 yield writer
         finally:
             self.open()
-
-
-def children_of(h5: H5Backend, path: str) -> list[Child]:
-    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group."""
-    io = h5.io
-    with io.lock:
-        group = io.node(path)
-        if io.kind(group) is not NodeKind.GROUP:
-            raise NodeError(f"{path} is not a group")
-        return list(io.children_kinds(group).items())
