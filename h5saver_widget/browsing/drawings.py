@@ -173,12 +173,16 @@ class Window:
 
 @dataclass(frozen=True)
 class Curve:
-    """One channel over an axis, its errors if there are any; one of other data has an axis of its own."""
+    """One channel over an axis, its errors if there are any; one of other data has an axis of its own.
+
+    With a `step`, each so many points are drawn as two, see :class:`Window`.
+    """
 
     label: str
     values: Values
     errors: Values | None = None
     axis: AxisValues | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True)

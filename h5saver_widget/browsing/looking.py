@@ -15,7 +15,7 @@ from typing import Self
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
-from h5saver_widget.browsing.drawings import Part
+from h5saver_widget.browsing.drawings import Curves, Part
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import Look, Row, row_of
@@ -307,6 +307,14 @@ class FileView:
                 self._readers.clear()
             self._readers[key] = DataReader.of(h5, path, all_channels, with_bkg, part)
         return self._readers[key]
+
+    def curve(self, path: str) -> Curves:
+        """Return what a node holds as curves, to be drawn with those of others; NodeError if it holds none."""
+        with self.h5.io.lock:
+            report = describe(self.h5, path)
+        if not report.data_path:
+            raise NodeError(f"{path} holds nothing that can be drawn")
+        return self.data(report.data_path, report.all_channels).only_curve(path)
 
     # -------------------------------------------------------------- comments
     def may_comment(self, path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
@@ -25,7 +26,7 @@ from h5saver_widget.browsing.drawings import (
 from h5saver_widget.browsing.foreign import completed, resolved
 from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, reduced, turned, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import DataMismatchError, H5SaverError
 from h5saver_widget.format.naming import number_of
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.assemble import data_from
@@ -137,7 +138,13 @@ class DataReader:
 
     # ------------------------------------------------------------- drawings
     def curves(
-        self, along: int, fixed: Mapping[int, int], channel: int | None = None, start: int = 0, spread_axis: int = 0
+        self,
+        along: int,
+        fixed: Mapping[int, int],
+        channel: int | None = None,
+        start: int = 0,
+        spread_axis: int = 0,
+        stop: int | None = None,
     ) -> Curves:
         """Return curves along a dimension.
 
@@ -153,17 +160,12 @@ class DataReader:
             Where the window begins, if not all points can be shown.
         spread_axis
             Which of the axes of a spread dimension is drawn along.
+        stop
+            The point behind the last one; by default, of as many as can be shown.
         """
-        most = max(1, MOST_POINTS // len(self._chosen(channel)))
-        window = window_of(self.summary.shape[along], most, start)
-        return self._curves(along, fixed, channel, window, spread_axis)
-
-    def _chosen(self, channel: int | None) -> Sequence[int]:
-        return range(len(self._channels)) if channel is None else [channel]
-
-    def _curves(
-        self, along: int, fixed: Mapping[int, int], channel: int | None, window: Window, spread_axis: int = 0
-    ) -> Curves:
+        chosen, total = self._chosen(channel), self.summary.shape[along]
+        window = window_of(total, max(1, MOST_POINTS // len(chosen)), start)
+        window = window if stop is None else Window(start, stop, total)
         key = self._key({**fixed, along: slice(window.start, window.stop)})
         curves = tuple(
             Curve(
@@ -171,9 +173,12 @@ class DataReader:
                 drawable(self._channels[i][key], self._part),
                 None if self._errors is None else np.abs(drawable(self._errors[i][key])),
             )
-            for i in self._chosen(channel)
+            for i in chosen
         )
         return self._over_axis(along, window, curves, spread_axis)
+
+    def _chosen(self, channel: int | None) -> Sequence[int]:
+        return range(len(self._channels)) if channel is None else [channel]
 
     def _over_axis(self, along: int, window: Window, curves: tuple[Curve, ...], spread_axis: int = 0) -> Curves:
         dimension = self.summary.dimensions[along]
@@ -207,7 +212,7 @@ class DataReader:
         first = min(max(0, span[0]), total) if span else 0
         last = min(max(first, span[1]), total) if span else total
         if (last - first) * len(chosen) <= MOST_POINTS:
-            yield 1.0, self._curves(along, fixed, channel, Window(first, last, total))
+            yield 1.0, self.curves(along, fixed, channel, first, stop=last)
             return
         step = -(-(last - first) // min(_MOST_PAIRS, MOST_POINTS // (2 * len(chosen))))
         window = Window(first, last, total, step)
@@ -224,8 +229,29 @@ class DataReader:
             if stop == last or monotonic() - told > _TOLD_AFTER:
                 told = monotonic()
                 labels = (self.summary.labels[i] for i in chosen)
-                curves = tuple(Curve(label, row.copy()) for label, row in zip(labels, pairs, strict=True))
+                curves = tuple(Curve(label, row.copy(), step=step) for label, row in zip(labels, pairs, strict=True))
                 yield (stop - first) / (last - first), self._over_axis(along, window, curves)
+
+    def only_curve(self, name: str) -> Curves:
+        """Return data that are a curve, as a whole, to be drawn with others.
+
+        Parameters
+        ----------
+        name
+            What tells it from the others; it becomes part of the labels.
+
+        Raises
+        ------
+        DataMismatchError
+            If the data have more than one dimension.
+        """
+        wide = [i for i, size in enumerate(self.summary.shape) if size > 1] or [0]
+        if len(wide) > 1:
+            shape = " × ".join(map(str, self.summary.shape))
+            raise DataMismatchError(f"{name} is no curve: it has {shape} values")
+        *_, (_, found) = self.overview(wide[0], {})
+        curves = tuple(replace(c, label=f"{c.label} ({name})", axis=found.axis_of(c)) for c in found.curves)
+        return replace(found, curves=curves)
 
     def numbers(self, parts: Mapping[int, int | slice], channel: int = 0) -> Values:
         """Return the values of a part as they are stored, with the dimensions that have a slice.
