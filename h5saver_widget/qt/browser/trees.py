@@ -26,6 +26,9 @@ class TreePane(QtWidgets.QWidget):
     selected = QtCore.Signal()
     """Another node is selected: ask `current_file` and `current_path`."""
 
+    others_changed = QtCore.Signal()
+    """Other nodes are selected together with the current one: ask `others`."""
+
     menu_wanted = QtCore.Signal(object)
     """A menu is wanted for the selected node; where on the screen."""
 
@@ -62,11 +65,13 @@ class TreePane(QtWidgets.QWidget):
         tree.setUniformRowHeights(True)
         tree.setIndentation(16)
         tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideRight)
+        tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
         tree.header().resizeSection(0, 200)
         tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(partial(self._ask_for_menu, tree))
         tree.selectionModel().currentChanged.connect(partial(self._current_changed, tree))
+        tree.selectionModel().selectionChanged.connect(lambda *_: self.others_changed.emit())
         return tree
 
     # -------------------------------------------------------------- selection
@@ -100,6 +105,12 @@ class TreePane(QtWidgets.QWidget):
         index = self.current_tree.currentIndex()
         return self.current_model.path_of(index) if index.isValid() else ""
 
+    def others(self) -> list[tuple[OpenFile, str]]:
+        """Return the nodes that are selected beside the current one: files and paths."""
+        index, model = self.current_tree.currentIndex().siblingAtColumn(0), self.current_model
+        rows = (row for row in self.current_tree.selectionModel().selectedRows() if row != index)
+        return [(model.file_of(row), model.path_of(row)) for row in rows]
+
     def current_kind(self) -> NodeKind:
         """Return what the selected node is."""
         index = self.current_tree.currentIndex()
@@ -112,7 +123,7 @@ class TreePane(QtWidgets.QWidget):
 
     def _select_index(self, index: QtCore.QModelIndex) -> None:
         if index.isValid():
-            self.tree.setCurrentIndex(index)
+            _select_alone(self.tree, index)
             self.tree.scrollTo(index)
 
     def _current_changed(self, tree: QtWidgets.QTreeView, index: QtCore.QModelIndex, _: object) -> None:
@@ -124,14 +135,14 @@ class TreePane(QtWidgets.QWidget):
         if index.isValid():
             where = tree.viewport().mapToGlobal(place)
             same = index.siblingAtColumn(0) == tree.currentIndex().siblingAtColumn(0)
-            tree.setCurrentIndex(index)
+            _select_alone(tree, index)
             self.menu_wanted.emit((where, same))
 
     # ------------------------------------------------------------------ files
     def add_file(self, file: OpenFile) -> None:
         """Add a file, and select it."""
         self.clear_filter()
-        self.tree.setCurrentIndex(self.model.add_file(file))
+        _select_alone(self.tree, self.model.add_file(file))
 
     def remove_file(self, file: OpenFile) -> None:
         """Take a file out."""
@@ -245,3 +256,9 @@ class TreePane(QtWidgets.QWidget):
             self.current_tree.setFocus()
         else:
             super().keyPressEvent(event)
+
+
+def _select_alone(tree: QtWidgets.QTreeView, index: QtCore.QModelIndex) -> None:
+    """Select a node and no other, also while somebody holds the Ctrl key."""
+    flag = QtCore.QItemSelectionModel.SelectionFlag
+    tree.selectionModel().setCurrentIndex(index, flag.ClearAndSelect | flag.Rows)

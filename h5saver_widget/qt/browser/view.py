@@ -20,6 +20,7 @@ from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
 from h5saver_widget.qt.browser.node_panel import NodePanel
+from h5saver_widget.qt.browser.overlay import Overlay
 from h5saver_widget.qt.browser.recent import recent_files, remember_file
 from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
@@ -119,7 +120,9 @@ class H5Browser(QtWidgets.QWidget):
         self.follower = Follower(self.trees)
         self.trees.selected.connect(self._node_selected)
         self.trees.menu_wanted.connect(self._show_menu)
+        self.trees.others_changed.connect(lambda: self.overlay.select(self.trees.others()))
         self.panel = NodePanel()
+        self.overlay = Overlay(self.panel.plots)
         self.splitter = QtWidgets.QSplitter()
         self.splitter.addWidget(self.trees)
         self.splitter.addWidget(self.panel)
@@ -159,6 +162,7 @@ class H5Browser(QtWidgets.QWidget):
         self.panel.link_pressed.connect(self.follow_link)
         self.panel.comment_saved.connect(self._save_comment)
         self.panel.plots.failed.connect(self.say)
+        self.overlay.said.connect(self.say)
         self.follow.toggled.connect(self.follower.set_on)
         self.follower.node_changed.connect(self._node_changed)
         self.follower.failed.connect(lambda told: self._file_failed(*told))
@@ -168,6 +172,7 @@ class H5Browser(QtWidgets.QWidget):
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
             ("Ctrl+S", lambda: save_file_as(self)),
+            ("Ctrl+0", self.panel.plots.fit),
         ):
             found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -309,6 +314,7 @@ class H5Browser(QtWidgets.QWidget):
         if report.data_path:
             everything, subtract = self._plot_options
             self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
+            self.overlay.select(self.trees.others(), again=True)
         else:
             self.panel.plots.forget()
         if file.note or self.said.text() == self._note:  # what was said may be true no longer

@@ -296,7 +296,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         elide, middle = self.fontMetrics().elidedText, QtCore.Qt.TextElideMode.ElideMiddle
         for axis, text in self._labels.items():
             axis.setLabel(escaped(elide(text, middle, int(max(40, room[axis.orientation])))), color=colour)
-        note = elide(self._note, QtCore.Qt.TextElideMode.ElideRight, max(40, self.width() - 40))
+        note = elide(self._note, QtCore.Qt.TextElideMode.ElideRight, max(40, self.width() - 90))
         size = f"{self.font().pointSizeF():g}pt" if self.font().pointSizeF() > 0 else "10pt"
         self.plot.setTitle(escaped(note) if note else None, color=colour, size=size)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
-from pyqtgraph.Qt import QtCore, QtGui
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
@@ -33,7 +33,12 @@ class CurveCanvas(Canvas):
         self.legend: pg.LegendItem | None = None
         super().__init__()
         self.legend = self.plot.legend = pg.LegendItem(frame=False)
-        self.number = pg.LabelItem()
+        self.number = QtWidgets.QLabel(self)
+        self.number.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.number.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.number.setBackgroundRole(QtGui.QPalette.ColorRole.Base)
+        self.number.setAutoFillBackground(True)
+        self.number.hide()
         self.plot.showGrid(x=True, y=True, alpha=0.15)
         self._refine = QtCore.QTimer(self)
         self._refine.setSingleShot(True)
@@ -125,7 +130,8 @@ class CurveCanvas(Canvas):
             return "No value is a number." if count == 1 else f"None of the {count:,} values is a finite number."
         said = []
         if infinite:
-            said.append("infinite values are not drawn" if some else f"{infinite:,} infinite values are not drawn")
+            one = "1 infinite value is not drawn" if infinite == 1 else f"{infinite:,} infinite values are not drawn"
+            said.append("infinite values are not drawn" if some else one)
         for log, parts in zip(self.log, ([drawing.axis_of(c).values for c in drawing.curves], values), strict=True):
             hidden = sum(int((part <= 0).sum()) for part in parts) if log else 0
             if hidden:
@@ -141,18 +147,12 @@ class CurveCanvas(Canvas):
     def _show_number(self, drawing: Curves) -> None:
         """Show a single point in large type, in the place of a plot that would say nothing."""
         single = drawing.window.total == 1 and all(curve.values.size == 1 for curve in drawing.curves)
-        wanted = self.number if single else self.plot
-        if self.ci.getItem(0, 0) is not wanted:
-            shown = self.ci.getItem(0, 0)
-            self.ci.removeItem(shown)
-            shown.hide()
-            self.ci.addItem(wanted, 0, 0)
-            wanted.show()
+        self.number.setVisible(single)
 
     @property
     def is_number(self) -> bool:
         """Whether a number is shown, and no plot."""
-        return self.ci.getItem(0, 0) is self.number
+        return not self.number.isHidden()
 
     def _number_text(self) -> str:
         drawing, lines = self._drawn, []
@@ -192,7 +192,9 @@ class CurveCanvas(Canvas):
             colour = palette.color(QtGui.QPalette.ColorRole.Highlight)
             colour.setAlpha(50)
             self.region.setBrush(colour)
-        self.number.setText(self._number_text(), color=text, size=f"{self.font().pointSizeF():g}pt")
+        if self.is_number:
+            self.number.resize(self.size())
+            self.number.setText(self._number_text())
         self._fill_legend(text)
 
     def _fill_legend(self, text: QtGui.QColor) -> None:
@@ -220,6 +222,8 @@ class CurveCanvas(Canvas):
         for _, label in legend.items:
             label.setText(label.text, color=text, size=size)
         self.ci.addItem(legend, 1, 0)
+        self.ci.layout.setAlignment(legend, QtCore.Qt.AlignmentFlag.AlignCenter)
+        legend.setMaximumSize(legend.layout.effectiveSizeHint(QtCore.Qt.SizeHint.MinimumSize))
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Let the names fit."""
@@ -256,8 +260,13 @@ class CurveCanvas(Canvas):
         region.sigRegionChanged.connect(self.region_changed)
         return region
 
-    def _inside(self, x: np.ndarray) -> np.ndarray:
+    def region_range(self) -> tuple[float, float]:
+        """Return where the region begins and ends, in units of the axis."""
         low, high = (10.0**v if self.log[0] else v for v in self.region.getRegion())
+        return low, high
+
+    def _inside(self, x: np.ndarray) -> np.ndarray:
+        low, high = self.region_range()
         return (x >= low) & (x <= high)
 
     def region_slices(self) -> tuple[slice, ...]:

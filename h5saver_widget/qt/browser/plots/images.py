@@ -100,6 +100,8 @@ class _ColourCanvas(Canvas):
         count, hidden = scaled.size, 0
         known = scaled[np.isfinite(scaled)] if scaled.dtype.kind == "f" else scaled
         missing = count - known.size
+        if missing:  # pyqtgraph counts a histogram of infinite values
+            scaled = np.where(np.isfinite(scaled), scaled, np.nan)
         if self.log[1]:
             hidden = int((known <= 0).sum())
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -171,7 +173,7 @@ class ImageCanvas(_ColourCanvas):
         if self._same_scale is not None or self._drawn is None or self._grids is None:
             return bool(self._same_scale)
         y, x = self._grids
-        return self._drawn.rows.units == self._drawn.columns.units and 0.1 < y.span / x.span < 10
+        return self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
 
     def set_same_scale(self, on: bool) -> None:
         """Draw both axes on the same scale, or fill the plot."""
@@ -198,6 +200,8 @@ class ImageCanvas(_ColourCanvas):
             self._extremes = (0.0, float(np.iinfo(values.dtype).max))
         self.bar.setVisible(not in_colours)
         self.bar.setMaximumWidth(0 if in_colours else 16777215)
+        if not in_colours and not np.isfinite(values).any():
+            values = np.zeros(values.shape)
         self.image.setImage(
             values[np.ix_(y.drawn, x.drawn)] if not _plain(y, x) else values,
             autoLevels=False,
@@ -310,6 +314,7 @@ class PointCanvas(_ColourCanvas):
 
     def __init__(self) -> None:
         self._scaled = np.zeros(0)
+        self.points: Any = None
         super().__init__()
         self.bar.sigLookupTableChanged.connect(lambda *_: self.show_levels())
         self.points = pg.ScatterPlotItem(size=9, pen=None)
@@ -327,7 +332,7 @@ class PointCanvas(_ColourCanvas):
 
     def show_levels(self) -> None:
         """Colour the points with the levels that are set."""
-        if self._drawn is None:
+        if self._drawn is None or self.points is None:
             return
         x, y, (low, high) = self._drawn.x.values, self._drawn.y.values, self.levels
         known = np.isfinite(self._scaled) & np.isfinite(x) & np.isfinite(y)
@@ -343,6 +348,12 @@ class PointCanvas(_ColourCanvas):
             (low - r, high + r) if low <= high else (0.0, 1.0) for (low, high), r in zip(ranges, rooms, strict=True)
         )
         return x, y
+
+    def paint_colours(self) -> None:
+        """Take the colours of the palette; a point of any colour is seen on its background."""
+        super().paint_colours()
+        if self.__dict__.get("points") is not None:
+            self.points.setPen(pg.mkPen(self.palette().color(QtGui.QPalette.ColorRole.Text), width=0.5))
 
     def set_region(self, on: bool) -> None:
         """Do nothing: points that are spread have no region."""

@@ -19,18 +19,19 @@ from h5saver_widget.browsing.words import shape_text, size_text
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.qt.browser.plots.canvas import statistics_text
 from h5saver_widget.qt.browser.plots.controls import MapBar, PlotBar
+from h5saver_widget.qt.browser.plots.curves import CurveCanvas
 from h5saver_widget.qt.browser.plots.dimensions import DimensionRows
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
 from h5saver_widget.qt.browser.plots.numbers import Numbers, NumberTable
 from h5saver_widget.qt.browser.plots.pictures import copy_picture, save_picture
-from h5saver_widget.qt.browser.plots.spans import span_wanted
+from h5saver_widget.qt.browser.plots.spans import points_inside, span_wanted
 from h5saver_widget.qt.browser.plots.view import PlotView
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.qt.status import explain
 
 __all__ = ["PlotPanel"]
 
-_HINT: Final = "Point at a plot to read values; double click or Ctrl+0 shows all of it, a right click a menu."
+_HINT: Final = "Ctrl+0 shows all of it, a right click a menu."
 
 
 class _File(Protocol):
@@ -464,10 +465,10 @@ class PlotPanel(QtWidgets.QWidget):
     def _ask_statistics(self) -> None:
         """Ask for the statistics of points of which only the extremes are drawn."""
         canvas = self._main().canvas
-        if self._file is None or canvas is None or self.summary is None:
+        if self._file is None or self.summary is None or not isinstance(canvas, CurveCanvas):
             return
-        reader, dims = self._reader(), self._signal_dims or self._map_dims[:1]
-        parts = {**self._at, dims[0]: canvas.region_slices()[0]}
+        reader, along = self._reader(), (self._signal_dims or self._map_dims)[0]
+        parts = {**self._at, along: slice(*points_inside(self.summary.dimensions[along].axes[0], *canvas.region_range()))}
         chosen = range(len(self.summary.labels)) if self._channel() is None else [self._channel() or 0]
         labels, units = self.summary.labels, self.summary.units
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from h5saver_widget.browsing.drawings import StoredAxis, Window
 
-__all__ = ["span_wanted"]
+__all__ = ["points_inside", "span_wanted"]
 
 #: Fewer points than this are always read as they are.
 _ENOUGH = 50_000
@@ -37,11 +37,7 @@ def span_wanted(axis: StoredAxis, window: Window, seen: tuple[float, float] | No
     everything = (0, axis.size)
     if seen is None:
         return everything if window.is_part else None
-    if axis.values is None:
-        first, last = int(np.ceil(max(0.0, seen[0]))), int(np.floor(min(seen[1], axis.size - 1.0))) + 1
-    else:
-        inside = np.flatnonzero((axis.values >= seen[0]) & (axis.values <= seen[1]))
-        first, last = (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
+    first, last = points_inside(axis, *seen)
     count = last - first
     if count <= 0:
         return None
@@ -52,3 +48,15 @@ def span_wanted(axis: StoredAxis, window: Window, seen: tuple[float, float] | No
     if is_inside and (window.step == 1 or window.stop - window.start < 2 * (wanted[1] - wanted[0])):
         return None
     return wanted
+
+
+def points_inside(axis: StoredAxis, low: float, high: float) -> tuple[int, int]:
+    """Return the first point between two positions, and the one behind the last.
+
+    >>> points_inside(StoredAxis('point', '', 10), 2.5, 5.0)
+    (3, 6)
+    """
+    if axis.values is None:
+        return int(np.ceil(max(0.0, low))), int(np.floor(min(high, axis.size - 1.0))) + 1
+    inside = np.flatnonzero((axis.values >= low) & (axis.values <= high))
+    return (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
