@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
-__all__ = ["curve_colour", "curve_colours", "paint_axes", "shifted", "with_units"]
+from h5saver_widget.qt.numbers import localized
+
+__all__ = ["LocalTicks", "curve_colour", "curve_colours", "paint_axes", "shifted", "with_units"]
 
 # Colours of Okabe and Ito that colour-blind people tell apart; the second list is for dark backgrounds.
 ON_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b0558a")
@@ -20,6 +23,14 @@ _STYLES: Final = (
     QtCore.Qt.PenStyle.DotLine,
     QtCore.Qt.PenStyle.DashDotLine,
 )
+
+
+class LocalTicks(pg.AxisItem):
+    """An axis whose numbers are written as the locale has it."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Return the numbers."""
+        return [localized(text) for text in super().tickStrings(values, scale, spacing)]
 
 
 def curve_colours(palette: QtGui.QPalette) -> tuple[str, ...]:

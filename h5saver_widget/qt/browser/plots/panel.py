@@ -468,7 +468,10 @@ class PlotPanel(QtWidgets.QWidget):
         if self._file is None or self.summary is None or not isinstance(canvas, CurveCanvas):
             return
         reader, along = self._reader(), (self._signal_dims or self._map_dims)[0]
-        parts = {**self._at, along: slice(*points_inside(self.summary.dimensions[along].axes[0], *canvas.region_range()))}
+        parts = {
+            **self._at,
+            along: slice(*points_inside(self.summary.dimensions[along].axes[0], *canvas.region_range())),
+        }
         chosen = range(len(self.summary.labels)) if self._channel() is None else [self._channel() or 0]
         labels, units = self.summary.labels, self.summary.units
 

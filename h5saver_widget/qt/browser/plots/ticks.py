@@ -9,10 +9,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyqtgraph as pg
 
-from h5saver_widget.qt.numbers import localized, number_text
-from h5saver_widget.qt.plot_style import with_units
+from h5saver_widget.qt.numbers import number_text
+from h5saver_widget.qt.plot_style import LocalTicks, with_units
 
 __all__ = ["Ticks", "axis_text", "position_text", "start_of"]
 
@@ -22,7 +21,7 @@ _MANY_FIGURES: Final = 1e4
 _SMALL_PART: Final = 1e-3
 
 
-class Ticks(pg.AxisItem):
+class Ticks(LocalTicks):
     """An axis with numbers from an offset on, which its label names."""
 
     def __init__(self, side: str) -> None:
@@ -43,8 +42,7 @@ class Ticks(pg.AxisItem):
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """Return the numbers, as the locale writes them."""
-        found: list[str] = super().tickStrings([value - self.offset for value in values], scale, spacing)
-        return [localized(text) for text in found]
+        return super().tickStrings([value - self.offset for value in values], scale, spacing)
 
 
 def _is_date(value: float, units: str) -> bool:
