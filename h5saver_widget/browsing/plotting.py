@@ -267,10 +267,9 @@ class DataReader:
 
     def part(self, parts: Mapping[int, int | slice], channel: int = 0) -> Iterator[Values]:
         """Return the values of a part as they are drawn, in blocks of any shape; for statistics of all of them."""
-        order = [i for i, part in sorted(parts.items()) if isinstance(part, slice)]
-        ranges = [range(self.summary.shape[i])[parts[i]] for i in order]  # type: ignore[index]
-        for region in blocks(ranges, self._block_values()):
-            key = {**parts, **dict(zip(order, region, strict=True))}
+        wide = {i: range(self.summary.shape[i])[part] for i, part in parts.items() if isinstance(part, slice)}
+        for region in blocks(list(wide.values()), self._block_values()):
+            key = {**parts, **dict(zip(wide, region, strict=True))}
             yield drawable(self._channels[channel][self._key(key)], self._part)
 
     def picture(

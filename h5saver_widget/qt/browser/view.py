@@ -120,7 +120,7 @@ class H5Browser(QtWidgets.QWidget):
         self.follower = Follower(self.trees)
         self.trees.selected.connect(self._node_selected)
         self.trees.menu_wanted.connect(self._show_menu)
-        self.trees.others_changed.connect(lambda: self.overlay.select(self.trees.others()))
+        self.trees.others_changed.connect(self._others_changed)
         self.panel = NodePanel()
         self.overlay = Overlay(self.panel.plots)
         self.splitter = QtWidgets.QSplitter()
@@ -323,6 +323,9 @@ class H5Browser(QtWidgets.QWidget):
         if self._menu_place is not None:
             self._pop_up_menu()
         self.node_shown.emit(report.path)
+
+    def _others_changed(self) -> None:
+        self.overlay.select(self.trees.others())
 
     def _node_failed(self, file: OpenFile, path: str, error: Exception) -> None:
         if file is self.current_file() and path == self.current_path() and not file.problem:

@@ -112,8 +112,8 @@ class _ColourCanvas(Canvas):
             said.append("There are no values yet." if not count else f"None of the {count:,} values can be drawn.")
             low, high = 0.0, 1.0
         elif low == high:
-            value = scaled[np.isfinite(scaled)].flat[0] if self._offset == 0 else self._offset
-            said.append(f"All values are {number_text(10.0**low if self.log[1] else value.item(), units)}.")
+            value = self._offset or known.flat[0].item()
+            said.append(f"All values are {number_text(value, units)}.")
             low, high = low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5)
         elif hidden:
             said.append(f"{hidden:,} of {count:,} values are not drawn: a logarithmic scale begins above 0.")

@@ -84,7 +84,7 @@ class Numbers:
         """Return the texts of a part; reads the file."""
         reader = self.reader()
         if self.columns is not None:
-            part = {**self.at, self.rows: rows, self.columns: columns}
+            part: dict[int, int | slice] = {**self.at, self.rows: rows, self.columns: columns}
             values = reader.numbers(part, self.channels[0][0])
             values = values if self.rows < self.columns else values.T
             return [[exact_text(v) for v in row] for row in values]
@@ -207,31 +207,37 @@ class NumberTable(QtWidgets.QTableView):
         """Show numbers, read by a worker."""
         self.numbers_model.show(worker, numbers)
 
-    def copy(self, everything: bool = False) -> None:
-        """Copy what is selected, or everything: columns with tabs between them, and headings if whole columns are."""
+    def copy(self) -> None:
+        """Copy what is selected, columns with tabs between them; everything, with headings, if nothing is."""
         model = self.numbers_model
-        numbers, worker = model.numbers, model.worker
-        ranges = [] if everything else list(self.selectionModel().selection())
-        if numbers is None or worker is None:
+        ranges = list(self.selectionModel().selection())
+        if model.numbers is None or model.worker is None:
             return
-        top = min((r.top() for r in ranges), default=0)
-        bottom = max((r.bottom() for r in ranges), default=model.shape[0] - 1)
-        left = min((r.left() for r in ranges), default=0)
-        right = max((r.right() for r in ranges), default=model.shape[1] - 1)
-        count = (bottom - top + 1) * (right - left + 1)
+        if not ranges:
+            self.copy_all(model.worker, model.numbers)
+            return
+        rows = slice(min(r.top() for r in ranges), max(r.bottom() for r in ranges) + 1)
+        columns = slice(min(r.left() for r in ranges), max(r.right() for r in ranges) + 1)
+        self._copy(model.worker, model.numbers, rows, columns)
+
+    def copy_all(self, worker: Worker, numbers: Numbers) -> None:
+        """Copy numbers with headings, whatever is shown."""
+        self._copy(worker, numbers, slice(0, numbers.shape[0]), slice(0, numbers.shape[1]))
+
+    def _copy(self, worker: Worker, numbers: Numbers, rows: slice, columns: slice) -> None:
+        count = (rows.stop - rows.start) * (columns.stop - columns.start)
         if count > _MOST_COPIED:
             self.said.emit(f"{count:,} numbers are too many for the clipboard: select fewer, or export them as CSV.")
             return
-        headings = [numbers.heading(column) for column in range(left, right + 1)]
-        whole = top == 0 and bottom == model.shape[0] - 1 and bottom > 0
+        whole = rows.stop - rows.start == numbers.shape[0] > 1
+        headings = [[numbers.heading(column) for column in range(columns.start, columns.stop)]] if whole else []
 
         def put(texts: list[list[str]]) -> None:
-            lines = [headings, *texts] if whole else texts
-            QtWidgets.QApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
+            QtWidgets.QApplication.clipboard().setText("\n".join("\t".join(line) for line in (*headings, *texts)))
             self.said.emit(f"Copied {count:,} numbers.")
 
         worker.ask(
-            lambda: numbers.read(slice(top, bottom + 1), slice(left, right + 1)),
+            lambda: numbers.read(rows, columns),
             put,
             lambda error: self.said.emit(f"The numbers were not copied: {explain(error)}"),
         )
@@ -247,6 +253,6 @@ class NumberTable(QtWidgets.QTableView):
         """Offer to copy."""
         menu = QtWidgets.QMenu(self)
         menu.addAction("Copy\tCtrl+C").triggered.connect(lambda *_: self.copy())
-        menu.addAction("Copy everything").triggered.connect(lambda *_: self.copy(everything=True))
+        menu.addAction("Select everything\tCtrl+A").triggered.connect(lambda *_: self.selectAll())
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
