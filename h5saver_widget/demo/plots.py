@@ -140,6 +140,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
                     label.setText(label.text, color=text, size=f"{self.font().pointSizeF():g}pt")
                 smallest = plot.legend.layout.effectiveSizeHint(QtCore.Qt.SizeHint.MinimumSize)
                 plot.legend.setMaximumSize(smallest)
+                self.ci.layout.invalidate()  # to fill a legend puts it into the corner
 
     def _extent(self) -> QtCore.QRectF:
         """Return what the first plot shows, in units of its axes."""
@@ -222,7 +223,8 @@ class HistoryPlot(LivePlot):
                 plot.plot(name=label, antialias=True)
             if self._plots[0] is not plot:
                 plot.setXLink(self._plots[0])
-            plot.getAxis("left").setWidth(56)
+            letter = self.fontMetrics()  # as wide for all: the times are below each other
+            plot.getAxis("left").setWidth(letter.horizontalAdvance("0000") + letter.height() + 12)
 
     def _draw(self, data: list[DataWithAxes]) -> None:
         times = np.array([when for when, _ in self._history])
@@ -311,7 +313,9 @@ class ImagePlot(LivePlot):
             width=14,
         )
         self._bar.setImageItem(self._image)
-        self._bar.axis.setWidth(62)  # five figures and the label; pyqtgraph leaves out figures that do not fit
+        # five figures and the label; pyqtgraph leaves out figures that do not fit
+        letter = self.fontMetrics()
+        self._bar.axis.setWidth(letter.horizontalAdvance("00000") + letter.height() + 12)
         self.addItem(self._bar, row=1, col=1)
 
     def _draw(self, data: list[DataWithAxes]) -> None:

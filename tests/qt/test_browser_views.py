@@ -396,3 +396,65 @@ def test_numbers_are_written_as_the_locale_has_it(qtbot, show, curves_file):
         assert QtWidgets.QApplication.clipboard().text().splitlines()[2] == "0,05\t50,05"
     finally:
         QtCore.QLocale.setDefault(before)
+
+
+# ---------------------------------------------------------------------------------------------------- filter, geometry
+def test_the_filter_costs_as_much_as_is_found(show, tmp_path, monkeypatch):
+    from h5saver_widget.qt.browser import model
+
+    counted = []
+    real = model.natural_key
+    monkeypatch.setattr(model, "natural_key", lambda name: counted.append(name) or real(name))
+    costs = []
+    for count, said in ((300, "300 found"), (2100, "The first 2,000 are shown: type more of the name")):
+        with h5py.File(tmp_path / f"{count}.h5", "w") as file:
+            for number in range(count):
+                file.create_group(f"run/Scan{number}")
+        browser = show(tmp_path / f"{count}.h5")
+        counted.clear()
+        browser.filter.setText("scan")
+        browser.trees.search()
+        assert browser.wait(60)
+        costs.append(len(counted) / min(count, 2000))
+        assert browser.trees.found_model.names("/run")[:3] == ["Scan0", "Scan1", "Scan2"]
+        assert browser.trees.filter_state.text() == said
+    assert all(cost < 3 for cost in costs), "names are looked at again and again"
+
+
+def test_found_nodes_are_sorted_wherever_they_come_from(show, tmp_path):
+    browser = show(write(tmp_path / "a.h5", one=np.ones(2)))
+    file, found = browser.model.files[0], browser.trees.found_model
+    kind = browser.model.kind_of(browser.model.index_of("/one"))
+    found.add_file(file)
+    found.add_found(file, [("/b/x10", kind), ("/b/x2", kind), ("/d", kind)])
+    found.add_found(file, [("/b/x3", kind), ("/a", kind), ("/c/deep", kind), ("/b/x30", kind)])
+    assert found.names("/") == ["a", "b", "c", "d"] and found.names("/b") == ["x2", "x3", "x10", "x30"]
+    assert [found.index_of(f"/b/{name}").row() for name in found.names("/b")] == [0, 1, 2, 3]
+
+
+def test_a_window_opens_where_it_was_and_never_larger_than_the_screen(qtbot, own_settings):
+    from h5saver_widget.qt.geometry import keep_geometry
+
+    sizes = []
+    for _ in range(2):
+        window = QtWidgets.QWidget()
+        qtbot.addWidget(window)
+        window.resize(5000, 4000)
+        keep_geometry(window, "test")
+        room = window.screen().availableGeometry()
+        assert window.width() < room.width() and window.height() < room.height()
+        window.show()
+        sizes.append(window.size())
+        window.resize(321, 234)
+        window.close()
+    assert sizes[1] == QtCore.QSize(321, 234)
+
+
+def test_the_demo_fits_onto_a_small_screen(qtbot, tmp_path):
+    from h5saver_widget.demo.window import DemoWindow
+
+    window = DemoWindow(out=tmp_path)
+    qtbot.addWidget(window)
+    hint = window.minimumSizeHint()
+    assert hint.width() <= 1024 and hint.height() <= 720
+    window.finish()

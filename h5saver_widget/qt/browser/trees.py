@@ -64,7 +64,7 @@ class TreePane(QtWidgets.QWidget):
         tree.setModel(model)
         tree.setUniformRowHeights(True)
         tree.setIndentation(16)
-        tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideRight)
+        tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
         tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
         tree.header().resizeSection(0, 200)

@@ -113,6 +113,11 @@ class Canvas(pg.GraphicsLayoutWidget):
         return self._drawn
 
     @property
+    def thing(self) -> Any:
+        """What tells that which is shown from other things."""
+        return self._thing
+
+    @property
     def is_fitted(self) -> bool:
         """Whether all of it is seen: nobody has zoomed or moved the view since it was fitted."""
         return self._fitted is None or self._fitted == self.plot.vb.targetRange()

@@ -15,7 +15,7 @@ from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text, star
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import curve_colour, shifted
 
-__all__ = ["CurveCanvas"]
+__all__ = ["CurveCanvas", "range_text"]
 
 #: Up to so many points errors are bars and points are marked; more would be one dark area.
 _FEW: Final = 400
@@ -52,7 +52,7 @@ class CurveCanvas(Canvas):
         for _, item in (*self._lines, *self._errors):
             self.plot.removeItem(item)
         self._lines, self._errors = [], []
-        self._offset = offset_of([curve.values for curve in drawing.curves])
+        self._offset = 0 if self.log[1] else offset_of([curve.values for curve in drawing.curves])
         self.plot.setLogMode(x=self.log[0], y=self.log[1])
         for number, curve in enumerate(drawing.curves):
             self._draw_one(number, curve, drawing)
@@ -286,10 +286,9 @@ class CurveCanvas(Canvas):
         drawn = self._drawn
         if any(curve.step > 1 for curve in drawn.curves):
             return None
-        return "\n".join(
-            statistics_text(c.label, statistics_of([c.values[self._inside(drawn.axis_of(c).values)]]), drawn.units)
-            for c in drawn.curves[:6]
-        )
+        where = range_text(self.region_range(), drawn.axis.units)
+        known = [(c.label, statistics_of([c.values[self._inside(drawn.axis_of(c).values)]])) for c in drawn.curves[:6]]
+        return "\n".join(statistics_text(label, found, drawn.units) + where for label, found in known)
 
     # ------------------------------------------------------------- positions
     def set_cross(self, position: tuple[int, ...] | None) -> None:
@@ -339,6 +338,16 @@ class CurveCanvas(Canvas):
             return f"{number_text(low)} … {number_text(high, units)}"
         error = f" ± {number_text(float(f'{curve.errors[at]:.3g}'))}" if curve.errors is not None else ""
         return number_text(curve.values[at].item(), units) + error
+
+
+def range_text(ends: tuple[float, float], units: str) -> str:
+    """Return where a region lies, as the end of a sentence.
+
+    >>> range_text((1.0, 2.5), 'nm')
+    ', from 1 nm to 2.5 nm'
+    """
+    low, high = (position_text(end, units) for end in ends)
+    return f", from {low} to {high}"
 
 
 def _moved(known: np.ndarray, by: int) -> np.ndarray:

@@ -95,7 +95,7 @@ class _ColourCanvas(Canvas):
 
     def _take(self, values: np.ndarray, label: str, units: str) -> np.ndarray:
         """Return values as they are coloured, and say what they are and what is missing."""
-        self._offset = offset_of([values])
+        self._offset = 0 if self.log[1] else offset_of([values])
         scaled = shifted(values, self._offset) if self._offset else values
         count, hidden = scaled.size, 0
         known = scaled[np.isfinite(scaled)] if scaled.dtype.kind == "f" else scaled

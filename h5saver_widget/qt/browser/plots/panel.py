@@ -18,7 +18,7 @@ from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
 from h5saver_widget.browsing.words import shape_text, size_text
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.qt.browser.plots.canvas import statistics_text
-from h5saver_widget.qt.browser.plots.curves import CurveCanvas
+from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
 from h5saver_widget.qt.browser.plots.numbers import Numbers
 from h5saver_widget.qt.browser.plots.place import Place
@@ -238,7 +238,8 @@ class PlotPanel(PlotWidgets):
             for index, window in zip(self.place.signal_dims, (drawing.row_window, drawing.column_window), strict=False):
                 self.place.starts[index] = window.start
                 self.dimensions.set_window(index, window)
-        self.signal.draw(drawing, thing)
+        if done == 1 or self.signal.canvas is None or self.signal.canvas.thing != thing:
+            self.signal.draw(drawing, thing)  # of what is seen already, a part would be less
         if done < 1:
             self.readout.setText(f"Reading … {done:.0%}")
             if self._asked.get("signal"):  # something else is wanted by now
@@ -386,10 +387,11 @@ class PlotPanel(PlotWidgets):
         }
         chosen = range(len(self.summary.labels)) if self._channel() is None else [self._channel() or 0]
         labels, units = self.summary.labels, self.summary.units
+        where = range_text(canvas.region_range(), self.summary.dimensions[along].axes[0].units)
 
         def read() -> str:
             found = ((i, statistics_of(reader().part(parts, i))) for i in chosen[:6])
-            return "\n".join(statistics_text(labels[i], known, units) for i, known in found)
+            return "\n".join(statistics_text(labels[i], known, units) + where for i, known in found)
 
         self._file.worker.ask(read, self.statistics.setText, self.show_problem, key="statistics")
 
