@@ -84,6 +84,8 @@ class Canvas(pg.GraphicsLayoutWidget):
     def __init__(self) -> None:
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
+        self.ci.layout.setRowStretchFactor(0, 1000)  # names and bars get what they need, the plot has the rest
+        self.ci.layout.setColumnStretchFactor(0, 1000)
         ticks = {side: Ticks(side) for side in ("left", "bottom")}
         self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks, enableMenu=False)
         for side in ("left", "bottom"):

@@ -26,6 +26,7 @@ _BLOCKS: Final = 200
 #: Qt has a number for each line on the screen; more lines than this can't be scrolled to.
 _MOST_ROWS: Final = 2_000_000
 _MOST_COPIED: Final = 1_000_000
+_RIGHT = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 _Role = QtCore.Qt.ItemDataRole
 
 
@@ -138,7 +139,7 @@ class _Model(QtCore.QAbstractTableModel):
     def data(self, index: QtCore.QModelIndex, role: int = _Role.DisplayRole) -> Any:
         """Return a number as a text, an ellipsis until it is read."""
         if role == _Role.TextAlignmentRole:
-            return int(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
+            return int(getattr(_RIGHT, "value", _RIGHT))  # Qt 5 takes no flags here, Qt 6's are no integers
         if role != _Role.DisplayRole or not index.isValid():
             return None
         key = (index.row() // _ROWS, index.column() // _COLUMNS)
@@ -198,9 +199,7 @@ class NumberTable(QtWidgets.QTableView):
         ):
             header.setDefaultSectionSize(size)
             header.setSectionResizeMode(QtWidgets.QHeaderView.ResizeMode.Interactive)
-        self.horizontalHeader().setDefaultAlignment(
-            QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
-        )
+        self.horizontalHeader().setDefaultAlignment(_RIGHT)
         self.setCornerButtonEnabled(True)
 
     def show_numbers(self, worker: Worker | None, numbers: Numbers | None) -> None:
