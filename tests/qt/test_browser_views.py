@@ -382,6 +382,23 @@ def test_many_curves_are_named_below_the_plot_as_far_as_there_is_room(show, tmp_
     assert len(colours) > 20
 
 
+def test_many_recorded_points_are_a_line_and_times_have_round_numbers(show, tmp_path):
+    began = 1_795_296_422.0
+    with H5SaverLowLevel("detector", "h5py") as saver:
+        saver.init_file(tmp_path / "log.h5")
+        axes = [Axis("time", "s", began + np.arange(1000) / 4, 0)]
+        data = DataRaw("level", data=[np.sin(np.arange(1000) / 50)], axes=axes, nav_indexes=(0,), distribution="spread")
+        DataSaverLoader(saver).add_data(saver.add_det_group("/RawData", "Log"), data)
+    browser = show(tmp_path / "log.h5")
+    canvas = go(browser, "/RawData/Detector000").map.canvas
+    lines = canvas.plot.listDataItems()
+    assert [line.opts["symbol"] for line in lines] == [None] and len(lines[0].getData()[0]) > 500
+    bottom = canvas.plot.getAxis("bottom")
+    _, values = bottom.tickValues(*canvas.plot.viewRange()[0], 500)[0]
+    texts = bottom.tickStrings(values, 1.0, 50)
+    assert texts and all(float(text) % 50 == 0 for text in texts)
+
+
 # ----------------------------------------------------------------------------------------------------------- locale
 def test_numbers_are_written_as_the_locale_has_it(qtbot, show, curves_file):
     before = QtCore.QLocale()

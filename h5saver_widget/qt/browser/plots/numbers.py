@@ -108,6 +108,7 @@ class _Model(QtCore.QAbstractTableModel):
         self.numbers: Numbers | None = None
         self.worker: Worker | None = None
         self._blocks: OrderedDict[tuple[int, int], list[list[str]] | None] = OrderedDict()
+        self._stale: set[tuple[int, int]] = set()
         self.shape = (0, 0)
 
     def show(self, worker: Worker | None, numbers: Numbers | None) -> None:
@@ -115,10 +116,11 @@ class _Model(QtCore.QAbstractTableModel):
         shape = numbers.shape if numbers is not None else (0, 0)
         same = self.numbers is not None and numbers is not None and self.numbers.thing == numbers.thing
         grows = same and shape[1] == self.shape[1] and shape[0] >= self.shape[0]
-        self._blocks.clear()
         self.worker, self.numbers = worker, numbers
+        self._stale = set(self._blocks)  # shown until they are read again
         if not grows:
             self.beginResetModel()
+            self._blocks.clear()
             self.shape = shape
             self.endResetModel()
             return
@@ -143,13 +145,14 @@ class _Model(QtCore.QAbstractTableModel):
         if role != _Role.DisplayRole or not index.isValid():
             return None
         key = (index.row() // _ROWS, index.column() // _COLUMNS)
-        if key not in self._blocks:
+        if key not in self._blocks or key in self._stale:
             self._ask(key)
-        block = self._blocks.get(key)
-        return "…" if block is None else block[index.row() % _ROWS][index.column() % _COLUMNS]
+        block, row = self._blocks.get(key), index.row() % _ROWS
+        return "…" if block is None or row >= len(block) else block[row][index.column() % _COLUMNS]
 
     def _ask(self, key: tuple[int, int]) -> None:
-        self._blocks[key] = None
+        self._stale.discard(key)
+        self._blocks.setdefault(key, None)
         if len(self._blocks) > _BLOCKS:
             self._blocks.popitem(last=False)
         numbers, worker = self.numbers, self.worker
