@@ -23,8 +23,8 @@ __all__ = ["NumberTable", "Numbers"]
 _ROWS: Final = 256
 _COLUMNS: Final = 64
 _BLOCKS: Final = 200
-#: Qt has a number for each line on the screen; more lines than this can't be scrolled to.
-_MOST_ROWS: Final = 2_000_000
+#: Qt keeps 8 bytes for each line; those behind are not in the table, which is said.
+_MOST_ROWS: Final = 10_000_000
 _MOST_COPIED: Final = 1_000_000
 _RIGHT = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 _Role = QtCore.Qt.ItemDataRole
@@ -208,6 +208,8 @@ class NumberTable(QtWidgets.QTableView):
     def show_numbers(self, worker: Worker | None, numbers: Numbers | None) -> None:
         """Show numbers, read by a worker."""
         self.numbers_model.show(worker, numbers)
+        if numbers is not None and numbers.row_axis.size > _MOST_ROWS:
+            self.said.emit(f"The first {_MOST_ROWS:,} of {numbers.row_axis.size:,} lines are in the table.")
 
     def copy(self) -> None:
         """Copy what is selected, columns with tabs between them; everything, with headings, if nothing is."""
