@@ -15,7 +15,7 @@ from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
 
-__all__ = ["Canvas", "escaped", "known_range", "offset_of", "statistics_text"]
+__all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text"]
 
 _NO_VALUES: Final = "no values in the region"
 
@@ -57,6 +57,44 @@ def offset_of(parts: Sequence[np.ndarray]) -> int:
     low = min(int(part.min()) for part in parts if part.size)
     high = max(int(part.max()) for part in parts if part.size)
     return low if max(abs(low), abs(high)) > 2**53 and high - low < 2**53 else 0
+
+
+def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
+    """Return in words what a plot of these values does not show, ``''`` if it shows all of them.
+
+    Parameters
+    ----------
+    parts
+        The values of each curve, or of the image.
+    log, units
+        Whether they are drawn on a logarithmic scale; their units.
+    some
+        Whether these are but the smallest and the largest values of many.
+
+    Examples
+    --------
+    >>> missing_text([np.array([1.0, np.inf])], False, 'V'), missing_text([np.array([2, 2])], False, 'V')
+    ('1 infinite value is not drawn.', 'All values are 2 V.')
+    """
+    count = sum(part.size for part in parts)
+    if not count:
+        return "There are no values yet."
+    known = [part[np.isfinite(part)] for part in parts]
+    if not any(part.size for part in known):
+        return f"None of the {count:,} values is a finite number."
+    said = []
+    infinite = sum(int(np.isinf(part).sum()) for part in parts)
+    if infinite:
+        many = "Infinite values are" if some else f"{infinite:,} infinite value{' is' if infinite == 1 else 's are'}"
+        said.append(f"{many} not drawn.")
+    hidden = sum(int((part <= 0).sum()) for part in known) if log else 0
+    if hidden:
+        many = "Some" if some else f"{hidden:,} of {count:,}"
+        said.append(f"{many} values are not drawn: a logarithmic scale begins above 0.")
+    found = [end for part in known if part.size for end in (part.min().item(), part.max().item())]
+    if count > 1 and min(found) == max(found):
+        said.append(f"All values are {number_text(found[0], units)}.")
+    return " ".join(said)
 
 
 class Canvas(pg.GraphicsLayoutWidget):

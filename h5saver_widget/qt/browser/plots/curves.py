@@ -10,7 +10,14 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, known_range, offset_of, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import (
+    Canvas,
+    escaped,
+    known_range,
+    missing_text,
+    offset_of,
+    statistics_text,
+)
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import curve_colour, shifted
@@ -58,8 +65,8 @@ class CurveCanvas(Canvas):
             self._draw_one(number, curve, drawing)
         # one curve has no legend: the axis says what it is
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
-        values = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
-        start = 0.0 if self.log[1] or self._offset else start_of(values, "")
+        ends = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
+        start = 0.0 if self.log[1] or self._offset else start_of(ends, "")
         self.plot.getAxis("left").set_offset(start)
         self.set_label("left", axis_text(name or "value", drawing.units, self._offset or start))
         if self.log[0]:
@@ -67,7 +74,11 @@ class CurveCanvas(Canvas):
             self.set_label("bottom", axis_text(drawing.axis.label, drawing.axis.units, 0.0))
         else:
             self.set_axis("bottom", drawing.axis)
-        self.set_note(self._what_is_missing(drawing))
+        values = [curve.values for curve in drawing.curves]
+        note = missing_text(values, self.log[1], drawing.units, some=any(curve.step > 1 for curve in drawing.curves))
+        if self.log[0] and not note:
+            note = missing_text([drawing.axis_of(c).values for c in drawing.curves], True, drawing.axis.units)
+        self.set_note(note)
         self._show_number(drawing)
         self.paint_colours()
 
@@ -115,34 +126,6 @@ class CurveCanvas(Canvas):
     def _add_line(self, number: int, line: pg.PlotDataItem) -> None:
         self.plot.addItem(line)
         self._lines.append((number, line))
-
-    def _what_is_missing(self, drawing: Curves) -> str:
-        """Return in words what a plot of these values does not show."""
-        count = sum(curve.values.size for curve in drawing.curves)
-        some = any(curve.step > 1 for curve in drawing.curves)
-        if not count:
-            return "There are no values yet."
-        values = [curve.values for curve in drawing.curves]
-        floats = [part for part in values if part.dtype.kind == "f"]
-        known = count - sum(int((~np.isfinite(part)).sum()) for part in floats)
-        infinite = sum(int(np.isinf(part).sum()) for part in floats)
-        if not known:
-            return "No value is a number." if count == 1 else f"None of the {count:,} values is a finite number."
-        said = []
-        if infinite:
-            one = "1 infinite value is not drawn" if infinite == 1 else f"{infinite:,} infinite values are not drawn"
-            said.append("infinite values are not drawn" if some else one)
-        for log, parts in zip(self.log, ([drawing.axis_of(c).values for c in drawing.curves], values), strict=True):
-            hidden = sum(int((part <= 0).sum()) for part in parts) if log else 0
-            if hidden:
-                many = "values" if some else f"{hidden:,} of {count:,} values"
-                said.append(f"{many} are not drawn: a logarithmic scale begins above 0")
-        low, high = known_range(np.concatenate(values)) if len({part.dtype for part in values}) == 1 else (0.0, 1.0)
-        if count > 1 and low == high and not drawing.window.is_part:
-            first = next(v for part in values for v in part.tolist() if np.isfinite(v))
-            said.append(f"all values are {number_text(first, drawing.units)}")
-        text = "; ".join(said)
-        return text and f"{text[0].upper()}{text[1:]}."
 
     def _show_number(self, drawing: Curves) -> None:
         """Show a single point in large type, in the place of a plot that would say nothing."""

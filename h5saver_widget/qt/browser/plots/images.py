@@ -13,7 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import Picture, Points
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import Canvas, known_range, offset_of, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import Canvas, known_range, missing_text, offset_of, statistics_text
 from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
 from h5saver_widget.qt.numbers import number_text
@@ -97,29 +97,15 @@ class _ColourCanvas(Canvas):
         """Return values as they are coloured, and say what they are and what is missing."""
         self._offset = 0 if self.log[1] else offset_of([values])
         scaled = shifted(values, self._offset) if self._offset else values
-        count, hidden = scaled.size, 0
-        known = scaled[np.isfinite(scaled)] if scaled.dtype.kind == "f" else scaled
-        missing = count - known.size
-        if missing:  # pyqtgraph counts a histogram of infinite values
+        if scaled.dtype.kind == "f":  # pyqtgraph counts a histogram of infinite values
             scaled = np.where(np.isfinite(scaled), scaled, np.nan)
         if self.log[1]:
-            hidden = int((known <= 0).sum())
             with np.errstate(divide="ignore", invalid="ignore"):
                 scaled = np.where(scaled > 0, np.log10(scaled.astype(np.float64)), np.nan)
         low, high = known_range(scaled)
-        said = []
-        if low > high:
-            said.append("There are no values yet." if not count else f"None of the {count:,} values can be drawn.")
-            low, high = 0.0, 1.0
-        elif low == high:
-            value = self._offset or known.flat[0].item()
-            said.append(f"All values are {number_text(value, units)}.")
-            low, high = low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5)
-        elif hidden:
-            said.append(f"{hidden:,} of {count:,} values are not drawn: a logarithmic scale begins above 0.")
-        elif missing:
-            said.append(f"{missing:,} of {count:,} values are not numbers, or infinite.")
-        self.set_note(" ".join(said))
+        if low >= high:  # nothing, or all the same: the bar has numbers all the same
+            low, high = (0.0, 1.0) if low > high else (low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5))
+        self.set_note(missing_text([values], self.log[1], units))
         self._extremes = (low, high)
         self.bar.axis.setLogMode(y=self.log[1])
         self._label_axis(self.bar.axis, axis_text(label, units, self._offset))
@@ -200,8 +186,9 @@ class ImageCanvas(_ColourCanvas):
             self._extremes = (0.0, float(np.iinfo(values.dtype).max))
         self.bar.setVisible(not in_colours)
         self.bar.setMaximumWidth(0 if in_colours else 16777215)
-        if not in_colours and not np.isfinite(values).any():
-            values = np.zeros(values.shape)
+        there = in_colours or bool(np.isfinite(values).any())
+        values = values if there else np.zeros(values.shape)  # pyqtgraph counts a histogram of them
+        self.image.setVisible(there)
         self.image.setImage(
             values[np.ix_(y.drawn, x.drawn)] if not _plain(y, x) else values,
             autoLevels=False,
