@@ -340,7 +340,7 @@ class PlotPanel(PlotWidgets):
     def _moved(self, index: int, at: int) -> None:
         if self.summary is None:
             return
-        if index in self.place.signal_dims or (not self.place.signal_dims and index in self.place.map_dims):
+        if index in self.place.signal_dims:  # of an image that is too large to be shown as a whole
             self.place.starts[index] = at
             self.redraw()
             return
