@@ -15,7 +15,7 @@ from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
 
-__all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text"]
+__all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text", "wrapped"]
 
 _NO_VALUES: Final = "no values in the region"
 
@@ -341,15 +341,31 @@ class Canvas(pg.GraphicsLayoutWidget):
         elide, middle = self.fontMetrics().elidedText, QtCore.Qt.TextElideMode.ElideMiddle
         for axis, text in self._labels.items():
             axis.setLabel(escaped(elide(text, middle, int(max(40, room[axis.orientation])))), color=colour)
-        note = elide(self._note, QtCore.Qt.TextElideMode.ElideRight, max(40, self.width() - 90))
-        size = f"{self.font().pointSizeF():g}pt" if self.font().pointSizeF() > 0 else "10pt"
-        self.plot.setTitle(escaped(note) if note else None, color=colour, size=size)
+        lines = wrapped(self._note, self.fontMetrics(), max(80, int(self.plot.vb.width())))
+        text = "<br>".join(map(escaped, lines))
+        self.plot.setTitle(text or None, color=colour, size=f"{self.font().pointSizeF():g}pt")
+        if lines:  # pyqtgraph has room for one
+            height = len(lines) * (self.fontMetrics().height() + 2) + 8
+            self.plot.titleLabel.setMaximumHeight(height)
+            self.plot.layout.setRowFixedHeight(0, height)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Let the labels fit."""
         super().resizeEvent(event)
         if "_labels" in self.__dict__:
             self._fit_labels()
+
+
+def wrapped(text: str, metrics: QtGui.QFontMetrics, width: int) -> list[str]:
+    """Return the lines of a text that has to fit into a width in pixels; a single word may be wider."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else ""
+        if longer and metrics.horizontalAdvance(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def escaped(text: str) -> str:

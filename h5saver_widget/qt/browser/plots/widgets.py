@@ -16,7 +16,7 @@ from h5saver_widget.qt.status import explain
 
 __all__ = ["HINT", "PlotWidgets"]
 
-HINT: Final = "Ctrl+0 shows all of it, a right click a menu."
+HINT: Final = "Ctrl+0 shows all. Right click: menu."
 """What stands below plots while nothing is under the mouse."""
 
 
