@@ -33,8 +33,8 @@ Values = npt.NDArray[Any]
 def window_of(total: int, most: int, start: int) -> Window:
     """Return the window of at most so many points that begins at `start`.
 
-    >>> window_of(100, 30, 90), window_of(10, 30, 5)
-    (Window(start=70, stop=100, total=100), Window(start=0, stop=10, total=10))
+    >>> window_of(100, 30, 90)
+    Window(start=70, stop=100, total=100, step=1)
     """
     size = min(total, most)
     first = min(max(0, start), total - size)

@@ -12,7 +12,6 @@ __all__ = ["NumberBox", "exact_text", "localized", "number_text", "read_number"]
 
 _SPACES: Final = dict.fromkeys(map(ord, " \u00a0\u202f\u2009'’_"))
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_BEGUN: Final = re.compile(r"[+-]?\d*[.,]?\d*([eE][+-]?\d*)?")
 
 
 def localized(text: str) -> str:
@@ -88,35 +87,18 @@ class NumberBox(QtWidgets.QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
 
-    def textFromValue(self, value: float) -> str:
-        """Return what is shown of a value."""
-        return localized(f"{value:.{self.decimals()}f}")
+    def _local(self, text: str) -> str:
+        """Return a text with the separator that Qt reads: it would take 2.5 for 25 where the locale has commas."""
+        number = text.removesuffix(self.suffix())
+        return re.sub("[.,]", str(self.locale().decimalPoint()), number) + text[len(number) :]
 
     def valueFromText(self, text: str) -> float:
-        """Return the value of what was typed; the value before where that is no number."""
-        try:
-            return read_number(self._typed(text))
-        except ValueError:
-            return self.value()
-
-    def _typed(self, text: str) -> str:
-        return text.removeprefix(self.prefix()).removesuffix(self.suffix()).strip()
+        """Return the value of what was typed."""
+        return super().valueFromText(self._local(text))
 
     def validate(self, text: str, position: int) -> tuple[QtGui.QValidator.State, str, int]:
         """Tell whether a text is a number that can be taken, or can become one."""
-        state = QtGui.QValidator.State
-        typed = self._typed(text).replace("\u2212", "-")
-        try:
-            value = read_number(typed)
-        except ValueError:
-            return (state.Intermediate if _BEGUN.fullmatch(typed) else state.Invalid), text, position
-        inside = self.minimum() <= value <= self.maximum()
-        return (state.Acceptable if inside else state.Intermediate), text, position
-
-    def fixup(self, text: str) -> str:
-        """Return the nearest number that can be taken."""
-        value = self.valueFromText(text)
-        return self.textFromValue(min(max(value, self.minimum()), self.maximum()))
+        return super().validate(self._local(text), position)
 
     def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
         """Scroll what the box stands in, unless somebody edits it."""

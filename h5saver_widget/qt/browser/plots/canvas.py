@@ -92,7 +92,7 @@ def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool 
         many = "Some" if some else f"{hidden:,} of {count:,}"
         said.append(f"{many} values are not drawn: a logarithmic scale begins above 0.")
     found = [end for part in known if part.size for end in (part.min().item(), part.max().item())]
-    if count > 1 and min(found) == max(found):
+    if sum(part.size for part in known) > 1 and min(found) == max(found):
         said.append(f"All values are {number_text(found[0], units)}.")
     return " ".join(said)
 
