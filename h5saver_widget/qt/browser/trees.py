@@ -71,7 +71,7 @@ class TreePane(QtWidgets.QWidget):
         tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(partial(self._ask_for_menu, tree))
         tree.selectionModel().currentChanged.connect(partial(self._current_changed, tree))
-        tree.selectionModel().selectionChanged.connect(lambda *_: self.others_changed.emit())
+        tree.selectionModel().selectionChanged.connect(self._selection_changed)
         return tree
 
     # -------------------------------------------------------------- selection
@@ -129,6 +129,9 @@ class TreePane(QtWidgets.QWidget):
     def _current_changed(self, tree: QtWidgets.QTreeView, index: QtCore.QModelIndex, _: object) -> None:
         if index.isValid() and tree is self.current_tree:
             self.selected.emit()
+
+    def _selection_changed(self, *_: object) -> None:
+        self.others_changed.emit()
 
     def _ask_for_menu(self, tree: QtWidgets.QTreeView, place: QtCore.QPoint) -> None:
         index = tree.indexAt(place)

@@ -51,7 +51,7 @@ class CurveCanvas(Canvas):
         self._refine.setSingleShot(True)
         self._refine.setInterval(_REFINE_MS)
         self._refine.timeout.connect(self._tell_what_is_seen)
-        self.plot.vb.sigXRangeChanged.connect(lambda *_: self._refine.start())
+        self.plot.vb.sigXRangeChanged.connect(self._view_moved)
 
     # --------------------------------------------------------------- drawing
     def show_drawing(self, drawing: Curves) -> None:
@@ -229,6 +229,9 @@ class CurveCanvas(Canvas):
         if curve.errors is None or any(self.log):
             return [values]
         return [values - curve.errors, values + curve.errors]
+
+    def _view_moved(self, *_: object) -> None:
+        self._refine.start()
 
     def _tell_what_is_seen(self) -> None:
         if self._drawn is not None and not self.is_fitted:
