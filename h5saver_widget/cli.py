@@ -260,10 +260,12 @@ class Browse:
         from pyqtgraph.Qt import mkQApp
 
         from h5saver_widget.qt.browser import H5Browser
+        from h5saver_widget.qt.geometry import keep_geometry
         from h5saver_widget.qt.leaving import deleted_at_the_end
 
         app = mkQApp("H5Browser")
         browser = H5Browser()
+        keep_geometry(browser, "browser")
         for path in arguments.files:
             browser.open_file(path)
         browser.show()
