@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))  # the contract that every backend keeps
 
 from hsds_server import FAST, PASSWORD, USER, HsdsServer
-from slow_proxy import Proxy
+from faulty_proxy import Proxy
 
 _NUMBERS = itertools.count()
 
@@ -79,9 +79,7 @@ def _mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsSer
 def own_server(_mortal_server: HsdsServer) -> HsdsServer:
     """Return a server that may be killed; what tests before it left there stays."""
     server = _mortal_server
-    missing = [name for name in ("dn", "sn") if name not in server.nodes]
-    if missing:
-        server.start(*missing)
+    server.start()
     server.make_folder(f"/home/{USER}")
     return server
 

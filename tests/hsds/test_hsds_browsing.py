@@ -10,7 +10,7 @@ import pytest
 from browsing_files import SPECTRA, write_file
 from hsds_server import PASSWORD, USER, HsdsServer
 from pyqtgraph.Qt import QtCore
-from slow_proxy import Proxy
+from faulty_proxy import Proxy
 
 from h5saver_widget import DataLoader, H5SaverLowLevel, RemoteOptions
 from h5saver_widget.browsing import FileView, H5BrowserUtil

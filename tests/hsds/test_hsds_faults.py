@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from faults import until
 from hsds_server import FAST, PASSWORD, USER, HsdsServer, free_port
-from slow_proxy import Proxy
+from faulty_proxy import Proxy
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
 from h5saver_widget.backends.h5pyd_client import test_connection as words_about

@@ -14,7 +14,7 @@ import pytest
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
-from slow_proxy import Proxy
+from faulty_proxy import Proxy
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from faults import until
 from hsds_server import USER, HsdsServer
-from slow_proxy import Proxy
+from faulty_proxy import Proxy
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportExtendedSaver, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
