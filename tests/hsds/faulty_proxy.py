@@ -1,4 +1,4 @@
-"""A loopback proxy before a server: slow, with errors of its own, with a limit on sizes, with connections that break."""
+"""A loopback proxy before a server: slow, with errors of its own, a limit on sizes, connections that break."""
 
 from __future__ import annotations
 

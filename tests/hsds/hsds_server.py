@@ -1,4 +1,4 @@
-"""A real HSDS server on loopback: a service node and some data nodes, each a process that can be killed and restarted."""
+"""A real HSDS server on loopback: a service node and data nodes, each a process that can be killed and restarted."""
 
 from __future__ import annotations
 

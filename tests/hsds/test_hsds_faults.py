@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import until
+from faulty_proxy import Proxy, anything
 from hsds_server import FAST, PASSWORD, USER, HsdsServer, free_port
-from faulty_proxy import Proxy
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
 from h5saver_widget.backends.h5pyd_client import test_connection as words_about
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.remote_rest import Rest
+from h5saver_widget.backends.remote_sending import send_rest
+from h5saver_widget.backends.remote_spool import keep_folder
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
-QUICK = {"patience_seconds": 20.0, "flush_seconds": 0.02, "checkpoint_seconds": 0.1}
+QUICK = {"patience_seconds": 20.0, "flush_seconds": 0.02, "checkpoint_seconds": 0.1, "lease_seconds": 1.0}
 
 
 def backend_with(**options: object) -> H5pydBackend:
@@ -71,9 +74,6 @@ def test_a_server_that_was_started_again_before_anybody_noticed(own_server: Hsds
     backend.append(rows, np.arange(100))
     backend.write(points, slice(0, 40), np.arange(40.0))
     backend.flush()
-    journal = backend._journal
-    assert journal is not None
-    until(lambda: journal._nodes)
     own_server.kill()
     own_server.start()
     backend.write(points, slice(40, 50), np.arange(40.0, 50.0))
@@ -344,23 +344,130 @@ def test_stale_summary_loses_no_row(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_full_server_is_told_and_nothing_is_lost(domain: Path, proxy: Proxy) -> None:
-    """The proxy answers every write of values with 507, as a server whose storage is full."""
-    backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000)
+@pytest.mark.parametrize("status", [507, 500, 503, 429])
+def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
+    """Nothing is refused and nothing lost: it waits in memory, then on the local disk, and the state says so."""
+    backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, keep_folder=str(tmp_path / "kept"))
     backend.open(domain, "x")
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
-    backend.append(rows, np.zeros((1, 1000), "i8"))
-    proxy.refuse = 507
-    accepted = 1
-    with pytest.raises(RemoteError, match=r"the new values were refused: .*storage is full"):
-        for number in range(1, 100):
-            backend.append(rows, np.full((1, 1000), number))
-            accepted += 1
-    assert 5 < accepted < 60
+    text = backend.create_text(backend.root(), "Text")
+    points = backend.create_array(backend.root(), "Points", shape=(100,), dtype=np.dtype("i8"))
+    proxy.refuse = status
+    for number in range(100):
+        backend.append(rows, np.full((1, 1000), number))
+        backend.append(text, np.frombuffer(f"line {number}".encode(), "u1"))
+        backend.write(points, number, np.array(number))
+    until(lambda: f"({status})" in backend.delivery.problem)
+    found = backend.delivery
+    assert found.in_memory <= 200_000 and found.in_memory + found.on_disk > 800_000
     proxy.refuse = 0
     backend.close()
+    assert backend.delivery.on_disk == 0 and list((tmp_path / "kept").iterdir()) == []
     backend.open(domain, "r")
-    assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(accepted))
+    assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(100))
+    assert backend.read(backend.node("/Points")).tolist() == list(range(100))
+    assert [row.tobytes() for row in backend.read(backend.node("/Text"))] == [b"line %d" % n for n in range(100)]
+    backend.close()
+
+
+def test_without_a_local_disk_new_values_are_refused(domain: Path, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for options in ({"keep": False}, {"keep_folder": str(tmp_path / "file" / "no folder")}):
+        backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, **options)
+        backend.open(domain.with_name(f"{len(options)}{'keep' in options}.h5"), "x")
+        rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
+        proxy.refuse, accepted = 507, 0
+        with pytest.raises(RemoteError, match=r"the new values were refused: .*storage is full"):
+            for _ in range(100):
+                backend.append(rows, np.full((1, 1000), accepted))
+                accepted += 1
+        assert 5 < accepted < 60
+        proxy.refuse = 0
+        assert backend.read(rows)[:, 0].tolist() == list(range(accepted))
+        backend.close()
+
+
+def test_the_server_says_when_to_come_back(domain: Path, proxy: Proxy) -> None:
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    proxy.refuse, proxy.retry_after = 503, "1"
+    backend.append(rows, np.arange(10))
+    until(lambda: proxy.refused)
+    begin = time.monotonic()
+    until(lambda: proxy.refused == 2)
+    assert time.monotonic() - begin > 0.8, "it had asked for a second"
+    proxy.refuse = 0
+    backend.close()
+
+
+def test_a_proxy_that_takes_small_pieces_gets_small_pieces(domain: Path, proxy: Proxy) -> None:
+    """As nginx does by default, with a megabyte."""
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(50, 50), dtype=np.dtype("i8"))
+    text = backend.create_text(backend.root(), "Text")
+    proxy.largest = 9_000
+    values = np.arange(20 * 2500).reshape(20, 50, 50)
+    backend.append(rows, values)
+    for number in range(20):
+        backend.append(text, np.full(4000, number, "u1"))
+    backend.close()
+    proxy.largest = 0
+    backend.open(domain, "r")
+    np.testing.assert_array_equal(backend.read(backend.node("/Rows")), values)
+    assert [int(row[0]) for row in backend.read(backend.node("/Text"))] == list(range(20))
+    backend.close()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
+    backend = backend_with(endpoint=proxy.endpoint, keep_folder=str(tmp_path))
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    backend.append(rows, np.arange(10))
+    backend.flush()
+    proxy.refuse = status
+    backend.append(rows, np.arange(10, 30))
+    until(lambda: "No more is accepted" in backend.delivery.problem)
+    with pytest.raises(RemoteRefusedError, match=r"what is not on the server \(160 bytes\) is kept here"):
+        backend.append(rows, np.arange(1))
+    with pytest.raises(RemoteRefusedError, match=r"160 bytes of 1 arrays .* They are kept in"):
+        backend.close()
+    proxy.refuse = 0
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
+    backend.close()
+    (left,) = Rest.files(tmp_path)
+    assert send_rest(left, RemoteOptions()) == domain and not left.exists()
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(30))
+    backend.close()
+
+
+def test_connections_that_break(domain: Path, proxy: Proxy) -> None:
+    """While the file is made, and while it is written: what was carried out without an answer is not done twice."""
+    backend = backend_with(endpoint=proxy.endpoint)
+    proxy.faulty, proxy.resets = anything, 1
+    backend.open(domain, "x")
+    assert proxy.resets == 0
+    proxy.faulty, proxy.resets = (lambda method, _: method == "PUT"), 1
+    second = backend_with(endpoint=proxy.endpoint)
+    second.open(domain.with_name("second.h5"), "x")
+    assert proxy.resets == 0
+    second.close()
+    proxy.faulty = lambda method, _: method != "GET"
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    for number in range(20):
+        proxy.resets = 1
+        backend.append(rows, np.arange(number * 5, number * 5 + 5))
+        group = backend.create_group(backend.root(), f"Group{number}")
+        backend.set_attributes(group, {"number": number})
+        backend.flush()
+    backend.close()
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(100))
+    assert len(backend.children(backend.root())) == 21
     backend.close()
 
 
@@ -371,9 +478,16 @@ def test_close_says_what_could_not_be_delivered(own_server: HsdsServer) -> None:
     backend.checkpoint()
     own_server.kill()
     backend.append(rows, np.arange(10))
-    with pytest.raises(RemoteError, match="80 bytes of 1 arrays were accepted and are not safe"):
+    begin = time.monotonic()
+    with pytest.raises(RemoteError, match=r"80 bytes of 1 arrays were accepted and are not safe.*They are kept in"):
         backend.close()
-    assert not backend.is_open
+    assert not backend.is_open and time.monotonic() - begin < 10, "closing never waits for long"
+    own_server.start()
+    (left,) = Rest.files(keep_folder())
+    assert send_rest(left, RemoteOptions(endpoint=own_server.endpoint)) == Path(f"/home/{USER}/gone.h5")
+    backend.open(Path(f"/home/{USER}/gone.h5"), "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
+    backend.close()
 
 
 def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import until
-from hsds_server import USER, HsdsServer
 from faulty_proxy import Proxy
+from hsds_server import USER, HsdsServer
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportExtendedSaver, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
