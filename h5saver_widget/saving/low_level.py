@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 
@@ -16,11 +17,11 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability, OpenMode
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import codec, naming
-from h5saver_widget.format.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.format.layout import RAW_GROUP, RAW_TITLE, RECORDING_ID, ROOT_TITLE, SaveType
 from h5saver_widget.saving.documented import DocumentedCalls
 from h5saver_widget.saving.frames import H5Frames
 from h5saver_widget.saving.nexus import root_attributes
-from h5saver_widget.saving.provenance import provenance
+from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session, close_forgotten
 from h5saver_widget.version import __version__
 
@@ -234,8 +235,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
                 if swmr:
                     about["swmr_compatible"] = True
                 nexus = root_attributes(raw_path.strip("/")) if self.nexus else {}
-                known = provenance(self.io, now)
+                known = {**provenance(self.io, now), RECORDING_ID: uuid4().hex}
                 self.io.set_attributes(self.io.root(), {**self.raw(about), **known, **nexus})
+            elif not recording_id(self.io):
+                self.io.set_attributes(self.io.root(), {RECORDING_ID: uuid4().hex})
             raw = self.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
             if self.nexus and not created:
                 self._session.plots.group_made(raw.path, raw.attrs.get("default"))
