@@ -110,8 +110,20 @@ def record(server: HsdsServer, path: Path, kills: list[list[str]], chance: rando
         both = min(len(expected), len(there))
         wrong += int((there[:both] != expected[:both]).any(axis=1).sum()) + max(0, len(there) - len(expected))
     found.close()
-    counted = {"times": len(kills), "rows": 3 * done[0], "acknowledged": 3 * safe, "lost": lost, "doubled or wrong": wrong}
-    return {**counted, "reads": reader.reads, "torn reads": reader.torn, "reads refused": reader.refused, "replays": replays}
+    counted = {
+        "times": len(kills),
+        "rows": 3 * done[0],
+        "acknowledged": 3 * safe,
+        "lost": lost,
+        "doubled or wrong": wrong,
+    }
+    return {
+        **counted,
+        "reads": reader.reads,
+        "torn reads": reader.torn,
+        "reads refused": reader.refused,
+        "replays": replays,
+    }
 
 
 def count(times: int, seed: int, data_nodes: int = 3) -> list[dict[str, Any]]:
