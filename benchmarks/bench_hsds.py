@@ -21,8 +21,8 @@ import h5saver_widget as ours
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "hsds"))
 
-from hsds_server import PASSWORD, USER, HsdsServer
 from faulty_proxy import Proxy
+from hsds_server import PASSWORD, USER, HsdsServer
 
 SPECTRUM = np.random.default_rng(1).normal(size=1024)
 FRAME = np.random.default_rng(2).poisson(200, size=(1024, 1024)).astype(np.uint16)

@@ -21,6 +21,7 @@ from typing import Any
 import crash_points
 import kills
 import peer_opens
+import servers
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
@@ -130,6 +131,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "damaged": (1000, count_damaged),
     "damaged-window": (1000, lambda times, seed: count_damaged(times, seed, "window")),
     "peer-hostile": (1, count_code_run_by_the_peer),
+    "servers": (200, servers.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""
 
