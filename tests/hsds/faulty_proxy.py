@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from hsds_server import PASSWORD, USER
 
 
 def writes_values(method: str, path: str) -> bool:
@@ -39,17 +44,17 @@ class Proxy:
         How large a body may be, in bytes: larger ones are refused with 413, as nginx does; 0: any.
     requests, refused
         How many requests came, and how many met a fault.
-    headers
-        Those of the last request.
+    key
+        An API key for which a name and password are put: what companies have before HSDS does that.
     sizes
         Requests that changed the size of an array, to be carried out once more, late.
     """
 
-    def __init__(self, port: int, delay: float = 0.0) -> None:
-        self.delay, self.refuse, self.retry_after, self.resets, self.largest = delay, 0, "", 0, 0
+    def __init__(self, port: int, certificate: Path | None = None) -> None:
+        self.delay, self.refuse, self.retry_after, self.resets, self.largest = 0.0, 0, "", 0, 0
         self.faulty: Callable[[str, str], bool] = writes_values
         self.requests = self.refused = 0
-        self.headers: dict[str, str] = {}
+        self.key = ""
         self.port, self.sizes = port, list[tuple[str, bytes, dict[str, str]]]()
         proxy = self
 
@@ -59,7 +64,6 @@ class Proxy:
 
             def forward(self) -> None:
                 proxy.requests += 1
-                proxy.headers = dict(self.headers.items())
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if proxy.delay:
                     time.sleep(proxy.delay)
@@ -90,6 +94,9 @@ class Proxy:
 
             def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                if proxy.key and self.headers["Authorization"] == f"Bearer {proxy.key}":
+                    secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+                    self.headers.replace_header("Authorization", f"Basic {secret}")
                 try:
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
                     connection.request(self.command, self.path, body or None, headers)
@@ -129,7 +136,14 @@ class Proxy:
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "http" if certificate is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
