@@ -159,7 +159,7 @@ class Client:
     def _said(self, error: BaseException, what: str) -> RemoteError:
         """Say why there was no answer."""
         causes = [error, error.__context__, error.__cause__]
-        endpoint, reason = self.options.endpoint, str(error.__context__ or error)
+        endpoint, reason = self.options.endpoint, str(error.__context__ or error).lower()
         if any(isinstance(cause, SSLError) for cause in causes):
             why = "its certificate does not belong to that address"
             if "hostname mismatch" not in reason and "doesn't match" not in reason:

@@ -384,10 +384,11 @@ class Journal:
             self._flushing = True
             try:
                 if not self._nodes.flushed():
-                    self._again = True
-                    raise RemoteError(
-                        f"{self._client.options.endpoint} was started again; what it forgot is sent again"
-                    )
+                    self._suspect = self._again = True
+                    self._recover()
+                    if not self._nodes.flushed():
+                        self._again = True
+                        raise RemoteError(f"{self._client.options.endpoint} was started again, and is sent all again")
                 self._forget()
             finally:
                 self._flushing = False
