@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,12 +20,13 @@ from math import inf
 from typing import Any
 
 from h5saver_widget.backends.h5pyd_client import Client
-from h5saver_widget.backends.remote_blocks import Block, merged, pieces
+from h5saver_widget.backends.remote_blocks import Block, pieces
 from h5saver_widget.backends.remote_changes import Changes
 from h5saver_widget.backends.remote_nodes import Nodes
 from h5saver_widget.backends.remote_rest import Rest
 from h5saver_widget.backends.remote_rows import COUNT, SHORT_PATIENCE, ArrayRows, count_json
-from h5saver_widget.backends.remote_spool import Spool, Spooled, keep_folder
+from h5saver_widget.backends.remote_spool import keep_folder
+from h5saver_widget.backends.remote_waiting import Waiting
 from h5saver_widget.backends.remote_writer import WriterMark
 from h5saver_widget.errors import RemoteError, RemoteRefusedError
 
@@ -78,20 +78,17 @@ class Journal:
     def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
         self._client, self._root_id, self._mark, self._nodes = client, root_id, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
-        self._guard = threading.Lock()  # the lists: never held while waiting for the server
-        self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
-        self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
+        self._waiting = Waiting()
+        self.rows_of = self._waiting.rows_of
         self._changes = Changes(client)
         self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
         self._told: dict[str, int] = {}  # and those that a node may still forget
-        self._suspect = self._again = self._flushing = False
+        self._suspect = self._again = False
         self._replays = self._parts = 0
         self._end = inf  # instant when closing is given up
         self._fatal: BaseException | None = None
         self._problem = ""
         self._away_since: float | None = None
-        self._waiting_bytes = self._sent_bytes = self._disk_bytes = 0
-        self._spool: Spool | None = None
         self._last_checkpoint = time.monotonic()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="h5saver-remote")
@@ -103,32 +100,15 @@ class Journal:
     def delivery(self) -> Delivery:
         """How far the server is; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
-        return Delivery(self._waiting_bytes + self._sent_bytes, self._disk_bytes, problem, self._replays)
-
-    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
-        """Return what is on its way of an array, the same for all its handles; `shape` and `room` are the server's."""
-        with self._guard:
-            found = self._known.get(array_id)
-            if found is None:
-                found = self._known[array_id] = ArrayRows(array_id, shape, grows, room)
-                found.delivered = found.safe = shape[0] if shape else 0
-            return found
+        return Delivery(self._waiting.in_memory, self._waiting.bytes_on_disk, problem, self._replays)
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
         """Take values over; RemoteError if neither the memory nor the local disk has room for them."""
         options = self._client.options
         self._check()
-        size = block.nbytes
-        if self._waiting_bytes + self._sent_bytes + size > options.queue_bytes:
-            self._make_room(size)
-        with self._guard:
-            rows.shape = shape
-            rows.waiting.append(block)
-            if not rows.held:
-                rows.held, self._arrays[rows.array_id] = True, rows
-            self._waiting_bytes += size
-            full = self._waiting_bytes >= options.flush_bytes
-        if full:
+        if self._waiting.in_memory + block.nbytes > options.queue_bytes:
+            self._make_room(block.nbytes)
+        if self._waiting.add(rows, block, shape) >= options.flush_bytes:
             self._wake.set()
 
     @contextmanager
@@ -146,7 +126,9 @@ class Journal:
         options = self._client.options
         try:
             if options.keep:
-                self._spill()
+                folder = keep_folder(options.keep_folder)
+                if self._waiting.spill(folder):
+                    _LOG.warning("what waits for %s is put on the local disk, in %s", self._client.domain, folder)
                 return
             reason = "the option keep does not allow the local disk"
         except OSError as error:
@@ -155,28 +137,13 @@ class Journal:
             self.deliver()
             self.checkpoint()
         except (RemoteError, RemoteRefusedError) as error:
-            waits = (self._waiting_bytes + self._sent_bytes) >> 20
+            waits = self._waiting.in_memory >> 20
             raise RemoteError(
                 f"{waits} MB wait for a server that can't take them, no more fit into memory (option queue_bytes), and "
                 f"{reason}; the new values were refused: {error}"
             ) from error
         if size > options.queue_bytes:
             raise RemoteError(f"{size} bytes at once are more than the option queue_bytes allows; send smaller parts")
-
-    def _spill(self) -> None:
-        with self._guard:
-            spool = self._spool or Spool(keep_folder(self._client.options.keep_folder))
-            if self._spool is None:
-                _LOG.warning("what waits for %s is put on the local disk, in %s", self._client.domain, spool.folder)
-            self._spool = spool
-            for rows in self._arrays.values():
-                waiting, moved = _on_disk(spool, rows.waiting)
-                rows.waiting, self._waiting_bytes = waiting, self._waiting_bytes - moved
-                self._disk_bytes += moved
-                if not self._flushing:
-                    sent, moved = _on_disk(spool, rows.sent)
-                    rows.sent, self._sent_bytes = sent, self._sent_bytes - moved
-                    self._disk_bytes += moved
 
     # --------------------------------------------------------------- sending
     @contextmanager
@@ -261,20 +228,14 @@ class Journal:
             self._deliver(only)
 
     def _deliver(self, only: ArrayRows | None = None, again: bool = False) -> None:
-        with self._guard:
-            chosen = [only] if only is not None else list(self._arrays.values())
-            batch = [(rows, rows.shape) for rows in chosen if rows.waiting]
-            for rows, _ in batch:
-                rows.sending, rows.waiting = merged(rows.waiting), []
+        batch = self._waiting.take(only)
         if not batch:
             return
         try:
             list(self._pool.map(self._resize, [(rows, shape) for rows, shape in batch if rows.grows]))
             list(self._pool.map(self._write, [rows for rows, _ in batch]))
         except BaseException as error:
-            with self._guard:
-                for rows, _ in batch:
-                    rows.waiting[:0], rows.sending = rows.sending, []
+            self._waiting.put_back(batch)
             self._suspect = True
             if isinstance(error, RemoteRefusedError):
                 if again:
@@ -284,13 +245,7 @@ class Journal:
                 self._again = True
                 raise RemoteError(f"what was sent since the last checkpoint is sent again: {error}") from error
             raise
-        with self._guard:
-            for rows, shape in batch:
-                size = sum(block.nbytes for block in rows.sending)
-                rows.sent.extend(rows.sending)
-                rows.sending, rows.delivered = [], shape[0] if rows.grows else 0
-                self._waiting_bytes -= size
-                self._sent_bytes += size
+        self._waiting.was_sent(batch)
 
     def _resize(self, entry: tuple[ArrayRows, tuple[int, ...]]) -> None:
         """Make room for rows."""
@@ -334,12 +289,9 @@ class Journal:
 
     def deleted(self, path: str) -> None:
         """Take note that what is at a path, and below it, is not there any more."""
-        with self._guard:
-            for rows in list(self._known.values()):
-                if rows.path == path or rows.path.startswith(f"{path}/"):
-                    rows.deleted = True
-                    self._due.pop(rows.array_id, None)
-                    self._told.pop(rows.array_id, None)
+        for array_id in self._waiting.deleted(path):
+            self._due.pop(array_id, None)
+            self._told.pop(array_id, None)
 
     def _send(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._client.ask(method, path, body, missing=True, patience=SHORT_PATIENCE, **params)
@@ -355,14 +307,9 @@ class Journal:
                 self._nodes.remember()  # before the replay: a node may be started again during it
             _LOG.info("everything since the last checkpoint is sent again")
             self._changes.replay()
-            with self._guard:
-                for rows in self._arrays.values():
-                    rows.waiting[:0] = rows.sent
-                    self._waiting_bytes += (size := sum(block.nbytes for block in rows.sent))
-                    self._sent_bytes -= size
-                    rows.sent, rows.room = [], None
-                self._due = {**self._told, **self._due}
-                self._told = {}
+            self._waiting.send_again()
+            self._due = {**self._told, **self._due}
+            self._told = {}
             self._deliver(again=True)
             self._again = False
             self._replays += 1
@@ -381,7 +328,7 @@ class Journal:
         Nothing is sent meanwhile: HSDS takes an object that is changed during a flush for one that was written.
         """
         with self._on_the_wire():
-            self._flushing = True
+            self._waiting.flushing = True
             try:
                 if not self._nodes.flushed():
                     self._suspect = self._again = True
@@ -389,28 +336,13 @@ class Journal:
                     if not self._nodes.flushed():
                         self._again = True
                         raise RemoteError(f"{self._client.options.endpoint} was started again, and is sent all again")
-                self._forget()
+                self._changes.forget(len(self._changes))
+                self._told = {}
+                self._due |= self._waiting.forget_sent()
             finally:
-                self._flushing = False
+                self._waiting.flushing = False
             self._tell_counts()
             self._last_checkpoint = time.monotonic()
-
-    def _forget(self) -> None:
-        """Forget what is safe on the server's storage, and have its counts told."""
-        self._changes.forget(len(self._changes))
-        with self._guard:
-            self._told = {}
-            for rows in list(self._arrays.values()):
-                self._sent_bytes -= sum(block.nbytes for block in rows.sent)
-                self._disk_bytes -= sum(block.held.size for block in rows.sent if isinstance(block.held, Spooled))
-                rows.sent = []
-                if rows.delivered > rows.safe and not rows.deleted:
-                    rows.safe = self._due[rows.array_id] = rows.delivered
-                if not rows.waiting:
-                    rows.held = False
-                    del self._arrays[rows.array_id]
-            if not self._arrays:
-                self._spool = None
 
     def _tell_counts(self) -> None:
         due = list(self._due.items())
@@ -420,16 +352,14 @@ class Journal:
                 for array_id, count in due[at : at + _COUNTS_PER_REQUEST]
             }
             self._send("PUT", f"/groups/{self._root_id}/attributes", {"obj_ids": counts}, replace=1)
-        with self._guard:
-            for array_id, count in due:
-                if self._due.get(array_id) == count:
-                    del self._due[array_id]
-                    self._told[array_id] = count
+        for array_id, count in due:
+            if self._due.pop(array_id, None) is not None:  # not deleted meanwhile
+                self._told[array_id] = count
 
     @property
     def _is_safe(self) -> bool:
         """Whether the server has everything on its storage."""
-        return not (self._arrays or self._changes or self._due or self._told)
+        return not (self._waiting or self._changes or self._due or self._told)
 
     # ---------------------------------------------------------------- thread
     def _run(self) -> None:
@@ -461,7 +391,7 @@ class Journal:
         """Say what became of what was accepted, now that it can't be sent."""
         if not isinstance(error, RemoteRefusedError):
             return error
-        waits = self._waiting_bytes + self._sent_bytes + self._disk_bytes
+        waits = self._waiting.in_memory + self._waiting.bytes_on_disk
         kept = (
             "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
         )
@@ -530,9 +460,7 @@ class Journal:
 
     def _fit(self) -> None:
         """Give back room that no row needed; there is some only after requests that were carried out twice."""
-        with self._guard:
-            growing = [rows for rows in self._known.values() if rows.grows and not rows.deleted]
-        for rows in growing:
+        for rows in self._waiting.growing():
             rows.give_back(self._client)
 
     def _insist(self, step: Callable[[], None]) -> None:
@@ -554,14 +482,13 @@ class Journal:
     def _left(self, error: RemoteError | RemoteRefusedError) -> Exception:
         """Put what is not safe on the local disk, and say so."""
         options = self._client.options
-        with self._guard:
-            left = [rows for rows in self._arrays.values() if not rows.deleted]
-            rest = Rest(
-                changes=self._changes.all(),
-                arrays=[(rows.array_id, rows.grows, rows.path, rows.shape, rows.unsafe) for rows in left],
-                counts={**self._told, **self._due},
-            )
-        size = self._waiting_bytes + self._sent_bytes + self._disk_bytes
+        left = self._waiting.left()
+        rest = Rest(
+            changes=self._changes.all(),
+            arrays=[(rows.array_id, rows.grows, rows.path, rows.shape, rows.unsafe) for rows in left],
+            counts={**self._told, **self._due},
+        )
+        size = self._waiting.in_memory + self._waiting.bytes_on_disk
         said = f"{size} bytes of {len(left)} arrays were accepted and are not safe on the server: {error}"
         if options.keep:
             head = {"endpoint": options.endpoint, "username": options.username, "domain": self._client.domain}
@@ -583,16 +510,3 @@ class Journal:
         if threading.current_thread() is not self._thread:
             self._thread.join(1.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _on_disk(spool: Spool, blocks: list[Block]) -> tuple[list[Block], int]:
-    """Return blocks whose values are on the disk, and how many bytes were put there."""
-    found, moved = list[Block](), 0
-    for block in merged(blocks):
-        if isinstance(block.held, Spooled):
-            found.append(block)
-            continue
-        for part in pieces(block):
-            found.append(Block(part.start, spool.keep(part.values), part.step))
-            moved += part.nbytes
-    return found, moved
