@@ -37,7 +37,8 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
     """
     rest = Rest.read(path)
     domain = Path(PurePosixPath(rest.head["domain"]))
-    client = Client(domain.as_posix(), replace(options, keep=False))
+    # none of it may be sent before all of it was read: counts are told of whole batches
+    client = Client(domain.as_posix(), replace(options, keep=False, queue_bytes=1 << 62))
     mark = WriterMark(client, rest.head["root"])
     journal = None
     try:

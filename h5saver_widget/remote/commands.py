@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import CodecError, H5SaverError
 from h5saver_widget.progress import Progress
 from h5saver_widget.remote.unfinished import Unfinished, notes_folder
 
@@ -69,7 +70,6 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
 def _complete_all(options: RemoteOptions) -> int:
     """Send what mirrors and recordings to this server have left; 1 if something is still left."""
     from h5saver_widget.backends.remote_rest import Rest
-    from h5saver_widget.backends.remote_sending import send_rest
     from h5saver_widget.backends.remote_spool import keep_folder
     from h5saver_widget.remote.identity import same_server
     from h5saver_widget.remote.mirror import complete, local_reader
@@ -94,15 +94,23 @@ def _complete_all(options: RemoteOptions) -> int:
             note.remove(notes_folder())
             print(f"{note.file}: complete as {copied.target}, {copied.transfer.copied_bytes} bytes copied")
     for path in Rest.files(keep_folder()):
-        try:
+        with suppress(CodecError):  # what is no such file, or of another server, is not ours to send
             head = Rest.read(path).head
-            if head["username"] != known.username or not same_server(head["endpoint"], known.endpoint):
-                continue
-            print(f"{send_rest(path, options)}: complete; {path.name} was sent")
-        except (H5SaverError, OSError) as error:
-            left += 1
-            print(f"h5saver: {path}: {error}", file=sys.stderr)
+            if head["username"] == known.username and same_server(head["endpoint"], known.endpoint):
+                left += _send_rest(path, options)
     return int(left > 0)
+
+
+def _send_rest(path: Path, options: RemoteOptions) -> int:
+    """Send what was left when a file on a server was closed."""
+    from h5saver_widget.backends.remote_sending import send_rest
+
+    try:
+        print(f"{send_rest(path, options)}: complete; {path.name} was sent")
+    except (H5SaverError, OSError) as error:
+        print(f"h5saver: {path}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 class Push:
@@ -112,7 +120,13 @@ class Push:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE, DOMAIN, --unfinished and where the server is."""
-        parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the local file")
+        parser.add_argument(
+            "file",
+            type=Path,
+            nargs="?",
+            metavar="FILE",
+            help="the local file, or what was left of one on a server (.unsent)",
+        )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
         parser.add_argument("--unfinished", action="store_true", help="send what mirrors and recordings have left")
         _add_options(parser)
@@ -121,6 +135,8 @@ class Push:
         """Copy; 1 if that failed."""
         if arguments.unfinished:
             return _complete_all(RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
+        if arguments.file is not None and arguments.file.suffix == ".unsent":
+            return _send_rest(arguments.file, RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
         if not arguments.domain:
             print("h5saver: push needs FILE and DOMAIN, or --unfinished; see h5saver push --help", file=sys.stderr)
             return 2

@@ -15,10 +15,9 @@ from hsds_server import FAST, USER, HsdsServer
 
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_journal import Delivery
-from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_sending import send_rest
 from h5saver_widget.backends.remote_spool import keep_folder
+from h5saver_widget.cli import main
 from h5saver_widget.errors import RemoteError
 
 
@@ -258,7 +257,7 @@ def test_close_says_what_could_not_be_delivered(own_server: HsdsServer) -> None:
     assert not backend.is_open and time.monotonic() - begin < 10, "closing never waits for long"
     own_server.start()
     (left,) = Rest.files(keep_folder())
-    assert send_rest(left, RemoteOptions(endpoint=own_server.endpoint)) == Path(f"/home/{USER}/gone.h5")
+    assert main(["push", str(left), "--endpoint", own_server.endpoint]) == 0 and not left.exists()
     backend.open(Path(f"/home/{USER}/gone.h5"), "r")
     assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
     backend.close()
