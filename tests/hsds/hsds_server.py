@@ -25,7 +25,7 @@ _NODE = Path(__file__).with_name("hsds_node.py")
 FAST = {
     "allow_noauth": "false",
     "s3_age_time": "0",
-    "s3_sync_interval": "0.05",
+    "s3_sync_interval": "0.01",
     "flush_sleep_interval": "0.005",
     "scan_wait_time": "1000000000",
     "password_file": '""',
