@@ -42,7 +42,7 @@ def pytest_report_header() -> str:
 
 
 #: What keeps a test process busy for long is begun first, so that in the end there is work for all of them.
-LONG = ("integration", "peer", "hsds", "isolated", "faults")
+LONG = ("integration", "peer", "hsds", "tiled", "isolated", "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -57,7 +57,7 @@ _HTTP_LOG = logging.getLogger("h5saver_widget.remote.http")
 _HTTP_LOG.setLevel(logging.CRITICAL)  # each attempt of a retry would be an error there
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(HTTPAdapter):  # type: ignore[misc]
     """Sends each request once, answers with every status, and trusts a certificate of one's own."""
 
     def __init__(self, certificate: str) -> None:
