@@ -21,6 +21,7 @@ __all__ = ["WriterMark"]
 
 _LOOK_SECONDS = 0.1
 _FREE = "-"
+_EARLIER_SECONDS, _LONGEST_SECONDS = 30.0, 120.0
 #: What leases of this process are called; those of files that are open.
 _OURS: set[str] = set()
 _IN_USE: set[str] = set()
@@ -106,7 +107,9 @@ class WriterMark:
         word, state, seconds = [*lease.split(" ", 3), "", ""][:3]
         if state == _FREE or (word in _OURS and word not in _IN_USE):
             return lease
-        holds = float(seconds) if seconds.replace(".", "", 1).isdigit() else self._client.options.lease_seconds
+        holds = _EARLIER_SECONDS  # of versions before leases
+        if state.isdigit() and seconds.replace(".", "", 1).isdigit():
+            holds = min(float(seconds), _LONGEST_SECONDS)
         until = time.monotonic() + holds
         while word not in _IN_USE and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
