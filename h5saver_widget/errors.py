@@ -126,11 +126,23 @@ class FileGoneError(H5SaverError, OSError):
 
 
 class RemoteError(H5SaverError, ConnectionError):
-    """A server does not answer, or could not take what had been handed over."""
+    """A server does not answer, or can't take something now: the same request may succeed later.
+
+    Attributes
+    ----------
+    status
+        The HTTP status, 0 if there was no answer.
+    retry_after
+        How long the server wants to be left alone, in s.
+    """
+
+    def __init__(self, message: str, status: int = 0, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.retry_after = status, retry_after
 
 
 class RemoteRefusedError(H5SaverError, OSError):
-    """A server answered, and refused.
+    """A server answered, and refused: it would do so again.
 
     Attributes
     ----------

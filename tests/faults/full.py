@@ -21,6 +21,7 @@ from typing import Any
 import crash_points
 import kills
 import peer_opens
+import servers
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
@@ -147,6 +148,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "damaged-objects": (1000, count_guards("damaged")),
     "repair-kills": (200, count_guards("killed")),
     "peer-hostile": (1, count_code_run_by_the_peer),
+    "servers": (200, servers.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""
 

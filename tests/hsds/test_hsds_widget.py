@@ -11,10 +11,10 @@ from typing import Self
 
 import numpy as np
 import pytest
+from faulty_proxy import Proxy
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
-from slow_proxy import Proxy
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
