@@ -135,8 +135,7 @@ class _Rescue:
             yield {"object": where, "state": "whole"}
             return
         if about.type != h5o.TYPE_DATASET:
-            yield _lost(where, "it can't be copied")
-            return
+            raise OSError("it can't be copied")
         yield from self._array(h5d.open(old.id, name), new, name, where, how)
         self._places[address] = where
 
