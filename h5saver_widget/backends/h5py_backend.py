@@ -112,9 +112,7 @@ class H5pyBackend(InspectingH5py):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: h5py.File | None = None
-        #: What a file that is journaled is written through, and the marks of its commits.
-        self._disk: JournaledFile | None = None
+        #: The marks of the commits of a file that is journaled.
         self._marks: CommitMarks | None = None
 
     # ------------------------------------------------------------------ file
@@ -167,35 +165,6 @@ class H5pyBackend(InspectingH5py):
             disk.close()
             raise
         self._disk, self._marks = disk, CommitMarks()
-
-    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
-        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
-
-        Parameters
-        ----------
-        path
-            The file, which is locked by nobody.
-        offset, beginning
-            Where the superblock stands, and its bytes.
-        size
-            Size of the file, in bytes; it may be more than there is: zeros.
-
-        Raises
-        ------
-        FileOpenError
-            If it can't be opened all the same.
-        """
-        self._begin()
-        learn_plugins()
-        disk = JournaledFile(path, "r", False)
-        disk.show(offset, beginning, size)
-        try:
-            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
-        except (OSError, ValueError, RuntimeError) as error:
-            disk.close()
-            raise FileOpenError(f"{path} could not be opened: {error}") from error
-        self._disk = disk
-        self._path, self._mode, self._swmr = path, "r", False
 
     def _close_file(self) -> None:
         file, self._file = self._file, None

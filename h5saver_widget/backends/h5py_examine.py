@@ -12,9 +12,12 @@ import numpy as np
 from h5py import h5a, h5d, h5o, h5s, h5t, h5z
 
 from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.h5py_filters import learn_plugins
+from h5saver_widget.backends.journal import JournaledFile
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.backends.tree import careful
+from h5saver_widget.errors import FileOpenError
 
 __all__ = ["InspectingH5py", "has_addresses", "missing_filters", "read_raw"]
 
@@ -50,7 +53,7 @@ def missing_filters(dataset: h5d.DatasetID) -> list[str]:
     missing = []
     for place in range(plist.get_nfilters()):
         number, _, _, stored = plist.get_filter(place)
-        if not h5z.filter_avail(number):
+        if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
             name, package = _FILTERS.get(number, ("", "ask whoever wrote the file for it"))
             name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
             missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
@@ -192,6 +195,41 @@ def unread_attributes(obj: Any, names: list[str]) -> list[str]:
 
 class InspectingH5py(QueuedBackend):
     """The part of the h5py backend that tells what is wrong with what can't be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file: h5py.File | None = None
+        #: What a file is written through that is journaled, or read through that is shown as another.
+        self._disk: JournaledFile | None = None
+
+    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
+        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
+
+        Parameters
+        ----------
+        path
+            The file, which is locked by nobody.
+        offset, beginning
+            Where the superblock stands, and its bytes.
+        size
+            Size of the file, in bytes; it may be more than there is: zeros.
+
+        Raises
+        ------
+        FileOpenError
+            If it can't be opened all the same.
+        """
+        self._begin()
+        learn_plugins()
+        disk = JournaledFile(path, "r", False)
+        disk.show(offset, beginning, size)
+        try:
+            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
+        except (OSError, ValueError, RuntimeError) as error:
+            disk.close()
+            raise FileOpenError(f"{path} could not be opened: {error}") from error
+        self._disk = disk
+        self._path, self._mode, self._swmr = path, "r", False
 
     @primitive
     @careful

@@ -106,8 +106,7 @@ class _Rescue:
         yield {"object": where, "state": "whole"}
 
     def _object(self, old: Any, new: Any, name: bytes, where: str, how: Any, depth: int) -> Iterator[dict[str, Any]]:
-        about = h5o.get_info(old.id, name)
-        address = about.fileno, about.addr
+        address, found = self._opened(old, name)
         if address in self._places:
             place = self._places[address]
             if place is None:
@@ -117,8 +116,7 @@ class _Rescue:
                 yield {"object": where, "state": "whole"}
             return
         self._places[address] = None
-        if about.type == h5o.TYPE_GROUP:
-            found = h5g.open(old.id, name)
+        if isinstance(found, h5g.GroupID):
             made = h5py.Group(h5g.create(new.id, name, lcpl=how, gcpl=found.get_create_plist()))
             self._places[address] = where
             yield {"object": where, **self.attributes(h5py.Group(found), made)}
@@ -127,23 +125,30 @@ class _Rescue:
                 return
             yield from self.group(h5py.Group(found), made, where, depth + 1)
             return
-        stored = 0
-        if about.type == h5o.TYPE_DATASET:
-            stored = h5d.open(old.id, name).get_storage_size()
-        if where not in self._by_hand and stored <= _AT_ONCE and self._copied(old, new, name, how):
-            self._places[address] = where
+        if where not in self._by_hand and self._copied(old, new, name, how, found):
             yield {"object": where, "state": "whole"}
-            return
-        if about.type != h5o.TYPE_DATASET:
-            yield _lost(where, "it can't be copied")
-            return
-        yield from self._array(h5d.open(old.id, name), new, name, where, how)
-        self._places[address] = where
+        elif isinstance(found, h5t.TypeID):
+            kind = found.copy()
+            kind.commit(new.id, name, lcpl=how)
+            yield {"object": where, **self.attributes(h5py.Datatype(found), h5py.Datatype(kind))}
+        else:
+            yield from self._array(found, new, name, where, how)
+        if new.id.links.exists(name):
+            self._places[address] = where
 
-    def _copied(self, old: Any, new: Any, name: bytes, how: Any) -> bool:
+    def _opened(self, old: Any, name: bytes) -> tuple[tuple[int, int], Any]:
+        """Open an object, and return where it is in the file, too; of a damaged one that may not be known."""
+        found = h5o.open(old.id, name)
+        try:
+            about = h5o.get_info(found)
+        except _ERRORS:
+            return (-1, len(self._places)), found
+        return (about.fileno, about.addr), found
+
+    def _copied(self, old: Any, new: Any, name: bytes, how: Any, found: Any) -> bool:
         """Have the library copy an object; tell whether it is whole."""
         try:
-            if not self._is_whole(old, name):
+            if isinstance(found, h5d.DatasetID) and not self._is_small_and_whole(found):
                 return False
             h5o.copy(old.id, name, new.id, name, lcpl=how)
         except _ERRORS:
@@ -152,11 +157,10 @@ class _Rescue:
             return False
         return True
 
-    def _is_whole(self, old: Any, name: bytes) -> bool:
+    def _is_small_and_whole(self, dataset: Any) -> bool:
         """Tell whether all chunks that are packed can be unpacked: the library copies them as they are."""
-        if h5o.get_info(old.id, name).type != h5o.TYPE_DATASET:
-            return True
-        dataset = h5d.open(old.id, name)
+        if dataset.get_storage_size() > _AT_ONCE:
+            return False
         if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
             return True
         for offset, _ in _chunks(dataset):

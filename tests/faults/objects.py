@@ -77,7 +77,10 @@ def described(path: str) -> Iterator[dict[str, Any]]:
                     yield {"path": here, "kind": f"link {info.type}", "value": repr(group.id.links.get_val(name))}
                     continue
                 obj = h5o.open(group.id, name)
-                first = seen.setdefault(h5o.get_info(obj).addr, here)
+                try:
+                    first = seen.setdefault(h5o.get_info(obj).addr, here)
+                except ERRORS:  # it may be read all the same
+                    first = here
                 if first != here:
                     yield {"path": here, "kind": "second name", "value": first}
                     continue
@@ -93,8 +96,7 @@ def _object(file: Any, obj: Any, here: str, waiting: list[tuple[Any, str]]) -> I
         found: dict[str, Any] = {"path": here, "kind": "array", "shape": repr(shape), "type": _type(kind)}
         found["attributes"] = _attributes(file, h5py.Dataset(obj))
         found["rows"] = list(_rows(file, obj, shape, kind))
-        if any(row is not None for row in found["rows"]) or not found["rows"]:
-            yield found  # of what can't be read at all, shape and type may be wrong, too
+        yield found
     elif isinstance(obj, h5t.TypeID):
         yield {"path": here, "kind": "type", "type": _type(obj)}
     else:

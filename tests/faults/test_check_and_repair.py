@@ -372,7 +372,7 @@ def test_a_file_that_is_read_for_ever_leaves_no_process_behind(tmp_path: Path) -
 
 
 def test_a_file_that_is_read_for_ever_is_checked_and_repaired(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(in_child, "SILENCE", 2.0)
+    monkeypatch.setattr(in_child, "SILENCE", 1.0)
     path = write_circle(tmp_path / "circle.h5")
     assert check_file(path).condition is Condition.DAMAGED
     report = repair_file(path)

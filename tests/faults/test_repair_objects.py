@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import kills
 import numpy as np
 import objects
@@ -112,10 +113,12 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, capsys: pytest.
     with h5py.File(tmp_path / "a.h5", "w") as file:
         filtered(file, "own", UNKNOWN)
         filtered(file, "lzo", 305)
+        file.create_dataset("zfp", data=np.arange(1000.0), **hdf5plugin.Zfp())
         file["good"] = np.arange(3)
     state = check_file(tmp_path / "a.h5")
     assert state.condition is Condition.NEEDS_MORE and not state.must_repair and state.problems == ()
     words = {need.path: need.what for need in state.needs}
+    assert set(words) == {"/own", "/lzo"}  # what hdf5plugin has is here
     assert f"{UNKNOWN}" in words["/own"] and "LZO" in words["/lzo"] and "tables" in words["/lzo"]
     assert main(["check", str(tmp_path / "a.h5")]) == 4 and "LZO" in capsys.readouterr().out
     report = repair_file(tmp_path / "a.h5")
