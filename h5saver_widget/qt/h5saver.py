@@ -32,7 +32,6 @@ from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.sharing import SharedFile
 
 __all__ = ["H5Saver"]
 
@@ -47,7 +46,7 @@ _SHOWN_FOR = timedelta(seconds=2)
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
-class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
+class H5Saver(H5SaverBase, QtCore.QObject):
     """Saves laboratory data into HDF5 files; shows and takes its settings in a tree.
 
     Parameters

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,11 @@ class SettingsSaver(H5SaverLowLevel):
     def put_back(self, param: Parameter, value: Any) -> None:
         """Set a value from within the reaction to a change of the same parameter."""
         param.setValue(value)
+
+    def close_file(self) -> None:
+        """Close the file; never raises: what goes wrong is told by the status ``error``."""
+        with suppress(OSError, RuntimeError, ValueError, KeyError):  # told by _notify
+            super().close_file()
 
     # --------------------------------------------------------------- reports
     def update_status(self, text: str) -> None:
