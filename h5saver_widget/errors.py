@@ -22,16 +22,19 @@ __all__ = [
     "NamingError",
     "NodeError",
     "NodeExistsError",
+    "NotAnsweringError",
     "QueueFullError",
     "ReadingStuckError",
     "RemoteError",
     "RemoteRefusedError",
     "RowsLostError",
     "SavingProcessError",
+    "SettingError",
     "SettingsXMLError",
     "StreamingError",
     "UnknownBackendError",
     "WorkStoppedError",
+    "WrongThreadError",
 ]
 
 
@@ -65,6 +68,10 @@ class CodecError(H5SaverError, ValueError):
 
 class SettingsXMLError(CodecError):
     """A settings text is not the XML of a parameter tree."""
+
+
+class SettingError(H5SaverError, ValueError):
+    """A setting can't have this value, or there is no such setting."""
 
 
 class NamingError(H5SaverError, ValueError):
@@ -121,6 +128,10 @@ class ReadingStuckError(SavingProcessError):
     """The process that read a file came to no end, and was ended: the file is damaged."""
 
 
+class NotAnsweringError(H5SaverError, TimeoutError):
+    """A file was not ready in the time that was given; what was begun goes on."""
+
+
 class QueueFullError(H5SaverError, BlockingIOError):
     """A frame was dropped because the disk can't keep up, as the saver had been told to do."""
 
@@ -147,3 +158,7 @@ class IntegrationError(H5SaverError, ImportError):
 
 class WorkStoppedError(H5SaverError, RuntimeError):
     """Long work was stopped because somebody asked for it."""
+
+
+class WrongThreadError(H5SaverError, RuntimeError):
+    """Something that belongs to the GUI thread was asked for in another one."""

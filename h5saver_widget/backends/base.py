@@ -31,6 +31,7 @@ import numpy.typing as npt
 from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import (
+    Activity,
     ArrayInfo,
     Capabilities,
     Compression,
@@ -99,6 +100,11 @@ class Backend(ABC):
         self._mode: OpenMode = "r"
         self._swmr = False
         self._durability = Durability.FLUSH
+
+    def holds_lock(self) -> bool:
+        """Tell whether this thread has the lock: who has it must wait for nothing that another thread does."""
+        lock: Any = self.lock
+        return bool(lock._is_owned())  # as threading.Condition asks
 
     # ------------------------------------------------------------------ file
     @property
@@ -296,6 +302,10 @@ class Backend(ABC):
     def queue(self) -> Queue | None:
         """Return what waits to be written, and what was; None where everything is written at once. Never waits."""
         return None
+
+    def activity(self) -> Activity:
+        """Return what the worker of the file is doing; never waits, may be called in any thread."""
+        return Activity()
 
     def has_room(self) -> bool:
         """Tell whether another frame can be taken without waiting."""

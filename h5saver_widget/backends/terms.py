@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Activity",
     "ArrayInfo",
     "Capabilities",
     "Compression",
@@ -108,6 +109,25 @@ class ArrayInfo:
     max_shape: tuple[int | None, ...]
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What the worker of a file is doing now.
+
+    Attributes
+    ----------
+    doing
+        ``'writing'``, ``'flushing'``, ``'opening'``, ``'closing'``, ``'reading'``; ``''`` when it has nothing to do.
+    seconds
+        How long it has not got on although it has something to do, in s.
+    waiting_bytes
+        What was handed over and is not written, bytes.
+    """
+
+    doing: str = ""
+    seconds: float = 0.0
+    waiting_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ class TimeModuleSaver(ModuleSaver):
     def initialize(self, scan_node: Any, scan_shape: Iterable[int]) -> None:
         """Make the group of a scan."""
         saver = self.saver
-        self._data_saver = DataToExportExtendedSaver(saver, scan_shape, fill_value=np.nan, as_acquired=True)  # times keep fractions
+        self._data_saver = DataToExportExtendedSaver(
+            saver, scan_shape, fill_value=np.nan, as_acquired=True
+        )  # times keep fractions
         described: dict[str, Any] = {
             "type": "time",
             "settings": self.settings_xml(),

@@ -6,6 +6,7 @@ reach slots in theirs.
 
 from __future__ import annotations
 
+import functools
 import logging
 import weakref
 from collections.abc import Callable
@@ -16,19 +17,22 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
 
-from h5saver_widget.errors import NamingError
+from h5saver_widget.backends.compression import reader_note
+from h5saver_widget.errors import NamingError, WrongThreadError
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.qt import parameters
 from h5saver_widget.qt.asker import Answer, Asker
-from h5saver_widget.qt.base import H5SaverBase
+from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.server_dialog import ask_existing, ask_new
-from h5saver_widget.qt.setting_rows import BoolRow, ListRow
-from h5saver_widget.qt.settings_saver import log_error
 from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
-from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.qt.swmr_dialog import ask_swmr
+from h5saver_widget.recording.picking import SwmrAnswer
+from h5saver_widget.recording.saver import H5SaverBase, log_error
+from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
@@ -44,6 +48,20 @@ REPORT_MS = 100
 _SHOWN_FOR = timedelta(seconds=2)
 
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
+
+
+def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
+    """Have what goes wrong in a slot reported: an exception that leaves one ends the program (PyQt aborts)."""
+
+    @functools.wraps(slot)
+    def safe(self: H5Saver, *args: Any) -> Any:
+        try:
+            return slot(self, *args)
+        except Exception as error:
+            self.slot_failed(error)
+            return None
+
+    return safe
 
 
 class H5Saver(H5SaverBase, QtCore.QObject):
@@ -77,14 +95,20 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     """The user has picked another existing file; its path."""
 
     stopping_sig = QtCore.Signal()
-    """*Do Save* was switched off: the file is closed when every slot has returned. A program that hands frames to a
-    thread waits here for those that are on their way."""
+    """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread adds what
+    waits for them to ``before_closing``: it is called by the worker of the saver, before the file is closed."""
 
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
 
     _opened_or_closed = QtCore.Signal()
     """A file was opened or closed, in whatever thread; received in the thread of this object."""
+
+    _question = QtCore.Signal(object, bool)
+    """The worker has found that the SWMR state of a file that was picked is not that of the settings: path, state."""
+
+    settings_name = parameters.SETTINGS_NAME
+    params = parameters.saver_params()
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
@@ -95,14 +119,24 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.analysis_prog: H5Browser | None = None
         self._report_timer = QtCore.QTimer(self)
         self._report_timer.setInterval(REPORT_MS)
-        self._report_timer.timeout.connect(self._report_saved)
+        self._report_timer.timeout.connect(self._tick)
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
         self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
-        self._call.connect(self._do, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._call.connect(self._called, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._question.connect(self._ask_swmr, QtCore.Qt.ConnectionType.QueuedConnection)
         self._connection = Asker("connection", self)
         self._connection.answered.connect(self._tested)
         self._missing: tuple[str, ...] = ()
+        self._told = ""
         super().__init__(save_type, backend)
+        self.settings = Parameter.create(
+            name=self.settings_name,
+            title="Saving",
+            type="group",
+            children=parameters.saver_params(self.save_type, self.backend),
+        )
+        self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
+        self.store.listen(self._look_changed)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
         self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
@@ -112,7 +146,14 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     # ---------------------------------------------------------------- screen
     @property
     def settings_tree(self) -> QtWidgets.QWidget:
-        """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for."""
+        """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for.
+
+        Raises
+        ------
+        WrongThreadError
+            In another thread than the GUI thread, or if the saver was moved to one.
+        """
+        self._require_gui_thread("the settings tree")
         if self._view is None:
             self._view = QtWidgets.QWidget()
             self._view.setObjectName("h5saver")
@@ -129,6 +170,24 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._view_end = _ViewEnd(self)
             self._view.destroyed.connect(self._view_end.told)
         return self._view
+
+    def _require_gui_thread(self, what: str) -> None:
+        application = QtWidgets.QApplication.instance()
+        gui = None if application is None else application.thread()
+        if QtCore.QThread.currentThread() != gui or self.thread() != gui:
+            raise WrongThreadError(
+                f"{what} belongs to the GUI thread: make the saver there, leave it there, and ask for it there. Data "
+                "may be saved from any thread"
+            )
+
+    def moveToThread(self, thread: QtCore.QThread) -> None:
+        """Move a saver that has no window yet; WrongThreadError if it has one, widgets can't be moved."""
+        if self._view is not None and thread != self.thread():
+            raise WrongThreadError(
+                "a saver whose settings tree is shown can't be moved to another thread; data may be saved from any "
+                "thread without that"
+            )
+        super().moveToThread(thread)
 
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
@@ -148,6 +207,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.analysis_prog.close()
             self.analysis_prog.deleteLater()
             self.analysis_prog = None
+        self._require_gui_thread("a window")
         path = self.file_path or Path(self.settings["current_h5_file"] or ".")
         try:
             if self.isopen():
@@ -209,25 +269,25 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def start(self) -> None:
         """Start recording (*Do Save*), or go on after a pause.
 
-        This and the other slots here may be called in any thread: in another one than the saver's they return at once,
-        and ``status()`` or ``status_sig`` tell how it went.
+        This and the other slots here may be called in any thread. They begin it and return at once; ``status()`` or
+        ``status_sig`` tell how it went.
         """
         self._in_own_thread(super().start)
 
     @QtCore.Slot()
     def stop(self) -> None:
-        """Complete and close the file."""
+        """Have the file completed and closed."""
         self._in_own_thread(super().stop)
 
     @QtCore.Slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same."""
-        self._in_own_thread(super().pause)
+        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
+        super().pause()
 
     @QtCore.Slot()
     def resume(self) -> None:
-        """Go on after a pause."""
-        self._in_own_thread(super().resume)
+        """Go on after a pause. Never waits."""
+        super().resume()
 
     @QtCore.Slot(result=object)
     def status(self) -> RecorderStatus:
@@ -240,7 +300,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         else:
             self._call.emit(call)
 
-    def _do(self, call: Callable[[], None]) -> None:
+    @_caught
+    def _called(self, call: Callable[[], None]) -> None:
         call()
 
     def switch_off(self) -> None:
@@ -248,27 +309,46 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         if QtCore.QThread.currentThread() == self.thread():
             super().switch_off()
 
-    def _roll_over(self, reason: str) -> None:
-        super()._roll_over(reason)
-        self._opened_or_closed.emit()  # whatever came of it: the last word on whether a file is open
+    # ------------------------------------------------------------- background
+    def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
+        """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
+        self.background.begin(doing, work, failed)
 
-    def show_current_file(self, path: Path, scan_name: str) -> None:
-        """Write the current file into the settings, in the thread of this object: rows on screen follow at once."""
-        self._in_own_thread(lambda: H5SaverBase.show_current_file(self, path, scan_name))
+    def do_save_changed(self, do_save: bool) -> None:
+        """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
+        if do_save and self.background.take_back("closing"):
+            return  # the file that was about to be closed goes on
+        if not do_save and self.isopen():
+            self.background.take_back("opening")
+            self.stopping_sig.emit()
+        super().do_save_changed(do_save)
+
+    def _begin_looking(self) -> None:
+        """Do nothing: the timer looks."""
+
+    def ask_later(self, path: Path, file_is_swmr: bool) -> bool:
+        """Have the user asked about SWMR by the GUI thread, which opens the file afterwards."""
+        self._question.emit(path, file_is_swmr)
+        return True
+
+    @_caught
+    def _ask_swmr(self, path: Path, file_is_swmr: bool) -> None:
+        answer = self.choose_swmr(path, file_is_swmr)
+        work = functools.partial(self.open_looked_at, path, file_is_swmr, answer)
+        self.do("opening", work, f"{path.name} could not be opened")
 
     # --------------------------------------------------------------- signals
     def _notify(self, command: str, **args: Any) -> None:
-        """Send a change of state on; called in any thread, up to 20,000 times a second for ``saved``."""
+        """Send a change of state on; called in any thread."""
         super()._notify(command, **args)
-        if command == "saved":
-            return  # the timer looks at the counters
         if command == "error" and "message" in args:
             args = {"exception": None, **args}
         if command == "opened":
             self._reported = (0, 0, 0)
-        if command in ("opened", "closed", "paused", "resumed"):
+        if command in ("opened", "closed", "paused", "resumed", "pending"):
             self._opened_or_closed.emit()
-        self.status_sig.emit(ThreadCommand(command, args))
+        if command != "pending":
+            self.status_sig.emit(ThreadCommand(command, args))
 
     def update_status(self, text: str) -> None:
         """Say something worth knowing, by ``status_sig`` and in the log of the program."""
@@ -284,21 +364,33 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """Emit ``file_changed_sig``."""
         self.file_changed_sig.emit(str(path))
 
-    def _do_save_changed(self, do_save: bool) -> None:
-        if not do_save and self.isopen():
-            self.stopping_sig.emit()
-        super()._do_save_changed(do_save)
+    def slot_failed(self, error: Exception) -> None:
+        """Say what went wrong in a slot or a timer: once, however often it comes."""
+        if (said := f"{type(error).__name__}: {error}") != self._told:
+            self._told = said
+            self.report("Something went wrong", error)
 
+    def _refused(self, title: str, error: Exception) -> None:
+        self.report(f"'{title}' could not be changed", error)
+
+    @_caught
     def _follow_file(self) -> None:
         pause = "Resume" if self.is_paused else "Pause"
+        doing, _ = self.pending()
         self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
+        self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
+        if self._view is not None:
+            self.strip.refresh()
         if self.isopen():
             self._report_timer.start()
         else:
             self._report_timer.stop()
-            self.settings["do_save"] = False  # a switch that says it saves, and does not, loses data
+            if self.store.current.do_save and not doing:
+                self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
 
-    def _report_saved(self) -> None:
+    @_caught
+    def _tick(self) -> None:
+        """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
         failure = self.io.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -309,9 +401,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         if counts != self._reported and self.isopen():
             self._reported = counts
             self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
-        elif self.isopen():
-            self.flush_if_due()  # frames pause: what came last must not wait for the next one
-        self.check_limits()
+        self.look_after()
         missing = self.status().missing
         names = tuple(line.partition(":")[0] for line in missing)
         if names != self._missing:
@@ -319,48 +409,66 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             if missing:
                 self.update_status(f"Something is missing: {', '.join(missing)}")
 
+    def _look_changed(self, name: str, value: Any) -> None:
+        """Have the tree look as a setting that has changed wants it; called in any thread."""
+        if name in ("backend_type", "mirror", "connection", "h5comp_library"):
+            self._in_own_thread(self._show_options)
+
+    @_caught
+    def _show_options(self) -> None:
+        settings, now = self.settings, self.store.current
+        for path, visible in parameters.shown_with(self.capabilities).items():
+            settings.child(*path).setOpts(visible=visible)
+        server = settings.child("backend", "hsds_options")
+        server.setOpts(visible=self.capabilities.remote or self.wants_mirror)
+        server.child("connection").setOpts(visible=bool(now.connection))
+        library = settings.child("data_format", "compression_options", "h5comp_library")
+        library.setLimits(parameters.compression_libraries(self.capabilities))
+        note = reader_note(now.h5comp_library)
+        library.setOpts(tip=f"{SETTINGS['h5comp_library'].tip} {note}".strip())
+
+    def value_changed(self, param: Parameter) -> None:
+        """Take over a setting from the tree; errors are reported, never raised."""
+        self._binding.changed(param)
+
+    @classmethod
+    def get_params_for_save_type(cls, save_type: Any) -> list[dict[str, Any]]:
+        """Return a copy of the parameter descriptions for a save type (a member, a name, or a peer's member)."""
+        return parameters.with_save_type(cls.params, save_type)
+
     # --------------------------------------------------------------- buttons
+    @_caught
     def _pause_pressed(self, *_: Any) -> None:
         if self.is_paused:
             self.resume()
         else:
             self.pause()
 
+    @_caught
     def _new_file_pressed(self, *_: Any) -> None:
-        before = self.generation
+        before = (self.generation, self._begun)
         self.new_file_sig.emit()
-        if self.isopen() and self.generation != before and self.is_pristine():
-            return  # a host has made the file
-        try:
-            self.new_file()
-        except Exception as error:
-            self.report("No new file could be made", error)
+        if (self.generation, self._begun) != before and self.isopen() and not self.frames_saved:
+            return  # a host has made the file, or has begun to
+        self.do("opening", functools.partial(self.new_file, None, self.naming_time()), "No new file could be made")
 
+    @_caught
     def _test_pressed(self, *_: Any) -> None:
-        """Have the server asked by a thread: one that hangs must not hang the window."""
+        """Have the server asked by a thread of its own: one that hangs must hang neither the window nor the file."""
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
-        self.show_connection("Asking the server ...")
+        self.store.change(connection="Asking the server ...")
         self._connection.ask(self.connection_test())
 
+    @_caught
     def _tested(self, answer: Answer) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.show_connection(answer.text if answer.error is None else explain(answer.error))
+        self.store.change(connection=answer.text if answer.error is None else explain(answer.error))
 
+    @_caught
     def _browse_pressed(self, *_: Any) -> None:
         path = self.choose_existing_path()
         if path is not None:
             self.open_file_dialog_result(path)
-
-    def put_back(self, param: Parameter, value: Any) -> None:
-        """Set a value from within the reaction to a change of the same parameter.
-
-        Rows of our own look at the parameter and not at the signal. pyqtgraph's own rows, in a tree of the host, write
-        the value of the signal back if it is set again before the signal is through: for them it is set afterwards.
-        """
-        if all(isinstance(item, (BoolRow, ListRow)) for item in param.items):
-            param.setValue(value)
-        else:
-            QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
 
     def naming_time(self) -> datetime:
         """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
@@ -368,7 +476,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         Who sees a name and presses the button gets a file of this name, even if a second begins in between.
         """
         now = datetime.now()
-        shown = self.tree.shown_for if self._view is not None and self._view.isVisible() else None
+        shows = self._may_ask and self._view is not None and self._view.isVisible()
+        shown = self.tree.shown_for if shows else None
         return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
 
     # ------------------------------------------------------------- questions

@@ -123,6 +123,7 @@ class H5SaverLowLevel(H5Backend):
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
         self._swmr_interval, self._swmr_ticks = 1, 0
+        self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
         weakref.finalize(self, close_forgotten, self._forgotten)
         lending.known_savers.add(self)
 
@@ -134,6 +135,8 @@ class H5SaverLowLevel(H5Backend):
         A file killed while groups were made, between two flushes, was lost whole (2 of 80): so structure is flushed at
         once, at the end of the outermost block or of a call outside of any. That costs 0.15 ms.
         """
+        if self._begun is not None:
+            self._arrive()
         with self.io.lock:
             if self._depth == 0:
                 self._step_begins()
@@ -154,6 +157,9 @@ class H5SaverLowLevel(H5Backend):
         with self.saving():
             self._structure_changed = True
             yield
+
+    def _arrive(self) -> None:
+        """Wait for a file that is being opened in the background."""
 
     def _step_begins(self) -> None:
         """Get ready for a step; FileNotOpenError when no file is open."""
@@ -248,7 +254,7 @@ class H5SaverLowLevel(H5Backend):
     ) -> Any:
         """Open a file as it is, no raw data group is made; one that is open is closed first. See `H5Backend`."""
         with self.io.lock:
-            self.close_file()
+            self._close_now()
             super().open_file(path, mode, swmr_mode=swmr_mode and self.capabilities.swmr, locking=locking)
             self.generation += 1
             swmr = (swmr_mode and self.io.writable) or streaming.read_swmr_compatible(self)
@@ -266,6 +272,9 @@ class H5SaverLowLevel(H5Backend):
         OSError, RuntimeError, ValueError, KeyError
             If it could not be closed properly; it counts as closed all the same.
         """
+        self._close_now()
+
+    def _close_now(self) -> None:
         with self.io.lock:
             if self._own is not None:
                 self.io, self._own = self._own, None
@@ -319,7 +328,7 @@ class H5SaverLowLevel(H5Backend):
 
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
-            self.close_file()
+            self._close_now()
             asked = self.io.durability
             self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:

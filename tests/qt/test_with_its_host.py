@@ -8,7 +8,7 @@ import weakref
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from qt_helpers import files_in
-from recording_helpers import detector, frame, numbers_in
+from recording_helpers import detector, frame, numbers_in, stop
 
 from h5saver_widget import H5Saver
 
@@ -128,10 +128,10 @@ def test_many_at_once(make, base):
         for module, node in recorders:
             module.add_data(node, frame(value))
     several[0].saver.pause()
-    several[1].saver.stop()
+    stop(several[1].saver)
     assert [shown.saver.isopen() for shown in several] == [True, False, *[True] * 4]
     for shown in several:
-        shown.saver.stop()
+        stop(shown.saver)
     assert [numbers_in(path) for path in files_in(base)] == [list(range(5))] * 6
 
 
