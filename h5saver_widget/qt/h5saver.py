@@ -95,8 +95,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     """The user has picked another existing file; its path."""
 
     stopping_sig = QtCore.Signal()
-    """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread adds what
-    waits for them to ``before_closing``: it is called by the worker of the saver, before the file is closed."""
+    """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread says by
+    :meth:`before_closing` what waits for them."""
 
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""

@@ -113,8 +113,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.current_scan_name = ""
         self.current_scan_group: GROUP | None = None
         self.file_loaded = False
-        #: Called before the file is closed because *Do Save* was switched off: for those who save in a thread.
-        self.before_closing: list[Callable[[], None]] = []
+        self._drains: list[weakref.WeakMethod[Callable[[], None]]] = []
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
         self._chosen: Path | None = None
@@ -241,6 +240,10 @@ class H5SaverBase(H5SaverLowLevel):
         self.report("The mirror could not begin; the file on the disk is not affected", error)
 
     # ------------------------------------------------------------------ names
+    def base_folder(self) -> Path:
+        """Return the folder that all files go below; NamingError if none is chosen."""
+        return self.policy.base_folder(self.store.current, self.io)
+
     def recipe(self) -> tuple[Any, ...]:
         """Return everything that a file made now would be made from."""
         return self.policy.recipe(self.store.current, self.backend, self.wants_swmr)
@@ -633,9 +636,25 @@ class H5SaverBase(H5SaverLowLevel):
         self._notify("saving", path=self.file_path)
 
     def _stop_saving(self) -> None:
-        for drain in self.before_closing:
-            drain()
+        for known in self._drains:
+            drain = known()
+            if drain is not None:
+                drain()
         self.close_file()
+
+    def before_closing(self, drain: Callable[[], None]) -> None:
+        """Have a method called before the file is closed because *Do Save* was switched off.
+
+        For those who save in a thread of their own: it waits until what is on its way is saved.
+
+        Parameters
+        ----------
+        drain
+            A bound method; its object is not kept alive by this. Where there is a window it is called by the worker of
+            the saver, never by the GUI thread.
+        """
+        self._drains = [known for known in self._drains if known() is not None]
+        self._drains.append(weakref.WeakMethod(drain))
 
     def pick(self, path: Path) -> None:
         """Open a file that a person has chosen, to add to it; what goes wrong is reported."""

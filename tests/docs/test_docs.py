@@ -67,6 +67,7 @@ save(np.arange(10.0))
 h5saver.flush()
 assert h5saver.status().statistics.frames_written == 1
 h5saver.stop()
+h5saver.close_file()
 """,
     "docs/recording.md": "assert line.wait(20)\n",
     "docs/chronotimer.md": "assert not timer.isVisible()\n",

@@ -8,7 +8,7 @@ import weakref
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from qt_helpers import files_in
-from recording_helpers import detector, frame, numbers_in, stop
+from recording_helpers import detector, frame, numbers_in, start, stop
 
 from h5saver_widget import H5Saver
 
@@ -56,7 +56,7 @@ def test_the_window_is_closed_first_and_saving_goes_on(tmp_path, qtbot):
     layout = QtWidgets.QVBoxLayout(host)
     layout.addWidget(saver.settings_tree)
     host.show()
-    saver.start()
+    start(saver)
     module, node = detector(saver)
     module.add_data(node, frame(0))
     host.close()
@@ -69,7 +69,7 @@ def test_the_window_is_closed_first_and_saving_goes_on(tmp_path, qtbot):
     saver.settings["save_2D"] = False
     QtWidgets.QApplication.processEvents()
     assert saver.isopen()
-    saver.stop()
+    stop(saver)
     assert numbers_in(files_in(tmp_path)[0]) == [0, 1]
     again = saver.settings_tree
     qtbot.addWidget(again)
@@ -83,7 +83,7 @@ def test_the_saver_is_forgotten_first_and_the_window_stands(make, qtbot, tmp_pat
     qtbot.addWidget(tree)
     tree.show()
     known = weakref.ref(saver)
-    saver.stop()
+    stop(saver)
     saver.deleteLater()
     del saver
     QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
