@@ -6,6 +6,8 @@ so that a host can catch the whole family in one line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AxisError",
     "ClockError",
@@ -13,9 +15,11 @@ __all__ = [
     "DataMismatchError",
     "DynamicRangeError",
     "ExportError",
+    "FileGoneError",
     "FileIncompleteError",
     "FileNotOpenError",
     "FileOpenError",
+    "ForkedCopyError",
     "H5SaverError",
     "IntegrationError",
     "MissingLibraryError",
@@ -102,6 +106,10 @@ class FileIncompleteError(H5SaverError, OSError):
     """A file was closed, but not all of it could be written: the disk is full, or gone."""
 
 
+class FileGoneError(H5SaverError, OSError):
+    """A file was removed, or cut off, by somebody else while it was written."""
+
+
 class RemoteError(H5SaverError, ConnectionError):
     """A server does not answer, or could not take what had been handed over."""
 
@@ -129,7 +137,11 @@ class ReadingStuckError(SavingProcessError):
 
 
 class NotAnsweringError(H5SaverError, TimeoutError):
-    """A file was not ready in the time that was given; what was begun goes on."""
+    """The disk, or the share, did not answer in time. Nothing is lost yet: what was accepted waits."""
+
+
+class ForkedCopyError(H5SaverError, RuntimeError):
+    """A copy of the program (``os.fork``, ``multiprocessing``) used a file that belongs to the program."""
 
 
 class QueueFullError(H5SaverError, BlockingIOError):
@@ -137,7 +149,17 @@ class QueueFullError(H5SaverError, BlockingIOError):
 
 
 class RowsLostError(H5SaverError, OSError):
-    """Rows that had been accepted could not be written: the disk is full, or the library refused."""
+    """Rows that had been accepted could not be written: the disk is full, or the library refused.
+
+    Attributes
+    ----------
+    losses
+        Path of each array, and how many of its last rows (of a fixed array: points) are lost.
+    """
+
+    def __init__(self, message: str, losses: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.losses = tuple(losses)
 
 
 class StreamingError(H5SaverError, RuntimeError):

@@ -7,6 +7,8 @@ import threading
 import types
 from typing import Any, Self
 
+from h5saver_widget.backends.ownership import register_owned
+
 __all__ = ["GuardedLock", "NoPickles"]
 
 
@@ -55,6 +57,12 @@ class GuardedLock:
     def __init__(self, guard: NoPickles) -> None:
         self._guard = guard
         self._lock = threading.RLock()
+        register_owned(self)
+
+    def disown(self) -> None:
+        """Be a lock that nobody holds, in a copy of the process: its threads are not copied."""
+        self._lock = threading.RLock()
+        self._guard.ours = threading.local()
 
     def __enter__(self) -> None:
         """Wait for the lock, and refuse pickles from now on."""

@@ -148,13 +148,13 @@ class RemoteFile(TreeBackend):
                 client.close()
 
     @primitive
-    def flush(self) -> None:
+    def flush(self, timeout: float | None = None) -> None:
         """Send what waits. While the server is away it is kept here and sent later, without an error."""
         if self._journal is not None:
             self._journal.flush()
 
     @primitive
-    def checkpoint(self) -> None:
+    def checkpoint(self, timeout: float | None = None) -> None:
         """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
         if self._journal is not None:
             self._journal.deliver()

@@ -127,7 +127,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._connection = Asker("connection", self)
         self._connection.answered.connect(self._tested)
         self._missing: tuple[str, ...] = ()
-        self._told = ""
+        self._said_once = ""
         super().__init__(save_type, backend)
         self.settings = Parameter.create(
             name=self.settings_name,
@@ -366,8 +366,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     def slot_failed(self, error: Exception) -> None:
         """Say what went wrong in a slot or a timer: once, however often it comes."""
-        if (said := f"{type(error).__name__}: {error}") != self._told:
-            self._told = said
+        if (said := f"{type(error).__name__}: {error}") != self._said_once:
+            self._said_once = said
             self.report("Something went wrong", error)
 
     def _refused(self, title: str, error: Exception) -> None:

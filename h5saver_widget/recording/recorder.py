@@ -209,7 +209,7 @@ class Recorder:
             # What was accepted may be compressed, or be on the disk since: only a new look at a flushed file decides.
             file.flush()
             full = self.space.problem_now(file.bytes_saved)
-        with file.io.lock:
+        with file.io.switching():
             if self.is_rolling or file.is_within_step() or not file.io.writable:
                 return
             frames = self.counts.before.frames_received + file.frames_saved
@@ -321,6 +321,6 @@ class Recorder:
 
 def _not_answering(doing: str, seconds: float, statistics: Statistics) -> str:
     what = f"{doing} takes long: " if doing else ""
-    frames, size = statistics.queue_frames, statistics.queue_bytes / 1e6
+    frames, size = statistics.frames_waiting, statistics.queue_bytes / 1e6
     queue = f"; {frames:,} frames ({size:,.0f} MB) wait, and are written when it does" if frames or size else ""
     return f"{what}the disk has not answered for {seconds:.0f} s{queue}"

@@ -113,6 +113,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.current_scan_name = ""
         self.current_scan_group: GROUP | None = None
         self.file_loaded = False
+        self._told: tuple[int, str] = (0, "")
         self._drains: list[weakref.WeakMethod[Callable[[], None]]] = []
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
@@ -426,7 +427,10 @@ class H5SaverBase(H5SaverLowLevel):
         self._notify("pending")
 
     def _did_not_work(self, doing: str, failed: str, error: Exception) -> None:
-        self.report(failed, error)
+        told = (self.generation, f"{failed}: {error}")
+        if doing or told != self._told:  # what is tried again and again is told once for each file
+            self._told = told
+            self.report(failed, error)
         if doing == "opening" and not self.io.is_open:
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
@@ -531,9 +535,9 @@ class H5SaverBase(H5SaverLowLevel):
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes; what is to be done between this one and the next is done then."""
+        self.io.frame_done(size)
         self.frames_saved += 1
         self.bytes_saved += size
-        self.io.frame_done(size)
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
             self._flush_soon()  # that something is recorded is said once it is safe
         self.recorder.frame_saved()

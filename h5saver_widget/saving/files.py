@@ -66,7 +66,7 @@ def init_file(
     """
     path = naming.with_h5_suffix(Path(file_name)).absolute()  # a program may change its folder
     file.raw(metadata or {})  # what can't be stored is refused before a file is made
-    with file.io.lock:
+    with file.io.switching():
         file._close_now()
         moved = None
         if mode != "r":
@@ -100,7 +100,7 @@ def create_new_file(
         return path
 
     swmr = swmr and file.capabilities.swmr
-    with file.io.lock:
+    with file.io.switching():
         file._close_now()
         path = naming.create_exclusive(candidates, make, lambda folder: _make_folder(file, folder))
         _start(file, path, "RawData", metadata, True, swmr, None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from h5saver_widget.errors import FileOpenError, QueueFullError
+from h5saver_widget.errors import QueueFullError
 from h5saver_widget.saving.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
     name
         What the frame is of, for the message.
     """
+    if file.when_full == "wait":
+        file.io.wait_for_room()
     try:
-        if monotonic() - file._flushed_at > file.flush_seconds:
-            _require_file(file)
         with file.saving():
-            yield
+            try:
+                yield
+            except BaseException:
+                file.io.frame_refused()
+                raise
     except Exception as error:
         file.frame_lost(name, error)
         raise
@@ -46,21 +50,11 @@ def flush_if_due(file: H5SaverLowLevel) -> None:
 
 def frame_saved(file: H5SaverLowLevel, size: int) -> None:
     """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
+    file.io.frame_done(size)
     file.frames_saved += 1
     file.bytes_saved += size
-    file.io.frame_done(size)
-    file.flush_if_due()
     file._notify("saved", frames=file.frames_saved, bytes=file.bytes_saved)
-
-
-def _require_file(file: H5SaverLowLevel) -> None:
-    """Raise FileOpenError if the file, or its folder, was removed: checked as often as the file is flushed.
-
-    The operating system lets a program write on into a file that has no name any more, and drops it at the end.
-    """
-    path = file.file_path
-    if path is not None and not file.capabilities.remote and not path.exists():
-        raise FileOpenError(f"{path} was removed while it was written: start a new file to save on")
+    file.flush_if_due()
 
 
 def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
@@ -91,28 +85,26 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
     """Return what was counted since the file was opened; never waits for the file."""
-    received, queue = file.frames_saved + file.frames_lost, file.io.queue()
+    queue = file.io.queue()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(
-            received,
-            file.frames_saved,
-            file.frames_lost,
+            frames_received=file.frames_saved + file.frames_lost,
+            frames_written=file._frames_flushed,
+            frames_dropped=file.frames_lost,
+            frames_waiting=file.frames_saved - file._frames_flushed,
             bytes_in=file.bytes_saved,
             last_flush=flushed,
-            frames_flushed=file._frames_flushed,
         )
-    failed = file.io.failure is not None
     return Statistics(
-        frames_received=received,
+        frames_received=queue.frames_received + file.frames_lost,
         frames_written=queue.frames_written,
-        frames_dropped=received - queue.frames_written if failed else file.frames_lost,
-        queue_frames=0 if failed else max(0, file.frames_saved - queue.frames_written),
-        queue_bytes=0 if failed else queue.bytes_waiting,
+        frames_dropped=queue.frames_dropped + file.frames_lost,
+        frames_waiting=queue.frames_waiting,
+        queue_bytes=queue.bytes_waiting,
         bytes_in=file.bytes_saved,
         bytes_on_disk=max(0, queue.file_size - file._size_before),
         waited_seconds=queue.waited_seconds,
         last_flush=queue.last_flush,
         file_size=None if file.capabilities.remote else queue.file_size,
-        frames_flushed=queue.frames_flushed,
     )

@@ -174,8 +174,9 @@ class H5Backend:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close the file."""
-        self.close_file()
+        """Close the file; a copy of the program, in which the block ends as well, leaves it alone."""
+        if self.io.is_owned:
+            self.close_file()
 
     # ------------------------------------------------------------------ tree
     def root(self) -> GROUP:

@@ -30,7 +30,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.backends.tree import TreeNode, check_selection, is_point
-from h5saver_widget.errors import CodecError, DataMismatchError
+from h5saver_widget.errors import CodecError, DataMismatchError, NodeError, RowsLostError
 from h5saver_widget.format.naming import natural_key
 
 __all__ = ["IsolatedBackend"]
@@ -73,6 +73,7 @@ class IsolatedBackend(IsolatedFile):
 
     def _reset(self) -> None:
         super()._reset()
+        self._owner = object()
         self._known.clear()
 
     # ------------------------------------------------------------------- tree
@@ -81,8 +82,11 @@ class IsolatedBackend(IsolatedFile):
         self._require_open("node")
         known = self._nodes.get(path)
         if known is None:
+            owner = self._owner
             obj, kind = self._look_up(path)
             with self.lock:
+                if owner is not self._owner:
+                    raise NodeError(f"{path} is gone: its file was closed meanwhile")
                 known = self._nodes.get(path) or self._remember(path, obj, kind)
         return Handle(known)
 
@@ -252,6 +256,11 @@ class IsolatedBackend(IsolatedFile):
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         self._link.require_success()
+        broken = self._link.broken
+        if broken:
+            for node, _ in ready:
+                if node.obj.number in broken:
+                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: go on in a new file")
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
         for node, values in ready:
