@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -25,6 +26,13 @@ def shown(make):
 
 
 @pytest.fixture
+def here(shown):
+    """Return the same with its file in this process, where a test can hold it up."""
+    shown.saver.settings["backend", "isolated"] = False
+    return shown
+
+
+@pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch):
     """Return what a file waits for before it is opened or closed, as on a share that hangs; all may go on at first."""
     gate = threading.Event()
@@ -41,14 +49,14 @@ def gate(monkeypatch: pytest.MonkeyPatch):
     gate.set()
 
 
-def test_do_save_is_begun_and_told(shown, gate):
-    saver = shown.saver
+def test_do_save_is_begun_and_told(here, gate):
+    saver = here.saver
     gate.clear()
     saver.settings["do_save"] = True
     assert saver.isopen() and saver.status().state is State.OPENING and saver.file_path is None
     saver.strip.refresh()
     assert saver.strip.state == "opening..."
-    wait_until(lambda: shown.editor("do_save").text() == "Do Save (opening...)")
+    wait_until(lambda: here.editor("do_save").text() == "Do Save (opening...)")
     module, frames = None, []
 
     def record() -> None:  # a host that saves at once waits for the file
@@ -62,21 +70,21 @@ def test_do_save_is_begun_and_told(shown, gate):
     gate.set()
     wait_until(lambda: not host.is_alive())
     settle(saver)
-    assert frames == [1] and shown.commands("opened", "saving") == ["opened", "saving"]
+    assert frames == [1] and here.commands("opened", "saving") == ["opened", "saving"]
     path = saver.file_path
     gate.clear()
     saver.settings["do_save"] = False
     assert not saver.isopen() and saver.status().state is State.CLOSING
-    wait_until(lambda: shown.editor("do_save").text() == "Do Save (closing...)")
+    wait_until(lambda: here.editor("do_save").text() == "Do Save (closing...)")
     gate.set()
     settle(saver)
-    assert saver.status().state is State.CLOSED and shown.editor("do_save").text() == "Do Save"
+    assert saver.status().state is State.CLOSED and here.editor("do_save").text() == "Do Save"
     assert numbers_in(path) == [1]
 
 
-def test_on_and_off_while_nothing_moves(shown, gate, base):
+def test_on_and_off_while_nothing_moves(here, gate, base):
     """What is pressed meanwhile is remembered: the last wish counts, and no file is made in vain."""
-    saver = shown.saver
+    saver = here.saver
     gate.clear()
     for wanted in (True, False, True, False, True):
         saver.settings["do_save"] = wanted
@@ -94,8 +102,8 @@ def test_on_and_off_while_nothing_moves(shown, gate, base):
 
 
 @pytest.mark.parametrize("press", ["new_file", "browse", "off", "on"])
-def test_every_button_returns_at_once(shown, gate, tmp_path, monkeypatch, press):
-    saver, older = shown.saver, tmp_path / "older.h5"
+def test_every_button_returns_at_once(here, gate, tmp_path, monkeypatch, press):
+    saver, older = here.saver, tmp_path / "older.h5"
     with H5SaverLowLevel("detector", "h5py") as other:
         other.init_file(older)
     if press != "on":
@@ -113,7 +121,7 @@ def test_every_button_returns_at_once(shown, gate, tmp_path, monkeypatch, press)
     gate.set()
     settle(saver)
     lock.join()
-    assert not shown.commands("error") and saver.isopen() == (press != "off")
+    assert not here.commands("error") and saver.isopen() == (press != "off")
 
 
 def _hold(saver: H5Saver, gate: threading.Event) -> None:
@@ -121,8 +129,8 @@ def _hold(saver: H5Saver, gate: threading.Event) -> None:
         gate.wait(60)
 
 
-def test_what_programs_call_waits_no_longer_than_they_say(shown, gate, base):
-    saver = shown.saver
+def test_what_programs_call_waits_no_longer_than_they_say(here, gate, base):
+    saver = here.saver
     gate.clear()
     with pytest.raises(NotAnsweringError, match="goes on in the background"):
         saver.init_file(update_h5=True, timeout=0.05)
@@ -141,11 +149,11 @@ def test_what_programs_call_waits_no_longer_than_they_say(shown, gate, base):
         saver.add_log("too late")
 
 
-def test_an_opening_that_fails_is_told_once_and_switched_off(shown, monkeypatch):
-    saver = shown.saver
+def test_an_opening_that_fails_is_told_once_and_switched_off(here, monkeypatch):
+    saver = here.saver
     monkeypatch.setattr(Backend, "open", _refuse)
-    shown.check("do_save")
-    assert not saver.isopen() and not saver.settings["do_save"] and shown.commands("error") == ["error"]
+    here.check("do_save")
+    assert not saver.isopen() and not saver.settings["do_save"] and here.commands("error") == ["error"]
     assert saver.status().state is State.ERROR
 
 
@@ -205,7 +213,10 @@ def test_the_process_with_the_file_is_stopped_while_a_camera_saves(shown, tmp_pa
     settle(saver)
     assert not saver.isopen() and not shown.commands("error")
     saved = numbers_in(path)
-    assert saved == list(range(len(saved))) and len(saved) >= 1
+    gaps = [late for early, late in itertools.pairwise(saved) if late != early + 1]
+    left_out = saver.status().statistics.frames_left_out
+    assert saved == sorted(saved) and saved[0] == 0 and len(gaps) == bool(left_out), "only the pause has left out some"
+    assert saved[-1] + 1 == len(saved) + left_out
 
 
 def test_a_damaged_file_is_picked(make, tmp_path):
