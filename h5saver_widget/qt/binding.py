@@ -66,6 +66,11 @@ class Binding:
     def _setting_changed(self, name: str, value: Any) -> None:
         self._in_own_thread(lambda: self.show(name))
 
+    def show_all(self) -> None:
+        """Show every setting as it is now, without waiting for the events of other threads."""
+        for name in self._params:
+            self.show(name)
+
     def show(self, name: str) -> None:
         """Show the value that a setting has now."""
         param, value = self._params[name], getattr(self._store.current, name)

@@ -314,6 +314,20 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
         self.background.begin(doing, work, failed)
 
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until everything that was begun in the background is done, and shown in the tree; see `H5SaverBase`."""
+        super().wait(timeout)
+        self._show_what_came()
+
+    def _arrive(self) -> None:
+        super()._arrive()
+        self._show_what_came()
+
+    def _show_what_came(self) -> None:
+        """Show what the worker has changed: who has waited for it in this thread reads it in the tree at once."""
+        if QtCore.QThread.currentThread() == self.thread():
+            self._binding.show_all()
+
     def do_save_changed(self, do_save: bool) -> None:
         """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
         if do_save and self.background.take_back("closing"):

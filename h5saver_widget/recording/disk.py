@@ -191,22 +191,24 @@ class FreeSpace:
     ----------
     watch
         Measures the disk of the open file.
+    enough_for
+        Up to how many accepted bytes there was surely room when :meth:`problem` was asked last.
     """
 
     def __init__(self) -> None:
         self._reserve = Reserve()
-        self._on_disk = self._flushing = 0
+        self._flushing = self.enough_for = 0
         counts = self._counts = [0]  # a thread that watches a disk must not keep a forgotten recorder alive
         self.watch = DiskWatch(lambda: counts[0])
         weakref.finalize(self, self.watch.stop)
 
     def keep(self, size: int) -> None:
         """Keep so many bytes free; 0 keeps nothing."""
-        self._reserve = Reserve(size)
+        self._reserve, self.enough_for = Reserve(size), 0
 
     def file_opened(self, path: Path | None) -> None:
         """Watch the disk of this file; None: a file that is on no disk of ours."""
-        self._counts[0] = self._flushing = 0
+        self._counts[0] = self._flushing = self.enough_for = 0
         if path is not None:
             self.watch.start(path)
 
@@ -225,7 +227,12 @@ class FreeSpace:
     def problem(self, accepted: int) -> str:
         """Return why nothing more may be written, as far as is known without asking the disk; ``''`` if all is well."""
         room = self.watch.latest
-        return "" if room is None else self._reserve.problem(room, accepted - room.accepted)
+        if room is None:
+            return ""
+        coming = accepted - room.accepted
+        found = self._reserve.problem(room, coming)
+        self.enough_for = 0 if found else accepted + max(self._reserve.left(room, coming), 0)
+        return found
 
     def problem_now(self, accepted: int) -> str:
         """Return the same after another look at the disk: to be asked when everything was flushed."""

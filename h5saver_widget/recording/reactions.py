@@ -60,6 +60,7 @@ class Reactions:
 
     def _limits_changed(self, _: Any) -> None:
         self._saver.recorder.follow(self._saver.store.current)
+        self._saver.wants_sources = bool(self._saver.recorder.sources.required)
 
     def _save_type_changed(self, value: str) -> None:
         self._saver.save_type = SaveType.of(value)

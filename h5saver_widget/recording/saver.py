@@ -494,17 +494,17 @@ class H5SaverBase(H5SaverLowLevel):
 
     def path_of(self, where: Where, name: str | None = None) -> str:
         """Return the absolute path of a place, also of one in an earlier file of this recording."""
-        return super().path_of(self._alive(where), name)
+        return super().path_of(self._alive(where) if self.recorder.counts.part > 1 else where, name)
 
     def get_node(self, where: Where, name: str | None = None) -> Node:
         """Return the node at a place; one of an earlier file of this recording means the same place in this one."""
         if self._begun is not None:
             self._arrive()
-        return super().get_node(self._alive(where), name)
+        return super().get_node(self._alive(where) if self.recorder.counts.part > 1 else where, name)
 
     def _alive(self, where: Where) -> Where:
         """Return a place, by its path if it is a node of an earlier file of this recording."""
-        if self.recorder.counts.part > 1 and isinstance(where, Node) and where.last_path:
+        if isinstance(where, Node) and where.last_path:
             known = where.last_path
             try:
                 return where if where.path == known else known
@@ -519,7 +519,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _step_begins(self) -> None:
         self._in_step, self._step_thread = self.store.current, threading.get_ident()
-        if not self.io.is_open:
+        if self.session is None:
             self.require_open("save")
 
     def _step_ended(self) -> None:
@@ -540,11 +540,13 @@ class H5SaverBase(H5SaverLowLevel):
         self.bytes_saved += size
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
             self._flush_soon()  # that something is recorded is said once it is safe
-        self.recorder.frame_saved()
+        recorder = self.recorder
+        if recorder.limits.any or self.bytes_saved > recorder.space.enough_for:
+            recorder.frame_saved()
 
     def source_saved(self, title: str) -> None:
         """Note that a frame of a module was saved."""
-        if self.recorder.sources.required:
+        if self.wants_sources:
             self.recorder.sources.saved(title, monotonic())
 
     def flush(self, timeout: float | None = None) -> None:

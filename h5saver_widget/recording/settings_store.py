@@ -12,7 +12,10 @@ from h5saver_widget.recording.settings import GROUPS, SETTINGS, Setting, Setting
 
 __all__ = ["SettingsStore"]
 
-_NAMES: Final = {setting.path: setting.name for setting in SETTINGS.values()}
+_NAMES: Final[Mapping[str | SettingPath, str]] = {
+    **{setting.path: setting.name for setting in SETTINGS.values()},
+    **{setting.name: setting.name for setting in SETTINGS.values() if not setting.group},
+}
 
 
 class SettingsStore:
@@ -47,8 +50,9 @@ class SettingsStore:
         self._listeners: list[Callable[[str, Any], None]] = []
 
     def __getitem__(self, path: str | SettingPath) -> Any:
-        """Return a setting by its path."""
-        return getattr(self.current, self._name_of(path))
+        """Return a setting by its path; SettingError if there is none."""
+        name = _NAMES.get(path)
+        return getattr(self.current, self._name_of(path) if name is None else name)
 
     def __setitem__(self, path: str | SettingPath, value: Any) -> None:
         """Change a setting; errors as :meth:`change`."""

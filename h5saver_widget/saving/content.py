@@ -64,7 +64,7 @@ def create_vlarray(file: H5SaverLowLevel, where: Where, name: str, *args: Any, *
     """Make a growing list of byte rows, or of text lines; see :meth:`H5Backend.create_vlarray`."""
     with file._changing_structure():
         array = H5Backend.create_vlarray(file, where, name, *args, **options)
-        file.note_made(where, name)
+        file.note_made(file.path_of(where), name)
         if file.session:
             file.has_grown(array.path, array.handle)
         return array
@@ -177,9 +177,10 @@ def _note_array(
     file: H5SaverLowLevel, where: Where, name: str, ndim: int, attributes: Mapping[str, Any] | None
 ) -> None:
     """Keep what is known of a group true, and remember what NeXus readers have to be told of a new array."""
-    file.note_made(where, name)
-    if file.nexus and file.session and attributes:
-        file.session.plots.made(file.path_of(where), name, ndim, attributes)
+    parent = file.path_of(where)
+    file.note_made(parent, name)
+    if file.session and attributes and file.nexus:
+        file.session.plots.made(parent, name, ndim, attributes)
 
 
 def storable_fill(fill_value: Any, dtype: np.dtype[Any]) -> Any:

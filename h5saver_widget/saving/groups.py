@@ -55,14 +55,15 @@ def create_group(
 ) -> GROUP:
     """Make a group; see :meth:`H5Backend.create_group`."""
     with file._changing_structure():
-        path = file.path_of(where, name)
+        parent = file.path_of(where)
+        path = f"{parent.rstrip('/')}/{name}"
         classed = class_of_group(path, attributes.get("type")) if file.nexus else {}
         group = H5Backend.create_group(
             file, where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes
         )
         if classed and file.session:
             file.session.plots.group_made(path, classed.get("default"))
-        file.note_made(where, name, group)
+        file.note_made(parent, name, group)
         return group
 
 
@@ -84,7 +85,7 @@ def copy_node(file: H5SaverLowLevel, where: Where, parent: Where, name: str) -> 
     """Copy a node, with everything below it, into a group of this file."""
     with file._changing_structure():
         copied = H5Backend.copy_node(file, where, parent, name)
-        file.note_made(parent, name)
+        file.note_made(file.path_of(parent), name)
         return copied
 
 

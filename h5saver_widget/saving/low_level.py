@@ -2,7 +2,7 @@
 
 The class says what a file can do; how it is done stands in a module per subject (groups, arrays and log, frames,
 streaming, files that are handed around), whose functions are its methods.
-See docs/decisions/030-a-recorder-of-parts.md.
+See docs/decisions/021-a-recorder-of-parts.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format.layout import RAW_GROUP, SaveType
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving import content, documented, files, frames, groups, lending, streaming
-from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.places import Places
 from h5saver_widget.saving.session import Session, close_forgotten
 
@@ -123,6 +123,8 @@ class H5SaverLowLevel(H5Backend):
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
         self._swmr_interval, self._swmr_ticks = 1, 0
+        #: Whether module savers are to tell which module has saved a frame.
+        self.wants_sources = False
         self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
         weakref.finalize(self, close_forgotten, self._forgotten)
         lending.known_savers.add(self)
@@ -204,10 +206,10 @@ class H5SaverLowLevel(H5Backend):
         """What is known of the groups used last; it makes nodes without asking the file what is there."""
         return (self.session or self.require_session()).places
 
-    def note_made(self, where: Where, name: str, group: GROUP | None = None) -> None:
-        """Keep what is known of a group true: a node was made in it."""
+    def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
+        """Keep what is known of the group at a path true: a node was made in it."""
         if self.session is not None:
-            self.session.places.made(self.path_of(where), name, group)
+            self.session.places.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""

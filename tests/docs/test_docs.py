@@ -36,6 +36,11 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget import H5Saver, LongWork
 app = QtWidgets.QApplication([])
 h5saver = H5Saver("detector")
+from types import SimpleNamespace
+import numpy as np
+from h5saver_widget import DataRaw, DataToExport
+detector = SimpleNamespace(title="Camera")
+frame = DataToExport("grab", data=[DataRaw("spectrum", data=[np.arange(4.0)])])
 def QSettings(*names):
     return QtCore.QSettings(sys.argv[1] + "/settings.ini", QtCore.QSettings.Format.IniFormat)
 def show_result(result):
