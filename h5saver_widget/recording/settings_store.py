@@ -59,13 +59,10 @@ class SettingsStore:
         self.change(**{self._name_of(path): value})
 
     def _name_of(self, path: str | SettingPath) -> str:
-        full = (path,) if isinstance(path, str) else tuple(path)
-        try:
-            return _NAMES[full]
-        except KeyError:
-            raise SettingError(
-                f"there is no setting {'/'.join(full)!r}; see h5saver_widget.recording.settings"
-            ) from None
+        name = _NAMES.get(path if isinstance(path, str) else tuple(path))
+        if name is None:
+            raise SettingError(f"there is no setting {path!r}; see h5saver_widget.recording.settings")
+        return name
 
     def listen(self, listener: Callable[[str, Any], None]) -> None:
         """Have a function called with name and new value of each setting that changes, in the thread of the change."""
