@@ -28,7 +28,7 @@ from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, raise_again
 
 __all__ = ["QueuedBackend"]
 
@@ -217,7 +217,7 @@ class QueuedBackend(TreeBackend):
             if self._gone is not None:
                 self._ledger.lose_all()
         if self._gone is not None:
-            raise self._gone.with_traceback(None)
+            raise_again(self._gone)
 
     @primitive
     def flush(self, timeout: float | None = None) -> None:
@@ -340,7 +340,7 @@ class QueuedBackend(TreeBackend):
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         queue, ledger = self._rows, self._ledger
         if self._gone is not None:
-            raise self._gone.with_traceback(None)
+            raise_again(self._gone)
         with self._losses_counted():
             queue.report()
         for node, _ in ready:

@@ -11,7 +11,7 @@ from h5saver_widget.saving.statistics import Statistics
 __all__ = ["Counts"]
 
 _SUMMED = (
-    *(f"frames_{name}" for name in ("received", "written", "dropped", "left_out")),
+    *(f"frames_{name}" for name in ("received", "written", "waiting", "dropped", "left_out")),
     *("bytes_in", "bytes_on_disk"),
 )
 

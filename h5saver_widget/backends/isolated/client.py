@@ -38,6 +38,7 @@ __all__ = ["IsolatedBackend"]
 _KNOWN_GROUPS = 512
 _LONG_BLOCK = 8 << 20
 _SHORT_ROW = 4096
+_MOST_DIMENSIONS = 32
 _SHORT_TEXT = 16000
 #: Number types (numpy's characters) and texts that every library stores: nobody waits for these.
 _STORABLE = frozenset("?bhilqBHILQfdFD")
@@ -188,7 +189,9 @@ class IsolatedBackend(IsolatedFile):
             packed = None if compression is None else (compression.library, compression.level)
             number = next(self._numbers)
             arguments = (number, kind.value, group.obj.number, name, row_shape, dtype, packed, attributes, more)
-            if (dtype is None or dtype.char in _STORABLE) and _surely_storable(attributes.values()):
+            sizes = (*row_shape, *more.get("shape", ()), *np.shape(more.get("data", 0)))
+            is_plain = (dtype is None or dtype.char in _STORABLE) and 0 not in sizes and len(sizes) < _MOST_DIMENSIONS
+            if is_plain and _surely_storable(attributes.values()):
                 self._link.post("create", *arguments)
             else:
                 self._link.change("create", *arguments)
@@ -275,7 +278,9 @@ class IsolatedBackend(IsolatedFile):
         if len(head) > 1:
             head[0] = len(head) // 3
             parts[0] = struct.pack(f"={len(head)}Q", *head)
-            self._link.put(Kind.rows, [b"".join(parts)] if len(parts[0]) + sum(head[3::3]) < _SHORT_ROW else parts)
+            is_short = len(parts[0]) + sum(head[3::3]) < _SHORT_ROW
+            is_data = ready[0][0].kind is not NodeKind.TEXT  # a line of the log is no reason to wait
+            self._link.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
@@ -318,7 +323,7 @@ class IsolatedBackend(IsolatedFile):
         # as plain types of msgpack where there is one: a point of a scan is sent in 10 us instead of 25
         where = list(selection) if type(selection) is tuple else selection
         head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
-        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
+        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
 
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""

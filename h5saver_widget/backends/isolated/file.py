@@ -23,7 +23,7 @@ from h5saver_widget.backends.ownership import refuse_copy
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Activity, Capabilities, Durability, OpenMode, Queue
 from h5saver_widget.backends.tree import TreeBackend
-from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, NotAnsweringError, SavingProcessError
+from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, NotAnsweringError, SavingProcessError, raise_again
 
 __all__ = ["QUEUE_BYTES", "IsolatedFile"]
 
@@ -170,7 +170,7 @@ class IsolatedFile(TreeBackend):
                 self._last = self._count()
                 self._path, self._swmr = None, False
                 if failure is not None:  # it tells more than the error of closing what could not be written
-                    raise failure.with_traceback(None)
+                    raise_again(failure)
 
     def _close(self) -> None:
         raise NotImplementedError("the process with the file closes it")
@@ -312,7 +312,7 @@ class IsolatedFile(TreeBackend):
     def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete: the child counts it once all of it is written."""
         self._largest_frame = max(self._largest_frame, size)
-        self._link.put(Kind.frame, [size.to_bytes(8, "little")])
+        self._link.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
         self._handed += 1
 
     def frame_refused(self) -> None:
@@ -338,5 +338,5 @@ class IsolatedFile(TreeBackend):
             link.counter(Counter.bytes_written),
             link.counter(Counter.file_size),
             link.counter(Counter.last_flush) / 1e6 or None,
-            link.waited,
+            link.lock.waited,
         )

@@ -18,7 +18,7 @@ from h5saver_widget.backends.isolated.ring import Counter, Doing
 from h5saver_widget.backends.isolated.road import Road
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.terms import Activity
-from h5saver_widget.errors import RowsLostError, SavingProcessError
+from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
 __all__ = ["FrameLock", "Link"]
 
@@ -43,16 +43,19 @@ class FrameLock:
 
     A reentrant lock with the methods of one, also those by which a condition gives it back as a whole.
 
-    Parameters
+    Attributes
     ----------
-    link
-        The link that frames go to.
+    owes
+        What the thread with the lock has put that found no room in the ring: on which road, and its ticket.
+    waited
+        Seconds that threads have waited for room so far.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = self._switches = 0
-        self._link = link
+        self.owes: tuple[Road, int] | None = None
+        self.waited = 0.0
         #: Whether a thread that has given the lock back for a while is in the middle of something that is one step.
         self._is_barred = False
         self._bar_lifted = threading.Condition(self)  # type: ignore[arg-type]
@@ -123,10 +126,13 @@ class FrameLock:
 
     def __exit__(self, kind: object, *rest: object) -> None:
         self._depth -= 1
-        owed = self._link.take_owed() if self._link.owes and not self._depth else None
+        owed = None
+        if self.owes is not None and not self._depth:
+            owed, self.owes = self.owes, None
         self._lock.release()
         if owed is not None and kind is None:
-            self._link.wait_sent(*owed)
+            road, ticket = owed
+            self.waited += road.wait_sent(ticket)  # once it is in the ring it outlives this program
 
 
 class Link:
@@ -144,7 +150,7 @@ class Link:
         self._hosted = hosted
         self._capacity = capacity
         #: Held while something is put into the ring, and by whoever makes several things one; never while waiting.
-        self.lock = FrameLock(self)
+        self.lock = FrameLock()
         self._starting = threading.Lock()
         self._road: Road | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
@@ -152,10 +158,6 @@ class Link:
         self._is_copy = False
         #: Numbers of objects that nobody holds any more; the worker is told from time to time.
         self.released: deque[int] = deque()
-        #: Seconds that callers have waited for room in the ring.
-        self.waited = 0.0
-        #: What was put by the thread with the lock, and found no room in the ring.
-        self.owes: tuple[Road, int] | None = None
         self._forget_trouble()
         register_owned(self)
 
@@ -169,7 +171,8 @@ class Link:
     # ---------------------------------------------------------------- process
     def start(self) -> None:
         """Start the process if none is running, without waiting for it to be ready."""
-        self._refuse_copy()
+        if self._is_copy:
+            refuse_copy()
         with self._starting:
             if self._road is None or not self._road.is_alive:
                 self.end()
@@ -194,14 +197,10 @@ class Link:
     def disown(self) -> None:
         """Let go of the process in a copy of the program."""
         self._is_copy = True
-        self.lock = FrameLock(self)
+        self.lock = FrameLock()
         self._starting = threading.Lock()
         if self._finalizer is not None:
             self._finalizer.detach()
-
-    def _refuse_copy(self) -> None:
-        if self._is_copy:
-            refuse_copy()
 
     @property
     def road(self) -> Road:
@@ -250,7 +249,7 @@ class Link:
         """Raise the reason if nothing can be written any more."""
         failure = self.failure
         if failure is not None:
-            raise failure.with_traceback(None)
+            raise_again(failure)
 
     def take_problems(self) -> list[str]:
         """Return what could not be written of single arrays, and was not asked for before."""
@@ -277,12 +276,12 @@ class Link:
         return Activity(doing.name if doing else "", seconds, waiting, self._trouble)
 
     # ---------------------------------------------------------------- records
-    def put(self, kind: Kind, parts: Sequence[bytes | memoryview]) -> None:
-        """Hand a record to the worker. The lock is held."""
+    def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
+        """Hand a record to the worker. The lock is held; data are waited for once it is given back."""
         road = self.road
         ticket = road.put(kind, parts)
-        if ticket and kind in (Kind.rows, Kind.values, Kind.frame):
-            self.owes = road, ticket
+        if ticket and is_data:
+            self.lock.owes = road, ticket
 
     @property
     def waiting_bytes(self) -> int:
@@ -299,7 +298,7 @@ class Link:
         """Wait until so much can be taken. Not for a thread with the lock: others would wait for that, too."""
         road = self._road
         if road is not None and not self.lock._is_owned():
-            self.waited += road.wait_room(size)
+            self.lock.waited += road.wait_room(size)
 
     def flush_soon(self) -> None:
         """Have the file flushed when the worker has caught up. Never waits, takes no lock."""
@@ -307,15 +306,6 @@ class Link:
         if road.is_alive:
             road.ring[Counter.flush_wanted] = 1
             road.process.wake()
-
-    def take_owed(self) -> tuple[Road, int] | None:
-        """Return what the thread with the lock has to wait for once it has given the lock back."""
-        owed, self.owes = self.owes, None
-        return owed
-
-    def wait_sent(self, road: Road, ticket: int) -> None:
-        """Wait until a record is in the ring: from then on it outlives this program. No lock is held."""
-        self.waited += road.wait_sent(ticket)
 
     def post(self, operation: str, *arguments: Any) -> None:
         """Have something done, without waiting for it. The lock is held."""
@@ -359,7 +349,7 @@ class Link:
     def opened(self) -> None:
         """Count from now on: another file is being opened."""
         self._forget_trouble()
-        self.waited = 0.0
+        self.lock.waited = 0.0
 
 
 def _tell(told: weakref.WeakMethod[Any], notice: Notice, said: tuple[Any, ...]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from h5saver_widget.backends.isolated.messages import LENGTH, Kind, Notice, erro
 from h5saver_widget.backends.isolated.process import WorkerProcess
 from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
-from h5saver_widget.errors import NotAnsweringError, SavingProcessError
+from h5saver_widget.errors import NotAnsweringError, SavingProcessError, raise_again
 
 __all__ = ["Road"]
 
@@ -103,7 +103,7 @@ class Road:
             self.wait_sent(self._kept)
         with self._sending:
             if self.end is not None or self._is_closed:
-                raise self.end or SavingProcessError("the worker process was ended; open a file again")
+                self._refuse()
             ticket = 0
             if self._backlog or not self.ring.put(kind, parts):
                 ticket = self._keep(kind, parts)
@@ -112,6 +112,9 @@ class Road:
             self._woke_at = monotonic()
             self.process.wake()
         return ticket
+
+    def _refuse(self) -> NoReturn:
+        raise_again(self.end or SavingProcessError("the process with the file was ended; open a file again"))
 
     def _keep(self, kind: int, parts: Sequence[bytes | memoryview]) -> int:
         """Copy a record into the backlog, cut into pieces if it is too long for the ring."""
@@ -158,7 +161,7 @@ class Road:
         with self._sending:
             while self._sent < ticket:
                 if self.end is not None or self._is_closed:
-                    raise self.end or SavingProcessError("the worker process was ended; open a file again")
+                    self._refuse()
                 left = _PIECE_SECONDS if timeout is None else min(_PIECE_SECONDS, began + timeout - monotonic())
                 if left <= 0:
                     raise NotAnsweringError(f"the disk has not taken anything for {timeout:.1f} s; it is still tried")

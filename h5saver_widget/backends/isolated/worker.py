@@ -148,6 +148,7 @@ class Worker:
         except RingError as error:
             print(f"what the program sent makes no sense, the file is closed: {error}", file=sys.stderr)
             self._write_rows()
+            self._flush()
             self._give_up(error)
         finally:
             self._close_after_all()
