@@ -18,19 +18,16 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
 
 from h5saver_widget.backends.compression import reader_note
-from h5saver_widget.errors import NamingError, WrongThreadError
+from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.qt import parameters
+from h5saver_widget.qt import parameters, questions
 from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.server_dialog import ask_existing, ask_new
 from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
-from h5saver_widget.qt.swmr_dialog import ask_swmr
-from h5saver_widget.recording.picking import SwmrAnswer
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
@@ -46,8 +43,6 @@ REPORT_MS = 100
 
 #: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
 _SHOWN_FOR = timedelta(seconds=2)
-
-_FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
 def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,7 +108,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
         self._keeper = Keeper(self)
-        self._view: QtWidgets.QWidget | None = None
+        self.view: QtWidgets.QWidget | None = None
         self._reported = (0, 0, 0)
         self._failed_generation = -1
         self.analysis_prog: H5Browser | None = None
@@ -143,6 +138,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
         self.settings.child("show_file").sigActivated.connect(self.show_file_content)
 
+    choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
+    choose_existing_path = questions.choose_existing_path
+
     # ---------------------------------------------------------------- screen
     @property
     def settings_tree(self) -> QtWidgets.QWidget:
@@ -154,13 +152,13 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             In another thread than the GUI thread, or if the saver was moved to one.
         """
         self._require_gui_thread("the settings tree")
-        if self._view is None:
-            self._view = QtWidgets.QWidget()
-            self._view.setObjectName("h5saver")
-            self._view.setWindowTitle("H5Saver")
+        if self.view is None:
+            self.view = QtWidgets.QWidget()
+            self.view.setObjectName("h5saver")
+            self.view.setWindowTitle("H5Saver")
             self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
             self.strip = StatusStrip()
-            layout = QtWidgets.QVBoxLayout(self._view)
+            layout = QtWidgets.QVBoxLayout(self.view)
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(0)
             layout.addWidget(self.tree, 1)
@@ -168,8 +166,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.strip.watch(self)
             self.status_sig.connect(self._show_in_strip)
             self._view_end = _ViewEnd(self)
-            self._view.destroyed.connect(self._view_end.told)
-        return self._view
+            self.view.destroyed.connect(self._view_end.told)
+        return self.view
 
     def _require_gui_thread(self, what: str) -> None:
         application = QtWidgets.QApplication.instance()
@@ -182,7 +180,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     def moveToThread(self, thread: QtCore.QThread) -> None:
         """Move a saver that has no window yet; WrongThreadError if it has one, widgets can't be moved."""
-        if self._view is not None and thread != self.thread():
+        if self.view is not None and thread != self.thread():
             raise WrongThreadError(
                 "a saver whose settings tree is shown can't be moved to another thread; data may be saved from any "
                 "thread without that"
@@ -393,7 +391,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         doing, _ = self.pending()
         self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
         self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
-        if self._view is not None:
+        if self.view is not None:
             self.strip.refresh()
         if self.isopen():
             self._report_timer.start()
@@ -490,51 +488,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         Who sees a name and presses the button gets a file of this name, even if a second begins in between.
         """
         now = datetime.now()
-        shows = self._may_ask and self._view is not None and self._view.isVisible()
+        shows = questions.may_ask() and self.view is not None and self.view.isVisible()
         shown = self.tree.shown_for if shows else None
         return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
-
-    # ------------------------------------------------------------- questions
-    @property
-    def _may_ask(self) -> bool:
-        """Whether this is the thread of the windows: only there a question can be asked."""
-        application = QtWidgets.QApplication.instance()
-        return (
-            isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
-        )
-
-    def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-        """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
-        return ask_swmr(self._view, path, file_is_swmr) if self._may_ask else SwmrAnswer.ADAPT
-
-    def choose_new_path(self) -> Path | None:
-        """Ask for the path of a file to be made."""
-        if not self._may_ask:
-            return None
-        if self.capabilities.remote:
-            return ask_new(self._view, self.server_folder())
-        folder = str(self.settings["base_path"])
-        name, _ = QtWidgets.QFileDialog.getSaveFileName(self._view, "Name of the new file", folder, _FILTER)
-        return Path(name) if name else None
-
-    def choose_existing_path(self, folder: Path | str | None = None) -> Path | None:
-        """Ask for an existing file."""
-        if not self._may_ask:
-            return None
-        if self.capabilities.remote:
-            return self._choose_on_server(Path(folder) if folder else None)
-        start = str(folder or self.h5_file_path or self.settings["base_path"])
-        name, _ = QtWidgets.QFileDialog.getOpenFileName(self._view, "File to add to", start, _FILTER)
-        return Path(name) if name else None
-
-    def _choose_on_server(self, folder: Path | None) -> Path | None:
-        """Ask for a file on the server."""
-        try:
-            where = folder or (self.h5_file_path if self.file_path else None) or self.server_folder()
-        except NamingError as error:
-            self.report("The server can't be looked into", error)
-            return None
-        return ask_existing(self._view, self.server_asker(), where)
 
 
 class _ViewEnd:
@@ -552,6 +508,6 @@ class _ViewEnd:
         """Be told that the widget is gone."""
         saver = self._saver()
         if saver is not None and isQObjectAlive(saver):
-            saver._view = None
+            saver.view = None
             saver.tree.let_go()
             saver.status_sig.disconnect(saver._show_in_strip)

@@ -65,7 +65,8 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
         If the file or its folder can't be made.
     """
     saver.wait()
-    settings, now = saver.store.current, now or saver.naming_time()
+    settings, now = saver.store.current, now or saver.promised or saver.naming_time()
+    saver.promised = None
     provider = saver.path_provider()
     if not saver.capabilities.remote:
         saver.recorder.space.check(provider.folder(now))

@@ -20,17 +20,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-import numpy as np
-
-from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend, default_backend, server_backend
+from h5saver_widget.backends.registry import default_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.terms import Compression, Durability
-from h5saver_widget.errors import FileNotOpenError, H5SaverError, MissingLibraryError, NodeError
+from h5saver_widget.backends.terms import Durability
+from h5saver_widget.errors import FileNotOpenError, H5SaverError, NodeError
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.format.naming import PathProvider, with_h5_suffix
 from h5saver_widget.nodes.typed import GROUP, Node
-from h5saver_widget.recording import opening
+from h5saver_widget.recording import destinations, format_settings, opening, switching
 from h5saver_widget.recording.background import Background
 from h5saver_widget.recording.file_policy import FilePolicy
 from h5saver_widget.recording.mirroring import Mirroring
@@ -38,7 +34,7 @@ from h5saver_widget.recording.notes import Note, check_notes, note_attributes, n
 from h5saver_widget.recording.picking import SwmrAnswer
 from h5saver_widget.recording.reactions import Reactions
 from h5saver_widget.recording.recorder import Recorder
-from h5saver_widget.recording.settings import AS_ACQUIRED, Settings
+from h5saver_widget.recording.settings import Settings
 from h5saver_widget.recording.settings_store import SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.recording.worker import Task
@@ -114,10 +110,12 @@ class H5SaverBase(H5SaverLowLevel):
         self.current_scan_group: GROUP | None = None
         self.file_loaded = False
         self._told: tuple[int, str] = (0, "")
-        self._drains: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self.drains: list[weakref.WeakMethod[Callable[[], None]]] = []
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
-        self._chosen: Path | None = None
+        self.chosen: Path | None = None
+        #: The time that the next new file is named by, because it was promised on screen.
+        self.promised: datetime | None = None
         self.background = Background(self._did_not_work, self._begun_changed)
         self.recorder.follow(self.store.current)
         self.reactions = Reactions(self)
@@ -128,51 +126,20 @@ class H5SaverBase(H5SaverLowLevel):
     is_pristine, save_file, save_file_as = opening.is_pristine, opening.save_file, opening.save_file_as
     open_file_dialog_result = opening.open_file_dialog_result
 
+    base_folder, path_provider = destinations.base_folder, destinations.path_provider
+    next_file_name, server_folder = destinations.next_file_name, destinations.server_folder
+    server_options, server_asker = destinations.server_options, destinations.server_asker
+    test_connection, connection_test = destinations.test_connection, destinations.connection_test
+
+    dynamic = property(format_settings.dynamic, format_settings.set_dynamic)
+    fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
+    compression = property(format_settings.compression, format_settings.set_compression)
+    nexus = property(format_settings.nexus, format_settings.set_nexus)
+
+    do_save_changed, before_closing = switching.do_save_changed, switching.before_closing
+    pick, ask_later, open_looked_at = switching.pick, switching.ask_later, switching.open_looked_at
+
     # --------------------------------------------------------------- settings
-    @property
-    def _now(self) -> Settings:
-        """The settings that count: in the thread that saves a frame, those that the frame has begun with."""
-        in_step = self._depth and self._step_thread == threading.get_ident()
-        return self._in_step if in_step else self.store.current
-
-    @property
-    def dynamic(self) -> np.dtype[Any] | None:
-        """Number type in which measured data are stored; None keeps each array's own."""
-        name = self._now.dynamic
-        return None if name == AS_ACQUIRED else np.dtype(name)
-
-    @dynamic.setter
-    def dynamic(self, dtype: Any) -> None:
-        self.store.change(dynamic=AS_ACQUIRED if dtype is None else np.dtype(dtype).name)
-
-    @property
-    def fill_value(self) -> float:
-        """What the points of a scan hold before they are measured."""
-        return self._now.fill_value
-
-    @fill_value.setter
-    def fill_value(self, value: float) -> None:
-        self.store.change(fill_value=np.nan if value != value else value)
-
-    @property
-    def compression(self) -> Compression:
-        """How arrays made from now on are compressed."""
-        now = self._now
-        return Compression(now.h5comp_library, now.h5comp_level)
-
-    @compression.setter
-    def compression(self, compression: Compression) -> None:
-        self.store.change(h5comp_library=compression.library, h5comp_level=compression.level)
-
-    @property
-    def nexus(self) -> bool:
-        """Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file."""
-        return self._now.nexus
-
-    @nexus.setter
-    def nexus(self, nexus: bool) -> None:
-        self.store.change(nexus=nexus)
-
     @property
     def wants_swmr(self) -> bool:
         """Whether new files are to be made for SWMR."""
@@ -193,38 +160,6 @@ class H5SaverBase(H5SaverLowLevel):
         super().set_backend(name)
         self.reactions.backend_is_another()
 
-    # ----------------------------------------------------------------- server
-    def server_options(self) -> RemoteOptions:
-        """Return the server that the settings name; what they leave open, the environment says."""
-        return self.policy.server_options(self.store.current)
-
-    def server_folder(self) -> Path:
-        """Return the folder on the server that all files go below; NamingError if none is chosen."""
-        return self.policy.server_folder(self.store.current)
-
-    def test_connection(self) -> str:
-        """Try to reach the server, and say in a sentence what was found; takes some seconds if it does not answer.
-
-        Raises
-        ------
-        MissingLibraryError
-            If the library for it is not installed.
-        """
-        return self.connection_test()()
-
-    def connection_test(self) -> Callable[[], str]:
-        """Return what :meth:`test_connection` does, to be called by a thread: it holds no saver."""
-        folder = self.store.current.domain.strip()
-        return partial(_connection, self.server_asker(), Path(folder) if folder else None)
-
-    def server_asker(self) -> Callable[[], Backend]:
-        """Return what makes a backend that asks the server of the settings, for a thread to call: it holds no saver.
-
-        The one that records has better things to do than to wait for a server. Called where the library for it is not
-        installed, it raises MissingLibraryError.
-        """
-        return partial(_make_asker, self.server_options())
-
     @property
     def wants_mirror(self) -> bool:
         """Whether files are to be copied to a server while they are written."""
@@ -241,38 +176,9 @@ class H5SaverBase(H5SaverLowLevel):
         self.report("The mirror could not begin; the file on the disk is not affected", error)
 
     # ------------------------------------------------------------------ names
-    def base_folder(self) -> Path:
-        """Return the folder that all files go below; NamingError if none is chosen."""
-        return self.policy.base_folder(self.store.current, self.io)
-
     def recipe(self) -> tuple[Any, ...]:
         """Return everything that a file made now would be made from."""
         return self.policy.recipe(self.store.current, self.backend, self.wants_swmr)
-
-    def path_provider(self) -> PathProvider:
-        """Return where the settings say that files go.
-
-        Raises
-        ------
-        NamingError
-            If the base path is empty, the name pattern is wrong, or no file may have the base name.
-        """
-        return self.policy.provider(self.store.current, self.io)
-
-    def next_file_name(self, now: datetime | None = None) -> str:
-        """Return the name that a file gets that is made now. The folder is looked into: this may wait for a share.
-
-        Parameters
-        ----------
-        now
-            Another time than now.
-
-        Raises
-        ------
-        NamingError
-            As :meth:`path_provider`.
-        """
-        return self.path_provider().preview(now or datetime.now())
 
     def naming_time(self) -> datetime:
         """Return the time that stands in the name of a file made now."""
@@ -457,7 +363,7 @@ class H5SaverBase(H5SaverLowLevel):
         next; False from the moment a closing was begun.
         """
         task = self._begun
-        if task is not None:
+        if task is not None and not self.background.worker.is_this_thread:
             return bool(task.doing == "opening")
         return self.recorder.is_rolling or self.io.is_open
 
@@ -612,84 +518,6 @@ class H5SaverBase(H5SaverLowLevel):
         elif command == "error":
             self.recorder.failed(str(args.get("message", "")))
 
-    # -------------------------------------------------------------- Do Save
-    def do_save_changed(self, do_save: bool) -> None:
-        """Start saving, or complete and close the file."""
-        if not do_save:
-            self._chosen = None
-            if not self.isopen():
-                return
-            self.do("closing", self._stop_saving, "The file could not be closed")
-            return
-        path = None
-        if self.store.current.custom_name and not self._goes_on():
-            path = self.choose_new_path()
-            if path is None:
-                self.update_status("no file name was chosen, no file was made")
-                self.switch_off()
-                return
-        self.do("opening", partial(self._start_saving, path, self.naming_time()), "Saving could not start")
-
-    def _goes_on(self) -> bool:
-        """Tell whether the open file is the one to add to: the user has just picked it."""
-        return self.io.writable and self.file_path == self._chosen
-
-    def _start_saving(self, path: Path | None, now: datetime) -> None:
-        if path is not None:
-            self.start_file_at(path)
-        elif not self._goes_on() and not self.is_pristine():
-            self.new_file(now=now)
-        self._notify("saving", path=self.file_path)
-
-    def _stop_saving(self) -> None:
-        for known in self._drains:
-            drain = known()
-            if drain is not None:
-                drain()
-        self.close_file()
-
-    def before_closing(self, drain: Callable[[], None]) -> None:
-        """Have a method called before the file is closed because *Do Save* was switched off.
-
-        For those who save in a thread of their own: it waits until what is on its way is saved.
-
-        Parameters
-        ----------
-        drain
-            A bound method; its object is not kept alive by this. Where there is a window it is called by the worker of
-            the saver, never by the GUI thread.
-        """
-        self._drains = [known for known in self._drains if known() is not None]
-        self._drains.append(weakref.WeakMethod(drain))
-
-    def pick(self, path: Path) -> None:
-        """Open a file that a person has chosen, to add to it; what goes wrong is reported."""
-        self.do("opening", partial(self._open_picked, path), f"{path.name} could not be opened")
-
-    def _open_picked(self, path: Path) -> None:
-        path = with_h5_suffix(path.expanduser()).absolute()
-        if self.io.writable and path == self.file_path:
-            self._picked(path)
-            return
-        file_is_swmr = opening.swmr_mismatch(self, path, picked=True)
-        if file_is_swmr is None or not self.ask_later(path, file_is_swmr):
-            answer = None if file_is_swmr is None else self.choose_swmr(path, file_is_swmr)
-            self.open_looked_at(path, file_is_swmr, answer)
-
-    def ask_later(self, path: Path, file_is_swmr: bool) -> bool:
-        """Have a person asked about the SWMR state of a file that was picked; False: nobody can be asked later."""
-        return False
-
-    def open_looked_at(self, path: Path, file_is_swmr: bool | None, answer: SwmrAnswer | None) -> None:
-        """Open a file that was picked and looked at."""
-        opened = opening.open_as_answered(self, path, "a", None, file_is_swmr, answer)
-        if opened is not None:
-            self._picked(opened)
-
-    def _picked(self, path: Path) -> None:
-        self._chosen = path
-        self.user_changed_file(path)
-
     def _begin_looking(self) -> None:
         """Have :meth:`look_after` called while a file is open; where there is a window, its timer does it."""
         threading.Thread(target=_look, args=(weakref.ref(self),), name="h5saver: look", daemon=True).start()
@@ -707,19 +535,6 @@ class H5SaverBase(H5SaverLowLevel):
             self.background.begin("", self.flush_if_due, "What was saved last could not be flushed")
         if self.recorder.is_due():
             self.background.begin("", self.recorder.settle, "The recording could not go on")
-
-
-def _make_asker(options: RemoteOptions) -> Backend:
-    name = server_backend()
-    if name is None:
-        raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
-    asker = create_backend(name, isolated=True)
-    asker.use_server(options)
-    return asker
-
-
-def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
-    return make_asker().connection_in_words(folder)
 
 
 def _look(saver_of: weakref.ref[H5SaverBase]) -> None:
