@@ -49,7 +49,9 @@ class H5SaverError(Exception):
 
 def raise_again(error: H5SaverError) -> NoReturn:
     """Raise an error that has been raised before: anew, since whoever catches it counts it as one loss."""
-    raise type(error)(*error.args)
+    fresh = type(error)(*error.args)
+    fresh.__dict__.update({name: value for name, value in vars(error).items() if name != "counted_as_lost"})
+    raise fresh
 
 
 class DataMismatchError(H5SaverError, ValueError):
@@ -109,7 +111,19 @@ class FileOpenError(H5SaverError, OSError):
 
 
 class FileIncompleteError(H5SaverError, OSError):
-    """A file was closed, but not all of it could be written: the disk is full, or gone."""
+    """Not all of a file could be written: the disk is full, or gone.
+
+    Attributes
+    ----------
+    is_lost
+        Whether what came since the last flush is lost; otherwise it waits, and the next flush tries again.
+    is_final
+        Whether nothing more can be written into this file.
+    """
+
+    def __init__(self, message: str, is_lost: bool = False, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_lost, self.is_final = is_lost, is_final
 
 
 class FileGoneError(H5SaverError, OSError):

@@ -29,7 +29,8 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
+from h5saver_widget.backends.inspecting import Inspecting
+from h5saver_widget.backends.journal import finish_journal, read_journal
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import (
@@ -46,6 +47,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.format.journal import strange_journals
 from h5saver_widget.format.naming import move_aside, natural_key
 
 __all__ = ["Backend", "primitive"]
@@ -72,7 +74,7 @@ def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate
     return locked
 
 
-class Backend(ABC):
+class Backend(Inspecting, ABC):
     """One HDF5 file through one library.
 
     Examples
@@ -206,8 +208,6 @@ class Backend(ABC):
             if not self.capabilities.remote:
                 self._mind_journal(path, mode)
             self._open(path, mode, swmr, locking)
-            if mode == "x" and not self._keeps_journal and not self.capabilities.remote:
-                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             self._path, self._mode, self._swmr = path, mode, False
 
     def _may_open(self, path: Path, mode: OpenMode, swmr: bool) -> None:
@@ -233,13 +233,10 @@ class Backend(ABC):
             # HDF5 would make a file of it in mode r+
             raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
 
-    @property
-    def _keeps_journal(self) -> bool:
-        """Whether the journal beside the open file is that of this backend."""
-        return False
-
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
+        for left in strange_journals(path):
+            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
         if mode == "r":
             if not self.capabilities.journal and read_journal(path) is not None:
                 raise FileOpenError(
@@ -328,7 +325,7 @@ class Backend(ABC):
         """Flush, and return once what was written is kept where the file is; an error says that it is not."""
         self.flush(timeout)
 
-    def abandon(self) -> None:  # noqa: B027 - what a server has is not taken back
+    def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""
 
     def file_size(self) -> int | None:
@@ -358,7 +355,11 @@ class Backend(ABC):
         """Why what was handed over before could not be written; None while all is well. Never waits."""
         return None
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays and was not told yet, in sentences. Never waits."""
+        return []
+
+    def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
 
     def queue(self) -> Queue | None:
@@ -373,13 +374,13 @@ class Backend(ABC):
         """Tell whether another frame can be taken without waiting."""
         return True
 
-    def wait_for_room(self) -> None:  # noqa: B027 - most have always room
+    def wait_for_room(self) -> None:
         """Wait until another frame can be taken; to be called without the lock."""
 
-    def frame_done(self, size: int) -> None:  # noqa: B027 - most count nothing
+    def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete, for those who count what was written."""
 
-    def frame_refused(self) -> None:  # noqa: B027 - most count nothing
+    def frame_refused(self) -> None:
         """Mark that the frame whose rows were appended last was given up half-way, and an error has told so."""
 
     # ------------------------------------------------------------------ tree

@@ -17,7 +17,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -72,9 +72,11 @@ class QueuedBackend(TreeBackend):
         self._when_forgotten: weakref.finalize[..., Any] | None = None
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
+        #: Whether a flush that is refused more than once is tried again later; else the file is given up.
+        self.is_patient = False
         #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
         self._size = 0
-        self._gone: FileGoneError | None = None
+        self._gone: FileGoneError | FileIncompleteError | None = None
         self._bytes_written = 0
         self._last_flush: float | None = None
 
@@ -90,6 +92,11 @@ class QueuedBackend(TreeBackend):
     @abstractmethod
     def _flush_file(self) -> None:
         """Flush the library's file; one of `library_errors` if that fails."""
+
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether what a refused flush could not write waits, and is written by the next one."""
+        return False
 
     @abstractmethod
     def _descriptor(self) -> int:
@@ -181,7 +188,9 @@ class QueuedBackend(TreeBackend):
             try:
                 self._flushed()
                 return
-            except FileIncompleteError:
+            except FileIncompleteError as error:
+                if error.is_lost:
+                    raise
                 time.sleep(seconds)  # of this file nothing else can be done now
         self._flushed()
 
@@ -190,14 +199,48 @@ class QueuedBackend(TreeBackend):
         try:
             self._flush_file()
         except self.library_errors as error:
-            raise FileIncompleteError(
-                f"{self._path} can't be completed: {_reason(error)}. What was flushed before is in it; should it not "
-                "open any more, 'h5saver repair' gets it back. Look whether the disk is full, and go on in a new file"
-            ) from error
+            self._refused(_reason(error), error)
+        self._rows.unsafe.clear()
 
         self._ledger.flushed()
         self._last_flush = time.time()
         self._size = self.file_size() or 0
+
+    def _refused(self, reason: str, error: Exception) -> None:
+        """Raise FileIncompleteError for a flush that the disk refused, once the file is as it is told to be.
+
+        With a journal nothing is lost. Without, the library has lost some of what it could not write, and nobody knows
+        what: all rows since the last flush are taken back.
+        """
+        if self._keeps_journal:
+            raise FileIncompleteError(
+                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                "Look whether the disk is full"
+            ) from error
+        self._ledger.lose_rest()
+        rows = ""
+        try:
+            rows = self._rows.take_back()
+            self._flush_file()
+            self._rows.unsafe.clear()
+        except self.library_errors:
+            if self.is_patient and rows:
+                self._raise_lost(reason, rows, error)
+            self._gone = FileIncompleteError(
+                f"{self._path} can't be completed: {reason}. What was flushed before is in it; should it not open any "
+                "more, 'h5saver repair' gets it back. Look whether the disk is full, and go on in a new file",
+                is_lost=True,
+                is_final=True,
+            )
+            raise_again(self._gone)
+        self._raise_lost(reason, rows, error)
+
+    def _raise_lost(self, reason: str, rows: str, error: Exception) -> NoReturn:
+        raise FileIncompleteError(
+            f"{self._path} could not be flushed: {reason}. What came since the last flush is lost: {rows or 'points'}. "
+            "Look whether the disk is full",
+            is_lost=True,
+        ) from error
 
     def _require_place(self) -> None:
         """Raise FileGoneError if the file was removed or cut off.

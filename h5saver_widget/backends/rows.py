@@ -41,6 +41,8 @@ class RowQueue:
         #: Bytes of all tails that there are, in a list that their finalizers may hold.
         self._tail_bytes = [0]
         self._failures: list[tuple[ArrayWriter, int, str]] = []
+        #: Growing arrays that rows came to since the last flush, and how many they had then.
+        self.unsafe: dict[ArrayWriter, int] = {}
 
     # ------------------------------------------------------------------- rows
     def append(self, array: ArrayWriter, rows: Rows) -> None:
@@ -49,6 +51,8 @@ class RowQueue:
             raise RowsLostError(array.broken)
         if array.accepted < 0:
             array.accepted = array.count()
+        if array not in self.unsafe:
+            self.unsafe[array] = array.accepted
         array.accepted += len(rows)
         tail = array.tail
         if tail is None:
@@ -225,6 +229,19 @@ class RowQueue:
         if not array.fixed_shape:
             array.broken = f"{message}. Nothing more is added to this array: go on in a new file"
         self._failures.append((array, max(lost, 0), message))
+
+    def take_back(self) -> str:
+        """Cut the growing arrays to the rows that they had at the last flush, and say which rows that costs.
+
+        HDF5 forgets a chunk that it could not write: in its place there would be zeros.
+        """
+        self.drop_all()
+        told = []
+        for array, rows in self.unsafe.items():
+            if array.count() > rows:
+                told.append(f"{array.path} from row {rows:,} on")
+                array.resize(rows)
+        return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
     def drop_all(self) -> None:
         """Forget everything that waits: it has nowhere to go any more."""

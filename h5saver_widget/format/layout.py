@@ -10,10 +10,12 @@ from enum import Enum
 from typing import TypeVar
 
 __all__ = [
+    "COMMIT_MARK",
     "LOGGER_NAME",
     "NAV_GROUP",
     "RAW_GROUP",
     "RAW_TITLE",
+    "RECORDING_ID",
     "ROOT_TITLE",
     "DataType",
     "GroupModuleType",
@@ -27,6 +29,10 @@ ROOT_TITLE = "PyMoDAQ file"
 RAW_GROUP = "/RawData"
 RAW_TITLE = "Data from PyMoDAQ modules"
 LOGGER_NAME = "Logger"
+#: Attribute of the root: 32 random hexadecimal digits, the same in every copy of a recording.
+RECORDING_ID = "recording_id"
+#: Attribute of the root of a file with a journal: another one with each commit, see `format/journal.py`.
+COMMIT_MARK = "recording_commit"
 NAV_GROUP = "NavAxes"
 
 _E = TypeVar("_E", bound="_Named")

@@ -283,10 +283,12 @@ class Recorder:
         now, statistics, opened = monotonic(), self.statistics(), self._file.isopen()
         doing, seconds = self._file.pending()
         waiting = seconds if seconds > ANSWER_SECONDS else 0.0
+        activity = self._file.io.activity()
         if not doing:
-            activity = self._file.io.activity()
             waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
+        if activity.problem:
+            missing = (f"the disk refuses what is written, it is tried again: {activity.problem}", *missing)
         if waiting:
             missing = (_not_answering(doing, waiting, statistics), *missing)
         mirror = self.mirroring.status()

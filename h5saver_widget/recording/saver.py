@@ -445,10 +445,16 @@ class H5SaverBase(H5SaverLowLevel):
         self.frames_saved += 1
         self.bytes_saved += size
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
-            self._flush_soon()  # that something is recorded is said once it is safe
+            self._flush_now_and_then()  # that something is recorded is said once it is safe
         recorder = self.recorder
         if recorder.limits.any or self.bytes_saved > recorder.space.enough_for:
             recorder.frame_saved()
+
+    def _flush_now_and_then(self) -> None:
+        try:
+            self._flush_soon()
+        except OSError as error:  # no error of this frame: what it has cost is counted, and the next ones tell
+            self._did_not_work("", "What was saved last could not be flushed", error)
 
     def source_saved(self, title: str) -> None:
         """Note that a frame of a module was saved."""
@@ -528,6 +534,8 @@ class H5SaverBase(H5SaverLowLevel):
         What came last must not wait for the next frame to be flushed; a recording ends after its time also when nothing
         comes.
         """
+        for problem in self.io.take_problems():
+            self._notify("error", message=problem, exception=None)
         if not self.io.writable or not self.background.worker.is_idle:
             return
         stale = self.frames_saved > self._frames_flushed and monotonic() - self._flushed_at > self.flush_seconds

@@ -10,14 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
-from h5saver_widget.format.layout import RAW_TITLE, ROOT_TITLE
+from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
 from h5saver_widget.saving.nexus import root_attributes
-from h5saver_widget.saving.provenance import provenance
+from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session
 from h5saver_widget.version import __version__
 
@@ -161,8 +162,10 @@ def _lay_out(
             if swmr:
                 about["swmr_compatible"] = True
             nexus = root_attributes(raw_path.strip("/")) if file.nexus else {}
-            known = provenance(file.io, now)
+            known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
             file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})
+        elif not recording_id(file.io):
+            file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
         raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
         if file.nexus and not created:
             file.require_session().plots.group_made(raw.path, raw.attrs.get("default"))

@@ -54,7 +54,10 @@ def frame_saved(file: H5SaverLowLevel, size: int) -> None:
     file.frames_saved += 1
     file.bytes_saved += size
     file._notify("saved", frames=file.frames_saved, bytes=file.bytes_saved)
-    file.flush_if_due()
+    try:
+        file.flush_if_due()
+    except OSError as error:  # no error of this frame: what it has cost is counted, and the next ones tell
+        file._notify("error", message=str(error), exception=error)
 
 
 def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:

@@ -2,7 +2,7 @@
 
 The class says what a file can do; how it is done stands in a module per subject (groups, arrays and log, frames,
 streaming, files that are handed around), whose functions are its methods.
-See docs/decisions/021-a-recorder-of-parts.md.
+See docs/decisions/022-a-recorder-of-parts.md.
 """
 
 from __future__ import annotations

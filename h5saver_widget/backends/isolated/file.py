@@ -111,13 +111,13 @@ class IsolatedFile(TreeBackend):
         """Why nothing can be written any more; None while all is well. Never waits."""
         return self._link.failure if self._opened else None
 
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays and was not told yet."""
+        return self._link.take_problems()
+
     def prepare(self) -> None:
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
-
-    @property
-    def _keeps_journal(self) -> bool:
-        return True
 
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Leave it to the child, which has the file."""

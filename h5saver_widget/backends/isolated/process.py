@@ -11,15 +11,15 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from h5saver_widget.backends.isolated.logs import open_log
 from h5saver_widget.backends.isolated.ring import Counter, Ring, allowed_capacity
 from h5saver_widget.backends.reading_limit import was_stuck
 from h5saver_widget.errors import ReadingStuckError, SavingProcessError
 
-__all__ = ["WorkerProcess", "can_isolate", "log_folder"]
+__all__ = ["WorkerProcess", "can_isolate"]
 
 _PACKAGES = Path(__file__).resolve().parents[3]
 #: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
@@ -32,11 +32,6 @@ _END_SECONDS = 30.0
 def can_isolate() -> bool:
     """Tell whether a worker process can be started: a frozen program has no interpreter for it."""
     return bool(sys.executable) and not getattr(sys, "frozen", False) and "python" in Path(sys.executable).name.lower()
-
-
-def log_folder() -> Path:
-    """Return the folder in which workers write what happened; the log of one that ended well is deleted."""
-    return Path(tempfile.gettempdir()) / "h5saver_widget-logs"
 
 
 class WorkerProcess:
@@ -58,7 +53,7 @@ class WorkerProcess:
     def __init__(self, hosted: str, capacity: int) -> None:
         capacity = allowed_capacity(capacity)
         self.ring = Ring(capacity)
-        self._log = self._open_log()
+        self._log = open_log()
         command = [sys.executable, "-P", "-c", _START, str(_PACKAGES), hosted, str(capacity), self.ring.token]
         separate: dict[str, Any]
         if sys.platform == "win32":
@@ -83,13 +78,6 @@ class WorkerProcess:
         if sys.platform != "win32":  # there a thread of the worker reads all the time: the pipe is never full
             os.set_blocking(self._wake, False)
         self.answers = self._process.stdout.fileno()
-
-    @staticmethod
-    def _open_log() -> BinaryIO | None:
-        with contextlib.suppress(OSError):  # without a place for it there is no log, which stops nobody from saving
-            log_folder().mkdir(mode=0o700, exist_ok=True)
-            return tempfile.NamedTemporaryFile(dir=log_folder(), suffix=".log", delete=False)  # type: ignore[return-value]
-        return None
 
     @property
     def pid(self) -> int:
