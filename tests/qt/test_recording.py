@@ -159,7 +159,7 @@ def test_a_frame_that_is_not_safe_lights_nothing(shown, saver, qtbot, monkeypatc
         module.add_data(node, frame(7))
         qtbot.waitUntil(lambda: bool(shown.commands("saved")))
         saver.strip.refresh()
-        assert saver.strip.state == "open" and saver.strip.frames.text() == "1 frame"
+        assert saver.strip.state == "open" and saver.strip.frames.text() == "0 frames"
     saver.flush()
     saver.strip.refresh()
     assert saver.strip.state == "recording"

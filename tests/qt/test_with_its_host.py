@@ -108,6 +108,7 @@ def test_language_and_style_of_the_program(recording, qtbot, base):
         recording.type_into(level.lineEdit(), "2.5")  # it was made before the program changed its language
         assert recording.saver.settings["recording", "roll_over_time"] == 2.5
         assert not recording.widget.grab().isNull()
+        recording.saver.flush()
         recording.saver.strip.refresh()
         assert recording.saver.strip.frames.text() == "2 frames"
     finally:
