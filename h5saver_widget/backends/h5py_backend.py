@@ -249,6 +249,12 @@ class H5pyBackend(InspectingH5py):
         else:
             self._disk.abandon()
 
+    def _disconnect(self) -> None:
+        if self._disk is None:
+            super()._disconnect()
+        else:
+            self._disk.abandon()
+
     def _descriptor(self) -> int:
         return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 

@@ -259,6 +259,7 @@ class JournaledFile(PagedFile):
         """Open a journal to be written: a new file, or one that is known to be of no use; never what others left."""
         if self._journal >= 0:
             return
+        self._follow()
         names = journal_names(self._path) if self._journal_at is None else [self._journal_at]
         for where in names:
             flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
@@ -273,6 +274,16 @@ class JournaledFile(PagedFile):
             return
         name = journal_path(self._path).name
         raise FileOpenError(f"no journal can be made beside {self._path}: move away what is called {name}, {name}2...")
+
+    def _follow(self) -> None:
+        """Find out where the file is now, if it or its folder was renamed: its journal belongs beside it."""
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file)):
+                return
+        with suppress(OSError):
+            where = _path_of(self._file)
+            if where is not None and os.path.samestat(os.stat(where), os.fstat(self._file)):
+                self._path, self._journal_at, self._spent = where, None, set()
 
     def _drop_journal(self) -> None:
         if self._power:
@@ -320,6 +331,17 @@ def _put(descriptor: int, pages: Mapping[int, bytes]) -> None:
     """Put pages into a file; done twice it does no harm."""
     for at, run in runs(pages):
         write_at(descriptor, at, run)
+
+
+def _path_of(descriptor: int) -> Path | None:
+    """Return the present path of an open file; None where the system does not tell."""
+    if sys.platform == "linux":
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if sys.platform == "darwin":
+        import fcntl
+
+        return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0")))
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

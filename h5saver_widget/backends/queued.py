@@ -14,10 +14,10 @@ import time
 import weakref
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,16 @@ from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, raise_again
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, RowsLostError, raise_again
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["QueuedBackend"]
 
 #: Before a file is closed that can't be flushed, it is tried again after so long, in s.
 _PAUSES = (0.05, 0.2, 0.5)
+
+#: So much may be missing at the end of a file that the disk did not take, bytes.
+_LONGEST_END = 1 << 32
 
 #: Queues of the files that are open, by library.
 _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictionary()
@@ -72,11 +76,11 @@ class QueuedBackend(TreeBackend):
         self._when_forgotten: weakref.finalize[..., Any] | None = None
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
-        #: Whether a flush that is refused more than once is tried again later; else the file is given up.
-        self.is_patient = False
         #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
         self._size = 0
         self._gone: FileGoneError | FileIncompleteError | None = None
+        #: Of a file that is given up: rows of each array at the last flush.
+        self._safe_rows: dict[str, int] = {}
         self._bytes_written = 0
         self._last_flush: float | None = None
 
@@ -174,9 +178,38 @@ class QueuedBackend(TreeBackend):
             except self.library_errors:
                 if not failed:  # what went wrong first tells more
                     raise
+            self._cut_back()
+
+    def _cut_back(self) -> None:
+        """Cut the arrays of a file that was given up to the rows that they had at the last flush, where it opens."""
+        safe, self._safe_rows = self._safe_rows, {}
+        path = self._path
+        if not safe or path is None:
+            return
+        with suppress(H5SaverError, *self.library_errors):
+            self._open(path, "r+", False, None)
+            for name, rows in safe.items():
+                writer = self._make_writer(self._get(self.node(name)))
+                if writer.count() > rows:
+                    writer.resize(rows)
+            self._forget("/")
+            self._close_file()
 
     def _let_go(self) -> None:
         """Have what the library still writes go nowhere."""
+        self._fill_up()
+        self._disconnect()
+
+    def _fill_up(self) -> None:
+        """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
+        path = self._path
+        with suppress(OSError):
+            block = None if path is None else read_superblock(path)
+            end = 0 if block is None else block.base + block.stored_end
+            if path is not None and self._size < end < self._size + _LONGEST_END and path.stat().st_size < end:
+                os.truncate(path, end)
+
+    def _disconnect(self) -> None:
         if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
             nowhere = os.open(os.devnull, os.O_RDWR)
             os.dup2(nowhere, self._number, inheritable=False)
@@ -207,10 +240,11 @@ class QueuedBackend(TreeBackend):
         self._size = self.file_size() or 0
 
     def _refused(self, reason: str, error: Exception) -> None:
-        """Raise FileIncompleteError for a flush that the disk refused, once the file is as it is told to be.
+        """Raise FileIncompleteError for a flush that the disk refused.
 
-        With a journal nothing is lost. Without, the library has lost some of what it could not write, and nobody knows
-        what: all rows since the last flush are taken back.
+        With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
+        was flushed before once the file is closed.
         """
         if self._keeps_journal:
             raise FileIncompleteError(
@@ -218,29 +252,17 @@ class QueuedBackend(TreeBackend):
                 "Look whether the disk is full"
             ) from error
         self._ledger.lose_rest()
-        rows = ""
-        try:
-            rows = self._rows.take_back()
-            self._flush_file()
-            self._rows.unsafe.clear()
-        except self.library_errors:
-            if self.is_patient and rows:
-                self._raise_lost(reason, rows, error)
-            self._gone = FileIncompleteError(
-                f"{self._path} can't be completed: {reason}. What was flushed before is in it; should it not open any "
-                "more, 'h5saver repair' gets it back. Look whether the disk is full, and go on in a new file",
-                is_lost=True,
-                is_final=True,
-            )
-            raise_again(self._gone)
-        self._raise_lost(reason, rows, error)
-
-    def _raise_lost(self, reason: str, rows: str, error: Exception) -> NoReturn:
-        raise FileIncompleteError(
-            f"{self._path} could not be flushed: {reason}. What came since the last flush is lost: {rows or 'points'}. "
-            "Look whether the disk is full",
+        self._safe_rows = {array.path: rows for array, rows in self._rows.unsafe.items()}
+        told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
+        rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        self._gone = FileIncompleteError(
+            f"{self._path} can't be completed: {reason}. What was flushed before is in it; what came after that is lost"
+            f"{': ' if told else ''}{', '.join(told[:3])}{rest}. Should it not open any more, 'h5saver repair' gets it "
+            "back. Look whether the disk is full, and go on in a new file",
             is_lost=True,
-        ) from error
+            is_final=True,
+        )
+        raise self._gone from error
 
     def _require_place(self) -> None:
         """Raise FileGoneError if the file was removed or cut off.
@@ -294,7 +316,7 @@ class QueuedBackend(TreeBackend):
             self._when_forgotten.detach()
         _open_queues.pop(self._rows, None)
         if self.is_open:
-            self._let_go()
+            self._disconnect()
 
     # ----------------------------------------------------------------- frames
     def frame_done(self, size: int) -> None:

@@ -230,19 +230,6 @@ class RowQueue:
             array.broken = f"{message}. Nothing more is added to this array: go on in a new file"
         self._failures.append((array, max(lost, 0), message))
 
-    def take_back(self) -> str:
-        """Cut the growing arrays to the rows that they had at the last flush, and say which rows that costs.
-
-        HDF5 forgets a chunk that it could not write: in its place there would be zeros.
-        """
-        self.drop_all()
-        told = []
-        for array, rows in self.unsafe.items():
-            if array.count() > rows:
-                told.append(f"{array.path} from row {rows:,} on")
-                array.resize(rows)
-        return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
-
     def drop_all(self) -> None:
         """Forget everything that waits: it has nowhere to go any more."""
         self._jobs.clear()

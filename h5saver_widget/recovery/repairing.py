@@ -34,6 +34,17 @@ _WHILE_WAITING = 1 << 30
 
 _MOST_STARTS = 20
 _MARGIN = 1 << 20
+#: Removes a folder when its standard input ends, as it does when whoever started it is killed; a child of that one may
+#: still write there for a moment.
+_TIDY = """
+import os, shutil, sys, time
+sys.stdin.read()
+for _ in range(100):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    if not os.path.exists(sys.argv[1]):
+        break
+    time.sleep(0.1)
+"""
 
 
 def repair_file(path: Path | str, out: Path | str | None = None, progress: Progress | None = None) -> RepairReport:
@@ -137,10 +148,8 @@ def _ask_for_room(path: Path, folder: Path) -> None:
 def _workplace(folder: Path) -> Iterator[Path]:
     """Yield a hidden folder for what is not finished; it is removed even if this program is killed."""
     work = folder / f".h5saver-repair-{os.getpid()}-{secrets.token_hex(4)}"
-    # its standard input ends when this program does
-    code = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
     separate: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
-    command, nowhere = [sys.executable, "-I", "-S", "-c", code, str(work)], subprocess.DEVNULL
+    command, nowhere = [sys.executable, "-I", "-S", "-c", _TIDY, str(work)], subprocess.DEVNULL
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, **separate):
         work.mkdir()
         try:

@@ -145,6 +145,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "damaged-window": (1000, lambda times, seed: count_damaged(times, seed, "window")),
     "superblock-bits": (4096, count_guards("bits")),
     "damaged-objects": (1000, count_guards("damaged")),
+    "repair-kills": (200, count_guards("killed")),
     "peer-hostile": (1, count_code_run_by_the_peer),
 }
 """Name to how often (of crash points: at every so many), and what is done."""

@@ -1,21 +1,27 @@
-"""Count what check and repair make of thousands of files: ``guards.py bits|damaged FIRST COUNT`` prints JSON.
+"""Count what check and repair make of thousands of files: ``guards.py bits|damaged|killed FIRST COUNT`` prints JSON.
 
 ``bits`` flips one bit of a superblock in each file, of every field in turn; ``damaged`` damages files as `damage.py`
-does, and compares the repaired file with what h5py can read of the damaged one, object by object.
+does, and compares the repaired file with what h5py can read of the damaged one, object by object. ``killed`` kills
+repairs.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import damage
 import forked
+import h5py
+import kills
 import numpy as np
 import objects
 
@@ -114,10 +120,46 @@ def damaged(folder: Path, first: int, count: int) -> Counter[str]:
     return found
 
 
+def killed(folder: Path, first: int, count: int) -> Counter[str]:
+    """Kill repairs at random instants: the original stays as it was, and of the copies only whole ones are there."""
+    chance = random.Random(first)
+    path = folder / "a.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(60):
+            values = np.random.default_rng(number).random(9000)
+            file.create_dataset(f"g{number}/x", data=values, chunks=(500,), compression=1)
+        place = file["g30/x"].id.get_chunk_info(2)
+    content = bytearray(path.read_bytes())
+    content[place.byte_offset : place.byte_offset + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    started = time.monotonic()
+    whole = repair_file(path, folder / "whole.h5")
+    took, truth = time.monotonic() - started, read(folder / "whole.h5")
+    (folder / "whole.h5").unlink()
+    found: Counter[str] = Counter({f"repairs of {len(whole.objects)} objects": count})
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            repair_file(path)
+            os._exit(0)
+        time.sleep(chance.uniform(0, took))  # the instant is what is tried here
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        kills.until(lambda: not list(folder.glob(".*")), f"{number}: {list(folder.iterdir())} stay")
+        copies = list(folder.glob("*_repaired*"))
+        assert path.read_bytes() == content
+        for copy in copies:
+            assert objects.missing(truth, read(copy)) == [], number
+            copy.unlink()
+        found["nothing is there but the original" if not copies else "the whole copy is there"] += 1
+    return found
+
+
 if __name__ == "__main__":
     survey.run_in_child = repairing.run_in_child = forked.run_forked  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(
         prefix="h5saver-guards-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None
     ) as name:
-        work = {"bits": bits, "damaged": damaged}[sys.argv[1]]
+        work = {"bits": bits, "damaged": damaged, "killed": killed}[sys.argv[1]]
         print(json.dumps(work(Path(name), int(sys.argv[2]), int(sys.argv[3])), indent=1))

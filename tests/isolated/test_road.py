@@ -403,7 +403,7 @@ def refuse(io: IsolatedBackend, size: int | None) -> None:
 
 
 def test_a_flush_that_is_refused(backend: str, path: Path) -> None:
-    """With a journal nothing is lost by it; without, what it has cost is told and counted. Then it goes on."""
+    """With a journal it goes on and nothing is lost; without, the file ends there, and what that costs is counted."""
     saver = H5SaverLowLevel("detector", backend, isolated=True)
     saver.init_file(path)
     save = camera(saver)
@@ -420,17 +420,18 @@ def test_a_flush_that_is_refused(backend: str, path: Path) -> None:
     assert counted.frames_written == 10
     refuse(saver.io, None)
     until(lambda: not saver.io.activity().problem)
+    raised = 0
     for number in range(20, 30):
-        save(frame(number, 20_000))
-    saver.flush()
-    counted = saver.statistics()
-    saver.close_file()
-    found = rows_in(path, VALUES)
-    if backend == "h5py":
-        assert found == list(range(30)) and counted.frames_dropped == 0
-    else:
-        assert found == [*range(10), *range(20, 30)] and counted.frames_dropped == 10
-    assert counted.frames_written == len(found) and counted.frames_waiting == 0
+        try:
+            save(frame(number, 20_000))
+        except SavingProcessError:
+            raised += 1
+    with contextlib.suppress(OSError):
+        saver.close_file()
+    counted, found = saver.statistics(), rows_in(path, VALUES)
+    assert (raised, len(found)) == ((0, 30) if backend == "h5py" else (10, 10))
+    assert found == list(range(len(found)))
+    assert (counted.frames_written, counted.frames_dropped) == (len(found), 30 - len(found))
 
 
 def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, path: Path) -> None:

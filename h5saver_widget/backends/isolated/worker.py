@@ -26,7 +26,6 @@ from h5saver_widget.backends.isolated.messages import ROWS, Kind, Notice, error_
 from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe, WakePipe
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
-from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
 
@@ -55,8 +54,6 @@ class Worker:
 
     def __init__(self, hosted: str, ring: Ring, wake: WakePipe, answers: int) -> None:
         self._io = create_backend(hosted)
-        if isinstance(self._io, QueuedBackend):
-            self._io.is_patient = True
         self._ring, self._wake = ring, wake
         self._answers = AnswerPipe(answers, wake, self._beat)
         self._orders = Orders(self._io)
