@@ -261,6 +261,7 @@ def test_files_are_numbered_and_listed_on_the_server(
 
     with Chooser(choose):
         window.tree.button_of("browse").click()
+    settle(saver)
     assert saver.file_path == first and saver.io.writable
     monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *_: (f"{folder.as_posix()}/mine.h5", True))
     saver.settings["custom_name"] = True
