@@ -34,11 +34,13 @@ __all__ = [
     "RemoteRefusedError",
     "RowsLostError",
     "SavingProcessError",
+    "SettingError",
     "SettingsXMLError",
     "StreamingError",
     "TooLargeError",
     "UnknownBackendError",
     "WorkStoppedError",
+    "WrongThreadError",
 ]
 
 
@@ -79,6 +81,10 @@ class CodecError(H5SaverError, ValueError):
 
 class SettingsXMLError(CodecError):
     """A settings text is not the XML of a parameter tree."""
+
+
+class SettingError(H5SaverError, ValueError):
+    """A setting can't have this value, or there is no such setting."""
 
 
 class NamingError(H5SaverError, ValueError):
@@ -211,3 +217,7 @@ class IntegrationError(H5SaverError, ImportError):
 
 class WorkStoppedError(H5SaverError, RuntimeError):
     """Long work was stopped because somebody asked for it."""
+
+
+class WrongThreadError(H5SaverError, RuntimeError):
+    """Something that belongs to the GUI thread was asked for in another one."""

@@ -115,6 +115,11 @@ class Backend(Inspecting, ABC):
         self.is_owned = False
         self.lock = threading.RLock()
 
+    def holds_lock(self) -> bool:
+        """Tell whether this thread has the lock: who has it must wait for nothing that another thread does."""
+        lock: Any = self.lock
+        return bool(lock._is_owned())  # as threading.Condition asks
+
     # ------------------------------------------------------------------ file
     @property
     def path(self) -> Path | None:

@@ -73,3 +73,7 @@ class GuardedLock:
         """Let go."""
         self._guard.ours.depth -= 1
         self._lock.release()
+
+    def _is_owned(self) -> bool:
+        """Tell whether this thread has the lock; named as Python's own locks name it."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]

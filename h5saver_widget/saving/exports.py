@@ -227,6 +227,8 @@ class DataToExportExtendedSaver(DataManagement):
         Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
     fill_value
         What points hold before they are measured; None for the saver's.
+    as_acquired
+        Keep the number types of the data, whatever saving dynamic is chosen.
     """
 
     def __init__(
@@ -234,11 +236,12 @@ class DataToExportExtendedSaver(DataManagement):
         h5saver: H5SaverLowLevel | Path | str,
         extended_shape: Iterable[int],
         fill_value: float | None = None,
+        as_acquired: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
-        self._fill_value = fill_value
+        self._fill_value, self._as_acquired = fill_value, as_acquired
         self._arrays: dict[tuple[Any, ...], ExtendedArrays] = {}
         self._generation = -1
 
@@ -322,4 +325,4 @@ class DataToExportExtendedSaver(DataManagement):
         saver = self.h5saver
         place = channel_group(saver, where, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
         fill = saver.fill_value if self._fill_value is None else self._fill_value
-        return ExtendedArrays(saver, place, dwa, self.extended_shape, distribution, fill)
+        return ExtendedArrays(saver, place, dwa, self.extended_shape, distribution, fill, self._as_acquired)

@@ -46,6 +46,8 @@ class ExtendedArrays:
         ``'uniform'`` or ``'spread'``.
     fill_value
         What points hold before they are measured; integers have no nan, theirs is 0.
+    as_acquired
+        Keep the number type of the data, whatever saving dynamic is chosen.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class ExtendedArrays:
         scan_shape: tuple[int, ...],
         distribution: str,
         fill_value: float,
+        as_acquired: bool = False,
     ) -> None:
-        self._saver = saver
+        self._saver, self._as_acquired = saver, as_acquired
         self._place = place
         self._scan_shape = scan_shape
         shape = np.shape(dwa.data[0]) or (1,)
@@ -92,7 +95,7 @@ class ExtendedArrays:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(place, axis, axis.index + dims)
         values = np.asarray((dwa.errors if is_error else dwa.data)[channel])  # type: ignore[index]
-        dtype = values.dtype if is_error or saver.dynamic is None else saver.dynamic
+        dtype = values.dtype if is_error or self._as_acquired else saver.dynamic or values.dtype
         made = saver.create_carray(
             place.group,
             name,

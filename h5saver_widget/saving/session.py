@@ -7,18 +7,19 @@ the session, never the saver itself.
 from __future__ import annotations
 
 import atexit
+import threading
 import warnings
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, H5SaverError, NotAnsweringError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import LOGGER_NAME
 from h5saver_widget.saving.nexus import Plots
@@ -26,11 +27,35 @@ from h5saver_widget.saving.places import Places
 
 __all__ = ["Session", "close_forgotten"]
 
+#: How long a program that ends waits for a disk that does not answer, in s.
+EXIT_SECONDS: Final = 3.0
+
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
 def _close_all_at_exit() -> None:
-    close_forgotten(list(_open_sessions))
+    close_forgotten([session for session in _open_sessions if _answers(session.io)])
+
+
+def _answers(io: Backend) -> bool:
+    """Tell whether a file can be closed: a program ends although a disk does not answer.
+
+    Nothing is lost then: the process that has the file completes it when the disk is back.
+    """
+    if not io.is_isolated:
+        return True
+    pause = threading.Event()
+    while (activity := io.activity()).doing and activity.seconds < EXIT_SECONDS:
+        pause.wait(0.05)
+    try:
+        if activity.doing:
+            return False
+        io.flush(timeout=EXIT_SECONDS)
+    except NotAnsweringError:
+        return False
+    except (H5SaverError, OSError):  # told when it is closed
+        pass
+    return True
 
 
 def _go_first_at_exit() -> None:

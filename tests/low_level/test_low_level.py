@@ -265,7 +265,7 @@ def test_commands(backend: str, path: Path) -> None:
     assert told[3][1]["moved_aside"] == path.with_name("file_old1.h5")
 
 
-def test_an_error_while_closing_is_told(backend: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_closing_is_raised_and_told(backend: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, dict]] = []
 
     class Saver(H5SaverLowLevel):
@@ -280,7 +280,8 @@ def test_an_error_while_closing_is_told(backend: str, path: Path, monkeypatch: p
         raise OSError("no space left on device")
 
     monkeypatch.setattr(saver.io, "set_attributes", full)
-    saver.close_file()
+    with pytest.raises(OSError, match="no space left"):
+        saver.close_file()
     assert [command for command, _ in told] == ["opened", "error", "closed"]
     assert "was not closed properly: no space left on device" in told[1][1]["message"]
     assert not saver.isopen()

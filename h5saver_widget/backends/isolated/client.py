@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -191,7 +191,7 @@ class IsolatedBackend(IsolatedFile):
             arguments = (number, kind.value, group.obj.number, name, row_shape, dtype, packed, attributes, more)
             sizes = (*row_shape, *more.get("shape", ()), *np.shape(more.get("data", 0)))
             is_plain = (dtype is None or dtype.char in _STORABLE) and 0 not in sizes and len(sizes) < _MOST_DIMENSIONS
-            if is_plain and all(map(_surely_storable, attributes.values())):
+            if is_plain and _surely_storable(attributes.values()):
                 self._link.post("create", *arguments)
             else:
                 self._link.change("create", *arguments)
@@ -347,7 +347,7 @@ class IsolatedBackend(IsolatedFile):
 
     def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         plain = _sendable(node.path, attributes)
-        if all(map(_surely_storable, plain.values())):
+        if _surely_storable(plain.values()):
             self._link.post("set_attributes", node.obj.number, plain)
         else:
             self._link.change("set_attributes", node.obj.number, plain)
@@ -391,14 +391,19 @@ def _sendable(path: str, attributes: Mapping[str, RawAttribute]) -> dict[str, Ra
     return dict(attributes)
 
 
-def _surely_storable(value: Any) -> bool:
-    """Tell whether an attribute is of a kind that every library stores, whatever its name."""
-    if isinstance(value, str):
-        return len(value) < _SHORT_TEXT
-    if isinstance(value, (bool, np.bool_, float)):
-        return True
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    if isinstance(value, (np.generic, np.ndarray)):
-        return (value.dtype.char in _STORABLE or value.dtype.char == "S") and 0 < value.size < 1000
-    return False
+def _surely_storable(values: Iterable[Any]) -> bool:
+    """Tell whether attributes are of kinds that every library stores, whatever their names."""
+    for value in values:
+        if isinstance(value, str):
+            fits = len(value) < _SHORT_TEXT
+        elif isinstance(value, (bool, np.bool_, float)):
+            fits = True
+        elif isinstance(value, int):
+            fits = -(2**63) <= value < 2**63
+        elif isinstance(value, (np.generic, np.ndarray)):
+            fits = (value.dtype.char in _STORABLE or value.dtype.char == "S") and 0 < value.size < 1000
+        else:
+            fits = False
+        if not fits:
+            return False
+    return True
