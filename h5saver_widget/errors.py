@@ -31,6 +31,7 @@ __all__ = [
     "SettingsXMLError",
     "StreamingError",
     "UnknownBackendError",
+    "ValuesElsewhereError",
     "WorkStoppedError",
 ]
 
@@ -147,3 +148,7 @@ class IntegrationError(H5SaverError, ImportError):
 
 class WorkStoppedError(H5SaverError, RuntimeError):
     """Long work was stopped because somebody asked for it."""
+
+
+class ValuesElsewhereError(NodeError):
+    """The values of an array stand in other files, and nobody has allowed to read these."""

@@ -22,7 +22,10 @@ from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names, read_attributes, write_attributes
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.h5py_copying import Copier
+from h5saver_widget.backends.h5py_details import details_of, dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
+from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
 from h5saver_widget.backends.queued import QueuedBackend
@@ -30,6 +33,7 @@ from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Compression,
+    Details,
     Durability,
     Handle,
     NodeKind,
@@ -62,7 +66,7 @@ def _kind_of(obj: Any) -> NodeKind:
     if not isinstance(obj, h5py.Dataset):
         return NodeKind.OTHER
     if obj.external or obj.is_virtual:
-        return NodeKind.LINK  # its numbers stand in other files: it is shown, and not followed
+        return NodeKind.FIXED  # its values stand elsewhere; how long a virtual one is now, only these would tell
     grows = bool(obj.maxshape) and obj.maxshape[0] is None
     if grows and obj.ndim == 1 and h5py.check_vlen_dtype(obj.dtype) == np.uint8:
         return NodeKind.TEXT
@@ -74,11 +78,7 @@ def _values(node: TreeNode, selection: Selection) -> Any:
     if node.kind is NodeKind.TEXT:
         found = node.obj[selection]
         return list(found) if found.dtype == object else found
-    if h5py.check_string_dtype(node.obj.dtype) is not None:
-        return node.obj.asstr("utf-8", errors="replace")[() if selection is ... else selection]
-    if node.obj.shape is None:
-        return np.zeros(0, node.obj.dtype)
-    return node.obj[selection]
+    return values_of(node.obj, selection)
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
@@ -103,6 +103,7 @@ class H5pyBackend(QueuedBackend):
         self._file: h5py.File | None = None
         #: What a file that is journaled is written through.
         self._disk: JournaledFile | None = None
+        self._copier: Copier | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -160,6 +161,9 @@ class H5pyBackend(QueuedBackend):
         self._disk = disk
 
     def _close_file(self) -> None:
+        if self._copier is not None:
+            self._copier.abandon()
+            self._copier = None
         file, self._file = self._file, None
         disk, self._disk = self._disk, None
         try:
@@ -233,7 +237,7 @@ class H5pyBackend(QueuedBackend):
             return NodeKind.FIXED
         stored = dataset.get_create_plist()
         if stored.get_layout() == h5d.VIRTUAL or stored.get_external_count():
-            return NodeKind.LINK  # its numbers stand in other files
+            return NodeKind.FIXED
         largest = dataset.get_space().get_simple_extent_dims(True)
         if not largest or largest[0] != h5s.UNLIMITED:
             return NodeKind.FIXED
@@ -250,6 +254,32 @@ class H5pyBackend(QueuedBackend):
     def _identity(self, node: TreeNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
+
+    @primitive
+    @careful
+    def details(self, node: Handle) -> Details:
+        """Return what is known of a node beyond shape and number type."""
+        found = self._described(node)
+        return Details() if found is None else details_of(found.obj)
+
+    @primitive
+    def begin_copy(self, path: Path) -> None:
+        """Make the file that nodes of the open one are copied into."""
+        self._copier = Copier(path)
+
+    @primitive
+    def copy_out(self, node: Handle, start: int = 0) -> int | None:
+        """Copy a node to its own path in that file."""
+        if self._copier is None:
+            raise DataMismatchError("there is no file to copy into; begin a copy first")
+        self._settle()
+        return self._copier.copy(self._h5(), self.path_of(node), start)
+
+    @primitive
+    def end_copy(self) -> list[str]:
+        """Complete that file."""
+        copier, self._copier = self._copier, None
+        return [] if copier is None else copier.close()
 
     @primitive
     def link_target(self, node: Handle) -> tuple[str, str]:
@@ -343,10 +373,16 @@ class H5pyBackend(QueuedBackend):
     # ---------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:
         obj = node.obj
-        dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
+        if node.kind is NodeKind.TEXT:
+            return ArrayInfo(tuple(obj.shape), np.dtype(np.uint8), tuple(obj.maxshape), obj.chunks, compression_of(obj))
+        dtype = dtype_of(obj)
+        holds = "" if dtype.kind in "fc" and dtype != np.longdouble else holds_of(obj.id.get_type(), dtype)
+        if obj.is_virtual and not self._allowed:
+            shape = shape_of(obj)
+            return ArrayInfo(shape or (0,), dtype, shape or (0,), holds=holds)
         if obj.shape is None:  # a null data space: an array of another program without anything in it
-            return ArrayInfo((0,), dtype, (0,))
-        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, compression_of(obj))
+            return ArrayInfo((0,), dtype, (0,), holds=holds)
+        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, compression_of(obj), holds)
 
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
         return H5pyWriter(node)
@@ -369,6 +405,11 @@ class H5pyBackend(QueuedBackend):
             ) from error
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
+        if node.obj.is_virtual or node.obj.external:
+            assert self._path is not None
+            require_allowed(node.obj, self._path, self._allowed)
+            if node.obj.external:
+                node = TreeNode(node.path, opened_beside(node.obj), node.kind, self._owner)
         try:
             try:
                 return _values(node, selection)

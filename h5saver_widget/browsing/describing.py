@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.browsing.foreign import default_of, names_in, resolved, signal_of
+from h5saver_widget.browsing.foreign import default_of, signal_of
 from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
     count_text,
@@ -26,7 +26,10 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+from h5saver_widget.saving.conventions import text_in
+from h5saver_widget.saving.foreign import names_in
 from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.links import resolved
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["COMMENTS", "NodeReport", "Settings", "describe", "sort_attributes"]
@@ -222,7 +225,7 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
     link = target
     if not file:
         try:
-            link = resolved(h5, node.path)
+            link = resolved(h5.io, node.path)
         except NodeError:
             link = ""
     missing = "" if link else ", which is not there"
@@ -233,7 +236,7 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
 
 def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[tuple[str, str]]:
     if isinstance(node, GROUP):
-        kind = str(plain.get("type") or plain.get("NX_class") or "")
+        kind = text_in(plain.get("type")) or text_in(plain.get("NX_class"))
         what = shown_value(f"group ({kind})" if kind else "group", 80)
         return [("Type", what), ("Holds", count_text(count, "node"))]
     if isinstance(node, VLARRAY):

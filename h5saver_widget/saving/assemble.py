@@ -22,6 +22,8 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
+from h5saver_widget.saving.foreign import foreign_data
+from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
 
@@ -202,6 +204,7 @@ def data_from(
     load_all: bool = False,
     navigation: bool = True,
     lazy: bool = False,
+    raw: bool = False,
     most: int | None = None,
 ) -> DataWithAxes:
     """Return the data object that an array node belongs to.
@@ -219,6 +222,9 @@ def data_from(
     lazy
         Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
         in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
+    raw
+        Of arrays of other programs, take the numbers as they stand in the file: without scale, offset, fill values and
+        dates.
     most
         Of all channels, take the first so many.
 
@@ -229,9 +235,11 @@ def data_from(
     DataMismatchError
         If what is in the file doesn't fit together.
     """
-    first = array_node(node)
+    first = array_node(followed(node))
     described = first.attrs.to_dict()
     older = is_older_data(described)
+    if not older and "data_type" not in described and (first.info.dtype.names or first.dtype.kind in "biufc"):
+        return foreign_data(node, load_all=load_all, lazy=lazy, raw=raw)
     if older:
         described = older_attributes(first, described)
     nodes = channels_of(first, described, most) if load_all else [first]

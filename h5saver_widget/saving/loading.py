@@ -62,7 +62,7 @@ class DataLoader(DataManagement):
         return nav_group_of(self.h5saver.get_node(where))
 
     def load_data(
-        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False
+        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False, raw: bool = False
     ) -> DataWithAxes:
         """Return the data stored in an array node, with navigation axes.
 
@@ -78,6 +78,9 @@ class DataLoader(DataManagement):
             Leave channels and errors on disk: each is a :class:`~h5saver_widget.data.lazy.LazyArray` of the same shape
             and number type, read slice by slice (``data.inav[3]``, ``data.isig[10:20]``, ``data[0][3]``) as long as the
             file is open; a slice taken later raises FileNotOpenError or NodeError. Axes are read.
+        raw
+            Of arrays of other programs (NeXus, netCDF...), return the numbers as they stand in the file: without scale,
+            offset, fill values and dates.
 
         Raises
         ------
@@ -101,7 +104,7 @@ class DataLoader(DataManagement):
         ((4, 2, 3), [[18, 19, 20], [21, 22, 23]])
         """
         with self.h5saver.io.lock:
-            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, lazy=lazy)
+            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, lazy=lazy, raw=raw)
 
     def load_all(
         self, where: Where = "/", dte: DataToExport | None = None, with_bkg: bool = False, *, lazy: bool = False

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,18 @@ class IsolatedFile(TreeBackend):
         where = path.as_posix() if self.capabilities.remote else str(path.absolute())
         limit = self.reading_seconds if mode == "r" else None
         self._link.ask("open", where, mode, swmr, locking, self.durability.value, limit)
+        self._send_allowed()
         self._opened = True
+
+    def allow(self, folders: Sequence[Path]) -> None:
+        """Allow to read the values of arrays from other files in these folders."""
+        super().allow(folders)
+        if self._opened:
+            self._send_allowed()
+
+    def _send_allowed(self) -> None:
+        if self._allowed:
+            self._link.ask("allow", [str(folder.absolute()) for folder in self._allowed])
 
     def _close(self) -> None:
         failure = self.failure if self.writable else None  # of a file that was only read, nothing is lost

@@ -102,6 +102,11 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "allow": lambda folders: self._io.allow([Path(folder) for folder in folders]),
+            "details": self._details,
+            "begin_copy": lambda path: self._io.begin_copy(Path(path)),
+            "copy_out": lambda number, start: self._io.copy_out(self._nodes[number], start),
+            "end_copy": self._io.end_copy,
             "link_target": lambda number: self._io.link_target(self._nodes[number]),
             "flush": lambda: self._guard(self._flush, what="flush"),
             "checkpoint": self._io.checkpoint,
@@ -394,7 +399,11 @@ class Host:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
-        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression, found.holds
+
+    def _details(self, number: int) -> tuple[Any, ...]:
+        found = self._io.details(self._nodes[number])
+        return found.holds, dict(found.names), found.sources, found.scales, dict(found.references)
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)
