@@ -8,7 +8,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 import numpy.typing as npt
-from h5py import h5a, h5d, h5r, h5s, h5t
+from h5py import h5a, h5r, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names
 from h5saver_widget.backends.h5py_sources import sources_of

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.browsing.foreign import default_of, signal_of
+from h5saver_widget.browsing.foreign import default_of
 from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
     count_text,
@@ -27,7 +27,7 @@ from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.conventions import text_in
-from h5saver_widget.saving.foreign import names_in
+from h5saver_widget.saving.foreign import names_in, signal_of
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data

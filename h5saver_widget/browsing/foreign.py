@@ -1,4 +1,4 @@
-"""Which array of a NeXus file is plotted for a group, by the rules of all its generations.
+"""Which group of a NeXus file is plotted for another one, by the rules of all its generations.
 
 Rules: https://manual.nexusformat.org/datarules.html#find-plottable-data
 """
@@ -10,44 +10,18 @@ from typing import Any, Final
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.nodes.typed import GROUP, Node
-from h5saver_widget.saving.conventions import number_in, text_in
-from h5saver_widget.saving.foreign import is_numbers, names_in
+from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.saving.conventions import text_in
+from h5saver_widget.saving.foreign import signal_of
 from h5saver_widget.saving.h5_backend import H5Backend
-from h5saver_widget.saving.links import followed, resolved
+from h5saver_widget.saving.links import resolved
 
-__all__ = ["default_of", "signal_of"]
+__all__ = ["default_of"]
 
 #: How often a default may lead to a default.
 _MOST_STEPS: Final = 20
 #: So many nodes are looked at where a file names no default.
 _MOST_NODES: Final = 300
-
-
-def signal_of(group: GROUP, attributes: Mapping[str, Any], names: list[str]) -> str:
-    """Return the name of the array that a NeXus group wants to be plotted, ``''`` if it names none."""
-    named = names_in(attributes.get("signal"))
-    if named and named[0] in names:
-        return named[0]
-    if text_in(attributes.get("NX_class")) != "NXdata":
-        return ""
-    # before 2014 the array itself said so; a group of one array needs not say it
-    arrays = [(name, node) for name in names[:_MOST_NODES] if (node := _numbers(group, name)) is not None]
-    for name, node in arrays:
-        if number_in(node.attrs.get("signal")) == 1:
-            return name
-    if "data" in names and any(name == "data" for name, _ in arrays):
-        return "data"
-    data = [name for name, node in arrays if "axis" not in node.attrs and not name.endswith(("_errors", "errors"))]
-    return data[0] if len(data) == 1 else ""
-
-
-def _numbers(group: GROUP, name: str) -> Node | None:
-    try:
-        node = followed(group.get_child(name))
-    except H5SaverError:
-        return None
-    return node if is_numbers(node) else None
 
 
 def default_of(h5: H5Backend, path: str, attributes: Mapping[str, Any]) -> str:

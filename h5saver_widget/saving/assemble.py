@@ -8,7 +8,7 @@ Everything is done with arrays that are still to be read, so that data left on d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,14 +20,26 @@ from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
-from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
+from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node
+from h5saver_widget.saving.conventions import text_in
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
-from h5saver_widget.saving.foreign import foreign_data
+from h5saver_widget.saving.foreign import foreign_data, is_numbers, signal_of
 from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
-from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
+from h5saver_widget.saving.older import OLDER_NAME, indexes_of, int_of, is_older_data, older_attributes, older_axes
 
-__all__ = ["MEASURED", "array_node", "axis_from", "channels_of", "data_from", "family", "nav_group_of", "sibling_of"]
+__all__ = [
+    "MEASURED",
+    "array_node",
+    "axis_from",
+    "channels_of",
+    "data_from",
+    "data_in",
+    "family",
+    "is_data",
+    "nav_group_of",
+    "sibling_of",
+]
 
 #: Roles of arrays that hold what was measured.
 MEASURED = (DataType.data, DataType.data_enlargeable)
@@ -100,7 +112,7 @@ def sibling_of(node: Array, data_type: DataType) -> Array | None:
     if number is None:
         return None
     group, name = _parent(node), channel_name(data_type, number)
-    if name not in group.children_name():
+    if not group.backend.has_child(group.handle, name):
         return None
     found = group.get_child(name)
     return found if isinstance(found, Array) and not isinstance(found, VLARRAY) else None
@@ -145,6 +157,41 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
         tuple(axes) if isinstance(axes, (tuple, list)) else None,
         node.shape[1:] if grows else node.shape,
     )
+
+
+def is_data(group: GROUP, node: Node) -> bool:
+    """Tell whether an array right below a group says that it is data, in the way of any program.
+
+    That is: an array of this layout or of an older one, the signal of a group of NeXus, a variable of netCDF.
+    """
+    if any(naming.number_of(node.name, kind.value) is not None for kind in MEASURED):
+        return isinstance(node, Array)
+    about = node.attrs.to_dict() if isinstance(node, Array) else {}
+    if is_older_data(about):
+        return node.name.lower() == OLDER_NAME
+    if "data_type" in about:
+        return False
+    is_variable = isinstance(node, Array) and any(node.backend.details(node.handle).scales)
+    return is_variable or signal_of(group, group.attrs.to_dict(), group.children_name()) == node.name
+
+
+def data_in(group: GROUP) -> Iterator[list[Array]]:
+    """Iterate over the data objects right below a group, each with all of its channels; every node is looked at once.
+
+    Arrays of other programs count as well, if they hold numbers or a table; so do the links in groups of NeXus.
+    """
+    found: dict[Any, list[Array]] = {}
+    for name in group.children_name():
+        if any(naming.number_of(name, kind.value) is not None for kind in DataType if kind not in MEASURED):
+            continue
+        node = group.get_child(name)
+        if isinstance(node, LINK) and text_in(group.attrs.get("NX_class")) == "NXdata":
+            with suppress(NodeError):
+                if is_numbers(followed(node)):
+                    found[name] = [node]  # type: ignore[list-item]  # what loads it goes on to the array
+        if isinstance(node, Array) and not isinstance(node, VLARRAY):
+            found.setdefault(family(node, node.attrs.to_dict()), []).append(node)
+    yield from found.values()
 
 
 def channels_of(node: Array, attributes: dict[str, Any], most: int | None = None) -> list[Array]:
@@ -206,6 +253,7 @@ def data_from(
     lazy: bool = False,
     raw: bool = False,
     most: int | None = None,
+    channels: Sequence[Array] | None = None,
 ) -> DataWithAxes:
     """Return the data object that an array node belongs to.
 
@@ -227,6 +275,8 @@ def data_from(
         dates.
     most
         Of all channels, take the first so many.
+    channels
+        The channels, where they are known; else they are looked for in the group.
 
     Raises
     ------
@@ -242,7 +292,7 @@ def data_from(
         return foreign_data(node, load_all=load_all, lazy=lazy, raw=raw)
     if older:
         described = older_attributes(first, described)
-    nodes = channels_of(first, described, most) if load_all else [first]
+    nodes = list(channels or (channels_of(first, described, most) if load_all else [first]))
     arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
     errors = _errors_of(nodes, lazy)
     is_axis = described.get("data_type") == DataType.axis.name

@@ -24,7 +24,7 @@ from h5saver_widget.saving.describe import KNOWN_ATTRIBUTES
 from h5saver_widget.saving.links import followed, resolved
 from h5saver_widget.saving.node_reader import NodeReader
 
-__all__ = ["foreign_data", "is_numbers", "names_in", "scaled"]
+__all__ = ["foreign_data", "is_numbers", "names_in", "scaled", "signal_of"]
 
 #: What NeXus calls the signals that are no image or spectrum of a stack, with their number of dimensions.
 _SIGNAL_DIMENSIONS: Final = {"spectrum": 1, "image": 2, "rgb-image": 3, "rgba-image": 3}
@@ -68,6 +68,32 @@ def scaled(node: Array, about: Mapping[str, Any], raw: bool = False) -> tuple[La
 
 def _scaled(array: LazyArray, reader: NodeReader, scaling: Scaling) -> LazyArray:
     return LazyArray(scaling.over(reader), array.shape, scaling.dtype, array.chunks)
+
+
+def signal_of(group: GROUP, attributes: Mapping[str, Any], names: list[str]) -> str:
+    """Return the name of the array that a NeXus group wants to be plotted, ``''`` if it names none."""
+    named = names_in(attributes.get("signal"))
+    if named and named[0] in names:
+        return named[0]
+    if text_in(attributes.get("NX_class")) != "NXdata":
+        return ""
+    # before 2014 the array itself said so; a group of one array needs not say it
+    arrays = [(name, node) for name in names[:_MOST_NAMES] if (node := _numbers(group, name)) is not None]
+    for name, node in arrays:
+        if number_in(node.attrs.get("signal")) == 1:
+            return name
+    if "data" in names and any(name == "data" for name, _ in arrays):
+        return "data"
+    data = [name for name, node in arrays if "axis" not in node.attrs and not name.endswith(("_errors", "errors"))]
+    return data[0] if len(data) == 1 else ""
+
+
+def _numbers(group: GROUP, name: str) -> Node | None:
+    try:
+        node = followed(group.get_child(name))
+    except H5SaverError:
+        return None
+    return node if is_numbers(node) else None
 
 
 class _Beside:

@@ -8,13 +8,11 @@ from typing import Any
 
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
-from h5saver_widget.format import naming
-from h5saver_widget.nodes.typed import GROUP, Array, Node
-from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_group_of
+from h5saver_widget.nodes.typed import GROUP, Array, ListedGroup, Node
+from h5saver_widget.saving.assemble import data_from, data_in, is_data, nav_group_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["DataLoader"]
 
@@ -124,27 +122,13 @@ class DataLoader(DataManagement):
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    bundle.append(data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy))
+            top = self.h5saver.get_group(where)
+            for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
+                for channels in data_in(group):
+                    if is_data(group, channels[0]):
+                        options = {"with_bkg": with_bkg, "load_all": True, "lazy": lazy}
+                        bundle.append(data_from(channels[0], channels=channels, **options))
         return bundle
-
-    def _first_channels(self, group: GROUP) -> Iterator[Node]:
-        """Iterate over the first channel of every data object right below a group."""
-        seen: set[tuple[Any, ...]] = set()
-        for name in group.children_name():
-            numbered = any(naming.number_of(name, data_type.value) is not None for data_type in MEASURED)
-            if numbered or name.lower() == OLDER_NAME:
-                node = group.get_child(name)
-                if not isinstance(node, Array):
-                    continue
-                attributes = node.attrs.to_dict()
-                if not numbered and not is_older_data(attributes):
-                    continue
-                key = family(node, attributes)
-                if key not in seen:
-                    seen.add(key)
-                    yield node
 
     def load_data_from_name_origin(
         self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False, *, lazy: bool = False
@@ -157,11 +141,12 @@ class DataLoader(DataManagement):
             If there is none.
         """
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    attributes = node.attrs
+            top = self.h5saver.get_group(where)
+            for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
+                for channels in data_in(group):
+                    attributes = channels[0].attrs if isinstance(channels[0], Array) else {}
                     if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
-                        return data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy)
+                        return data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )
