@@ -24,7 +24,7 @@ from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_n
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
 from h5saver_widget.backends.h5py_copying import Copier
 from h5saver_widget.backends.h5py_details import details_of, dtype_of, holds_of, values_of
-from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
+from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
@@ -409,7 +409,7 @@ class H5pyBackend(QueuedBackend):
             assert self._path is not None
             require_allowed(node.obj, self._path, self._allowed)
             if node.obj.external:
-                node = TreeNode(node.path, opened_beside(node.obj), node.kind, self._owner)
+                node.obj = opened_beside(node.obj)
         try:
             try:
                 return _values(node, selection)
@@ -422,6 +422,11 @@ class H5pyBackend(QueuedBackend):
                 f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
         except OSError as error:
+            if missing := missing_filters(node.obj):
+                raise NodeError(
+                    f"{node.path} is packed by a filter that is not installed here: {missing}. Its values can be "
+                    "copied (h5saver export -o x.h5), but not read"
+                ) from error
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
     # ------------------------------------------------------------ attributes

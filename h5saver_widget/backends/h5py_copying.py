@@ -14,7 +14,8 @@ import numpy as np
 from h5py import h5a, h5d, h5o, h5p, h5r, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names
-from h5saver_widget.backends.h5py_sources import sources_of
+from h5saver_widget.backends.h5py_sources import array_at, sources_of
+from h5saver_widget.format import codec
 
 __all__ = ["Copier"]
 
@@ -24,6 +25,8 @@ _PIECE: Final = 16 << 20
 _MERGE_TYPES: Final = 0x40
 #: Dimension scales hold these; they are attached anew.
 _OF_SCALES: Final = ("DIMENSION_LIST", "REFERENCE_LIST")
+#: True only of a file that is being written.
+_OF_A_WRITER: Final = ("swmr_active", "swmr_compatible")
 _ERRORS: Final = (OSError, RuntimeError, ValueError, TypeError, KeyError)
 
 
@@ -70,6 +73,8 @@ class Copier:
         key = as_key(path)
         if path == "/":
             self._copy_attributes(file["/"], self._file["/"])
+            for name in _OF_A_WRITER:
+                self._file.attrs.pop(name, None)
             self._pairs.append((file["/"], "/"))
             return None
         link = file.get(key, getlink=True)
@@ -95,16 +100,16 @@ class Copier:
 
     def _copy_link(self, link: Any, path: str) -> None:
         parent, _, name = path.rpartition("/")
-        links = self._file[as_key(parent or "/")].id.links
+        group = self._file[as_key(parent or "/")]  # held: its links know no more than its number
         if isinstance(link, h5py.SoftLink):
-            links.create_soft(as_key(name), as_key(link.path))
+            group.id.links.create_soft(as_key(name), as_key(link.path))
         else:
-            links.create_external(as_key(name), as_key(link.filename), as_key(link.path))
+            group.id.links.create_external(as_key(name), as_key(link.filename), as_key(link.path))
             self.notes.append(f"{path} is a link to {as_text(link.path)} in {as_text(link.filename)}, and stays one")
 
     # ---------------------------------------------------------------- arrays
     def _copy_array(self, file: Any, path: str, start: int) -> int | None:
-        dataset = file[as_key(path)]
+        dataset = array_at(file, path)
         if start:
             return self._copy_pieces(dataset, self._file[as_key(path)], start)
         sources = list(dict.fromkeys(name for name, _ in sources_of(dataset) if name != "."))
@@ -190,6 +195,9 @@ class Copier:
                 self.notes.append(f"{path}: what its attribute {name} refers to was lost: {_short(error)}")
         if not isinstance(source, h5py.Dataset):
             return
+        if target.maxshape and target.maxshape[0] is None and "shape" in target.attrs:  # up to date in a closed file
+            shape = {"shape": target.shape, "size": target.shape[0]}
+            target.attrs.update({name: codec.encode(value) for name, value in shape.items() if name in target.attrs})
         if "DIMENSION_LIST" in source.attrs:
             self._attach_scales(source, target, path)
         kind = source.id.get_type()

@@ -12,10 +12,22 @@ from h5py import h5z
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.errors import MissingLibraryError
 
-__all__ = ["compression_of", "filter_options", "learn_plugins", "packing_of"]
+__all__ = ["compression_of", "filter_options", "learn_plugins", "missing_filters", "packing_of"]
 
 #: Filters that are plugins, by their registered numbers.
 _PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
+#: Registered at https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+_REGISTERED = {
+    **_PLUGINS,
+    4: "szip",
+    305: "LZO",
+    307: "bzip2",
+    32000: "lzf",
+    32004: "lz4",
+    32013: "zfp",
+    32015: "zstd",
+    32017: "sz",
+}
 
 
 @functools.cache
@@ -64,6 +76,13 @@ def packing_of(dataset: Any) -> Packing | None:
     if codes in ([h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE]) and filters[-1][2][0] > 0:
         return Packing(filters[-1][2][0], item_bytes)
     return None if codes else Packing()
+
+
+def missing_filters(dataset: Any) -> str:
+    """Return the names of an array's filters that nothing here undoes, ``''`` if there are none."""
+    plist = dataset.id.get_create_plist()
+    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    return " and ".join(_REGISTERED.get(code, f"number {code}") for code in codes if not h5z.filter_avail(code))
 
 
 def compression_of(obj: h5py.Dataset) -> str | None:

@@ -1,4 +1,4 @@
-"""Arrays whose values stand in other files: which files these are, and whether all of them lie where reading is allowed.
+"""Arrays whose values stand in other files: which files these are, and whether reading all of them was allowed.
 
 HDF5 follows such an array without a question: to a file named by whoever wrote it, through links in that file, and on.
 So every file on the way is looked at before a value is read. Where HDF5 looks for a file:
@@ -18,7 +18,7 @@ from h5py import h5d, h5p, h5s
 from h5saver_widget.backends.h5py_attributes import as_key, as_text
 from h5saver_widget.errors import ValuesElsewhereError
 
-__all__ = ["opened_beside", "require_allowed", "shape_of", "sources_of"]
+__all__ = ["array_at", "opened_beside", "require_allowed", "shape_of", "sources_of"]
 
 #: So many sources are listed, and so often one file may lead to another.
 _MOST: Final = 1000
@@ -54,8 +54,18 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
 
 
 def opened_beside(obj: Any) -> Any:
-    """Return an external array opened such that its files are looked for beside its own file, not in the current folder."""
-    return h5py.Dataset(h5d.open(obj.file.id, as_key(obj.name), _BESIDE))
+    """Return an external array opened anew: its files are looked for beside its own, not in the current folder."""
+    file, name = obj.file, as_key(obj.name)
+    obj.id.close()  # HDF5 lets nobody open it in the other way as long as it is open
+    return h5py.Dataset(h5d.open(file.id, name, _BESIDE))
+
+
+def array_at(file: Any, path: str) -> Any:
+    """Return the array at a path, be it open in that other way."""
+    try:
+        return file[as_key(path)]
+    except KeyError:
+        return h5py.Dataset(h5d.open(file.id, as_key(path), _BESIDE))
 
 
 def require_allowed(obj: Any, path: Path, allowed: Sequence[Path]) -> None:

@@ -25,7 +25,7 @@ _MOST_NODES: Final = 300
 
 
 def default_of(h5: H5Backend, path: str, attributes: Mapping[str, Any]) -> str:
-    """Return the group that is plotted for a group: where its ``default`` leads; without one, the first NXdata below."""
+    """Return the group that is plotted for another: where its ``default`` leads; without one, the first NXdata."""
     here = path
     for _ in range(_MOST_STEPS):
         name = text_in(attributes.get("default"))

@@ -22,11 +22,13 @@ from h5saver_widget.saving.columns import columns_of, complex_type
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import followed
 
-__all__ = ["Channel", "Item", "Source", "plain", "require_items", "source_of"]
+__all__ = ["Channel", "Item", "Source", "nodes_of", "plain", "require_items", "source_of"]
 
 _MAX_DEPTH = 200
 #: The roles of arrays that belong to other arrays.
 _BESIDE = tuple(kind.value for kind in DataType if kind not in MEASURED)
+#: What every HDF5 library unpacks.
+_EVERYWHERE = (None, "gzip", "lzf", "szip", "zlib")
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 
@@ -195,6 +197,14 @@ def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[Da
     return Source([Item(dwa) for dwa in what])
 
 
+def nodes_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:
+    """Return the node that an export is asked for, whatever it holds; no node for data in memory."""
+    if isinstance(what, H5Backend):
+        what.require_open("export")
+        what = what.root()
+    return Source([], what if isinstance(what, Node) else None)
+
+
 def _source_of_node(node: Node) -> Source:
     source = Source([], node)
     if isinstance(node, GROUP):
@@ -241,6 +251,8 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
         source.skipped.append(f"{node.path} holds {held}, no numbers, and was left out")
         return
     try:
+        if array.info.compression not in _EVERYWHERE and 0 not in array.info.shape:
+            array[tuple(slice(0, 1) for _ in array.info.shape)]  # NodeError if nothing here unpacks it
         if dtype.names and complex_type(dtype) is None:
             source.items.append(_table(array))
             return

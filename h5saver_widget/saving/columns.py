@@ -70,6 +70,7 @@ class ReadComplex:
     dtype: np.dtype[Any]
 
     def __call__(self, part: Any) -> npt.NDArray[Any]:
+        """Read a part."""
         values = np.asarray(self.read(part))
         real, imag = values.dtype.names or ("r", "i")
         found = np.empty(values.shape, self.dtype)

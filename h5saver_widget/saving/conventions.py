@@ -1,4 +1,4 @@
-"""From stored numbers to what they mean: scale, offset, fill values and times, as netCDF files (CF) and NeXus keep them.
+"""From stored numbers to what they mean: scale, offset, fill values and times, as netCDF (CF) and NeXus keep them.
 
 Conventions: https://cfconventions.org, sections 2.5.1, 4.4 and 8.1;
 https://docs.unidata.ucar.edu/nug/current/attribute_conventions.html (``_Unsigned``).
@@ -178,7 +178,7 @@ def _missing(stored: np.dtype[Any], about: Mapping[str, Any]) -> tuple[Any, ...]
 
 
 def _seconds_since(units: str, calendar: str) -> tuple[float, float] | None:
-    """Return the length of one unit and the date that is counted from, in seconds (since 1970); None if there is none."""
+    """Return the length of one unit and the date that is counted from, in seconds (since 1970), or None."""
     match = _SINCE.fullmatch(units) if calendar in _CALENDARS and len(units) < 100 else None
     name = None if match is None else _NAMES.get(match[1].lower(), _NAMES.get(match[1].lower().removesuffix("s")))
     if match is None or name is None:

@@ -256,7 +256,7 @@ def _named_axes(beside: _Beside, names: list[str], shape: tuple[int, ...], raw: 
 
 
 def _numbered_axes(beside: _Beside, own: str, shape: tuple[int, ...], raw: bool) -> list[Axis]:
-    """Return the axes that say themselves which dimension they belong to, 1 for the first; those that come first first."""
+    """Return the axes that say themselves which dimension they belong to, 1 for the first; primary ones first."""
     numbered = []
     for name in beside.names[:_MOST_NAMES]:
         node = beside.array(name) if name != own else None
@@ -289,7 +289,7 @@ def _scale_axes(node: Array, scales: tuple[tuple[str, ...], ...], shape: tuple[i
 def _place(
     found: dict[int, Axis], node: Array | None, name: str, index: int, shape: tuple[int, ...], raw: bool
 ) -> None:
-    """Take an array as the axis of a dimension if it fits and there is none; of edges, one more than points, the middles."""
+    """Take an array as the axis of a dimension if it fits and there is none; of edges, the middles."""
     if node is None or not 0 <= index < len(shape) or index in found:
         return
     if node.shape not in ((shape[index],), (shape[index] + 1,)) or not shape[index]:
