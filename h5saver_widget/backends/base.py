@@ -225,6 +225,10 @@ class Backend(ABC):
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
 
+    def cannot_read(self, path: Path) -> str:
+        """Return what in a file this library can't read and another one can, in words; ``''`` if nothing."""
+        return ""
+
     # ------------------------------------------------------------------ server
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""

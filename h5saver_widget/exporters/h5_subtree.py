@@ -11,7 +11,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.registry import available_backends, create_backend
+from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
 from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -24,8 +24,6 @@ from h5saver_widget.saving.assemble import nav_group_of, sibling_of
 
 __all__ = ["H5Exporter"]
 
-#: The backend that copies every object as it is.
-COPYING = "h5py"
 _LEVEL = 4
 #: True only of the file that is being written.
 _OF_A_WRITER = ("swmr_active", "swmr_compatible")
@@ -64,7 +62,7 @@ class H5Exporter(Exporter):
 @contextmanager
 def _opened_for_copies(source: Backend) -> Iterator[Backend]:
     """Open the file of a backend once more, with the one that copies objects as they are."""
-    reader = create_backend(COPYING, isolated=source.is_isolated)
+    reader = create_backend(READS_ALL, isolated=source.is_isolated)
     assert source.path is not None
     reader.open(source.path, "r", locking=False)
     try:

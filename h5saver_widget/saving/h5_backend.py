@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
@@ -50,6 +50,10 @@ class H5Backend:
     def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
         self._io: Backend = create_backend(backend, isolated=isolated)
         self._server: RemoteOptions | None = None
+        #: What opens the next file, while another backend reads one that this one can't read.
+        self._asked: Backend | None = None
+        #: That this is so, and why, in a line for people; ``''`` if it isn't.
+        self.reading_note = ""
         #: How arrays made from now on are compressed.
         self.compression = Compression()
 
@@ -122,7 +126,13 @@ class H5Backend:
         return self._io.is_open
 
     def open_file(
-        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+        self,
+        path: Path | str,
+        mode: str = "r",
+        *,
+        swmr_mode: bool = False,
+        locking: bool | None = None,
+        allow: Path | str | Sequence[Path | str] = (),
     ) -> Any:
         """Open a file.
 
@@ -137,6 +147,10 @@ class H5Backend:
             When creating: in a format that others may read during writing. With ``'r'``: read such a file.
         locking
             False opens without the library's file lock.
+        allow
+            Folders in which other files may be read, where the values of arrays stand in these (virtual and external
+            arrays). Without it, such an array shows shape, number type and sources; reading it raises
+            ValuesElsewhereError.
 
         Returns
         -------
@@ -157,6 +171,16 @@ class H5Backend:
         }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
+        if self._asked is not None and not self._io.is_open:
+            self._io, self._asked = self._asked, None
+        self.reading_note = ""
+        if modes[mode] == "r" and not swmr_mode and not self._io.is_open and (what := self._io.cannot_read(where)):
+            # who opens a file to read it asks for its content, not for a library
+            self.reading_note = f"It holds what {self._io.name} can't read ({what}): read with {READS_ALL}."
+            self._asked, self._io = self._io, create_backend(READS_ALL, isolated=self.isolated)
+            self._io.reading_seconds = self._asked.reading_seconds
+        if allow:
+            self._io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
         self._io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
         return self._io.raw_file
 

@@ -26,6 +26,9 @@ class DataLoader(DataManagement):
         A saver with an open file, or the path of an existing file.
     swmr_mode
         For a path: the file is being written (SWMR) by another program.
+    **options
+        For a path: ``backend``, and ``allow``, the folders in which other files may be read where the values of arrays
+        stand in these.
 
     Examples
     --------
@@ -43,7 +46,7 @@ class DataLoader(DataManagement):
     def __init__(self, h5saver: H5SaverLowLevel | Path | str, swmr_mode: bool = False, **options: Any) -> None:
         if isinstance(h5saver, (str, Path)):
             saver = H5SaverLowLevel(backend=options.get("backend"))
-            saver.open_file(Path(h5saver), "r", swmr_mode=swmr_mode)
+            saver.open_file(Path(h5saver), "r", swmr_mode=swmr_mode, allow=options.get("allow", ()))
             h5saver = saver
         super().__init__(h5saver)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -94,11 +94,17 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
         return saver
 
     def open_file(
-        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+        self,
+        path: Path | str,
+        mode: str = "r",
+        *,
+        swmr_mode: bool = False,
+        locking: bool | None = None,
+        allow: Path | str | Sequence[Path | str] = (),
     ) -> Any:
         """Open a file as it is: no raw data group is made. See :meth:`H5Backend.open_file` and :meth:`init_file`."""
         with self.io.lock:
-            file = super().open_file(path, mode, swmr_mode=swmr_mode, locking=locking)
+            file = super().open_file(path, mode, swmr_mode=swmr_mode, locking=locking, allow=allow)
             self.generation += 1
             session = Session(self.io, RAW_GROUP, (swmr_mode and self.io.writable) or self._read_swmr_compatible())
             self._sessions[:] = [session]

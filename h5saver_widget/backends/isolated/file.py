@@ -137,6 +137,13 @@ class IsolatedFile(TreeBackend):
         if self._allowed:
             self._link.ask("allow", [str(folder.absolute()) for folder in self._allowed])
 
+    def cannot_read(self, path: Path) -> str:
+        """Return what in a file the library of the child can't read, in words."""
+        if self.capabilities.copies_objects or self.capabilities.remote:
+            return ""
+        self.prepare()
+        return str(self._link.ask("cannot_read", str(path.absolute())))
+
     def _close(self) -> None:
         failure = self.failure if self.writable else None  # of a file that was only read, nothing is lost
         self._opened = False

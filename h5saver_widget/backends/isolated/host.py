@@ -102,6 +102,7 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
+            "cannot_read": lambda path: self._io.cannot_read(Path(path)),
             "allow": lambda folders: self._io.allow([Path(folder) for folder in folders]),
             "details": self._details,
             "begin_copy": lambda path: self._io.begin_copy(Path(path)),
