@@ -304,7 +304,10 @@ def data_from(
     has_own = grows and any(axis.index == 0 for axis in axes)  # blocks of points bring their axis along
     nav_group = nav_group_of(first) if navigation and nav_indexes and not has_own else None
     if nav_group is not None:
-        axes += _axes_in(nav_group)
+        nav_axes = _axes_in(nav_group)
+        axes += nav_axes
+        # PyMoDAQ says of the times of a scan of any points that they are on a grid
+        spread = spread or any(axis.spread_order and axis.index in nav_indexes for axis in nav_axes)
     if older:
         axes = older_axes(first, len(nav_indexes), navigation)
     if grows:

@@ -13,7 +13,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
-from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.attributes import raw_attributes
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
@@ -375,9 +375,17 @@ class H5Backend:
         title: str = "",
         *,
         text: bool = False,
+        dtype: Any = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> VLARRAY:
-        """Make a growing list of byte rows, or of text lines."""
+        """Make a growing list of byte rows, or of text lines: with `text`, or by the peer's word ``dtype='string'``.
+
+        DataMismatchError for rows of anything else.
+        """
+        if isinstance(dtype, str) and dtype == "string":
+            text = True
+        elif dtype is not None and np.dtype(dtype) != np.uint8:
+            raise DataMismatchError(f"rows of any length hold bytes (dtype uint8) or text ('string'), got {dtype!r}")
         described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
         described["subdtype"] = "string" if text else ""
         handle = self._io.create_text(self.handle_of(where), name, self.raw(described))

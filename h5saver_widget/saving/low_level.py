@@ -120,6 +120,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
         *,
         mode: str = "a",
         swmr: bool = False,
+        swmr_mode: bool = False,
     ) -> bool:
         """Open a file for saving, made if it is not there. A file that is still open is closed first.
 
@@ -137,6 +138,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
             ``'a'`` to save, ``'r'`` to look only.
         swmr
             Make the file so that others can read it while it is written; without effect on a backend that can't.
+        swmr_mode
+            The same, under the name that hosts use.
 
         Returns
         -------
@@ -157,7 +160,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
                 self._make_folder(path.parent)
                 if new_file and self.io.exists(path):
                     moved = self.io.move_aside(path)
-            swmr = swmr and mode != "r" and self.capabilities.swmr
+            swmr = (swmr or swmr_mode) and mode != "r" and self.capabilities.swmr
             created = mode != "r" and not self.io.exists(path)
             access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
             self.io.open(path, access, swmr=swmr)

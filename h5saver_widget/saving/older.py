@@ -78,8 +78,8 @@ def older_attributes(node: Array, attributes: Mapping[str, Any]) -> dict[str, An
     ndim = len(node.shape)
     scan_type = str(attributes.get("scan_type") or "")
     scanned = _dimensions(scan_type)
-    if scanned is not None:
-        points = scanned
+    if scanned is not None:  # 'scan1D' was also the default, of arrays that are no scan at all
+        points = scanned if not known else min(scanned, max(0, ndim - known[0]))
     elif scan_type or isinstance(node, EARRAY):
         points = ndim - known[0] if known else ndim
     else:
