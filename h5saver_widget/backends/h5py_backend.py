@@ -378,13 +378,16 @@ class H5pyBackend(QueuedBackend):
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(tuple(obj.shape), np.dtype(np.uint8), tuple(obj.maxshape), obj.chunks, compression_of(obj))
         dtype = dtype_of(obj)
+        within = () if dtype.subdtype is None else dtype.subdtype[1]
         holds = "" if dtype.kind in "fc" and dtype != np.longdouble else holds_of(obj.id.get_type(), dtype)
         if obj.is_virtual and not self._allowed:
             shape = shape_of(obj)
             return ArrayInfo(shape or (0,), dtype, shape or (0,), holds=holds)
         if obj.shape is None:  # a null data space: an array of another program without anything in it
             return ArrayInfo((0,), dtype, (0,), holds=holds)
-        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, compression_of(obj), holds)
+        chunks = obj.chunks and (*obj.chunks, *within)
+        largest = (*obj.maxshape, *within)
+        return ArrayInfo((*obj.shape, *within), dtype.base, largest, chunks, compression_of(obj), holds)
 
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
         return H5pyWriter(node)

@@ -51,6 +51,8 @@ def holds_of(kind: Any, dtype: np.dtype[Any]) -> str:
     number = kind.get_class()
     if dtype == np.bool_:
         return ""
+    if number == h5t.ARRAY:
+        return f"arrays of {dtype.base}"
     if number == h5t.REFERENCE:
         return "region references" if h5py.check_ref_dtype(dtype) is h5py.RegionReference else "references"
     if number == h5t.VLEN:
@@ -81,6 +83,11 @@ def values_of(obj: Any, selection: Selection) -> Any:
             return _each(obj[where], lambda raw: shown_text(bytes(raw)))
     if dtype == np.longdouble:
         return _long_floats(obj, where)
+    if dtype.subdtype is not None:  # arrays in every place: their dimensions are the last ones
+        parts = where if isinstance(where, tuple) else (where,)
+        outer = parts[: obj.ndim]
+        left = obj.ndim - len(outer) + sum(isinstance(part, slice) for part in outer)
+        return obj[outer][(*(slice(None) for _ in range(left)), *parts[obj.ndim :])]
     values = obj[where]
     reference = h5py.check_ref_dtype(dtype) or h5py.check_ref_dtype(h5py.check_vlen_dtype(dtype) or np.dtype("i1"))
     return _each(values, lambda ref: target_of(obj, ref)) if reference else values

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.in_child import Ending, can_start, run_in_child
@@ -107,9 +110,18 @@ def _unknown(io: Backend, node: Handle) -> str:
     if kind is NodeKind.OTHER:
         return details.holds
     info = io.info(node)
-    if info.dtype.hasobject or (info.holds and info.dtype.kind not in "Su"):
+    if info.dtype.names and _has_gaps(info.dtype):  # PyTables 3.11.1 reads beyond the end of what it has, and dies
+        return "a table with gaps between its columns"
+    if info.dtype.hasobject or info.holds.startswith("arrays") or (info.holds and info.dtype.kind not in "Su"):
         return info.holds or "values of any length"
     return f"values packed by {info.compression}" if info.compression in _FILTERS_OF_OTHERS else ""
+
+
+def _has_gaps(dtype: np.dtype[Any]) -> bool:
+    kinds = [dtype[name] for name in dtype.names or ()]
+    return sum(kind.itemsize for kind in kinds) != dtype.itemsize or any(
+        _has_gaps(kind.base) for kind in kinds if kind.base.names
+    )
 
 
 def look_through(path: str) -> Iterator[str]:

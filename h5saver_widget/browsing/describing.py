@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.backends.terms import Details
+from h5saver_widget.browsing.colours import colour_picture
 from h5saver_widget.browsing.foreign import default_of
 from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
@@ -103,6 +104,8 @@ class NodeReport:
         Attributes that refer to other nodes, and lines of an array that does (by their numbers): to the path of each.
     elsewhere
         Files in which the values stand that can't be shown, because reading these files was not allowed.
+    is_coloured
+        Whether it is an image in colour, the first of the pictures.
     """
 
     path: str
@@ -124,6 +127,7 @@ class NodeReport:
     link_file: str = ""
     references: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
+    is_coloured: bool = False
 
 
 def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
@@ -192,10 +196,13 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     comments = plain.get(COMMENTS, "")
     names = node.children_name() if isinstance(node, GROUP) else []
     elsewhere: tuple[str, ...] = ()
+    coloured = None
     try:
         (lines, count), (columns, table) = _lines_of(node, details, values), _table_of(node)
         if details.sources and isinstance(node, Array) and 0 not in node.shape:
             node[tuple(slice(0, 1) for _ in node.shape)]
+        if isinstance(node, Array) and not isinstance(node, VLARRAY):
+            coloured = colour_picture(node, values, details)
     except ValuesElsewhereError:
         (lines, count), (columns, table) = ((), 0), ((), ())
         elsewhere = tuple(dict.fromkeys(file for file, _ in details.sources))
@@ -215,7 +222,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         (*_facts(node, plain, row, len(names)), *_more_facts(node, details, plain), *damage),
         tuple(sorted([*referring, *told], key=lambda item: item[0].lower())),
         tuple(_settings_of(name, value) for name, value in settings.items()),
-        tuple(pictures.items()),
+        tuple(pictures.items()) if coloured is None else (coloured, *pictures.items()),
         lines,
         count,
         columns,
@@ -226,6 +233,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         is_default,
         references=references,
         elsewhere=elsewhere,
+        is_coloured=coloured is not None,
     )
 
 

@@ -62,9 +62,10 @@ def _first_data(h5: H5Backend, path: str, attributes: Mapping[str, Any]) -> str:
                 continue
             below = f"{here.rstrip('/')}/{name}"
             child = h5.get_node(below)
+            assert isinstance(child, GROUP)
             about = child.attrs.to_dict()
             kind_of_group = text_in(about.get("NX_class"))
-            if kind_of_group == "NXdata" and signal_of(child, about, child.children_name()):  # type: ignore[arg-type]
+            if kind_of_group == "NXdata" and signal_of(child, about, child.children_name()):
                 return below
             if depth < 3 and kind_of_group.startswith("NX"):
                 waiting.append((below, depth + 1))

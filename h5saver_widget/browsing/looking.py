@@ -79,6 +79,7 @@ class FileView:
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
+        self._allowed: list[Path] = []
 
     # ------------------------------------------------------------------ file
     @property
@@ -117,6 +118,14 @@ class FileView:
         self._seen = self._stamp()
         self._h5, self.note = open_to_look(self._path, self._backend, readers=self._take_from, reader=self._reader)
         self._reader = self._h5
+        if self._allowed:
+            self._h5.io.allow(self._allowed)
+
+    def allow(self, folder: Path) -> None:
+        """Allow to read other files in a folder, where the values of arrays stand in these; until this is closed."""
+        self._allowed.append(folder)
+        if self._h5 is not None and self._h5.isopen():
+            self._h5.io.allow(self._allowed)
 
     def close(self) -> None:
         """Close what was opened here; the process that had it ends."""

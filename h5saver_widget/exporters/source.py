@@ -278,7 +278,7 @@ def _table(node: Array) -> Item:
     numbers = [column for column in columns if not column.is_text]
     arrays: list[Any] = [column.array for column in numbers] or [np.arange(columns[0].array.shape[0])]
     data = DataRaw(node.name, data=arrays, labels=[column.name for column in numbers] or ["row"])
-    channels = []
+    channels: list[Channel] = []
     for column in columns:
         role = "text" if column.is_text else "data"
         number = sum(channel.role == role for channel in channels)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.data.protocols import AxisLike, DataToExportLike
 from h5saver_widget.data import Axis
+from h5saver_widget.data.protocols import AxisLike, DataToExportLike
 from h5saver_widget.format.layout import DataType, GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorExtendedSaver
 from h5saver_widget.modules.detector import DetectorExtendedSaver
@@ -80,7 +80,7 @@ class ScanSaver(ExtensionSaver):
         self._start = None
 
     def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
-        """Save the axes of the scan at the level of the scan; once, however often a host says them (for every average)."""
+        """Save the axes of the scan at the level of the scan; once, however often a host says them (every average)."""
         saver = self.saver
         with saver.saving():
             place = nav_axes_group(saver, self.current_node())

@@ -84,13 +84,27 @@ class _ReadColumn:
 
     read: Any
     name: str
+    number: int
     at: tuple[int, ...]
     is_text: bool
     dtype: np.dtype[Any]
 
+    def _picked(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the column of rows that came as tuples, as those with texts do from another process."""
+        cells = [row[self.number] for row in rows.flat]
+        if not self.is_text or self.at:
+            return np.array(cells, dtype=None if self.is_text else self.dtype)
+        found = np.empty(len(cells), dtype=object)
+        for place, cell in enumerate(cells):
+            found[place] = cell
+        return found
+
     def __call__(self, part: Any) -> npt.NDArray[Any]:
-        values = np.asarray(self.read(part))[self.name]
-        values = values[(..., *self.at)] if self.at else values
+        rows = np.asarray(self.read(part))
+        values = rows[self.name] if rows.dtype.names else self._picked(rows)
+        if self.at:
+            inner: Any = (..., *self.at)
+            values = values[inner]
         if self.dtype.kind == "c":
             return ReadComplex(lambda _: values, self.dtype)(part)
         if not self.is_text:
@@ -122,7 +136,7 @@ def columns_of(node: Array) -> list[Column]:
         is_text = dtype.kind not in "biufc"
         held = np.dtype(object) if is_text else dtype
         for part, at in _parts(name, kind, about):
-            read = _ReadColumn(reader, name, at, is_text, dtype)
+            read = _ReadColumn(reader, name, number, at, is_text, dtype)
             found.append(Column(part, units[number], LazyArray(read, rows, held, info.chunks)))
     return found
 

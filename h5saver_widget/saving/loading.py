@@ -125,13 +125,17 @@ class DataLoader(DataManagement):
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
-            top = self.h5saver.get_group(where)
-            for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
-                for channels in data_in(group):
-                    if is_data(group, channels[0]):
-                        options = {"with_bkg": with_bkg, "load_all": True, "lazy": lazy}
-                        bundle.append(data_from(channels[0], channels=channels, **options))
+            for channels in self._data_objects(where):
+                bundle.append(data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy))
         return bundle
+
+    def _data_objects(self, where: Where) -> Iterator[list[Array]]:
+        """Iterate over the data objects at or below a group: all channels of each."""
+        top = self.h5saver.get_group(where)
+        for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
+            for channels in data_in(group):
+                if is_data(group, channels[0]):
+                    yield channels
 
     def load_data_from_name_origin(
         self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False, *, lazy: bool = False
@@ -144,12 +148,10 @@ class DataLoader(DataManagement):
             If there is none.
         """
         with self.h5saver.io.lock:
-            top = self.h5saver.get_group(where)
-            for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
-                for channels in data_in(group):
-                    attributes = channels[0].attrs if isinstance(channels[0], Array) else {}
-                    if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
-                        return data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy)
+            for channels in self._data_objects(where):
+                attributes = channels[0].attrs if isinstance(channels[0], Array) else {}
+                if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
+                    return data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )

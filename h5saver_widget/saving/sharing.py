@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +125,18 @@ class SharedFile(H5SaverLowLevel):
         self.h5file = file
 
     def open_file(
-        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+        self,
+        path: Path | str,
+        mode: str = "r",
+        *,
+        swmr_mode: bool = False,
+        locking: bool | None = None,
+        allow: Path | str | Sequence[Path | str] = (),
     ) -> Any:
         """Open a file as it is; one that is open is let go first. See :meth:`H5SaverLowLevel.open_file`."""
         self.close_file()
-        super().open_file(path, mode, swmr_mode=swmr_mode and self.capabilities.swmr, locking=locking)
+        streams = swmr_mode and self.capabilities.swmr
+        super().open_file(path, mode, swmr_mode=streams, locking=locking, allow=allow)
         return self.h5file
 
     def close_file(self) -> None:

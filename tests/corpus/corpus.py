@@ -219,7 +219,7 @@ def _is_hard(group: h5py.Group, name: str) -> bool:
 
 
 def _other_values(one: h5py.Dataset, two: h5py.Dataset, path: str, told: str) -> Iterator[str]:
-    if not one.id.get_type() == two.id.get_type() and one.id.get_type().get_class() != h5py.h5t.REFERENCE:
+    if one.id.get_type() != two.id.get_type() and one.id.get_type().get_class() != h5py.h5t.REFERENCE:
         yield f"{path}: other type"
     if one.shape != two.shape:
         yield f"{path}: other shape"
@@ -252,7 +252,9 @@ def main(arguments: list[str] | None = None) -> int:
     bad = {verdict.file for verdict in verdicts if verdict.problems}
     files = {verdict.file for verdict in verdicts}
     damaged = {verdict.file for verdict in verdicts if verdict.damaged}
-    print(f"{len(files)} files: {len(files - bad - damaged)} good, {len(damaged)} damaged and told, {len(bad)} not good")
+    print(
+        f"{len(files)} files: {len(files - bad - damaged)} good, {len(damaged)} damaged and told, {len(bad)} not good"
+    )
     return min(len(bad), 100)
 
 
