@@ -155,7 +155,7 @@ def _names(kind: Any) -> dict[int, str]:
     found = {}
     for number in range(min(kind.get_nmembers(), _MOST)):
         found[int(kind.get_member_value(number))] = shown_text(kind.get_member_name(number))
-    return found
+    return dict(sorted(found.items()))
 
 
 def _scales(obj: Any) -> tuple[tuple[str, ...], ...]:

@@ -73,7 +73,7 @@ def _palette(node: Array, details: Details) -> Pixels | None:
         return None
     try:
         found = node_of(node.backend, path)
-        colours = np.asarray(found.read()) if isinstance(found, Array) else np.zeros(0)
+        colours: npt.NDArray[Any] = np.asarray(found.read() if isinstance(found, Array) else [])
     except H5SaverError:
         return None
     return _as_bytes(colours) if colours.ndim == 2 and colours.shape[1] == 3 and len(colours) else None

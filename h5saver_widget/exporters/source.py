@@ -251,8 +251,10 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
         source.skipped.append(f"{node.path} holds {held}, no numbers, and was left out")
         return
     try:
-        if array.info.compression not in _EVERYWHERE and 0 not in array.info.shape:
-            array[tuple(slice(0, 1) for _ in array.info.shape)]  # NodeError if nothing here unpacks it
+        info = array.info
+        if (info.chunks is None or info.compression not in _EVERYWHERE) and 0 not in info.shape:
+            # NodeError if nothing here unpacks it, or if it stands elsewhere and nobody has allowed to read that
+            array[tuple(slice(0, 1) for _ in info.shape)]
         if dtype.names and complex_type(dtype) is None:
             source.items.append(_table(array))
             return

@@ -265,11 +265,13 @@ def _numbered_axes(beside: _Beside, own: str, shape: tuple[int, ...], raw: bool)
         if node is not None and number is not None and number == int(number):
             rank = number_in(about.get("primary"))
             numbered.append((int(number) - 1, np.inf if rank is None else rank, name, node))
+    fitting = [0, 0]  # how many fit, counted from the slowest dimension, and from the fastest as some programs do
+    for index, _, _, node in numbered:
+        for way, size in enumerate((shape, shape[::-1])):
+            fitting[way] += node.shape == size[index : index + 1]
     found: dict[int, Axis] = {}
     for index, _, name, node in sorted(numbered, key=lambda item: item[:2]):
-        _place(found, node, name, index, shape, raw)
-        if len(shape) > 1 and index not in found:  # programs that count from the fastest dimension
-            _place(found, node, name, len(shape) - 1 - index, shape, raw)
+        _place(found, node, name, len(shape) - 1 - index if fitting[1] > fitting[0] else index, shape, raw)
     return list(found.values())
 
 
