@@ -16,6 +16,8 @@ __all__ = ["compression_of", "filter_options", "learn_plugins", "missing_filters
 
 #: Filters that are plugins, by their registered numbers.
 _PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
+#: Filters of HDF5 itself have numbers up to this one.
+_OWN_FILTERS = 255
 #: Registered at https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 _REGISTERED = {
     **_PLUGINS,
@@ -88,4 +90,8 @@ def missing_filters(dataset: Any) -> str:
 def compression_of(obj: h5py.Dataset) -> str | None:
     """Return the name of what compresses an array; h5py knows its own three."""
     name: str | None = obj.compression
-    return _PLUGINS.get(obj.id.get_create_plist().get_filter(0)[0], name) if name == "unknown" else name
+    if name != "unknown":
+        return name
+    plist = obj.id.get_create_plist()
+    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    return next((_REGISTERED.get(code, f"filter {code}") for code in codes if code > _OWN_FILTERS), name)

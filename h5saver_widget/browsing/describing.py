@@ -106,6 +106,8 @@ class NodeReport:
         Files in which the values stand that can't be shown, because reading these files was not allowed.
     is_coloured
         Whether it is an image in colour, the first of the pictures.
+    is_scaled
+        Whether the numbers in the file are not what they mean: they have a scale, fill values or count from a date.
     """
 
     path: str
@@ -128,6 +130,7 @@ class NodeReport:
     references: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     is_coloured: bool = False
+    is_scaled: bool = False
 
 
 def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
@@ -234,7 +237,20 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         references=references,
         elsewhere=elsewhere,
         is_coloured=coloured is not None,
+        is_scaled=_is_scaled(h5, data_path),
     )
+
+
+def _is_scaled(h5: H5Backend, path: str) -> bool:
+    """Tell whether numbers that are plotted have a scale, or count from a date."""
+    if not path:
+        return False
+    try:
+        node = h5.get_node(resolved(h5.io, path))
+        about = node.attrs.to_dict()
+    except NodeError:
+        return False
+    return isinstance(node, Array) and "data_type" not in about and scaling_of(node.dtype, about)[0] is not None
 
 
 def _more_facts(node: Node, details: Details, plain: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

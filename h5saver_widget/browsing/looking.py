@@ -75,7 +75,9 @@ class FileView:
         self._path = None if isinstance(source, H5Backend) else Path(source)
         self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
         self._seen: tuple[Hashable, ...] | None = None
-        self._readers: dict[tuple[str, bool, bool], DataReader] = {}
+        self._readers: dict[tuple[str, bool, bool, bool], DataReader] = {}
+        #: Whether numbers of other programs are shown as they stand in the file: without scale, offset and dates.
+        self.as_stored = False
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
@@ -120,6 +122,11 @@ class FileView:
         self._reader = self._h5
         if self._allowed:
             self._h5.io.allow(self._allowed)
+
+    @property
+    def allowed(self) -> tuple[Path, ...]:
+        """Folders in which other files may be read."""
+        return tuple(self._allowed)
 
     def allow(self, folder: Path) -> None:
         """Allow to read other files in a folder, where the values of arrays stand in these; until this is closed."""
@@ -320,11 +327,11 @@ class FileView:
 
     def data(self, path: str, all_channels: bool = False, with_bkg: bool = False) -> DataReader:
         """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
-        key = (path, all_channels, with_bkg)
+        key = (path, all_channels, with_bkg, self.as_stored)
         if key not in self._readers:
             if len(self._readers) > 20:
                 self._readers.clear()
-            self._readers[key] = DataReader.of(self.h5, path, all_channels, with_bkg)
+            self._readers[key] = DataReader.of(self.h5, path, all_channels, with_bkg, self.as_stored)
         return self._readers[key]
 
     # -------------------------------------------------------------- comments

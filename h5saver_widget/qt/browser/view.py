@@ -401,6 +401,13 @@ class H5Browser(QtWidgets.QWidget):
             file = self.open_file(file.path.parent / report.link_file)
         self.trees.select(report.link, file)
 
+    def show_as_stored(self, on: bool) -> None:
+        """Show numbers of other programs as they stand in the file, or as they are meant: with scale and dates."""
+        file = self.current_file()
+        if file is not None:
+            file.view.as_stored = on
+            self._describe(again=True)
+
     def select_here(self, path: str) -> None:
         """Show another node of the file that is shown."""
         file = self.current_file()

@@ -11,6 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 from h5saver_widget.browsing.drawings import AxisValues
 from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, number_text, start_of
 from h5saver_widget.qt.plot_style import paint_axes
+from h5saver_widget.saving.conventions import EPOCH
 
 __all__ = ["Canvas", "statistics_text"]
 
@@ -175,6 +176,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Label an axis of the plot with what is drawn along it; its numbers are kept short."""
         start = start_of(axis.values, axis.units)
         self.plot.getAxis(side).set_offset(start)
+        self.plot.getAxis(side).set_dates(axis.units == EPOCH)
         self.set_label(side, axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:
