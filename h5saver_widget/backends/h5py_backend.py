@@ -106,6 +106,7 @@ class H5pyBackend(QueuedBackend):
         #: What a file that is journaled is written through.
         self._disk: JournaledFile | None = None
         self._copier: Copier | None = None
+        self._locking: bool | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -120,6 +121,7 @@ class H5pyBackend(QueuedBackend):
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
+        self._locking = locking
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
             learn_plugins()
         try:
@@ -267,7 +269,7 @@ class H5pyBackend(QueuedBackend):
     @primitive
     def begin_copy(self, path: Path) -> None:
         """Make the file that nodes of the open one are copied into."""
-        self._copier = Copier(path)
+        self._copier = Copier(self._h5(), path)
 
     @primitive
     def copy_out(self, node: Handle, start: int = 0) -> int | None:
@@ -412,7 +414,7 @@ class H5pyBackend(QueuedBackend):
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         if node.obj.is_virtual or node.obj.external:
             assert self._path is not None
-            require_allowed(node.obj, self._path, self._allowed)
+            require_allowed(node.obj, self._path, self._allowed, self._locking)
             if node.obj.external:
                 node.obj = opened_beside(node.obj)
         try:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5o, h5p, h5r, h5s, h5t
+from h5py import h5a, h5d, h5g, h5o, h5p, h5r, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names
 from h5saver_widget.backends.h5py_sources import array_at, sources_of
@@ -35,12 +35,15 @@ class Copier:
 
     Parameters
     ----------
+    file
+        The file that is copied, an ``h5py.File``.
     path
         Where the new file is made; FileExistsError if there is one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = h5py.File(path, "x", libver=("earliest", "latest"))
+    def __init__(self, file: Any, path: Path) -> None:
+        ordered = bool(file["/"].id.get_create_plist().get_link_creation_order())
+        self._file = h5py.File(path, "x", libver=("earliest", "latest"), track_order=ordered)
         self._known: dict[Hashable, str] = {}
         self._pairs: list[tuple[Any, str]] = []
         self._scales: set[str] = set()
@@ -89,7 +92,10 @@ class Copier:
                 self._file[key] = self._file[as_key(first)]
                 return None
         if about.type == h5o.TYPE_GROUP:
-            made = self._file.create_group(key)
+            how, names = file[key].id.get_create_plist(), h5p.create(h5p.LINK_CREATE)
+            names.set_char_encoding(h5t.CSET_ASCII if path.isascii() else h5t.CSET_UTF8)
+            # netCDF wants the order in which things were made to be kept
+            made = h5py.Group(h5g.create(self._file.id, key, lcpl=names, gcpl=how))
             self._copy_attributes(file[key], made)
             self._pairs.append((file[key], path))
             return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import h5py
 from h5py import h5d, h5p, h5s
@@ -27,6 +27,13 @@ _DEEPEST: Final = 8
 _SAME: Final = "."
 _BESIDE: Final = h5p.create(h5p.DATASET_ACCESS)
 _BESIDE.set_efile_prefix(b"${ORIGIN}")
+
+
+class Allowed(NamedTuple):
+    """The folders in which files may be read, and how these are opened."""
+
+    folders: tuple[Path, ...]
+    locking: bool | None
 
 
 def sources_of(obj: Any) -> Iterator[tuple[str, str]]:
@@ -68,54 +75,85 @@ def array_at(file: Any, path: str) -> Any:
         return h5py.Dataset(h5d.open(file.id, as_key(path), _BESIDE))
 
 
-def require_allowed(obj: Any, path: Path, allowed: Sequence[Path]) -> None:
+def require_allowed(obj: Any, path: Path, folders: Sequence[Path], locking: bool | None) -> None:
     """Look at every file that reading an array would read.
+
+    Parameters
+    ----------
+    obj, path
+        The array, and its file.
+    folders
+        Where reading is allowed.
+    locking
+        How its file was opened: HDF5 opens the others in the same way, and no file in two ways at a time.
 
     Raises
     ------
     ValuesElsewhereError
         If one of them lies outside of the folders that are allowed, or is reached by what can't be looked at.
     """
-    _check(obj, path.resolve(), [folder.resolve() for folder in allowed], 0)
+    allowed = Allowed(tuple(folder.resolve() for folder in folders), locking)
+    for place in {path.absolute(), path.resolve()}:  # HDF5 looks beside both
+        _check(obj, place, allowed, 0)
 
 
-def _check(obj: Any, file: Path, allowed: Sequence[Path], depth: int) -> None:
-    name = as_text(obj.name)
+def _check(obj: Any, file: Path, allowed: Allowed, depth: int) -> None:
+    """Look at the sources of an array of an open file."""
     sources = list(sources_of(obj))
     if depth > _DEEPEST or len(sources) >= _MOST:
-        raise ValuesElsewhereError(f"{name} in {file} leads on and on to other files: its values were not read")
+        raise ValuesElsewhereError(f"{obj.name} in {file} leads on and on to other files: its values were not read")
     for where, path in sources:
         if where == _SAME:
             _check_path(obj.file, file, path, allowed, depth + 1)
-            continue
-        for source in _found(where, file.parent, is_plain=not path):  # none: HDF5 gives the fill value
-            found = source.resolve()
-            if found != file and not any(found.is_relative_to(folder) for folder in allowed):
-                raise ValuesElsewhereError(
-                    f"the values of {name} stand in other files ({where}{', ...' if len(sources) > 1 else ''}), and "
-                    f"nobody has allowed to read {found.parent}: allow that folder, if you trust the file"
-                )
-            if path:
-                with nullcontext(obj.file) if found == file else h5py.File(found, "r", locking=False) as other:
-                    _check_path(other, found, path, allowed, depth + 1)
+        else:
+            _check_file(where, path, obj.file, file, allowed, depth + 1)
 
 
-def _check_path(file: Any, where: Path, path: str, allowed: Sequence[Path], depth: int) -> None:
+def _check_file(name: str, path: str, file: Any, where: Path, allowed: Allowed, depth: int) -> None:
+    """Look at a path in the file that a name in another one stands for; of plain bytes the path is ``''``."""
+    for source in _found(name, where.parent, is_plain=not path):  # none: HDF5 gives the fill value
+        found = source.resolve()
+        if found != where.resolve() and not any(found.is_relative_to(folder) for folder in allowed.folders):
+            raise ValuesElsewhereError(
+                f"values stand in another file ({name}), and nobody has allowed to read {found.parent}: allow that "
+                "folder, if you trust the file"
+            )
+        if path:
+            with (
+                nullcontext(file)
+                if found == where.resolve()
+                else h5py.File(found, "r", locking=allowed.locking) as other
+            ):
+                _check_path(other, found, path, allowed, depth)
+
+
+def _check_path(file: Any, where: Path, path: str, allowed: Allowed, depth: int) -> None:
     """Look at a path in a file, link by link: a link may lead on to a third file."""
+    if depth > _DEEPEST:
+        raise ValuesElsewhereError(f"{path} in {where} leads on and on: its values were not read")
     if "%" in path:  # a pattern, whose numbers HDF5 fills in: what they name lies in the same group
         path = path.partition("%")[0].rpartition("/")[0] or "/"
     here: Any = file["/"]
-    for part in [part for part in path.split("/") if part]:
-        link = here.get(part, getlink=True) if isinstance(here, h5py.Group) else None
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    for number, part in enumerate(parts):
+        link = here.get(as_key(part), getlink=True) if isinstance(here, h5py.Group) else None
+        rest = "/".join(parts[number + 1 :])
         if link is None:
             return
-        if not isinstance(link, h5py.HardLink):
-            raise ValuesElsewhereError(f"{path} in {where} is reached by a link ({part}): its values were not read")
-        here = here[part]
-    members = here.values() if isinstance(here, h5py.Group) else [here]
+        if isinstance(link, h5py.ExternalLink):
+            target = f"{as_text(link.path).rstrip('/')}/{rest}".rstrip("/")
+            return _check_file(as_text(link.filename), target, file, where, allowed, depth + 1)
+        if isinstance(link, h5py.SoftLink):
+            base = "" if as_text(link.path).startswith("/") else here.name.rstrip("/")
+            return _check_path(file, where, f"{base}/{as_text(link.path)}/{rest}", allowed, depth + 1)
+        here = here[as_key(part)]
+    members = [here]
+    if isinstance(here, h5py.Group):
+        members = [here[name] for name in here if isinstance(here.get(name, getlink=True), h5py.HardLink)]
     for member in members:
         if isinstance(member, h5py.Dataset) and (member.is_virtual or member.external):
             _check(member, where, allowed, depth)
+    return None
 
 
 def _found(name: str, folder: Path, *, is_plain: bool) -> list[Path]:

@@ -30,7 +30,7 @@ from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.columns import complex_type
 from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
-from h5saver_widget.saving.foreign import names_in, signal_of
+from h5saver_widget.saving.foreign import is_numbers, names_in, signal_of
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
@@ -410,4 +410,16 @@ def _data_in(group: GROUP, values: Mapping[str, Any], names: list[str]) -> tuple
     for name in names:
         if name.lower() == OLDER_NAME and is_older_data(group.get_child(name).attrs.to_dict()):
             return f"{base}/{name}", False
-    return "", False
+    variable = _variable_in(group, names)
+    return (f"{base}/{variable}" if variable else ""), False
+
+
+def _variable_in(group: GROUP, names: list[str]) -> str:
+    """Return the variable of netCDF with the most dimensions, ``''`` if there is none."""
+    best, most = "", 0
+    for name in names[:MAX_COLUMNS]:
+        node = group.get_child(name)
+        if is_numbers(node) and any(node.backend.details(node.handle).scales):
+            ndim = len(node.shape)  # type: ignore[attr-defined]
+            best, most = (name, ndim) if ndim > most else (best, most)
+    return best

@@ -23,6 +23,7 @@ __all__ = ["Column", "ReadComplex", "columns_of", "complex_type"]
 
 #: A column that holds an array in every row becomes so many columns at most.
 _MOST_PARTS: Final = 4096
+_DEEPEST: Final = 8
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,16 @@ class _ReadColumn:
     """Reads one column, or one number of each of its arrays; no inner function: workers could not be sent one."""
 
     read: Any
-    name: str
-    number: int
+    path: tuple[int, ...]
     at: tuple[int, ...]
     is_text: bool
     dtype: np.dtype[Any]
 
     def _picked(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the column of rows that came as tuples, as those with texts do from another process."""
-        cells = [row[self.number] for row in rows.flat]
+        cells = list(rows.flat)
+        for number in self.path:
+            cells = [cell[number] for cell in cells]
         if not self.is_text or self.at:
             return np.array(cells, dtype=None if self.is_text else self.dtype)
         found = np.empty(len(cells), dtype=object)
@@ -101,7 +103,11 @@ class _ReadColumn:
 
     def __call__(self, part: Any) -> npt.NDArray[Any]:
         rows = np.asarray(self.read(part))
-        values = rows[self.name] if rows.dtype.names else self._picked(rows)
+        values = rows
+        for number in self.path if rows.dtype.names else ():
+            values = values[(values.dtype.names or ())[number]]
+        if not rows.dtype.names:
+            values = self._picked(rows)
         if self.at:
             inner: Any = (..., *self.at)
             values = values[inner]
@@ -130,15 +136,31 @@ def columns_of(node: Array) -> list[Column]:
     reader = NodeReader(node) if len(info.shape) == 1 else _flat(node)
     found = []
     for number, name in enumerate(names):
-        kind = info.dtype[name]
-        base = kind.base
-        dtype = complex_type(base) or base
-        is_text = dtype.kind not in "biufc"
-        held = np.dtype(object) if is_text else dtype
-        for part, at in _parts(name, kind, about):
-            read = _ReadColumn(reader, name, number, at, is_text, dtype)
-            found.append(Column(part, units[number], LazyArray(read, rows, held, info.chunks)))
+        for path, kind in _fields(info.dtype, (number,)):
+            dtype = complex_type(kind.base) or kind.base
+            is_text = dtype.kind not in "biufc"
+            held = np.dtype(object) if is_text else dtype
+            whole = ".".join([name, *_names_on(path[1:], info.dtype[number])])
+            for part, at in _parts(whole, kind, about):
+                read = _ReadColumn(reader, path, at, is_text, dtype)
+                found.append(Column(part, units[number], LazyArray(read, rows, held, info.chunks)))
     return found
+
+
+def _fields(dtype: np.dtype[Any], path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Iterate over a column and the columns within it, as the numbers that lead to each, and its number type."""
+    kind = dtype[path[-1]]
+    if not kind.names or complex_type(kind) is not None or len(path) > _DEEPEST:
+        yield path, kind
+        return
+    for number in range(len(kind.names)):
+        yield from _fields(kind, (*path, number))
+
+
+def _names_on(path: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[str]:
+    for number in path:
+        yield (dtype.names or ())[number]
+        dtype = dtype[number]
 
 
 def _flat(node: Array) -> Any:

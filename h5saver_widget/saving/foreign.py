@@ -252,6 +252,11 @@ def _named_axes(beside: _Beside, names: list[str], shape: tuple[int, ...], raw: 
         index = number_in(said) if said.size == 1 else place
         if index is not None:
             _place(found, beside.array(name), name, int(index), shape, raw)
+    for key, value in beside.about.items():  # further coordinates, for dimensions that have no axis yet
+        index = number_in(value) if key.endswith("_indices") else None
+        if index is not None:
+            name = key.removesuffix("_indices")
+            _place(found, beside.array(name), name, int(index), shape, raw)
     return list(found.values())
 
 

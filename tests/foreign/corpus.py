@@ -64,7 +64,7 @@ def _is_hdf5(path: Path) -> bool:
         return False
 
 
-def judge(path: Path, backend: str, scratch: Path, *, repair: bool = True) -> Verdict:
+def judge(path: Path, backend: str, scratch: Path, *, repair: bool = True, limit: float = LIMIT) -> Verdict:
     """Do everything with one file, and return the verdict."""
     verdict = Verdict(path, backend)
     before = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -90,7 +90,7 @@ def judge(path: Path, backend: str, scratch: Path, *, repair: bool = True) -> Ve
         step("repair", lambda: repair_file(path, scratch / "repaired.h5"))
     if hashlib.sha256(path.read_bytes()).hexdigest() != before:
         verdict.problems.append("BYTES CHANGED")
-    verdict.problems += [f"{name} took {took:.0f} s" for name, took in verdict.seconds.items() if took > LIMIT]
+    verdict.problems += [f"{name} took {took:.0f} s" for name, took in verdict.seconds.items() if took > limit]
     return verdict
 
 

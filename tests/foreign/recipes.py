@@ -203,6 +203,11 @@ def write_elsewhere(folder: Path) -> Path:
         with h5py.File(folder / "bridge.h5", "w") as other:
             other["x"] = h5py.ExternalLink(f"../{outside.name}", "/d")
             other.create_virtual_dataset("y", away)
+        with h5py.File(folder / "data_1.h5", "r+") as other:
+            other["by_link"] = h5py.SoftLink("entry/d")
+        linked = h5py.VirtualLayout((4,), "i8")
+        linked[:] = h5py.VirtualSource("data_1.h5", "by_link", (4,))
+        file.create_virtual_dataset("linked", linked)
         for name in ("x", "y"):
             bridge = h5py.VirtualLayout((4,), "i8")
             bridge[:] = h5py.VirtualSource("bridge.h5", name, (4,))

@@ -53,7 +53,7 @@ def test_the_second_generation_of_nexus(files, backend):
 def test_the_third_generation_of_nexus_through_a_link(files, backend):
     with DataLoader(files["nexus"], backend=backend) as loader:
         data = loader.load_data("/scan_7/newest/frames")
-        assert axes_of(data) == [(1, "row", "", [1, 3, 5])]  # the middles of four edges
+        assert axes_of(data) == [(0, "temperature", "", [4.2, 77]), (1, "row", "", [1, 3, 5])]  # middles of edges
         assert data.data[0].ravel().tolist() == (np.arange(24) * 0.5 + 1).tolist()
         assert data.nav_indexes == (0,)  # a stack of images
         assert loader.load_data("/scan_7/newest/frames", raw=True).data[0].dtype == np.uint16
@@ -170,6 +170,7 @@ def test_values_elsewhere_are_read_when_allowed_and_never_from_outside(master, i
         h5.open_file(master, allow=master.parent)
         assert h5.get_node("/frames").read().tolist() == [[0, 1, 2, 3], [10, 11, 12, 13]]
         assert h5.get_node("/bytes").read().tolist() == [0, 1, 2, 3, 4]
+        assert h5.get_node("/linked").read().tolist() == [10, 11, 12, 13]
         for name in ("away", "bridge_x", "bridge_y"):  # two of them by way of a file that is allowed
             with pytest.raises(ValuesElsewhereError):
                 h5.get_node(f"/{name}").read()
@@ -190,11 +191,12 @@ def test_tables_become_columns(files, backend, isolated, tmp_path):
         h5.open_file(files["tables"])
         done = export(h5.get_node("/runs"), tmp_path / "runs.csv")
         frame = pd.read_csv(done.path, comment="#")
+        assert "inner.a" in frame and "inner.b" in frame
         assert frame["speed [km/h]"].tolist() == [1, 2, 3] and frame["name"].tolist() == ["one", "two", "x"]
         frame = pd.read_csv(export(h5.get_node("/frame/table"), tmp_path / "p.csv").path, comment="#")
         assert frame["height"].tolist() == [1, 2] and frame["width"].tolist() == [3, 4]
         data = np.load(export(h5.get_node("/runs"), tmp_path / "runs.npz").path)
-        assert data["data_0"].tolist() == [1, 2, 3] and data["text_1"].tolist() == ["one", "two", "x"]
+        assert data["data_0"].tolist() == [1, 2, 3] and data["text_0"].tolist() == ["one", "two", "x"]
 
 
 def test_tables_with_texts_of_any_length(files, backend, isolated, tmp_path):
