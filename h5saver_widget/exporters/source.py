@@ -169,13 +169,13 @@ class Source:
 
     def names(self) -> list[str]:
         """Return a name for every item, no two alike."""
-        found: list[str] = []
+        found: dict[str, str] = {}
         for item in self.items:
             name, number = item.file_name, 2
-            while name.lower() in (other.lower() for other in found):
+            while name.lower() in found:
                 name, number = f"{item.file_name}_{number}", number + 1
-            found.append(name)
-        return found
+            found[name.lower()] = name
+        return list(found.values())
 
 
 def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:

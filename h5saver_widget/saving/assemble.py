@@ -23,7 +23,7 @@ from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node
 from h5saver_widget.saving.conventions import text_in
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
-from h5saver_widget.saving.foreign import foreign_data, is_numbers, signal_of
+from h5saver_widget.saving.foreign import foreign_data, is_numbers
 from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import OLDER_NAME, indexes_of, int_of, is_older_data, older_attributes, older_axes
@@ -159,11 +159,8 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def is_data(group: GROUP, node: Node) -> bool:
-    """Tell whether an array right below a group says that it is data, in the way of any program.
-
-    That is: an array of this layout or of an older one, the signal of a group of NeXus, a variable of netCDF.
-    """
+def is_data(node: Node) -> bool:
+    """Tell whether an array says itself that it is data: one of this layout or an older one, a variable of netCDF."""
     if any(naming.number_of(node.name, kind.value) is not None for kind in MEASURED):
         return isinstance(node, Array)
     about = node.attrs.to_dict() if isinstance(node, Array) else {}
@@ -171,8 +168,7 @@ def is_data(group: GROUP, node: Node) -> bool:
         return node.name.lower() == OLDER_NAME
     if "data_type" in about:
         return False
-    is_variable = isinstance(node, Array) and any(node.backend.details(node.handle).scales)
-    return is_variable or signal_of(group, group.attrs.to_dict(), group.children_name()) == node.name
+    return isinstance(node, Array) and any(node.backend.details(node.handle).scales)
 
 
 def data_in(group: GROUP) -> Iterator[list[Array]]:
@@ -181,11 +177,12 @@ def data_in(group: GROUP) -> Iterator[list[Array]]:
     Arrays of other programs count as well, if they hold numbers or a table; so do the links in groups of NeXus.
     """
     found: dict[Any, list[Array]] = {}
+    is_nexus = text_in(group.attrs.get("NX_class")) == "NXdata"
     for name in group.children_name():
         if any(naming.number_of(name, kind.value) is not None for kind in DataType if kind not in MEASURED):
             continue
         node = group.get_child(name)
-        if isinstance(node, LINK) and text_in(group.attrs.get("NX_class")) == "NXdata":
+        if isinstance(node, LINK) and is_nexus:
             with suppress(NodeError):
                 if is_numbers(followed(node)):
                     found[name] = [node]  # type: ignore[list-item]  # what loads it goes on to the array

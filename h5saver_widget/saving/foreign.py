@@ -21,7 +21,7 @@ from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node, node_of
 from h5saver_widget.saving.columns import ReadComplex, columns_of, complex_type
 from h5saver_widget.saving.conventions import Scaling, number_in, scaling_of, text_in
 from h5saver_widget.saving.describe import KNOWN_ATTRIBUTES
-from h5saver_widget.saving.links import followed, resolved
+from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
 
 __all__ = ["foreign_data", "is_numbers", "names_in", "scaled", "signal_of"]
@@ -102,12 +102,15 @@ class _Beside:
     def __init__(self, group: GROUP) -> None:
         self._group = group
         self.about = group.attrs.to_dict()
-        self.names = group.children_name()
-        self._known = set(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """What stands there; asked for only where an axis can be any of it."""
+        return self._group.children_name()
 
     def array(self, name: str) -> Array | None:
         """Return an array of real numbers, None if there is none of that name."""
-        if name not in self._known:
+        if not self._group.backend.has_child(self._group.handle, name):
             return None
         try:
             node = followed(self._group.get_child(name))
@@ -148,7 +151,7 @@ def foreign_data(asked: Node, *, load_all: bool = False, lazy: bool = False, raw
     title = text_in(about.get("TITLE")) or name
     if node.info.dtype.names and complex_type(node.info.dtype) is None:
         return _of_table(node, title, about, lazy)
-    group = node_of(asked.backend, resolved(asked.backend, asked.path.rpartition("/")[0] or "/"))
+    group = asked.parent_node
     assert isinstance(group, GROUP)
     beside = _Beside(group)
     if not raw:
@@ -240,8 +243,8 @@ def _axes(beside: _Beside, node: Array, name: str, about: Mapping[str, Any], raw
     scales = node.backend.details(node.handle).scales
     if any(scales):
         return _scale_axes(node, scales, shape, raw)
-    is_described = text_in(beside.about.get("NX_class")) in ("NXdata", "NXmonitor", "NXlog") or "signal" in about
-    return _numbered_axes(beside, name, shape, raw) if is_described and "axis" not in about else []
+    is_signal = "signal" in about or name == text_in(beside.about.get("signal")) or name == "data"
+    return _numbered_axes(beside, name, shape, raw) if is_signal and "axis" not in about else []
 
 
 def _named_axes(beside: _Beside, names: list[str], shape: tuple[int, ...], raw: bool) -> list[Axis]:

@@ -10,6 +10,7 @@ from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
 from h5saver_widget.nodes.typed import GROUP, Array, ListedGroup, Node
 from h5saver_widget.saving.assemble import data_from, data_in, is_data, nav_group_of
+from h5saver_widget.saving.foreign import signal_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
@@ -133,8 +134,9 @@ class DataLoader(DataManagement):
         """Iterate over the data objects at or below a group: all channels of each."""
         top = self.h5saver.get_group(where)
         for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
+            signal = signal_of(group, group.attrs.to_dict(), group.children_name())  # of NeXus
             for channels in data_in(group):
-                if is_data(group, channels[0]):
+                if channels[0].name == signal or is_data(channels[0]):
                     yield channels
 
     def load_data_from_name_origin(
