@@ -241,6 +241,8 @@ class Export:
             return 3
         try:
             target = arguments.out or default_target(arguments.file, node, arguments.format)
+            if view.note:
+                print(f"note: {view.note}", file=sys.stderr)
             if arguments.allow is not None:
                 view.h5.io.allow([arguments.allow])
             done = run_export(view.h5, node, target, arguments.format, arguments.overwrite, arguments.bom)

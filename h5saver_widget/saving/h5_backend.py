@@ -176,7 +176,7 @@ class H5Backend:
         self.reading_note = ""
         if modes[mode] == "r" and not swmr_mode and not self._io.is_open and (what := self._io.cannot_read(where)):
             # who opens a file to read it asks for its content, not for a library
-            self.reading_note = f"It holds what {self._io.name} can't read ({what}): read with {READS_ALL}."
+            self.reading_note = f"{self._io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
             self._asked, self._io = self._io, create_backend(READS_ALL, isolated=self.isolated)
             self._io.reading_seconds = self._asked.reading_seconds
         if allow:
