@@ -403,6 +403,13 @@ class H5pyBackend(QueuedBackend):
             node.obj.resize(count, axis=0)
             raise
 
+    def _writable(self, handle: Handle) -> TreeNode:
+        """Return an array of which parts may be overwritten; never one whose values stand in other files."""
+        node = super()._writable(handle)
+        if node.obj.is_virtual or node.obj.external:
+            raise NodeError(f"{node.path} is no array of this file: its values stand elsewhere, and are not written")
+        return node
+
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
             node.obj[selection] = values

@@ -144,6 +144,11 @@ def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:
     return found
 
 
+def _comparable(value: Any) -> Any:
+    """Return an attribute as a key; a file may have any type there."""
+    return value if isinstance(value, (str, int, float, type(None))) else repr(value)
+
+
 def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what the channels of one data object have in common, and no other array of their group."""
     prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), node.name)
@@ -151,10 +156,8 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     axes = attributes.get(AXIS_NODES)
     return (
         prefix,
-        attributes.get("TITLE"),
-        attributes.get("origin"),
-        attributes.get("timestamp"),
-        tuple(axes) if isinstance(axes, (tuple, list)) else None,
+        *(_comparable(attributes.get(name)) for name in ("TITLE", "origin", "timestamp")),
+        tuple(map(_comparable, axes)) if isinstance(axes, (tuple, list)) else None,
         node.shape[1:] if grows else node.shape,
     )
 
