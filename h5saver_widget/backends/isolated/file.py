@@ -142,7 +142,7 @@ class IsolatedFile(TreeBackend):
         if self.capabilities.copies_objects or self.capabilities.remote:
             return ""
         self.prepare()
-        return str(self._link.ask("cannot_read", str(path.absolute())))
+        return str(self._link.ask("cannot_read", str(path.absolute()), self.reading_seconds))
 
     def _close(self) -> None:
         failure = self.failure if self.writable else None  # of a file that was only read, nothing is lost

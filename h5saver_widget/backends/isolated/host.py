@@ -102,7 +102,7 @@ class Host:
         self._operations: dict[str, Callable[..., Any]] = {
             "open": self._open,
             "close": self._close,
-            "cannot_read": lambda path: self._io.cannot_read(Path(path)),
+            "cannot_read": self._cannot_read,
             "allow": lambda folders: self._io.allow([Path(folder) for folder in folders]),
             "details": self._details,
             "begin_copy": lambda path: self._io.begin_copy(Path(path)),
@@ -401,6 +401,11 @@ class Host:
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
         return found.shape, found.dtype, found.max_shape, found.chunks, found.compression, found.holds
+
+    def _cannot_read(self, path: str, limit: float | None) -> str:
+        self._limit.seconds = limit  # it is the first that looks into a file, which may be damaged
+        with self._limit:
+            return self._io.cannot_read(Path(path))
 
     def _details(self, number: int) -> tuple[Any, ...]:
         found = self._io.details(self._nodes[number])
