@@ -10,7 +10,7 @@ import errno
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -22,7 +22,6 @@ from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names, read_attributes, write_attributes
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.h5py_copying import Copier
 from h5saver_widget.backends.h5py_details import details_of, dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
@@ -50,6 +49,9 @@ from h5saver_widget.errors import (
     StreamingError,
 )
 from h5saver_widget.format.superblock import read_superblock
+
+if TYPE_CHECKING:
+    from h5saver_widget.backends.h5py_copying import Copier
 
 __all__ = ["H5pyBackend"]
 
@@ -269,6 +271,8 @@ class H5pyBackend(QueuedBackend):
     @primitive
     def begin_copy(self, path: Path) -> None:
         """Make the file that nodes of the open one are copied into."""
+        from h5saver_widget.backends.h5py_copying import Copier  # most processes copy nothing
+
         self._copier = Copier(self._h5(), path)
 
     @primitive

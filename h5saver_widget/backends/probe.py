@@ -23,7 +23,7 @@ from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
 
-__all__ = ["look_through", "refuse_if_deadly", "superblock_version", "unknown_to_tables"]
+__all__ = ["get_ready", "look_through", "refuse_if_deadly", "superblock_version", "unknown_to_tables"]
 
 _NEWER = 3
 _MOST_NODES = 5000
@@ -31,6 +31,11 @@ _MOST_NODES = 5000
 _FIRST_NODES = 1000
 _FIRST_OF_OWN = 50
 _FILTERS_OF_OTHERS = ("lzf", "szip", "bitshuffle")
+
+
+def get_ready() -> None:
+    """Import the library that looks into files first."""
+    create_backend(READS_ALL)
 
 
 def refuse_if_deadly(path: Path) -> None:

@@ -281,6 +281,8 @@ class Host:
             self._ring[counter] = 0
         self._io.durability = Durability(durability)
         self._limit.seconds = limit
+        if limit is not None:  # what is imported takes no time off that for reading
+            self._io.prepare()
         with self._limit:
             self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
@@ -403,6 +405,7 @@ class Host:
         return found.shape, found.dtype, found.max_shape, found.chunks, found.compression, found.holds
 
     def _cannot_read(self, path: str, limit: float | None) -> str:
+        self._io.prepare()
         self._limit.seconds = limit  # it is the first that looks into a file, which may be damaged
         with self._limit:
             return self._io.cannot_read(Path(path))
