@@ -1,9 +1,10 @@
-# make demo | test | lint | bench | faults | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | corpus | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
 #   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
 #   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
 #   DEMO_SECONDS=30       make demo stops by itself after so long (10 when there is no display)
 #   OUT=DIR               where make demo writes its file and its screenshot
+#   DIR=FOLDER            make corpus looks at every HDF5 file in it
 #   ARGS="-k icons -x"    more words for pytest
 #   WORKERS=2             so many test processes side by side (0: one, with its output as it comes)
 
@@ -24,7 +25,7 @@ export PYTEST_QT_API := $(QT)
 export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= 2
 
-.PHONY: help demo test lint format bench faults docs clean
+.PHONY: help demo test lint format bench faults corpus docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -55,6 +56,11 @@ bench: $(VENV)/.test-stamp
 docs: $(VENV)/.docs-stamp
 	@$(PY) -m mkdocs build --strict --quiet
 	@echo "The documentation is in build/docs/index.html"
+
+# Every HDF5 file of a folder through all that is done with files of other programs; a table of verdicts.
+corpus: $(VENV)/.test-stamp
+	@test -n "$(DIR)" || { echo "Say which folder: make corpus DIR=..." >&2; exit 1; }
+	@QT_QPA_PLATFORM=offscreen $(PY) tests/foreign/corpus.py "$(DIR)" $(ARGS)
 
 # The counts of docs/reliability.md: takes hours. NAMES="kills" TIMES=20 make some of them; strace is needed for crash points.
 faults: $(VENV)/.test-stamp

@@ -210,7 +210,16 @@ class Export:
         parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
         parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list; by default what OUT ends with")
         parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="file to write (by default named after FILE)")
-        parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+        parser.add_argument(
+            "--overwrite", action="store_true", help="replace OUT if it exists, be it a file or a folder"
+        )
+        parser.add_argument("--bom", action="store_true", help="csv: begin with the mark by which Excel knows UTF-8")
+        parser.add_argument(
+            "--allow",
+            type=Path,
+            metavar="DIR",
+            help="read values that stand in other files, if these are in this folder",
+        )
         parser.add_argument("--list", action="store_true", help="list the formats")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -234,7 +243,11 @@ class Export:
             return 3
         try:
             target = arguments.out or default_target(arguments.file, node, arguments.format)
-            done = run_export(view.h5, node, target, arguments.format, arguments.overwrite)
+            if view.note:
+                print(f"note: {view.note}", file=sys.stderr)
+            if arguments.allow is not None:
+                view.h5.io.allow([arguments.allow])
+            done = run_export(view.h5, node, target, arguments.format, arguments.overwrite, arguments.bom)
         except (H5SaverError, OSError) as error:
             print(f"h5saver: {error}", file=sys.stderr)
             return 1

@@ -39,6 +39,7 @@ __all__ = [
     "StreamingError",
     "TooLargeError",
     "UnknownBackendError",
+    "ValuesElsewhereError",
     "WorkStoppedError",
     "WrongThreadError",
 ]
@@ -221,3 +222,7 @@ class WorkStoppedError(H5SaverError, RuntimeError):
 
 class WrongThreadError(H5SaverError, RuntimeError):
     """Something that belongs to the GUI thread was asked for in another one."""
+
+
+class ValuesElsewhereError(NodeError):
+    """The values of an array stand in other files, and nobody has allowed to read these."""

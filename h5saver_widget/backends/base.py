@@ -38,6 +38,7 @@ from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Details,
     Durability,
     Handle,
     NodeKind,
@@ -103,6 +104,7 @@ class Backend(Inspecting, ABC):
         #: process of its own, one that takes longer is ended: in some damaged files HDF5 comes to no end.
         self.reading_seconds: float | None = None
         self._path: Path | None = None
+        self._allowed: tuple[Path, ...] = ()
         self._mode: OpenMode = "r"
         self._swmr = False
         self._durability = Durability.FLUSH
@@ -257,6 +259,10 @@ class Backend(Inspecting, ABC):
     def move_aside(self, path: Path) -> Path:
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
+
+    def cannot_read(self, path: Path) -> str:
+        """Return what in a file this library can't read and another one can, in words; ``''`` if nothing."""
+        return ""
 
     # ------------------------------------------------------------------ server
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
@@ -430,6 +436,39 @@ class Backend(Inspecting, ABC):
         ``('', '')`` for what is no link, and where the library can't tell.
         """
         return "", ""
+
+    def details(self, node: Handle) -> Details:
+        """Return what is known of a node beyond shape and number type; nothing, where the library can't tell."""
+        return Details()
+
+    # ----------------------------------------------------------- other files
+    def allow(self, folders: Sequence[Path]) -> None:
+        """Allow to read the values of arrays from other files in these folders; only those of this call count.
+
+        Without it, such an array shows shape, number type and sources, and reading it raises ValuesElsewhereError.
+        """
+        self._allowed = tuple(folders)
+
+    def begin_copy(self, path: Path) -> None:
+        """Make the file that nodes of the open one are copied into; FileExistsError if there is one.
+
+        Only where ``capabilities.copies_objects``.
+        """
+        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
+
+    def copy_out(self, node: Handle, start: int = 0) -> int | None:
+        """Copy a node to its own path in that file; of a group, itself and its attributes.
+
+        Returns
+        -------
+        int or None
+            What `start` has to be in the next call for this node; None if all of it is copied.
+        """
+        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
+
+    def end_copy(self) -> list[str]:
+        """Complete that file; return sentences on what could not be copied. It is closed also if this raises."""
+        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
 
     @abstractmethod
     def raw_node(self, node: Handle) -> Any:

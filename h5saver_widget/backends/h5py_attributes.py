@@ -17,6 +17,7 @@ from h5saver_widget.backends.terms import RawAttribute
 from h5saver_widget.backends.tree import SYSTEM_TEXT
 from h5saver_widget.errors import CodecError
 from h5saver_widget.format.layout import COMMIT_MARK, RECORDING_ID
+from h5saver_widget.format.text import shown_text
 
 __all__ = ["CommitMarks", "as_key", "as_text", "attribute_names", "read_attributes", "write_attributes"]
 
@@ -153,7 +154,20 @@ def _raw_value(obj: Any, name: str, value: Any) -> RawAttribute | None:
     if isinstance(value, np.bytes_):
         # text of fixed length, as PyTables writes it: h5py tells it from bytes by the character set alone
         is_text = name in SYSTEM_TEXT or h5a.open(obj.id, as_key(name)).get_type().get_cset() == h5t.CSET_UTF8
-        return value.decode("utf-8", "replace") if is_text else value
+        return shown_text(value) if is_text else value
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
+        if not all(isinstance(item, (str, bytes)) for item in value.flat):
+            return None
+        return np.array([_meant(item) for item in value.flat], dtype=np.str_).reshape(value.shape)
+    if isinstance(value, str):
+        return _meant(value)
     return value if isinstance(value, (str, bytes, np.generic, np.ndarray)) else None
+
+
+def _meant(text: str | bytes) -> str:
+    """Return a text of any length as it is meant: h5py keeps bytes that are no UTF-8 as surrogates."""
+    if isinstance(text, str):
+        if text.isascii():
+            return text
+        text = text.encode("utf-8", "surrogateescape")
+    return shown_text(text)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -30,14 +30,17 @@ from h5saver_widget.backends.h5py_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.h5py_details import details_of, dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_examine import InspectingH5py
-from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
+from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
+from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Compression,
+    Details,
     Durability,
     Handle,
     NodeKind,
@@ -57,6 +60,9 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.superblock import read_superblock
 
+if TYPE_CHECKING:
+    from h5saver_widget.backends.h5py_copying import Copier
+
 __all__ = ["H5pyBackend"]
 
 #: So many bytes may wait for a disk that refuses them; then the file is given up.
@@ -74,7 +80,7 @@ def _kind_of(obj: Any) -> NodeKind:
     if not isinstance(obj, h5py.Dataset):
         return NodeKind.OTHER
     if obj.external or obj.is_virtual:
-        return NodeKind.LINK  # its numbers stand in other files: it is shown, and not followed
+        return NodeKind.FIXED  # its values stand elsewhere; how long a virtual one is now, only these would tell
     grows = bool(obj.maxshape) and obj.maxshape[0] is None
     if grows and obj.ndim == 1 and h5py.check_vlen_dtype(obj.dtype) == np.uint8:
         return NodeKind.TEXT
@@ -86,17 +92,15 @@ def _values(node: TreeNode, selection: Selection) -> Any:
     if node.kind is NodeKind.TEXT:
         found = node.obj[selection]
         return list(found) if found.dtype == object else found
-    if h5py.check_string_dtype(node.obj.dtype) is not None:
-        return node.obj.asstr("utf-8", errors="replace")[() if selection is ... else selection]
-    if node.obj.shape is None:
-        return np.zeros(0, node.obj.dtype)
-    return node.obj[selection]
+    return values_of(node.obj, selection)
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
     """Make an array without filters from data: what ``create_dataset`` does, in a fifth of the time."""
     kind = h5t.py_create(data.dtype, logical=True)
-    made = h5d.create(group.id, as_key(name), kind, h5s.create_simple(data.shape), _PLAIN, _UTF8_NAME)
+    # a name that is said to be UTF-8 makes the group one of the newer kind, which PyTables lists in any order
+    names = None if name.isascii() else _UTF8_NAME
+    made = h5d.create(group.id, as_key(name), kind, h5s.create_simple(data.shape), _PLAIN, names)
     if data.size:
         made.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(data).reshape(data.shape))
     return h5py.Dataset(made)
@@ -114,6 +118,8 @@ class H5pyBackend(InspectingH5py):
         super().__init__()
         #: The marks of the commits of a file that is journaled.
         self._marks: CommitMarks | None = None
+        self._copier: Copier | None = None
+        self._locking: bool | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -128,6 +134,7 @@ class H5pyBackend(InspectingH5py):
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._begin()
+        self._locking = locking
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
             learn_plugins()
         try:
@@ -167,6 +174,9 @@ class H5pyBackend(InspectingH5py):
         self._disk, self._marks = disk, CommitMarks()
 
     def _close_file(self) -> None:
+        if self._copier is not None:
+            self._copier.abandon()
+            self._copier = None
         file, self._file = self._file, None
         disk, self._disk = self._disk, None
         try:
@@ -263,7 +273,7 @@ class H5pyBackend(InspectingH5py):
             return NodeKind.FIXED
         stored = dataset.get_create_plist()
         if stored.get_layout() == h5d.VIRTUAL or stored.get_external_count():
-            return NodeKind.LINK  # its numbers stand in other files
+            return NodeKind.FIXED
         largest = dataset.get_space().get_simple_extent_dims(True)
         if not largest or largest[0] != h5s.UNLIMITED:
             return NodeKind.FIXED
@@ -280,6 +290,34 @@ class H5pyBackend(InspectingH5py):
     def _identity(self, node: TreeNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
+
+    @primitive
+    @careful
+    def details(self, node: Handle) -> Details:
+        """Return what is known of a node beyond shape and number type."""
+        found = self._described(node)
+        return Details() if found is None else details_of(found.obj)
+
+    @primitive
+    def begin_copy(self, path: Path) -> None:
+        """Make the file that nodes of the open one are copied into."""
+        from h5saver_widget.backends.h5py_copying import Copier  # most processes copy nothing
+
+        self._copier = Copier(self._h5(), path)
+
+    @primitive
+    def copy_out(self, node: Handle, start: int = 0) -> int | None:
+        """Copy a node to its own path in that file."""
+        if self._copier is None:
+            raise DataMismatchError("there is no file to copy into; begin a copy first")
+        self._settle()
+        return self._copier.copy(self._h5(), self.path_of(node), start)
+
+    @primitive
+    def end_copy(self) -> list[str]:
+        """Complete that file."""
+        copier, self._copier = self._copier, None
+        return [] if copier is None else copier.close()
 
     @primitive
     def link_target(self, node: Handle) -> tuple[str, str]:
@@ -373,10 +411,19 @@ class H5pyBackend(InspectingH5py):
     # ---------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:
         obj = node.obj
-        dtype = np.dtype(np.uint8) if node.kind is NodeKind.TEXT else obj.dtype
+        if node.kind is NodeKind.TEXT:
+            return ArrayInfo(tuple(obj.shape), np.dtype(np.uint8), tuple(obj.maxshape), obj.chunks, compression_of(obj))
+        dtype = dtype_of(obj)
+        within = () if dtype.subdtype is None else dtype.subdtype[1]
+        holds = "" if dtype.kind in "fc" and dtype != np.longdouble else holds_of(obj.id.get_type(), dtype)
+        if obj.is_virtual and not self._allowed:
+            shape = shape_of(obj)
+            return ArrayInfo(shape or (0,), dtype, shape or (0,), holds=holds)
         if obj.shape is None:  # a null data space: an array of another program without anything in it
-            return ArrayInfo((0,), dtype, (0,))
-        return ArrayInfo(tuple(obj.shape), dtype, tuple(obj.maxshape), obj.chunks, compression_of(obj))
+            return ArrayInfo((0,), dtype, (0,), holds=holds)
+        chunks = obj.chunks and (*obj.chunks, *within)
+        largest = (*obj.maxshape, *within)
+        return ArrayInfo((*obj.shape, *within), dtype.base, largest, chunks, compression_of(obj), holds)
 
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
         return H5pyWriter(node)
@@ -390,6 +437,13 @@ class H5pyBackend(InspectingH5py):
             node.obj.resize(count, axis=0)
             raise
 
+    def _writable(self, handle: Handle) -> TreeNode:
+        """Return an array of which parts may be overwritten; never one whose values stand in other files."""
+        node = super()._writable(handle)
+        if node.obj.is_virtual or node.obj.external:
+            raise NodeError(f"{node.path} is no array of this file: its values stand elsewhere, and are not written")
+        return node
+
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
             node.obj[selection] = values
@@ -399,6 +453,11 @@ class H5pyBackend(InspectingH5py):
             ) from error
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
+        if node.obj.is_virtual or node.obj.external:
+            assert self._path is not None
+            require_allowed(node.obj, self._path, self._allowed, self._locking)
+            if node.obj.external:
+                node.obj = opened_beside(node.obj)
         try:
             try:
                 return _values(node, selection)
@@ -411,6 +470,11 @@ class H5pyBackend(InspectingH5py):
                 f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
         except OSError as error:
+            if missing := missing_filters(node.obj):
+                raise NodeError(
+                    f"{node.path} is packed by a filter that is not installed here: {missing}. Its values can be "
+                    "copied (h5saver export -o x.h5), but not read"
+                ) from error
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
     # ------------------------------------------------------------ attributes

@@ -11,6 +11,7 @@ __all__ = ["H5PY_CAPABILITIES"]
 H5PY_CAPABILITIES = Capabilities(
     swmr=True,
     journal=True,
+    copies_objects=True,
     compression=("zlib", "gzip", "lzf", *(("blosc2", "bitshuffle") if find_spec("hdf5plugin") else ())),
 )
 """blosc2 and bitshuffle need the package hdf5plugin."""

@@ -12,10 +12,24 @@ from h5py import h5z
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.errors import MissingLibraryError
 
-__all__ = ["compression_of", "filter_options", "learn_plugins", "packing_of"]
+__all__ = ["compression_of", "filter_options", "learn_plugins", "missing_filters", "packing_of"]
 
 #: Filters that are plugins, by their registered numbers.
 _PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
+#: Filters of HDF5 itself have numbers up to this one.
+_OWN_FILTERS = 255
+#: Registered at https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+_REGISTERED = {
+    **_PLUGINS,
+    4: "szip",
+    305: "LZO",
+    307: "bzip2",
+    32000: "lzf",
+    32004: "lz4",
+    32013: "zfp",
+    32015: "zstd",
+    32017: "sz",
+}
 
 
 @functools.cache
@@ -66,7 +80,18 @@ def packing_of(dataset: Any) -> Packing | None:
     return None if codes else Packing()
 
 
+def missing_filters(dataset: Any) -> str:
+    """Return the names of an array's filters that nothing here undoes, ``''`` if there are none."""
+    plist = dataset.id.get_create_plist()
+    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    return " and ".join(_REGISTERED.get(code, f"number {code}") for code in codes if not h5z.filter_avail(code))
+
+
 def compression_of(obj: h5py.Dataset) -> str | None:
     """Return the name of what compresses an array; h5py knows its own three."""
     name: str | None = obj.compression
-    return _PLUGINS.get(obj.id.get_create_plist().get_filter(0)[0], name) if name == "unknown" else name
+    if name != "unknown":
+        return name
+    plist = obj.id.get_create_plist()
+    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    return next((_REGISTERED.get(code, f"filter {code}") for code in codes if code > _OWN_FILTERS), name)

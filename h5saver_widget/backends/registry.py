@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENTRY_POINTS",
+    "READS_ALL",
     "available_backends",
     "backend_capabilities",
     "backend_versions",
@@ -46,6 +47,9 @@ _TABLE = {
 
 #: What can be told without importing the library.
 _CAPABILITIES = {"h5py": H5PY_CAPABILITIES}
+
+READS_ALL = "h5py"
+"""The backend that reads, and copies, what others can't."""
 
 _SERVER = "h5pyd"
 

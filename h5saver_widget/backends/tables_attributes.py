@@ -13,6 +13,7 @@ from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet
 from h5saver_widget.backends.terms import RawAttribute
 from h5saver_widget.backends.tree import SYSTEM_TEXT
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.text import shown_text
 
 __all__ = ["MAX_ATTRIBUTE", "attribute_names", "delete_attribute", "read_attributes", "write_attributes"]
 
@@ -54,7 +55,7 @@ def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute
             except LIBRARY_ERRORS:
                 continue
             if name in SYSTEM_TEXT and isinstance(value, bytes):
-                value = value.decode("utf-8", "replace")
+                value = shown_text(value)
             elif isinstance(value, np.ndarray) and value.dtype.kind == "O":
                 value = value.astype(np.str_) if all(isinstance(item, str) for item in value.flat) else None
             if value is not None:

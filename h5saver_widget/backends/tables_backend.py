@@ -29,7 +29,7 @@ from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
 from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
-from h5saver_widget.backends.probe import refuse_if_deadly
+from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.tables_attributes import (
     MAX_ATTRIBUTE,
@@ -151,6 +151,14 @@ class TablesBackend(QueuedBackend):
             if mode == "x":
                 path.unlink(missing_ok=True)
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
+
+    def prepare(self) -> None:
+        """Import what looks into a file before PyTables does."""
+        get_ready()
+
+    def cannot_read(self, path: Path) -> str:
+        """Return what in a file PyTables can't read, in words."""
+        return unknown_to_tables(path)
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -358,6 +366,8 @@ class TablesBackend(QueuedBackend):
                 return node.obj.read() if selection is ... else node.obj[selection]
             if selection is ...:
                 return np.asarray(node.obj.read())
+            if isinstance(selection, tuple) and len(selection) == 1:
+                selection = selection[0]  # a Table knows no tuples
             return node.obj[selection] if node.obj.shape else node.obj.read()
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(f"can't read {selection} of {node.path}, shape {shape}: {error}") from error

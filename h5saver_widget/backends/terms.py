@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, NewType
 
@@ -14,6 +15,7 @@ __all__ = [
     "ArrayInfo",
     "Capabilities",
     "Compression",
+    "Details",
     "Durability",
     "Handle",
     "NodeKind",
@@ -91,6 +93,8 @@ class Capabilities:
         Longest text attribute that the library stores, None without limit.
     journal
         Files can be written by way of a journal, see :class:`Durability`.
+    copies_objects
+        Nodes can be copied into another file as they are, see ``Backend.copy_out``.
     """
 
     swmr: bool = False
@@ -98,17 +102,47 @@ class Capabilities:
     compression: tuple[str, ...] = ()
     max_attribute_bytes: int | None = None
     journal: bool = False
+    copies_objects: bool = False
 
 
 @dataclass(frozen=True)
 class ArrayInfo:
-    """What is known of an array without reading it."""
+    """What is known of an array without reading it.
+
+    ``holds`` says in words what it holds where the number type doesn't: ``'references'``, ``'enumeration of int8'``.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     max_shape: tuple[int | None, ...]
     chunks: tuple[int, ...] | None = None
     compression: str | None = None
+    holds: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a library knows of a node beyond shape and number type.
+
+    Attributes
+    ----------
+    holds
+        In words, as in `ArrayInfo`; also of what is no array (a named type).
+    names
+        Of an enumeration: the names of its numbers.
+    sources
+        Of an array whose values stand in other places: file and path of each; the path of plain bytes is ``''``.
+    scales
+        Paths of the dimension scales of every dimension; empty if there are none.
+    references
+        Attributes that hold references, with the paths that these lead to.
+    """
+
+    holds: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+    sources: tuple[tuple[str, str], ...] = ()
+    scales: tuple[tuple[str, ...], ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

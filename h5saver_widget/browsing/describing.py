@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.browsing.foreign import default_of, names_in, resolved, signal_of
+from h5saver_widget.backends.terms import Details
+from h5saver_widget.browsing.colours import colour_picture
+from h5saver_widget.browsing.foreign import default_of
 from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
 from h5saver_widget.browsing.words import (
     count_text,
@@ -21,12 +23,16 @@ from h5saver_widget.browsing.words import (
     shown_value,
     size_text,
 )
-from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError
+from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError, ValuesElsewhereError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+from h5saver_widget.saving.columns import complex_type
+from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
+from h5saver_widget.saving.foreign import is_numbers, names_in, signal_of
 from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.links import resolved
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["COMMENTS", "NodeReport", "Settings", "describe", "sort_attributes"]
@@ -94,6 +100,14 @@ class NodeReport:
         Whether the array is that of another group, which this one names as its default.
     link, link_file
         Of a link: the path that it leads to, and the file if that is another one.
+    references
+        Attributes that refer to other nodes, and lines of an array that does (by their numbers): to the path of each.
+    elsewhere
+        Files in which the values stand that can't be shown, because reading these files was not allowed.
+    is_coloured
+        Whether it is an image in colour, the first of the pictures.
+    is_scaled
+        Whether the numbers in the file are not what they mean: they have a scale, fill values or count from a date.
     """
 
     path: str
@@ -113,6 +127,10 @@ class NodeReport:
     is_default: bool = False
     link: str = ""
     link_file: str = ""
+    references: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
+    is_coloured: bool = False
+    is_scaled: bool = False
 
 
 def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
@@ -175,36 +193,80 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     row = row_of(node)
     if isinstance(node, LINK):
         return _link_report(h5, node, row.look, row.problem)
+    details = _details_of(node)
     values, damage = _attributes_of(node)
     plain, settings, pictures = sort_attributes(values)
     comments = plain.get(COMMENTS, "")
     names = node.children_name() if isinstance(node, GROUP) else []
+    elsewhere: tuple[str, ...] = ()
+    coloured = None
     try:
-        (lines, count), (columns, table) = _lines_of(node), _table_of(node)
+        (lines, count), (columns, table) = _lines_of(node, details, values), _table_of(node)
+        if details.sources and isinstance(node, Array) and 0 not in node.shape:
+            node[tuple(slice(0, 1) for _ in node.shape)]
+        if isinstance(node, Array) and not isinstance(node, VLARRAY):
+            coloured = colour_picture(node, values, details)
+    except ValuesElsewhereError:
+        (lines, count), (columns, table) = ((), 0), ((), ())
+        elsewhere = tuple(dict.fromkeys(file for file, _ in details.sources))
     except (H5SaverError, OSError, ValueError, TypeError, RuntimeError) as error:
         # damaged, or of a type that the library does not know: everything else is shown
         (lines, count), (columns, table) = ((f"can't be read: {explained(error)}",), 1), ((), ())
     data_path, all_channels, is_default = _data_of(h5, node, values, names)
+    told = ((shown_value(name), shown_value(value), long_text(value)) for name, value in plain.items())
+    referring = [(name, f"→ {paths}", f"→ {paths}") for name, paths in details.references.items()]
+    references = {name: paths.partition(", ")[0] for name, paths in details.references.items()}
+    if "references" in details.holds:
+        references |= {str(i): line.partition(", ")[0].partition(" (")[0] for i, line in enumerate(lines)}
     return NodeReport(
         node.path,
         row.title,
         row.look,
-        (*_facts(node, plain, row, len(names)), *damage),
-        tuple(
-            (shown_value(name), shown_value(value), long_text(value))
-            for name, value in sorted(plain.items(), key=lambda item: item[0].lower())
-        ),
+        (*_facts(node, plain, row, len(names)), *_more_facts(node, details, plain), *damage),
+        tuple(sorted([*referring, *told], key=lambda item: item[0].lower())),
         tuple(_settings_of(name, value) for name, value in settings.items()),
-        tuple(pictures.items()),
+        tuple(pictures.items()) if coloured is None else (coloured, *pictures.items()),
         lines,
         count,
         columns,
         table,
         comments if isinstance(comments, str) else str(comments),
-        data_path,
+        "" if elsewhere else data_path,
         all_channels,
         is_default,
+        references=references,
+        elsewhere=elsewhere,
+        is_coloured=coloured is not None,
+        is_scaled=_is_scaled(h5, data_path),
     )
+
+
+def _is_scaled(h5: H5Backend, path: str) -> bool:
+    """Tell whether numbers that are plotted have a scale, or count from a date."""
+    if not path:
+        return False
+    try:
+        node = h5.get_node(resolved(h5.io, path))
+        about = node.attrs.to_dict()
+    except NodeError:
+        return False
+    return isinstance(node, Array) and "data_type" not in about and scaling_of(node.dtype, about)[0] is not None
+
+
+def _more_facts(node: Node, details: Details, plain: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Iterate over what numbers mean and where they stand."""
+    if details.names:
+        names = [f"{number} = {name}" for number, name in list(details.names.items())[:MAX_COLUMNS]]
+        yield "Names", shown_value(", ".join(names))
+    if details.sources:
+        files = list(dict.fromkeys("this file" if file == "." else file for file, _ in details.sources))
+        yield "Values", shown_value(f"in {', '.join(files[:5])}" + (f" and {len(files) - 5} more" * (len(files) > 5)))
+    if isinstance(node, Array) and not isinstance(node, VLARRAY) and "data_type" not in plain:
+        scaling, units = scaling_of(node.dtype, plain)
+        if scaling is not None and units == EPOCH:
+            yield "Counts", text_in(plain.get("units"))
+        elif scaling is not None and (scaling.factor, scaling.offset) != (1.0, 0.0):
+            yield "Scale", f"stored × {scaling.factor:.8g} + {scaling.offset:.8g} {units}".strip()
 
 
 def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
@@ -215,14 +277,25 @@ def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], .
         return {}, (("Attributes", "its attributes can't be read, they may be damaged"),)
 
 
+def _details_of(node: Node) -> Details:
+    """Return what a library knows of a node; nothing of one whose attributes are damaged."""
+    try:
+        return node.backend.details(node.handle)
+    except NodeError:
+        return Details()
+
+
 def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeReport:
+    details = _details_of(node)
+    if details.holds:
+        return NodeReport(node.path, "", look, (("Content", details.holds), *_more_facts(node, details, {})))
     file, target = node.backend.link_target(node.handle)
     if problem or not target:
         return NodeReport(node.path, "", look, (("Content", problem or link_text(file, target)),))
     link = target
     if not file:
         try:
-            link = resolved(h5, node.path)
+            link = resolved(h5.io, node.path)
         except NodeError:
             link = ""
     missing = "" if link else ", which is not there"
@@ -233,7 +306,7 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
 
 def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[tuple[str, str]]:
     if isinstance(node, GROUP):
-        kind = str(plain.get("type") or plain.get("NX_class") or "")
+        kind = text_in(plain.get("type")) or text_in(plain.get("NX_class"))
         what = shown_value(f"group ({kind})" if kind else "group", 80)
         return [("Type", what), ("Holds", count_text(count, "node"))]
     if isinstance(node, VLARRAY):
@@ -258,7 +331,7 @@ def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[t
     return [*facts, ("Stored", ", ".join(stored))] if stored else facts
 
 
-def _lines_of(node: Node) -> tuple[tuple[str, ...], int]:
+def _lines_of(node: Node, details: Details, values: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
     """Return text that an array holds, and how many lines, values or rows there are."""
     if isinstance(node, StringARRAY):
         count = len(node)
@@ -267,7 +340,15 @@ def _lines_of(node: Node) -> tuple[tuple[str, ...], int]:
         count = len(node)
         rows = node[0 : min(count, 100)]
         return tuple(f"row {i}: {len(row):,} bytes" for i, row in enumerate(rows)), count
-    if not isinstance(node, Array) or 0 in node.info.shape or node.info.dtype.kind in "biufc":
+    if not isinstance(node, Array) or 0 in node.info.shape:
+        return (), 0
+    if text_in(values.get("MATLAB_class")) == "char" and node.info.dtype.kind == "u":  # its columns stand in rows here
+        letters = np.asarray(_first_rows(node)).reshape(-1, node.shape[-1]).T
+        return tuple("".join(map(chr, row)).rstrip("\0") for row in letters.tolist()), len(letters)
+    if details.names and node.info.dtype.kind in "iu":
+        named = (details.names.get(int(value), str(value)) for value in _first_values(node))
+        return tuple(named), math.prod(node.info.shape)
+    if node.info.dtype.kind in "biufc":
         return (), 0
     count = math.prod(node.info.shape)
     return (() if node.info.dtype.names else tuple(long_text(value) for value in _first_values(node))), count
@@ -287,17 +368,21 @@ def _table_of(node: Node) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 
 
 def _first_values(node: Array) -> np.ndarray[Any, Any]:
+    return np.asarray(_first_rows(node)).reshape(-1)[:MAX_LINES]
+
+
+def _first_rows(node: Array) -> Any:
     shape = node.info.shape
     rest = max(1, math.prod(shape[1:]))
-    values = node[...] if not shape else node[0 : max(1, min(MAX_LINES // rest, shape[0]))]
-    return np.asarray(values).reshape(-1)[:MAX_LINES]
+    return node[...] if not shape else node[0 : max(1, min(MAX_LINES // rest, shape[0]))]
 
 
 def _data_of(h5: H5Backend, node: Node, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool, bool]:
     """Return the array that is plotted for a node, whether with all channels, and whether it is a group's default."""
     if isinstance(node, Array) and not isinstance(node, VLARRAY):
         info = node.info
-        return (node.path if info.dtype.kind in "biufc" and 0 not in info.shape else ""), False, False
+        is_drawn = info.dtype.kind in "biufc" or complex_type(info.dtype) is not None
+        return (node.path if is_drawn and 0 not in info.shape else ""), False, False
     if not isinstance(node, GROUP):
         return "", False, False
     try:
@@ -327,4 +412,16 @@ def _data_in(group: GROUP, values: Mapping[str, Any], names: list[str]) -> tuple
     for name in names:
         if name.lower() == OLDER_NAME and is_older_data(group.get_child(name).attrs.to_dict()):
             return f"{base}/{name}", False
-    return "", False
+    variable = _variable_in(group, names)
+    return (f"{base}/{variable}" if variable else ""), False
+
+
+def _variable_in(group: GROUP, names: list[str]) -> str:
+    """Return the variable of netCDF with the most dimensions, ``''`` if there is none."""
+    best, most = "", 0
+    for name in names[:MAX_COLUMNS]:
+        node = group.get_child(name)
+        if is_numbers(node) and any(node.backend.details(node.handle).scales):
+            ndim = len(node.shape)  # type: ignore[attr-defined]
+            best, most = (name, ndim) if ndim > most else (best, most)
+    return best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ def export_node(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    allow: Sequence[Path] = (),
 ) -> Exported:
     """Export a node; see :func:`h5saver_widget.exporters.export` for what may be raised.
 
@@ -43,10 +44,14 @@ def export_node(
         Path of the node; of ``'/'`` everything is exported.
     target, format, overwrite, progress
         As there.
+    allow
+        Folders in which other files may be read, where values stand in these.
     """
     from h5saver_widget.exporters import export
 
     with _reader(source) as h5:
+        if allow:
+            h5.io.allow(allow)
         what = h5 if node == "/" else h5.get_node(node)
         return export(what, target, format, overwrite=overwrite, progress=progress)
 

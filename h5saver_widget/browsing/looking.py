@@ -71,12 +71,15 @@ class FileView:
         self._path = source.file_path if isinstance(source, H5Backend) else Path(source)
         self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
-        self._readers: dict[tuple[str, bool, bool, Part], DataReader] = {}
+        self._readers: dict[tuple[str, bool, bool, Part, bool], DataReader] = {}
+        #: Whether numbers of other programs are shown as they stand in the file: without scale, offset and dates.
+        self.as_stored = False
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
         #: Show the next file of a saver as soon as it has one; else the one that is shown stays, closed or not.
         self.goes_on = False
+        self._allowed: list[Path] = []
 
     # ------------------------------------------------------------------ file
     @property
@@ -142,6 +145,19 @@ class FileView:
         backend = self._backend if self._saver is None else self._saver.backend
         self._h5, self.note = open_to_look(self._path, backend, readers=self._take_from, reader=self._reader)
         self._reader = self._h5
+        if self._allowed:
+            self._h5.io.allow(self._allowed)
+
+    @property
+    def allowed(self) -> tuple[Path, ...]:
+        """Folders in which other files may be read."""
+        return tuple(self._allowed)
+
+    def allow(self, folder: Path) -> None:
+        """Allow to read other files in a folder, where the values of arrays stand in these; until this is closed."""
+        self._allowed.append(folder)
+        if self._h5 is not None and self._h5.isopen():
+            self._h5.io.allow(self._allowed)
 
     def close(self) -> None:
         """Close what was opened here; the process that had it ends."""
@@ -301,11 +317,14 @@ class FileView:
         self, path: str, all_channels: bool = False, with_bkg: bool = False, part: Part = Part.MODULUS
     ) -> DataReader:
         """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
-        h5, key = self.h5, (path, all_channels, with_bkg, part)  # first the file: what was read of another is forgotten
+        h5, key = (
+            self.h5,
+            (path, all_channels, with_bkg, part, self.as_stored),
+        )  # first the file: what was read of another is forgotten
         if key not in self._readers:
             if len(self._readers) > 20:
                 self._readers.clear()
-            self._readers[key] = DataReader.of(h5, path, all_channels, with_bkg, part)
+            self._readers[key] = DataReader.of(h5, path, all_channels, with_bkg, part, self.as_stored)
         return self._readers[key]
 
     def curve(self, path: str) -> Curves:

@@ -180,6 +180,8 @@ def open_to_look(
             if not options and tried.isolated:
                 _let_others_write(tried, path)
             note = f"{note} {_HOLLOW}".strip() if hollow else note
+            if tried.reading_note:
+                return Opened(tried, f"{note} {tried.reading_note}".strip())
             return Opened(tried, note if name == wanted else f"{note} Read with {name}.".strip())
     assert first is not None
     raise first

@@ -23,7 +23,6 @@ from h5saver_widget.browsing.drawings import (
     Values,
     Window,
 )
-from h5saver_widget.browsing.foreign import completed, resolved
 from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, reduced, turned, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
 from h5saver_widget.errors import DataMismatchError, H5SaverError
@@ -31,6 +30,7 @@ from h5saver_widget.format.naming import number_of
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.assemble import data_from
 from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.links import resolved
 
 __all__ = ["FREE_BYTES", "DataReader"]
 
@@ -107,6 +107,7 @@ class DataReader:
         all_channels: bool = False,
         with_bkg: bool = False,
         part: Part = Part.MODULUS,
+        raw: bool = False,
     ) -> DataReader:
         """Return the data object of an array node; NodeError or DataMismatchError if there is none.
 
@@ -119,21 +120,22 @@ class DataReader:
         ...     DataReader.of(h5, '/Frame').curves(1, {0: 1}).curves[0].values.tolist()
         [3, 4, 5]
         """
-        where = resolved(h5, path)
+        where = resolved(h5.io, path)
+        parent, _, name = path.rpartition("/")
+        asked = f"{resolved(h5.io, parent or '/').rstrip('/')}/{name}"  # its group describes it, be it a link there
         with h5.io.lock:
-            found = data_from(
-                h5.get_node(where), with_bkg=with_bkg, load_all=all_channels, lazy=True, most=_MOST_CHANNELS
+            data = data_from(
+                h5.get_node(asked), with_bkg=with_bkg, load_all=all_channels, lazy=True, raw=raw, most=_MOST_CHANNELS
             )
-        data = completed(h5, path, found, all_channels)
         group, _, name = where.rpartition("/")
         prefix = name.rstrip("0123456789")
         number = name[len(prefix) :]
         background = bool(number) and h5.is_node_in_group(group or "/", f"Bkg{number}")
         alike = 0
         if all_channels and len(data.data) >= _MOST_CHANNELS:
-            parent = h5.get_node(group or "/")
-            assert isinstance(parent, GROUP)
-            alike = sum(1 for other in parent.children_name() if number_of(other, prefix) is not None)
+            beside = h5.get_node(group or "/")
+            assert isinstance(beside, GROUP)
+            alike = sum(1 for other in beside.children_name() if number_of(other, prefix) is not None)
         return cls(data, path, background, max(0, alike - len(data.data)), part)
 
     # ------------------------------------------------------------- drawings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -12,6 +13,7 @@ import numpy as np
 
 from h5saver_widget.backends.terms import ArrayInfo
 from h5saver_widget.browsing.words import count_text, dtype_text, explained, number_text, shape_text, shown_value
+from h5saver_widget.errors import ValuesElsewhereError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
@@ -89,9 +91,10 @@ def row_of(node: Node) -> Row:
         info = node.info
         look = _array_look(info, str(attributes.get("data_type", "")))
         if math.prod(info.shape) == 1 and info.dtype.kind in "biufcSUO" and info.dtype.itemsize <= 4096:
-            kind = _kind_text(node).removeprefix("text")  # a text speaks for itself
-            return Row(look, title, _value_text(node, attributes), kind=kind)
-        return Row(look, title, shape_text(info.shape), kind=_kind_text(node))
+            kind = (info.holds or dtype_text(info.dtype)).removeprefix("text")  # a text speaks for itself
+            with suppress(ValuesElsewhereError):
+                return Row(look, title, _value_text(node, attributes), kind=kind)
+        return Row(look, title, shape_text(info.shape), kind=info.holds or dtype_text(info.dtype))
     except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen
         return Row(Look.UNREADABLE, problem=explained(error))
 
@@ -100,10 +103,10 @@ def link_text(file: str, path: str) -> str:
     """Return where a link leads to, for people.
 
     >>> link_text('', '/entry/data'), link_text('raw.h5', '/data'), link_text('', '')
-    ('link to /entry/data', 'link to /data in raw.h5', 'its values stand in other files')
+    ('link to /entry/data', 'link to /data in raw.h5', 'its values stand elsewhere')
     """
     if not path:
-        return "its values stand in other files"
+        return "its values stand elsewhere"
     return shown_value(f"link to {path} in {file}" if file else f"link to {path}")
 
 
@@ -113,20 +116,11 @@ def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
     return f"{shown_value(number_text(value), 80)} {_units(attributes)}".strip()
 
 
-def _kind_text(node: Array) -> str:
-    """Return the number type; what an array of objects holds is told by its first value."""
-    info = node.info
-    if info.dtype.kind != "O" or 0 in info.shape:
-        return dtype_text(info.dtype)
-    first = np.asarray(node.read() if not info.shape else node[0:1]).reshape(-1)[0]
-    if isinstance(first, np.ndarray):
-        return "lists of numbers"
-    # from another process, a reference comes as what it says of itself
-    is_text = isinstance(first, (str, bytes)) and not str(first).startswith("<HDF5 object reference")
-    return "text" if is_text else "references"
-
-
 def _unknown(node: Node) -> Row:
+    """Return what is known of a node that is no group, array or link: a named type, what a library has no word for."""
+    holds = node.backend.details(node.handle).holds
+    if holds:
+        return Row(Look.BYTES, content=holds)
     return Row(
         Look.UNREADABLE, content="can't be read", problem=f"{node.path} is of a kind that can't be read, or damaged"
     )

@@ -14,6 +14,7 @@ from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.nodes.typed import GROUP, StringARRAY
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.older import OLDER_RAW_GROUPS
 
 if TYPE_CHECKING:
     from h5saver_widget.exporters import Exported
@@ -87,7 +88,7 @@ class H5BrowserUtil(H5SaverLowLevel):
     def scans(self, where: Where = RAW_GROUP) -> list[ScanDescription]:
         """Return the scans in a group, 2 before 10, with what is known of them and their screenshots."""
         found = []
-        for group in self.get_scan_groups(where):
+        for group in self.get_scan_groups(self._raw(where)):
             attributes, _, pictures = sort_attributes(group.attrs.to_dict())
             found.append(ScanDescription(group, attributes, pictures))
         return found
@@ -102,10 +103,16 @@ class H5BrowserUtil(H5SaverLowLevel):
 
     def log_lines(self, where: Where = RAW_GROUP) -> list[str]:
         """Return the lines of the log."""
-        for node in self.get_group(where).children().values():
+        for node in self.get_group(self._raw(where)).children().values():
             if isinstance(node, StringARRAY):
                 return node.read()
         return []
+
+    def _raw(self, where: Where) -> Where:
+        """Return the group of all data, which PyMoDAQ called otherwise at first; any other place as it is."""
+        if where == RAW_GROUP and not self.is_node_in_group("/", RAW_GROUP.strip("/")):
+            return next((f"/{name}" for name in OLDER_RAW_GROUPS if self.is_node_in_group("/", name)), where)
+        return where
 
     def get_h5file_scans(self, where: Where = RAW_GROUP) -> list[dict[str, Any]]:
         """Return the scans that have a screenshot, as dicts: ``scan_name``, ``path`` and ``data`` (PNG bytes)."""

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from h5saver_widget.format.text import shown_text
+
 __all__ = [
     "count_text",
     "dtype_text",
@@ -39,7 +41,7 @@ def shown_value(value: Any, limit: int = MAX_TEXT) -> str:
     if length > 2 * limit:
         value = value[: 2 * limit]
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+        value = shown_text(value, "replace")
     text = _NOT_TEXT.sub("\ufffd", " ".join(str(value).split()))
     whole = length if length > len(text) else len(text)
     return text if whole <= limit else f"{text[: limit - 5]}… ({whole:,} characters)"
@@ -78,7 +80,7 @@ def size_text(count: float) -> str:
 
 def long_text(value: Any) -> str:
     """Return a value with its lines, as far as anybody would read it."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = shown_text(value, "replace") if isinstance(value, bytes) else str(value)
     short = text if len(text) <= MAX_LONG else f"{text[:MAX_LONG]}… ({len(text):,} characters)"
     return _NOT_TEXT.sub("\ufffd", short)
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from h5saver_widget.exporters.registry import available_exporters, create_exporter
+from h5saver_widget.exporters.csv_table import CsvExporter
+from h5saver_widget.exporters.registry import available_exporters, create_exporter, format_of
 from h5saver_widget.exporters.run import Exported, export
 from h5saver_widget.progress import Progress
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -46,7 +47,10 @@ class _Shown(Progress):
             print(f"\r{text} {percent:3d} %", end="" if percent < 100 else "\n", file=sys.stderr, flush=True)
 
 
-def run_export(h5: H5Backend, node: str, target: Path, format: str | None, overwrite: bool) -> Exported:
+def run_export(
+    h5: H5Backend, node: str, target: Path, format: str | None, overwrite: bool, bom: bool = False
+) -> Exported:
     """Export a node of an open file, told on the terminal. Errors as :func:`~h5saver_widget.exporters.run.export`."""
     what = h5 if node == "/" else h5.get_node(node)
-    return export(what, target, format, overwrite=overwrite, progress=_Shown())
+    is_csv = (format or format_of(target)) == CsvExporter.name
+    return export(what, target, CsvExporter(bom) if bom and is_csv else format, overwrite=overwrite, progress=_Shown())

@@ -16,19 +16,28 @@ __all__ = ["CsvExporter"]
 
 
 class CsvExporter(Exporter):
-    """Writes a table: comment lines, a line of column names, a row per point in C order."""
+    """Writes a table: comment lines, a line of column names, a row per point in C order.
+
+    Parameters
+    ----------
+    bom
+        Begin with the mark by which Excel knows UTF-8: without it, it shows ``Âµm`` for ``µm``.
+    """
 
     name = "csv"
     extensions = (".csv",)
     help = "table for spreadsheets and pandas: a row per point, with axes, units and errors"
     takes = Takes.DATA
 
+    def __init__(self, bom: bool = False) -> None:
+        self._encoding = "utf-8-sig" if bom else "utf-8"
+
     def write(self, source: Source, path: Path, job: Job) -> None:
         """Write the table of one data object."""
         item = source.items[0]
         names = io.StringIO()
         csv.writer(names, lineterminator="\n").writerow(map(_no_formula, columns_of(item)))
-        with path.open("x", encoding="utf-8", newline="\n") as file:
+        with path.open("x", encoding=self._encoding, newline="\n") as file:
             file.writelines(f"{_no_formulas(line)}\n" for line in header_lines(item, "table", ","))
             file.write(names.getvalue())
             file.writelines(table_rows(item, ",", job))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.registry import available_backends, create_backend
+from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
 from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute
-from h5saver_widget.errors import ExportError
+from h5saver_widget.errors import ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job, block_parts
 from h5saver_widget.exporters.source import Source
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
-from h5saver_widget.nodes.typed import GROUP, Array, Node
+from h5saver_widget.nodes.typed import GROUP, Array, Node, node_of
 from h5saver_widget.saving.assemble import nav_group_of, sibling_of
 
 __all__ = ["H5Exporter"]
@@ -44,12 +45,94 @@ class H5Exporter(Exporter):
         node = source.node
         if node is None:
             raise ExportError("data in memory have no nodes to copy; save them with a saver, or export as npz or nexus")
-        target = _backend_like(node.backend)
-        target.open(path, "x")
-        try:
-            _Copy(node.backend, target, job).run(node)
-        finally:
-            target.close()
+        if node.backend.capabilities.copies_objects:
+            _copy_objects(node, path, job)
+        elif node.backend.writable or node.backend.capabilities.remote:
+            target = _backend_like(node.backend)
+            target.open(path, "x")
+            try:
+                _Copy(node.backend, target, job).run(node)
+            finally:
+                target.close()
+        else:  # a file that is only read is read with the library that copies every type
+            with _opened_for_copies(node.backend) as reader:
+                _copy_objects(node_of(reader, node.path), path, job)
+
+
+@contextmanager
+def _opened_for_copies(source: Backend) -> Iterator[Backend]:
+    """Open the file of a backend once more, with the one that copies objects as they are."""
+    reader = create_backend(READS_ALL, isolated=source.is_isolated)
+    assert source.path is not None
+    reader.open(source.path, "r", locking=False)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _copy_objects(node: Node, path: Path, job: Job) -> None:
+    """Copy a node, what is below it and what it needs from above, each object as the library itself copies it."""
+    io = node.backend
+    with io.lock:
+        tops = _tops(node)
+        below = [path for top in tops for path in _below(io, top)]
+        above = [up for top in tops for up in _above(top)]
+        sizes = {path: _stored_size(io, path) for path in below}
+    job.begin(sum(sizes.values()))
+    io.begin_copy(path)
+    try:
+        for where in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
+            at: int | None = 0
+            while at is not None:  # looked up anew: a file that stops streaming is reopened, and old handles are void
+                at = io.copy_out(io.node(where), at)
+                job.advance(0)
+            job.advance(sizes.get(where, 0))
+    finally:
+        for sentence in io.end_copy():
+            job.note(sentence)
+
+
+def _tops(node: Node) -> list[str]:
+    """Return a node and what it needs from outside: navigation axes, scales, what stands beside an array."""
+    tops = [node.path]
+    nav_group = None if node.path == "/" else nav_group_of(node)
+    if nav_group is not None and not (nav_group.path + "/").startswith(node.path + "/"):
+        tops.append(nav_group.path)
+    if not isinstance(node, GROUP):
+        tops += [beside.path for beside in _beside(node)]
+        tops += [path for scales in node.backend.details(node.handle).scales for path in scales]
+    return list(dict.fromkeys(tops))
+
+
+def _above(path: str) -> list[str]:
+    """Return the paths of the groups above a node, the root first."""
+    parts = path.strip("/").split("/")[:-1]
+    return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
+
+
+def _below(io: Backend, top: str) -> list[str]:
+    """Return a node and everything below it, groups before what is in them; a group is entered once."""
+    found, waiting, seen = [], [top], set[Hashable]()
+    while waiting:
+        path = waiting.pop()
+        found.append(path)
+        handle = io.node(path)
+        if io.kind(handle) is NodeKind.GROUP and (identity := io.identity(handle)) not in seen:
+            seen.add(identity)
+            waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(io.children(handle))]
+    return found
+
+
+def _stored_size(io: Backend, path: str) -> int:
+    handle = io.node(path)
+    if io.kind(handle) not in (NodeKind.FIXED, NodeKind.GROWING):
+        return 0
+    try:
+        info = io.info(handle)
+    except NodeError:
+        return 0
+    return int(np.prod(info.shape)) * info.dtype.itemsize
 
 
 def _backend_like(source: Backend) -> Backend:
@@ -69,14 +152,8 @@ class _Copy:
     def run(self, node: Node) -> None:
         """Copy a node, everything below it, and what it needs from above."""
         with self._source.lock:
-            tops = [node.path]
-            nav_group = None if node.path == "/" else nav_group_of(node)
-            if nav_group is not None and not (nav_group.path + "/").startswith(node.path + "/"):
-                tops.append(nav_group.path)
-            if not isinstance(node, GROUP):  # the axes and errors of an array stand beside it
-                tops += [beside.path for beside in _beside(node)]
-            todo = [path for top in dict.fromkeys(tops) for path in self._below(top)]
-            sizes = {path: self._size(path) for path in todo}
+            todo = [path for top in _tops(node) for path in self._below(top)]
+            sizes = {path: _stored_size(self._source, path) for path in todo}
         self._job.begin(sum(sizes.values()))
         for path in todo:
             self._way_to(path)
@@ -100,18 +177,9 @@ class _Copy:
                 waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(source.children(handle))]
         return found
 
-    def _size(self, path: str) -> int:
-        handle = self._source.node(path)
-        if self._source.kind(handle) not in (NodeKind.FIXED, NodeKind.GROWING):
-            return 0
-        info = self._source.info(handle)
-        return int(np.prod(info.shape)) * info.dtype.itemsize
-
     def _way_to(self, path: str) -> None:
         """Make the groups above a node, with their attributes."""
-        parts = path.strip("/").split("/")[:-1]
-        for depth in range(len(parts) + 1):
-            above = "/" + "/".join(parts[:depth])
+        for above in _above(path):
             if above not in self._copied:
                 self._group(above)
 

@@ -50,6 +50,12 @@ def _dataset(item: Item, job: Job) -> Any:
             blocks_of(job.watched(values), data.sig_indexes),
             dict(like.attrs),
         )
+    for channel in item.columns:
+        if channel.role == "text":
+            words = np.array([str(value) for value in channel.array[...]], dtype=object)
+            dataset[channel.label] = ("dim_0", words, {"long_name": channel.label})
+        elif channel.label in dataset:
+            dataset[channel.label].attrs["units"] = channel.units
     for name in [*dataset.data_vars, *dataset.coords]:
         if dataset[name].dtype.kind == "c":
             if name in dataset.coords:

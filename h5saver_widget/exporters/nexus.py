@@ -96,6 +96,10 @@ class _NXdata:
             about = _about(str(axis.label), str(axis.units))
             self._backend.create_array(group, axes[id(axis)], data=values, attributes=about)
         for channel in item.channels:
+            if channel.role == "text":
+                words = np.array([str(value).encode() for value in channel.array[...]], dtype=np.bytes_)
+                self._backend.create_array(group, self._take(channel.label), data=words)
+                continue
             self._field(group, signals[channel.number] + _SUFFIX[channel.role], channel)
 
     def _take(self, wanted: str) -> str:
@@ -125,7 +129,8 @@ class _NXdata:
     def _field(self, group: Handle, name: str, channel: Channel) -> None:
         array = channel.array
         label = channel.label or name
-        about = _about(label if channel.role == "data" else f"{label} {channel.role}", self._item.data.units)
+        units = self._item.data.units if channel.units is None else channel.units
+        about = _about(label if channel.role == "data" else f"{label} {channel.role}", units)
         signal = len(self._item.data.sig_indexes)
         if array.ndim > 2 and signal in (1, 2):
             about["interpretation"] = "spectrum" if signal == 1 else "image"

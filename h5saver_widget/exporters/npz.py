@@ -37,6 +37,10 @@ class NpzExporter(Exporter):
             for item, name in zip(source.items, source.names(), strict=True):
                 prefix = f"{name}/" if len(source.items) > 1 else ""
                 for channel in item.channels:
+                    if channel.role == "text":  # as numbers of bytes that numpy.load needs no pickle for
+                        texts = np.array([str(value) for value in channel.array[...]], dtype=np.str_)
+                        _write(archive, f"{prefix}text_{channel.number}", texts, [texts])
+                        continue
                     blocks = (block for _, block in job.blocks(channel.array))
                     _write(archive, f"{prefix}{channel.role}_{channel.number}", channel.array, blocks)
                 axes = sorted(item.data.axes, key=lambda axis: (axis.index, axis.spread_order))

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from h5saver_widget.data import DataToExport, DataWithAxes
-from h5saver_widget.errors import ExportError
+from h5saver_widget.errors import ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.registry import create_exporter, format_of
-from h5saver_widget.exporters.source import Source, require_items, source_of
+from h5saver_widget.exporters.source import Source, nodes_of, require_items, source_of
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.typed import Node
 from h5saver_widget.progress import Progress
@@ -65,7 +65,7 @@ def export(
     format
         Name of a format, or an exporter; None for what the extension says.
     overwrite
-        Replace an existing file. A folder is never replaced.
+        Replace an existing file, or a folder of such an export; a folder that holds anything else is never replaced.
     progress
         Told how far the export is, in bytes; asked to stop, it ends the export between two blocks.
 
@@ -90,16 +90,18 @@ def export(
     path = Path(target)
     exporter = create_exporter(format or format_of(path)) if not isinstance(format, Exporter) else format
     job = Job(progress, path.name)
-    source = source_of(what)
+    if exporter.takes is Takes.NODES:
+        source = nodes_of(what)
+    else:
+        source = source_of(what)
+        require_items(source, _name_of(what))
     for sentence in source.skipped:
         job.note(sentence)
-    if exporter.takes is not Takes.NODES:
-        require_items(source, _name_of(what))
     as_folder = exporter.takes is Takes.DATA and len(source.items) > 1
     if as_folder and path.suffix.lower() in exporter.extensions:
         path = path.with_name(f"{path.stem}_{exporter.name}")
-    if os.path.lexists(path) and (as_folder or not overwrite or path.is_dir()):
-        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+    if os.path.lexists(path):
+        _require_replaceable(path, exporter, as_folder, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
@@ -130,7 +132,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
         file = folder / f"{name}{exporter.extensions[0]}"
         try:
             exporter.write(Source([item], source.node), file, job)
-        except ExportError as error:  # a group may hold spectra beside the images that are wanted
+        except (ExportError, NodeError) as error:  # no images among those that are wanted; or it can't be read
             file.unlink(missing_ok=True)
             job.note(f"left out: {error}")
         else:
@@ -140,9 +142,33 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
     return files
 
 
+def _require_replaceable(path: Path, exporter: Exporter, as_folder: bool, overwrite: bool) -> None:
+    """Raise FileExistsError for what must not be replaced: anything but a file, or a folder of files of this format."""
+    if not overwrite:
+        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+    if as_folder != (path.is_dir() and not path.is_symlink()):
+        raise FileExistsError(f"{path} exists, and is a {'file' if as_folder else 'folder'}: choose another name")
+    if as_folder:
+        files = list(path.iterdir())
+        if not files or any(file.suffix not in exporter.extensions or not file.is_file() for file in files):
+            raise FileExistsError(
+                f"{path} is no folder of {exporter.name} files alone: it is not replaced, choose another name"
+            )
+
+
 def _publish(hidden: Path, path: Path, overwrite: bool) -> None:
     if hidden.is_dir():
-        hidden.rename(path)
+        if overwrite and path.is_dir():  # it is whole until the new one stands in its place
+            old = path.with_name(f"{hidden.name}-old")
+            path.rename(old)
+            try:
+                hidden.rename(path)
+            except OSError:
+                old.rename(path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            hidden.rename(path)
     elif overwrite:
         os.replace(hidden, path)
     else:

@@ -10,21 +10,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.data import Axis, DataDistribution, DataToExport, DataWithAxes
+from h5saver_widget.backends.terms import NodeKind
+from h5saver_widget.data import Axis, DataDistribution, DataRaw, DataToExport, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
-from h5saver_widget.errors import DataMismatchError, ExportError
+from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_GROUP, DataType
-from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
-from h5saver_widget.saving.assemble import MEASURED, channels_of, data_from, family, sibling_of
+from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, ListedGroup, Node
+from h5saver_widget.saving.assemble import MEASURED, data_from, data_in, sibling_of
+from h5saver_widget.saving.columns import columns_of, complex_type
 from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.links import followed
 
-__all__ = ["Channel", "Item", "Source", "plain", "require_items", "source_of"]
+__all__ = ["Channel", "Item", "Source", "nodes_of", "plain", "require_items", "source_of"]
 
 _MAX_DEPTH = 200
-_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 #: The roles of arrays that belong to other arrays.
 _BESIDE = tuple(kind.value for kind in DataType if kind not in MEASURED)
+#: What every HDF5 library unpacks.
+_EVERYWHERE = (None, "gzip", "lzf", "szip", "zlib")
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,22 @@ class Channel:
     Attributes
     ----------
     role
-        ``'data'``, ``'error'`` or ``'background'``.
+        ``'data'``, ``'error'`` or ``'background'``; ``'text'`` for a column of a table that holds no numbers.
     number
         Of which channel, from 0.
     label
         Label of the channel.
     array
         The values, maybe still on disk: read it with ``Job.blocks``.
+    units
+        Its units where they are not those of the data object (a column of a table); None where they are.
     """
 
     role: str
     number: int
     label: str
     array: LazyArray | npt.NDArray[Any]
+    units: str | None = None
 
 
 @dataclass
@@ -61,15 +69,20 @@ class Item:
         Path of the node that it comes from, ``''`` if it was given in memory.
     backgrounds
         Number of a channel to its background.
+    columns
+        Of a table: all of its columns in their order, those with text included.
     """
 
     data: DataWithAxes
     path: str = ""
     backgrounds: dict[int, LazyArray | npt.NDArray[Any]] = field(default_factory=dict)
+    columns: list[Channel] = field(default_factory=list)
 
     @property
     def channels(self) -> list[Channel]:
-        """Data, then errors, then background of all channels."""
+        """Data, then errors, then background of all channels; or the columns of a table."""
+        if self.columns:
+            return self.columns
         data, labels = self.data, self.data.labels
         found = [Channel("data", i, labels[i], array) for i, array in enumerate(data.data)]
         found += [Channel("error", i, labels[i], array) for i, array in enumerate(data.errors or ())]
@@ -102,6 +115,7 @@ class Item:
             "axes": [_axis_facts(axis) for axis in sorted(data.axes, key=lambda a: (a.index, a.spread_order))],
             "channels": [
                 {"role": c.role, "channel": c.number, "label": c.label, "dtype": c.array.dtype.name}
+                | ({} if c.units is None else {"units": c.units})
                 for c in self.channels
             ],
             "extra": {name: plain(getattr(data, name)) for name in data.extra_attributes},
@@ -155,13 +169,13 @@ class Source:
 
     def names(self) -> list[str]:
         """Return a name for every item, no two alike."""
-        found: list[str] = []
+        found: dict[str, str] = {}
         for item in self.items:
             name, number = item.file_name, 2
-            while name.lower() in (other.lower() for other in found):
+            while name.lower() in found:
                 name, number = f"{item.file_name}_{number}", number + 1
-            found.append(name)
-        return found
+            found[name.lower()] = name
+        return list(found.values())
 
 
 def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:
@@ -183,15 +197,32 @@ def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[Da
     return Source([Item(dwa) for dwa in what])
 
 
+def nodes_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:
+    """Return the node that an export is asked for, whatever it holds; no node for data in memory."""
+    if isinstance(what, H5Backend):
+        what.require_open("export")
+        what = what.root()
+    return Source([], what if isinstance(what, Node) else None)
+
+
 def _source_of_node(node: Node) -> Source:
     source = Source([], node)
     if isinstance(node, GROUP):
-        for group in _groups(node):
-            for array in _first_arrays(group):
-                _add(source, array, load_all=True)
+        for group in _groups(ListedGroup(node.backend, node.handle)):
+            measured = _measured_in(group)
+            for channels in data_in(group):
+                before = len(source.items)
+                _add(source, channels[0], channels)
+                if len(source.items) > before and len(channels) == measured:
+                    source.items[-1].path = group.path  # its group says what it is called
     else:
-        _add(source, node, load_all=False)
+        _add(source, node)
     return source
+
+
+def _measured_in(group: GROUP) -> int:
+    """Return how many nodes a group holds that do not belong to others."""
+    return sum(not any(naming.number_of(n, p) is not None for p in _BESIDE) for n in group.children_name())
 
 
 def _groups(top: GROUP) -> Iterator[GROUP]:
@@ -204,42 +235,37 @@ def _groups(top: GROUP) -> Iterator[GROUP]:
             continue
         seen.add(identity)
         yield group
-        below = [child for child in group.children().values() if isinstance(child, GROUP)]
-        waiting.extend((child, depth + 1) for child in reversed(below))
+        kinds = group.backend.children_kinds(group.handle)
+        below = [group.get_child(name) for name, kind in kinds.items() if kind is NodeKind.GROUP]
+        waiting.extend((child, depth + 1) for child in reversed(below) if isinstance(child, GROUP))
 
 
-def _first_arrays(group: GROUP) -> Iterator[Node]:
-    """Iterate over the first channel of every data object in a group, and over the arrays of other programs."""
-    seen: set[tuple[Any, ...]] = set()
-    for name in group.children_name():
-        if any(naming.number_of(name, prefix) is not None for prefix in _BESIDE):
-            continue
-        node = group.get_child(name)
-        if not isinstance(node, Array) or isinstance(node, VLARRAY):
-            continue
-        key = family(node, node.attrs.to_dict())
-        if key not in seen:
-            seen.add(key)
-            yield node
-
-
-def _add(source: Source, node: Node, *, load_all: bool) -> None:
-    if not isinstance(node, Array) or isinstance(node, VLARRAY):
+def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) -> None:
+    array = followed(node)
+    if not isinstance(array, Array) or isinstance(array, VLARRAY):
         source.skipped.append(f"{node.path} is a {node.class_name}: it holds no numbers, and was left out")
         return
-    if node.info.dtype.kind not in "biufc":
-        source.skipped.append(f"{node.path} holds {node.info.dtype}, no numbers, and was left out")
+    dtype = array.info.dtype
+    if not (dtype.kind in "biufc" or dtype.names):
+        held = array.info.holds or ("text" if dtype.kind in "SUO" else str(dtype))
+        source.skipped.append(f"{node.path} holds {held}, no numbers, and was left out")
         return
     try:
-        data = data_from(node, load_all=load_all, lazy=True)
-    except DataMismatchError as error:
+        info = array.info
+        if (info.chunks is None or info.compression not in _EVERYWHERE) and 0 not in info.shape:
+            # NodeError if nothing here unpacks it, or if it stands elsewhere and nobody has allowed to read that
+            array[tuple(slice(0, 1) for _ in info.shape)]
+        if dtype.names and complex_type(dtype) is None:
+            source.items.append(_table(array))
+            return
+        data = data_from(node, load_all=channels is not None, channels=channels, lazy=True)
+    except (DataMismatchError, NodeError) as error:
         source.skipped.append(f"{node.path} was left out: {error}")
         return
-    nodes = channels_of(node, node.attrs.to_dict()) if load_all else [node]
-    item = Item(data, _parent_path(node.path) if load_all and len(nodes) == _measured_beside(node) else node.path)
-    for number, channel in enumerate(nodes):
-        background = sibling_of(channel, DataType.bkg)
-        if background is not None and len(data.data) == len(nodes):
+    item = Item(data, node.path)
+    for number, channel in enumerate(channels or [array]):
+        background = sibling_of(channel, DataType.bkg) if isinstance(channel, Array) else None
+        if background is not None and len(data.data) == len(channels or [array]):
             values = data_from(background, lazy=True, navigation=False).data[0]
             if values.shape == data.shape:
                 item.backgrounds[number] = values
@@ -248,15 +274,18 @@ def _add(source: Source, node: Node, *, load_all: bool) -> None:
     source.items.append(item)
 
 
-def _measured_beside(node: Array) -> int:
-    """Return how many arrays of measured values the group of a node holds."""
-    group = node.parent_node
-    assert isinstance(group, GROUP)
-    return sum(not any(naming.number_of(n, p) is not None for p in _BESIDE) for n in group.children_name())
-
-
-def _parent_path(path: str) -> str:
-    return path.rpartition("/")[0] or "/"
+def _table(node: Array) -> Item:
+    """Return a table as a data object of its columns; one without numbers gets a column that counts its rows."""
+    columns = columns_of(node)
+    numbers = [column for column in columns if not column.is_text]
+    arrays: list[Any] = [column.array for column in numbers] or [np.arange(columns[0].array.shape[0])]
+    data = DataRaw(node.name, data=arrays, labels=[column.name for column in numbers] or ["row"])
+    channels: list[Channel] = []
+    for column in columns:
+        role = "text" if column.is_text else "data"
+        number = sum(channel.role == role for channel in channels)
+        channels.append(Channel(role, number, column.name, column.array, column.units))
+    return Item(data, node.path, columns=channels)
 
 
 def spread_points(item: Item) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from h5saver_widget.data import Axis, DataCalculated, DataRaw, DataWithAxes
 from h5saver_widget.errors import CodecError
-from h5saver_widget.exporters.source import Item
+from h5saver_widget.exporters.source import Channel, Item
 from h5saver_widget.exporters.text_table import FORMAT_LINE
 
 __all__ = ["read_text"]
@@ -47,7 +48,7 @@ def read_text(path: Path | str) -> Item:
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], list[list[str]]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         if next(file, "").strip() != FORMAT_LINE:
             raise CodecError(f"{path} does not begin with {FORMAT_LINE!r}: read it with numpy.loadtxt or pandas")
         header: dict[str, Any] = {}
@@ -58,7 +59,10 @@ def _parsed(path: Path) -> tuple[dict[str, Any], list[list[str]]]:
             except ValueError:
                 break
         separator = str(header.get("separator"))
-        rows = [text.rstrip("\r\n").split(separator) for text in file if text.strip() and not text.startswith("#")]
+        if separator == ",":
+            rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
+        else:
+            rows = [text.rstrip("\r\n").split(separator) for text in file if text.strip() and not text.startswith("#")]
     return header, rows
 
 
@@ -68,7 +72,7 @@ def _item(header: dict[str, Any], rows: list[list[str]]) -> Item:
         arrays, axes = _from_table(header, rows, shape)
     else:
         arrays, axes = _from_matrix(header, rows, shape)
-    found: dict[str, dict[int, npt.NDArray[Any]]] = {"data": {}, "error": {}, "background": {}}
+    found: dict[str, dict[int, npt.NDArray[Any]]] = {"data": {}, "error": {}, "background": {}, "text": {}}
     for facts, array in zip(header["channels"], arrays, strict=True):
         found[facts["role"]][int(facts["channel"])] = array
     kind = DataRaw if header["source"] == "raw" else DataCalculated
@@ -86,11 +90,18 @@ def _item(header: dict[str, Any], rows: list[list[str]]) -> Item:
         timestamp=header["timestamp"],
         **header["extra"],
     )
-    return Item(data, backgrounds=dict(found["background"]))
+    columns = []
+    if any("units" in facts for facts in header["channels"]):  # it was a table
+        for facts in header["channels"]:
+            role, number = facts["role"], int(facts["channel"])
+            columns.append(Channel(role, number, facts["label"], found[role][number], facts["units"]))
+    return Item(data, backgrounds=dict(found["background"]), columns=columns)
 
 
 def _numbers(column: list[str], dtype: str) -> npt.NDArray[Any]:
     kind = np.dtype(dtype)
+    if kind.kind == "O":
+        return np.array(column, dtype=object)
     if kind.kind == "b":
         return np.array([text == "1" for text in column], dtype=bool)
     if kind.kind in "iu":

@@ -75,7 +75,8 @@ def columns_of(item: Item) -> list[str]:
             names.append("index" if item.data.ndim == 1 else f"index {dimension}")
     for channel in item.channels:
         label = channel.label or f"channel {channel.number}"
-        names += [_named(label, item.data.units, _PARTS[channel.role] + part) for part in _suffixes(channel)]
+        units = item.data.units if channel.units is None else channel.units
+        names += [_named(label, units, _PARTS.get(channel.role, "") + part) for part in _suffixes(channel)]
     taken: list[str] = []
     for name in names:
         # one line, and no "#": readers take what follows it for a comment
@@ -123,9 +124,20 @@ def table_rows(item: Item, separator: str, job: Job) -> Iterator[str]:
         for channel in channels:
             values = np.asarray(channel.array[part])
             read += values.nbytes
-            columns += [texts(real) for real in _real_parts(values)]
+            if channel.role == "text":
+                columns.append(_cells(values, separator))
+            else:
+                columns += [texts(real) for real in _real_parts(values)]
         yield "".join(f"{separator.join(row)}\n" for row in zip(*columns, strict=True))
         job.advance(read)
+
+
+def _cells(values: npt.NDArray[Any], separator: str) -> list[str]:
+    """Return texts as cells of a table: quoted where csv asks for it; elsewhere a cell is one line without tabs."""
+    if separator != ",":
+        return [" ".join(str(value).split()) for value in values.ravel()]
+    cells = [str(value) for value in values.ravel()]
+    return [f'"{c.replace(chr(34), chr(34) * 2)}"' if any(x in c for x in ',"\r\n') else c for c in cells]
 
 
 def _axis_columns(item: Item, part: Part) -> Iterator[list[str]]:

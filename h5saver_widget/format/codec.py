@@ -22,6 +22,7 @@ import numpy as np
 from h5saver_widget.errors import CodecError
 from h5saver_widget.format.literals import MAX_DEPTH, MAX_TEXT, NUMPY_SCALARS, checked_dtype, parse_literal
 from h5saver_widget.format.log_lines import decode_log_line, encode_log_line
+from h5saver_widget.format.text import text_of
 
 __all__ = ["decode", "decode_log_line", "decode_strict", "encode", "encode_log_line", "literal_text"]
 
@@ -305,12 +306,13 @@ def _native(raw: Any) -> Any:
     if isinstance(raw, str):
         return str(raw)
     if isinstance(raw, bytes):
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return bytes(raw)
+        text = text_of(raw)
+        return bytes(raw) if text is None else text
     if isinstance(raw, np.ndarray) and raw.ndim == 0:
         return _native(raw[()])
+    if isinstance(raw, np.ndarray) and raw.dtype.kind == "S":  # text, unless one of it is none
+        texts = [text_of(item) for item in raw.flat]
+        return raw if None in texts else np.array(texts, dtype=np.str_).reshape(raw.shape)
     if isinstance(raw, (np.bool_, np.number)) and type(raw).__name__ in (*NUMPY_SCALARS, "bool", "bool_"):
         return raw.item()
     if getattr(raw, "shape", ()) is None and hasattr(raw, "dtype"):  # an empty data space: how '' is stored

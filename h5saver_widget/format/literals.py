@@ -122,6 +122,17 @@ def _datetime(*args: int, tzinfo: datetime.tzinfo | None = None, fold: int = 0) 
     return datetime.datetime(year, month, day, *_clock(clock), tzinfo=tzinfo, fold=fold)
 
 
+def _qt_datetime(*args: int) -> datetime.datetime:
+    """Return what Qt's date and time stands for: its last number are milliseconds."""
+    year, month, day, *clock = map(_is_int, args)
+    return datetime.datetime(year, month, day, *_qt_clock(clock))
+
+
+def _qt_clock(args: Sequence[int]) -> tuple[int, int, int, int]:
+    hour, minute, second, milliseconds = _clock(args)
+    return hour, minute, second, 1000 * milliseconds
+
+
 def _timedelta(*args: int, days: int = 0, seconds: int = 0, microseconds: int = 0) -> datetime.timedelta:
     first, second, third = ([*map(_is_int, args), 0, 0, 0])[:3]
     return datetime.timedelta(_is_int(days) + first, _is_int(seconds) + second, _is_int(microseconds) + third)
@@ -193,6 +204,8 @@ def _zeros(shape: Any, dtype: object = "float64") -> np.ndarray[Any, Any]:
     return np.zeros(tuple(map(_is_int, shape)), dtype=checked_dtype(dtype, 0, "biufc"))
 
 
+_QT_MODULES: Final = ("PyQt5", "PyQt6", "PySide2", "PySide6")
+
 _CALLS: Final[dict[str, Callable[..., Any]]] = {
     "int": _number(int),
     "float": _number(float),
@@ -203,6 +216,10 @@ _CALLS: Final[dict[str, Callable[..., Any]]] = {
     "datetime.time": _time,
     "datetime.datetime": _datetime,
     "datetime.timedelta": _timedelta,
+    # as PyMoDAQ wrote dates until its version 4
+    **{f"{module}.QtCore.QDate": _date for module in _QT_MODULES},
+    **{f"{module}.QtCore.QTime": lambda *args: datetime.time(*_qt_clock(args)) for module in _QT_MODULES},
+    **{f"{module}.QtCore.QDateTime": _qt_datetime for module in _QT_MODULES},
     "datetime.timezone": lambda *args: datetime.timezone(*args),
     "array": _array,
     "np.array": _array,

@@ -14,11 +14,12 @@ import numpy as np
 
 from h5saver_widget.errors import CodecError
 
-__all__ = ["decode_log_line", "encode_log_line"]
+__all__ = ["decode_log_line", "encode_log_line", "texts_in_pickle"]
 
 _TEXTS: Final = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
 _BYTES: Final = frozenset({"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"})
 _NOTES: Final = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"})
+_LISTS: Final = frozenset({"MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS"})
 _STOP: Final = b"."
 #: The operations that the pickle of a text may consist of, by their codes.
 _KNOWN: Final = {op.code.encode("latin-1"): op for op in pickletools.opcodes if op.name in _TEXTS | _BYTES | _NOTES}
@@ -85,3 +86,23 @@ def decode_log_line(
         if errors == "replace":
             return f"<unreadable log line: {len(data)} bytes>"
         raise
+
+
+def texts_in_pickle(raw: bytes) -> list[str]:
+    r"""Return the texts of a pickled list of texts, as pandas names its columns; none if it is anything else.
+
+    Examples
+    --------
+    >>> texts_in_pickle(pickle.dumps(['a', 'b'], protocol=0)), texts_in_pickle(b'cos\nsystem\n.')
+    (['a', 'b'], [])
+    """
+    found: list[str] = []
+    try:
+        for operation, argument, _ in pickletools.genops(bytes(raw)):
+            if operation.name in _TEXTS:
+                found.append(str(argument))
+            elif operation.name not in _NOTES | _LISTS | {"STOP"}:
+                return []
+    except (ValueError, OverflowError, MemoryError, IndexError, UnicodeDecodeError):
+        return []
+    return found

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from time import time
 from typing import Any
 
+import numpy as np
+
+from h5saver_widget.data import Axis
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
-from h5saver_widget.format.layout import GroupModuleType
+from h5saver_widget.format.layout import DataType, GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorExtendedSaver
 from h5saver_widget.modules.detector import DetectorExtendedSaver
 from h5saver_widget.modules.extension import ExtensionSaver
 from h5saver_widget.modules.timestamps import TimeModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.places import nav_axes_group
 
@@ -76,12 +80,14 @@ class ScanSaver(ExtensionSaver):
         self._start = None
 
     def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
-        """Save the axes of the scan, once, at the level of the scan."""
+        """Save the axes of the scan at the level of the scan; once, however often a host says them (every average)."""
         saver = self.saver
         with saver.saving():
             place = nav_axes_group(saver, self.current_node())
+            known = [axis_from(place.group.get_child(name)) for _, name in place.numbered(DataType.axis.value)]
             for axis in axes:
-                AxisSaverLoader(saver).add_to(place, axis, axis.index)
+                if not any(_is_same(axis, other) for other in known):
+                    AxisSaverLoader(saver).add_to(place, axis, axis.index)
 
     def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> None:
         """Write the point at `indexes`.
@@ -127,3 +133,11 @@ class ScanSaver(ExtensionSaver):
     def add_data_bundle(self, bundle: Any) -> None:
         """Write what a host's bundle object holds."""
         self.add_data(bundle.dte, bundle.indexes, bundle.distribution)
+
+
+def _is_same(axis: AxisLike, other: Axis) -> bool:
+    """Tell whether an axis is one that is in the file: what it is called, where it belongs, all of its values."""
+    said = (str(axis.label), str(axis.units), int(axis.index), int(getattr(axis, "spread_order", 0)))
+    return said == (other.label, other.units, other.index, other.spread_order) and np.array_equal(
+        np.asarray(axis.get_data()), np.asarray(other.get_data())
+    )

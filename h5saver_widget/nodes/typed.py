@@ -27,6 +27,7 @@ __all__ = [
     "LINK",
     "VLARRAY",
     "Array",
+    "ListedGroup",
     "Node",
     "StringARRAY",
     "node_of",
@@ -41,6 +42,7 @@ class Node:
 
     class_name = "NODE"
     _last_path = ""
+    _within: GROUP | None = None
 
     def __init__(self, backend: Backend, handle: Handle) -> None:
         self._backend = backend
@@ -91,6 +93,8 @@ class Node:
     def parent_node(self) -> Node | None:
         """The group that holds this node, None for the root."""
         path = self.path
+        if self._within is not None:
+            return self._within
         return None if path == "/" else node_of(self._backend, path.rpartition("/")[0] or "/")
 
     @property
@@ -156,6 +160,29 @@ class GROUP(Node):
     def __repr__(self) -> str:
         """Return path, title and the children's names."""
         return f"{self} children := {self.children_name()}"
+
+
+class ListedGroup(GROUP):
+    """A group whose names were looked up once, and so are those of the groups in it, where a walk reads all of them.
+
+    What is written meanwhile is not seen: every object of a group asks what else the group holds.
+    """
+
+    _names: list[str] | None = None
+
+    def children_name(self) -> list[str]:
+        """Return the names as they were when they were first asked for."""
+        if self._names is None:
+            self._names = super().children_name()
+        return self._names
+
+    def get_child(self, name: str) -> Node:
+        """Return the node of that name, which knows that it is in this group."""
+        child = super().get_child(name)
+        if isinstance(child, GROUP):
+            child = ListedGroup(child.backend, child.handle)
+        child._within = self
+        return child
 
 
 class Array(Node):

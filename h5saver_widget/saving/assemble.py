@@ -8,7 +8,7 @@ Everything is done with arrays that are still to be read, so that data left on d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,12 +20,26 @@ from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
-from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node
+from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node
+from h5saver_widget.saving.conventions import text_in
 from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
+from h5saver_widget.saving.foreign import foreign_data, is_numbers
+from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
-from h5saver_widget.saving.older import indexes_of, int_of, is_older_data, older_attributes, older_axes
+from h5saver_widget.saving.older import OLDER_NAME, indexes_of, int_of, is_older_data, older_attributes, older_axes
 
-__all__ = ["MEASURED", "array_node", "axis_from", "channels_of", "data_from", "family", "nav_group_of", "sibling_of"]
+__all__ = [
+    "MEASURED",
+    "array_node",
+    "axis_from",
+    "channels_of",
+    "data_from",
+    "data_in",
+    "family",
+    "is_data",
+    "nav_group_of",
+    "sibling_of",
+]
 
 #: Roles of arrays that hold what was measured.
 MEASURED = (DataType.data, DataType.data_enlargeable)
@@ -98,7 +112,7 @@ def sibling_of(node: Array, data_type: DataType) -> Array | None:
     if number is None:
         return None
     group, name = _parent(node), channel_name(data_type, number)
-    if name not in group.children_name():
+    if not group.backend.has_child(group.handle, name):
         return None
     found = group.get_child(name)
     return found if isinstance(found, Array) and not isinstance(found, VLARRAY) else None
@@ -130,6 +144,11 @@ def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:
     return found
 
 
+def _comparable(value: Any) -> Any:
+    """Return an attribute as a key; a file may have any type there."""
+    return value if isinstance(value, (str, int, float, type(None))) else repr(value)
+
+
 def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what the channels of one data object have in common, and no other array of their group."""
     prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), node.name)
@@ -137,12 +156,42 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     axes = attributes.get(AXIS_NODES)
     return (
         prefix,
-        attributes.get("TITLE"),
-        attributes.get("origin"),
-        attributes.get("timestamp"),
-        tuple(axes) if isinstance(axes, (tuple, list)) else None,
+        *(_comparable(attributes.get(name)) for name in ("TITLE", "origin", "timestamp")),
+        tuple(map(_comparable, axes)) if isinstance(axes, (tuple, list)) else None,
         node.shape[1:] if grows else node.shape,
     )
+
+
+def is_data(node: Node) -> bool:
+    """Tell whether an array says itself that it is data: one of this layout or an older one, a variable of netCDF."""
+    if any(naming.number_of(node.name, kind.value) is not None for kind in MEASURED):
+        return isinstance(node, Array)
+    about = node.attrs.to_dict() if isinstance(node, Array) else {}
+    if is_older_data(about):
+        return node.name.lower() == OLDER_NAME
+    if "data_type" in about:
+        return False
+    return isinstance(node, Array) and any(node.backend.details(node.handle).scales)
+
+
+def data_in(group: GROUP) -> Iterator[list[Array]]:
+    """Iterate over the data objects right below a group, each with all of its channels; every node is looked at once.
+
+    Arrays of other programs count as well, if they hold numbers or a table; so do the links in groups of NeXus.
+    """
+    found: dict[Any, list[Array]] = {}
+    is_nexus = text_in(group.attrs.get("NX_class")) == "NXdata"
+    for name in group.children_name():
+        if any(naming.number_of(name, kind.value) is not None for kind in DataType if kind not in MEASURED):
+            continue
+        node = group.get_child(name)
+        if isinstance(node, LINK) and is_nexus:
+            with suppress(NodeError):
+                if is_numbers(followed(node)):
+                    found[name] = [node]  # type: ignore[list-item]  # what loads it goes on to the array
+        if isinstance(node, Array) and not isinstance(node, VLARRAY):
+            found.setdefault(family(node, node.attrs.to_dict()), []).append(node)
+    yield from found.values()
 
 
 def channels_of(node: Array, attributes: dict[str, Any], most: int | None = None) -> list[Array]:
@@ -202,7 +251,9 @@ def data_from(
     load_all: bool = False,
     navigation: bool = True,
     lazy: bool = False,
+    raw: bool = False,
     most: int | None = None,
+    channels: Sequence[Array] | None = None,
 ) -> DataWithAxes:
     """Return the data object that an array node belongs to.
 
@@ -219,8 +270,13 @@ def data_from(
     lazy
         Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
         in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
+    raw
+        Of arrays of other programs, take the numbers as they stand in the file: without scale, offset, fill values and
+        dates.
     most
         Of all channels, take the first so many.
+    channels
+        The channels, where they are known; else they are looked for in the group.
 
     Raises
     ------
@@ -229,12 +285,14 @@ def data_from(
     DataMismatchError
         If what is in the file doesn't fit together.
     """
-    first = array_node(node)
+    first = array_node(followed(node))
     described = first.attrs.to_dict()
     older = is_older_data(described)
+    if not older and "data_type" not in described and (first.info.dtype.names or first.dtype.kind in "biufc"):
+        return foreign_data(node, load_all=load_all, lazy=lazy, raw=raw)
     if older:
         described = older_attributes(first, described)
-    nodes = channels_of(first, described, most) if load_all else [first]
+    nodes = list(channels or (channels_of(first, described, most) if load_all else [first]))
     arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
     errors = _errors_of(nodes, lazy)
     is_axis = described.get("data_type") == DataType.axis.name
@@ -246,7 +304,10 @@ def data_from(
     has_own = grows and any(axis.index == 0 for axis in axes)  # blocks of points bring their axis along
     nav_group = nav_group_of(first) if navigation and nav_indexes and not has_own else None
     if nav_group is not None:
-        axes += _axes_in(nav_group)
+        nav_axes = _axes_in(nav_group)
+        axes += nav_axes
+        # PyMoDAQ says of the times of a scan of any points that they are on a grid
+        spread = spread or any(axis.spread_order and axis.index in nav_indexes for axis in nav_axes)
     if older:
         axes = older_axes(first, len(nav_indexes), navigation)
     if grows:

@@ -37,6 +37,7 @@ def init_file(
     *,
     mode: str = "a",
     swmr: bool = False,
+    swmr_mode: bool = False,
 ) -> bool:
     """Open a file for saving, made if it is not there. A file that is still open is closed first.
 
@@ -54,6 +55,8 @@ def init_file(
         ``'a'`` to save, ``'r'`` to look only.
     swmr
         Make the file so that others can read it while it is written; without effect on a backend that can't.
+    swmr_mode
+        The same, under the name that hosts use.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def init_file(
             _make_folder(file, path.parent)
             if new_file and file.io.exists(path):
                 moved = file.io.move_aside(path)
-        swmr = swmr and mode != "r" and file.capabilities.swmr
+        swmr = (swmr or swmr_mode) and mode != "r" and file.capabilities.swmr
         created = mode != "r" and not file.io.exists(path)
         access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
         file.io.open(path, access, swmr=swmr)

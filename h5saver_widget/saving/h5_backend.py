@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
-from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.attributes import raw_attributes
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
@@ -51,6 +51,10 @@ class H5Backend:
         #: The primitives of the backend, and its lock.
         self.io: Backend = create_backend(backend, isolated=isolated)
         self._server: RemoteOptions | None = None
+        #: What opens the next file, while another backend reads one that this one can't read.
+        self._asked: Backend | None = None
+        #: That this is so, and why, in a line for people; ``''`` if it isn't.
+        self.reading_note = ""
         #: How arrays made from now on are compressed.
         self.compression = Compression()
 
@@ -118,7 +122,13 @@ class H5Backend:
         return self.io.is_open
 
     def open_file(
-        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+        self,
+        path: Path | str,
+        mode: str = "r",
+        *,
+        swmr_mode: bool = False,
+        locking: bool | None = None,
+        allow: Path | str | Sequence[Path | str] = (),
     ) -> Any:
         """Open a file.
 
@@ -133,6 +143,10 @@ class H5Backend:
             When creating: in a format that others may read during writing. With ``'r'``: read such a file.
         locking
             False opens without the library's file lock.
+        allow
+            Folders in which other files may be read, where the values of arrays stand in these (virtual and external
+            arrays). Without it, such an array shows shape, number type and sources; reading it raises
+            ValuesElsewhereError.
 
         Returns
         -------
@@ -153,6 +167,16 @@ class H5Backend:
         }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
+        if self._asked is not None and not self.io.is_open:
+            self.io, self._asked = self._asked, None
+        self.reading_note = ""
+        if modes[mode] == "r" and not swmr_mode and not self.io.is_open and (what := self.io.cannot_read(where)):
+            # who opens a file to read it asks for its content, not for a library
+            self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
+            self._asked, self.io = self.io, create_backend(READS_ALL, isolated=self.isolated)
+            self.io.reading_seconds = self._asked.reading_seconds
+        if allow:
+            self.io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
         self.io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
         return self.io.raw_file
 
@@ -348,9 +372,17 @@ class H5Backend:
         title: str = "",
         *,
         text: bool = False,
+        dtype: Any = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> VLARRAY:
-        """Make a growing list of byte rows, or of text lines."""
+        """Make a growing list of byte rows, or of text lines: with `text`, or by the peer's word ``dtype='string'``.
+
+        DataMismatchError for rows of anything else.
+        """
+        if isinstance(dtype, str) and dtype == "string":
+            text = True
+        elif dtype is not None and np.dtype(dtype) != np.uint8:
+            raise DataMismatchError(f"rows of any length hold bytes (dtype uint8) or text ('string'), got {dtype!r}")
         described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
         described["subdtype"] = "string" if text else ""
         handle = self.io.create_text(self.handle_of(where), name, self.raw(described))

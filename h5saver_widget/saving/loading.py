@@ -8,13 +8,12 @@ from typing import Any
 
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
-from h5saver_widget.format import naming
-from h5saver_widget.nodes.typed import GROUP, Array, Node
-from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_group_of
+from h5saver_widget.nodes.typed import GROUP, Array, ListedGroup, Node
+from h5saver_widget.saving.assemble import data_from, data_in, is_data, nav_group_of
+from h5saver_widget.saving.foreign import signal_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["DataLoader"]
 
@@ -28,6 +27,9 @@ class DataLoader(DataManagement):
         A saver with an open file, or the path of an existing file.
     swmr_mode
         For a path: the file is being written (SWMR) by another program.
+    **options
+        For a path: ``backend``, and ``allow``, the folders in which other files may be read where the values of arrays
+        stand in these.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class DataLoader(DataManagement):
     def __init__(self, h5saver: H5SaverLowLevel | Path | str, swmr_mode: bool = False, **options: Any) -> None:
         if isinstance(h5saver, (str, Path)):
             saver = H5SaverLowLevel(backend=options.get("backend"))
-            saver.open_file(Path(h5saver), "r", swmr_mode=swmr_mode)
+            saver.open_file(Path(h5saver), "r", swmr_mode=swmr_mode, allow=options.get("allow", ()))
             h5saver = saver
         super().__init__(h5saver)
 
@@ -62,7 +64,7 @@ class DataLoader(DataManagement):
         return nav_group_of(self.h5saver.get_node(where))
 
     def load_data(
-        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False
+        self, where: Where, with_bkg: bool = False, load_all: bool = False, *, lazy: bool = False, raw: bool = False
     ) -> DataWithAxes:
         """Return the data stored in an array node, with navigation axes.
 
@@ -78,6 +80,9 @@ class DataLoader(DataManagement):
             Leave channels and errors on disk: each is a :class:`~h5saver_widget.data.lazy.LazyArray` of the same shape
             and number type, read slice by slice (``data.inav[3]``, ``data.isig[10:20]``, ``data[0][3]``) as long as the
             file is open; a slice taken later raises FileNotOpenError or NodeError. Axes are read.
+        raw
+            Of arrays of other programs (NeXus, netCDF...), return the numbers as they stand in the file: without scale,
+            offset, fill values and dates.
 
         Raises
         ------
@@ -101,7 +106,7 @@ class DataLoader(DataManagement):
         ((4, 2, 3), [[18, 19, 20], [21, 22, 23]])
         """
         with self.h5saver.io.lock:
-            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, lazy=lazy)
+            return data_from(self.h5saver.get_node(where), with_bkg=with_bkg, load_all=load_all, lazy=lazy, raw=raw)
 
     def load_all(
         self, where: Where = "/", dte: DataToExport | None = None, with_bkg: bool = False, *, lazy: bool = False
@@ -121,27 +126,18 @@ class DataLoader(DataManagement):
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    bundle.append(data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy))
+            for channels in self._data_objects(where):
+                bundle.append(data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy))
         return bundle
 
-    def _first_channels(self, group: GROUP) -> Iterator[Node]:
-        """Iterate over the first channel of every data object right below a group."""
-        seen: set[tuple[Any, ...]] = set()
-        for name in group.children_name():
-            numbered = any(naming.number_of(name, data_type.value) is not None for data_type in MEASURED)
-            if numbered or name.lower() == OLDER_NAME:
-                node = group.get_child(name)
-                if not isinstance(node, Array):
-                    continue
-                attributes = node.attrs.to_dict()
-                if not numbered and not is_older_data(attributes):
-                    continue
-                key = family(node, attributes)
-                if key not in seen:
-                    seen.add(key)
-                    yield node
+    def _data_objects(self, where: Where) -> Iterator[list[Array]]:
+        """Iterate over the data objects at or below a group: all channels of each."""
+        top = self.h5saver.get_group(where)
+        for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
+            signal = signal_of(group, group.attrs.to_dict(), group.children_name())  # of NeXus
+            for channels in data_in(group):
+                if channels[0].name == signal or is_data(channels[0]):
+                    yield channels
 
     def load_data_from_name_origin(
         self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False, *, lazy: bool = False
@@ -154,11 +150,10 @@ class DataLoader(DataManagement):
             If there is none.
         """
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    attributes = node.attrs
-                    if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
-                        return data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy)
+            for channels in self._data_objects(where):
+                attributes = channels[0].attrs if isinstance(channels[0], Array) else {}
+                if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
+                    return data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, Self
@@ -252,12 +252,19 @@ class H5SaverLowLevel(H5Backend):
         return saver
 
     def open_file(
-        self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
+        self,
+        path: Path | str,
+        mode: str = "r",
+        *,
+        swmr_mode: bool = False,
+        locking: bool | None = None,
+        allow: Path | str | Sequence[Path | str] = (),
     ) -> Any:
         """Open a file as it is, no raw data group is made; one that is open is closed first. See `H5Backend`."""
         with self.io.lock:
             self._close_now()
-            super().open_file(path, mode, swmr_mode=swmr_mode and self.capabilities.swmr, locking=locking)
+            streams = swmr_mode and self.capabilities.swmr
+            super().open_file(path, mode, swmr_mode=streams, locking=locking, allow=allow)
             self.generation += 1
             swmr = (swmr_mode and self.io.writable) or streaming.read_swmr_compatible(self)
             self._begin_session(Session(self.io, RAW_GROUP, swmr))
@@ -277,6 +284,9 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
+        if self._own is None and self.io.is_open and self.io.writable and self.io.failure is None:
+            with suppress(OSError):  # closing tells
+                self.io.flush()  # the long part of closing, while others may go on
         with self.io.lock:
             if self._own is not None:
                 self.io, self._own = self._own, None

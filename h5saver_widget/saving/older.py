@@ -19,10 +19,13 @@ from h5saver_widget.data import Axis
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import EARRAY, GROUP, VLARRAY, Array, Node
 
-__all__ = ["OLDER_NAME", "indexes_of", "int_of", "is_older_data", "older_attributes", "older_axes"]
+__all__ = ["OLDER_NAME", "OLDER_RAW_GROUPS", "indexes_of", "int_of", "is_older_data", "older_attributes", "older_axes"]
 
 #: What arrays of data are called, in any case of letters.
 OLDER_NAME = "data"
+
+#: What the group of all data was called, over the years.
+OLDER_RAW_GROUPS = ("Raw_datas", "Raw_data", "raw_datas")
 
 _DIM = re.compile(r"([0-9]|N)D$")
 _AXIS = re.compile(r"(scan_)?([xyz])_axis(_unique)?$", re.IGNORECASE)
@@ -78,8 +81,8 @@ def older_attributes(node: Array, attributes: Mapping[str, Any]) -> dict[str, An
     ndim = len(node.shape)
     scan_type = str(attributes.get("scan_type") or "")
     scanned = _dimensions(scan_type)
-    if scanned is not None:
-        points = scanned
+    if scanned is not None:  # 'scan1D' was also the default, of arrays that are no scan at all
+        points = scanned if not known else min(scanned, max(0, ndim - known[0]))
     elif scan_type or isinstance(node, EARRAY):
         points = ndim - known[0] if known else ndim
     else:

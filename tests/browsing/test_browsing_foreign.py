@@ -14,7 +14,9 @@ from foreign_file import write_foreign
 from h5saver_widget import NodeError
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing import FileView, Look
-from h5saver_widget.browsing.foreign import names_in, resolved
+from h5saver_widget.errors import ValuesElsewhereError
+from h5saver_widget.saving.foreign import names_in
+from h5saver_widget.saving.links import resolved
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +65,9 @@ def test_tables_have_columns(view):
 def test_what_is_no_number_says_what_it_is(view):
     assert view.describe("/text").lines == ("one", "drei ü")
     assert fact(view, "/text", "Type") == "text" and not fact(view, "/text", "Size")
-    assert fact(view, "/ragged", "Type") == "lists of numbers"
+    assert fact(view, "/ragged", "Type") == "lists of int32"
     assert fact(view, "/references", "Type") == "references"
-    assert fact(view, "/opaque", "Type") == "bytes"
+    assert fact(view, "/opaque", "Type") == "opaque"
     assert fact(view, "/number", "Value") == "42.5" and fact(view, "/one point", "Value") == "3"
     assert view.describe("/empty").data_path == view.describe("/nothing").data_path == ""
     assert view.rows(["/one text"])["/one text"].content == "hello"
@@ -109,10 +111,10 @@ def test_links_say_where_they_lead(view):
     outside = view.describe("/outside")
     assert (outside.link, outside.link_file) == ("/x", "other.h5")
     assert view.describe("/broken").link == "" and "not there" in fact(view, "/broken", "Content")
-    assert resolved(view.h5, "/way/data/energy") == "/entry/instrument/energy"
+    assert resolved(view.h5.io, "/way/data/energy") == "/entry/instrument/energy"
     for path in ("/round", "/outside", "/broken/x", "/nothing at all"):
         with pytest.raises(NodeError):
-            resolved(view.h5, path)
+            resolved(view.h5.io, path)
 
 
 @pytest.mark.parametrize("isolated", [False, True])
@@ -121,8 +123,14 @@ def test_the_numbers_of_an_array_in_other_files_are_not_fetched(tmp_path, isolat
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("away", (10,), "f8", external=[(str(tmp_path / "raw.bin"), 0, 80)])
     with FileView(tmp_path / "a.h5", "h5py", isolated=isolated) as view:
-        assert view.rows(["/away"])["/away"].content == "its values stand in other files"
-        assert view.describe("/away").link == ""
+        report = view.describe("/away")
+        assert dict(report.facts)["Shape"] == "10" and report.elsewhere == (str(tmp_path / "raw.bin"),)
+        assert report.data_path == ""
+        with pytest.raises(ValuesElsewhereError, match="allow that folder"):
+            view.data("/away").curves(0, {})
+        view.h5.io.allow([tmp_path])
+        assert view.describe("/away").data_path == "/away"
+        assert not view.data("/away").curves(0, {}).curves[0].values.any()
 
 
 def test_names_in_attributes():

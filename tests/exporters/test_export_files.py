@@ -134,14 +134,14 @@ def test_h5_says_what_it_leaves_out(tmp_path):
         file["a"] = np.arange(3)
         file["soft"] = h5py.SoftLink("/a")
         file["again"] = file["a"]
+        file["out"] = h5py.ExternalLink("other.h5", "/x")
     with H5Backend("h5py") as h5:
         h5.open_file(tmp_path / "foreign.h5")
         done = export(h5, tmp_path / "a.h5")
-    assert any("/soft is a link" in note for note in done.notes)
-    assert any("second link" in note for note in done.notes)
+    assert done.notes == ["/out is a link to /x in other.h5, and stays one"]
     with h5py.File(done.path) as copy:
-        assert [*copy] == ["a"]
-        assert copy["a"][()].tolist() == [0, 1, 2]
+        assert copy["a"][()].tolist() == [0, 1, 2] and copy["a"] == copy["again"]
+        assert copy.get("soft", getlink=True).path == "/a" and copy.get("out", getlink=True).filename == "other.h5"
 
 
 def test_h5_of_data_in_memory_is_refused(tmp_path):

@@ -12,6 +12,7 @@ import itertools
 import struct
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
     Compression,
+    Details,
     Handle,
     NodeKind,
     RawAttribute,
@@ -146,6 +148,27 @@ class IsolatedBackend(IsolatedFile):
         self._require_open("link_target")
         file, path = self._link.ask("link_target", self._get(node).obj.number)
         return file, path
+
+    def details(self, node: Handle) -> Details:
+        """Return what is known of a node beyond shape and number type."""
+        self._require_open("details")
+        return Details(*self._link.ask("details", self._get(node).obj.number))
+
+    def begin_copy(self, path: Path) -> None:
+        """Have the child make the file that nodes are copied into."""
+        self._require_open("begin_copy")
+        self._link.ask("begin_copy", str(path.absolute()))
+
+    def copy_out(self, node: Handle, start: int = 0) -> int | None:
+        """Have the child copy a node into that file."""
+        self._require_open("copy_out")
+        found: int | None = self._link.ask("copy_out", self._get(node).obj.number, start)
+        return found
+
+    def end_copy(self) -> list[str]:
+        """Have the child complete that file."""
+        self._require_open("end_copy")
+        return list(self._link.ask("end_copy"))
 
     def identity(self, node: Handle) -> Hashable:
         """Return what two paths to one object have in common."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -147,6 +147,7 @@ class IsolatedFile(TreeBackend):
             self._change_file("open", where, mode, swmr, locking, self.durability.value, limit, timeout=timeout)
             self._path, self._mode, self._swmr = path, mode, False
             self._opened = True
+            self._send_allowed()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         raise NotImplementedError("the process with the file opens it")
@@ -171,6 +172,23 @@ class IsolatedFile(TreeBackend):
                 self._path, self._swmr = None, False
                 if failure is not None:  # it tells more than the error of closing what could not be written
                     raise_again(failure)
+
+    def allow(self, folders: Sequence[Path]) -> None:
+        """Allow to read the values of arrays from other files in these folders."""
+        super().allow(folders)
+        if self._opened:
+            self._send_allowed()
+
+    def _send_allowed(self) -> None:
+        if self._allowed:
+            self._link.ask("allow", [str(folder.absolute()) for folder in self._allowed])
+
+    def cannot_read(self, path: Path) -> str:
+        """Return what in a file the library of the child can't read, in words."""
+        if self.capabilities.copies_objects or self.capabilities.remote:
+            return ""
+        self.prepare()
+        return str(self._link.ask("cannot_read", str(path.absolute()), self.reading_seconds))
 
     def _close(self) -> None:
         raise NotImplementedError("the process with the file closes it")

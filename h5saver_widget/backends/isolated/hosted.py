@@ -217,11 +217,20 @@ class HostedFile:
             self._ring[counter] = 0
         self._io.durability = Durability(durability)
         self.limit.seconds = limit
+        if limit is not None:  # what is imported takes no time off that for reading
+            self._io.prepare()
         with self.limit:
             self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
             self._io.flush()  # whatever happens from now on, there is a file that opens
         self._note_size()
+
+    def cannot_read(self, path: str, limit: float | None) -> str:
+        """Return what in a file the library can't read, in words; it is the first that looks into a damaged file."""
+        self._io.prepare()
+        self.limit.seconds = limit
+        with self.limit:
+            return self._io.cannot_read(Path(path))
 
     def close(self) -> None:
         """Close the file: complete, or as it was at its last flush if it was given up."""

@@ -38,6 +38,11 @@ class Orders:
         #: Arrays that rows were appended to, by number.
         self.grown: dict[int, Handle] = {}
         self.by_name: dict[str, Callable[..., Any]] = {
+            "allow": lambda folders: io.allow([Path(folder) for folder in folders]),
+            "details": self._details,
+            "begin_copy": lambda path: io.begin_copy(Path(path)),
+            "copy_out": lambda number, start: io.copy_out(self.node(number), start),
+            "end_copy": io.end_copy,
             "link_target": lambda number: io.link_target(self.node(number)),
             "release": self._release,
             "use_server": io.use_server,
@@ -159,7 +164,11 @@ class Orders:
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self.node(number))
-        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
+        return found.shape, found.dtype, found.max_shape, found.chunks, found.compression, found.holds
+
+    def _details(self, number: int) -> tuple[Any, ...]:
+        found = self._io.details(self.node(number))
+        return found.holds, dict(found.names), found.sources, found.scales, dict(found.references)
 
     def _get_attributes(self, number: int, names: tuple[str, ...] | None) -> dict[str, Any]:
         return self._io.get_attributes(self.node(number), None if names is None else list(names))

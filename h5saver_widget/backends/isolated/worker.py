@@ -67,6 +67,7 @@ class Worker:
             **self._orders.by_name,
             "open": self._file.open,
             "close": self._file.close,
+            "cannot_read": self._file.cannot_read,
             "flush": self._file.flush_asked,
             "checkpoint": lambda: self._file.flush_asked(checkpoint=True),
             "keep_row": self._file.keep_row,

@@ -78,9 +78,8 @@ class HostDataLoader(DataLoader):
 
         bundle = DataToExport("Loaded data") if dte is None else dte
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    bundle.append(self.load_data(node, with_bkg, load_all=True))
+            for channels in self._data_objects(where):
+                bundle.append(self.load_data(channels[0], with_bkg, load_all=True))
         return bundle
 
     def load_data_from_name_origin(

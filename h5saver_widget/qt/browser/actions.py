@@ -53,11 +53,16 @@ class NodeMenu(QtWidgets.QMenu):
             self._add("Plot", "chart", partial(browser.plot, all_channels=False))
             self._add("Plot all channels", "", partial(browser.plot, all_channels=True))
             self._add("Plot without background", "", partial(browser.plot, all_channels=True, with_bkg=True))
+            if report.is_scaled or file.view.as_stored:
+                raw = self.addAction("Numbers as they are stored, without scale and dates")
+                raw.setCheckable(True)
+                raw.setChecked(file.view.as_stored)
+                raw.toggled.connect(browser.show_as_stored)
             self.addSeparator()
         self.exports = self.addMenu(icon("export"), "Export")
         # the table is read when it is looked at: importing every format takes longer than opening a menu may
         self.exports.aboutToShow.connect(self._list_formats)
-        self.exports.setEnabled(bool(report.data_path) or self._is_group)
+        self.exports.setEnabled(report.look not in (Look.LINK, Look.UNREADABLE))
         self._add("Copy the path", "copy", self.copy_path)
         self._add("Copy the Python lines that load it", "", self.copy_lines)
         if self._is_group:
@@ -129,10 +134,10 @@ class NodeMenu(QtWidgets.QMenu):
 
     def export(self, target: Path, format: str) -> None:
         """Export the node in a thread of its own; the line at the bottom shows how far it is."""
-        source, node = _source_of(self._file), self._report.path
+        source, node, allowed = _source_of(self._file), self._report.path, self._file.view.allowed
 
         def work(progress: Progress) -> str:
-            done = export_node(source, node, target, format, overwrite=True, progress=progress)
+            done = export_node(source, node, target, format, overwrite=True, progress=progress, allow=allowed)
             return " ".join([f"Exported to {done.path}.", *done.notes])
 
         if not self._browser.work.start("Exporting", work):

@@ -28,6 +28,12 @@ class NodePanel(QtWidgets.QWidget):
     link_pressed = QtCore.Signal()
     """The user wants to go where the link that is shown leads to."""
 
+    path_pressed = QtCore.Signal(str)
+    """The user wants to go to a node that the one shown refers to."""
+
+    allow_pressed = QtCore.Signal()
+    """The user allows to read the files beside this one in which values stand."""
+
     comment_saved = QtCore.Signal(str, str)
     """The user wants a comment to be written: path of the node, text."""
 
@@ -54,6 +60,13 @@ class NodePanel(QtWidgets.QWidget):
         self.link_button = QtWidgets.QPushButton()
         self.link_button.clicked.connect(self.link_pressed)
         self.link_button.hide()
+        self.elsewhere = QtWidgets.QLabel()
+        self.elsewhere.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.elsewhere.setWordWrap(True)
+        self.elsewhere.setContentsMargins(6, 2, 6, 0)
+        self.allow_button = QtWidgets.QPushButton("Read the files in this folder")
+        self.allow_button.setToolTip("Holds for all files of this folder, as long as this window is open")
+        self.allow_button.clicked.connect(self.allow_pressed)
         self.plots = PlotPanel()
         self.lines = QtWidgets.QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -62,6 +75,8 @@ class NodePanel(QtWidgets.QWidget):
         self.attributes = self._table(2)
         self.attributes.setHorizontalHeaderLabels(["Attribute", "Value"])
         self.attributes.horizontalHeader().setStretchLastSection(True)
+        self.attributes.cellDoubleClicked.connect(lambda row, _: self._go_to(self.attributes.item(row, 0).text()))
+        self.lines.viewport().installEventFilter(self)
         self.attributes.currentCellChanged.connect(lambda row, *_: self._show_long(row))
         self.long_value = QtWidgets.QPlainTextEdit()
         self.long_value.setReadOnly(True)
@@ -96,6 +111,8 @@ class NodePanel(QtWidgets.QWidget):
         layout.addWidget(self.heading)
         layout.addWidget(self.facts)
         layout.addWidget(self.link_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.elsewhere)
+        layout.addWidget(self.allow_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.message, 1)
         layout.addWidget(self.tabs, 1)
         layout.addStretch()  # of a link there is little to say, and it stands on top
@@ -122,12 +139,35 @@ class NodePanel(QtWidgets.QWidget):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self.facts.hide()
+        self.elsewhere.hide()
+        self.allow_button.hide()
         self.link_button.hide()
         self.tabs.hide()
         self.message.setText(text)
         self.message.show()
 
-    def show_report(self, report: NodeReport, may_comment: str, name: str = "/", again: bool = False) -> None:
+    def _go_to(self, name: str) -> None:
+        """Go to what an attribute, or a line, refers to."""
+        path = self.report.references.get(name, "") if self.report is not None else ""
+        if path.startswith("/"):
+            self.path_pressed.emit(path)
+
+    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        """Go to what a line refers to when it is double-clicked."""
+        if event.type() == QtCore.QEvent.Type.MouseButtonDblClick and watched is self.lines.viewport():
+            self._go_to(str(self.lines.cursorForPosition(event.pos()).blockNumber()))
+        return super().eventFilter(watched, event)
+
+    def _show_elsewhere(self, files: Sequence[str], asked: bool) -> None:
+        some = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        outside = " They lie outside of its folder, or are not there: nothing is read from them." if asked else ""
+        self.elsewhere.setText(f"Its values stand in other files: {some}.{outside}")
+        self.elsewhere.setVisible(bool(files))
+        self.allow_button.setVisible(bool(files) and not asked)
+
+    def show_report(
+        self, report: NodeReport, may_comment: str, name: str = "/", again: bool = False, was_allowed: bool = False
+    ) -> None:
         """Show a node.
 
         Parameters
@@ -140,11 +180,14 @@ class NodePanel(QtWidgets.QWidget):
             What the root is called: the file.
         again
             The same node, seen anew: a comment that is being written stays.
+        was_allowed
+            Reading the files in its folder was allowed.
         """
         self.report = report
         self.message.hide()
         self.link_button.setText(f"Open {report.link_file}" if report.link_file else f"Go to {report.link}")
         self.link_button.setVisible(bool(report.link))
+        self._show_elsewhere(report.elsewhere, was_allowed)
         path = report.path if report.path != "/" else name
         self.heading.setText(f"{report.title}  {path}" if report.title else path)
         self.heading.show()
@@ -182,7 +225,10 @@ class NodePanel(QtWidgets.QWidget):
             self.tabs.setTabVisible(number, there[name])
         is_log = report.look is Look.TEXT and "Lines" in dict(report.facts)
         self.tabs.setTabText(1, "Log" if is_log else "Table" if report.columns else "Values")
-        first = next((name for name in ("Plot", "Text", "Settings", "Pictures") if there[name]), "Attributes")
+        order = ("Plot", "Text", "Settings", "Pictures")
+        first = next((name for name in order if there[name]), "Attributes")
+        if report.is_coloured:
+            first = "Pictures"
         wanted = self._liked if self._liked and there[self._liked] else first
         self.tabs.setCurrentIndex(_TABS.index(wanted))
 

@@ -94,6 +94,8 @@ class H5Browser(QtWidgets.QWidget):
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
         self._note = ""
+        #: Folders in which files may be read because values stand in them.
+        self._allowed: set[Path] = set()
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
         self._files: list[OpenFile] = []
@@ -160,6 +162,8 @@ class H5Browser(QtWidgets.QWidget):
         self.bar.refresh_pressed.connect(self.refresh)
         self.bar.chosen.connect(self.open_file)
         self.panel.link_pressed.connect(self.follow_link)
+        self.panel.path_pressed.connect(self.select_here)
+        self.panel.allow_pressed.connect(self.allow_folder)
         self.panel.comment_saved.connect(self._save_comment)
         self.panel.plots.failed.connect(self.say)
         self.overlay.said.connect(self.say)
@@ -197,6 +201,8 @@ class H5Browser(QtWidgets.QWidget):
 
     def _add(self, file: OpenFile) -> OpenFile:
         self._files.append(file)
+        if file.view.is_own and file.path is not None and file.path.parent in self._allowed:
+            file.view.allow(file.path.parent)
         file.worker.busy_changed.connect(self._show_busy)
         file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file), key="open")
         self.trees.add_file(file)
@@ -310,7 +316,8 @@ class H5Browser(QtWidgets.QWidget):
             return
         before = self.panel.report
         again = again and before is not None and before.path == report.path
-        self.panel.show_report(report, may_comment, file.name, again)
+        was_allowed = file.path is not None and file.path.parent in self._allowed
+        self.panel.show_report(report, may_comment, file.name, again, was_allowed)
         if report.data_path:
             everything, subtract = self._plot_options
             self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
@@ -406,6 +413,30 @@ class H5Browser(QtWidgets.QWidget):
         if report.link_file and file.path is not None:
             file = self.open_file(file.path.parent / report.link_file)
         self.trees.select(report.link, file)
+
+    def show_as_stored(self, on: bool) -> None:
+        """Show numbers of other programs as they stand in the file, or as they are meant: with scale and dates."""
+        file = self.current_file()
+        if file is not None:
+            file.view.as_stored = on
+            self._describe(again=True)
+
+    def select_here(self, path: str) -> None:
+        """Show another node of the file that is shown."""
+        file = self.current_file()
+        if file is not None:
+            self.trees.select(path, file)
+
+    def allow_folder(self) -> None:
+        """Read values that stand in other files of the folder, for all files of that folder that are shown."""
+        file = self.current_file()
+        if file is None or file.path is None:
+            return
+        folder = file.path.parent
+        self._allowed.add(folder)
+        for other in self._files:
+            if other.view.is_own and other.path is not None and other.path.parent == folder:
+                other.worker.ask(partial(other.view.allow, folder), lambda _: self._describe(), self.say)
 
     # ------------------------------------------------------------------ open
     def _open_pressed(self) -> None:

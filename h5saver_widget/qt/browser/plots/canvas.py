@@ -14,6 +14,7 @@ from h5saver_widget.browsing.pieces import Statistics
 from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
+from h5saver_widget.saving.conventions import EPOCH
 
 __all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text", "wrapped"]
 
@@ -328,6 +329,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Label an axis of the plot with what is drawn along it; its numbers are kept short."""
         start = start_of(axis.values, axis.units)
         self.plot.getAxis(side).set_offset(start)
+        self.plot.getAxis(side).set_dates(axis.units == EPOCH)
         self.set_label(side, axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:

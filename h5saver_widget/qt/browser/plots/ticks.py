@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import LocalTicks, with_units
+from h5saver_widget.saving.conventions import EPOCH
 
 __all__ = ["Ticks", "axis_text", "position_text", "start_of"]
 
 #: Seconds since 1970 that are meant as a date: from 1989 to 2096. Nothing else in a laboratory takes so long.
 _DATES: Final = (6e8, 4e9)
+#: Longer ago, or later, is no date that Python knows.
+_LONGEST: Final = 6e10
 _MANY_FIGURES: Final = 1e4
 _SMALL_PART: Final = 1e-3
 
@@ -27,6 +30,7 @@ class Ticks(LocalTicks):
     def __init__(self, side: str) -> None:
         super().__init__(side)
         self.offset = 0.0
+        self._dates = False
 
     def set_offset(self, offset: float) -> None:
         """Count from a number on."""
@@ -35,17 +39,26 @@ class Ticks(LocalTicks):
             self.picture = None
             self.update()
 
+    def set_dates(self, on: bool) -> None:
+        """Write seconds since 1970 as dates and times (UTC)."""
+        self._dates = on
+
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return where numbers stand: round ones after the offset is taken off."""
         found = super().tickValues(minVal - self.offset, maxVal - self.offset, size)
         return [(step, [value + self.offset for value in values]) for step, values in found]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """Return the numbers, as the locale writes them."""
+        """Return the numbers, as the locale writes them, or dates as exact as they are apart."""
+        if self._dates:
+            form = "%Y-%m-%d" if spacing >= 86400 else "%m-%d %H:%M" if spacing >= 60 else "%H:%M:%S"
+            return [f"{datetime.fromtimestamp(v, UTC):{form}}" if _is_date(v, EPOCH) else "" for v in values]
         return super().tickStrings([value - self.offset for value in values], scale, spacing)
 
 
 def _is_date(value: float, units: str) -> bool:
+    if units == EPOCH:
+        return -_LONGEST < value < _LONGEST
     return units in ("s", "sec", "seconds") and _DATES[0] <= value <= _DATES[1]
 
 
@@ -57,6 +70,8 @@ def start_of(values: npt.NDArray[np.float64], units: str) -> float:
     """
     known = values[np.isfinite(values)]
     if not known.size:
+        return 0.0
+    if units == EPOCH:
         return 0.0
     low, high = float(known.min()), float(known.max())
     if _is_date(low, units) and _is_date(high, units):
@@ -74,6 +89,8 @@ def axis_text(label: str, units: str, start: float) -> str:
     >>> axis_text('x', 'nm', 0.0), axis_text('frequency', 'MHz', 63281.0)
     ('x (nm)', 'frequency − 63281 (MHz)')
     """
+    if units == EPOCH:
+        return f"{label} (UTC)"
     if _is_date(start, units):
         return f"{units} since {datetime.fromtimestamp(start):%H:%M:%S}"  # that this is a time needs no label
     shown = start if isinstance(start, int) else f"{start:.15g}"
@@ -86,6 +103,8 @@ def position_text(value: float, units: str) -> str:
     >>> position_text(1234.5678, 'nm')
     '1234.57 nm'
     """
+    if units == EPOCH and _is_date(value, units):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}"
     if _is_date(value, units):
         return f"{datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S.%f}"[:-4]
     return number_text(value, units)
