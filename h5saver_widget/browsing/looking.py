@@ -317,10 +317,8 @@ class FileView:
         self, path: str, all_channels: bool = False, with_bkg: bool = False, part: Part = Part.MODULUS
     ) -> DataReader:
         """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
-        h5, key = (
-            self.h5,
-            (path, all_channels, with_bkg, part, self.as_stored),
-        )  # first the file: what was read of another is forgotten
+        h5 = self.h5  # first the file: what was read of another is forgotten
+        key = (path, all_channels, with_bkg, part, self.as_stored)
         if key not in self._readers:
             if len(self._readers) > 20:
                 self._readers.clear()
