@@ -3,21 +3,26 @@
     python benchmarks/bench_isolated.py [--quick]
 
 Closing the file counts, starting the process does not (it starts with the program). *caller* is what the acquisition
-waits for: the time inside of add_data. The last table saves noisy frames of 2 MB with gzip, 30 a second, in a program
-with an event loop, and says how late a timer of 5 ms came.
+waits for: the time inside of add_data. The last table but one saves noisy frames of 2 MB with gzip, 30 a second, in a
+program with an event loop, and says how late a timer of 5 ms came. The last one stops the worker for six seconds while a
+camera is saved by a thread: no event of the window may wait for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import statistics
 import tempfile
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 from bench_saving import FRAME, HandWritten, Job, Saver, peer_modules, prepared_file, timed
 
 import h5saver_widget as ours
@@ -178,18 +183,83 @@ def event_loop(seconds: float, folder: Path) -> None:
         )
 
 
+def stopped(seconds: float, folder: Path) -> None:
+    """Print how long the window is without an event while the worker stands still, as with a disk that hangs."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pyqtgraph.Qt import QtCore, QtWidgets
+
+    app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    print("\n| backend | frames before | accepted while it stood | lost | longest gap of the window, ms | memory, MB |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for backend in ("h5py", "tables"):
+        saver = ours.H5Saver("detector", backend)
+        saver.settings["base_path"] = str(folder)
+        saver.settings_tree.show()
+        saver.new_file()
+        module = ours.DetectorTimeSaver(SimpleNamespace(title="Camera"))
+        module.h5saver = saver
+        node = module.get_set_node()
+        saved, end = [0], threading.Event()
+
+        def record(module: Any = module, node: Any = node, saved: list[int] = saved, end: Any = end) -> None:
+            while not end.wait(0.005):
+                data = ours.DataRaw("image", data=[FRAME])
+                module.add_data(node, ours.DataToExport("grab", data=[data]))
+                saved[0] += 1
+
+        gaps, last = [], [time.perf_counter()]
+
+        def tick(gaps: list[float] = gaps, last: list[float] = last) -> None:
+            now = time.perf_counter()
+            gaps.append(now - last[0])
+            last[0] = now
+
+        thread = threading.Thread(target=record)
+        timer = QtCore.QTimer()
+        timer.timeout.connect(tick)
+        timer.start(5)
+        thread.start()
+        _turn(app, 1.0)
+        before, pid = saved[0], saver.io.pid
+        gaps.clear()
+        os.kill(pid, signal.SIGSTOP)
+        _turn(app, seconds)
+        during, memory = saved[0] - before, psutil.Process().memory_info().rss / 1e6
+        longest = max(gaps) * 1e3
+        os.kill(pid, signal.SIGCONT)
+        end.set()
+        thread.join()
+        timer.stop()
+        saver.close_file()
+        lost = saver.statistics().frames_dropped
+        print(f"| {backend} | {before} | {during} | {lost} | {longest:.0f} | {memory:.0f} |", flush=True)
+
+
+def _turn(app: Any, seconds: float) -> None:
+    """Handle events for a while."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        app.processEvents()
+        time.sleep(0.001)
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the counts, one round")
     parser.add_argument("--loop", action="store_true", help="the event loop alone")
     parser.add_argument("--job", choices=sorted({job.name for job in JOBS}), help="the rows of this one alone")
+    parser.add_argument("--stopped", action="store_true", help="the worker that stands still alone (not on Windows)")
     quick, loop, job = (options := parser.parse_args()).quick, options.loop, options.job
     with tempfile.TemporaryDirectory() as name:
+        if options.stopped:
+            stopped(6.0, Path(name))
+            return
         if not loop:
             table(1 if quick else 3, 0.1 if quick else 1.0, Path(name), job)
         if job is None:
             event_loop(3.0 if quick else 10.0, Path(name))
+            stopped(2.0 if quick else 6.0, Path(name))
 
 
 if __name__ == "__main__":
