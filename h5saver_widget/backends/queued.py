@@ -77,7 +77,7 @@ class QueuedBackend(TreeBackend):
         self._when_forgotten: weakref.finalize[..., Any] | None = None
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
-        #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
+        #: Bytes that the file had at the last flush.
         self._size = 0
         self._gone: FileGoneError | FileIncompleteError | None = None
         #: Of a file that is given up: rows of each array at the last flush.
@@ -201,14 +201,19 @@ class QueuedBackend(TreeBackend):
         self._fill_up()
         self._disconnect()
 
+    def _end_that_is_told(self) -> int:
+        """Return where the file ends by what its superblock said at the last flush; 0 where nobody can tell."""
+        with suppress(OSError):
+            block = None if self._path is None else read_superblock(self._path)
+            return 0 if block is None else block.base + block.stored_end
+        return 0
+
     def _fill_up(self) -> None:
         """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
-        path = self._path
+        end = self._end_that_is_told()
         with suppress(OSError):
-            block = None if path is None else read_superblock(path)
-            end = 0 if block is None else block.base + block.stored_end
-            if path is not None and self._size < end < self._size + _LONGEST_END and path.stat().st_size < end:
-                os.truncate(path, end)
+            if self._path is not None and self._path.stat().st_size < end < self._size + _LONGEST_END:
+                os.truncate(self._path, end)
 
     def _disconnect(self) -> None:
         if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
@@ -275,10 +280,10 @@ class QueuedBackend(TreeBackend):
             found = self._stat()
             if not found.st_nlink:
                 self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
-            elif found.st_size < self._size:
+            elif found.st_size < self._end_that_is_told():
                 self._gone = FileGoneError(
-                    f"{self._path} was cut off by another program while it was written, from {self._size:,} to "
-                    f"{found.st_size:,} bytes: go on in a new file"
+                    f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "
+                    "on in a new file"
                 )
             if self._gone is not None:
                 self._ledger.lose_all()
