@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from h5saver_widget.errors import NotAnsweringError
@@ -30,6 +31,7 @@ class Background:
     def __init__(self, failed: Callable[[str, str, Exception], None], changed: Callable[[Task | None], None]) -> None:
         self._failed, self._changed = failed, changed
         self._pending: list[Task] = []
+        self._changing = threading.RLock()
         self.worker = FileWorker()
 
     def begin(self, doing: str, work: Callable[[], object], failed: str) -> Task:
@@ -56,8 +58,9 @@ class Background:
 
         task = Task(doing, tried)
         if doing:
-            self._pending = [*self._pending, task]
-            self._changed(task)
+            with self._changing:
+                self._pending.append(task)
+                self._changed(task)
         self.worker.add(task)
         return task
 
@@ -80,12 +83,13 @@ class Background:
 
     def take_back(self, doing: str) -> bool:
         """Take back what was begun of a kind and is still waiting for its turn; return whether there was any."""
-        taken = [task for task in self._pending if task.doing == doing and self.worker.cancel(task)]
+        taken = [task for task in [*self._pending] if task.doing == doing and self.worker.cancel(task)]
         for task in taken:
             self._settled(task)
         return bool(taken)
 
     def _settled(self, task: Task) -> None:
         if task.doing:
-            self._pending = [other for other in self._pending if other is not task]
-            self._changed(self._pending[-1] if self._pending else None)
+            with self._changing:
+                self._pending.remove(task)
+                self._changed(self._pending[-1] if self._pending else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pyqtgraph.Qt import QtCore
+from recording_helpers import settle
 
 from h5saver_widget.demo.window import DemoWindow
 
@@ -27,11 +28,12 @@ def window(qtbot, tmp_path, backend, in_kept_process):
 
 @pytest.fixture
 def press(qtbot, window):
-    """Return a function that clicks the toolbar's button of this action, with the mouse."""
+    """Return a function that clicks the toolbar's button of this action, with the mouse, and waits for the saver."""
 
     def click(action) -> None:
         button = window._toolbar.widgetForAction(action)
         assert button.isVisible()
         qtbot.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+        settle(window.h5saver)
 
     return click

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
+from recording_helpers import settle
 
 from h5saver_widget.demo.plots import Hint
 from h5saver_widget.demo.window import DemoWindow
@@ -130,6 +131,7 @@ def test_the_check_box_of_the_tree_records(qtbot, window) -> None:
     qtbot.waitUntil(lambda: window.recorder.recording.frames > 0)
     qtbot.mouseClick(box, QtCore.Qt.MouseButton.LeftButton, pos=QtCore.QPoint(10, box.height() // 2))
     assert not window.recording
+    settle(window.h5saver)
     assert sum(rows(window.recorder.recording.path).values()) == window.recorder.recording.frames
 
 
