@@ -4,8 +4,8 @@
 
 Closing the file counts, starting the process does not (it starts with the program). *caller* is what the acquisition
 waits for: the time inside of add_data. The last table but one saves noisy frames of 2 MB with gzip, 30 a second, in a
-program with an event loop, and says how late a timer of 5 ms came. The last one stops the worker for six seconds while a
-camera is saved by a thread: no event of the window may wait for it.
+program with an event loop, and says how late a timer of 5 ms came. The last one stops the worker for six seconds while
+a camera is saved by a thread: no event of the window may wait for it.
 """
 
 from __future__ import annotations

@@ -173,11 +173,15 @@ def test_a_folder_that_goes_away_while_recording(saver: H5SaverLowLevel, tmp_pat
     frame = DataToExport("frame", data=[DataRaw("image", data=[np.zeros((2, 3))])])
     frames.add_data(group, frame)
     shutil.rmtree(folder)
+    frames.add_data(group, frame)  # the flush after it finds out
     for _ in range(3):
-        with pytest.raises(FileOpenError, match="was removed while it was written"):
+        with pytest.raises(FileGoneError, match="was removed while it was written"):
             frames.add_data(group, frame)
-    assert (saver.frames_saved, saver.frames_lost) == (1, 3)
-    saver.close_file()
+    assert (saver.frames_saved, saver.frames_lost) == (2, 3)
+    with pytest.raises(FileGoneError, match="was removed while it was written"):
+        saver.close_file()
+    counted = saver.statistics()
+    assert (counted.frames_received, counted.frames_written, counted.frames_dropped) == (5, 0, 5)
     assert_usable(saver, tmp_path / "other.h5")
 
 
