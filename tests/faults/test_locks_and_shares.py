@@ -14,6 +14,7 @@ import pytest
 from recording_helpers import settle
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, FileOpenError, H5Saver, H5SaverLowLevel
+from h5saver_widget.errors import FileGoneError
 
 #: How many files four processes make of the same names.
 CREATIONS = int(os.environ.get("H5SAVER_CREATIONS", "200"))
