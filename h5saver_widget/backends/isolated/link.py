@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -15,7 +14,7 @@ from typing import Any
 
 from h5saver_widget.backends.isolated.messages import Kind, Notice, pack
 from h5saver_widget.backends.isolated.ring import Counter, Doing
-from h5saver_widget.backends.isolated.road import Road
+from h5saver_widget.backends.isolated.road import Answer, Road
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
@@ -26,16 +25,16 @@ _RELEASE_AT = 64
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer that is on its way."""
+class Pending:
+    """A call whose answer is on its way."""
 
     road: Road
     number: int
-    future: Future[Any]
+    answer: Answer
 
     def wait(self, timeout: float | None = None) -> Any:
         """Return it, or raise the error that it is; see :meth:`Link.ask`."""
-        return self.road.wait_for(self.number, self.future, timeout)
+        return self.road.wait_for(self.number, self.answer, timeout)
 
 
 class FrameLock:
@@ -334,12 +333,12 @@ class Link:
         """
         return self.begin(operation, *arguments).wait(timeout)
 
-    def begin(self, operation: str, *arguments: Any) -> Answer:
+    def begin(self, operation: str, *arguments: Any) -> Pending:
         """Have something done, and return what its answer can be waited for with."""
         road, number = self.road, next(self._calls)
-        answer = Answer(road, number, road.expect(number))
+        pending = Pending(road, number, road.expect(number))
         road.put(Kind.call, [pack((number, operation, arguments))])
-        return answer
+        return pending
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Have the file changed, and wait for it. Errors as `ask`, and what could not be written before."""

@@ -4,8 +4,8 @@ Nobody waits here with a lock in his hand. A record that finds no room in the ri
 program (the *backlog*), and put into the ring as soon as the worker has made room; who saves frames waits for that
 afterwards, without a lock. Order is kept, since what comes later goes behind it. So no call is ever held up by data.
 
-Answers have one reader, a thread that completes futures. A caller who is interrupted, or whose time is over, drops his
-future, and nothing is out of step.
+Answers have one reader, a thread that completes them. A caller who is interrupted, or whose time is over, drops it, and
+nothing is out of step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
 from typing import Any, NoReturn
@@ -27,7 +26,7 @@ from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.errors import NotAnsweringError, SavingProcessError, raise_again
 
-__all__ = ["Road"]
+__all__ = ["Answer", "Road"]
 
 #: A wait is cut into pieces of this length, so that Ctrl-C ends it on every system, in s.
 _PIECE_SECONDS = 0.5
@@ -36,6 +35,36 @@ _MOST_RINGS = 4
 _WAKE_SECONDS = 0.02
 #: How long the end of a program waits until the last records are in the ring, in s.
 _END_SECONDS = 30.0
+
+
+class Answer:
+    """An answer that is on its way; whoever completes it never waits, whatever became of who waits for it.
+
+    Locks of `threading` alone: Ctrl-C can strike inside of its conditions and futures, and leave them locked for ever.
+    """
+
+    __slots__ = ("_arrived", "_error", "_value")
+
+    def __init__(self) -> None:
+        self._arrived = threading.Lock()
+        self._arrived.acquire()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def complete(self, value: Any, error: BaseException | None = None) -> None:
+        """Give the value, or the error; once."""
+        self._value, self._error = value, error
+        self._arrived.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long, and tell whether it is there."""
+        return self._arrived.acquire(timeout=seconds)
+
+    def result(self) -> Any:
+        """Return the value of an answer that is there, or raise its error."""
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 class Road:
@@ -55,11 +84,13 @@ class Road:
         self.process = WorkerProcess(hosted, capacity)
         self.ring = self.process.ring
         self._told = told
-        self._sending = threading.Condition(threading.Lock())
+        self._sending = threading.Lock()
+        #: Locked by threads that wait until more was sent; released, once, when that may be so.
+        self._waiters: list[Any] = []
         self._backlog: deque[tuple[int, Sequence[bytes | memoryview]]] = deque()
         self._backlog_bytes = 0
         self._kept = self._sent = 0
-        self._futures: dict[int, Future[Any]] = {}
+        self._answers: dict[int, Answer] = {}
         self._woke_at = 0.0
         self._is_copy = self._is_closed = False
         #: Why the worker is gone; None while it runs.
@@ -145,7 +176,7 @@ class Road:
             self._backlog.popleft()
             self._backlog_bytes -= sum(map(len, parts))
             self._sent += 1
-        self._sending.notify_all()
+        self._wake_waiters()
 
     def wait_sent(self, ticket: int, timeout: float | None = None) -> float:
         """Wait until a record is in the ring, and return how long that took, in s. To be called without a lock.
@@ -158,26 +189,39 @@ class Road:
             If the time is over; the record is still on its way.
         """
         began = monotonic()
-        with self._sending:
-            while self._sent < ticket:
-                if self.end is not None or self._is_closed:
-                    self._refuse()
-                left = _PIECE_SECONDS if timeout is None else min(_PIECE_SECONDS, began + timeout - monotonic())
-                if left <= 0:
-                    raise NotAnsweringError(f"the disk has not taken anything for {timeout:.1f} s; it is still tried")
-                self._sending.wait(left)
-        return monotonic() - began
+        while True:
+            waiter = self._new_waiter()
+            if self._sent >= ticket:
+                return monotonic() - began
+            if self.end is not None or self._is_closed:
+                self._refuse()
+            left = _PIECE_SECONDS if timeout is None else min(_PIECE_SECONDS, began + timeout - monotonic())
+            if left <= 0:
+                raise NotAnsweringError(f"the disk has not taken anything for {timeout:.1f} s; it is still tried")
+            waiter.acquire(timeout=left)
+
+    def _new_waiter(self) -> Any:
+        """Return a lock that can be had once more was sent, or the worker has ended; look for that after this call."""
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        return waiter
+
+    def _wake_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.release()
 
     def wait_room(self, size: int) -> float:
         """Wait, without a lock, until so much fits into the ring, or it is empty; return how long that took, in s."""
         began = monotonic()
         while not self.has_room(size):
-            with self._sending:
-                self.ring[Counter.starved] = 1
-                if self.end is not None or self._is_closed or self.has_room(size):
-                    break
-                self.process.wake()
-                self._sending.wait(_PIECE_SECONDS)
+            waiter = self._new_waiter()
+            self.ring[Counter.starved] = 1
+            if self.end is not None or self._is_closed or self.has_room(size):
+                break
+            self.process.wake()
+            waiter.acquire(timeout=_PIECE_SECONDS)
         return monotonic() - began
 
     def has_room(self, size: int) -> bool:
@@ -186,14 +230,12 @@ class Road:
         return not self._backlog and (used == 0 or capacity - used > min(capacity // 2, size))
 
     # ---------------------------------------------------------------- answers
-    def expect(self, number: int) -> Future[Any]:
-        """Return the future of a call that is about to be put."""
-        future: Future[Any] = Future()
-        with self._sending:
-            self._futures[number] = future
-        return future
+    def expect(self, number: int) -> Answer:
+        """Return the answer of a call that is about to be put."""
+        answer = self._answers[number] = Answer()
+        return answer
 
-    def wait_for(self, number: int, future: Future[Any], timeout: float | None = None) -> Any:
+    def wait_for(self, number: int, answer: Answer, timeout: float | None = None) -> Any:
         """Return what a call gave, or raise its error. Whatever ends the wait, nothing is out of step.
 
         Raises
@@ -205,18 +247,15 @@ class Road:
         try:
             while True:
                 left = _PIECE_SECONDS if end is None else min(_PIECE_SECONDS, max(0.0, end - monotonic()))
-                try:
-                    return future.result(left)
-                except TimeoutError:
-                    if future.done():  # the call's own error is a TimeoutError, too
-                        return future.result()
-                    if end is not None and monotonic() >= end:
-                        raise NotAnsweringError(
-                            f"there was no answer within {timeout:.1f} s: the disk, or the share, does not answer. "
-                            "What was accepted waits, and is written when it does"
-                        ) from None
+                if answer.wait(left):
+                    return answer.result()
+                if end is not None and monotonic() >= end:
+                    raise NotAnsweringError(
+                        f"there was no answer within {timeout:.1f} s: the disk, or the share, does not answer. "
+                        "What was accepted waits, and is written when it does"
+                    )
         finally:
-            self._futures.pop(number, None)
+            self._answers.pop(number, None)
 
     def _read_answers(self) -> None:
         stream = self.process.answers
@@ -243,13 +282,9 @@ class Road:
             self.process.close_answers()
 
     def _answered(self, number: int, good: bool, value: Any) -> None:
-        future = self._futures.get(number)
-        if future is None:
-            return  # nobody waits for it any more
-        if good:
-            future.set_result(value)
-        else:
-            future.set_exception(error_from(*value))
+        answer = self._answers.pop(number, None)  # None: nobody waits for it any more
+        if answer is not None:
+            answer.complete(value if good else None, None if good else error_from(*value))
 
     def _noticed(self, notice: int, *said: Any) -> None:
         if notice == Notice.room:
@@ -267,11 +302,11 @@ class Road:
             reason = self.process.end_of_it()
         with self._sending:
             self.end = reason
-            futures, self._futures = self._futures, {}
-            self._sending.notify_all()
-        for future in futures.values():
-            if not future.done():
-                future.set_exception(reason)
+            self._wake_waiters()
+        for number in list(self._answers):
+            answer = self._answers.pop(number, None)
+            if answer is not None:
+                answer.complete(None, reason)
 
     # -------------------------------------------------------------------- end
     def close(self) -> None:
@@ -285,7 +320,7 @@ class Road:
         self.process.end_input()
         with self._sending:
             self._is_closed = True
-            self._sending.notify_all()
+            self._wake_waiters()
         self.process.close()
 
     def leave(self) -> None:
@@ -294,15 +329,15 @@ class Road:
             return
         with self._sending:
             self._is_closed = True
-            self._sending.notify_all()
+            self._wake_waiters()
         self.process.end_input()
         threading.Thread(target=self.process.close, args=(None,), name="h5saver: a worker ends", daemon=True).start()
 
     def disown(self) -> None:
         """Let go of it in a copy of the program: descriptors are closed, every call is refused."""
         self._is_copy = True
-        self._sending = threading.Condition(threading.Lock())
-        self._futures = {}
+        self._sending = threading.Lock()
+        self._answers = {}
         self.process.disown()
 
 
