@@ -280,7 +280,7 @@ class QueuedBackend(TreeBackend):
             found = self._stat()
             if not found.st_nlink:
                 self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
-            elif found.st_size < self._end_that_is_told():
+            elif found.st_size < self._size and found.st_size < self._end_that_is_told():
                 self._gone = FileGoneError(
                     f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "
                     "on in a new file"

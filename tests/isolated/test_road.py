@@ -30,7 +30,6 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
-    FileNotOpenError,
     ForkedCopyError,
     NotAnsweringError,
     RowsLostError,
@@ -218,20 +217,21 @@ def test_opening_has_a_timeout(backend: str, path: Path) -> None:
 
 
 def test_closing_is_no_wait_for_others(backend: str, path: Path) -> None:
-    """While one thread waits for the end of a file, others are told that none is open."""
+    """While one thread waits for the end of a file, others are not held up by it, and what they save is in the file."""
     saver = H5SaverLowLevel("detector", backend, isolated=True)
     saver.init_file(path)
     save = camera(saver)
     save(frame(0))
+    saver.flush()
     closing = threading.Thread(target=saver.close_file)
     with stopped(saver.io):
         closing.start()
-        until(lambda: not saver.isopen())
-        with pytest.raises(FileNotOpenError, match="no file is open"):
-            save(frame(1))
-        assert saver.statistics().frames_received == 2
+        for number in range(1, 6):
+            save(frame(number))
+        assert saver.isopen() and saver.statistics().frames_waiting == 5
     closing.join(60)
-    assert rows_in(path, VALUES) == [0.0]
+    assert not saver.isopen()
+    assert rows_in(path, VALUES) == list(range(6)) and saver.statistics().frames_written == 6
 
 
 # -------------------------------------------------------------------------------------------- interrupted
@@ -562,3 +562,22 @@ def test_a_forgotten_saver_is_closed_at_exit_whichever_came_first(backend: str, 
     with H5SaverLowLevel("detector", backend) as again:
         again.init_file(path, mode="r")
         assert again.get_node(VALUES).attrs["shape"] == (30, 100)
+
+
+def test_a_program_ends_although_its_disk_does_not_answer(backend: str, path: Path) -> None:
+    """The worker is told, and completes the file when the disk is back."""
+    code = """
+        saver = H5SaverLowLevel("detector", sys.argv[1], isolated=True)
+        saver.init_file(sys.argv[2])
+        save = camera(saver)
+        for number in range(5):
+            save(frame(number))
+        print(saver.io.pid, flush=True)
+        os.kill(saver.io.pid, signal.SIGSTOP)
+    """
+    done = run(code, backend, path)
+    worker = psutil.Process(int(done.stdout))
+    assert done.returncode == 0, done.stderr
+    worker.send_signal(signal.SIGCONT)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    assert rows_in(path, VALUES) == list(range(5))

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from h5saver_widget.backends.isolated.logs import open_log
@@ -27,6 +28,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends
 #: Nothing is multiplied there; to start a thread for each core costs a tenth of the start, and memory.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _END_SECONDS = 30.0
+_STUCK_SECONDS = 3.0
 
 
 def can_isolate() -> bool:
@@ -131,19 +133,31 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self._process.stdout.close()
 
-    def close(self, patience: float | None = _END_SECONDS) -> None:
-        """Wait for the end of a worker that was told so. A slow one goes on by itself: it loses nothing."""
-        code: int | None
-        try:
-            code = self._process.wait(patience)
-        except subprocess.TimeoutExpired:
-            code = None
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it has not got on for a while: its disk does not answer."""
+        return monotonic() - self.ring[Counter.beat] / 1e6 > _STUCK_SECONDS
+
+    def close(self) -> None:
+        """Wait for the end of a worker that was told so, as long as it gets on; then it goes on by itself."""
+        code, end = None, monotonic() + _END_SECONDS
+        while code is None and monotonic() < end:
+            try:
+                code = self._process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                if self.is_stuck:
+                    break
         self.ring.close()
         if self._log is not None:
             self._log.close()
             if code == 0 or not self.ring[Counter.head]:
                 with contextlib.suppress(OSError):
                     os.unlink(self._log.name)
+
+    def reap(self) -> None:
+        """Wait for the end of a worker, however long it takes."""
+        self._process.wait()
+        self.close()
 
     def disown(self) -> None:
         """Close what a copy of the program has of it; the process itself is the program's."""

@@ -33,8 +33,6 @@ _PIECE_SECONDS = 0.5
 #: So many times the ring's size may lie in the backlog before even somebody with a lock has to wait.
 _MOST_RINGS = 4
 _WAKE_SECONDS = 0.02
-#: How long the end of a program waits until the last records are in the ring, in s.
-_END_SECONDS = 30.0
 
 
 class Answer:
@@ -316,7 +314,10 @@ class Road:
         if self.has_backlog and self.end is None:
             # what is left then goes with the program: whoever saves it still waits, or was told
             with suppress(SavingProcessError, NotAnsweringError):
-                self.wait_sent(self._kept, _END_SECONDS)
+                while not self.process.is_stuck:
+                    with suppress(NotAnsweringError):
+                        self.wait_sent(self._kept, _PIECE_SECONDS)
+                        break
         self.process.end_input()
         with self._sending:
             self._is_closed = True
@@ -331,7 +332,7 @@ class Road:
             self._is_closed = True
             self._wake_waiters()
         self.process.end_input()
-        threading.Thread(target=self.process.close, args=(None,), name="h5saver: a worker ends", daemon=True).start()
+        threading.Thread(target=self.process.reap, name="h5saver: a worker ends", daemon=True).start()
 
     def disown(self) -> None:
         """Let go of it in a copy of the program: descriptors are closed, every call is refused."""
