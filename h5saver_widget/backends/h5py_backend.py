@@ -308,6 +308,7 @@ class H5pyBackend(QueuedBackend):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -318,6 +319,7 @@ class H5pyBackend(QueuedBackend):
                 shape=(0, *row_shape),
                 maxshape=(None, *row_shape),
                 dtype=dtype,
+                fillvalue=fill_value,
                 chunks=growing_chunks(row_shape, np.dtype(dtype)),
                 **self._filters(compression),
             )

@@ -10,11 +10,18 @@ from enum import Enum
 from typing import TypeVar
 
 __all__ = [
+    "BESIDE",
+    "END_ROW",
+    "FIRST_ROW",
     "LOGGER_NAME",
     "NAV_GROUP",
+    "PER_ROW",
     "RAW_GROUP",
     "RAW_TITLE",
     "ROOT_TITLE",
+    "SEGMENT_ARRAY",
+    "SEGMENT_NUMBER",
+    "SEGMENT_OF",
     "DataType",
     "GroupModuleType",
     "GroupType",
@@ -28,6 +35,16 @@ RAW_GROUP = "/RawData"
 RAW_TITLE = "Data from PyMoDAQ modules"
 LOGGER_NAME = "Logger"
 NAV_GROUP = "NavAxes"
+
+#: Role of arrays that hold something for every row of the data beside them.
+PER_ROW = "per_row"
+#: Attributes of channel groups that are segments: path of the first one, from the module's group; the first row; and of
+#: all but the last one, the row after its last. In a scan, where all of them take points, the number of the segment.
+SEGMENT_OF, FIRST_ROW, END_ROW, SEGMENT_NUMBER = "segment_of", "first_row", "end_row", "segment"
+#: In the first one of a scan: the array that tells in which segment each point is.
+SEGMENT_ARRAY = "Segment00"
+#: In the place of that path: the group that holds the segment also holds the arrays of the first one.
+BESIDE = "."
 
 _E = TypeVar("_E", bound="_Named")
 

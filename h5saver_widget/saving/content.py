@@ -31,6 +31,8 @@ class H5Content(H5Groups):
     def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
         super().__init__(backend, isolated=isolated)
         self.fill_value: float = np.nan
+        #: What was told of the file that is open, so that it is told once.
+        self.told: set[str] = set()
 
     # ---------------------------------------------------------------- arrays
     def create_carray(self, where: Where, name: str, obj: Any = None, title: str = "", **options: Any) -> CARRAY:

@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
+from h5saver_widget.data.enums import DataDim
+from h5saver_widget.data.protocols import AxisLike, DataToExportLike
+from h5saver_widget.errors import StreamingError
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
-from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
-from h5saver_widget.saving.growing import Recording
+from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.places import channel_group, nav_axes_group
+from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.places import channel_group, find_channel, nav_axes_group, segment_group, segments_of
+from h5saver_widget.saving.recording import Key, Recording
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -149,8 +152,15 @@ class DataToExportEnlargeableSaver(DataManagement):
         return found
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it; see :meth:`add_data` for errors."""
-        return self._recording(where).prepare(dte, values)
+        """Check a bundle, and return what appends it; see :meth:`add_data` for errors.
+
+        New arrays (of a new segment, say) end streaming (SWMR): readers have to open the file again.
+        """
+        try:
+            return self._recording(where).prepare(dte, values)
+        except StreamingError:
+            self.h5saver.end_streaming()
+            return self._recording(where).prepare(dte, values)
 
     def add_data(
         self,
@@ -163,7 +173,8 @@ class DataToExportEnlargeableSaver(DataManagement):
         """Append a bundle.
 
         Data that appear later than others get rows of the fill value for the points before, and data that are missing
-        in a bundle get one row of it: rows of one number belong to one point in all arrays of a group.
+        in a bundle get one row of it: rows of one number belong to one point in all arrays of a group. Data that mean
+        something else than before (units, axes, labels, number type, shape) go on in a segment; the log tells it.
 
         Parameters
         ----------
@@ -179,16 +190,19 @@ class DataToExportEnlargeableSaver(DataManagement):
         Raises
         ------
         DataMismatchError
-            If shapes changed, or the number of axis values is wrong; nothing is written then.
+            If the number of axis values is wrong, or an array can't be saved; nothing is written then.
         DynamicRangeError
-            If values don't fit the number type on disk; nothing is written then.
+            If values don't fit the saving dynamic; nothing is written then.
         """
         if self.h5saver.leaves_out_frame():
             return
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         with self.h5saver.saving_frame(str(dte.name)):
+            streamed = self.h5saver.is_swmr_active
             self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
+            if streamed and not self.h5saver.is_swmr_active:
+                self.h5saver.enable_swmr()
 
 
 class DataToExportTimedSaver(DataToExportEnlargeableSaver):
@@ -239,7 +253,7 @@ class DataToExportExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value = fill_value
-        self._arrays: dict[tuple[Any, ...], ExtendedArrays] = {}
+        self._streams: dict[tuple[Any, ...], ScanStream] = {}
         self._generation = -1
 
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
@@ -268,7 +282,7 @@ class DataToExportExtendedSaver(DataManagement):
         Raises
         ------
         DataMismatchError
-            If the indexes are not of the scan, or shapes changed; nothing is written then.
+            If the indexes are not of the scan, or an array can't be saved; nothing is written then.
         """
         saver = self.h5saver
         with saver.saving_frame(str(dte.name)):
@@ -291,35 +305,48 @@ class DataToExportExtendedSaver(DataManagement):
         saver = self.h5saver
         at = checked_indexes(indexes, self.extended_shape)
         kind = str(getattr(distribution, "name", distribution))
-        path = saver.path_of(where)
-        bundle = list(with_occurrence(dte))
-        if saver.is_swmr_active and not all(self._is_known(path, key, dwa) for key, dwa in bundle):
-            saver.end_streaming()
-        found = []
-        for key, dwa in bundle:
-            arrays = self._known().get((path, *key))
-            if arrays is None:
-                arrays = self._arrays[path, *key] = self._new(path, key, dwa, kind)
-            found.extend(arrays.checked(dwa))
+        path, dynamic = saver.path_of(where), saver.dynamic
+        frames = [(key, Frame(dwa, dynamic)) for key, dwa in with_occurrence(dte)]
+        if saver.is_swmr_active:
+            streams = self._known()
+            ready = (streams.get((path, *key)) for key, _ in frames)
+            if not all(s is not None and s.is_ready_for(f) for s, (_, f) in zip(ready, frames, strict=True)):
+                saver.end_streaming()
+        found, used = [], set()
+        for key, frame in frames:
+            stream = self._known().get((path, *key))
+            if stream is None or id(stream) in used:
+                stream = self._streams[path, *key] = self._new(path, key, frame, kind, [other for other, _ in frames])
+            used.add(id(stream))
+            found.extend(stream.checked(frame, at))
+        return lambda: write_points(saver, found)
 
-        def write() -> None:
-            for handle, values in found:
-                saver.io.write(handle, at, values)
-
-        return write
-
-    def _known(self) -> dict[tuple[Any, ...], ExtendedArrays]:
+    def _known(self) -> dict[tuple[Any, ...], ScanStream]:
         if self._generation != self.h5saver.generation:
-            self._arrays, self._generation = {}, self.h5saver.generation
-        return self._arrays
+            self._streams, self._generation = {}, self.h5saver.generation
+        return self._streams
 
-    def _is_known(self, path: str, key: tuple[Any, ...], dwa: DataLike) -> bool:
-        arrays = self._known().get((path, *key))
-        return arrays is not None and arrays.is_complete_for(dwa)
-
-    def _new(self, where: Where, key: tuple[str, str, str, int], dwa: DataLike, distribution: str) -> ExtendedArrays:
-        _, origin, _, occurrence = key
-        saver = self.h5saver
-        place = channel_group(saver, where, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
+    def _new(self, where: Where, key: Key, frame: Frame, distribution: str, beside: Sequence[Key]) -> ScanStream:
+        """Return the stream of data that were not there before; it may have had another number of dimensions."""
+        dim, origin, name, occurrence = key
+        saver, shape = self.h5saver, self.extended_shape
+        first = None
+        for other in (member.name for member in DataDim if member.name != dim):
+            if first is None and (other, *key[1:]) not in beside:
+                known = self._known().get((where, other, *key[1:]))
+                if known is not None:
+                    return known
+                first = find_channel(saver, where, other, name, origin, occurrence)
+                first = first if first is not None and first.has_any([DataType.data]) else None
+        if first is None:
+            without = (DataType.data_enlargeable,)
+            first = channel_group(saver, where, frame.dwa, origin, without=without, skip=occurrence)
         fill = saver.fill_value if self._fill_value is None else self._fill_value
-        return ExtendedArrays(saver, place, dwa, self.extended_shape, distribution, fill)
+        return ScanStream(
+            saver,
+            lambda before, later, number: segment_group(saver, where, later.dwa, origin, before, number=number),
+            lambda place, later: ExtendedArrays(saver, place, later, shape, distribution, fill),
+            segments_of(saver, where, first) if first.has_any([DataType.data]) else [first],
+            frame,
+            shape,
+        )

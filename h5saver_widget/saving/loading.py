@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
 from h5saver_widget.format import naming
+from h5saver_widget.format.layout import FIRST_ROW, SEGMENT_NUMBER, SEGMENT_OF
 from h5saver_widget.nodes.typed import GROUP, Array, Node
 from h5saver_widget.saving.assemble import MEASURED, data_from, family, nav_group_of
 from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.joining import joined, joined_scan
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
+from h5saver_widget.saving.own_rows import first_of, numbers_in
 
 __all__ = ["DataLoader"]
 
@@ -121,10 +125,42 @@ class DataLoader(DataManagement):
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
-            for group in self.h5saver.walk_groups(where):
-                for node in self._first_channels(group):
-                    bundle.append(data_from(node, with_bkg=with_bkg, load_all=True, lazy=lazy))
+            groups = list(self.h5saver.walk_groups(where))
+            segments = self._segments(groups)
+            later = {group.path for found in segments.values() for group in found}
+            for group in groups:
+                if group.path in later:
+                    continue  # where its stream begins
+                nodes = [n for g in (group, *segments.get(group.path, ())) for n in self._first_channels(g)]
+                load = partial(data_from, with_bkg=with_bkg, load_all=True, lazy=lazy)
+                found = [load(node) for node in nodes]
+                if group.path in segments:
+                    numbers = numbers_in(group)
+                    whole = partial(self._whole, load, nodes)
+                    found = joined(found) if numbers is None else joined_scan(found, whole, numbers)
+                for data in found:
+                    bundle.append(data)
         return bundle
+
+    @staticmethod
+    def _whole(load: Callable[..., DataWithAxes], nodes: list[Node], number: int) -> DataWithAxes:
+        return load(nodes[number], cut=False)
+
+    def _segments(self, groups: list[GROUP]) -> dict[str, list[GROUP]]:
+        """Return the segments of streams that begin in one of these groups, in their order, by its path."""
+        known = {group.path for group in groups}
+        found: dict[str, list[tuple[int, Any, GROUP]]] = {}
+        for group in groups:
+            if naming.number_of(group.name, "CH") is None:
+                continue
+            told = group.attrs.get(SEGMENT_OF)
+            first = None if told is None else first_of(group, told)
+            if first is not None and first.path in known:
+                number = group.attrs.get(FIRST_ROW, group.attrs.get(SEGMENT_NUMBER, 0))
+                found.setdefault(first.path, []).append((number, naming.natural_key(group.name), group))
+        for items in found.values():
+            items.sort(key=lambda item: item[:2])
+        return {path: [group for _, _, group in items] for path, items in found.items()}
 
     def _first_channels(self, group: GROUP) -> Iterator[Node]:
         """Iterate over the first channel of every data object right below a group."""

@@ -201,6 +201,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
     ) -> None:
         """Begin a session on the file that the backend has just opened."""
         self.generation += 1
+        self.told.clear()
         self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = self._frames_flushed = 0
         raw_path = f"/{raw_group_name.strip('/')}"
         try:

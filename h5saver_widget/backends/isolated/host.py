@@ -124,6 +124,7 @@ class Host:
             "copy": self._copy,
             "info": self._info,
             "read": self._read,
+            "extend": self._extend,
             "write": lambda number, selection, values: self._io.write(self._nodes[number], selection, values),
             "attribute_names": lambda number: self._io.attribute_names(self._nodes[number]),
             "get_attributes": self._get_attributes,
@@ -379,7 +380,7 @@ class Host:
         elif kind is NodeKind.GROWING:
             assert dtype is not None
             made = io.create_growing(
-                group, name, row_shape=row_shape, dtype=dtype, compression=compression, attributes=attributes
+                group, name, row_shape=row_shape, dtype=dtype, compression=compression, attributes=attributes, **more
             )
         else:
             made = io.create_array(group, name, dtype=dtype, compression=compression, attributes=attributes, **more)
@@ -395,6 +396,10 @@ class Host:
     def _info(self, number: int) -> tuple[Any, ...]:
         found = self._io.info(self._nodes[number])
         return found.shape, found.dtype, found.max_shape, found.chunks, found.compression
+
+    def _extend(self, number: int, count: int, fill: Any) -> None:
+        self._grown[number] = self._nodes[number]
+        self._io.extend(self._nodes[number], count, fill)
 
     def _read(self, number: int, selection: Any) -> Any:
         return self._io.read(self._nodes[number], selection)

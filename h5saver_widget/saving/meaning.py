@@ -1,0 +1,156 @@
+"""What the numbers of a stream mean: units, labels in order, axes. A frame that means something else is told apart.
+
+A stream declares its meaning with its first frame. Every later frame is compared with it, so this has to cost next to
+nothing while all is the same; of axes the bytes are compared, as the caller may have changed them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.data.plain import plain
+from h5saver_widget.data.protocols import AxisLike, DataLike
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.saving.describe import fit_dynamic
+
+__all__ = ["AxisMeaning", "Frame", "Meaning"]
+
+Values = npt.NDArray[Any]
+
+
+class Frame:
+    """A data object whose arrays have come through the door: plain, and in the number type that was chosen.
+
+    Parameters
+    ----------
+    dwa
+        The data object; it is not changed.
+    dynamic
+        Number type chosen as saving dynamic, None for each array's own.
+
+    Raises
+    ------
+    DataMismatchError
+        If an array can't be saved, or channels differ in shape.
+    DynamicRangeError
+        If values don't fit the saving dynamic.
+    """
+
+    __slots__ = ("data", "dwa", "errors", "shape")
+
+    def __init__(self, dwa: DataLike, dynamic: np.dtype[Any] | None = None) -> None:
+        name = str(dwa.name)
+        self.dwa = dwa
+        self.data = [plain(array, name) for array in dwa.data]
+        if dynamic is not None:
+            self.data = [fit_dynamic(array, dynamic, name) for array in self.data]
+        self.errors = None if dwa.errors is None else [plain(error, f"{name}, errors") for error in dwa.errors]
+        shape = self.data[0].shape
+        for array in self.data if self.errors is None else (*self.data, *self.errors):
+            if array.shape != shape:
+                raise DataMismatchError(
+                    f"{name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data object "
+                    "have one shape, put others in a data object of their own"
+                )
+        self.shape = shape or (1,)
+
+    def put_in_order(self, order: Sequence[int]) -> None:
+        """Put the channels in another order."""
+        self.data = [self.data[i] for i in order]
+        self.errors = None if self.errors is None else [self.errors[i] for i in order]
+
+
+class AxisMeaning:
+    """A signal axis; of a navigation axis that a block of points brings along, the values are those of the block."""
+
+    __slots__ = ("index", "label", "raw", "size", "units")
+
+    def __init__(self, axis: AxisLike, index: int, values_count: bool = True) -> None:
+        self.label, self.units, self.index = str(axis.label), str(axis.units), index
+        self.raw: tuple[str, bytes] | None = _raw(axis) if values_count else None
+        self.size = int(axis.size)
+
+    def change(self, axis: AxisLike, values_count: bool = True) -> str:
+        """Return what is other about an axis, ``''`` if nothing is."""
+        if axis.index != self.index or (axis.label != self.label and str(axis.label) != self.label):
+            return f"axis {str(axis.label)!r} of dimension {axis.index} instead of {self.label!r} of {self.index}"
+        if axis.units != self.units and str(axis.units) != self.units:
+            return f"axis {self.label!r} in {str(axis.units)!r} instead of {self.units!r}"
+        if self.raw is None:
+            return ""
+        if not values_count:
+            return "" if axis.size == self.size else f"axis {self.label!r} of {axis.size} values instead of {self.size}"
+        return "" if _raw(axis) == self.raw else f"other values of the axis {self.label!r}"
+
+
+def _raw(axis: AxisLike) -> tuple[str, bytes]:
+    values = plain(axis.get_data(), f"axis {axis.label}")
+    return values.dtype.str, values.tobytes()
+
+
+class Meaning:
+    """The meaning of a stream.
+
+    Parameters
+    ----------
+    units, labels, source
+        Of the data.
+    axes
+        Axes, by dimension.
+    """
+
+    def __init__(self, units: str, labels: Sequence[str], source: str, axes: Iterable[AxisMeaning]) -> None:
+        self.units, self.labels, self.source = units, list(labels), source
+        self.axes = sorted(axes, key=lambda axis: axis.index)
+        self._member: Any = None
+        #: Whether the values of axes may differ from frame to frame: they are kept for each.
+        self.moving = False
+
+    @classmethod
+    def of(cls, dwa: DataLike, block: bool = False) -> Meaning:
+        """Return what a data object means; `block`: its first axis has values of its own in every frame."""
+        axes = [AxisMeaning(axis, axis.index, not (block and axis.index == 0)) for axis in dwa.axes]
+        return cls(str(dwa.units), [str(label) for label in dwa.labels], dwa.source.name, axes)
+
+    def change(self, frame: Frame) -> str:
+        """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order."""
+        dwa = frame.dwa
+        if dwa.units != self.units and str(dwa.units) != self.units:
+            return f"units {str(dwa.units)!r} instead of {self.units!r}"
+        if dwa.labels != self.labels and not self._put_in_order(frame):
+            return f"labels {', '.join(map(str, dwa.labels))} instead of {', '.join(self.labels)}"
+        if dwa.source is not self._member:
+            if dwa.source.name != self.source:
+                return f"{dwa.source.name} data instead of {self.source}"
+            self._member = dwa.source
+        return self._axes_change(dwa.axes, not self.moving) if dwa.axes or self.axes else ""
+
+    def has_moved(self, frame: Frame) -> bool:
+        """Tell whether nothing but the values of axes is other about a frame."""
+        was, self.moving = self.moving, True
+        try:
+            return bool(self.axes) and not self.change(frame)
+        finally:
+            self.moving = was
+
+    def _put_in_order(self, frame: Frame) -> bool:
+        given = [str(label) for label in frame.dwa.labels]
+        if given == self.labels:
+            return True
+        if sorted(given) != sorted(self.labels) or len(set(given)) != len(given):
+            return False
+        frame.put_in_order([given.index(label) for label in self.labels])
+        return True
+
+    def _axes_change(self, axes: Sequence[AxisLike], values_count: bool) -> str:
+        if len(axes) != len(self.axes):
+            return f"{len(axes)} axes instead of {len(self.axes)}"
+        for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):
+            said = known.change(axis, values_count)
+            if said:
+                return said
+        return ""
