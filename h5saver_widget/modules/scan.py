@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from time import time
+from time import monotonic, time
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
 from h5saver_widget.format.layout import GroupModuleType
@@ -14,6 +17,7 @@ from h5saver_widget.modules.extension import ExtensionSaver
 from h5saver_widget.modules.timestamps import TimeModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.saving.extended import checked_indexes
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.places import nav_axes_group
 
@@ -38,6 +42,8 @@ class ScanSaver(ExtensionSaver):
         self._scan_shape: tuple[int, ...] = ()
         self._time = TimeModuleSaver()
         self._start: float | None = None
+        self._saved: npt.NDArray[np.bool_] | None = None
+        self._to_come = 0
         super().__init__(module)
 
     def set_scan_shape(self, scan_shape: Iterable[int]) -> None:
@@ -66,7 +72,21 @@ class ScanSaver(ExtensionSaver):
         if new:
             self._start = None
             self._time.forget()
+            self._saved = None
+            self.saver.scan_begun()
         return node
+
+    def _count(self, indexes: Sequence[int]) -> None:
+        """Count a point; when all of them were saved, the scan is complete."""
+        if self._saved is None or self._saved.shape != self._scan_shape:
+            self._saved = np.zeros(self._scan_shape, bool)
+            self._to_come = self._saved.size
+        at = checked_indexes(indexes, self._scan_shape)
+        if not self._saved[at]:
+            self._saved[at] = True
+            self._to_come -= 1
+            if not self._to_come:
+                self.saver.scan_ended()
 
     def initialize_time_array(self, scan_shape: Iterable[int] | None = None) -> None:
         """Make the array of the times at which the points are measured."""
@@ -104,21 +124,20 @@ class ScanSaver(ExtensionSaver):
         """
         saver = self.saver
         with saver.saving_frame(self.title):
-            now = time()
+            now = monotonic()
             start = now if self._start is None else self._start
-            elapsed = self._time.elapsed(now - start, now)
-            while True:
+            elapsed = self._time.elapsed(now - start, time())
+            parts = self._by_child(dte, by_name=False)
+            prepared, write_time = self._prepared(parts, indexes, distribution), None
+            while write_time is None:
                 generation = saver.generation
-                prepared = [
-                    (part, self._children[title].prepare(self._child_path(title), part, indexes, distribution))
-                    for title, part in self._by_child(dte, by_name=False)
-                ]
                 write_time = self._time.prepare(elapsed, indexes, distribution)
-                if generation == saver.generation:
-                    break  # else streaming had to be ended for a new array: what was looked up before is void
+                if generation != saver.generation:  # a new array ended streaming: what was looked up before is void
+                    prepared, write_time = self._prepared(parts, indexes, distribution), None
             self._commit(prepared)
             write_time()
             self._start = start
+            self._count(indexes)
             if saver.is_swmr_active:
                 saver.tick_flush()
             if saver.swmr_mode and not saver.is_swmr_active:

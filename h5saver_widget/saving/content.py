@@ -11,6 +11,7 @@ from h5saver_widget.errors import NodeError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import LOGGER_NAME, DataType
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, VLARRAY, StringARRAY
+from h5saver_widget.saving.clock import WallClock
 from h5saver_widget.saving.groups import H5Groups
 from h5saver_widget.saving.h5_backend import Where
 
@@ -33,6 +34,8 @@ class H5Content(H5Groups):
         self.fill_value: float = np.nan
         #: What was told of the file that is open, so that it is told once.
         self.told: set[str] = set()
+        #: The wall clock, watched while the file is open.
+        self.clock = WallClock()
 
     # ---------------------------------------------------------------- arrays
     def create_carray(self, where: Where, name: str, obj: Any = None, title: str = "", **options: Any) -> CARRAY:

@@ -22,6 +22,7 @@ from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.places import channel_group, find_channel, nav_axes_group, segment_group, segments_of
 from h5saver_widget.saving.recording import Key, Recording
+from h5saver_widget.saving.telling import tell_step
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -228,6 +229,14 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
     def add_data(self, where: Where, dte: DataToExportLike, *_: Any, **__: Any) -> None:
         """Append a bundle at its own time of acquisition (``dte.timestamp``)."""
         super().add_data(where, dte, [float(dte.timestamp)])
+
+    def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+        """Check a bundle, and return what appends it. Steps of the wall clock are told, and left out of its time."""
+        saver = self.h5saver
+        step = saver.clock.look()
+        if step:
+            tell_step(saver, step)
+        return super().prepare(where, dte, [saver.clock.on_axis(value) for value in values])
 
 
 class DataToExportExtendedSaver(DataManagement):

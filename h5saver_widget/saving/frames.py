@@ -24,6 +24,8 @@ class H5Frames(H5Content):
         super().__init__(backend, isolated=isolated)
         self.dynamic: np.dtype[Any] | None = None
         self.flush_seconds = 1.0
+        #: Whether a scan has begun of which points are still to come.
+        self.scan_runs = False
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = 0
         self.bytes_saved = 0
@@ -112,6 +114,14 @@ class H5Frames(H5Content):
             "the disk can't keep up", QueueFullError("too much is waiting to be written, a frame was dropped")
         )
         return True
+
+    def scan_begun(self) -> None:
+        """Be told by a module saver that a scan has begun: a new file has to wait for its end."""
+        self.scan_runs = True
+
+    def scan_ended(self) -> None:
+        """Be told by a module saver that all points of a scan were saved."""
+        self.scan_runs = False
 
     def source_saved(self, title: str) -> None:
         """Be told by a module saver that a frame of this module was saved."""

@@ -12,6 +12,7 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_GROUP, GroupType, numbered_name
 from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.handles import bring_up_to_date, known_as
 from h5saver_widget.saving.nexus import class_of_group
 from h5saver_widget.saving.places import Places, contents_of
 from h5saver_widget.saving.session import Session
@@ -28,8 +29,12 @@ class H5Groups(H5Backend):
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     """
 
+    #: Counts files: whoever keeps handles compares it before using them.
+    generation: int
+
     def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
         super().__init__(backend, isolated=isolated)
+        self.generation = 0
         self.nexus = True
         self._sessions: list[Session] = []
         self._structure_changed = False
@@ -104,6 +109,25 @@ class H5Groups(H5Backend):
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
         self._session.growing[path] = handle
+
+    # ---------------------------------------------------------------- places
+    def path_of(self, where: Where, name: str | None = None) -> str:
+        """Return the absolute path of a place, or of a name in it.
+
+        The group of a module in a file that was closed means that module's group in this one, made if it is not there.
+        """
+        bring_up_to_date(self, where)
+        return super().path_of(where, name)
+
+    def handle_of(self, where: Where) -> Handle:
+        """Return the backend's handle of a place; see :meth:`path_of`."""
+        bring_up_to_date(self, where)
+        return super().handle_of(where)
+
+    def get_node(self, where: Where, name: str | None = None) -> Node:
+        """Return the node at a place, or of a name in it; see :meth:`path_of`."""
+        bring_up_to_date(self, where)
+        return super().get_node(where, name)
 
     # ---------------------------------------------------------------- groups
     @property
@@ -208,7 +232,7 @@ class H5Groups(H5Backend):
                     self.places.clear()  # somebody made or deleted a group through the library itself
                     continue
                 self._session.titles.get((path, kind), {})[title] = name
-                return group
+                return known_as(self, group, where, kind, title)
 
     def add_incremental_group(
         self, group_type: Any, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
@@ -264,7 +288,9 @@ class H5Groups(H5Backend):
                 titles[key] = {group.title: group.name for group in self.get_groups(where, kind)}
             name = titles[key].get(title)
             try:
-                return None if name is None else self.get_group(self.path_of(where, name))
+                if name is None:
+                    return None
+                return known_as(self, self.get_group(self.path_of(where, name)), where, kind, title)
             except NodeError:  # deleted meanwhile
                 del titles[key]
                 return self.find_group(where, group_type, title)

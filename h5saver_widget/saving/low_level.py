@@ -17,6 +17,7 @@ from h5saver_widget.backends.terms import Durability, OpenMode
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.saving.clock import WallClock
 from h5saver_widget.saving.documented import DocumentedCalls
 from h5saver_widget.saving.frames import H5Frames
 from h5saver_widget.saving.nexus import root_attributes
@@ -70,8 +71,6 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
     ) -> None:
         super().__init__(backend, isolated=isolated)
         self.save_type = SaveType.of(save_type)
-        #: Counts files: whoever keeps handles compares it before using them.
-        self.generation = 0
         self._swmr_interval = 1
         self._swmr_ticks = 0
         weakref.finalize(self, close_forgotten, self._sessions)
@@ -202,6 +201,7 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
         """Begin a session on the file that the backend has just opened."""
         self.generation += 1
         self.told.clear()
+        self.clock, self.scan_runs = WallClock(), False
         self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = self._frames_flushed = 0
         raw_path = f"/{raw_group_name.strip('/')}"
         try:

@@ -12,7 +12,7 @@ from h5saver_widget.errors import H5SaverError
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["tell", "tell_once"]
+__all__ = ["tell", "tell_once", "tell_step"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,15 @@ def tell(saver: H5SaverLowLevel, text: str) -> None:
     show = getattr(saver, "update_status", None)
     if show is not None:
         show(text)
+
+
+def tell_step(saver: H5SaverLowLevel, step: float) -> None:
+    """Tell that the wall clock was set, and keep in the file when, and by how much."""
+    how = "back" if step < 0 else "forward"
+    tell(saver, f"The wall clock was set {how} by {abs(step):.3f} s; the time axes go on as if it had not been")
+    raw = saver.raw_group
+    if not isinstance(raw, str) and not saver.is_swmr_active:
+        saver.io.set_attributes(raw.handle, saver.raw({"clock_steps": saver.clock.steps[-MOST:]}))
 
 
 def tell_once(saver: H5SaverLowLevel, text: str) -> None:
