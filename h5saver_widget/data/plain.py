@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from h5saver_widget.errors import DataMismatchError
 
-__all__ = ["holds", "is_exact", "plain"]
+__all__ = ["PLAIN", "holds", "is_exact", "plain"]
+
+#: Number types that are stored as they are.
+PLAIN = frozenset(np.dtype(code) for code in "?bhilqBHILQefdgFDG")
 
 #: Whole numbers up to here, and not beyond, are all float64 as well.
 _EXACT = 2**53
@@ -49,20 +52,14 @@ def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
     >>> plain(np.ma.masked_array([1, 999], mask=[0, 1]), 'counts')
     array([ 1., nan])
     """
-    if (
-        type(values) is np.ndarray
-        and values.dtype.kind in "fiubc"
-        and values.flags.c_contiguous
-        and values.dtype.isnative
-        and 0 not in values.strides  # of one element such an array counts as contiguous
-    ):
+    if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.c_contiguous:
         return values
     if isinstance(values, np.ma.MaskedArray):
         values = _without_mask(values, what)
     array = np.asarray(values)
     if array.dtype.kind not in ("fiubcS" if text else "fiubc"):
         raise DataMismatchError(f"{what}: {_refusal(array)}")
-    native: NDArray[Any] = array.astype(array.dtype.newbyteorder("="), order="C", copy=0 in array.strides)
+    native: NDArray[Any] = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
     return native
 
 

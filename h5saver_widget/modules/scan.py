@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
-from h5saver_widget.format.layout import GroupModuleType
+from h5saver_widget.format.layout import NAV_GROUP, GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorExtendedSaver
 from h5saver_widget.modules.detector import DetectorExtendedSaver
 from h5saver_widget.modules.extension import ExtensionSaver
@@ -19,7 +19,7 @@ from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.extended import checked_indexes
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.places import nav_axes_group
+from h5saver_widget.saving.places import contents_of, nav_axes_group
 
 __all__ = ["ScanSaver"]
 
@@ -44,6 +44,8 @@ class ScanSaver(ExtensionSaver):
         self._start: float | None = None
         self._saved: npt.NDArray[np.bool_] | None = None
         self._to_come = 0
+        self._axes: list[AxisLike] = []
+        self._timed, self._made_in = False, -1
         super().__init__(module)
 
     def set_scan_shape(self, scan_shape: Iterable[int]) -> None:
@@ -72,9 +74,22 @@ class ScanSaver(ExtensionSaver):
         if new:
             self._start = None
             self._time.forget()
-            self._saved = None
+            self._saved, self._axes, self._timed = None, [], False
             self.saver.scan_begun()
         return node
+
+    def _make_again(self) -> None:
+        """Make what belongs to the scan in the file that is open, if a host has begun another one meanwhile."""
+        saver = self.saver
+        if self._made_in == saver.generation or self._node is None:
+            return
+        names = contents_of(saver, self.current_node()).names
+        if not saver.is_swmr_active:
+            if self._axes and NAV_GROUP not in names:
+                self._save_axes()
+            if self._timed and self._time.title not in names:
+                self._time.initialize(self.current_node(), self._scan_shape)
+        self._made_in = saver.generation
 
     def _count(self, indexes: Sequence[int]) -> None:
         """Count a point; when all of them were saved, the scan is complete."""
@@ -93,14 +108,18 @@ class ScanSaver(ExtensionSaver):
         if scan_shape is not None:
             self.set_scan_shape(scan_shape)
         self._time.initialize(self.current_node(), self._scan_shape)
-        self._start = None
+        self._start, self._timed = None, True
 
     def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
         """Save the axes of the scan, once, at the level of the scan."""
+        self._axes = list(axes)
+        self._save_axes()
+
+    def _save_axes(self) -> None:
         saver = self.saver
         with saver.saving():
             place = nav_axes_group(saver, self.current_node())
-            for axis in axes:
+            for axis in self._axes:
                 AxisSaverLoader(saver).add_to(place, axis, axis.index)
 
     def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> None:
@@ -124,6 +143,7 @@ class ScanSaver(ExtensionSaver):
         """
         saver = self.saver
         with saver.saving_frame(self.title):
+            self._make_again()
             now = monotonic()
             start = now if self._start is None else self._start
             elapsed = self._time.elapsed(now - start, time())

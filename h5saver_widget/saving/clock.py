@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 __all__ = ["WallClock"]
 
@@ -14,10 +16,10 @@ SLEW = 1e-3
 OLDEST = 60.0
 
 
-def _steady() -> float:
-    """Return seconds that no step changes; where the system has such a clock, sleep of the machine counts."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+#: Seconds that no step changes; where the system has such a clock, sleep of the machine counts.
+_steady: Callable[[], float] = time.monotonic
+if hasattr(time, "CLOCK_BOOTTIME"):
+    _steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class WallClock:
@@ -44,7 +46,7 @@ class WallClock:
         passed = now - self._since
         step = wall - self._wall - passed
         self._wall, self._since = wall, now
-        if abs(step) < SMALLEST + SLEW * passed:
+        if -SMALLEST < step < SMALLEST or abs(step) < SMALLEST + SLEW * passed:
             return 0.0
         self._before, self.offset = self.offset, self.offset + step
         self.steps.append((wall - self.offset, step))

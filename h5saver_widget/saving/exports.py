@@ -140,6 +140,7 @@ class DataToExportEnlargeableSaver(DataManagement):
         units = [axis_units] if enl_axis_names is None else list(enl_axis_units or ())
         self._units = [*units, *[""] * (len(self._names) - len(units))]
         self._recordings: dict[str, Recording] = {}
+        self._interrupted = False
         self._generation = -1
 
     def _recording(self, where: Where) -> Recording:
@@ -161,6 +162,7 @@ class DataToExportEnlargeableSaver(DataManagement):
             return self._recording(where).prepare(dte, values)
         except StreamingError:
             self.h5saver.end_streaming()
+            self._interrupted = True
             return self._recording(where).prepare(dte, values)
 
     def add_data(
@@ -199,10 +201,10 @@ class DataToExportEnlargeableSaver(DataManagement):
             return
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         with self.h5saver.saving_frame(str(dte.name)):
-            streamed = self.h5saver.is_swmr_active
             self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
-            if streamed and not self.h5saver.is_swmr_active:
+            if self._interrupted:
+                self._interrupted = False
                 self.h5saver.enable_swmr()
 
 
@@ -321,13 +323,15 @@ class DataToExportExtendedSaver(DataManagement):
             ready = (streams.get((path, *key)) for key, _ in frames)
             if not all(s is not None and s.is_ready_for(f) for s, (_, f) in zip(ready, frames, strict=True)):
                 saver.end_streaming()
-        found, used = [], set()
+        streams = self._known()
+        found: list[Any] = []
+        used: list[ScanStream] = []
         for key, frame in frames:
-            stream = self._known().get((path, *key))
-            if stream is None or id(stream) in used:
-                stream = self._streams[path, *key] = self._new(path, key, frame, kind, [other for other, _ in frames])
-            used.add(id(stream))
-            found.extend(stream.checked(frame, at))
+            stream = streams.get((path, *key))
+            if stream is None or stream in used:
+                stream = streams[path, *key] = self._new(path, key, frame, kind, [other for other, _ in frames])
+            used.append(stream)
+            found += stream.checked(frame, at)
         return lambda: write_points(saver, found)
 
     def _known(self) -> dict[tuple[Any, ...], ScanStream]:

@@ -70,11 +70,13 @@ class ExtendedArrays:
         self._distribution, self._fill_value = distribution, fill_value
         if channel_name(DataType.data, 0) in place.names:
             self._reopen()
-            return
-        self._meaning = Meaning.of(frame.dwa)
-        self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
-        self._error_handles = self._create_errors(frame)
-        self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
+        else:
+            self._meaning = Meaning.of(frame.dwa)
+            self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
+            self._error_handles = self._create_errors(frame)
+            self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
+        self._dtypes = [dtype for _, dtype in self._handles]
+        self._frame_shape = self._shape or (1,)
 
     def _reopen(self) -> None:
         self._handles, nodes = self._found(DataType.data)
@@ -127,18 +129,18 @@ class ExtendedArrays:
 
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        shape = () if frame.shape == (1,) else frame.shape
-        if shape != self._shape:
-            return f"shape {shape} instead of {self._shape}"
+        if frame.shape != self._frame_shape:
+            return f"shape {frame.shape} instead of {self._frame_shape}"
         if len(frame.data) != len(self._handles):
             return f"{len(frame.data)} channels instead of {len(self._handles)}"
         said = self._meaning.change(frame)
         if said:
             return said
-        for (_, dtype), values in zip(self._handles, frame.data, strict=True):
-            if values.dtype != dtype and not holds(dtype, values):
-                return f"numbers of type {values.dtype} instead of {dtype}"
-        for (_, dtype), error in zip(self._error_handles, frame.errors or (), strict=False):
+        if frame.dtypes != self._dtypes:
+            for dtype, values in zip(self._dtypes, frame.data, strict=True):
+                if values.dtype != dtype and not holds(dtype, values):
+                    return f"numbers of type {values.dtype} instead of {dtype}"
+        for (_, dtype), error in zip(self._error_handles, frame.errors, strict=False) if frame.errors else ():
             if not holds(dtype, error):
                 return f"errors of type {error.dtype} instead of {dtype}"
         return ""
@@ -149,14 +151,14 @@ class ExtendedArrays:
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
         """Return what is to be written for a point: array, where (None: at its end), values. Nothing is written yet."""
-        if frame.errors is not None and not self._error_handles:  # errors that come later than the data
-            self._error_handles = self._create_errors(frame)
         found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
-        for handles, arrays in ((self._handles, frame.data), (self._error_handles, frame.errors or ())):
-            for (handle, dtype), values in zip(handles, arrays, strict=False):
-                if values.dtype != dtype:
-                    values = values.astype(dtype)
-                found.append((handle, at, values if values.shape == self._shape else values.reshape(self._shape)))
+        shape = self._shape
+        for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
+            found.append((handle, at, (values if values.dtype == dtype else values.astype(dtype)).reshape(shape)))
+        if frame.errors is not None:
+            self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
+            for (handle, dtype), values in zip(self._error_handles, frame.errors, strict=True):
+                found.append((handle, at, values.astype(dtype, copy=False).reshape(shape)))
         if not self._extras.is_same(frame.dwa):
             row = int(np.ravel_multi_index(at, self._scan_shape))
             for handle, values in self._extras.checked(frame.dwa, row):
@@ -212,13 +214,13 @@ class ScanStream:
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
         """Return what is to be written for a point; see :meth:`ExtendedArrays.checked`."""
-        number = self._number_for(frame)
-        if number is None:
-            number = self._begin(frame, self._segments[self._current].change(frame))
-        self._current = number
-        found = self._segments[number].checked(frame, at)
+        changed = self._segments[self._current].change(frame)
+        if changed:
+            number = self._number_for(frame)
+            self._current = self._begin(frame, changed) if number is None else number
+        found = self._segments[self._current].checked(frame, at)
         if self._numbers is not None:
-            found.append((self._numbers, at, np.asarray(number, np.uint16)))
+            found.append((self._numbers, at, np.asarray(self._current, np.uint16)))
         return found
 
     def _begin(self, frame: Frame, changed: str) -> int:

@@ -116,7 +116,8 @@ class H5Groups(H5Backend):
 
         The group of a module in a file that was closed means that module's group in this one, made if it is not there.
         """
-        bring_up_to_date(self, where)
+        if isinstance(where, GROUP):
+            bring_up_to_date(self, where)
         return super().path_of(where, name)
 
     def handle_of(self, where: Where) -> Handle:

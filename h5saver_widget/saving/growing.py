@@ -85,6 +85,7 @@ class GrowingArrays:
             self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
+        self._channel_dtypes = [self._dtypes[handle] for handle in self._handles]
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -198,19 +199,19 @@ class GrowingArrays:
     # ---------------------------------------------------------------- comparing
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
         if is_block(frame.dwa) != self.is_block:
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
-        if self._row_shape_of(frame) != self._row_shape:
+        if (self._row_shape_of(frame) if self.is_block else frame.shape) != self._row_shape:
             return f"shape {self._row_shape_of(frame)} instead of {self._row_shape}"
+        if len(frame.data) != len(self._handles):
+            return f"{len(frame.data)} channels instead of {len(self._handles)}"
         said = self._meaning.change(frame)
         if said:
             return said
-        dtypes = self._dtypes
-        for handle, values in zip(self._handles, frame.data, strict=True):
-            if values.dtype != dtypes[handle] and not holds(dtypes[handle], values):
-                return f"numbers of type {values.dtype} instead of {dtypes[handle]}"
+        if frame.dtypes != self._channel_dtypes:
+            for dtype, values in zip(self._channel_dtypes, frame.data, strict=True):
+                if values.dtype != dtype and not holds(dtype, values):
+                    return f"numbers of type {values.dtype} instead of {dtype}"
         return self._errors_change(frame) if frame.errors is not None or self._error_handles else ""
 
     def _errors_change(self, frame: Frame) -> str:
@@ -234,13 +235,17 @@ class GrowingArrays:
         `axis_values` are those of the axes of the recording.
         """
         count = frame.shape[0] if self.is_block else 1
-        rows = [(h, self._row(h, a, count)) for h, a in zip(self._handles, frame.data, strict=True)]
+        shape, data = (count, *self._row_shape), frame.data
+        if frame.dtypes != self._channel_dtypes:
+            data = [array.astype(dtype) for array, dtype in zip(data, self._channel_dtypes, strict=True)]
+        rows = [(handle, array.reshape(shape)) for handle, array in zip(self._handles, data, strict=True)]
         if frame.errors is not None or self._error_handles:
             rows += self._error_rows(frame, count)
         if not self._extras.is_same(frame.dwa):
             rows += self._extras.checked(frame.dwa, self.rows, count)
-        for (handle, dtype), axis in zip(self._moving, _signal_axes(frame.dwa) if self._moving else (), strict=True):
-            rows.append((handle, np.asarray(axis.get_data()).astype(dtype)[np.newaxis]))
+        if self._moving:
+            for (handle, dtype), axis in zip(self._moving, _signal_axes(frame.dwa), strict=True):
+                rows.append((handle, np.asarray(axis.get_data()).astype(dtype)[np.newaxis]))
         if self._block_axes is not None:
             own = [np.asarray(axis.get_data()) for axis in _own_axes(frame.dwa)]
             values = [

@@ -64,8 +64,10 @@ def bring_up_to_date(saver: H5Groups, where: Where, make: bool = True) -> bool:
     bool
         False if there is none.
     """
-    known = where.known_as if isinstance(where, GROUP) else None
-    if not isinstance(where, GROUP) or not isinstance(known, KnownAs) or known.generation == saver.generation:
+    if not isinstance(where, GROUP):
+        return True
+    known = where.known_as
+    if known is None or known.generation == saver.generation or not isinstance(known, KnownAs):
         return True
     if not saver.isopen():
         return True  # whoever goes on is told
