@@ -131,7 +131,8 @@ def data_attributes(
     return {
         **extras,
         "data_type": data_type.name,
-        "data_dimension": dwa.dim.name,
+        # a single value on an axis of its own, point after point: as scalars they would have no place for the axis
+        "data_dimension": "Data1D" if nav_indexes and dwa.axes and dwa.dim.name == "Data0D" else dwa.dim.name,
         "label": str(dwa.labels[channel]),
         "source": dwa.source.name,
         "distribution": distribution or dwa.distribution.name,

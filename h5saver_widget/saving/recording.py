@@ -13,6 +13,7 @@ import numpy as np
 
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
+from h5saver_widget.data.enums import DataDim
 from h5saver_widget.data.protocols import DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import DataType
@@ -23,7 +24,7 @@ from h5saver_widget.saving.growing_axes import GrowingAxes, Rows, one_number
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.places import Contents, channel_group, nav_axes_group, segment_group
+from h5saver_widget.saving.places import Contents, channel_group, find_channel, nav_axes_group, segment_group
 from h5saver_widget.saving.telling import tell, tell_once
 
 __all__ = ["Key", "Recording"]
@@ -119,9 +120,10 @@ class Recording:
     # ------------------------------------------------------------------ streams
     def _appeared(self, key: Key, frame: Frame, frames: dict[Key, Frame]) -> GrowingArrays:
         """Open the arrays of data that were not there before; they may be others with another number of dimensions."""
-        for other in self._channels:
-            if other[1:] == key[1:] and other not in frames:
-                return self._next_segment(other, frame, key, f"{key[0]} instead of {other[0]}")
+        for dim in (member.name for member in DataDim if member.name != key[0]):
+            other = (dim, *key[1:])
+            if other not in frames and (other in self._channels or self._reopened(other, frame)):
+                return self._next_segment(other, frame, key, f"{key[0]} instead of {dim}")
         place = self._place_of(key, frame.dwa)
         channel = self._channels[key] = self._new(place, frame)
         for name in altered(frame.dwa):
@@ -129,6 +131,15 @@ class Recording:
                 self._saver, f"{frame.dwa.name}: the extra attribute {name!r} can't be kept as it is, but as text"
             )
         return channel
+
+    def _reopened(self, key: Key, frame: Frame) -> bool:
+        """Open arrays that the file holds of data, if it does."""
+        dim, origin, name, occurrence = key
+        place = find_channel(self._saver, self._where, dim, name, origin, occurrence)
+        if place is None or not place.has_any([DataType.data_enlargeable]):
+            return False
+        self._channels[key] = self._new(place, frame)
+        return True
 
     def _new(self, place: Contents, frame: Frame, **options: Any) -> GrowingArrays:
         axes = self._opened

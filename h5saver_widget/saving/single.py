@@ -50,6 +50,9 @@ class _SingleRecording(Recording):
     def _place_of(self, key: Key, dwa: DataLike) -> Contents:
         return self._place
 
+    def _reopened(self, key: Key, frame: Frame) -> bool:
+        return False  # whatever its dimensionality, it is found in one place
+
     def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> Contents:
         self._place = segment_group(
             self._saver, self._where, frame.dwa, str(frame.dwa.origin), before.place, end_row=before.rows, beside=True
