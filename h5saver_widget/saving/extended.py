@@ -18,7 +18,7 @@ from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
 from h5saver_widget.saving.per_row import ExtraRows
 from h5saver_widget.saving.places import Contents
 from h5saver_widget.saving.telling import tell
@@ -71,6 +71,7 @@ class ExtendedArrays:
         if channel_name(DataType.data, 0) in place.names:
             self._reopen()
         else:
+            frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
             self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
             self._error_handles = self._create_errors(frame)
@@ -140,10 +141,9 @@ class ExtendedArrays:
             for dtype, values in zip(self._dtypes, frame.data, strict=True):
                 if values.dtype != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
-        for (_, dtype), error in zip(self._error_handles, frame.errors, strict=False) if frame.errors else ():
-            if not holds(dtype, error):
-                return f"errors of type {error.dtype} instead of {dtype}"
-        return ""
+        if frame.errors is None and not self._error_handles:
+            return ""
+        return errors_change([dtype for _, dtype in self._error_handles], frame.errors or [])
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""

@@ -21,7 +21,7 @@ from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
 from h5saver_widget.saving.places import Contents
 
@@ -101,7 +101,8 @@ class GrowingArrays:
 
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
-        dwa, dtypes = frame.dwa, [array.dtype for array in frame.data]
+        frame.as_given()
+        dwa, dtypes = frame.dwa, frame.dtypes
         if after is not None and len(after._handles) == len(dtypes):
             was = [after._dtypes[handle] for handle in after._handles]
             dtypes = [b if holds(b, a) else a.dtype for a, b in zip(frame.data, was, strict=True)]
@@ -212,17 +213,9 @@ class GrowingArrays:
             for dtype, values in zip(self._channel_dtypes, frame.data, strict=True):
                 if values.dtype != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
-        return self._errors_change(frame) if frame.errors is not None or self._error_handles else ""
-
-    def _errors_change(self, frame: Frame) -> str:
-        held = [self._dtypes[handle] for handle in self._error_handles]
-        given = frame.errors or []
-        if bool(held) != bool(given):  # rows without errors hold nan, which integers have not
-            kinds = {dtype.kind for dtype in held} | {error.dtype.kind for error in given}
-            return "" if kinds <= {"f", "c"} else f"{'' if given else 'no '}errors"
-        if all(holds(dtype, error) for dtype, error in zip(held, given, strict=True)):
+        if frame.errors is None and not self._error_handles:
             return ""
-        return f"errors of type {given[0].dtype} instead of {held[0]}"
+        return errors_change([self._dtypes[handle] for handle in self._error_handles], frame.errors or [])
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
