@@ -154,7 +154,9 @@ class ExtendedArrays:
         found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
         shape = self._shape
         for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
-            found.append((handle, at, (values if values.dtype == dtype else values.astype(dtype)).reshape(shape)))
+            if values.dtype != dtype:
+                values = values.astype(dtype)
+            found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
         if frame.errors is not None:
             self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
             for (handle, dtype), values in zip(self._error_handles, frame.errors, strict=True):

@@ -41,43 +41,52 @@ class Frame:
         If values don't fit the saving dynamic.
     """
 
-    __slots__ = ("_given", "data", "dtypes", "dwa", "errors", "shape")
+    __slots__ = ("data", "dtypes", "dwa", "errors", "given", "shape")
 
     def __init__(self, dwa: DataLike, dynamic: np.dtype[Any] | None = None) -> None:
         self.dwa, errors = dwa, dwa.errors
-        self._given: tuple[list[Values], list[Values] | None] | None = None
-        # what `plain` lets pass as it is, without the call: four channels in 0.7 us instead of 1.4
-        data = self.data = [
-            array if type(array) is _Array and array.dtype in PLAIN and array.flags.c_contiguous else self._plain(array)
-            for array in dwa.data
-        ]
-        if dynamic is not None:
-            data = self.data = [fit_dynamic(array, dynamic, str(dwa.name)) for array in data]
-        self.errors = None if errors is None else [self._plain(error) for error in errors]
+        self.given: tuple[list[Values], list[Values] | None] | None = None
+        self.data: list[Values] = []
         #: Number types of the channels.
-        self.dtypes = [array.dtype for array in data]
-        shape = data[0].shape
-        for array in data if self.errors is None else (*data, *self.errors):
+        self.dtypes: list[np.dtype[Any]] = []
+        shape: tuple[int, ...] | None = None
+        # one loop, and what `plain` lets pass as it is without the call: a channel in 0.3 us instead of 0.8
+        for array in dwa.data:
+            if type(array) is not _Array or array.dtype not in PLAIN or not array.flags.c_contiguous:
+                array = self._plain(array)
+            if dynamic is not None:
+                array = fit_dynamic(array, dynamic, str(dwa.name))
+            self.data.append(array)
+            self.dtypes.append(array.dtype)
             if array.shape != shape:
-                raise DataMismatchError(
-                    f"{dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
-                    "object have one shape, put others in a data object of their own"
-                )
+                shape = self._only(shape, array)
+        assert shape is not None
+        self.errors = None if errors is None else [self._plain(error) for error in errors]
+        for array in self.errors or ():
+            self._only(shape, array)
         self.shape = shape or (1,)
+
+    def _only(self, shape: tuple[int, ...] | None, array: Values) -> tuple[int, ...]:
+        if shape is not None and array.shape != shape:
+            raise DataMismatchError(
+                f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
+                "object have one shape, put others in a data object of their own"
+            )
+        return array.shape
 
     def _plain(self, array: Any) -> Values:
         return plain(array, str(self.dwa.name))
 
     def put_in_order(self, order: Sequence[int]) -> None:
         """Put the channels in another order than the one in which they were given."""
-        self._given = data, errors = self._given or (self.data, self.errors)
+        self.given = data, errors = self.given or (self.data, self.errors)
         self.data = [data[i] for i in order]
         self.errors = None if errors is None else [errors[i] for i in order]
         self.dtypes = [array.dtype for array in self.data]
 
     def as_given(self) -> None:
         """Put the channels in the order in which they were given."""
-        if self._given is not None:
+        if self.given is not None:
             self.put_in_order(range(len(self.data)))
 
 
@@ -137,7 +146,8 @@ class Meaning:
         """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order."""
         dwa = frame.dwa
         axes = dwa.axes
-        frame.as_given()
+        if frame.given is not None:
+            frame.as_given()
         if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
             return self._axes_change(axes, not self.moving) if axes or self.axes else ""
         if dwa.units != self.units and str(dwa.units) != self.units:

@@ -64,10 +64,11 @@ class ExtraRows:
 
     def is_same(self, dwa: DataLike) -> bool:
         """Tell whether all attributes are what they were at first, and none of them has an array."""
+        given = dwa.extra_attributes
+        if not given and not self._names:
+            return True
         if self._numbers or self._noted:
             return False
-        if not dwa.extra_attributes and not self._names:
-            return True
         return list(dwa.extra_attributes) == self._names and all(
             self._is_at_first(name, getattr(dwa, name, None)) for name in self._names
         )
