@@ -128,6 +128,8 @@ class DataSaverLoader(DataManagement):
         what = f"{data.name} ({self.data_type.name})"
         for name in altered(data):
             tell_once(self.h5saver, f"{data.name}: the extra attribute {name!r} is kept as text, not as it is")
+        if any(np.ma.is_masked(array) and array.dtype.kind in "iub" for array in data.data):
+            tell_once(self.h5saver, f"{what}: masked integers are saved as float64, masked values as nan")
         return [fit_dynamic(plain(array, what), dynamic, what) for array in data.data]
 
     def write(

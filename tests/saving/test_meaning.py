@@ -170,7 +170,7 @@ def changed(*steps):
 
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(SAVERS), steps=streams, level=st.sampled_from([0, 4]), streamed=st.booleans())
 @example("time", changed(("units", "V")), 0, False)
 @example("scan", changed(("units", "V"), ("units", "mV")), 0, True)
