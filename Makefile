@@ -34,7 +34,7 @@ demo: $(VENV)/.demo-stamp
 	@$(PY) h5saver_widget/qt/syscheck.py
 	@$(PY) -m h5saver_widget demo $(if $(DEMO_SECONDS),--seconds "$(DEMO_SECONDS)") $(if $(OUT),--out "$(OUT)")
 
-test: $(VENV)/.test-stamp
+test: $(VENV)/.test-stamp $(VENV)/.tiled-stamp
 	@QT_QPA_PLATFORM=offscreen $(PY) h5saver_widget/qt/syscheck.py
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -75,6 +75,14 @@ $(VENV)/.made:
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) >/dev/null || { \
 	    echo "The virtual environment $(VENV) could not be made by $(PYTHON): is the disk full or the folder read-only?" >&2; \
 	    exit 1; }
+	@touch $@
+
+# A server with many libraries of its own, for tests/tiled; without it they are left out, and that is said.
+$(VENV)/.tiled-stamp: $(VENV)/.made
+	@echo "Installing Tiled into $(VENV)/tiled (a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)/tiled && \
+	    $(VENV)/tiled/bin/python -m pip install 'tiled[server] ==0.2.20' h5py hdf5plugin >$(VENV)/tiled.log 2>&1 || { \
+	    echo "Tiled could not be installed: tests/tiled is left out (what pip said: $(VENV)/tiled.log)" >&2; rm -rf $(VENV)/tiled; }
 	@touch $@
 
 $(VENV)/.%-stamp: $(VENV)/.made setup.cfg pyproject.toml

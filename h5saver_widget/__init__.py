@@ -90,18 +90,17 @@ if TYPE_CHECKING:
         Node as Node,
         StringARRAY as StringARRAY,
     )
-    from h5saver_widget.qt.base import (
-        H5SaverBase as H5SaverBase,
-        dashboard_submodules_params as dashboard_submodules_params,
-    )
     from h5saver_widget.qt.browser import H5Browser as H5Browser
     from h5saver_widget.qt.chrono_timer import ChronoTimer as ChronoTimer
     from h5saver_widget.qt.h5saver import H5Saver as H5Saver
     from h5saver_widget.qt.long_work import LongWork as LongWork
+    from h5saver_widget.qt.parameters import dashboard_submodules_params as dashboard_submodules_params
     from h5saver_widget.qt.remember import restore_settings as restore_settings, save_settings as save_settings
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
     from h5saver_widget.qt.status_strip import StatusStrip as StatusStrip
     from h5saver_widget.recording.notes import Note as Note
+    from h5saver_widget.recording.saver import H5SaverBase as H5SaverBase
+    from h5saver_widget.recording.settings import Settings as Settings
     from h5saver_widget.recording.status import RecorderState as RecorderState, RecorderStatus as RecorderStatus
     from h5saver_widget.recovery import (
         FileState as FileState,
@@ -240,7 +239,9 @@ _PROVIDERS = {
     "h5saver_widget.recovery": ("FileState", "RepairReport", "check_file", "repair_file"),
     "h5saver_widget.qt.chrono_timer": ("ChronoTimer",),
     "h5saver_widget.qt.h5saver": ("H5Saver",),
-    "h5saver_widget.qt.base": ("H5SaverBase", "dashboard_submodules_params"),
+    "h5saver_widget.qt.parameters": ("dashboard_submodules_params",),
+    "h5saver_widget.recording.saver": ("H5SaverBase",),
+    "h5saver_widget.recording.settings": ("Settings",),
     "h5saver_widget.qt.browser": ("H5Browser",),
     "h5saver_widget.qt.long_work": ("LongWork",),
     "h5saver_widget.qt.remember": ("restore_settings", "save_settings"),

@@ -6,9 +6,11 @@ A new command is a class with a sentence, its arguments and what it does, and a 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -102,7 +104,7 @@ class Chrono:
 class Check:
     """Tells in what state a file is."""
 
-    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable"
+    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE and --json."""
@@ -157,7 +159,7 @@ class Look:
         try:
             view.open()
             for line in self.lines(view, arguments):
-                print(line)
+                _print(line)
         except BrokenPipeError:  # ... | head
             raise
         except (OSError, KeyError, ValueError) as error:
@@ -218,7 +220,7 @@ class Export:
         from h5saver_widget.exporters.console import default_target, format_lines, run_export
 
         if arguments.list:
-            print(*format_lines(), sep="\n")
+            _print(*format_lines())
             return 0
         if arguments.file is None or not (arguments.format or arguments.out):
             print("h5saver: export needs FILE, and -f FORMAT or -o OUT; see h5saver export --help", file=sys.stderr)
@@ -238,7 +240,7 @@ class Export:
             return 1
         finally:
             view.close()
-        print(*done.files, sep="\n")
+        _print(*map(str, done.files))
         for note in done.notes:
             print(f"note: {note}", file=sys.stderr)
         return 0
@@ -258,10 +260,12 @@ class Browse:
         from pyqtgraph.Qt import mkQApp
 
         from h5saver_widget.qt.browser import H5Browser
+        from h5saver_widget.qt.geometry import keep_geometry
         from h5saver_widget.qt.leaving import deleted_at_the_end
 
         app = mkQApp("H5Browser")
         browser = H5Browser()
+        keep_geometry(browser, "browser")
         for path in arguments.files:
             browser.open_file(path)
         browser.show()
@@ -298,6 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     usage: h5saver [-h] [--version] COMMAND ...
     2
     """
+    _print_anything()
     parser = argparse.ArgumentParser(prog="h5saver", description="Save laboratory data to HDF5 files that stay whole.")
     parser.add_argument("--version", action="version", version=f"h5saver {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
@@ -308,12 +313,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_usage()
         return 2
     try:
-        return COMMANDS[arguments.command].run(arguments)
+        code = COMMANDS[arguments.command].run(arguments)
+        _print()  # what is still in the buffer
+        return code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # ... | head
         sys.stderr.close()
         return 141
+    except _PrintingError as error:
+        with suppress(OSError):
+            print(f"h5saver: the answer could not be written: {error}", file=sys.stderr)
+            sys.stdout.close()
+        return 74
+
+
+class _PrintingError(Exception):
+    """The answer could not be written, which says nothing about a file."""
+
+
+def _print_anything() -> None:
+    """Have characters that the terminal, or its code page, does not know printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _print(*lines: str) -> None:
+    """Print lines, now."""
+    try:
+        print(*lines, sep="\n", end="\n" if lines else "", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _PrintingError(str(error)) from error
 
 
 def _answer(find: Callable[[], Findings], as_json: bool) -> int:
@@ -323,7 +356,7 @@ def _answer(find: Callable[[], Findings], as_json: bool) -> int:
     except OSError as error:
         print(f"h5saver: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(findings.as_json(), indent=2) if as_json else findings.in_words())
+    _print(json.dumps(findings.as_json(), indent=2) if as_json else findings.in_words())
     return int(findings.exit_code)
 
 

@@ -6,6 +6,9 @@ so that a host can catch the whole family in one line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NoReturn
+
 __all__ = [
     "AxisError",
     "ClockError",
@@ -13,30 +16,43 @@ __all__ = [
     "DataMismatchError",
     "DynamicRangeError",
     "ExportError",
+    "FileGoneError",
     "FileIncompleteError",
     "FileNotOpenError",
     "FileOpenError",
+    "ForkedCopyError",
     "H5SaverError",
     "IntegrationError",
     "MissingLibraryError",
     "NamingError",
     "NodeError",
     "NodeExistsError",
+    "NotAnsweringError",
     "QueueFullError",
     "ReadingStuckError",
     "RemoteError",
     "RemoteRefusedError",
     "RowsLostError",
     "SavingProcessError",
+    "SettingError",
     "SettingsXMLError",
     "StreamingError",
+    "TooLargeError",
     "UnknownBackendError",
     "WorkStoppedError",
+    "WrongThreadError",
 ]
 
 
 class H5SaverError(Exception):
     """Base of every error raised by this package."""
+
+
+def raise_again(error: H5SaverError) -> NoReturn:
+    """Raise an error that has been raised before: anew, since whoever catches it counts it as one loss."""
+    fresh = type(error)(*error.args)
+    fresh.__dict__.update({name: value for name, value in vars(error).items() if name != "counted_as_lost"})
+    raise fresh
 
 
 class DataMismatchError(H5SaverError, ValueError):
@@ -67,6 +83,10 @@ class SettingsXMLError(CodecError):
     """A settings text is not the XML of a parameter tree."""
 
 
+class SettingError(H5SaverError, ValueError):
+    """A setting can't have this value, or there is no such setting."""
+
+
 class NamingError(H5SaverError, ValueError):
     """A node or file name cannot be used."""
 
@@ -92,15 +112,43 @@ class FileOpenError(H5SaverError, OSError):
 
 
 class FileIncompleteError(H5SaverError, OSError):
-    """A file was closed, but not all of it could be written: the disk is full, or gone."""
+    """Not all of a file could be written: the disk is full, or gone.
+
+    Attributes
+    ----------
+    is_lost
+        Whether what came since the last flush is lost; otherwise it waits, and the next flush tries again.
+    is_final
+        Whether nothing more can be written into this file.
+    """
+
+    def __init__(self, message: str, is_lost: bool = False, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_lost, self.is_final = is_lost, is_final
+
+
+class FileGoneError(H5SaverError, OSError):
+    """A file was removed, or cut off, by somebody else while it was written."""
 
 
 class RemoteError(H5SaverError, ConnectionError):
-    """A server does not answer, or could not take what had been handed over."""
+    """A server does not answer, or can't take something now: the same request may succeed later.
+
+    Attributes
+    ----------
+    status
+        The HTTP status, 0 if there was no answer.
+    retry_after
+        How long the server wants to be left alone, in s.
+    """
+
+    def __init__(self, message: str, status: int = 0, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.retry_after = status, retry_after
 
 
 class RemoteRefusedError(H5SaverError, OSError):
-    """A server answered, and refused.
+    """A server answered, and refused: it would do so again.
 
     Attributes
     ----------
@@ -121,12 +169,34 @@ class ReadingStuckError(SavingProcessError):
     """The process that read a file came to no end, and was ended: the file is damaged."""
 
 
+class NotAnsweringError(H5SaverError, TimeoutError):
+    """The disk, or the share, did not answer in time. Nothing is lost yet: what was accepted waits."""
+
+
+class ForkedCopyError(H5SaverError, RuntimeError):
+    """A copy of the program (``os.fork``, ``multiprocessing``) used a file that belongs to the program."""
+
+
 class QueueFullError(H5SaverError, BlockingIOError):
     """A frame was dropped because the disk can't keep up, as the saver had been told to do."""
 
 
 class RowsLostError(H5SaverError, OSError):
-    """Rows that had been accepted could not be written: the disk is full, or the library refused."""
+    """Rows that had been accepted could not be written: the disk is full, or the library refused.
+
+    Attributes
+    ----------
+    losses
+        Path of each array, and how many of its last rows (of a fixed array: points) are lost.
+    """
+
+    def __init__(self, message: str, losses: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.losses = tuple(losses)
+
+
+class TooLargeError(H5SaverError, MemoryError):
+    """An array, or what a file says of it, does not fit into memory."""
 
 
 class StreamingError(H5SaverError, RuntimeError):
@@ -147,3 +217,7 @@ class IntegrationError(H5SaverError, ImportError):
 
 class WorkStoppedError(H5SaverError, RuntimeError):
     """Long work was stopped because somebody asked for it."""
+
+
+class WrongThreadError(H5SaverError, RuntimeError):
+    """Something that belongs to the GUI thread was asked for in another one."""

@@ -5,6 +5,8 @@ No Qt, no thread: a value handed to the worker.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -95,6 +97,23 @@ class Progress:
         self.report(len(known), len(known), text)
 
 
+def _stored(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Iterate over the parts of a file that are no holes, where the system tells."""
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA)
+            stop = os.lseek(file, at, os.SEEK_HOLE)
+        except AttributeError:
+            stop = size
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+                return
+            stop = size
+        yield at, stop
+        at = stop
+
+
 def copy_in_pieces(source: Path, target: Path, progress: Progress | None = None) -> None:
     """Copy a file to a name that is free; nothing is left there if that fails or is stopped.
 
@@ -126,12 +145,16 @@ def copy_in_pieces(source: Path, target: Path, progress: Progress | None = None)
     told = progress or Progress()
     with source.open("rb") as read, target.open("xb") as written:
         try:
-            total, done = source.stat().st_size, 0
+            total = os.fstat(read.fileno()).st_size
             told.report(0, total, f"copying {source.name}")
-            while piece := read.read(_PIECE):
-                written.write(piece)
-                done += len(piece)
-                told.report(done, max(total, done))
+            for start, stop in _stored(read.fileno(), total):
+                read.seek(start)
+                written.seek(start)
+                while start < stop and (piece := read.read(min(_PIECE, stop - start))):
+                    written.write(piece)
+                    start += len(piece)
+                    told.report(start, max(total, start))
+            written.truncate(total)
         except BaseException:
             with suppress(OSError):
                 target.unlink()

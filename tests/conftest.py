@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,15 +29,20 @@ QT = os.environ["PYQTGRAPH_QT_LIB"]
 #: PyMoDAQ runs with PyQt5: with another binding, what has its windows in it is left out.
 collect_ignore = [] if QT == "PyQt5" else ["integration", "peer", "qt/test_with_the_peer.py"]
 
+#: Tiled has many libraries, which must not be those of the tests: `make test` puts it into an environment of its own.
+if not (Path(sys.prefix) / "tiled").exists():
+    collect_ignore.append("tiled")
+
 
 def pytest_report_header() -> str:
     """Say what the tests are run with, and what is left out for that."""
     without = ", ".join(f"tests/{path}" for path in collect_ignore)
-    return f"Qt: {QT}" + (f"; not collected, as PyMoDAQ runs with PyQt5: {without}" if without else "")
+    missing = "; not collected, as PyMoDAQ runs with PyQt5, and Tiled may be missing: "
+    return f"Qt: {QT}" + (f"{missing}{without}" if without else "")
 
 
 #: What keeps a test process busy for long is begun first, so that in the end there is work for all of them.
-LONG = ("integration", "peer", "hsds", "isolated", "faults")
+LONG = ("integration", "peer", "hsds", "tiled", "isolated", "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.cli import COMMANDS, main
 from h5saver_widget.version import __version__
 
@@ -56,3 +59,43 @@ def test_module_and_script_are_the_same() -> None:
         [sys.executable, "-m", "h5saver_widget", "--version"], capture_output=True, text=True, check=True
     )
     assert said.stdout == f"h5saver {__version__}\n"
+
+
+PAGES = pytest.mark.parametrize(
+    "page", [{"PYTHONIOENCODING": "cp1252"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}]
+)
+
+
+@PAGES
+def test_any_character_can_be_printed_anywhere(page: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "Δλ.h5"
+    with H5SaverLowLevel() as saver:
+        saver.init_file(path, metadata={"author": "Ω λ \udc80"})
+        saver.add_det_group("/RawData", "Spectro λ")
+        saver.add_log("μ-metal: 5 Ω")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    code = (
+        "import sys; from h5saver_widget.cli import main\n"
+        "for words in (['tree'], ['info'], ['check'], ['check', '--json'], ['repair']):\n"
+        "    assert main([*words, sys.argv[1]]) == 0, words\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        env=environment | {"PYTHONCOERCECLOCALE": "0"} | page,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert rb"Spectro \u03bb" in done.stdout
+
+
+def test_an_answer_that_can_not_be_written_says_nothing_about_a_file(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        return
+    with H5SaverLowLevel() as saver:
+        saver.init_file(tmp_path / "a.h5")
+    code = "import sys; from h5saver_widget.cli import main; sys.exit(main([sys.argv[1], sys.argv[2]]))"
+    for command in ("check", "tree"):
+        with open("/dev/full", "w") as full:
+            words = [sys.executable, "-c", code, command, str(tmp_path / "a.h5")]
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 74 and "could not be written" in done.stderr and "Traceback" not in done.stderr

@@ -59,6 +59,10 @@ class ArrayWriter(ABC):
         self._no_row = (0,) * len(row_shape)
         #: Rows that the library has not got yet.
         self.tail: Tail | None = None
+        #: How many rows the array has, those among them that the library has not got yet; -1 before it was asked.
+        self.accepted = -1
+        #: Why nothing more is appended: rows before could not be written, and those of one number belong together.
+        self.broken = ""
 
     # ------------------------------------------------ what a library provides
     @abstractmethod

@@ -23,15 +23,19 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
+from h5saver_widget.backends.inspecting import Inspecting
+from h5saver_widget.backends.journal import finish_journal, read_journal
+from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import (
+    Activity,
     ArrayInfo,
     Capabilities,
     Compression,
@@ -44,6 +48,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
+from h5saver_widget.format.journal import strange_journals
 from h5saver_widget.format.naming import move_aside, natural_key
 
 __all__ = ["Backend", "primitive"]
@@ -64,6 +69,8 @@ def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate
     @functools.wraps(method)
     def locked(self: _B, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         with self.lock:
+            if not self.is_owned:
+                refuse_copy()
             if not self.is_open:
                 raise FileNotOpenError(f"{method.__name__}: no file is open; open or create one first")
             return method(self, *args, **kwargs)
@@ -71,7 +78,7 @@ def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate
     return locked
 
 
-class Backend(ABC):
+class Backend(Inspecting, ABC):
     """One HDF5 file through one library.
 
     Examples
@@ -103,6 +110,19 @@ class Backend(ABC):
         self._mode: OpenMode = "r"
         self._swmr = False
         self._durability = Durability.FLUSH
+        #: Whether this process has opened the file; False in a copy of it (``os.fork``), where everything is refused.
+        self.is_owned = True
+        register_owned(self)
+
+    def disown(self) -> None:
+        """Let go of the file in a copy of the program, before anything of the copy runs."""
+        self.is_owned = False
+        self.lock = threading.RLock()
+
+    def holds_lock(self) -> bool:
+        """Tell whether this thread has the lock: who has it must wait for nothing that another thread does."""
+        lock: Any = self.lock
+        return bool(lock._is_owned())  # as threading.Condition asks
 
     # ------------------------------------------------------------------ file
     @property
@@ -148,7 +168,15 @@ class Backend(ABC):
     def raw_file(self) -> Any:
         """The library's own file object, None when closed or when there is none in this process."""
 
-    def open(self, path: Path, mode: OpenMode = "r", *, swmr: bool = False, locking: bool | None = None) -> None:
+    def open(
+        self,
+        path: Path,
+        mode: OpenMode = "r",
+        *,
+        swmr: bool = False,
+        locking: bool | None = None,
+        timeout: float | None = None,
+    ) -> None:
         """Open an existing file (``r``, ``r+``) or create a new one (``x``).
 
         Parameters
@@ -162,6 +190,8 @@ class Backend(ABC):
             another process is writing.
         locking
             False opens without taking the library's file lock; None leaves the library's default.
+        timeout
+            How long to wait where another process opens the file, in s; None: for ever.
 
         Raises
         ------
@@ -171,23 +201,31 @@ class Backend(ABC):
             Mode ``r`` or ``r+`` and there is no such file.
         FileOpenError
             Another file is open here, or the library can't open this one.
+        NotAnsweringError
+            The time is over. No file is open then, and the next one is opened without waiting for this one.
         """
         with self.lock:
-            if self.is_open:
-                raise FileOpenError(f"{self._path} is still open; close it before opening {path}")
-            if mode not in ("r", "r+", "x"):
-                raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
-            if swmr and not self.capabilities.swmr:
-                raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
-            if swmr and mode != "r" and self._durability is Durability.POWER:
-                raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
+            self._may_open(path, mode, swmr)
+            if not self.capabilities.remote:
+                path = path.absolute()  # whoever changes the current folder means no other file
             self._check_path(path, mode)
             if not self.capabilities.remote:
                 self._mind_journal(path, mode)
             self._open(path, mode, swmr, locking)
-            if mode == "x" and not self._keeps_journal and not self.capabilities.remote:
-                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             self._path, self._mode, self._swmr = path, mode, False
+
+    def _may_open(self, path: Path, mode: OpenMode, swmr: bool) -> None:
+        """Refuse what can't be opened whatever is at the path."""
+        if not self.is_owned:
+            refuse_copy()
+        if self.is_open:
+            raise FileOpenError(f"{self._path} is still open; close it before opening {path}")
+        if mode not in ("r", "r+", "x"):
+            raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
+        if swmr and not self.capabilities.swmr:
+            raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
+        if swmr and mode != "r" and self._durability is Durability.POWER:
+            raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
         """Refuse a path that can't be opened; a file that is not on a local disk is looked for elsewhere."""
@@ -199,13 +237,10 @@ class Backend(ABC):
             # HDF5 would make a file of it in mode r+
             raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
 
-    @property
-    def _keeps_journal(self) -> bool:
-        """Whether the journal beside the open file is that of this backend."""
-        return False
-
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
+        for left in strange_journals(path):
+            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
         if mode == "r":
             if not self.capabilities.journal and read_journal(path) is not None:
                 raise FileOpenError(
@@ -249,8 +284,25 @@ class Backend(ABC):
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Open the file; `path` was checked, nothing else is open."""
 
-    def close(self) -> None:
-        """Close the file; does nothing if none is open. The backend is closed afterwards even if this raises."""
+    def switching(self) -> AbstractContextManager[Any]:
+        """Close a file and open the next one in the block, as one step for other threads: their frames wait for it."""
+        return self.lock
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the file; does nothing if none is open. The backend is closed afterwards even if this raises.
+
+        Parameters
+        ----------
+        timeout
+            How long to wait where another process closes the file, in s; None: for ever.
+
+        Raises
+        ------
+        NotAnsweringError
+            The time is over: what was accepted is written, and the file closed, as soon as the disk answers.
+        """
+        if not self.is_owned:
+            refuse_copy()
         with self.lock:
             if not self.is_open:
                 return
@@ -264,12 +316,25 @@ class Backend(ABC):
         """Close the library's file."""
 
     @abstractmethod
-    def flush(self) -> None:
-        """Hand everything written so far to the operating system."""
+    def flush(self, timeout: float | None = None) -> None:
+        """Hand everything written so far to the operating system.
 
-    def checkpoint(self) -> None:
+        Raises
+        ------
+        NotAnsweringError
+            The `timeout` (in s, None: for ever) is over; it is flushed as soon as the disk answers.
+        """
+
+    def checkpoint(self, timeout: float | None = None) -> None:
         """Flush, and return once what was written is kept where the file is; an error says that it is not."""
-        self.flush()
+        self.flush(timeout)
+
+    def abandon(self) -> None:
+        """Have nothing more written into the open file: it stays as it was at its last flush."""
+
+    def file_size(self) -> int | None:
+        """Return the size of the open file, bytes; None where nobody can tell."""
+        return None
 
     def flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
@@ -294,19 +359,33 @@ class Backend(ABC):
         """Why what was handed over before could not be written; None while all is well. Never waits."""
         return None
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays and was not told yet, in sentences. Never waits."""
+        return []
+
+    def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
 
     def queue(self) -> Queue | None:
-        """Return what waits to be written, and what was; None where everything is written at once. Never waits."""
+        """Return what became of the frames since the file was opened; None where nobody counts. Never waits."""
         return None
+
+    def activity(self) -> Activity:
+        """Return what is being done, and how long it has not got on. Never waits, takes no lock."""
+        return Activity()
 
     def has_room(self) -> bool:
         """Tell whether another frame can be taken without waiting."""
         return True
 
-    def frame_done(self, size: int) -> None:  # noqa: B027 - most count nothing
+    def wait_for_room(self) -> None:
+        """Wait until another frame can be taken; to be called without the lock."""
+
+    def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete, for those who count what was written."""
+
+    def frame_refused(self) -> None:
+        """Mark that the frame whose rows were appended last was given up half-way, and an error has told so."""
 
     # ------------------------------------------------------------------ tree
     @abstractmethod

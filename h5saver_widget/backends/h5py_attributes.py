@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +16,9 @@ from h5py import h5a, h5s, h5t
 from h5saver_widget.backends.terms import RawAttribute
 from h5saver_widget.backends.tree import SYSTEM_TEXT
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.layout import COMMIT_MARK, RECORDING_ID
 
-__all__ = ["as_key", "as_text", "attribute_names", "read_attributes", "write_attributes"]
+__all__ = ["CommitMarks", "as_key", "as_text", "attribute_names", "read_attributes", "write_attributes"]
 
 _TEXT = h5py.string_dtype("utf-8")
 _TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
@@ -95,6 +98,44 @@ def _stored(value: Any) -> tuple[Any, Any, npt.NDArray[Any], Any] | None:
             kind = _number_type(number.dtype)
             return kind, _SCALAR, number, kind
     return None
+
+
+class CommitMarks:
+    """Writes a mark at the root of a file for each commit, by which a journal knows the state that it was made for."""
+
+    def __init__(self) -> None:
+        self._session, self._number = secrets.token_hex(8), 0
+        self._identity = b""
+
+    def next(self, root: Any) -> tuple[bytes, bytes]:
+        """Write the next mark; return the identity of the recording, which it gets if it has none, and the mark."""
+        if not self._identity:
+            known = read_attributes(root, [RECORDING_ID]).get(RECORDING_ID)
+            if not (isinstance(known, str) and re.fullmatch("[0-9a-f]{32}", known)):
+                known = secrets.token_hex(16)
+                write_attributes(root, "/", {RECORDING_ID: known}, False)
+            self._identity = bytes.fromhex(known)
+        self._number += 1
+        mark = f"{self._session}{self._number:016x}".encode()
+        kind = _mark_type()
+        key = as_key(COMMIT_MARK)
+        if self._number > 1:
+            attribute = h5a.open(root.id, key)
+        else:
+            if h5a.exists(root.id, key):
+                h5a.delete(root.id, key)
+            attribute = h5a.create(root.id, key, kind, _SCALAR)
+        attribute.write(np.array(mark), mtype=kind)
+        return self._identity, mark
+
+
+@functools.cache
+def _mark_type() -> Any:
+    kind = h5t.C_S1.copy()
+    kind.set_size(32)
+    kind.set_strpad(h5t.STR_NULLPAD)
+    kind.set_cset(h5t.CSET_UTF8)
+    return kind
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +21,19 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
-from h5saver_widget.backends.h5py_attributes import as_key, as_text, attribute_names, read_attributes, write_attributes
+from h5saver_widget.backends.h5py_attributes import (
+    CommitMarks,
+    as_key,
+    as_text,
+    attribute_names,
+    read_attributes,
+    write_attributes,
+)
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.h5py_examine import InspectingH5py
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.journal import JournaledFile, read_journal
-from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -40,15 +48,19 @@ from h5saver_widget.backends.terms import (
 from h5saver_widget.backends.tree import TreeNode, careful
 from h5saver_widget.errors import (
     DataMismatchError,
+    FileIncompleteError,
     FileNotOpenError,
     FileOpenError,
     NodeError,
     StreamingError,
+    raise_again,
 )
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["H5pyBackend"]
 
+#: So many bytes may wait for a disk that refuses them; then the file is given up.
+_MOST_WAITING = 4 * PENDING_BYTES
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _PLAIN = h5p.create(h5p.DATASET_CREATE)
 _PLAIN.set_obj_track_times(False)
@@ -90,7 +102,7 @@ def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.D
     return h5py.Dataset(made)
 
 
-class H5pyBackend(QueuedBackend):
+class H5pyBackend(InspectingH5py):
     """A local HDF5 file through h5py."""
 
     name = "h5py"
@@ -100,9 +112,8 @@ class H5pyBackend(QueuedBackend):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: h5py.File | None = None
-        #: What a file that is journaled is written through.
-        self._disk: JournaledFile | None = None
+        #: The marks of the commits of a file that is journaled.
+        self._marks: CommitMarks | None = None
 
     # ------------------------------------------------------------------ file
     @property
@@ -135,10 +146,6 @@ class H5pyBackend(QueuedBackend):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
-    @property
-    def _keeps_journal(self) -> bool:
-        return self._disk is not None
-
     def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
         if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
             return read_journal(path) is not None
@@ -157,7 +164,7 @@ class H5pyBackend(QueuedBackend):
         except BaseException:
             disk.close()
             raise
-        self._disk = disk
+        self._disk, self._marks = disk, CommitMarks()
 
     def _close_file(self) -> None:
         file, self._file = self._file, None
@@ -171,10 +178,19 @@ class H5pyBackend(QueuedBackend):
             if disk is not None:
                 disk.close()
 
+    @property
+    def _keeps_journal(self) -> bool:
+        return self._disk is not None
+
     def _flush_file(self) -> None:
         self._h5().flush()
-        if self._disk is not None and self._mode != "r":
-            self._disk.commit()
+        if self._disk is None or self._marks is None or self._mode == "r":
+            return
+        mark = b""
+        if self._disk.is_changed:
+            self._disk.identity, mark = self._marks.next(self._h5())
+            self._h5().flush()
+        self._disk.commit(mark)
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         super()._append_checked(ready)
@@ -187,12 +203,24 @@ class H5pyBackend(QueuedBackend):
         self._bound_waiting()
 
     def _bound_waiting(self) -> None:
-        if self._disk is not None and self._disk.waiting > PENDING_BYTES:
+        if self._disk is None or self._disk.waiting <= PENDING_BYTES:
+            return
+        try:
             self.flush()
+        except FileIncompleteError as error:  # the next flush tells, unless too much waits for it
+            if self._disk.waiting > _MOST_WAITING:
+                self._gone = FileIncompleteError(str(error), is_lost=True, is_final=True)
+                raise_again(self._gone)
 
     def _let_go(self) -> None:
         if self._disk is None:
             super()._let_go()
+        else:
+            self._disk.abandon()
+
+    def _disconnect(self) -> None:
+        if self._disk is None:
+            super()._disconnect()
         else:
             self._disk.abandon()
 
@@ -217,7 +245,9 @@ class H5pyBackend(QueuedBackend):
     def _child(self, group: h5py.Group, name: str) -> tuple[Any, NodeKind]:
         if group.id.links.get_info(as_key(name)).type != h5l.TYPE_HARD:
             # a link may point out of the file, or round in circles: it is shown, and not followed
-            return group.get(as_key(name), getlink=True), NodeKind.LINK
+            with suppress(TypeError):  # a link of a kind that another program has defined
+                return group.get(as_key(name), getlink=True), NodeKind.LINK
+            return None, NodeKind.LINK
         obj = group[as_key(name)]
         return obj, _kind_of(obj)
 
@@ -427,6 +457,7 @@ class H5pyBackend(QueuedBackend):
                 f"{self._path} was not made for SWMR; create the file with SWMR on: {error}"
             ) from error
         self._swmr = True
+        self._size = self.file_size() or 0  # the library has cut off what it had taken in advance
 
     @primitive
     def refresh(self, array: Handle) -> None:

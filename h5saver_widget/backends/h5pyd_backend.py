@@ -16,7 +16,7 @@ from h5json.objid import createObjId
 
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
-from h5saver_widget.backends.remote_blocks import Block, as_block, pieces
+from h5saver_widget.backends.remote_blocks import Block, as_block
 from h5saver_widget.backends.remote_file import RemoteFile
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
 from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
@@ -256,13 +256,19 @@ class H5pydBackend(RemoteFile):
         self._send(obj)
         described = obj.described
         body = {"type": described["type"], "creationProperties": described.get("creationProperties", {})}
-        body["shape"] = list(obj.shape) if obj.shape else "H5S_SCALAR"
-        if source.kind is not NodeKind.FIXED:
-            body["maxdims"] = [0, *obj.shape[1:]]
-            attributes[COUNT] = np.int64(obj.shape[0])
-        copied = self._new(group, path, "datasets", body, attributes)
-        for block in read_part(self._server(), obj, part_of(..., obj.shape), blocks=True):
-            self._write_now(copied, block)
+        if source.kind is NodeKind.FIXED:
+            body["shape"] = list(obj.shape) if obj.shape else "H5S_SCALAR"
+            copied = self._new(group, path, "datasets", body, attributes)
+            self._follow(copied, path)
+        else:
+            body |= {"shape": [0, *obj.shape[1:]], "maxdims": [0, *obj.shape[1:]]}
+            copied = self._get(self._grown(group, path, body, attributes, source.kind)).obj
+        with self._writing().together():
+            for block in read_part(self._server(), obj, part_of(..., obj.shape), blocks=True):
+                if block.start:
+                    self._accept(copied, block, obj.shape)
+                else:
+                    self._change("PUT", f"{copied.address}/value", block.content())
 
     # ---------------------------------------------------------------- arrays
     @primitive
@@ -290,15 +296,11 @@ class H5pydBackend(RemoteFile):
         self._accept(node.obj, Block((count,), [row.copy()]), (count + 1,))
 
     def _write_block(self, obj: RemoteObject, block: Block) -> None:
-        if not block.start or block.nbytes > self.options.flush_bytes:
+        if not block.start:  # a single value
             self._send(obj)  # what came before goes before
-            self._write_now(obj, block)
+            self._change("PUT", f"{obj.address}/value", block.content())
         else:
             self._accept(obj, block, obj.shape)
-
-    def _write_now(self, obj: RemoteObject, block: Block) -> None:
-        for part in pieces(block):
-            self._change("PUT", f"{obj.address}/value", part.content(), **part.params)
 
     def _send(self, obj: RemoteObject) -> None:
         """Send what waits for an array, so that the server can answer for it."""

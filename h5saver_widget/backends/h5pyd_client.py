@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from h5pyd.httpconn import HttpConn
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as LostError, InvalidURL, MissingSchema, SSLError, Timeout
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
@@ -24,9 +29,14 @@ __all__ = ["Client", "domain_of", "test_connection"]
 #: HSDS 1.0 refuses 100 MiB and more in one request, and attributes above 1 MiB.
 MAX_REQUEST = 32 << 20
 MAX_JSON = 900_000
-#: Not ready, or a service node without its data nodes: h5pyd's session makes no answer of these, except of a POST's.
-_AWAY = (500, 502, 503, 504)
+#: A lost connection may be a proxy that refuses the size: no piece is cut smaller than this for it.
+_SMALL = 256 << 10
+#: Busy, broken, full, or not there: what was to be written is kept, and sent again.
+_AGAIN = (408, 425, 429, 500, 502, 503, 504, 507)
 _MISSING = (404, 410)
+_TOO_LARGE = 413
+_NOT_TRUSTED = 495  # nginx' number for a certificate that is not right
+_LONGEST_PAUSE = 60.0  # whatever Retry-After says
 _WORDS = {
     400: "the request is not valid",
     401: "user name or password are wrong",
@@ -35,6 +45,7 @@ _WORDS = {
     409: "the name is taken",
     410: "it was deleted",
     413: "the request is too large",
+    429: "there are too many requests",
     500: "the server has an error; see its log",
     503: "the server is busy or still starting",
     507: "the server's storage is full",
@@ -46,8 +57,22 @@ _HTTP_LOG = logging.getLogger("h5saver_widget.remote.http")
 _HTTP_LOG.setLevel(logging.CRITICAL)  # each attempt of a retry would be an error there
 
 
-def domain_of(path: Path) -> str:
-    """Return the domain that a path names.
+class _Adapter(HTTPAdapter):  # type: ignore[misc]
+    """Sends each request once, answers with every status, and trusts a certificate of one's own."""
+
+    def __init__(self, certificate: str) -> None:
+        super().__init__(pool_maxsize=16)
+        self._certificate = certificate
+
+    def send(self, request: Any, *args: Any, **options: Any) -> Any:
+        """Send a request."""
+        if self._certificate and options.get("verify"):
+            options["verify"] = self._certificate
+        return super().send(request, *args, **options)
+
+
+def domain_of(path: Path, new: bool = False) -> str:
+    """Return the domain that a path names; FileOpenError if a server can't have it, or, of a `new` one, not list it.
 
     >>> domain_of(Path('/home/me/scan.h5'))
     '/home/me/scan.h5'
@@ -55,6 +80,8 @@ def domain_of(path: Path) -> str:
     domain = path.as_posix()
     if not domain.startswith("/") or domain == "/":
         raise FileOpenError(f"{domain!r} is not the path of a remote file; expected something like '/home/me/scan.h5'")
+    if new and "\\" in domain:
+        raise FileOpenError(f"{domain} can't be created: a server never lists a name with a backslash; choose another")
     return domain
 
 
@@ -76,6 +103,19 @@ class Client:
             raise FileOpenError(
                 "no HSDS server is named: give an endpoint such as http://server:5101, or set HS_ENDPOINT"
             )
+        address = urlsplit(self.options.endpoint)
+        if not self.options.endpoint.startswith("http+unix://") and (
+            address.scheme not in ("http", "https") or not address.hostname
+        ):
+            raise FileOpenError(
+                f"{self.options.endpoint!r} is not the address of a server; expected something like http://server:5101"
+            )
+        if self.options.certificate and not Path(self.options.certificate).is_file():
+            raise FileOpenError(f"there is no certificate {self.options.certificate}; name the file of the server's")
+        #: How many bytes a request may carry; less than at first where a proxy refused more.
+        self.largest = MAX_REQUEST
+        #: Instant (monotonic) after which nothing is tried again: a file is being closed.
+        self.until = math.inf
         self._lock = threading.Lock()
         self._conn = self._connect(self.options.timeout_seconds)
 
@@ -87,48 +127,74 @@ class Client:
             username=options.username or "none",
             password=options.password or "none",
             bucket=options.bucket or None,
+            api_key=options.api_key or None,
             logger=_HTTP_LOG,
             retries=0,
             timeout=(min(options.connect_seconds, timeout), timeout),
         )
         conn.open()
+        if not options.endpoint.startswith("http+unix://"):
+            for scheme in ("http://", "https://"):
+                conn._s.mount(scheme, _Adapter(options.certificate))
         return conn
 
     def close(self) -> None:
         """End the connection."""
         self._conn.close()
 
+    def hurry(self, seconds: float) -> None:
+        """Try nothing again after so many seconds from now; a request that is answered may take a little longer."""
+        self.until = time.monotonic() + seconds
+        connect = self.options.connect_seconds
+        self._conn._timeout = (connect, max(seconds, connect))
+
     def probe(self) -> tuple[int, Any]:
         """Ask for the domain within ``connect_seconds``; return status and answer. RemoteError if nobody answers."""
         conn = self._connect(self.options.connect_seconds / 2)
         try:
-            return self._finished(conn.GET("/", params={"domain": self.domain}))
-        except (OSError, ValueError) as error:
-            raise RemoteError(
-                f"no answer from {self.options.endpoint}: is the address right and the server running? "
-                f"({self._reason(error)})"
-            ) from error
+            return self._tried("GET", "/", None, {}, self.options.connect_seconds / 2, conn)
         finally:
             conn.close()
 
-    @staticmethod
-    def _reason(error: BaseException) -> str:
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        return type(cause).__name__ if cause is not error else str(error)
+    def _said(self, error: BaseException, what: str) -> RemoteError:
+        """Say why there was no answer."""
+        causes = [error, error.__context__, error.__cause__]
+        endpoint, reason = self.options.endpoint, str(error.__context__ or error).lower()
+        if any(isinstance(cause, SSLError) for cause in causes):
+            why = "its certificate does not belong to that address"
+            if "hostname mismatch" not in reason and "doesn't match" not in reason:
+                why = "its certificate can't be checked here"
+                if "self-signed" in reason or "unable to get local issuer" in reason:
+                    why = "nobody who is known here has signed its certificate"
+            return RemoteError(
+                f"{endpoint} is not trusted: {why}. Write its name as the certificate has it, or name the file of the "
+                "certificate (option certificate, or REQUESTS_CA_BUNDLE in the environment)",
+                _NOT_TRUSTED,
+            )
+        if any(isinstance(cause, (MissingSchema, InvalidURL)) for cause in causes):
+            return RemoteError(f"{endpoint!r} is not the address of a server")
+        if any(isinstance(cause, Timeout) for cause in causes):
+            why = "it took too long"
+        elif any(isinstance(cause, LostError) for cause in causes) and ("reset" in reason or "aborted" in reason):
+            why = "the connection was lost"
+        else:
+            why = "there is no connection"
+        return RemoteError(f"no answer from {endpoint} to {what}: is the address right and the server running? ({why})")
 
     @staticmethod
-    def _finished(answer: Any) -> tuple[int, Any]:
-        """Read an answer to its end, so that the connection can be used again."""
+    def _finished(answer: Any) -> tuple[int, Any, float]:
+        """Read an answer to its end, so that the connection can be used again; the last is its Retry-After."""
         raw = answer._rsp
         content, kind = raw.content, raw.headers.get("Content-Type", "")
         if kind.startswith("application/json") and content:
-            return raw.status_code, json.loads(content)
-        return raw.status_code, content
+            content = json.loads(content)
+        return raw.status_code, content, _seconds(raw.headers)
 
-    def send(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
-        """Send a request once; return status and answer. RemoteError if there was none."""
+    def send(self, method: str, path: str, body: Any = None, conn: Any = None, **params: Any) -> tuple[int, Any, float]:
+        """Send a request once; return status, answer and how long to wait. RemoteError if there was none."""
+        mine = conn is None
         try:
-            conn = self._conn
+            conn = self._conn if mine else conn
             if method == "GET":
                 answer = conn.GET(path, params=params, format="binary" if path.endswith("/value") else "json")
             elif method == "DELETE":
@@ -140,16 +206,41 @@ class Client:
                 answer = conn.PUT(path, body=body, params=params, format="binary" if binary else "json")
             return self._finished(answer)
         except (OSError, ValueError) as error:
-            self._reconnect(conn)
-            raise RemoteError(
-                f"{self.options.endpoint} did not answer {method} {path}: {self._reason(error)}"
-            ) from error
+            if mine:
+                self._reconnect(conn)
+            raise self._said(error, f"{method} {path}") from error
 
     def _reconnect(self, broken: Any) -> None:
         with self._lock:
             if self._conn is broken:
                 self._conn = self._connect(self.options.timeout_seconds)
+                self._conn._timeout = broken._timeout
                 broken.close()
+
+    def _tried(
+        self, method: str, path: str, body: Any, params: dict[str, Any], patience: float, conn: Any = None
+    ) -> tuple[int, Any]:
+        """Send a request until its answer is not "try again"; RemoteError when there is no time left."""
+        deadline = min(time.monotonic() + patience, self.until)
+        wait = 0.05
+        while True:
+            try:
+                status, answer, after = self.send(method, path, body, conn, **params)
+                if status not in _AGAIN:
+                    return status, answer
+                error = RemoteError(self.in_words(status, f"{method} {path} of"), status, after)
+            except RemoteError as lost:
+                error = lost
+                if lost.status == _NOT_TRUSTED:
+                    raise
+            if time.monotonic() + max(wait, error.retry_after) > deadline:
+                raise error
+            time.sleep(max(wait, error.retry_after))
+            wait = min(2 * wait, 1.0)
+
+    def settle(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
+        """Send a request until it is answered, as `ask` does; return the status, whatever it says, and the answer."""
+        return self._tried(method, path, body, params, self.options.patience_seconds)
 
     def ask(
         self,
@@ -175,32 +266,46 @@ class Client:
         Raises
         ------
         RemoteError
-            If the server is away or busy.
+            If the server is away, busy, broken or full: the same request may succeed later.
         RemoteRefusedError
-            If it refuses.
+            If it refuses, and will do so again.
         """
-        deadline = time.monotonic() + (self.options.patience_seconds if patience is None else patience)
-        wait = 0.05
-        while True:
-            try:
-                status, answer = self.send(method, path, body, **params)
-                if status < 300:
-                    return answer
-                if missing and status in _MISSING:
-                    return None
-                if status not in _AWAY:
-                    raise RemoteRefusedError(self.in_words(status, f"{method} {path} of"), status)
-                error = RemoteError(self.in_words(status, f"{method} {path} of"))
-            except RemoteError as lost:
-                error = lost
-            if time.monotonic() + wait > deadline:
-                raise error
-            time.sleep(wait)
-            wait = min(2 * wait, 0.5)
+        patience = self.options.patience_seconds if patience is None else patience
+        status, answer = self._tried(method, path, body, params, patience)
+        if status < 300:
+            return answer
+        if missing and status in _MISSING:
+            return None
+        raise RemoteRefusedError(self.in_words(status, f"{method} {path} of"), status)
+
+    def may_be_smaller(self, error: RemoteError | RemoteRefusedError, size: int) -> bool:
+        """Send less at once from now on, if it was the size that a proxy refused; False if it was something else."""
+        refused = error.status == _TOO_LARGE
+        lost = error.status == 0 and isinstance(error, RemoteError) and size > _SMALL
+        if not (refused or lost):
+            return False
+        self.largest = min(self.largest, max(size // 2, 1 if refused else _SMALL))
+        return refused
 
     def in_words(self, status: int, what: str) -> str:
         """Say what a status means."""
-        return f"{self.options.endpoint} refused {what} {self.domain}: {_WORDS.get(status, 'refused')} ({status})"
+        why = _WORDS.get(status, "refused")
+        if status == 401 and self.options.api_key:
+            why = "the API key is not accepted"
+        return f"{self.options.endpoint} refused {what} {self.domain}: {why} ({status})"
+
+
+def _seconds(headers: Any) -> float:
+    """Return how long a server wants to be left alone; no clock of ours is needed for it."""
+    said = headers.get("Retry-After", "").strip()
+    try:
+        if said.isdigit():
+            wait = float(said)
+        else:
+            wait = (parsedate_to_datetime(said) - parsedate_to_datetime(headers["Date"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return min(max(wait, 0.0), _LONGEST_PAUSE)
 
 
 def test_connection(options: RemoteOptions, folder: str = "") -> str:
@@ -214,7 +319,7 @@ def test_connection(options: RemoteOptions, folder: str = "") -> str:
         A folder or file on the server that should be there, ``/home/me``; the user's own by default.
     """
     options = options.completed()
-    where = folder or f"/home/{options.username}"
+    where = folder or f"/home/{options.username}".rstrip("/")
     try:
         client = Client(where.rstrip("/") or "/home", options)
     except OSError as error:
@@ -225,9 +330,11 @@ def test_connection(options: RemoteOptions, folder: str = "") -> str:
         return str(error)
     finally:
         client.close()
-    who = f"{options.endpoint} as {options.username or 'nobody'}"
+    who = f"{options.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
     if status in _MISSING:
         return f"Connected to {who}, but there is no {where} on the server: make that folder, or name another."
+    if status >= 300 and options.api_key:
+        return client.in_words(status, "access to") + "."
     if status >= 300:
         return f"{options.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
             _WORDS.get(status, f"status {status}") + "."

@@ -26,6 +26,8 @@ __all__ = ["Answer", "Ending", "can_start", "run_in_child"]
 
 #: Seconds without a word after which a child counts as hung.
 SILENCE: Final = 30.0
+#: Seconds that an interpreter may take to start on a busy computer, which says nothing about a file.
+_START: Final = 30.0
 #: Bytes of memory (address space) that a child may take, where the system can limit it.
 MEMORY: Final = 8 << 30
 _NO_MORE: Final = object()
@@ -107,8 +109,9 @@ def run_in_child(
         reader = threading.Thread(target=_read_lines, args=(child, json.dumps(arguments).encode(), lines), daemon=True)
         reader.start()
         try:
-            while line := lines.get(timeout=silence):
-                count = len(answer.messages)
+            patience = max(silence, _START)
+            while line := lines.get(timeout=patience):
+                patience, count = silence, len(answer.messages)
                 _take(line, answer)
                 if heard is not None and len(answer.messages) > count:
                     heard(answer.messages[-1])

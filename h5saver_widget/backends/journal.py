@@ -4,113 +4,56 @@ HDF5 changes its own bookkeeping in place, block by block, when it flushes. A pr
 these blocks, or a computer that loses its power, can leave a file that nobody opens any more. Here the library writes
 through :class:`JournaledFile`:
 
-- what lies behind the end of the file as it was at the last :meth:`~JournaledFile.commit` is written at once: nothing
-  on the disk points there yet;
-- what lies before it is kept in memory, in pages;
-- a commit writes these pages into the journal beside the file, then into the file, then removes the journal. Where a
-  loss of power is to be survived, each step is on the disk (fsync) before the next begins; the death of the process
-  needs no more than this order.
+- what it writes is kept in memory, in pages; what lies behind the end of the file as it was at the last
+  :meth:`~JournaledFile.commit` is written as soon as there is much of it: nothing on the disk points there yet;
+- a commit writes the rest of that, then the pages before that end into the journal beside the file, then into the
+  file, then removes the journal. Where a loss of power is to be survived, each step is on the disk (fsync) before the
+  next begins; the death of the process needs no more than this order.
 
 So at every instant either the journal is incomplete, and the file is as it was at the last commit, or the journal is
 complete, and the file with the journal's pages is as it is at this commit. `finish_journal` puts them in; a file that
-is only read is shown with them, and stays as it is.
+is only read is shown with them, and stays as it is. What the journal is, and how it knows its file, is described in
+`format/journal.py`.
 
-The journal is ``name.h5.journal``: a head (signature, size that the file gets, number of pages), the pages, each with
-its offset and length, and a digest of all that.
+Whatever the disk refuses is done again, at once and at the next commit: a commit is *frozen* when its journal is to be
+written; from then on it is finished, from the journal on, before anything else reaches the disk.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
+import secrets
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from h5saver_widget.backends.paged_file import PagedFile, runs, write_at
 from h5saver_widget.errors import FileOpenError
+from h5saver_widget.format.journal import (
+    NO_FOLLOW,
+    PAGE,
+    Journal,
+    is_left_over,
+    journal_names,
+    journal_path,
+    journals_beside,
+    read_journal,
+)
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["Journal", "JournaledFile", "finish_journal", "journal_path", "read_journal"]
 
-PAGE = 4096
-_HEAD = struct.Struct("<8sQQ")
-_ENTRY = struct.Struct("<QQ")
-_SIGNATURE = b"H5SJRNL1"
-_DIGEST_BYTES = 32
 _BINARY = getattr(os, "O_BINARY", 0)
-
-
-def journal_path(path: Path) -> Path:
-    """Return where the journal of a file is."""
-    return path.with_name(f"{path.name}.journal")
-
-
-#: A journal that is so much older than its file is not of this file any more: it was changed by others since, seconds.
-_OLD = 60.0
-
-
-@dataclass(frozen=True)
-class Journal:
-    """A complete journal.
-
-    Attributes
-    ----------
-    size
-        Size of the file when the pages are in it, bytes.
-    pages
-        Content by offset.
-    """
-
-    size: int
-    pages: dict[int, bytes]
-
-    def packed(self) -> bytes:
-        """Return the bytes of the journal."""
-        parts = [_HEAD.pack(_SIGNATURE, self.size, len(self.pages))]
-        for offset, page in sorted(self.pages.items()):
-            parts += (_ENTRY.pack(offset, len(page)), page)
-        whole = b"".join(parts)
-        return whole + hashlib.blake2b(whole, digest_size=_DIGEST_BYTES).digest()
-
-    def apply(self, descriptor: int) -> None:
-        """Put the pages into a file, and give it its size; done twice it does no harm."""
-        for offset, page in self.pages.items():
-            _write(descriptor, offset, page)
-        os.ftruncate(descriptor, self.size)
-
-
-def read_journal(path: Path) -> Journal | None:
-    """Return the complete journal of a file; None if there is none, or one that counts nothing.
-
-    That is one that was not completed, and one of a file that somebody has changed since.
-    """
-    where = journal_path(path)
-    try:
-        whole = where.read_bytes()
-        if path.stat().st_mtime > where.stat().st_mtime + _OLD:
-            return None
-    except FileNotFoundError:
-        return None
-    body, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
-    if len(body) < _HEAD.size or hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest:
-        return None
-    signature, size, count = _HEAD.unpack_from(body)
-    if signature != _SIGNATURE:
-        return None
-    pages, at = {}, _HEAD.size
-    for _ in range(count):
-        offset, length = _ENTRY.unpack_from(body, at)
-        at += _ENTRY.size
-        pages[offset] = body[at : at + length]
-        at += length
-    return Journal(size, pages)
+#: A virus scanner, a backup, a share that comes back: what is refused is tried again after so many seconds.
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 def finish_journal(path: Path) -> bool:
     """Bring a file to its last commit, remove the journal, and tell whether the file was changed for that.
+
+    What only has a journal's name is left alone.
 
     Raises
     ------
@@ -119,23 +62,26 @@ def finish_journal(path: Path) -> bool:
     OSError
         If the file can't be written.
     """
-    if not journal_path(path).exists():
-        return False
-    descriptor = os.open(path, os.O_RDWR | _BINARY)
-    try:
-        _lock(descriptor, path, False)
-        journal = read_journal(path)
-        if journal is not None:
-            journal.apply(descriptor)
-            os.fsync(descriptor)
-        with suppress(FileNotFoundError):
-            journal_path(path).unlink()
-    finally:
-        os.close(descriptor)
-    return journal is not None
+    changed = False
+    for where, journal, needed in journals_beside(path):
+        if journal is None or needed is False:
+            continue
+        descriptor = os.open(path, os.O_RDWR | _BINARY)
+        try:
+            _lock(descriptor, path, False)
+            if needed:
+                _put(descriptor, journal.changes)
+                os.ftruncate(descriptor, journal.size)
+                os.fsync(descriptor)
+                changed = True
+            with suppress(OSError):  # all of it is in the file: it does no harm, and is removed another time
+                where.unlink()
+        finally:
+            os.close(descriptor)
+    return changed
 
 
-class JournaledFile:
+class JournaledFile(PagedFile):
     """What a library takes for a file: it can be positioned, read, written and truncated.
 
     Parameters
@@ -149,6 +95,11 @@ class JournaledFile:
         Whether the file is locked as HDF5 does it, so that other programs keep away.
     power
         Whether a commit lasts even if the power fails right after it, or in the middle of it: it takes longer.
+
+    Attributes
+    ----------
+    identity
+        Of the recording, 16 bytes; to be set before the first commit.
 
     Raises
     ------
@@ -168,215 +119,198 @@ class JournaledFile:
     """
 
     def __init__(self, path: Path, mode: str, locking: bool = True, power: bool = False) -> None:
+        flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
+        super().__init__(os.open(path, flags | _BINARY, 0o666))
         self._path = path
         self._power = power
         self._writes = mode != "r"
-        self._position = 0
-        self._pages: dict[int, bytearray] = {}
+        self.identity = secrets.token_bytes(16)
+        self._number = 0
+        #: A commit that is not all in the file, and whether its journal is on the disk.
+        self._frozen: Journal | None = None
+        self._is_logged = False
         self._journal = -1
-        #: A journal that is on the disk, and not all in the file.
-        self._unfinished: Journal | None = None
-        #: Why the disk refused something: the library can't bear an error in the middle of a flush, a commit tells it.
-        self._refused: OSError | None = None
-        self._abandoned = False
-        flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
-        self._file = os.open(path, flags | _BINARY, 0o666)
+        self._journal_at: Path | None = None
+        #: Offsets of pages by which a journal knows this file, see `format/journal.py`; journals that are of no use.
+        self._first_page, self._witnesses = 0, set[int]()
+        self._spent: set[Path] = set()
         try:
-            if mode == "x":
-                journal_path(path).unlink(missing_ok=True)  # of a file of that name that is gone
             if locking:
                 _lock(self._file, path, mode == "r")
-            self._size = self._real_size = os.fstat(self._file).st_size
+                self._measure()  # nobody changes it any more
             left = read_journal(path) if mode == "r" else None
             if left is not None:
-                self._pages = {at: bytearray(page) for at, page in left.pages.items()}
-                self._size = left.size
-            #: Where the file ended at the last commit: what lies before is changed by way of the journal.
-            self._committed = self._size
-            if power and mode != "r":
-                self._open_journal()
-                _sync_folder(path.parent)  # both names are on the disk
+                self._pages = {at: bytearray(page) for at, page in left.changes.items()}
+                self._size = self._committed = left.size
+            if mode == "r+":
+                block = read_superblock(path)
+                self._first_page = 0 if block is None else block.offset // PAGE * PAGE
+                self._spent = {where for where, _, needed in journals_beside(path) if needed is None}
+            if power and self._writes:
+                _sync_folder(path.parent)  # its name is on the disk
         except BaseException:
             self._close_all()
             raise
 
-    def _open_journal(self) -> None:
-        if self._journal < 0:
-            self._journal = os.open(journal_path(self._path), os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that are kept in memory until the next commit."""
-        return len(self._pages) * PAGE
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether nothing is kept any more of what is written."""
-        return self._abandoned
-
-    def fileno(self) -> int:
-        """Return the operating system's number of the file."""
-        return self._file
-
-    # ------------------------------------------------------ what a library asks
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        """Return the present place."""
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what the file will be after the next commit."""
-        target = memoryview(buffer).cast("B")
-        start = self._position
-        count = max(0, min(len(target), self._size - start))
-        target = target[:count]
-        done = 0
-        while done < count:
-            got = self._pread(target[done:], start + done)
-            if not got:
-                target[done:] = bytes(count - done)  # behind what is on the disk there are zeros
-                break
-            done += got
-        if self._pages:
-            for at, page in self._touched(start, start + count):
-                first, last = max(at, start), min(at + len(page), start + count)
-                target[first - start : last - start] = page[first - at : last - at]
-        self._position = start + count
-        return count
-
-    def _pread(self, target: memoryview, at: int) -> int:
-        """Read from the disk, and return how many bytes there were."""
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file, [target], at)
-        os.lseek(self._file, at, os.SEEK_SET)
-        found = os.read(self._file, len(target))
-        target[: len(found)] = found
-        return len(found)
-
-    def _touched(self, start: int, stop: int) -> Iterator[tuple[int, bytearray]]:
-        """Iterate over the pages in memory that a range touches."""
-        first = start - start % PAGE
-        if (stop - first) // PAGE > len(self._pages):
-            yield from [(at, page) for at, page in self._pages.items() if at < stop and at + PAGE > start]
-            return
-        for at in range(first, stop, PAGE):
-            page = self._pages.get(at)
-            if page is not None:
-                yield at, page
-
-    def write(self, data: Any) -> int:
-        """Write at the present place; on the disk it is at the next commit."""
-        source = memoryview(data).cast("B")
-        start, stop = self._position, self._position + len(source)
-        kept = max(0, min(len(source), self._committed - start))
-        if not self._abandoned:
-            try:
-                if kept:
-                    self._keep(start, source[:kept])
-                if kept < len(source):
-                    _write(self._file, start + kept, source[kept:])
-                    self._real_size = max(self._real_size, stop)
-            except OSError as error:
-                self._refuse(error)
-        self._size = max(self._size, stop)
-        self._position = stop
-        return len(source)
-
-    def _keep(self, start: int, source: memoryview) -> None:
-        """Keep what was written before the end of the last commit."""
-        stop = start + len(source)
-        for at in range(start - start % PAGE, stop, PAGE):
-            first, last = max(at, start), min(at + PAGE, stop)
-            page = self._pages.get(at)
-            if page is None:
-                page = self._pages[at] = bytearray(min(PAGE, self._committed - at))
-                if last - first < len(page):
-                    self._pread(memoryview(page), at)
-            page[first - at : last - at] = source[first - start : last - start]
-
-    def truncate(self, size: int | None = None) -> int:
-        """Change the size; the file gets shorter than it was at the last commit at the next one only."""
-        size = self._position if size is None else size
-        on_disk = max(size, self._committed)
-        if not self._abandoned:
-            try:
-                if on_disk != self._real_size and (size >= self._committed or on_disk < self._real_size):
-                    os.ftruncate(self._file, on_disk)
-                    self._real_size = on_disk
-                cut = min(self._size, self._committed)
-                if size < cut:  # should it grow again, there are zeros
-                    self._keep(size, memoryview(bytes(cut - size)))
-            except OSError as error:
-                self._refuse(error)
+    def show(self, offset: int, beginning: bytes, size: int) -> None:
+        """Show the file, which is only read, as if it had another superblock and size."""
+        self._size = max(size, offset + len(beginning))
+        self._keep(offset, memoryview(beginning))
         self._size = size
-        return size
-
-    def flush(self) -> None:
-        """Do nothing: the library calls this in the middle of a flush, too; :meth:`commit` makes things lasting."""
 
     # ----------------------------------------------------------------- commits
-    def commit(self) -> None:
+    def commit(self, mark: bytes = b"") -> None:
         """Make everything written so far lasting: all of it, or, should this be cut short, nothing.
+
+        Parameters
+        ----------
+        mark
+            What was written for this commit alone: the page with it is looked at before a journal is put into a file.
 
         Raises
         ------
         OSError
-            If the disk is full, say; the file then is as it was at the last commit.
+            If the disk refuses it several times. Everything is kept, and written by the next commit.
         """
         if self._refused is not None:
             raise self._refused
+        for pause in (*_PAUSES, None):
+            try:
+                self._commit(mark)
+                self._failed = None
+                return
+            except OSError as error:
+                self._failed = error
+                if pause is None:
+                    raise
+                time.sleep(pause)
+
+    def _commit(self, mark: bytes) -> None:
         self._finish()
+        if not self._changed:
+            return
+        size, committed = self._size, self._committed
+        if mark:
+            found = {at for at, run in runs(self._pages) for at in _pages_with(mark, at, run)}
+            self._witnesses = found or self._witnesses
+        behind: dict[int, memoryview] = {}
+        before: dict[int, bytes] = {}
+        for at, page in self._pages.items():
+            split, stop = max(0, min(PAGE, committed - at)), min(PAGE, size - at)
+            if split and stop > 0:
+                before[at] = bytes(page[: min(split, stop)])
+            if split < stop:
+                behind[at + split] = memoryview(page)[split:stop]
+        self._cut()
+        self._put_behind(behind, size)
+        pages = self._with_old(before, min(committed, size))
+        if size < committed or any(old != new for old, new in pages.values()):
+            self._number += 1
+            self._frozen = Journal(self.identity, self._number, max(committed, size), size, pages)
+            self._unfinished = self._frozen.changes
+        self._committed, self._end = size, min(self._end, size)
+        self._pages, self._collected, self._changed = {}, 0, False
+        self._finish()
+
+    def _put_behind(self, pages: Mapping[int, memoryview], size: int) -> None:
+        """Write what is behind the last commit."""
+        for at, run in runs(pages):
+            self._real_size = max(self._real_size, at + len(run))
+            write_at(self._file, at, run)
+            self._end = max(self._end, at + len(run))
+        if self._real_size < size:
+            os.ftruncate(self._file, size)
+            self._real_size = size
+        self._end = max(self._end, size)
         self._sync(self._file)
-        if self._pages or self._size < self._committed:
-            pages = {at: bytes(page) for at, page in self._pages.items() if at < self._size}
-            journal = Journal(self._size, pages)
-            self._open_journal()
-            _write(self._journal, 0, journal.packed())
-            self._sync(self._journal)
-            self._unfinished = journal
-            self._finish()
-        self._pages = {}
-        self._committed = self._size
 
-    def abandon(self) -> None:
-        """Take whatever is written from now on, and keep nothing of it: the file stays as at the last commit."""
-        self._abandoned = True
-        self._pages = {}
-
-    def _refuse(self, error: OSError) -> None:
-        self._refused = error
-        self.abandon()
+    def _with_old(self, pages: dict[int, bytes], end: int) -> dict[int, tuple[bytes, bytes]]:
+        """Return pages with what is on the disk in their places; without those that are the same, but for witnesses."""
+        found: dict[int, tuple[bytes, bytes]] = {}
+        watched = {at for at in (self._first_page, *self._witnesses) if at < end}
+        wanted = {at: bytes(min(PAGE, end - at)) for at in watched} | pages
+        for at, run in runs(wanted):
+            old = bytearray(len(run))
+            self._read_base(memoryview(old), at)
+            for start in range(0, len(run), PAGE):
+                before = bytes(old[start : start + PAGE])
+                found[at + start] = before, pages.get(at + start, before)
+        return {at: pair for at, pair in found.items() if pair[0] != pair[1] or at in watched}
 
     def _finish(self) -> None:
-        """Put a complete journal into the file. Should that fail, it is tried again before another one is written."""
-        journal = self._unfinished
-        if journal is None:
+        """Put a frozen commit into the file; should that fail, it is tried again before anything else is written."""
+        frozen = self._frozen
+        if frozen is None:
             return
-        journal.apply(self._file)
+        if not self._is_logged:
+            self._open_journal()
+            write_at(self._journal, 0, frozen.packed())
+            self._sync(self._journal)
+            self._is_logged = True
+        _put(self._file, frozen.changes)
+        self._cut()
         self._sync(self._file)
+        self._frozen = self._unfinished = None
+        self._is_logged = False
+        with suppress(OSError):  # all of it is in the file: it does no harm, and the next one takes its place
+            self._drop_journal()
+
+    def _open_journal(self) -> None:
+        """Open a journal to be written: a new file, or one that is known to be of no use; never what others left."""
+        if self._journal >= 0:
+            return
+        self._follow()
+        names = journal_names(self._path) if self._journal_at is None else [self._journal_at]
+        for where in names:
+            flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
+            is_ours = where in (self._journal_at, *self._spent) or is_left_over(where, self.identity)
+            try:
+                self._journal = os.open(where, flags if is_ours else flags | os.O_EXCL, 0o666)
+            except FileExistsError:
+                continue
+            self._journal_at = where
+            if self._power:
+                _sync_folder(self._path.parent)
+            return
+        name = journal_path(self._path).name
+        raise FileOpenError(f"no journal can be made beside {self._path}: move away what is called {name}, {name}2...")
+
+    def _follow(self) -> None:
+        """Find out where the file is now, if it or its folder was renamed: its journal belongs beside it."""
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file)):
+                return
+        with suppress(OSError):
+            where = _path_of(self._file)
+            if where is not None and os.path.samestat(os.stat(where), os.fstat(self._file)):
+                self._path, self._journal_at, self._spent = where, None, set()
+
+    def _drop_journal(self) -> None:
         if self._power:
             os.ftruncate(self._journal, 0)
-        else:
-            os.close(self._journal)
-            self._journal = -1
-            with suppress(FileNotFoundError):
-                os.unlink(journal_path(self._path))
-        self._real_size, self._unfinished = journal.size, None
+            return
+        number, self._journal = self._journal, -1
+        os.close(number)
+        self._remove_journal()
+
+    def _remove_journal(self) -> None:
+        if self._journal_at is not None:
+            os.unlink(self._journal_at)
+            self._journal_at = None
 
     def _sync(self, descriptor: int) -> None:
         if self._power:
             os.fsync(descriptor)
 
     def close(self) -> None:
-        """Close the file as it was at the last commit; the journal is removed."""
+        """Close the file as it was at the last commit; the journal is removed, unless the file still needs it."""
+        with suppress(OSError):  # the journal stays, and is put in by whoever opens the file
+            self._finish()
+        needed = self._frozen is not None
         self._close_all()
-        if self._writes:
-            finish_journal(self._path)
+        if self._writes and not needed:
+            with suppress(OSError):
+                self._remove_journal()
 
     def _close_all(self) -> None:
         for descriptor in (self._journal, self._file):
@@ -385,17 +319,29 @@ class JournaledFile:
         self._journal = self._file = -1
 
 
-def _write(descriptor: int, offset: int, data: bytes | memoryview) -> None:
-    """Write all of something at a place."""
-    left = memoryview(data)
-    while left:
-        if hasattr(os, "pwrite"):
-            count = os.pwrite(descriptor, left, offset)
-        else:
-            os.lseek(descriptor, offset, os.SEEK_SET)
-            count = os.write(descriptor, left)
-        offset += count
-        left = left[count:]
+def _pages_with(mark: bytes, start: int, run: bytes) -> set[int]:
+    """Return the offsets of the pages in which a mark stands."""
+    found = run.find(mark)
+    if found < 0:
+        return set()
+    return {start + at - at % PAGE for at in (found, found + len(mark) - 1)}
+
+
+def _put(descriptor: int, pages: Mapping[int, bytes]) -> None:
+    """Put pages into a file; done twice it does no harm."""
+    for at, run in runs(pages):
+        write_at(descriptor, at, run)
+
+
+def _path_of(descriptor: int) -> Path | None:
+    """Return the present path of an open file; None where the system does not tell."""
+    if sys.platform == "linux":
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if sys.platform == "darwin":
+        import fcntl
+
+        return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0")))
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,8 @@ import threading
 import types
 from typing import Any, Self
 
+from h5saver_widget.backends.ownership import register_owned
+
 __all__ = ["GuardedLock", "NoPickles"]
 
 
@@ -55,6 +57,12 @@ class GuardedLock:
     def __init__(self, guard: NoPickles) -> None:
         self._guard = guard
         self._lock = threading.RLock()
+        register_owned(self)
+
+    def disown(self) -> None:
+        """Be a lock that nobody holds, in a copy of the process: its threads are not copied."""
+        self._lock = threading.RLock()
+        self._guard.ours = threading.local()
 
     def __enter__(self) -> None:
         """Wait for the lock, and refuse pickles from now on."""
@@ -65,3 +73,7 @@ class GuardedLock:
         """Let go."""
         self._guard.ours.depth -= 1
         self._lock.release()
+
+    def _is_owned(self) -> bool:
+        """Tell whether this thread has the lock; named as Python's own locks name it."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]

@@ -10,10 +10,13 @@ import atexit
 import functools
 import os
 import re
+import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +24,21 @@ import numpy.typing as npt
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
-from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, Selection
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
-from h5saver_widget.errors import FileIncompleteError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, RowsLostError, raise_again
+from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["QueuedBackend"]
+
+#: Before a file is closed that can't be flushed, it is tried again after so long, in s.
+_PAUSES = (0.05, 0.2, 0.5)
+
+#: So much may be missing at the end of a file that the disk did not take, bytes.
+_LONGEST_END = 1 << 32
 
 #: Queues of the files that are open, by library.
 _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictionary()
@@ -61,7 +73,17 @@ class QueuedBackend(TreeBackend):
         super().__init__()
         self._writers: weakref.WeakValueDictionary[Hashable, ArrayWriter] = weakref.WeakValueDictionary()
         self._rows = RowQueue()
+        self._ledger = FrameLedger()
         self._when_forgotten: weakref.finalize[..., Any] | None = None
+        #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
+        self._number = -1
+        #: Bytes that the file had when it was last looked at: it never gets shorter by itself.
+        self._size = 0
+        self._gone: FileGoneError | FileIncompleteError | None = None
+        #: Of a file that is given up: rows of each array at the last flush.
+        self._safe_rows: dict[str, int] = {}
+        self._bytes_written = 0
+        self._last_flush: float | None = None
 
     # ------------------------------------------------ what a library provides
     @abstractmethod
@@ -75,6 +97,11 @@ class QueuedBackend(TreeBackend):
     @abstractmethod
     def _flush_file(self) -> None:
         """Flush the library's file; one of `library_errors` if that fails."""
+
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether what a refused flush could not write waits, and is written by the next one."""
+        return False
 
     @abstractmethod
     def _descriptor(self) -> int:
@@ -101,10 +128,17 @@ class QueuedBackend(TreeBackend):
         """Overwrite part of an array with values that its number type can hold."""
 
     # ------------------------------------------------------------------- file
+    def open(self, path: Path, mode: OpenMode = "r", **options: Any) -> None:
+        """Open or create a file; see :meth:`Backend.open`."""
+        with self.lock:
+            super().open(path, mode, **options)
+            self._number = self._descriptor()
+
     def _begin(self) -> None:
         """Start with an empty queue; to be called before a file is opened."""
         self._forget("/")
-        self._rows = RowQueue()
+        self._rows, self._ledger = RowQueue(), FrameLedger()
+        self._size, self._gone, self._bytes_written, self._last_flush = 0, None, 0, None
         _open_queues[self._rows] = self.name
         _settle_at_exit(self.name)
         self._when_forgotten = weakref.finalize(self, _settle_forgotten, self._rows, self.lock)
@@ -113,7 +147,7 @@ class QueuedBackend(TreeBackend):
     def _close(self) -> None:
         failed = True
         try:
-            self._rows.settle()
+            self._settle()
             failed = False
         finally:
             _open_queues.pop(self._rows, None)
@@ -132,9 +166,10 @@ class QueuedBackend(TreeBackend):
         program. With the file's descriptor on the null device what is left goes nowhere, and the library closes.
         """
         try:
-            self._flushed()
-        except FileIncompleteError:
+            self._flush_patiently()
+        except (FileIncompleteError, FileGoneError):
             self._let_go()
+            self._ledger.lose_rest()
             failed = True
             raise
         finally:
@@ -144,30 +179,167 @@ class QueuedBackend(TreeBackend):
             except self.library_errors:
                 if not failed:  # what went wrong first tells more
                     raise
+            self._cut_back()
+
+    def _cut_back(self) -> None:
+        """Cut the arrays of a file that was given up to the rows that they had at the last flush, where it opens."""
+        safe, self._safe_rows = self._safe_rows, {}
+        path = self._path
+        if not safe or path is None:
+            return
+        with suppress(H5SaverError, *self.library_errors):
+            self._open(path, "r+", False, None)
+            for name, rows in safe.items():
+                writer = self._make_writer(self._get(self.node(name)))
+                if writer.count() > rows:
+                    writer.resize(rows)
+            self._forget("/")
+            self._close_file()
 
     def _let_go(self) -> None:
         """Have what the library still writes go nowhere."""
+        self._fill_up()
+        self._disconnect()
+
+    def _fill_up(self) -> None:
+        """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
+        path = self._path
+        with suppress(OSError):
+            block = None if path is None else read_superblock(path)
+            end = 0 if block is None else block.base + block.stored_end
+            if path is not None and self._size < end < self._size + _LONGEST_END and path.stat().st_size < end:
+                os.truncate(path, end)
+
+    def _disconnect(self) -> None:
         if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
             nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, self._descriptor(), inheritable=False)
+            os.dup2(nowhere, self._number, inheritable=False)
             os.close(nowhere)
 
+    def _flush_patiently(self) -> None:
+        """Flush for the last time: what the disk refuses for a moment is not given up for that."""
+        for seconds in _PAUSES:
+            try:
+                self._flushed()
+                return
+            except FileIncompleteError as error:
+                if error.is_lost:
+                    raise
+                time.sleep(seconds)  # of this file nothing else can be done now
+        self._flushed()
+
     def _flushed(self) -> None:
+        self._require_place()
         try:
             self._flush_file()
         except self.library_errors as error:
+            self._refused(_reason(error), error)
+        self._rows.unsafe.clear()
+
+        self._ledger.flushed()
+        self._last_flush = time.time()
+        self._size = self.file_size() or 0
+
+    def _refused(self, reason: str, error: Exception) -> None:
+        """Raise FileIncompleteError for a flush that the disk refused.
+
+        With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
+        was flushed before once the file is closed.
+        """
+        if self._keeps_journal:
             raise FileIncompleteError(
-                f"{self._path} can't be completed: {_reason(error)}. What was flushed before is in it; should it not "
-                "open any more, 'h5saver repair' gets it back. Look whether the disk is full, and go on in a new file"
+                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                "Look whether the disk is full"
             ) from error
+        self._ledger.lose_rest()
+        self._safe_rows = {array.path: rows for array, rows in self._rows.unsafe.items()}
+        told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
+        rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        self._gone = FileIncompleteError(
+            f"{self._path} can't be completed: {reason}. What was flushed before is in it; what came after that is lost"
+            f"{': ' if told else ''}{', '.join(told[:3])}{rest}. Should it not open any more, 'h5saver repair' gets it "
+            "back. Look whether the disk is full, and go on in a new file",
+            is_lost=True,
+            is_final=True,
+        )
+        raise self._gone from error
+
+    def _require_place(self) -> None:
+        """Raise FileGoneError if the file was removed or cut off.
+
+        The system lets a program write on, and drops it at the end. A file that was only renamed is written to its end
+        under its new name.
+        """
+        if self._gone is None and self._mode != "r":
+            found = self._stat()
+            if not found.st_nlink:
+                self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
+            elif found.st_size < self._size:
+                self._gone = FileGoneError(
+                    f"{self._path} was cut off by another program while it was written, from {self._size:,} to "
+                    f"{found.st_size:,} bytes: go on in a new file"
+                )
+            if self._gone is not None:
+                self._ledger.lose_all()
+        if self._gone is not None:
+            raise_again(self._gone)
 
     @primitive
-    def flush(self) -> None:
+    def flush(self, timeout: float | None = None) -> None:
         """Hand everything written so far to the operating system; FileIncompleteError if it refuses."""
         try:
             self._settle()
         finally:
             self._flushed()
+
+    def abandon(self) -> None:
+        """Have nothing more written into the open file: it stays as it was at its last flush."""
+        self._rows.drop_all()
+        self._let_go()
+
+    def file_size(self) -> int | None:
+        """Return the size of the open file, bytes."""
+        try:
+            return self._stat().st_size if self.is_open else None
+        except OSError:
+            return None
+
+    def _stat(self) -> os.stat_result:
+        assert self._path is not None or self._number >= 0
+        # elsewhere the number belongs to the library's own C runtime, and an open file can't be renamed
+        return os.fstat(self._number) if os.name == "posix" else os.stat(self._path or "")
+
+    def disown(self) -> None:
+        """Let go of the file in a copy of the program: what the library still writes there goes nowhere."""
+        super().disown()
+        if self._when_forgotten is not None:
+            self._when_forgotten.detach()
+        _open_queues.pop(self._rows, None)
+        if self.is_open:
+            self._disconnect()
+
+    # ----------------------------------------------------------------- frames
+    def frame_done(self, size: int) -> None:
+        """Count a frame whose rows were all appended."""
+        self._ledger.frame_done()
+        self._bytes_written += size
+
+    def frame_refused(self) -> None:
+        """Forget the rows of a frame that was given up half-way."""
+        self._ledger.drop_frame()
+
+    def queue(self) -> Queue:
+        """Return what became of the frames; never waits."""
+        ledger = self._ledger
+        return Queue(
+            ledger.received,
+            ledger.written,
+            ledger.dropped,
+            bytes_written=self._bytes_written,
+            file_size=self._size,
+            last_flush=self._last_flush,
+        )
 
     @property
     def raw_file(self) -> Any:
@@ -186,7 +358,18 @@ class QueuedBackend(TreeBackend):
         return found.obj
 
     def _settle(self) -> None:
-        self._rows.settle()
+        with self._losses_counted():
+            self._rows.settle()
+
+    @contextmanager
+    def _losses_counted(self) -> Iterator[None]:
+        """Count the frames whose rows were accepted and could not be written; the error passes through."""
+        try:
+            yield
+        except RowsLostError as error:
+            for path, rows in error.losses:
+                self._ledger.rows_lost(path, rows)
+            raise
 
     def _forget(self, path: str) -> None:
         super()._forget(path)
@@ -221,13 +404,21 @@ class QueuedBackend(TreeBackend):
         return replace(info, shape=(info.shape[0] + waiting, *info.shape[1:])) if waiting else info
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        queue = self._rows
-        queue.report()
+        queue, ledger = self._rows, self._ledger
+        if self._gone is not None:
+            raise_again(self._gone)
+        with self._losses_counted():
+            queue.report()
+        for node, _ in ready:
+            if node.writer is not None and node.writer.broken:  # before any: rows of one number belong together
+                raise RowsLostError(node.writer.broken)
         for node, values in ready:
             if node.kind is NodeKind.TEXT:
                 self._append_bytes(node, values)
             elif len(values):
-                queue.append(node.writer, values)
+                ledger.rows_added(node.writer.path, len(values))
+                with self._losses_counted():
+                    queue.append(node.writer, values)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
@@ -238,8 +429,9 @@ class QueuedBackend(TreeBackend):
         node = self._array(array)
         writer = self._writer(node)
         if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
-            self._may_append(node)
+            self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
             self._rows.settle(writer)
+            self._rows.unsafe.setdefault(writer, writer.count())
             beside = min(count, -writer.count() % writer.chunks[0])
             super().extend(array, beside, fill)
             self._rows.settle(writer)
@@ -248,9 +440,6 @@ class QueuedBackend(TreeBackend):
                 writer.resize(writer.count() + count - beside)
         else:
             super().extend(array, count, fill)
-
-    def _may_append(self, node: TreeNode) -> None:
-        self._rows_that_fit(node, np.zeros((0, *node.row_shape), self._held(node)))
 
     @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
@@ -261,7 +450,9 @@ class QueuedBackend(TreeBackend):
         if is_point(selection, writer.fixed_shape, values):
             if not values.flags.c_contiguous or values.dtype != writer.dtype:
                 values = values.astype(writer.dtype, "C")
-            self._rows.write_point(writer, selection, values)
+            self._ledger.rows_added(writer.path, 1)
+            with self._losses_counted():
+                self._rows.write_point(writer, selection, values)
             return
         self._settle()
         self._rows.forget(writer)
@@ -281,4 +472,6 @@ class QueuedBackend(TreeBackend):
         node = self._array(array)
         if self._rows.is_busy:
             self._rows.settle(None if node.kind is NodeKind.TEXT else self._writer(node))
+        found = self._info(node)
+        require_memory(node.path, found.shape, found.dtype, selection)
         return self._read(node, selection)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.h5pyd_client import MAX_REQUEST
+from h5saver_widget.backends.remote_spool import Spooled
 from h5saver_widget.backends.remote_types import rows_to
 
 __all__ = ["Block", "as_block", "merged", "pieces"]
@@ -17,15 +18,30 @@ __all__ = ["Block", "as_block", "merged", "pieces"]
 
 @dataclass
 class Block:
-    """Values and where they belong: the first index along every axis, and how many along each (``step`` apart)."""
+    """Values and where they belong: the first index along every axis, and how many along each (``step`` apart).
+
+    They are in memory (an array, or a list of rows of bytes) or on the local disk.
+    """
 
     start: tuple[int, ...]
-    values: Any
+    held: Any
     step: tuple[int, ...] = ()
+
+    @property
+    def values(self) -> Any:
+        """The values; read from the disk if they are there."""
+        return self.held.load() if isinstance(self.held, Spooled) else self.held
+
+    @property
+    def end(self) -> int:
+        """Number of the row behind the last one."""
+        return self.start[0] + (self.held.count if isinstance(self.held, Spooled) else len(self.held))
 
     @property
     def nbytes(self) -> int:
         """Size in memory."""
+        if isinstance(self.held, Spooled):
+            return 0
         return sum(row.nbytes + 32 for row in self.values) if isinstance(self.values, list) else self.values.nbytes
 
     @property
@@ -33,14 +49,16 @@ class Block:
         """The selection as the server reads it."""
         if not self.start:
             return {}
-        shape = (len(self.values),) if isinstance(self.values, list) else self.values.shape
+        values = self.values
+        shape = (len(values),) if isinstance(values, list) else values.shape
         steps = self.step or (1,) * len(self.start)
         parts = (f"{a}:{a + (n - 1) * s + 1}:{s}" for a, n, s in zip(self.start, shape, steps, strict=True))
         return {"select": f"[{','.join(parts)}]"}
 
     def content(self) -> bytes:
         """Return the values as they are sent."""
-        return rows_to(self.values) if isinstance(self.values, list) else self.values.tobytes()
+        values = self.values
+        return rows_to(values) if isinstance(values, list) else values.tobytes()
 
 
 def as_block(start: tuple[int, ...], values: npt.NDArray[Any], step: tuple[int, ...] = ()) -> Block:
@@ -48,13 +66,15 @@ def as_block(start: tuple[int, ...], values: npt.NDArray[Any], step: tuple[int, 
     return Block(start, np.array(values, order="C", copy=True), step if any(n != 1 for n in step) else ())
 
 
-def pieces(block: Block) -> Iterable[Block]:
-    """Cut a block along its axes until each piece fits into a request."""
+def pieces(block: Block, largest: int = MAX_REQUEST) -> Iterable[Block]:
+    """Cut a block along its axes until each piece fits into a request of `largest` bytes."""
+    if isinstance(block.held, Spooled):
+        block = Block(block.start, block.values, block.step)
     if isinstance(block.values, list):
         part: list[Any] = []
         first, size = block.start[0], 0
         for number, row in enumerate(block.values):
-            if part and size + row.nbytes > MAX_REQUEST:
+            if part and size + row.nbytes > largest:
                 yield Block((first,), part)
                 part, first, size = [], block.start[0] + number, 0
             part.append(row)
@@ -62,7 +82,7 @@ def pieces(block: Block) -> Iterable[Block]:
         if part:
             yield Block((first,), part)
         return
-    if block.nbytes <= MAX_REQUEST or block.values.size <= 1:
+    if block.nbytes <= largest or block.values.size <= 1:
         yield block
         return
     axis = next(i for i, n in enumerate(block.values.shape) if n > 1)
@@ -70,8 +90,8 @@ def pieces(block: Block) -> Iterable[Block]:
     step = (block.step or (1,) * len(block.start))[axis]
     second = tuple(n + half * step if i == axis else n for i, n in enumerate(block.start))
     first_half, rest = np.split(block.values, [half], axis=axis)
-    yield from pieces(Block(block.start, first_half, block.step))
-    yield from pieces(Block(second, rest, block.step))
+    yield from pieces(Block(block.start, first_half, block.step), largest)
+    yield from pieces(Block(second, rest, block.step), largest)
 
 
 def merged(blocks: list[Block]) -> list[Block]:
@@ -90,6 +110,8 @@ def merged(blocks: list[Block]) -> list[Block]:
 
 
 def _follows(one: Block, other: Block) -> int | None:
+    if isinstance(one.held, Spooled) or isinstance(other.held, Spooled):
+        return None
     if isinstance(one.values, list):
         return 0 if other.start[0] == one.start[0] + len(one.values) else None
     a, b = one.values.shape, other.values.shape

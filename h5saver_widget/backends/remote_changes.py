@@ -32,26 +32,30 @@ class Changes:
         """Keep a request that was answered: method, path, body, parameters."""
         self._kept.append(change)
 
+    def all(self) -> list[_Change]:
+        """Return them in order."""
+        return list(self._kept)
+
     def forget(self, count: int) -> None:
         """Drop the first of them: the server has them on its storage."""
         del self._kept[:count]
 
+    def send(self, method: str, path: str, body: Any, params: dict[str, Any], **how: Any) -> Any:
+        """Send a request that may have been carried out already; parameters, result and errors as `Client.ask`."""
+        try:
+            return self._client.ask(method, path, body, **how, **params)
+        except RemoteRefusedError as error:
+            if method != "POST" or error.status not in (400, 409):
+                raise
+            made = self._client.ask("GET", f"{path}/{body['id']}", missing=True)
+            if made is None:
+                raise
+            # the object is there already; its link may not be
+            link = body["link"]
+            self._client.ask("PUT", f"/groups/{link['id']}/links/{link['name']}", {"id": body["id"]}, replace=1)
+            return made
+
     def replay(self) -> None:
         """Send all of them again; errors as `Client.ask`."""
         for method, path, body, params in self._kept:
-            try:
-                self._client.ask(method, path, body, missing=True, **params)
-            except RemoteRefusedError as error:
-                if method != "POST" or error.status not in (400, 409):
-                    raise
-                # the object is there already; its link may not be
-                link = body["link"]
-                self._client.ask("PUT", f"/groups/{link['id']}/links/{link['name']}", {"id": body["id"]}, replace=1)
-
-    def are_known(self, count: int) -> bool:
-        """Tell whether the server knows the newest object that the first `count` made, if it was not deleted."""
-        made = [body["id"] for method, _, body, _ in self._kept[:count] if method == "POST"]
-        if not made or any(method == "DELETE" for method, _, _, _ in self._kept):
-            return True
-        collection = "groups" if made[-1].startswith("g-") else "datasets"
-        return self._client.ask("GET", f"/{collection}/{made[-1]}", missing=True) is not None
+            self.send(method, path, body, params, missing=True)

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from h5json.objid import createObjId
+
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
-from h5saver_widget.backends.remote_journal import Journal
+from h5saver_widget.backends.remote_journal import Delivery, Journal
+from h5saver_widget.backends.remote_nodes import Nodes
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_places import (
     move_aside_on_server,
@@ -19,7 +22,7 @@ from h5saver_widget.backends.remote_places import (
 from h5saver_widget.backends.remote_writer import WriterMark
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.backends.tree import TreeBackend
-from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
 
 __all__ = ["RemoteFile"]
 
@@ -53,12 +56,12 @@ class RemoteFile(TreeBackend):
         return
 
     @property
-    def waiting_bytes(self) -> int:
-        """How much was accepted and is not on the server yet."""
-        return 0 if self._journal is None else self._journal.waiting_bytes
+    def delivery(self) -> Delivery:
+        """How far the server is with what was accepted; never waits."""
+        return Delivery() if self._journal is None else self._journal.delivery
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
-        domain_of(path)
+        domain_of(path, new=mode == "x")
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file or folder at a path of the server."""
@@ -99,7 +102,7 @@ class RemoteFile(TreeBackend):
             found = status < 300
             if mode == "x":
                 if found:
-                    raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+                    raise _exists(path)
                 answer = self._create(client, path)
             elif not found or "root" not in answer:
                 raise FileNotFoundError(
@@ -107,20 +110,27 @@ class RemoteFile(TreeBackend):
                 )
             self._client, self._root_id = client, answer["root"]
             if mode != "r":
+                nodes = Nodes(client, self._root_id)
+                nodes.remember()
                 self._mark = WriterMark(client, self._root_id)
                 self._mark.take(mode == "r+" and locking is False)
-                self._journal = Journal(client, self._root_id, self._mark.keep_alive)
+                self._journal = Journal(client, self._root_id, self._mark, nodes)
         except BaseException as error:
+            if self._mark is not None:
+                self._mark.let_go()
             self._client = self._mark = None
             client.close()
-            if isinstance(error, RemoteError):
+            if isinstance(error, (RemoteError, RemoteRefusedError)):
                 raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
             raise
 
     def _create(self, client: Client, path: Path) -> Any:
-        status, answer = client.send("PUT", "/", {})
-        if status == 409:  # another program was faster
-            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        root = createObjId("groups")  # so that it is known as ours when the answer was lost
+        status, answer = client.settle("PUT", "/", {"root_id": root})
+        if status in (400, 409):
+            status, answer = client.settle("GET", "/")
+            if status >= 300 or answer.get("root") != root:  # another program was faster
+                raise _exists(path)
         if status in (404, 410):
             raise FileOpenError(
                 f"{path} could not be created: there is no folder {path.parent.as_posix()}; make it first"
@@ -132,14 +142,9 @@ class RemoteFile(TreeBackend):
     def _close(self) -> None:
         client, journal, mark = self._client, self._journal, self._mark
         try:
-            if journal is not None and mark is not None:
-                journal.deliver_all()
-                mark.remove()
-                mark.let_go()
+            if journal is not None:
                 journal.close()
         finally:
-            if journal is not None:
-                journal.end()
             if mark is not None:
                 mark.let_go()
             self._client = self._journal = self._mark = None
@@ -148,13 +153,13 @@ class RemoteFile(TreeBackend):
                 client.close()
 
     @primitive
-    def flush(self) -> None:
-        """Send what waits. While the server is away it is kept here and sent later, without an error."""
+    def flush(self, timeout: float | None = None) -> None:
+        """Have readers find what was accepted. While the server is away it is kept and sent later, without an error."""
         if self._journal is not None:
             self._journal.flush()
 
     @primitive
-    def checkpoint(self) -> None:
+    def checkpoint(self, timeout: float | None = None) -> None:
         """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
         if self._journal is not None:
             self._journal.deliver()
@@ -172,3 +177,7 @@ class RemoteFile(TreeBackend):
         if self._journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
         return self._journal
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(f"{path} exists; nothing is overwritten, choose another name")

@@ -15,12 +15,13 @@ from h5saver_widget.backends.remote_rows import COUNT, ArrayRows
 from h5saver_widget.backends.remote_types import dtype_of, holds_byte_rows, holds_text
 from h5saver_widget.backends.terms import ArrayInfo, NodeKind
 
-__all__ = ["HIDDEN", "WRITER", "RemoteObject"]
+__all__ = ["CLAIM", "HIDDEN", "WRITER", "RemoteObject"]
 
-#: Attribute of the root group: who writes.
+#: Attributes of the root group: who writes or wrote last, and who is about to replace that.
 WRITER = "_h5saver_writer"
+CLAIM = "_h5saver_claim"
 #: Attributes that are ours, not the user's.
-HIDDEN = frozenset({COUNT, WRITER})
+HIDDEN = frozenset({CLAIM, COUNT, WRITER})
 
 
 @dataclass(eq=False)

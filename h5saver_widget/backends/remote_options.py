@@ -19,6 +19,7 @@ _FROM_ENVIRONMENT = {
     "username": "HS_USERNAME",
     "password": "HS_PASSWORD",
     "bucket": "HS_BUCKET",
+    "api_key": "HS_API_KEY",
 }
 
 
@@ -26,9 +27,9 @@ _FROM_ENVIRONMENT = {
 class RemoteOptions:
     """How an HSDS server is reached, and how long it may take.
 
-    What is left empty comes from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``, the
-    names that HSDS's own tools use); a password that is not there either, from the system's keyring, if the library
-    ``keyring`` is installed: service = endpoint, user = username.
+    What is left empty comes from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``,
+    ``HS_API_KEY``, the names that HSDS's own tools use); a password that is not there either, from the system's
+    keyring, if the library ``keyring`` is installed: service = endpoint, user = username.
 
     Attributes
     ----------
@@ -38,34 +39,51 @@ class RemoteOptions:
         Who asks. The password is left out of the representation.
     bucket
         Storage bucket; the server's default if empty.
+    api_key
+        A key that says who asks, without name and password. It is left out of the representation, too.
+    certificate
+        File (PEM) of the certificate that a server with ``https://`` has, or of who has signed it; those that the
+        system trusts by default.
     connect_seconds
         How long a server may take to answer when a file is opened.
     timeout_seconds
         How long one request may take.
     patience_seconds
-        How long reading and closing wait for a server that has gone away; rows that are appended do not wait.
+        How long reading waits for a server that has gone away, and closing for one that takes nothing more; rows that
+        are appended do not wait.
     change_seconds
         How long a group, an array or an attribute that has to be made waits for it.
     flush_seconds, flush_bytes
         Rows are sent when they are so old, or so many.
     checkpoint_seconds
-        How often the server is asked to write everything to its storage.
+        How often the server is asked to write everything to its storage. Readers see rows that are there.
+    lease_seconds
+        How long a writer that does not say that it lives keeps others out. It says so three times as often.
     queue_bytes
-        How much may wait for a server that is away before rows are refused.
+        How much may wait in memory for a server that is away or slow; more waits on the local disk.
+    keep_folder
+        Folder on the local disk for that; the user's own by default.
+    keep
+        Whether rows may wait there. Otherwise they are refused when the memory is full.
     """
 
     endpoint: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
     bucket: str = ""
+    api_key: str = field(default="", repr=False)
+    certificate: str = ""
     connect_seconds: float = 4.0
     timeout_seconds: float = 30.0
-    patience_seconds: float = 5.0
+    patience_seconds: float = 10.0
     change_seconds: float = 60.0
     flush_seconds: float = 0.5
     flush_bytes: int = 8 << 20
-    checkpoint_seconds: float = 5.0
+    checkpoint_seconds: float = 2.0
+    lease_seconds: float = 10.0
     queue_bytes: int = 256 << 20
+    keep_folder: str = ""
+    keep: bool = True
 
     @classmethod
     def of(cls, values: RemoteOptions | Mapping[str, Any] | None) -> Self:

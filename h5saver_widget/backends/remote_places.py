@@ -61,9 +61,9 @@ def remote_make_folder(folder: Path, options: RemoteOptions) -> None:
             break
         missing.append(place)
     for place in reversed(missing):
-        client = Client(domain_of(place), options)
+        client = Client(domain_of(place, new=True), options)
         try:
-            status, _ = client.send("PUT", "/", {"folder": 1})
+            status, _ = client.settle("PUT", "/", {"folder": 1})
             if status >= 300 and status != 409:
                 raise FileOpenError(client.in_words(status, "making the folder"))
         finally:
@@ -82,7 +82,7 @@ def move_aside_on_server(path: Path, options: RemoteOptions) -> Path:
     for target in _backup_names(path):
         client = Client(domain_of(target), options)
         try:
-            status, _ = client.send("PUT", "/", {"linked_domain": domain_of(path)})
+            status, _ = client.settle("PUT", "/", {"linked_domain": domain_of(path)})
             if status == 409:
                 continue
             if status >= 300:

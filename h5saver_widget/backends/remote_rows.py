@@ -30,10 +30,10 @@ class ArrayRows:
         Whether rows can be appended: such arrays have a count.
     room
         How many rows the server has room for, None if it has to be asked.
-    waiting
-        Blocks that were not sent yet, in order.
-    sent
-        Blocks that were sent since the last checkpoint.
+    waiting, sending, sent
+        Blocks in order: not sent yet, being sent, and sent since the last checkpoint.
+    delivered, safe
+        How many rows the server has, and how many were on its storage at the last checkpoint.
     """
 
     array_id: str
@@ -41,11 +41,13 @@ class ArrayRows:
     grows: bool
     room: int | None = None
     waiting: list[Block] = field(default_factory=list)
+    sending: list[Block] = field(default_factory=list)
     sent: list[Block] = field(default_factory=list)
+    delivered: int = 0
+    safe: int = 0
     path: str = ""
     deleted: bool = False
     held: bool = False  # listed in the journal
-    sending: bool = False  # by another thread, just now
 
     @property
     def address(self) -> str:
@@ -56,6 +58,11 @@ class ArrayRows:
     def settled(self) -> bool:
         """Whether the server has everything."""
         return not self.waiting and not self.sending
+
+    @property
+    def unsafe(self) -> list[Block]:
+        """What the server may still forget, or does not have, in order."""
+        return [*self.sent, *self.sending, *self.waiting]
 
     def make_room(self, client: Client, count: int) -> bool:
         """Have room for so many rows; False if the server has no such array.
@@ -84,12 +91,6 @@ class ArrayRows:
         if self.room is not None and self.room > self.shape[0]:
             client.ask("PUT", f"{self.address}/shape", {"shape": list(self.shape)}, missing=True)
             self.room = self.shape[0]
-
-    def are_known(self, client: Client) -> bool:
-        """Tell whether the server remembers the rows that were sent."""
-        found = client.ask("GET", f"{self.address}/attributes/{COUNT}", missing=True)
-        expected = max((block.start[0] + len(block.values) for block in self.sent), default=0)
-        return found is not None and bool(found["value"] >= expected)
 
 
 def count_json(count: int) -> dict[str, Any]:

@@ -1,28 +1,37 @@
-"""Who writes a remote file: a mark at its root, so that a second program is refused, and a dead one is known."""
+"""Who writes a remote file: a lease at its root, renewed by its writer, so that a second program is refused.
+
+Whether a writer lives is seen by its lease changing while one looks: no clock is compared, and no name of a machine.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.h5pyd_client import Client
-from h5saver_widget.backends.remote_objects import WRITER
+from h5saver_widget.backends.remote_objects import CLAIM, WRITER
 from h5saver_widget.backends.remote_types import attribute_json
 from h5saver_widget.errors import FileOpenError, RemoteRefusedError
 
 __all__ = ["WriterMark"]
 
-_WRITER_SECONDS = 30.0
-#: Marks of this process that are in use. One that is not was left when a file was closed while its server was away.
+_LOOK_SECONDS = 0.1
+_FREE = "-"
+_EARLIER_SECONDS, _LONGEST_SECONDS = 30.0, 120.0
+#: What leases of this process are called; those of files that are open.
+_OURS: set[str] = set()
 _IN_USE: set[str] = set()
 
 
 class WriterMark:
-    """The mark of one open file.
+    """The lease of one open file.
+
+    Its text is a random word, a number that grows with each renewal (``-`` when the file was closed), how many seconds
+    it holds, and, for people, who it is.
 
     Parameters
     ----------
@@ -35,67 +44,130 @@ class WriterMark:
     def __init__(self, client: Client, root_id: str) -> None:
         self._client = client
         self._where = f"/groups/{root_id}/attributes"
-        self._name = ""
+        self._word, self._before, self._count = "", "", 0
+        self._renewing = threading.Lock()
         #: When the server last heard that the writer lives, on this machine's monotonic clock.
         self.told_at = 0.0
 
     def take(self, by_force: bool) -> None:
-        """Mark the file as being written by us; FileOpenError if another one writes it."""
-        client = self._client
-        known = client.ask("GET", f"{self._where}/{WRITER}", missing=True)
-        if known is not None and not by_force and _is_alive(str(known["value"])):
-            raise FileOpenError(
-                f"{client.domain} is being written by {known['value']}; only one program can write a file: "
-                "wait until it has closed it (or half a minute, if it is gone)"
-            )
-        self._name = f"{socket.gethostname()} process {os.getpid()} {uuid.uuid4().hex[:12]}"
+        """Have the file for ourselves; FileOpenError if another one writes it.
+
+        A lease that nobody has given back is watched for as long as it holds, until it is renewed or is known to be a
+        dead writer's.
+        """
+        before = self._value(WRITER)
+        if before and not by_force:
+            before = self._watched(before)
+        self._word, self._before = uuid.uuid4().hex, before
         try:
+            if before:
+                self._claim(before, by_force)
             # without `replace` the server refuses the second of two
-            again: dict[str, Any] = {} if known is None else {"replace": 1}
-            client.ask("PUT", self._where, self._mark(), **again)
+            self._put(WRITER, self._text(), replace=bool(before))
             if not self.is_ours():
                 raise RemoteRefusedError("another was faster", 409)
+            if before:
+                self._client.ask("DELETE", f"{self._where}/{CLAIM}", missing=True)
         except RemoteRefusedError as error:
-            raise FileOpenError(f"{client.domain} was opened by another writer at the same moment: {error}") from error
+            if error.status not in (404, 409, 410):
+                raise
+            raise FileOpenError(
+                f"{self._client.domain} was opened by another writer at the same moment: {error}"
+            ) from error
         self.told_at = time.monotonic()
-        _IN_USE.add(self._name)
+        _OURS.add(self._word)
+        _IN_USE.add(self._word)
 
-    def _mark(self) -> dict[str, Any]:
-        return {"attributes": {WRITER: attribute_json(WRITER, f"{self._name} at {time.time():.0f}", "/")}}
+    def take_over(self, word: str) -> None:
+        """Go on with the lease of a file that was closed too early; FileOpenError if it changed hands."""
+        found = self._value(WRITER)
+        if found.partition(" ")[0] != word:
+            raise FileOpenError(f"{self._client.domain} was written by another program since; its rows are not touched")
+        self.take(by_force=found.split(" ")[1:2] == [_FREE])
+
+    @property
+    def word(self) -> str:
+        """What this lease is called."""
+        return self._word
+
+    def _value(self, name: str) -> str:
+        found = self._client.ask("GET", f"{self._where}/{name}", missing=True)
+        return "" if found is None else str(found["value"])
+
+    def _put(self, name: str, value: str, replace: bool) -> None:
+        params: dict[str, Any] = {"replace": 1} if replace else {}
+        self._client.ask("PUT", self._where, {"attributes": {name: attribute_json(name, value, "/")}}, **params)
+
+    def _text(self, state: str | None = None) -> str:
+        who = f"{socket.gethostname()} process {os.getpid()}"
+        return f"{self._word} {self._count if state is None else state} {self._client.options.lease_seconds:g} {who}"
+
+    def _watched(self, lease: str) -> str:
+        """Watch a lease until it is known that nobody has it; return what is there then."""
+        word, state, seconds = [*lease.split(" ", 3), "", ""][:3]
+        if state == _FREE or (word in _OURS and word not in _IN_USE):
+            return lease
+        holds = _EARLIER_SECONDS  # of versions before leases
+        if state.isdigit() and seconds.replace(".", "", 1).isdigit():
+            holds = min(float(seconds), _LONGEST_SECONDS)
+        until = time.monotonic() + holds
+        while word not in _IN_USE and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            if (found := self._value(WRITER)) != lease:
+                if not found or found.split(" ")[1:2] == [_FREE]:
+                    return found
+                break
+        else:
+            if word not in _IN_USE:
+                return lease
+        who = lease.split(" ", 3)[-1]
+        raise FileOpenError(
+            f"{self._client.domain} is being written by {who}; only one program can write a file: wait until it has "
+            "closed it"
+        )
+
+    def _claim(self, before: str, by_force: bool) -> None:
+        """Be the only one who replaces a lease."""
+        try:
+            self._put(CLAIM, self._word, replace=by_force)
+        except RemoteRefusedError as error:
+            if error.status != 409:
+                raise
+            claim = self._value(CLAIM)
+            until = time.monotonic() + self._client.options.lease_seconds
+            while time.monotonic() < until and claim and self._value(CLAIM) == claim:
+                time.sleep(_LOOK_SECONDS)  # it is held for some requests, not longer
+            self._put(CLAIM, self._word, replace=self._value(CLAIM) == claim)
+        if not by_force and self._value(WRITER) != before:
+            self._client.ask("DELETE", f"{self._where}/{CLAIM}", missing=True)
+            raise RemoteRefusedError("another was faster", 409)
 
     def is_ours(self) -> bool:
-        """Tell whether the mark on the server is this one."""
-        found = self._client.ask("GET", f"{self._where}/{WRITER}", missing=True)
-        return found is not None and str(found["value"]).startswith(self._name)
+        """Tell whether the lease on the server is this one."""
+        return self._value(WRITER).partition(" ")[0] == self._word
 
     def keep_alive(self) -> None:
-        """Renew the mark if it is time to; RemoteRefusedError if another program has taken the file over."""
-        if not self._name or time.monotonic() - self.told_at < _WRITER_SECONDS / 3:
+        """Renew the lease if it is time to; RemoteRefusedError if another program has taken the file over."""
+        due = self._client.options.lease_seconds / 3
+        if not self._word or time.monotonic() - self.told_at < due or not self._renewing.acquire(blocking=False):
             return
-        if not self.is_ours():
-            raise RemoteRefusedError(f"another program writes {self._client.domain} now; close it here", 409)
-        self._client.ask("PUT", self._where, self._mark(), replace=1)
-        self.told_at = time.monotonic()
+        try:
+            found = self._value(WRITER)
+            # a node that was killed may show what was there before
+            if found and found != self._before and found.partition(" ")[0] != self._word:
+                raise RemoteRefusedError(f"another program writes {self._client.domain} now; close it here", 409)
+            self._count += 1
+            self._put(WRITER, self._text(), replace=bool(found))
+            self.told_at = time.monotonic()
+        finally:
+            self._renewing.release()
 
     def remove(self) -> None:
-        """Take the mark away, if it is this one."""
-        if self._name and self.is_ours():
-            self._client.ask("DELETE", f"{self._where}/{WRITER}", missing=True)
+        """Give the lease back, if it is this one."""
+        if self._word and self.is_ours():
+            self._put(WRITER, self._text(_FREE), replace=True)
 
     def let_go(self) -> None:
         """Write no more, whether the server knows it or not."""
-        _IN_USE.discard(self._name)
-        self._name = ""
-
-
-def _is_alive(mark: str) -> bool:
-    """Tell whether the writer of a mark is still there, as far as this machine can tell."""
-    who, _, at = mark.rpartition(" at ")
-    host, _, rest = who.partition(" process ")
-    pid = rest.partition(" ")[0]
-    if host == socket.gethostname() and pid.isdigit():
-        if int(pid) == os.getpid():
-            return who in _IN_USE
-        if not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            return False
-    return at.isdigit() and abs(time.time() - int(at)) < _WRITER_SECONDS
+        _IN_USE.discard(self._word)
+        self._word = ""

@@ -38,17 +38,31 @@ class RowQueue:
         self._open: dict[ArrayWriter, None] = {}
         self._jobs: deque[ChunkJob] = deque()
         self._job_bytes = 0
-        self._tails: weakref.WeakSet[Tail] = weakref.WeakSet()
-        self._failures: list[str] = []
+        #: Bytes of all tails that there are, in a list that their finalizers may hold.
+        self._tail_bytes = [0]
+        self._failures: list[tuple[ArrayWriter, int, str]] = []
+        #: Growing arrays that rows came to since the last flush, and how many they had then.
+        self.unsafe: dict[ArrayWriter, int] = {}
 
     # ------------------------------------------------------------------- rows
     def append(self, array: ArrayWriter, rows: Rows) -> None:
         """Accept rows: C-contiguous, of the array's dtype, at least one."""
+        if array.broken:
+            raise RowsLostError(array.broken)
+        if array.accepted < 0:
+            array.accepted = array.count()
+        if array not in self.unsafe:
+            self.unsafe[array] = array.accepted
+        array.accepted += len(rows)
         tail = array.tail
         if tail is None:
             tail = array.tail = self._tail_for(array)
             if tail is None:
-                array.append(rows)
+                try:
+                    array.append(rows)
+                except Exception as error:
+                    self._lose(array, error)
+                    self.report()
                 return
         self._add(array, tail, rows)
 
@@ -72,17 +86,21 @@ class RowQueue:
             return None
         if not self._has_room(size):
             return None  # too many arrays at once: this one is left to the library
-        tail = Deflated(array, size) if deflates else Collected(array, size)
-        self._tails.add(tail)
+        return self._counted(Deflated(array, size) if deflates else Collected(array, size))
+
+    def _counted(self, tail: Tail) -> Tail:
+        """Count the memory of a tail as long as there is one."""
+        self._tail_bytes[0] += tail.size
+        weakref.finalize(tail, _give_back, self._tail_bytes, tail.size).atexit = False
         return tail
 
     def _has_room(self, size: int) -> bool:
         """Tell whether one more array may be kept; if need be, forget those that got nothing since the last flush."""
         most = PENDING_BYTES - size
-        if sum(tail.size for tail in self._tails) > most:
+        if self._tail_bytes[0] > most:
             for array in [array for array in self._open if not self.pending(array)]:
                 self.forget(array)
-        return sum(tail.size for tail in self._tails) <= most
+        return self._tail_bytes[0] <= most
 
     def pending(self, array: ArrayWriter | None) -> int:
         """Return how many rows of an array wait."""
@@ -129,9 +147,7 @@ class RowQueue:
     def _tail_for_points(self, array: ArrayWriter) -> Tail | None:
         if not self.collects or not self._has_room(COLLECT_BYTES):
             return None
-        tail = Points(array, COLLECT_BYTES)
-        self._tails.add(tail)
-        return tail
+        return self._counted(Points(array, COLLECT_BYTES))
 
     def submit(self, job: ChunkJob) -> None:
         """Have a chunk packed; write those that are ready, and as many as it takes to stay within the bound."""
@@ -185,6 +201,7 @@ class RowQueue:
     def forget(self, array: ArrayWriter) -> None:
         """Look into the file again before the next row of an array is taken; there must be none that wait."""
         array.tail = None
+        array.accepted = -1
         self._open.pop(array, None)
 
     def forget_below(self, path: str) -> None:
@@ -196,16 +213,41 @@ class RowQueue:
     # ----------------------------------------------------------------- errors
     def _lose(self, array: ArrayWriter, error: Exception) -> None:
         """Give up what waits of an array; `report` says so."""
-        lost = self.pending(array)
+        pending, accepted = self.pending(array), array.accepted
         self.forget(array)
         self._jobs = deque(job for job in self._jobs if job.array is not array)
         self._job_bytes = sum(job.size for job in self._jobs)
-        kind = "points" if array.fixed_shape else "rows"
-        what = f"the last {lost} {kind}, accepted before," if lost else "a chunk"
-        self._failures.append(f"{array.path}: {what} could not be written and are lost: {error}")
+        if array.fixed_shape:
+            lost, what = pending, f"the last {pending} points" if pending else "a chunk"
+        else:
+            try:
+                first = min(array.count(), accepted)
+            except Exception:  # the library can't tell: it has what it was given
+                first = accepted - pending
+            lost, what = accepted - first, f"rows {first:,} to {accepted - 1:,}"
+        message = f"{array.path}: {what} could not be written and are lost: {error}"
+        if not array.fixed_shape:
+            array.broken = f"{message}. Nothing more is added to this array: go on in a new file"
+        self._failures.append((array, max(lost, 0), message))
+
+    def drop_all(self) -> None:
+        """Forget everything that waits: it has nowhere to go any more."""
+        self._jobs.clear()
+        self._job_bytes = 0
+        self._failures = []
+        for array in list(self._open):
+            self.forget(array)
 
     def report(self) -> None:
         """Raise RowsLostError if something was lost since the last time."""
         if self._failures:
             failures, self._failures = self._failures, []
-            raise RowsLostError(f"{'; '.join(failures)}. Look whether the disk is full, and go on in a new file")
+            told = "; ".join(message for _, _, message in failures)
+            raise RowsLostError(
+                f"{told}. Look whether the disk is full, and go on in a new file",
+                [(array.path, lost) for array, lost, _ in failures],
+            )
+
+
+def _give_back(held: list[int], size: int) -> None:
+    held[0] -= size

@@ -63,11 +63,16 @@ class TablesWriter(ArrayWriter):
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         """Append rows."""
-        if self._is_plain:
-            self._array._g_check_open()
-            self._array._append(rows)
-        else:
-            self._array.append(rows)
+        before = self.count()
+        try:
+            if self._is_plain:
+                self._array._g_check_open()
+                self._array._append(rows)
+            else:
+                self._array.append(rows)
+        except BaseException:
+            self.resize(before)  # PyTables has made room already: rows of zeros
+            raise
 
     def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
         """Write values into a block."""

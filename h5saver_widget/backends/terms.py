@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Activity",
     "ArrayInfo",
     "Capabilities",
     "Compression",
@@ -111,15 +112,41 @@ class ArrayInfo:
 
 
 @dataclass(frozen=True)
-class Queue:
-    """What another process has done of what was handed over, since the file was opened.
+class Activity:
+    """What whoever writes the file is doing, as it can be seen without asking.
 
     Attributes
     ----------
+    doing
+        ``'writing'``, ``'flushing'``, ``'opening'``, ``'closing'``, ``'reading'``; ``''`` while there is nothing to do.
+    seconds
+        How long it has not got on although there is something to do, in s: a disk or share that does not answer.
+    waiting_bytes
+        What was accepted and is not taken yet, bytes.
+    problem
+        Why the disk refuses to take what was written, while that is tried again; ``''`` while all is well.
+    """
+
+    doing: str = ""
+    seconds: float = 0.0
+    waiting_bytes: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What became of the frames since the file was opened: ``received = written + waiting + dropped`` at every instant.
+
+    Attributes
+    ----------
+    frames_received
+        Frames that were accepted.
+    frames_written
+        Those that a reader of the file finds: the last flush that succeeded came after them.
+    frames_dropped
+        Those of which something could not be written.
     bytes_waiting
-        What was handed over and is not written, bytes.
-    frames_written, frames_flushed
-        Frames that were given to the library; those of them that came before the last flush.
+        What was accepted and is not with the library yet, bytes.
     bytes_written
         Values that were given to the library, bytes.
     file_size
@@ -130,10 +157,16 @@ class Queue:
         How long callers had to wait for room.
     """
 
-    bytes_waiting: int
+    frames_received: int
     frames_written: int
-    frames_flushed: int
-    bytes_written: int
-    file_size: int
-    last_flush: float | None
-    waited_seconds: float
+    frames_dropped: int
+    bytes_waiting: int = 0
+    bytes_written: int = 0
+    file_size: int = 0
+    last_flush: float | None = None
+    waited_seconds: float = 0.0
+
+    @property
+    def frames_waiting(self) -> int:
+        """Frames that are neither written nor lost yet."""
+        return self.frames_received - self.frames_written - self.frames_dropped

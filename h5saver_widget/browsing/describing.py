@@ -244,6 +244,8 @@ def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[t
     facts = [("Shape", shape_text(info.shape)), ("Type", row.kind or dtype_text(info.dtype))]
     if math.prod(info.shape) == 1 and row.content:
         facts.insert(0, ("Value", row.content))
+    elif 0 in info.shape:
+        facts.insert(0, ("Value", "no values yet"))
     if not info.dtype.hasobject:  # else the size is not known: values stand elsewhere in the file
         facts.append(("Size", size_text(math.prod(info.shape) * info.dtype.itemsize)))
     stored = []

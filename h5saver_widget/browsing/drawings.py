@@ -16,6 +16,7 @@ __all__ = [
     "Curves",
     "DataSummary",
     "Dimension",
+    "Part",
     "Picture",
     "Points",
     "Projection",
@@ -33,6 +34,15 @@ class Projection(Enum):
     SUM = "sum"
     MAX = "max"
     MIN = "min"
+
+
+class Part(Enum):
+    """What is drawn of complex numbers; the value is what people read."""
+
+    MODULUS = "Modulus"
+    PHASE = "Phase"
+    REAL = "Real part"
+    IMAGINARY = "Imaginary part"
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,13 @@ class StoredAxis:
 
     def cut(self, window: Window) -> AxisValues:
         """Return the values of a window; those that are counted are only made now, there may be very many."""
-        inside = slice(window.start, window.stop)
-        values = np.arange(float(window.start), float(window.stop)) if self.values is None else self.values[inside]
+        inside = slice(window.start, window.stop, window.step)
+        if self.values is not None:
+            values = self.values[inside]
+        else:
+            values = np.arange(float(window.start), float(window.stop), float(window.step))
+        if window.step > 1:  # the smallest and the largest value of so many points are drawn above each other
+            values = np.repeat(values, 2)
         return AxisValues(self.label, self.units, values, self.is_counted)
 
 
@@ -116,6 +131,14 @@ class DataSummary:
     left_out: int = 0
 
     @property
+    def colours(self) -> int | None:
+        """The dimension that holds red, green, blue (and opacity) of an image, None if there is none."""
+        shape, last = self.shape, len(self.shape) - 1
+        may_be = self.dtype.kind == "u" and self.dtype.itemsize <= 2 and last >= 2 and shape[last] in (3, 4)
+        plain = may_be and min(shape[last - 2 : last]) > 4 and not self.dimensions[last].is_navigation
+        return last if plain and all(axis.is_counted for axis in self.dimensions[last].axes) else None
+
+    @property
     def nbytes(self) -> int:
         """Size of one channel in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
@@ -123,25 +146,43 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Window:
-    """The part of a dimension that is shown: points `start` to `stop` of `total`."""
+    """The part of a dimension that is shown: points `start` to `stop` of `total`.
+
+    With a `step`, each so many points are drawn as two: the smallest and the largest of their values.
+    """
 
     start: int
     stop: int
     total: int
+    step: int = 1
 
     @property
     def is_part(self) -> bool:
         """Whether something lies outside."""
         return self.stop - self.start < self.total
 
+    def point(self, drawn: int) -> int:
+        """Return the point of the dimension that a drawn one stands for, the first of several."""
+        return self.start + (drawn // 2 * self.step if self.step > 1 else drawn)
+
+    def drawn(self, point: int) -> int:
+        """Return where a point of the dimension is drawn, the nearest one if it lies outside."""
+        inside = min(max(point, self.start), self.stop - 1) - self.start
+        return inside // self.step * 2 if self.step > 1 else inside
+
 
 @dataclass(frozen=True)
 class Curve:
-    """One channel over an axis, its errors if there are any."""
+    """One channel over an axis, its errors if there are any; one of other data has an axis of its own.
+
+    With a `step`, each so many points are drawn as two, see :class:`Window`.
+    """
 
     label: str
     values: Values
     errors: Values | None = None
+    axis: AxisValues | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True)
@@ -155,10 +196,14 @@ class Curves:
     window: Window
     as_points: bool = False
 
+    def axis_of(self, curve: Curve) -> AxisValues:
+        """Return the axis that a curve is drawn over."""
+        return curve.axis or self.axis
+
 
 @dataclass(frozen=True)
 class Picture:
-    """An image: values of shape (rows, columns) over two axes."""
+    """An image: values of shape (rows, columns), or (rows, columns, 3 or 4) in colours, over two axes."""
 
     values: Values
     rows: AxisValues

@@ -11,27 +11,22 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
+from h5saver_widget.browsing.drawings import Curves, Part
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import Look, Row, row_of
+from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
 from h5saver_widget.browsing.words import size_text
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
-from h5saver_widget.format import codec
 from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Child", "FileView"]
-
-Child = tuple[str, NodeKind]
-"""A node in a group: its name, and what it is."""
-
-#: A group may hold itself; where a library can't tell, no walk goes deeper.
-MAX_DEPTH: Final = 100
+__all__ = ["MOST_FOUND", "Child", "FileView"]
 
 
 class FileView:
@@ -41,7 +36,7 @@ class FileView:
     ----------
     source
         Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
-        handle and is neither reopened nor closed.
+        handle. When the saver has closed it, the same file is opened here for reading, and goes on being shown.
     backend
         Backend that opens a path; None for the default.
     isolated
@@ -72,50 +67,80 @@ class FileView:
         self._take_from = readers or Readers(backend, isolated=isolated)
         #: Kept while the file is opened again: to start a process is most of a look at a file that has grown.
         self._reader: H5Backend | None = None
-        self._path = None if isinstance(source, H5Backend) else Path(source)
-        self._h5: H5Backend | None = source if isinstance(source, H5Backend) else None
+        self._saver = source if isinstance(source, H5Backend) else None
+        self._path = source.file_path if isinstance(source, H5Backend) else Path(source)
+        self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
-        self._readers: dict[tuple[str, bool, bool], DataReader] = {}
+        self._readers: dict[tuple[str, bool, bool, Part], DataReader] = {}
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
         self.note = ""
+        #: Show the next file of a saver as soon as it has one; else the one that is shown stays, closed or not.
+        self.goes_on = False
 
     # ------------------------------------------------------------------ file
     @property
     def is_own(self) -> bool:
-        """Whether the file is opened here, and not that of a saver."""
-        return self._path is not None
+        """Whether a path was given, and not a saver."""
+        return self._saver is None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the file is read through a saver, which has it open. Never waits."""
+        saver = self._saver
+        return saver is not None and saver.isopen() and saver.file_path == (self._path or saver.file_path)
 
     @property
     def is_remote(self) -> bool:
         """Whether the open file is on a server. Never waits."""
-        return self._h5 is not None and self._h5.capabilities.remote
+        h5 = self._h5 or self._saver
+        return h5 is not None and h5.capabilities.remote
 
     @property
     def path(self) -> Path | None:
-        """Path of the file, None if that of a saver is closed. Never waits."""
-        return self._path if self._path is not None else self._h5.file_path if self._h5 is not None else None
+        """Path of the file that is shown, None if a saver has had none yet. Never waits."""
+        return self._path or (self._saver.file_path if self._saver is not None else None)
 
     @property
     def backend(self) -> str:
         """Name of the backend that reads."""
-        return self._h5.backend if self._h5 is not None else ""
+        h5 = self._h5 or self._saver
+        return h5.backend if h5 is not None else ""
 
     @property
     def h5(self) -> H5Backend:
-        """The open file; FileNotOpenError if it is closed."""
+        """The open file; FileNotOpenError if it is closed. What a saver has closed is opened here."""
+        if self._saver is not None:
+            if self.is_live:
+                self._path = self._saver.file_path
+                if self._h5 is not None:  # the saver has it again
+                    self._let_go()
+                return self._saver
+            if self._h5 is None and self._path is not None:
+                self._open()
         if self._h5 is None or not self._h5.isopen():
             raise FileNotOpenError("The file was closed. Press Refresh when it is open again.")
         return self._h5
 
     def open(self) -> None:
         """Open the file, or look that the saver's is open; FileOpenError, FileNotOpenError otherwise."""
-        if self._path is None:
-            _ = self.h5
-            return
         self._let_go()
+        saver = self._saver
+        if saver is not None:
+            if self._is_overtaken:
+                self._path, self._reader = saver.file_path, None
+            _ = self.h5
+            other = saver.file_path if saver.isopen() and not self.is_live else None
+            self.note = f"{other.name} is being recorded now: check Follow to see it." if other is not None else ""
+            return
         self._seen = self._stamp()
-        self._h5, self.note = open_to_look(self._path, self._backend, readers=self._take_from, reader=self._reader)
+        self._open()
+
+    def _open(self) -> None:
+        assert self._path is not None
+        self._readers.clear()
+        backend = self._backend if self._saver is None else self._saver.backend
+        self._h5, self.note = open_to_look(self._path, backend, readers=self._take_from, reader=self._reader)
         self._reader = self._h5
 
     def close(self) -> None:
@@ -126,7 +151,7 @@ class FileView:
     def _let_go(self) -> None:
         """Close the file, which is opened again soon."""
         self._readers.clear()
-        if self._path is not None and self._h5 is not None:
+        if self._h5 is not None:
             self._h5.close_file()
             self._h5 = None
 
@@ -146,27 +171,34 @@ class FileView:
 
     def follow(self) -> bool:
         """Return whether the file has changed since the last call, and see it as it is now if it has."""
-        if self.is_remote and self.h5.isopen():
+        current = not self._is_overtaken
+        if self.is_remote and current and self.h5.isopen():
             return False  # a server is asked anew every time: the file need not be opened again
         stamp = self._stamp()
-        if stamp is not None and stamp == self._seen and self._h5 is not None and self._h5.isopen():
+        if current and stamp is not None and stamp == self._seen and self.h5.isopen():
             return False
         self.refresh()
         self._seen = stamp
         return True
 
+    @property
+    def _is_overtaken(self) -> bool:
+        """Whether the saver has another file by now, and that one is wanted."""
+        saver = self._saver
+        return self.goes_on and saver is not None and saver.isopen() and saver.file_path != self._path
+
     def _stamp(self) -> tuple[Hashable, ...] | None:
         """Return what differs when the file has changed: time and size on disk, or the counters of a saver."""
-        if self._path is not None:
-            try:
-                found = self._path.stat()
-            except OSError:
-                return None
-            return found.st_mtime_ns, found.st_size
-        saver = self._h5
-        if isinstance(saver, H5SaverLowLevel):
-            return saver.generation, saver.frames_saved, saver.bytes_saved, saver.isopen()
-        return None
+        if self.is_live:
+            saver = self._saver
+            if isinstance(saver, H5SaverLowLevel):
+                return saver.generation, saver.frames_saved, saver.bytes_saved, saver.isopen()
+            return None
+        try:
+            found = self._path.stat() if self._path is not None else None
+        except OSError:
+            return None
+        return None if found is None else (found.st_mtime_ns, found.st_size)
 
     # ------------------------------------------------------------------ tree
     def children(self, path: str) -> list[Child]:
@@ -187,67 +219,23 @@ class FileView:
         """Return the nodes of a group and of all groups below, by path of the group; at most about `most` nodes."""
         found: dict[str, list[Child]] = {}
         count = 0
-        for group, children in self._groups(path):
+        for group, children in groups_below(self.h5, path):
             found[group] = children
             count += len(children)
             if count >= most:
                 break
         return found
 
-    def search(self, text: str, most: int = 2000) -> Iterator[list[tuple[str, NodeKind]]]:
+    def search(self, text: str, most: int = MOST_FOUND) -> Iterator[list[tuple[str, NodeKind]]]:
         """Look for nodes whose name or title contains a text, in any case of letters; found ones come bit by bit.
 
         Yields
         ------
         list of (str, NodeKind)
             Paths found since the last time; it may be empty. The search ends when `most` are found.
+            Each list holds what was found within a tenth of a second, or 250 nodes.
         """
-        wanted = text.casefold()
-        count = 0
-        untold: list[tuple[str, NodeKind]] = []
-        # names are known as soon as a group is listed; titles have to be read, node by node: they come after all names
-        for group, children in self._groups("/"):
-            base = group.rstrip("/")
-            found = [(f"{base}/{name}", kind) for name, kind in children if wanted in name.casefold()]
-            yield found[: most - count]
-            count += len(found)
-            if count >= most:
-                return
-            untold += [(f"{base}/{name}", kind) for name, kind in children if wanted not in name.casefold()]
-        for start in range(0, len(untold), 300):
-            some = untold[start : start + 300]
-            found = [(path, kind) for path, kind in some if kind is not NodeKind.LINK and wanted in self._title(path)]
-            yield found[: most - count]
-            count += len(found)
-            if count >= most:
-                return
-
-    def _title(self, path: str) -> str:
-        io = self.h5.io
-        try:
-            raw = io.get_attributes(io.node(path), ["TITLE"]).get("TITLE", "")
-            return str(codec.decode(raw)).casefold()
-        except (NodeError, OSError):
-            return ""
-
-    def _groups(self, path: str) -> Iterator[tuple[str, list[Child]]]:
-        """Iterate over a group and the groups below it, each once; what can't be read is left out."""
-        waiting = [path]
-        seen: set[Hashable] = set()
-        while waiting:
-            here = waiting.pop()
-            try:
-                identity = self.h5.io.identity(self.h5.io.node(here))
-                if identity in seen:
-                    continue
-                seen.add(identity)
-                children = self.children(here)
-            except (NodeError, OSError, RuntimeError):
-                continue
-            yield here, children
-            if here.count("/") < MAX_DEPTH:
-                base = here.rstrip("/")
-                waiting.extend(f"{base}/{name}" for name, kind in reversed(children) if kind is NodeKind.GROUP)
+        return search(self.h5, text, most)
 
     # --------------------------------------------------------------- content
     def describe(self, path: str) -> NodeReport:
@@ -288,7 +276,7 @@ class FileView:
         changed = self.follow()
         if always and not changed:
             self.refresh()
-        if not (changed or always) and self._path is not None and not self.is_remote:
+        if not (changed or always) and not self.is_live and not self.is_remote:
             return False, {}
         found = {}
         for group in groups:
@@ -309,14 +297,24 @@ class FileView:
             return node.shape
         return (len(node.children_name()),) if isinstance(node, GROUP) else ()
 
-    def data(self, path: str, all_channels: bool = False, with_bkg: bool = False) -> DataReader:
+    def data(
+        self, path: str, all_channels: bool = False, with_bkg: bool = False, part: Part = Part.MODULUS
+    ) -> DataReader:
         """Return the data object of an array, to be read in parts; remembered until the file is seen anew."""
-        key = (path, all_channels, with_bkg)
+        h5, key = self.h5, (path, all_channels, with_bkg, part)  # first the file: what was read of another is forgotten
         if key not in self._readers:
             if len(self._readers) > 20:
                 self._readers.clear()
-            self._readers[key] = DataReader.of(self.h5, path, all_channels, with_bkg)
+            self._readers[key] = DataReader.of(h5, path, all_channels, with_bkg, part)
         return self._readers[key]
+
+    def curve(self, path: str) -> Curves:
+        """Return what a node holds as curves, to be drawn with those of others; NodeError if it holds none."""
+        with self.h5.io.lock:
+            report = describe(self.h5, path)
+        if not report.data_path:
+            raise NodeError(f"{path} holds nothing that can be drawn")
+        return self.data(report.data_path, report.all_channels).only_curve(path)
 
     # -------------------------------------------------------------- comments
     def may_comment(self, path: str) -> str:
@@ -327,7 +325,7 @@ class FileView:
             return str(error)
         if isinstance(node, LINK):
             return "A link can't hold comments."
-        if self._path is None:
+        if self.is_live:
             if not self.h5.io.writable:
                 return "The file is open for reading only."
             return (
@@ -339,6 +337,7 @@ class FileView:
             return "The file is open for reading only."
         if self.note:
             return "Another program is using this file: add the comment there, or when it is closed."
+        assert self._path is not None
         try:
             with self._path.open("r+b"):
                 return ""
@@ -367,10 +366,11 @@ class FileView:
 
     @contextmanager
     def _writable(self) -> Iterator[H5Backend]:
-        if self._path is None:
+        if self.is_live:
             yield self.h5
             return
         name = self.h5.backend
+        assert self._path is not None
         self._let_go()
         try:
             with H5Backend(name) as writer:
@@ -378,13 +378,3 @@ class FileView:
                 yield writer
         finally:
             self.open()
-
-
-def children_of(h5: H5Backend, path: str) -> list[Child]:
-    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group."""
-    io = h5.io
-    with io.lock:
-        group = io.node(path)
-        if io.kind(group) is not NodeKind.GROUP:
-            raise NodeError(f"{path} is not a group")
-        return list(io.children_kinds(group).items())

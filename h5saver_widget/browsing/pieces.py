@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.browsing.drawings import Projection, Window
+from h5saver_widget.browsing.drawings import Part, Projection, Window
 
-__all__ = ["blocks", "drawable", "merge", "reduced", "turned", "window_of", "windows_of"]
+__all__ = [
+    "Statistics",
+    "blocks",
+    "drawable",
+    "extremes",
+    "merge",
+    "reduced",
+    "statistics_of",
+    "turned",
+    "window_of",
+    "windows_of",
+]
 
 Values = npt.NDArray[Any]
 
@@ -21,8 +33,8 @@ Values = npt.NDArray[Any]
 def window_of(total: int, most: int, start: int) -> Window:
     """Return the window of at most so many points that begins at `start`.
 
-    >>> window_of(100, 30, 90), window_of(10, 30, 5)
-    (Window(start=70, stop=100, total=100), Window(start=0, stop=10, total=10))
+    >>> window_of(100, 30, 90)
+    Window(start=70, stop=100, total=100, step=1)
     """
     size = min(total, most)
     first = min(max(0, start), total - size)
@@ -60,15 +72,90 @@ def blocks(ranges: list[range], most: int) -> Iterator[tuple[slice, ...]]:
 
 
 # -------------------------------------------------------------------------------------------------------------- values
-def drawable(values: Any) -> Values:
-    """Return values as they can be drawn: booleans as 0 and 1, complex numbers by their magnitude."""
+_PARTS: Final[dict[Part, Callable[[Values], Values]]] = {
+    Part.MODULUS: np.abs,
+    Part.PHASE: np.angle,
+    Part.REAL: np.real,
+    Part.IMAGINARY: np.imag,
+}
+
+
+def drawable(values: Any, part: Part = Part.MODULUS) -> Values:
+    """Return values as they can be drawn: booleans as 0 and 1, of complex numbers the part that is wanted."""
     array = np.asarray(values)
     if array.dtype.kind == "c":
-        magnitude: Values = np.abs(array)
-        return magnitude
+        return _PARTS[part](array)
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
     return array.astype(np.float32) if array.dtype == np.float16 else array  # half precision is slow in Qt
+
+
+def extremes(values: Values, step: int) -> Values:
+    """Return the smallest and the largest value of each `step` values, above each other, NaN where there is none.
+
+    Parameters
+    ----------
+    values
+        Shape (points,), real.
+    step
+        How many points become two; the last ones may be fewer.
+
+    Returns
+    -------
+    ndarray
+        Shape (2 * ceil(points / step),), of the same dtype.
+
+    Examples
+    --------
+    >>> extremes(np.array([3, 1, 2, 5, 4]), 2).tolist()
+    [1, 3, 2, 5, 4, 4]
+    """
+    whole = len(values) // step
+    found = np.empty(2 * -(-len(values) // step), values.dtype)
+    for some, into in (
+        (values[: whole * step].reshape(-1, step), found[: 2 * whole]),
+        (values[None, whole * step :], found[2 * whole :]),
+    ):
+        if some.size:
+            into[0::2] = np.fmin.reduce(some, axis=1)
+            into[1::2] = np.fmax.reduce(some, axis=1)
+    return found
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is known of some values; `count` of them are numbers, `missing` are not, or are infinite."""
+
+    count: int = 0
+    missing: int = 0
+    mean: float = math.nan
+    deviation: float = math.nan
+    least: float = math.nan
+    most: float = math.nan
+    total: float = 0.0
+
+
+def statistics_of(parts: Iterable[Values]) -> Statistics:
+    """Return the statistics of values that come in parts.
+
+    >>> statistics_of([np.array([1.0, np.nan]), np.array([3.0])])
+    Statistics(count=2, missing=1, mean=2.0, deviation=1.0, least=1.0, most=3.0, total=4.0)
+    """
+    known = Statistics()
+    squares = 0.0
+    for part in parts:
+        good = part[np.isfinite(part)].astype(np.float64)
+        missing = known.missing + part.size - good.size
+        if not good.size:
+            known = replace(known, missing=missing)
+            continue
+        count, total, mean = known.count + good.size, known.total + float(good.sum()), float(good.mean())
+        # of Chan, Golub and LeVeque: a sum of squares would lose the figures of values that are far from 0
+        between = (mean - known.mean) ** 2 * known.count * good.size / count if known.count else 0.0
+        squares += float(((good - mean) ** 2).sum()) + between
+        least, most = np.fmin(known.least, good.min()), np.fmax(known.most, good.max())
+        known = Statistics(count, missing, total / count, math.sqrt(squares / count), float(least), float(most), total)
+    return known
 
 
 _MERGED: Final[dict[Projection, Callable[[Values, Values], Values]]] = {

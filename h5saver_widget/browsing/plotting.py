@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 from typing import Final
 
 import numpy as np
@@ -13,6 +15,7 @@ from h5saver_widget.browsing.drawings import (
     Curves,
     DataSummary,
     Dimension,
+    Part,
     Picture,
     Points,
     Projection,
@@ -21,9 +24,9 @@ from h5saver_widget.browsing.drawings import (
     Window,
 )
 from h5saver_widget.browsing.foreign import completed, resolved
-from h5saver_widget.browsing.pieces import blocks, drawable, merge, reduced, turned, window_of, windows_of
+from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, reduced, turned, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import DataMismatchError, H5SaverError
 from h5saver_widget.format.naming import number_of
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.assemble import data_from
@@ -33,12 +36,18 @@ __all__ = ["FREE_BYTES", "DataReader"]
 
 #: What is read for one drawing at most, in bytes; of larger arrays a window is shown that can be moved.
 MOST_BYTES: Final = 16_000_000
-#: Points of all curves of one drawing.
+#: Points of all curves of one drawing; of more, the smallest and the largest of several are drawn.
 MOST_POINTS: Final = 250_000
+#: Pairs of them along a curve: more than a screen has pixels.
+_MOST_PAIRS: Final = 4096
+#: Points that are read at once along an array that lies across: each of them may cost a chunk.
+_ACROSS: Final = 4096
+_TOLD_AFTER: Final = 0.2
 #: A map over navigation is made without being asked for if no more than this has to be read, in bytes.
 FREE_BYTES: Final = 64_000_000
 _BLOCK_BYTES: Final = 8_000_000
 _MOST_CHANNELS: Final = 64
+_PART_LABELS: Final = {Part.MODULUS: "|{}|", Part.PHASE: "arg {}", Part.REAL: "Re {}", Part.IMAGINARY: "Im {}"}
 
 
 class DataReader:
@@ -54,33 +63,51 @@ class DataReader:
         Whether a background is stored beside it.
     left_out
         How many further arrays of its group may be channels of it.
+    part
+        What is drawn of complex numbers.
     """
 
-    def __init__(self, data: DataWithAxes, path: str, has_background: bool = False, left_out: int = 0) -> None:
+    def __init__(
+        self,
+        data: DataWithAxes,
+        path: str,
+        has_background: bool = False,
+        left_out: int = 0,
+        part: Part = Part.MODULUS,
+    ) -> None:
+        self._part = part
+        is_phase = data.dtype.kind == "c" and part is Part.PHASE
         self._channels = list(data.data)[:_MOST_CHANNELS]
-        self._errors = None if data.errors is None else list(data.errors)[:_MOST_CHANNELS]
+        self._errors = None if data.errors is None or is_phase else list(data.errors)[:_MOST_CHANNELS]
         spread = data.distribution is DataDistribution.spread
         self.summary = DataSummary(
             path,
             data.name,
             data.origin,
             tuple(
-                f"|{text}|" if data.dtype.kind == "c" else text
+                _PART_LABELS[part].format(text) if data.dtype.kind == "c" else text
                 for i, label in enumerate(data.labels[:_MOST_CHANNELS])
                 for text in [label or f"channel {i}"]
             ),
-            data.units,
+            "rad" if is_phase else data.units,
             data.shape,
             data.dtype,
             tuple(_dimension(data, index) for index in range(data.ndim)),
             spread,
-            self._errors is not None,
+            self._errors is not None and not is_phase,
             has_background,
             len(data.data) - len(self._channels) + left_out,
         )
 
     @classmethod
-    def of(cls, h5: H5Backend, path: str, all_channels: bool = False, with_bkg: bool = False) -> DataReader:
+    def of(
+        cls,
+        h5: H5Backend,
+        path: str,
+        all_channels: bool = False,
+        with_bkg: bool = False,
+        part: Part = Part.MODULUS,
+    ) -> DataReader:
         """Return the data object of an array node; NodeError or DataMismatchError if there is none.
 
         Examples
@@ -107,11 +134,17 @@ class DataReader:
             parent = h5.get_node(group or "/")
             assert isinstance(parent, GROUP)
             alike = sum(1 for other in parent.children_name() if number_of(other, prefix) is not None)
-        return cls(data, path, background, max(0, alike - len(data.data)))
+        return cls(data, path, background, max(0, alike - len(data.data)), part)
 
     # ------------------------------------------------------------- drawings
     def curves(
-        self, along: int, fixed: Mapping[int, int], channel: int | None = None, start: int = 0, spread_axis: int = 0
+        self,
+        along: int,
+        fixed: Mapping[int, int],
+        channel: int | None = None,
+        start: int = 0,
+        spread_axis: int = 0,
+        stop: int | None = None,
     ) -> Curves:
         """Return curves along a dimension.
 
@@ -127,27 +160,128 @@ class DataReader:
             Where the window begins, if not all points can be shown.
         spread_axis
             Which of the axes of a spread dimension is drawn along.
+        stop
+            The point behind the last one; by default, of as many as can be shown.
         """
-        chosen = range(len(self._channels)) if channel is None else [channel]
-        window = window_of(self.summary.shape[along], max(1, MOST_POINTS // len(chosen)), start)
+        chosen, total = self._chosen(channel), self.summary.shape[along]
+        window = window_of(total, max(1, MOST_POINTS // len(chosen)), start)
+        window = window if stop is None else Window(start, stop, total)
         key = self._key({**fixed, along: slice(window.start, window.stop)})
-        dimension = self.summary.dimensions[along]
         curves = tuple(
             Curve(
                 self.summary.labels[i],
-                drawable(self._channels[i][key]),
+                drawable(self._channels[i][key], self._part),
                 None if self._errors is None else np.abs(drawable(self._errors[i][key])),
             )
             for i in chosen
         )
+        return self._over_axis(along, window, curves, spread_axis)
+
+    def _chosen(self, channel: int | None) -> Sequence[int]:
+        return range(len(self._channels)) if channel is None else [channel]
+
+    def _over_axis(self, along: int, window: Window, curves: tuple[Curve, ...], spread_axis: int = 0) -> Curves:
+        dimension = self.summary.dimensions[along]
         axis = dimension.axes[min(spread_axis, len(dimension.axes) - 1)].cut(window)
         as_points = self.summary.is_spread and dimension.is_navigation
         return Curves(axis, curves, self.summary.name, self.summary.units, window, as_points)
 
+    def overview(
+        self,
+        along: int,
+        fixed: Mapping[int, int],
+        channel: int | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> Iterator[tuple[float, Curves]]:
+        """Return curves of a dimension of any length, in small steps.
+
+        Parameters
+        ----------
+        along, fixed, channel
+            See :meth:`curves`.
+        span
+            The first point and the one behind the last; None for all of them.
+
+        Yields
+        ------
+        float, Curves
+            Which part is done (1 at the end), and the curves as far as they go. Where there are too many points to draw
+            them all, ``window.step`` points become two, the smallest and the largest; errors are left out then.
+        """
+        total, chosen = self.summary.shape[along], self._chosen(channel)
+        first = min(max(0, span[0]), total) if span else 0
+        last = min(max(first, span[1]), total) if span else total
+        if (last - first) * len(chosen) <= MOST_POINTS:
+            yield 1.0, self.curves(along, fixed, channel, first, stop=last)
+            return
+        step = -(-(last - first) // min(_MOST_PAIRS, MOST_POINTS // (2 * len(chosen))))
+        window = Window(first, last, total, step)
+        pairs = np.full((len(chosen), 2 * -(-(last - first) // step)), np.nan)
+        most = self._block_values() // len(chosen) if len(self.summary.shape) == 1 else _ACROSS
+        at_once = max(1, most // step) * step
+        told = monotonic()
+        for start in range(first, last, at_once):
+            stop = min(start + at_once, last)
+            key = self._key({**fixed, along: slice(start, stop)})
+            into = slice(2 * ((start - first) // step), 2 * -(-(stop - first) // step))
+            for row, i in enumerate(chosen):
+                pairs[row, into] = extremes(drawable(self._channels[i][key], self._part), step)
+            if stop == last or monotonic() - told > _TOLD_AFTER:
+                told = monotonic()
+                labels = (self.summary.labels[i] for i in chosen)
+                curves = tuple(Curve(label, row.copy(), step=step) for label, row in zip(labels, pairs, strict=True))
+                yield (stop - first) / (last - first), self._over_axis(along, window, curves)
+
+    def only_curve(self, name: str) -> Curves:
+        """Return data that are a curve, as a whole, to be drawn with others.
+
+        Parameters
+        ----------
+        name
+            What tells it from the others; it becomes part of the labels.
+
+        Raises
+        ------
+        DataMismatchError
+            If the data have more than one dimension.
+        """
+        wide = [i for i, size in enumerate(self.summary.shape) if size > 1] or [0]
+        if len(wide) > 1:
+            shape = " × ".join(map(str, self.summary.shape))
+            raise DataMismatchError(f"{name} is no curve: it has {shape} values")
+        *_, (_, found) = self.overview(wide[0], {})
+        curves = tuple(replace(c, label=f"{c.label} ({name})", axis=found.axis_of(c)) for c in found.curves)
+        return replace(found, curves=curves)
+
+    def numbers(self, parts: Mapping[int, int | slice], channel: int = 0) -> Values:
+        """Return the values of a part as they are stored, with the dimensions that have a slice.
+
+        Parameters
+        ----------
+        parts
+            Position or slice of a dimension; position 0 where nothing is said.
+        channel
+            The channel.
+        """
+        return np.asarray(self._channels[channel][self._key(parts)])
+
+    def part(self, parts: Mapping[int, int | slice], channel: int = 0) -> Iterator[Values]:
+        """Return the values of a part as they are drawn, in blocks of any shape; for statistics of all of them."""
+        wide = {i: range(self.summary.shape[i])[part] for i, part in parts.items() if isinstance(part, slice)}
+        for region in blocks(list(wide.values()), self._block_values()):
+            key = {**parts, **dict(zip(wide, region, strict=True))}
+            yield drawable(self._channels[channel][self._key(key)], self._part)
+
     def picture(
-        self, rows: int, columns: int, fixed: Mapping[int, int], channel: int = 0, start: tuple[int, int] = (0, 0)
+        self,
+        rows: int,
+        columns: int,
+        fixed: Mapping[int, int],
+        channel: int = 0,
+        start: tuple[int, int] = (0, 0),
+        colours: bool = False,
     ) -> Picture:
-        """Return an image over two dimensions; see :meth:`curves`."""
+        """Return an image over two dimensions, in colours if there are some and they are wanted; see :meth:`curves`."""
         shape = self.summary.shape
         row_window, column_window = windows_of(
             (shape[rows], shape[columns]), MOST_BYTES // self.summary.dtype.itemsize, start
@@ -156,9 +290,11 @@ class DataReader:
             rows: slice(row_window.start, row_window.stop),
             columns: slice(column_window.start, column_window.stop),
         }
-        values = drawable(self._channels[channel][self._key({**fixed, **along})])
+        if colours and (dimension := self.summary.colours) is not None:
+            along[dimension] = slice(None)
+        values = drawable(self._channels[channel][self._key({**fixed, **along})], self._part)
         if rows > columns:
-            values = values.T
+            values = values.swapaxes(0, 1)
         return Picture(
             values,
             self.summary.dimensions[rows].axes[0].cut(row_window),
@@ -216,7 +352,7 @@ class DataReader:
         regions = list(blocks([range(self.summary.shape[i])[everything[i]] for i in order], self._block_values()))
         for number, region in enumerate(regions, 1):
             parts = dict(zip(order, region, strict=True))
-            block = drawable(array[self._key({**fixed, **parts})])
+            block = drawable(array[self._key({**fixed, **parts})], self._part)
             away = tuple(order.index(i) for i in over)
             numbers, counted = reduced(block, away, how)
             kept = [i for i in order if i in shown]

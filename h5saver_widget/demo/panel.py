@@ -18,6 +18,7 @@ from h5saver_widget.demo.sources import SourceError
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.numbers import NumberBox
 
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport
@@ -249,7 +250,7 @@ class DetectorPanel(QtWidgets.QWidget):
         for button in (self._grab_button, self._snap_button):
             button.setVisible(buttons)
 
-        self._rate_box = QtWidgets.QDoubleSpinBox()
+        self._rate_box = NumberBox()
         self._rate_box.setDecimals(1)
         self._rate_box.setRange(0.1, self.source.max_rate)
         self._rate_box.setValue(self.source.rate)

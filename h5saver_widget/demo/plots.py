@@ -14,7 +14,7 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.demo.regions import Regions
-from h5saver_widget.qt.plot_style import curve_colours, paint_axes, with_units
+from h5saver_widget.qt.plot_style import LocalTicks, curve_colours, paint_axes, with_units
 
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport, DataWithAxes
@@ -57,6 +57,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._plots: list[pg.PlotItem] = []
         self._latest: DataToExport | None = None
         self._fresh = False
+        self._thing: Any = None
         self.roi_manager = Regions(self._region_dim) if self._region_dim else None
         self.ci.setContentsMargins(6, 6, 10, 4)
         self._paint_colours()
@@ -84,7 +85,30 @@ class LivePlot(pg.GraphicsLayoutWidget):
             self._paint_colours()
         self._draw(shown)
         self._fresh = False
+        thing = [(dwa.name, dwa.units, *_ends(dwa)) for dwa in shown]
+        if thing != self._thing:  # of another thing all is seen; else a zoom stays
+            self._thing = thing
+            self.fit()
+        for plot in self._plots:  # now: while the axes are painted, their numbers would lag behind their grid
+            plot.vb.updateAutoRange()
         return True
+
+    def fit(self) -> None:
+        """Show all of it, now and as it changes, until somebody zooms."""
+        for plot in self._plots:
+            plot.enableAutoRange()
+
+    def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
+        """Show all of it."""
+        super().mouseDoubleClickEvent(event)
+        self.fit()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Home shows all of it."""
+        if event.key() == QtCore.Qt.Key.Key_Home:
+            self.fit()
+        else:
+            super().keyPressEvent(event)
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         """Take the new colours when the host changes between light and dark."""
@@ -112,11 +136,11 @@ class LivePlot(pg.GraphicsLayoutWidget):
             for curve, colour in zip(plot.listDataItems(), curve_colours(palette), strict=False):
                 curve.setPen(pg.mkPen(colour, width=2 if self._few_points() else 1))
             if plot.legend is not None:
-                behind = palette.color(QtGui.QPalette.ColorRole.Base)
-                behind.setAlpha(210)  # curves shine through, names stay readable
-                plot.legend.setBrush(behind)
                 for _, label in plot.legend.items:  # setLabelTextColor forgets to draw what is there already
-                    label.setText(label.text, color=text, size="9pt")
+                    label.setText(label.text, color=text, size=f"{self.font().pointSizeF():g}pt")
+                smallest = plot.legend.layout.effectiveSizeHint(QtCore.Qt.SizeHint.MinimumSize)
+                plot.legend.setMaximumSize(smallest)
+                self.ci.layout.invalidate()  # to fill a legend puts it into the corner
 
     def _extent(self) -> QtCore.QRectF:
         """Return what the first plot shows, in units of its axes."""
@@ -135,7 +159,8 @@ class LivePlot(pg.GraphicsLayoutWidget):
         return [channel - dark.astype(float) for channel, dark in zip(dwa.data, background.data, strict=False)]
 
     def _add_plot(self, row: int, left: str, bottom: str) -> pg.PlotItem:
-        plot = self.addPlot(row=row, col=0)
+        ticks = {side: LocalTicks(side) for side in ("left", "bottom")}
+        plot = self.addPlot(row=2 * row + 1, col=0, axisItems=ticks)
         plot.setLabel("left", left)
         plot.setLabel("bottom", bottom)
         # "kMB/s" and "mms" are what SI prefixes make of units like ours.
@@ -144,6 +169,12 @@ class LivePlot(pg.GraphicsLayoutWidget):
         plot.hideButtons()
         self._plots.append(plot)
         return plot
+
+    def _add_legend(self, plot: pg.PlotItem, row: int) -> None:
+        """Name the curves above a plot, where no data are."""
+        plot.legend = pg.LegendItem(frame=False, colCount=5)
+        self.addItem(plot.legend, row=2 * row, col=0)
+        self.ci.layout.setAlignment(plot.legend, QtCore.Qt.AlignmentFlag.AlignCenter)
 
 
 class HistoryPlot(LivePlot):
@@ -160,6 +191,7 @@ class HistoryPlot(LivePlot):
     def __init__(self) -> None:
         """Make an empty plot."""
         super().__init__()
+        self._span = -10.0
         self._history: deque[tuple[float, list[list[float]]]] = deque(maxlen=6000)
 
     def add(self, data: DataToExport) -> None:
@@ -181,7 +213,7 @@ class HistoryPlot(LivePlot):
         for row, dwa in enumerate(data):
             last = row == len(data) - 1
             plot = self._add_plot(row, with_units(dwa.name, dwa.units), "time before now (s)" if last else "")
-            plot.addLegend(offset=(8, 4), labelTextSize="9pt")
+            self._add_legend(plot, row)
             plot.setMouseEnabled(x=False, y=False)
             if dwa.units == "%":
                 plot.setYRange(0, 100, padding=0.03)
@@ -191,17 +223,22 @@ class HistoryPlot(LivePlot):
                 plot.plot(name=label, antialias=True)
             if self._plots[0] is not plot:
                 plot.setXLink(self._plots[0])
-            plot.getAxis("left").setWidth(56)
+            letter = self.fontMetrics()  # as wide for all: the times are below each other
+            plot.getAxis("left").setWidth(letter.horizontalAdvance("0000") + letter.height() + 12)
 
     def _draw(self, data: list[DataWithAxes]) -> None:
         times = np.array([when for when, _ in self._history])
         times -= times[-1]
-        # Grow with the curves: a minute's width for the first second would show nothing.
-        self._plots[0].setXRange(-min(self.seconds, max(10.0, -times[0])), 0, padding=0.01)
         for number, plot in enumerate(self._plots):
             values = np.array([frame[number] for _, frame in self._history])
             for channel, curve in enumerate(plot.listDataItems()):
                 curve.setData(times, values[:, channel])
+        self._span = -min(self.seconds, max(10.0, -times[0]))
+        self.fit()
+
+    def fit(self) -> None:
+        """Grow with the curves: a minute's width for the first second would show nothing."""
+        self._plots[0].setXRange(self._span, 0, padding=0.01)
 
 
 class CurvePlot(LivePlot):
@@ -217,12 +254,10 @@ class CurvePlot(LivePlot):
         # One channel needs no legend: the axis says what it is.
         plot = self._add_plot(0, with_units(dwa.name, dwa.units), bottom)
         if len(dwa.labels) > 1:
-            plot.addLegend(offset=(-8, 8), labelTextSize="9pt")
+            self._add_legend(plot, 0)
         for label in dwa.labels:
             plot.plot(name=label, antialias=True, **self._style)
-        if axis is not None and axis.size > 1:
-            values = axis.get_data()
-            plot.setXRange(values.min(), values.max(), padding=0.01)
+        plot.setDefaultPadding(0.02)
 
     def _draw(self, data: list[DataWithAxes]) -> None:
         dwa = data[0]
@@ -278,8 +313,10 @@ class ImagePlot(LivePlot):
             width=14,
         )
         self._bar.setImageItem(self._image)
-        self._bar.axis.setWidth(62)  # five figures and the label; pyqtgraph leaves out figures that do not fit
-        self.addItem(self._bar, row=0, col=1)
+        # five figures and the label; pyqtgraph leaves out figures that do not fit
+        letter = self.fontMetrics()
+        self._bar.axis.setWidth(letter.horizontalAdvance("00000") + letter.height() + 12)
+        self.addItem(self._bar, row=1, col=1)
 
     def _draw(self, data: list[DataWithAxes]) -> None:
         dwa = data[0]
@@ -299,6 +336,15 @@ class ImagePlot(LivePlot):
             side = self._bar.getAxis("left")  # where pyqtgraph puts the label of a bar
             side.setLabel(side.labelText, color=text.name())
             self._plots[0].showGrid(x=False, y=False)
+
+
+def _ends(dwa: DataWithAxes) -> tuple[Any, ...]:
+    """Return what tells the axes of data from others: labels, units, sizes and ends."""
+    ends: list[Any] = [dwa.shape]
+    for axis in dwa.axes:
+        values = axis.get_data()
+        ends += [axis.label, axis.units, *values[:1].tolist(), *values[-1:].tolist()]
+    return tuple(ends)
 
 
 def _rectangle(axes: list[Any], shape: tuple[int, ...]) -> QtCore.QRectF:

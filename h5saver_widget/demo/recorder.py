@@ -101,7 +101,7 @@ class Recorder(QtCore.QObject):
         self._generation: int | None = None
         self._thread = SavingThread(lambda error: h5saver.report("A frame could not be counted", error))
         h5saver.settings.child("do_save").sigValueChanged.connect(self._on_do_save)
-        h5saver.stopping_sig.connect(self.drain)
+        h5saver.before_closing(self.drain)
         for panel in panels:
             panel.grabbed.connect(partial(self._on_frame, panel))
             panel.background_taken.connect(partial(self._on_background, panel))
@@ -125,7 +125,6 @@ class Recorder(QtCore.QObject):
         if not isQObjectAlive(self):
             return  # forgotten together, this object may be gone before the panels
         with suppress(RuntimeError):  # and so may the saver
-            self.h5saver.stopping_sig.disconnect(self.drain)
             self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
 
     def _on_do_save(self) -> None:
@@ -173,6 +172,7 @@ class Recorder(QtCore.QObject):
 
     def _saver_of(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         """Return the saver and the group of a panel in the file that is open now."""
+        self.h5saver.require_open("save a frame")  # waits for one that is being opened
         path = self.h5saver.file_path
         if path is None:
             raise FileNotOpenError("no file is open: look at the messages before this one, then press Record again")

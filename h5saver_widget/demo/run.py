@@ -60,6 +60,7 @@ def run_demo(
     from pyqtgraph.Qt import QtCore, mkQApp
 
     from h5saver_widget.demo.window import DemoWindow
+    from h5saver_widget.qt.geometry import keep_geometry
     from h5saver_widget.qt.leaving import deleted_at_the_end
 
     if hidden:
@@ -68,6 +69,8 @@ def run_demo(
     logging.getLogger("h5saver_widget").addHandler(logging.NullHandler())
     app = mkQApp("h5saver demo")
     window = DemoWindow(out=out, backend=backend)
+    if not hidden:
+        keep_geometry(window, "demo")
     window.show()
     try:
         with deleted_at_the_end(window), _leave_on_signal(window):

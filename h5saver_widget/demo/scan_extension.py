@@ -105,7 +105,7 @@ class ScanExtension(Station):
         self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
-        self.h5saver.stopping_sig.connect(self._stop_and_wait)
+        self.h5saver.before_closing(self._stop_and_wait)
         self._redraw_timer = QtCore.QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw)
@@ -180,8 +180,6 @@ class ScanExtension(Station):
             return
         if scan.path is not None and self.h5saver.file_path != scan.path:
             self.h5saver.open_file_dialog_result(scan.path)  # says itself what goes wrong
-            if self.h5saver.file_path != scan.path:
-                return
             self.h5saver.settings["do_save"] = True
         self._go()
 

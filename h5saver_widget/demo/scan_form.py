@@ -9,6 +9,7 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.demo.actuators import MockActuator
+from h5saver_widget.qt.numbers import NumberBox
 
 __all__ = ["MAX_POINTS", "ScanForm", "scan_settings"]
 
@@ -80,12 +81,12 @@ class ScanForm(QtWidgets.QWidget):
             box = QtWidgets.QSpinBox()
             box.setRange(2, MAX_POINTS)
         else:
-            box = QtWidgets.QDoubleSpinBox()
+            box = NumberBox()
             box.setDecimals(2)
             box.setRange(*actuator.limits)
         box.setButtonSymbols(QtWidgets.QAbstractSpinBox.ButtonSymbols.NoButtons)
         box.setKeyboardTracking(False)
-        box.setFixedWidth(66)
+        box.setMinimumWidth(box.fontMetrics().horizontalAdvance("-0000.00") + 12)
         box.setAccessibleName(f"{actuator.title} {word}")
         box.setToolTip(_COLUMNS[word][1])
         box.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)

@@ -33,6 +33,9 @@ class _Line(CurvePlot):
         for channel, curve in zip(data[0].data, self._plots[0].listDataItems(), strict=True):
             there = np.isfinite(channel)
             curve.setData(positions[there], channel[there])
+            many = there.sum() > 300  # circles side by side are a thick line
+            if (curve.opts["symbol"] is None) != many:
+                curve.setSymbol(None if many else "o")
 
     def _paint_colours(self) -> None:
         super()._paint_colours()

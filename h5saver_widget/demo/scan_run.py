@@ -222,6 +222,7 @@ class ScanRun:
     def _prepare(self) -> ScanSaver:
         """Make the scan's group, or find it again in a file that was opened anew."""
         if self._saver is not None:
+            self.h5saver.require_open("go on with the scan")  # waits for a file that is being opened
             if self.h5saver.file_path != self.path:
                 raise FileNotOpenError(f"the scan is in {self.path}, which is not open; open it to go on")
             self._saver.current_node()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -26,8 +27,22 @@ class CsvExporter(Exporter):
         """Write the table of one data object."""
         item = source.items[0]
         names = io.StringIO()
-        csv.writer(names, lineterminator="\n").writerow(columns_of(item))
+        csv.writer(names, lineterminator="\n").writerow(map(_no_formula, columns_of(item)))
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in header_lines(item, "table", ","))
+            file.writelines(f"{_no_formulas(line)}\n" for line in header_lines(item, "table", ","))
             file.write(names.getvalue())
             file.writelines(table_rows(item, ",", job))
+
+
+def _no_formula(cell: str) -> str:
+    """Return a text that a spreadsheet takes for a text, not for something to be worked out.
+
+    >>> _no_formula('=1+1'), _no_formula('U [V]')
+    ("'=1+1", 'U [V]')
+    """
+    return f"'{cell}" if cell[:1] in tuple("=+-@") else cell
+
+
+def _no_formulas(line: str) -> str:
+    """Return a line of JSON in which no comma begins a formula: a spreadsheet divides comments into cells, too."""
+    return re.sub(r"(?<=,)[=+\-@]|(?<=, )[=+@]", lambda found: f"\\u{ord(found[0]):04x}", line)

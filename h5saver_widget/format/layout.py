@@ -11,6 +11,7 @@ from typing import TypeVar
 
 __all__ = [
     "BESIDE",
+    "COMMIT_MARK",
     "END_ROW",
     "FIRST_ROW",
     "LOGGER_NAME",
@@ -18,6 +19,7 @@ __all__ = [
     "PER_ROW",
     "RAW_GROUP",
     "RAW_TITLE",
+    "RECORDING_ID",
     "ROOT_TITLE",
     "SEGMENT_ARRAY",
     "SEGMENT_NUMBER",
@@ -34,6 +36,10 @@ ROOT_TITLE = "PyMoDAQ file"
 RAW_GROUP = "/RawData"
 RAW_TITLE = "Data from PyMoDAQ modules"
 LOGGER_NAME = "Logger"
+#: Attribute of the root: 32 random hexadecimal digits, the same in every copy of a recording.
+RECORDING_ID = "recording_id"
+#: Attribute of the root of a file with a journal: another one with each commit, see `format/journal.py`.
+COMMIT_MARK = "recording_commit"
 NAV_GROUP = "NavAxes"
 
 #: Role of arrays that hold something for every row of the data beside them.

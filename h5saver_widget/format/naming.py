@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from h5saver_widget.errors import NamingError
+from h5saver_widget.format.journal import carried_along
 from h5saver_widget.format.layout import SaveType
 
 if TYPE_CHECKING:
@@ -404,6 +405,8 @@ def rename_exclusive(path: Path, target: Path) -> None:
 def move_aside(path: Path) -> Path:
     """Rename a file to its first free backup name, never over another file, and return the new path.
 
+    A journal that the file needs goes along (`format/journal.py`).
+
     Raises
     ------
     FileNotFoundError
@@ -420,7 +423,17 @@ def move_aside(path: Path) -> Path:
     for target in _backup_names(path):
         if os.path.lexists(target):
             continue
-        with suppress(FileExistsError):  # another program was faster: the next name
+        journals = carried_along(path, target)
+        try:
             rename_exclusive(path, target)
-            return target
+        except BaseException as error:
+            for made in journals[1:]:
+                made.unlink()
+            if isinstance(error, FileExistsError):  # another program was faster: the next name
+                continue
+            raise
+        for old in journals[:1]:
+            with suppress(OSError):  # what is there is of no other file
+                old.unlink()
+        return target
     raise AssertionError("unreachable: the names do not end")

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from h5saver_widget.errors import FileOpenError
 
-__all__ = ["SIGNATURE", "Superblock", "checksum", "guess_superblock", "read_superblock", "superblock_version"]
+__all__ = [
+    "SIGNATURE",
+    "Superblock",
+    "checksum",
+    "corrected",
+    "guess_superblock",
+    "read_superblock",
+    "superblock_version",
+]
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
@@ -59,13 +68,23 @@ class Superblock:
 
     @property
     def is_writing(self) -> bool:
-        """Whether somebody has the file open for writing, or was killed while he had."""
-        return bool(self.flags & _WRITING)
+        """Whether somebody has the file open for writing, or was killed while he had.
+
+        In versions 0 and 1 the flags have no meaning of their own: HDF5 1.4 and 1.6 put a 3 there, HDF5 1.10 and newer
+        a 1 while it writes.
+        """
+        return bool(self.flags & _WRITING) if self.version >= 2 else self.flags == _WRITING
 
     @property
     def is_streaming(self) -> bool:
         """Whether somebody streams into the file (SWMR), or was killed while he did."""
-        return bool(self.flags & _STREAMING)
+        return self.version >= 2 and bool(self.flags & _STREAMING)
+
+    @property
+    def has_driver(self) -> bool:
+        """Whether a file of version 0 or 1 says that its data are in several files."""
+        width, _, first = _layout(self.raw)
+        return self.version < 2 and self.raw[first + 3 * width : first + 4 * width] != b"\xff" * width
 
     @property
     def size_needed(self) -> int:
@@ -83,6 +102,11 @@ class Superblock:
         if self.version >= 2:
             raw[-4:] = struct.pack("<I", checksum(bytes(raw[:-4])))
         return _parsed(self.offset, bytes(raw))
+
+    @classmethod
+    def parse(cls, offset: int, raw: bytes) -> Superblock:
+        """Return what the bytes of a superblock say; ValueError or IndexError if no superblock says this."""
+        return _parsed(offset, raw)
 
     def write(self, path: Path) -> None:
         """Put it into a file."""
@@ -184,6 +208,17 @@ def guess_superblock(path: Path) -> Superblock:
         f"{path.name} has no HDF5 superblock, and no root group where it would be: it is no HDF5 file, or its "
         "beginning is lost"
     )
+
+
+def corrected(block: Superblock) -> Superblock | None:
+    """Return a superblock of version 2 or 3 with the one bit put right that makes its checksum wrong, if it is one."""
+    for bit in range(8 * len(block.raw)):
+        raw = bytearray(block.raw)
+        raw[bit // 8] ^= 1 << bit % 8
+        if raw[:8] == SIGNATURE and raw[8] in (2, 3) and raw[-4:] == struct.pack("<I", checksum(bytes(raw[:-4]))):
+            with suppress(ValueError):
+                return _parsed(block.offset, bytes(raw))
+    return None
 
 
 def checksum(data: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,10 @@ class _DataModuleSaver(ModuleSaver):
         A bundle of which the settings let nothing pass is not saved, and not counted.
         """
         kept = self.filter_data(dte)
-        if len(kept) or not len(dte):
+        if kept is dte or len(kept):
             self.data_saver.add_data(self.present(where), kept, **options)
-            self.saver.source_saved(self.title)
+            if self._h5saver is not None and self._h5saver.wants_sources:
+                self._h5saver.source_saved(self.title)
 
     def prepare(self, where: Where, dte: DataToExportLike, *args: Any) -> Callable[[], None] | None:
         """Check a bundle and return what writes it, None if nothing of it is saved; arguments as the data saver's."""
@@ -107,8 +109,9 @@ class DetectorSaver(_DataModuleSaver):
         settings = getattr(self._h5saver, "settings", None)
         large = settings is None or bool(settings["save_2D"])
         raw_only = settings is not None and bool(settings["save_raw_only"])
-        kept = [dwa for dwa in dte.data if _passes(dwa, large, raw_only)]
-        return dte if len(kept) == len(dte) else Bundle(dte.name, dte.timestamp, kept)
+        data = dte.data
+        kept = list(filter(partial(_passes, large=large, raw_only=raw_only), data))
+        return dte if len(kept) == len(data) else Bundle(dte.name, dte.timestamp, kept)
 
     def add_bkg(self, where: Where, dte: DataToExportLike) -> None:
         """Save backgrounds beside the data of the same names."""

@@ -74,7 +74,7 @@ class ScanSaver(ExtensionSaver):
         if new:
             self._start = None
             self._time.forget()
-            self._saved, self._axes, self._timed = None, [], False
+            self._saved, self._to_come, self._axes, self._timed = None, 0, [], False
             self.saver.scan_begun()
         return node
 
@@ -90,6 +90,8 @@ class ScanSaver(ExtensionSaver):
             if self._timed and self._time.title not in names:
                 self._time.initialize(self.current_node(), self._scan_shape)
         self._made_in = saver.generation
+        if self._to_come:
+            saver.scan_begun()
 
     def _count(self, indexes: Sequence[int]) -> None:
         """Count a point; when all of them were saved, the scan is complete."""

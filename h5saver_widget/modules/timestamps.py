@@ -34,7 +34,9 @@ class TimeModuleSaver(ModuleSaver):
     def initialize(self, scan_node: Any, scan_shape: Iterable[int]) -> None:
         """Make the group of a scan."""
         saver = self.saver
-        self._data_saver = DataToExportExtendedSaver(saver, scan_shape, fill_value=np.nan)
+        self._data_saver = DataToExportExtendedSaver(
+            saver, scan_shape, fill_value=np.nan, as_acquired=True
+        )  # times keep fractions
         described: dict[str, Any] = {
             "type": "time",
             "settings": self.settings_xml(),
@@ -71,12 +73,7 @@ class TimeModuleSaver(ModuleSaver):
         """Return what writes the time of a point; nothing, if the time array was not initialised."""
         if self._data_saver is None or self._node is None:
             return _nothing
-        saver = self.saver
-        dynamic, saver.dynamic = saver.dynamic, None  # times are no measured values: they keep their fractions
-        try:
-            return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)
-        finally:
-            saver.dynamic = dynamic
+        return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)
 
     def add_elapsed(
         self, seconds: float, indexes: Sequence[int], distribution: Any = "uniform", timestamp: float = 0.0

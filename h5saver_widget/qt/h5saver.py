@@ -6,6 +6,7 @@ reach slots in theirs.
 
 from __future__ import annotations
 
+import functools
 import logging
 import weakref
 from collections.abc import Callable
@@ -16,23 +17,22 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
 
-from h5saver_widget.errors import NamingError
+from h5saver_widget.backends.compression import reader_note
+from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.qt import parameters, questions
 from h5saver_widget.qt.asker import Answer, Asker
-from h5saver_widget.qt.base import H5SaverBase
+from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.server_dialog import ask_existing, ask_new
-from h5saver_widget.qt.setting_rows import BoolRow, ListRow
-from h5saver_widget.qt.settings_saver import log_error
 from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.status_strip import StatusStrip
-from h5saver_widget.qt.swmr_dialog import SwmrAnswer, ask_swmr
+from h5saver_widget.recording.saver import H5SaverBase, log_error
+from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.sharing import SharedFile
 
 __all__ = ["H5Saver"]
 
@@ -44,10 +44,22 @@ REPORT_MS = 100
 #: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
 _SHOWN_FOR = timedelta(seconds=2)
 
-_FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
+
+def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
+    """Have what goes wrong in a slot reported: an exception that leaves one ends the program (PyQt aborts)."""
+
+    @functools.wraps(slot)
+    def safe(self: H5Saver, *args: Any) -> Any:
+        try:
+            return slot(self, *args)
+        except Exception as error:
+            self.slot_failed(error)
+            return None
+
+    return safe
 
 
-class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
+class H5Saver(H5SaverBase, QtCore.QObject):
     """Saves laboratory data into HDF5 files; shows and takes its settings in a tree.
 
     Parameters
@@ -78,8 +90,8 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
     """The user has picked another existing file; its path."""
 
     stopping_sig = QtCore.Signal()
-    """*Do Save* was switched off: the file is closed when every slot has returned. A program that hands frames to a
-    thread waits here for those that are on their way."""
+    """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread says by
+    :meth:`before_closing` what waits for them."""
 
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
@@ -87,40 +99,66 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
     _opened_or_closed = QtCore.Signal()
     """A file was opened or closed, in whatever thread; received in the thread of this object."""
 
+    _question = QtCore.Signal(object, bool)
+    """The worker has found that the SWMR state of a file that was picked is not that of the settings: path, state."""
+
+    settings_name = parameters.SETTINGS_NAME
+    params = parameters.saver_params()
+
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
         self._keeper = Keeper(self)
-        self._view: QtWidgets.QWidget | None = None
+        self.view: QtWidgets.QWidget | None = None
         self._reported = (0, 0, 0)
         self._failed_generation = -1
         self.analysis_prog: H5Browser | None = None
         self._report_timer = QtCore.QTimer(self)
         self._report_timer.setInterval(REPORT_MS)
-        self._report_timer.timeout.connect(self._report_saved)
+        self._report_timer.timeout.connect(self._tick)
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
         self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
-        self._call.connect(self._do, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._call.connect(self._called, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._question.connect(self._ask_swmr, QtCore.Qt.ConnectionType.QueuedConnection)
         self._connection = Asker("connection", self)
         self._connection.answered.connect(self._tested)
         self._missing: tuple[str, ...] = ()
+        self._said_once = ""
         super().__init__(save_type, backend)
+        self.settings = Parameter.create(
+            name=self.settings_name,
+            title="Saving",
+            type="group",
+            children=parameters.saver_params(self.save_type, self.backend),
+        )
+        self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
+        self.store.listen(self._look_changed)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
         self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
         self.settings.child("show_file").sigActivated.connect(self.show_file_content)
 
+    choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
+    choose_existing_path = questions.choose_existing_path
+
     # ---------------------------------------------------------------- screen
     @property
     def settings_tree(self) -> QtWidgets.QWidget:
-        """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for."""
-        if self._view is None:
-            self._view = QtWidgets.QWidget()
-            self._view.setObjectName("h5saver")
-            self._view.setWindowTitle("H5Saver")
+        """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for.
+
+        Raises
+        ------
+        WrongThreadError
+            In another thread than the GUI thread, or if the saver was moved to one.
+        """
+        self._require_gui_thread("the settings tree")
+        if self.view is None:
+            self.view = QtWidgets.QWidget()
+            self.view.setObjectName("h5saver")
+            self.view.setWindowTitle("H5Saver")
             self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
             self.strip = StatusStrip()
-            layout = QtWidgets.QVBoxLayout(self._view)
+            layout = QtWidgets.QVBoxLayout(self.view)
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(0)
             layout.addWidget(self.tree, 1)
@@ -128,8 +166,26 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             self.strip.watch(self)
             self.status_sig.connect(self._show_in_strip)
             self._view_end = _ViewEnd(self)
-            self._view.destroyed.connect(self._view_end.told)
-        return self._view
+            self.view.destroyed.connect(self._view_end.told)
+        return self.view
+
+    def _require_gui_thread(self, what: str) -> None:
+        application = QtWidgets.QApplication.instance()
+        gui = None if application is None else application.thread()
+        if QtCore.QThread.currentThread() != gui or self.thread() != gui:
+            raise WrongThreadError(
+                f"{what} belongs to the GUI thread: make the saver there, leave it there, and ask for it there. Data "
+                "may be saved from any thread"
+            )
+
+    def moveToThread(self, thread: QtCore.QThread) -> None:
+        """Move a saver that has no window yet; WrongThreadError if it has one, widgets can't be moved."""
+        if self.view is not None and thread != self.thread():
+            raise WrongThreadError(
+                "a saver whose settings tree is shown can't be moved to another thread; data may be saved from any "
+                "thread without that"
+            )
+        super().moveToThread(thread)
 
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
@@ -149,6 +205,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             self.analysis_prog.close()
             self.analysis_prog.deleteLater()
             self.analysis_prog = None
+        self._require_gui_thread("a window")
         path = self.file_path or Path(self.settings["current_h5_file"] or ".")
         try:
             if self.isopen():
@@ -210,25 +267,25 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
     def start(self) -> None:
         """Start recording (*Do Save*), or go on after a pause.
 
-        This and the other slots here may be called in any thread: in another one than the saver's they return at once,
-        and ``status()`` or ``status_sig`` tell how it went.
+        This and the other slots here may be called in any thread. They begin it and return at once; ``status()`` or
+        ``status_sig`` tell how it went.
         """
         self._in_own_thread(super().start)
 
     @QtCore.Slot()
     def stop(self) -> None:
-        """Complete and close the file."""
+        """Have the file completed and closed."""
         self._in_own_thread(super().stop)
 
     @QtCore.Slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same."""
-        self._in_own_thread(super().pause)
+        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
+        super().pause()
 
     @QtCore.Slot()
     def resume(self) -> None:
-        """Go on after a pause."""
-        self._in_own_thread(super().resume)
+        """Go on after a pause. Never waits."""
+        super().resume()
 
     @QtCore.Slot(result=object)
     def status(self) -> RecorderStatus:
@@ -241,7 +298,8 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         else:
             self._call.emit(call)
 
-    def _do(self, call: Callable[[], None]) -> None:
+    @_caught
+    def _called(self, call: Callable[[], None]) -> None:
         call()
 
     def switch_off(self) -> None:
@@ -249,27 +307,60 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         if QtCore.QThread.currentThread() == self.thread():
             super().switch_off()
 
-    def _roll_over(self, reason: str) -> None:
-        super()._roll_over(reason)
-        self._opened_or_closed.emit()  # whatever came of it: the last word on whether a file is open
+    # ------------------------------------------------------------- background
+    def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
+        """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
+        self.background.begin(doing, work, failed)
 
-    def show_current_file(self, path: Path, scan_name: str) -> None:
-        """Write the current file into the settings, in the thread of this object: rows on screen follow at once."""
-        self._in_own_thread(lambda: H5SaverBase.show_current_file(self, path, scan_name))
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until everything that was begun in the background is done, and shown in the tree; see `H5SaverBase`."""
+        super().wait(timeout)
+        self._show_what_came()
+
+    def _arrive(self) -> None:
+        super()._arrive()
+        self._show_what_came()
+
+    def _show_what_came(self) -> None:
+        """Show what the worker has changed: who has waited for it in this thread reads it in the tree at once."""
+        if QtCore.QThread.currentThread() == self.thread():
+            self._binding.show_all()
+
+    def do_save_changed(self, do_save: bool) -> None:
+        """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
+        if do_save and self.background.take_back("closing"):
+            return  # the file that was about to be closed goes on
+        if not do_save and self.isopen():
+            self.background.take_back("opening")
+            self.stopping_sig.emit()
+        super().do_save_changed(do_save)
+
+    def _begin_looking(self) -> None:
+        """Do nothing: the timer looks."""
+
+    def ask_later(self, path: Path, file_is_swmr: bool) -> bool:
+        """Have the user asked about SWMR by the GUI thread, which opens the file afterwards."""
+        self._question.emit(path, file_is_swmr)
+        return True
+
+    @_caught
+    def _ask_swmr(self, path: Path, file_is_swmr: bool) -> None:
+        answer = self.choose_swmr(path, file_is_swmr)
+        work = functools.partial(self.open_looked_at, path, file_is_swmr, answer)
+        self.do("opening", work, f"{path.name} could not be opened")
 
     # --------------------------------------------------------------- signals
     def _notify(self, command: str, **args: Any) -> None:
-        """Send a change of state on; called in any thread, up to 20,000 times a second for ``saved``."""
+        """Send a change of state on; called in any thread."""
         super()._notify(command, **args)
-        if command == "saved":
-            return  # the timer looks at the counters
         if command == "error" and "message" in args:
             args = {"exception": None, **args}
         if command == "opened":
             self._reported = (0, 0, 0)
-        if command in ("opened", "closed", "paused", "resumed"):
+        if command in ("opened", "closed", "paused", "resumed", "pending"):
             self._opened_or_closed.emit()
-        self.status_sig.emit(ThreadCommand(command, args))
+        if command != "pending":
+            self.status_sig.emit(ThreadCommand(command, args))
 
     def update_status(self, text: str) -> None:
         """Say something worth knowing, by ``status_sig`` and in the log of the program."""
@@ -285,21 +376,33 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         """Emit ``file_changed_sig``."""
         self.file_changed_sig.emit(str(path))
 
-    def _do_save_changed(self, do_save: bool) -> None:
-        if not do_save and self.isopen():
-            self.stopping_sig.emit()
-        super()._do_save_changed(do_save)
+    def slot_failed(self, error: Exception) -> None:
+        """Say what went wrong in a slot or a timer: once, however often it comes."""
+        if (said := f"{type(error).__name__}: {error}") != self._said_once:
+            self._said_once = said
+            self.report("Something went wrong", error)
 
+    def _refused(self, title: str, error: Exception) -> None:
+        self.report(f"'{title}' could not be changed", error)
+
+    @_caught
     def _follow_file(self) -> None:
         pause = "Resume" if self.is_paused else "Pause"
+        doing, _ = self.pending()
         self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
+        self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
+        if self.view is not None:
+            self.strip.refresh()
         if self.isopen():
             self._report_timer.start()
         else:
             self._report_timer.stop()
-            self.settings["do_save"] = False  # a switch that says it saves, and does not, loses data
+            if self.store.current.do_save and not doing:
+                self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
 
-    def _report_saved(self) -> None:
+    @_caught
+    def _tick(self) -> None:
+        """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
         failure = self.io.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -310,9 +413,7 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         if counts != self._reported and self.isopen():
             self._reported = counts
             self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
-        elif self.isopen():
-            self.flush_if_due()  # frames pause: what came last must not wait for the next one
-        self.check_limits()
+        self.look_after()
         missing = self.status().missing
         names = tuple(line.partition(":")[0] for line in missing)
         if names != self._missing:
@@ -320,48 +421,75 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
             if missing:
                 self.update_status(f"Something is missing: {', '.join(missing)}")
 
+    def _look_changed(self, name: str, value: Any) -> None:
+        """Have the tree look as a setting that has changed wants it; called in any thread."""
+        if name in ("backend_type", "mirror", "connection", "h5comp_library"):
+            self._in_own_thread(self._show_options)
+
+    @_caught
+    def _show_options(self) -> None:
+        settings, now = self.settings, self.store.current
+        for path, visible in parameters.shown_with(self.capabilities).items():
+            settings.child(*path).setOpts(visible=visible)
+        server = settings.child("backend", "hsds_options")
+        server.setOpts(visible=self.capabilities.remote or self.wants_mirror)
+        server.child("connection").setOpts(visible=bool(now.connection))
+        library = settings.child("data_format", "compression_options", "h5comp_library")
+        library.setLimits(parameters.compression_libraries(self.capabilities))
+        note = reader_note(now.h5comp_library)
+        library.setOpts(tip=f"{SETTINGS['h5comp_library'].tip} {note}".strip())
+
+    def value_changed(self, param: Parameter) -> None:
+        """Take over a setting from the tree; errors are reported, never raised."""
+        self._binding.changed(param)
+
+    @classmethod
+    def get_params_for_save_type(cls, save_type: Any) -> list[dict[str, Any]]:
+        """Return a copy of the parameter descriptions for a save type (a member, a name, or a peer's member)."""
+        return parameters.with_save_type(cls.params, save_type)
+
     # --------------------------------------------------------------- buttons
+    @_caught
     def _pause_pressed(self, *_: Any) -> None:
         if self.is_paused:
             self.resume()
         else:
             self.pause()
 
+    @_caught
     def _new_file_pressed(self, *_: Any) -> None:
-        before = self.generation
+        if self.isopen() and self.recorder.wait_for_scan(
+            functools.partial(self._new_file_after_scan, self.naming_time())
+        ):
+            return
+        before = (self.generation, self._begun)
         self.new_file_sig.emit()
-        if self.isopen() and self.generation != before and self.is_pristine():
-            return  # a host has made the file
-        try:
-            self.new_file()
-        except Exception as error:
-            self.report("No new file could be made", error)
+        if (self.generation, self._begun) != before and self.isopen() and not self.frames_saved:
+            return  # a host has made the file, or has begun to
+        self.do("opening", functools.partial(self.new_file, None, self.naming_time()), "No new file could be made")
 
+    def _new_file_after_scan(self, now: datetime) -> Path:
+        path = self.new_file(None, now)
+        self.new_file_sig.emit()
+        return path
+
+    @_caught
     def _test_pressed(self, *_: Any) -> None:
-        """Have the server asked by a thread: one that hangs must not hang the window."""
+        """Have the server asked by a thread of its own: one that hangs must hang neither the window nor the file."""
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
-        self.show_connection("Asking the server ...")
+        self.store.change(connection="Asking the server ...")
         self._connection.ask(self.connection_test())
 
+    @_caught
     def _tested(self, answer: Answer) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.show_connection(answer.text if answer.error is None else explain(answer.error))
+        self.store.change(connection=answer.text if answer.error is None else explain(answer.error))
 
+    @_caught
     def _browse_pressed(self, *_: Any) -> None:
         path = self.choose_existing_path()
         if path is not None:
             self.open_file_dialog_result(path)
-
-    def put_back(self, param: Parameter, value: Any) -> None:
-        """Set a value from within the reaction to a change of the same parameter.
-
-        Rows of our own look at the parameter and not at the signal. pyqtgraph's own rows, in a tree of the host, write
-        the value of the signal back if it is set again before the signal is through: for them it is set afterwards.
-        """
-        if all(isinstance(item, (BoolRow, ListRow)) for item in param.items):
-            param.setValue(value)
-        else:
-            QtCore.QTimer.singleShot(0, lambda: param.setValue(value))
 
     def naming_time(self) -> datetime:
         """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
@@ -369,50 +497,9 @@ class H5Saver(SharedFile, H5SaverBase, QtCore.QObject):
         Who sees a name and presses the button gets a file of this name, even if a second begins in between.
         """
         now = datetime.now()
-        shown = self.tree.shown_for if self._view is not None and self._view.isVisible() else None
+        shows = questions.may_ask() and self.view is not None and self.view.isVisible()
+        shown = self.tree.shown_for if shows else None
         return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
-
-    # ------------------------------------------------------------- questions
-    @property
-    def _may_ask(self) -> bool:
-        """Whether this is the thread of the windows: only there a question can be asked."""
-        application = QtWidgets.QApplication.instance()
-        return (
-            isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
-        )
-
-    def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-        """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
-        return ask_swmr(self._view, path, file_is_swmr) if self._may_ask else SwmrAnswer.ADAPT
-
-    def choose_new_path(self) -> Path | None:
-        """Ask for the path of a file to be made."""
-        if not self._may_ask:
-            return None
-        if self.capabilities.remote:
-            return ask_new(self._view, self.server_folder())
-        folder = str(self.settings["base_path"])
-        name, _ = QtWidgets.QFileDialog.getSaveFileName(self._view, "Name of the new file", folder, _FILTER)
-        return Path(name) if name else None
-
-    def choose_existing_path(self, folder: Path | str | None = None) -> Path | None:
-        """Ask for an existing file."""
-        if not self._may_ask:
-            return None
-        if self.capabilities.remote:
-            return self._choose_on_server(Path(folder) if folder else None)
-        start = str(folder or self.h5_file_path or self.settings["base_path"])
-        name, _ = QtWidgets.QFileDialog.getOpenFileName(self._view, "File to add to", start, _FILTER)
-        return Path(name) if name else None
-
-    def _choose_on_server(self, folder: Path | None) -> Path | None:
-        """Ask for a file on the server."""
-        try:
-            where = folder or (self.h5_file_path if self.file_path else None) or self.server_folder()
-        except NamingError as error:
-            self.report("The server can't be looked into", error)
-            return None
-        return ask_existing(self._view, self.server_asker(), where)
 
 
 class _ViewEnd:
@@ -430,6 +517,6 @@ class _ViewEnd:
         """Be told that the widget is gone."""
         saver = self._saver()
         if saver is not None and isQObjectAlive(saver):
-            saver._view = None
+            saver.view = None
             saver.tree.let_go()
             saver.status_sig.disconnect(saver._show_in_strip)

@@ -23,6 +23,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.notes_table import NotesTable, set_alarm
+from h5saver_widget.qt.numbers import read_number
 
 __all__ = [
     "BoolRow",
@@ -87,7 +88,8 @@ class _Row(WidgetParameterItem):
 
     def widgetEventFilter(self, obj: QtCore.QObject, event: QtCore.QEvent) -> bool:
         # pyqtgraph moves the focus itself, into folded rows too; Qt's own order is the one of the rows.
-        if event.type() == QtCore.QEvent.Type.Wheel and not obj.hasFocus():
+        # A notch over a box changes nothing, focused or not: it could end a recording. An open list scrolls itself.
+        if event.type() == QtCore.QEvent.Type.Wheel:
             event.ignore()  # goes on to the tree, which scrolls
             return True
         return False
@@ -203,15 +205,15 @@ class ListRow(_Row, ListParameterItem):
 
 
 def _interpreted(box: QtWidgets.QWidget) -> Any:
-    """Return the number that was typed, with or without its unit: pyqtgraph refuses it without, and says nothing."""
-    found = type(box).interpret(box)
-    unit = box.opts["suffix"]
-    if found is False and unit:
-        box.opts["suffix"] = ""
-        try:
-            found = type(box).interpret(box)
-        finally:
-            box.opts["suffix"] = unit
+    """Return the number that was typed, with or without its unit, with a point or a comma; False if it is none."""
+    try:
+        found = read_number(
+            box.lineEdit().text().removeprefix(box.opts["prefix"]).strip().removesuffix(box.opts["suffix"])
+        )
+    except ValueError:
+        return False
+    if box.opts["int"]:
+        return int(found) if found.is_integer() else False
     return found
 
 

@@ -26,6 +26,9 @@ SHORT_SECONDS: Final = 600.0
 #: state -> colour; each has at least 3:1 contrast on white and on dark grey
 _COLOURS: Final = {
     RecorderState.CLOSED: "#8a8a8a",
+    RecorderState.OPENING: "#2e8b57",
+    RecorderState.CLOSING: "#8a8a8a",
+    RecorderState.NOT_ANSWERING: "#d97706",
     RecorderState.OPEN: "#2e8b57",
     RecorderState.RECORDING: "#e0352b",
     RecorderState.PAUSED: "#3f83c8",
@@ -42,7 +45,7 @@ class HasStatus(Protocol):
 
 
 class _Light(QtWidgets.QWidget):
-    """A light whose form says what its colour says: ring, disc, two bars, triangle."""
+    """A light whose form says what its colour says: ring, disc, two bars, hourglass, triangle."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +66,10 @@ class _Light(QtWidgets.QWidget):
         colour = QtGui.QColor(_COLOURS[self.state])
         painter.setPen(QtGui.QPen(colour, 2.5))
         area = QtCore.QRectF(self.rect()).adjusted(3, 3, -3, -3)
-        if self.state in (RecorderState.CLOSED, RecorderState.OPEN):
+        if self.state in (RecorderState.OPENING, RecorderState.CLOSING):
+            begin = 90 if self.state is RecorderState.OPENING else -90
+            painter.drawArc(area, begin * 16, 240 * 16)
+        elif self.state in (RecorderState.CLOSED, RecorderState.OPEN):
             painter.drawEllipse(area)
             if self.state is RecorderState.OPEN:
                 painter.setBrush(colour)
@@ -76,6 +82,10 @@ class _Light(QtWidgets.QWidget):
                 width = area.width() / 4
                 painter.drawRect(QtCore.QRectF(area.left() + 1, area.top(), width, area.height()))
                 painter.drawRect(QtCore.QRectF(area.right() - 1 - width, area.top(), width, area.height()))
+            elif self.state is RecorderState.NOT_ANSWERING:
+                centre = area.center()
+                painter.drawPolygon(QtGui.QPolygonF([area.topLeft(), area.topRight(), centre]))
+                painter.drawPolygon(QtGui.QPolygonF([area.bottomLeft(), area.bottomRight(), centre]))
             else:
                 top = QtCore.QPointF(area.center().x(), area.top())
                 painter.drawPolygon(QtGui.QPolygonF([top, area.bottomRight(), area.bottomLeft()]))
@@ -277,7 +287,7 @@ class StatusStrip(QtWidgets.QWidget):
             "File": "–" if status.path is None else status.path.name,
             "Part": f"{status.part}",
             "Accepted": f"{counts.frames_received:,} frames, {format_size(counts.bytes_in)}",
-            "Waiting": f"{counts.queue_frames:,} frames, {format_size(counts.queue_bytes)}",
+            "Waiting": f"{counts.frames_waiting:,} frames, {format_size(counts.queue_bytes)}",
             "Left out": f"{counts.frames_left_out:,} frames",
             "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.1 else "none",
             "Waited": f"{counts.waited_seconds:.1f} s",

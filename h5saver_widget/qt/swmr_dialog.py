@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 
 from pyqtgraph.Qt import QtWidgets
 
-__all__ = ["SwmrAnswer", "ask_swmr"]
+from h5saver_widget.recording.picking import SwmrAnswer
 
-
-class SwmrAnswer(Enum):
-    """What to do with a file whose SWMR state is not that of the settings."""
-
-    ADAPT = "change the settings to fit the file"
-    NEW = "make a new file, keep the existing one under another name"
-    CANCEL = "open nothing"
+__all__ = ["ask_swmr"]
 
 
 def ask_swmr(parent: QtWidgets.QWidget | None, path: Path, file_is_swmr: bool) -> SwmrAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class Lap:
 class Chronometer:
     """Measures how long something takes, pauses left out.
 
-    Time is always the difference of two readings of the clock: nothing is added up by a timer, so nothing drifts.
+    Time is always the difference of two readings of the clock: nothing is added up by a timer, so nothing drifts. Any
+    thread may read or change it.
 
     Parameters
     ----------
@@ -117,8 +119,10 @@ class Chronometer:
     def __init__(self, countdown: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._countdown: float | None = None
-        self._since: float | None = None
-        self._before: float | None = None
+        #: When time was started, None while it stands; and what was measured before, None if nothing was. Always
+        #: replaced as a pair: a window reads while another thread starts and pauses.
+        self._state: tuple[float | None, float | None] = (None, None)
+        self._changing = threading.RLock()
         self.laps: tuple[Lap, ...] = ()
         self.countdown = countdown
 
@@ -136,18 +140,18 @@ class Chronometer:
     @property
     def running(self) -> bool:
         """Whether time is being measured now."""
-        return self._since is not None
+        return self._state[0] is not None
 
     @property
     def started(self) -> bool:
         """Whether there is anything to reset."""
-        return self.running or self._before is not None
+        return self._state != (None, None)
 
     @property
     def elapsed(self) -> float:
         """Time measured so far, in s, without pauses."""
-        before = self._before or 0.0
-        return before if self._since is None else before + self._clock() - self._since
+        since, before = self._state
+        return (before or 0.0) + (0.0 if since is None else self._clock() - since)
 
     @property
     def shown(self) -> float:
@@ -161,17 +165,20 @@ class Chronometer:
 
     def start(self) -> None:
         """Start, or go on after a pause; does nothing while running."""
-        if self._since is None:
-            self._since = self._clock()
+        with self._changing:
+            if not self.running:
+                self._state = (self._clock(), self._state[1])
 
     def pause(self) -> None:
         """Stop the time; does nothing while it stands."""
-        if self._since is not None:
-            self._before, self._since = self.elapsed, None
+        with self._changing:
+            if self.running:
+                self._state = (None, self.elapsed)
 
     def reset(self) -> None:
         """Go back to the beginning and forget the laps. A running clock stops."""
-        self._since, self._before, self.laps = None, None, ()
+        with self._changing:
+            self._state, self.laps = (None, None), ()
 
     def lap(self) -> Lap:
         """Note the time, and go on.
@@ -181,9 +188,10 @@ class Chronometer:
         ClockError
             If nothing was started.
         """
-        if not self.started:
-            raise ClockError("a lap needs a running clock: start it first")
-        total = self.elapsed
-        lap = Lap(len(self.laps) + 1, total - (self.laps[-1].total if self.laps else 0.0), total)
-        self.laps = (*self.laps, lap)
-        return lap
+        with self._changing:
+            if not self.started:
+                raise ClockError("a lap needs a running clock: start it first")
+            total = self.elapsed
+            lap = Lap(len(self.laps) + 1, total - (self.laps[-1].total if self.laps else 0.0), total)
+            self.laps = (*self.laps, lap)
+            return lap

@@ -1,6 +1,7 @@
 """The disk while it fills: measured in a thread, because a share that hangs must not hang a window.
 
-:class:`DiskWatch` measures, :class:`Reserve` decides. Between two measurements, what was accepted for saving counts as
+:class:`DiskWatch` measures, :class:`Reserve` decides, :class:`FreeSpace` does both for a recorder. Between two
+measurements, what was accepted for saving counts as
 taken from the disk: 1 GB/s fills a reserve in less time than lies between two looks.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from h5saver_widget.saving.statistics import RateMeter
+from h5saver_widget.errors import FileOpenError
+from h5saver_widget.saving.statistics import RateMeter, Statistics
 
-__all__ = ["DEFAULT_RESERVE", "DiskWatch", "Reserve", "Room", "measure_room", "measure_within"]
+__all__ = ["DEFAULT_RESERVE", "DiskWatch", "FreeSpace", "Reserve", "Room", "measure_room", "measure_within"]
 
 #: Kept free unless somebody chooses otherwise, in bytes.
 DEFAULT_RESERVE: Final = 500_000_000
@@ -179,3 +182,96 @@ class DiskWatch:
             self._growth.add(time.monotonic(), room.file_size)
         self.latest = kept
         return kept
+
+
+class FreeSpace:
+    """Keeps the minimum of a disk free: says when nothing more may be written into a file.
+
+    Attributes
+    ----------
+    watch
+        Measures the disk of the open file.
+    enough_for
+        Up to how many accepted bytes there was surely room when :meth:`problem` was asked last.
+    """
+
+    def __init__(self) -> None:
+        self._reserve = Reserve()
+        self._flushing = self.enough_for = 0
+        counts = self._counts = [0]  # a thread that watches a disk must not keep a forgotten recorder alive
+        self.watch = DiskWatch(lambda: counts[0])
+        weakref.finalize(self, self.watch.stop)
+
+    def keep(self, size: int) -> None:
+        """Keep so many bytes free; 0 keeps nothing."""
+        self._reserve, self.enough_for = Reserve(size), 0
+
+    def file_opened(self, path: Path | None) -> None:
+        """Watch the disk of this file; None: a file that is on no disk of ours."""
+        self._counts[0] = self._flushing = self.enough_for = 0
+        if path is not None:
+            self.watch.start(path)
+
+    def flushed(self, accepted: int) -> None:
+        """Take note that everything up to so many accepted bytes is on the disk."""
+        self._counts[0] = self._flushing = accepted
+
+    def flush_begun(self, accepted: int) -> None:
+        """Take note that a flush was begun which nobody waits for.
+
+        The library keeps what was written for a while, and a flush may be done later: what was there at the flush
+        before this one is on the disk, and is seen by who measures what is free.
+        """
+        self._counts[0], self._flushing = self._flushing, accepted
+
+    def problem(self, accepted: int) -> str:
+        """Return why nothing more may be written, as far as is known without asking the disk; ``''`` if all is well."""
+        room = self.watch.latest
+        if room is None:
+            return ""
+        coming = accepted - room.accepted
+        found = self._reserve.problem(room, coming)
+        self.enough_for = 0 if found else accepted + max(self._reserve.left(room, coming), 0)
+        return found
+
+    def problem_now(self, accepted: int) -> str:
+        """Return the same after another look at the disk: to be asked when everything was flushed."""
+        self.watch.look()
+        return self.problem(accepted)
+
+    def check(self, folder: Path) -> None:
+        """Refuse to begin a file where the disk is nearly full; waits for a slow disk for some seconds.
+
+        Raises
+        ------
+        FileOpenError
+            With how much is free and how much is kept free.
+        """
+        room = measure_within(folder / "file.h5") if self._reserve.size else None
+        if room is not None and (problem := self._reserve.problem(room)):
+            raise FileOpenError(problem)
+
+    def added_to(self, found: Statistics, is_first: bool, is_open: bool) -> Statistics:
+        """Return statistics with what is known of the disk.
+
+        Parameters
+        ----------
+        found
+            What was counted.
+        is_first
+            Whether this is the first file of a recording.
+        is_open
+            Whether a file is open.
+        """
+        room = self.watch.latest
+        if room is None:
+            return found
+        size = found.file_size if found.file_size is not None else room.file_size
+        rate, left = self.watch.bytes_per_second(), max(self._reserve.left(room), 0)
+        return replace(
+            found,
+            file_size=size,
+            free_bytes=room.free,
+            seconds_left=left / rate if rate > 0 and is_open else None,
+            bytes_on_disk=found.bytes_on_disk or (size or 0 if is_first else 0),
+        )

@@ -1,10 +1,18 @@
-"""Limit: after how much a recording goes on in a new file, or ends."""
+"""Limits: after how much a recording goes on in a new file, or ends."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
+from typing import Final
 
-__all__ = ["Limit"]
+from h5saver_widget.recording.settings import Settings
+
+__all__ = ["Limit", "Limits"]
+
+#: After a next file could not be made, the next try comes after so long, in s.
+RETRY_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -42,3 +50,67 @@ class Limit:
         if self.size and size >= self.size:
             return f"{self.size / 1e6:,g} MB"
         return ""
+
+
+class Limits:
+    """Says when a recording ends, and when it goes on in a new file; any thread may ask.
+
+    Attributes
+    ----------
+    roll, stop
+        The limits of a file, and of a recording.
+    any
+        Whether there is any limit at all.
+
+    Examples
+    --------
+    >>> limits = Limits()
+    >>> limits.follow(Settings(roll_over_frames=10))
+    >>> limits.roll_reason(frames=10, accepted=80, file_size=lambda: 0)
+    '10 frames'
+    """
+
+    def __init__(self) -> None:
+        self.roll = self.stop = Limit()
+        self.any = False
+        self._wanted_size, self._began, self._retry_at = 0, monotonic(), 0.0
+
+    def follow(self, settings: Settings) -> None:
+        """Take the limits that the settings say."""
+        self.roll = Limit(
+            int(settings.roll_over_size * 1e6), settings.roll_over_time * 60, int(settings.roll_over_frames)
+        )
+        self.stop = Limit(0, settings.stop_after_time * 60, int(settings.stop_after_frames))
+        self.any = self.roll != Limit() or self.stop != Limit()
+        self._wanted_size = 0
+
+    def file_opened(self) -> None:
+        """Count the size and the time of a file from now on."""
+        self._wanted_size, self._began = 0, monotonic()
+
+    def try_later(self) -> None:
+        """Take note that no next file could be made: it is tried again after a while."""
+        self._retry_at = monotonic() + RETRY_SECONDS
+
+    def stop_reason(self, seconds: float, frames: int) -> str:
+        """Return why a recording of that length ends, ``''`` if it goes on."""
+        return self.stop.reached(seconds=seconds, frames=frames)
+
+    def roll_reason(self, frames: int, accepted: int, file_size: Callable[[], int]) -> str:
+        """Return why the recording goes on in a new file, ``''`` if it does not.
+
+        Parameters
+        ----------
+        frames, accepted
+            Frames and bytes that were accepted for this file.
+        file_size
+            Returns the size of the file in bytes; it may look at the disk, and is asked rarely.
+        """
+        if self.roll == Limit() or not frames or monotonic() < self._retry_at:
+            return ""
+        size = 0
+        if self.roll.size and accepted >= self._wanted_size:
+            # So many bytes as are missing have to come before it can be reached.
+            size = file_size()
+            self._wanted_size = accepted + max(self.roll.size - size, 1)
+        return self.roll.reached(size, monotonic() - self._began, frames)

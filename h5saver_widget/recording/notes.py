@@ -106,8 +106,8 @@ def note_attributes(notes: Iterable[Note]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> note_attributes([Note('Bath temperature', '293.5', 'K'), Note('Sample', 'Si')])
-    {'user_Bath_temperature': 293.5, 'user_Bath_temperature_units': 'K', 'user_Sample': 'Si'}
+    >>> note_attributes([Note('Bath temperature', '293.5', 'K'), Note('Power', '2,5'), Note('Sample', 'Si')])
+    {'user_Bath_temperature': 293.5, 'user_Bath_temperature_units': 'K', 'user_Power': 2.5, 'user_Sample': 'Si'}
     """
     found: dict[str, Any] = {}
     for note in notes:
@@ -135,6 +135,8 @@ def notes_from_attributes(attributes: Mapping[str, Any]) -> tuple[Note, ...]:
 
 def _number(text: str) -> int | float | str:
     plain = text.strip()
+    if plain.count(",") == 1 and "." not in plain:  # the decimals of half of the world
+        plain = plain.replace(",", ".")
     if re.fullmatch(r"[+-]?(0|[1-9][0-9]{0,14})", plain):
         return int(plain)  # not 007: that is a number on a label
     if re.fullmatch(r"[+-]?([0-9]{1,20}\.[0-9]{0,20}|\.?[0-9]{1,20})([eE][+-]?[0-9]{1,3})?", plain) and plain[0] != "0":

@@ -15,9 +15,12 @@ class RecorderState(Enum):
     """What a recorder is doing; the value is the word for people."""
 
     CLOSED = "closed"
+    OPENING = "opening..."
     OPEN = "open"
     RECORDING = "recording"
     PAUSED = "paused"
+    CLOSING = "closing..."
+    NOT_ANSWERING = "disk not answering"
     ERROR = "error"
 
 
@@ -28,9 +31,10 @@ class RecorderStatus:
     Attributes
     ----------
     state
-        ``RECORDING`` is said once the first frame is known to be in the file, not before.
+        ``RECORDING`` is said once the first frame is known to be in the file, not before. ``NOT_ANSWERING``: a file is
+        open, and what writes it has not got on for some seconds although it has something to do.
     statistics
-        What was counted, over all files of the recording.
+        What was counted, over all files of the recording; `queue_frames` and `queue_bytes` say how much waits.
     path
         The file that is open, or was last; None before there is one.
     seconds
@@ -43,6 +47,8 @@ class RecorderStatus:
         What went wrong last; ``''`` for nothing.
     mirror
         How the copy on a server is, in words; ``''`` without one.
+    waiting_seconds
+        How long the disk has not answered, in s; 0 while it does.
     """
 
     state: RecorderState = RecorderState.CLOSED
@@ -53,3 +59,4 @@ class RecorderStatus:
     missing: tuple[str, ...] = ()
     problem: str = ""
     mirror: str = ""
+    waiting_seconds: float = 0.0

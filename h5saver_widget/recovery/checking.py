@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.in_child import can_start
-from h5saver_widget.backends.journal import finish_journal, journal_path, read_journal
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
+from h5saver_widget.format.journal import read_journal, strange_journals
 from h5saver_widget.format.layout import DataType, GroupModuleType
-from h5saver_widget.format.superblock import Superblock, read_superblock
+from h5saver_widget.format.superblock import read_superblock, superblock_version
 from h5saver_widget.recovery.holders import programs_writing
+from h5saver_widget.recovery.looking import CLEARED, MOST_MISSING, Look, look_at, present_superblock
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.state import Condition, FileState, ModuleContent, Problem
-from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
+from h5saver_widget.recovery.survey import Survey, survey_file
 
-__all__ = ["check_file", "examine", "look_with_every_reader", "patched", "state_of_content"]
+__all__ = ["check_file", "examine"]
+
+_BEGINNING = "what stands in the first bytes of the file is wrong, and can be put right"
+_NOT_OURS = "called like a journal; it was not completed, or is not of this file as it is now: it is left alone"
 
 _MODULES = frozenset(kind.value for kind in GroupModuleType) - {GroupModuleType.SCAN.value, GroupModuleType.TIME.value}
 _MEASURED = frozenset({DataType.data.name, DataType.data_enlargeable.name})
@@ -63,7 +65,7 @@ def check_file(path: Path | str) -> FileState:
     return examine(Path(path))[0]
 
 
-def examine(path: Path) -> tuple[FileState, Survey | None]:
+def examine(path: Path) -> tuple[FileState, Look | None]:
     """Return the state of a file, and what was found in it (None if nobody could look)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
@@ -73,111 +75,83 @@ def examine(path: Path) -> tuple[FileState, Survey | None]:
             f"`h5saver check {path.name}`"
         )
     try:
-        size, block = path.stat().st_size, read_superblock(path)
+        block, size = present_superblock(path)
+        has_journal = read_journal(path) is not None
     except OSError as error:
         raise FileOpenError(f"{path} can't be read: {error}") from error
-    if read_journal(path) is not None and not programs_writing(path):
-        with tempfile.TemporaryDirectory(prefix="h5saver-check-") as folder:
-            state, survey = examine(_finished_copy(path, Path(folder)))
-        if state.condition in (Condition.GOOD, Condition.NOT_CLOSED):
-            state = replace(state, condition=Condition.NOT_CLOSED)
-        return replace(state, path=path, size=size, must_repair=True, journal=True), survey
-    state = FileState(path, size, Condition.GOOD)
-    if block is None:
-        return replace(state, condition=Condition.NOT_HDF5), None
-    state = replace(
-        state,
-        file_format=f"HDF5, superblock {block.version}",
-        holders=tuple(programs_writing(path)),
-        missing_bytes=max(0, block.size_needed - size),
-    )
-    if not block.is_valid:
-        problem = Problem("superblock", "its checksum is wrong")
-        return replace(state, condition=Condition.UNREADABLE, must_repair=True, problems=(problem,)), None
-    if state.holders and not block.is_streaming:
+    state = FileState(path, path.stat().st_size, Condition.GOOD, holders=tuple(programs_writing(path)))
+    if block is not None:
+        state = replace(
+            state, file_format=f"HDF5, superblock {block.version}", missing_bytes=max(0, block.size_needed - size)
+        )
+    if state.holders and block is not None:
+        state = replace(state, condition=Condition.IN_USE, missing_bytes=0)
         # what is in its writer's memory is missing on disk: to look at it would show damage that is none
-        return replace(state, condition=Condition.IN_USE), None
-    if state.holders:
-        survey = survey_file(path, swmr=True)
-        return replace(state_of_content(state, survey), condition=Condition.IN_USE, must_repair=False), survey
-    with _as_closed(path, block, state.missing_bytes) as shown:
-        survey = look_with_every_reader(shown)
-    # files of the older formats open as they are; the newer ones are refused while the flag stands
-    refused_by_others = block.version >= 2 and block.is_writing
-    if state.missing_bytes:
-        state = replace(state, condition=Condition.TRUNCATED, must_repair=True)
-    elif block.is_writing:
-        state = replace(state, condition=Condition.NOT_CLOSED, must_repair=refused_by_others)
-    return state_of_content(state, survey), survey
+        return (_with_content(state, survey_file(path, swmr=True)) if block.is_streaming else state), None
+    look = look_at(path)
+    if look is None and (first := _first_part(path)) is not None:
+        part = Problem("/", f"it is a part of {first.name}, which is in several files; check that one")
+        return replace(state, condition=Condition.NEEDS_MORE, needs=(part,)), None
+    if look is None and (version := superblock_version(path) or 0) > 3:
+        what = f"superblock version {version} is not known here: a newer HDF5 has written it, or it is damaged"
+        return replace(state, condition=Condition.UNREADABLE, problems=(Problem("superblock", what),)), None
+    if look is None:
+        return replace(state, condition=Condition.NOT_HDF5, missing_bytes=0), None
+    if needs := _other_files(look.survey):
+        return replace(state, condition=Condition.NEEDS_MORE, missing_bytes=0, needs=needs), look
+    notes = [Problem(where.name, _NOT_OURS) for where in strange_journals(path)]
+    state = replace(state, journal=has_journal, notes=tuple(notes), must_repair=has_journal or not look.is_its_own)
+    if has_journal or look.block.is_writing or (block is not None and block.is_valid and block.is_writing):
+        state = replace(state, condition=Condition.NOT_CLOSED)
+    if look.size > size or (look.faults and 0 < state.missing_bytes <= size + MOST_MISSING):
+        state = replace(state, condition=Condition.TRUNCATED)
+        return _with_content(state, look.survey), look
+    state = replace(state, missing_bytes=0)  # if there are any, they are a wrong number
+    if look.done and not all(what == CLEARED for what in look.done):
+        state = replace(state, condition=Condition.DAMAGED, problems=(Problem("superblock", _BEGINNING),))
+    return _with_content(state, look.survey), look
 
 
-def _finished_copy(path: Path, folder: Path) -> Path:
-    """Copy a file into a folder, finish what its journal holds there, and return the copy."""
-    copy = folder / path.name
-    for source, target in ((path, copy), (journal_path(path), journal_path(copy))):
-        shutil.copyfile(source, target)
-    finish_journal(copy)
-    return copy
+def _first_part(path: Path) -> Path | None:
+    """Return the first of several files (family and split drivers of HDF5) that one without a superblock belongs to."""
+    numbered = re.sub(r"\d+(?=\D*\Z)", lambda found: "0" * len(found[0]), path.stem)
+    for stem in (numbered, re.sub(r"-r\Z", "-m", path.stem)):
+        first = path.with_name(f"{stem}{path.suffix}")
+        if first != path and first.is_file():
+            block = read_superblock(first)
+            if block is not None and block.has_driver:
+                return first
+    return None
 
 
-@contextmanager
-def _as_closed(path: Path, block: Superblock, missing: int) -> Iterator[Path]:
-    """Yield a path under which the file can be opened: its own, or that of a copy that looks closed and complete."""
-    if not missing and not (block.version >= 2 and block.is_writing):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="h5saver-check-") as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
-        patched(copy, block)
-        yield copy
+def _other_files(survey: Survey) -> tuple[Problem, ...]:
+    """Return what is needed of a file that is a part of one."""
+    found = re.search(r"(\w+) driver should be used", survey.refused)
+    if found is None:
+        return ()
+    what = f"the data are in several files ({found[1]} driver of HDF5), of which this is one: all of them are needed"
+    return (Problem("/", what),)
 
 
-def patched(copy: Path, block: Superblock, filler: bytes = b"\0") -> None:
-    """Make a copy look closed and complete: no flags, and as long as it says to be."""
-    size = max(copy.stat().st_size, block.size_needed)
-    missing = size - copy.stat().st_size
-    if filler == b"\0":
-        with copy.open("r+b") as file:
-            file.truncate(size)
-    else:
-        with copy.open("ab") as file:
-            while missing > 0:
-                missing -= file.write(filler * min(missing, 1 << 20))
-    block.closed(size).write(copy)
-
-
-def look_with_every_reader(path: Path) -> Survey:
-    """Look at a file; what one library can't read another may, as with compression that only PyTables knows."""
-    survey = survey_file(path)
-    for reader in local_readers():
-        damaged = [] if survey.refused else survey.damaged_arrays
-        if not damaged:
-            break
-        if reader == survey.reader:
-            continue
-        other = survey_file(path, reader=reader, only=damaged)
-        if other.refused:
-            continue
-        for name in damaged:
-            node = other.nodes.get(name, {"problem": "not reached"})
-            if "problem" not in node and "lost" not in node:
-                survey.nodes[name] = {**node, "reader": reader}
-    return survey
-
-
-def state_of_content(state: FileState, survey: Survey) -> FileState:
+def _with_content(state: FileState, survey: Survey) -> FileState:
     """Return the state with what was found in the file."""
     if survey.refused:
         refused = Problem("/", survey.refused)
         return replace(state, condition=Condition.UNREADABLE, must_repair=True, problems=(refused,))
     writer = _writer(survey.about)
-    problems = tuple(_problems(survey, bool(writer)))
+    problems = tuple(_problems(survey))
+    needs = tuple(Problem(path, node["needs"]) for path, node in survey.nodes.items() if "needs" in node)
+    odd = tuple(Problem(path, node["odd"]) for path, node in survey.nodes.items() if "odd" in node)
+    in_use, kept = state.condition is Condition.IN_USE, (Condition.TRUNCATED, Condition.IN_USE)
     if "closed" in survey.nodes.get("/", {"closed": True}):
         state = replace(state, condition=Condition.UNREADABLE, must_repair=True)
     elif problems:
-        kept = state.condition is Condition.TRUNCATED
-        state = replace(state, condition=state.condition if kept else Condition.DAMAGED, must_repair=True)
+        condition = state.condition if state.condition in kept else Condition.DAMAGED
+        state = replace(state, condition=condition, must_repair=not in_use)
+    elif needs and state.condition is Condition.GOOD:
+        state = replace(state, condition=Condition.NEEDS_MORE)
+    if state.condition is Condition.NOT_CLOSED and not state.must_repair and not writer:
+        state = replace(state, condition=Condition.GOOD)  # a flag that has no meaning in files of others
     return replace(
         state,
         writer=writer,
@@ -188,7 +162,9 @@ def state_of_content(state: FileState, survey: Survey) -> FileState:
         ),
         modules=tuple(_modules(survey.nodes)),
         nodes=len(survey.nodes),
-        problems=problems,
+        problems=state.problems + problems,
+        needs=needs,
+        notes=state.notes + odd,
     )
 
 
@@ -199,8 +175,8 @@ def _writer(about: dict[str, str]) -> str:
     return ""
 
 
-def _problems(survey: Survey, tell_attributes: bool) -> Iterator[Problem]:
-    """Iterate over what is wrong; unread attributes count in files of writers that store plain values only."""
+def _problems(survey: Survey) -> Iterator[Problem]:
+    """Iterate over what is damaged."""
     for path, what in survey.skip.items():
         yield Problem(path, what)
     for path, node in survey.nodes.items():
@@ -209,7 +185,7 @@ def _problems(survey: Survey, tell_attributes: bool) -> Iterator[Problem]:
         if node.get("lost"):
             boxes = [tuple((start, stop) for start, stop in box) for box in node["lost"]]
             yield Problem(path, f"{rows_in_words(boxes, tuple(node['shape']))} can't be read")
-        if tell_attributes and node.get("unread"):
+        if node.get("unread"):
             yield Problem(path, f"attributes that can't be read: {', '.join(node['unread'])[:200]}")
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from h5saver_widget.backends.base import Backend
-    from h5saver_widget.backends.terms import ArrayInfo, Handle
+    from h5saver_widget.backends.terms import Handle
 
-__all__ = ["Box", "Part", "PartReader", "fits_into", "rows_in_words"]
+__all__ = ["Box", "Part", "PartReader", "rows_in_words"]
 
 Box = tuple[tuple[int, int], ...]
 """Part of an array: first element and the one after the last, along every axis."""
@@ -29,11 +29,6 @@ _MOST_DENSE = 1032
 _ROOM = 64 << 20
 
 
-def fits_into(info: ArrayInfo, file_size: int) -> bool:
-    """Tell whether a file of that size can hold an array, be it compressed as far as anything can be."""
-    return prod(info.shape) * max(info.dtype.itemsize, 1) <= _MOST_DENSE * file_size + _ROOM
-
-
 class PartReader:
     """Reads an array slab by slab, and divides the slabs that can't be read.
 
@@ -43,21 +38,24 @@ class PartReader:
         The array.
     avoid
         Boxes that are not to be read as a whole: doing so ended the process.
-    bytes_at_once
-        How much is read in one go, roughly.
     """
 
-    def __init__(
-        self, backend: Backend, handle: Handle, avoid: Container[Box] = (), bytes_at_once: int = _BYTES
-    ) -> None:
+    def __init__(self, backend: Backend, handle: Handle, avoid: Container[Box] = ()) -> None:
         self.info = backend.info(handle)
         self._backend, self._handle, self._avoid = backend, handle, avoid
         self._failures = 0
+        #: What has no place in the file holds the fill value, and is not read.
+        self._stored = backend.stored_rows(handle)
         shape = self.info.shape
         row = max(prod(shape[1:]) * max(self.info.dtype.itemsize, 1), 1)
         self._grain = self.info.chunks or (max(1, _LEAST_BYTES // row), *shape[1:])
         first = self._grain[0] if self._grain else 1
-        self._rows = max(first, bytes_at_once // row // first * first)
+        self._rows = max(first, _BYTES // row // first * first)
+
+    def fits_into(self, file_size: int) -> bool:
+        """Tell whether a file of that size can hold the array, be it compressed as far as anything can be."""
+        claimed = prod(self.info.shape) * max(self.info.dtype.itemsize, 1)
+        return self._stored is not None or claimed <= _MOST_DENSE * file_size + _ROOM
 
     def slabs(self) -> Iterator[Box]:
         """Iterate over boxes of whole rows that make up the array."""
@@ -68,8 +66,9 @@ class PartReader:
         if 0 in shape:
             return
         rest = tuple((0, n) for n in shape[1:])
-        for start in range(0, shape[0], self._rows):
-            yield ((start, min(start + self._rows, shape[0])), *rest)
+        for first, last in [(0, shape[0])] if self._stored is None else self._stored:
+            for start in range(first, last, self._rows):
+                yield ((start, min(start + self._rows, last)), *rest)
 
     def read(self, box: Box) -> Iterator[tuple[bool, Part]]:
         """Read a box: ``False, (box, None)`` is said before each try, ``True, (box, values or None)`` afterwards."""

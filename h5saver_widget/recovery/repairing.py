@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import count
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.in_child import Ending, run_in_child
-from h5saver_widget.backends.journal import finish_journal, journal_path
+from h5saver_widget.backends.journal import finish_journal
 from h5saver_widget.errors import FileOpenError
-from h5saver_widget.format.naming import create_exclusive
-from h5saver_widget.format.superblock import guess_superblock, read_superblock
+from h5saver_widget.format.journal import journal_path, read_journal
+from h5saver_widget.format.naming import create_exclusive, rename_exclusive
+from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
-from h5saver_widget.recovery.checking import examine, look_with_every_reader, patched, state_of_content
+from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.holders import programs_writing
-from h5saver_widget.recovery.parts import Box, rows_in_words
-from h5saver_widget.recovery.salvage import bring_up_to_date, salvage
+from h5saver_widget.recovery.looking import Look
+from h5saver_widget.recovery.parts import rows_in_words
+from h5saver_widget.recovery.salvage import bring_up_to_date, rescue_file
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
-from h5saver_widget.recovery.survey import Survey, survey_file
 
 __all__ = ["repair_file", "repaired_copy"]
 
@@ -30,9 +33,18 @@ __all__ = ["repair_file", "repaired_copy"]
 _WHILE_WAITING = 1 << 30
 
 _MOST_STARTS = 20
-#: Not 0, and small as a length: with 0xff, rows of any length take 4 GB each.
-_OTHER_FILLER = b"\1"
-_COPIED = frozenset({"GROUP", "FIXED", "GROWING", "TEXT"})
+_MARGIN = 1 << 20
+#: Removes a folder when its standard input ends, as it does when whoever started it is killed; a child of that one may
+#: still write there for a moment.
+_TIDY = """
+import os, shutil, sys, time
+sys.stdin.read()
+for _ in range(100):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    if not os.path.exists(sys.argv[1]):
+        break
+    time.sleep(0.1)
+"""
 
 
 def repair_file(path: Path | str, out: Path | str | None = None, progress: Progress | None = None) -> RepairReport:
@@ -72,7 +84,9 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
     path = Path(path)
     if out is not None and os.path.lexists(out):
         raise FileExistsError(f"{out} exists; nothing is overwritten, choose another name")
-    before, _ = examine(path)
+    told = progress or Progress()
+    told.report(text="looking at everything in the file")
+    before, look = examine(path)
     if before.condition is Condition.IN_USE:
         raise FileOpenError(
             f"{path} is being written by {', '.join(before.holders)}: a copy made now would be half a file; "
@@ -80,10 +94,16 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
         )
     if before.condition is Condition.GOOD:
         return RepairReport(path, before, done=("nothing had to be repaired",))
+    if before.condition is Condition.NEEDS_MORE:
+        return RepairReport(path, before, done=("nothing is damaged, and nothing had to be repaired",))
+    if look is None or look.is_closed:
+        what = before.problems[0].what if before.problems else "it is no HDF5 file, or its beginning is lost"
+        return RepairReport(path, before, done=(f"nothing could be saved: {what}",), lost=before.problems)
     folder = (path if out is None else Path(out)).absolute().parent
     try:
-        with tempfile.TemporaryDirectory(prefix=".h5saver-repair-", dir=folder) as work:
-            return _repair(path, before, out, Path(work), progress or Progress())
+        _ask_for_room(path, folder)
+        with _workplace(folder) as work:
+            return _repair(path, before, look, out, work, told)
     except OSError as error:
         if isinstance(error, (FileExistsError, FileOpenError)):
             raise
@@ -112,148 +132,115 @@ def repaired_copy(path: Path) -> RepairReport | None:
     return repair_file(path)
 
 
-def _repair(path: Path, before: FileState, out: Path | str | None, work: Path, progress: Progress) -> RepairReport:
-    copy = work / path.name
-    copy_in_pieces(path, copy, progress)
-    done: list[str] = []
+def _ask_for_room(path: Path, folder: Path) -> None:
+    """Refuse to begin what the disk has no room for; holes in a file take none."""
+    about = path.stat()
+    needed = min(about.st_size, getattr(about, "st_blocks", about.st_size) * 512) + _MARGIN
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise FileOpenError(
+            f"a copy of {path.name} needs {size_in_words(needed)}, and {folder} has {size_in_words(free)}: "
+            "choose another place with `-o`"
+        )
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """Yield a hidden folder for what is not finished; it is removed even if this program is killed."""
+    work = folder / f".h5saver-repair-{os.getpid()}-{secrets.token_hex(4)}"
+    separate: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
+    command, nowhere = [sys.executable, "-I", "-S", "-c", _TIDY, str(work)], subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, **separate):
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _repair(
+    path: Path, before: FileState, look: Look, out: Path | str | None, work: Path, progress: Progress
+) -> RepairReport:
+    done, lost, objects = list(look.done), list(look.missing), dict[str, str]()
     if before.journal:
-        shutil.copyfile(journal_path(path), journal_path(copy))
-        finish_journal(copy)
-        done.append("the last flush, which was cut short, was finished from the journal beside the file")
-    lost: list[Problem] = []
-    try:
-        done += _make_openable(copy, before)
-    except FileOpenError as error:
-        return RepairReport(path, before, done=(f"nothing could be saved: {error}",), lost=before.problems)
-    progress.report(text="looking at everything in the copy")
-    survey = look_with_every_reader(copy)
-    state = state_of_content(_fresh(before, copy), survey)
-    if state.condition is Condition.UNREADABLE:
-        done.append("nothing could be saved: not even the root group can be read")
-        return RepairReport(path, before, done=tuple(done), lost=state.problems)
-    progress.report(text="looking what is in the missing part")
-    if before.missing_bytes:
-        lost += _in_missing_part(path, copy, work)
-    if state.problems:
-        made, problems = _salvaged(copy, survey, work, progress)
-        if made is None:
+        done.insert(0, "the last flush, which was cut short, was finished from the journal beside the file")
+    if look.faults:
+        copy = work / f"rescued-{path.name}"
+        problems = _rescued(path, look, copy, objects, progress)
+        if not copy.exists():
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
-            return RepairReport(path, before, done=tuple(done), lost=(*state.problems, *problems))
+            return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        copy, lost = made, [*lost, *problems]
-        survey = look_with_every_reader(copy)
-    elif _up_to_date(copy, survey, work):
+        lost += problems
+    else:
+        copy = work / path.name
+        copy_in_pieces(path, copy, progress)
+        if (journal := read_journal(path)) is not None:
+            journal_path(copy).write_bytes(journal.packed())
+            finish_journal(copy)
+        if not look.is_its_own or look.block.is_writing:
+            block = look.block.closed(look.block.size_needed) if look.is_its_own else look.block
+            block.write(copy)
+            os.truncate(copy, max(copy.stat().st_size, look.size))
+    stale = {name: node for name, node in look.survey.nodes.items() if node.get("stale")}
+    if stale and run_in_child(bring_up_to_date, str(copy), look.survey.reader, stale).ending is Ending.DONE:
         done.append("what is written at closing was written: lengths of arrays, the end of streaming")
+    finish_journal(copy)  # of that, if it was cut short
     progress.report(text="looking at the repaired file")
     target = _placed(copy, path, out)
     after, _ = examine(target)
-    return RepairReport(path, before, target, after, tuple(done), tuple(lost))
+    return RepairReport(path, before, target, after, tuple(done), tuple(lost), objects)
 
 
-def _fresh(before: FileState, copy: Path) -> FileState:
-    return replace(
-        before, path=copy, size=copy.stat().st_size, condition=Condition.GOOD, must_repair=False, missing_bytes=0
-    )
-
-
-def _make_openable(copy: Path, before: FileState) -> Iterator[str]:
-    """Put the superblock of the copy right, and yield what was done; FileOpenError if there is no way."""
-    block = read_superblock(copy)
-    if block is None or not block.is_valid:
-        guess_superblock(copy).write(copy)
-        yield "the superblock was lost; it was made anew from the root group behind it"
-        return
-    patched(copy, block)
-    if block.is_writing:
-        yield "the mark of a program that was writing was cleared"
-    if before.missing_bytes:
-        yield f"the missing {size_in_words(before.missing_bytes)} at the end were filled with zeros"
-
-
-def _in_missing_part(path: Path, copy: Path, work: Path) -> Iterator[Problem]:
-    """Iterate over the arrays with rows in the missing part: those that change with what the part is filled with."""
-    block = read_superblock(path)
-    assert block is not None
-    other = work / "other-filler.h5"
-    shutil.copyfile(path, other)
-    patched(other, block, _OTHER_FILLER)
-    zeros, ones = survey_file(copy, digests=True), survey_file(other, digests=True)
-    other.unlink()
-    for name, node in zeros.nodes.items():
-        sums, others = node.get("checksums"), ones.nodes.get(name, {}).get("checksums", {})
-        if not sums:
-            continue
-        boxes = [_box(text) for text, value in sums.items() if others.get(text) != value]
-        if boxes:
-            rows = rows_in_words(boxes, tuple(node["shape"]))
-            yield Problem(name, f"{rows} stood in the missing part of the file, and hold zeros now")
-
-
-def _box(text: str) -> Box:
-    """Return the box that its repr describes."""
-    numbers = [int(number) for number in text.replace("(", " ").replace(")", " ").replace(",", " ").split()]
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _salvaged(copy: Path, survey: Survey, work: Path, progress: Progress) -> tuple[Path | None, list[Problem]]:
-    """Return a new file with everything that can be read, None if even that ends the library, and what is lost."""
-    nodes = {path: node for path, node in survey.nodes.items() if node["kind"] in _COPIED}
-    lost = [Problem(path, what) for path, what in survey.skip.items()]
-    for path, node in survey.nodes.items():
-        if path not in nodes:
-            what = f"a second name of {node['same_as']}, kept there" if "same_as" in node else node.get("problem")
-            lost.append(Problem(path, what or "a link: what it points to is not copied"))
-        elif "closed" in node and node["kind"] == "GROUP":
-            lost.append(Problem(path, f"what is in this group: {node['problem']}"))
-    writer, avoid = survey.reader, {path: list(boxes) for path, boxes in survey.avoid.items()}
-
-    places = {at: number for number, at in enumerate(nodes)}
+def _rescued(path: Path, look: Look, made: Path, objects: dict[str, str], progress: Progress) -> list[Problem]:
+    """Make a new file with everything that can be read, or none if even that ends the library; return what is lost."""
+    skip, by_hand = dict(look.survey.skip), list[str]()
+    total, seen = len(look.survey.nodes), dict[str, None]()
 
     def heard(message: dict[str, Any]) -> None:
         if "at" in message:
-            progress.report(places[message["at"]], len(places), f"copying {message['at']}")
+            seen[message["at"]] = None
+            progress.report(len(seen), max(total, len(seen)), f"copying {message['at']}")
 
-    for number in range(_MOST_STARTS):
-        made = work / f"salvaged{number}.h5"
-        answer = run_in_child(salvage, str(copy), str(made), nodes, avoid, writer, heard=heard)
+    for _ in range(_MOST_STARTS):
+        answer = run_in_child(rescue_file, str(path), str(made), look.shown, skip, by_hand, heard=heard)
         if answer.ending is Ending.DONE:
-            lost += [Problem(said["lost"], said["what"]) for said in answer.messages if "lost" in said]
-            return made, lost
+            return _what_is_lost(answer.messages, objects)
         made.unlink(missing_ok=True)
         where = next((said["at"] for said in reversed(answer.messages) if "at" in said), None)
-        if where is None or answer.ending is Ending.FAILED:
-            lost.append(Problem("/", answer.words))
-            break
-        nodes = {path: node for path, node in nodes.items() if path != where and not path.startswith(f"{where}/")}
-        lost.append(Problem(where, "copying it ended the HDF5 library"))
-    return None, lost
+        if where is None or where == "/" or answer.ending is Ending.FAILED:
+            return [Problem("/", answer.words)]
+        if where in by_hand:
+            skip[where] = "copying it ended the HDF5 library"
+        else:
+            by_hand.append(where)
+    return [Problem("/", f"copying ended the HDF5 library {_MOST_STARTS} times")]
 
 
-def _up_to_date(copy: Path, survey: Survey, work: Path) -> bool:
-    """Write what closing would have written, if that can be done without harm, and tell whether anything was."""
-    tried = work / f"closed-{copy.name}"
-    shutil.copyfile(copy, tried)
-    wanted: dict[str, dict[str, Any]] = {
-        path: node for path, node in survey.nodes.items() if path == "/" or node["kind"] in ("GROWING", "TEXT")
-    }
-    answer = run_in_child(bring_up_to_date, str(tried), survey.reader, wanted)
-    if answer.ending is Ending.DONE:
-        os.replace(tried, copy)
-    return answer.ending is Ending.DONE
+def _what_is_lost(messages: list[dict[str, Any]], objects: dict[str, str]) -> list[Problem]:
+    """Return what is lost, and note the state of each object."""
+    lost = []
+    for said in messages:
+        if "object" not in said:
+            continue
+        path, state = said["object"], said["state"]
+        if objects.get(path) in (None, "whole"):
+            objects[path] = state
+        if "boxes" in said:
+            boxes = [tuple((start, stop) for start, stop in box) for box in said["boxes"]]
+            lost.append(Problem(path, rows_in_words(boxes, tuple(said["shape"]))))
+        if "what" in said:
+            lost.append(Problem(path, said["what"]))
+    return lost
 
 
 def _placed(copy: Path, path: Path, out: Path | str | None) -> Path:
-    """Move the copy to its place, never over a file, and return the place."""
+    """Move the copy to its place, whole and never over a file, and return the place."""
     first = path.with_name(f"{path.stem}_repaired{path.suffix}")
     more = (path.with_name(f"{path.stem}_repaired{number}{path.suffix}") for number in count(2))
 
     def take(free: Path) -> Path:
-        os.close(os.open(free, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        os.replace(copy, free)  # the name is ours now
+        rename_exclusive(copy, free)
         return free
 
-    def names() -> Iterator[Path]:
-        yield first
-        yield from more
-
-    return create_exclusive(names() if out is None else Path(out), take)
+    return create_exclusive(chain([first], more) if out is None else Path(out), take)

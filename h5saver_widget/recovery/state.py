@@ -17,6 +17,7 @@ class Condition(Enum):
     """What state a file is in; the value says it."""
 
     GOOD = "closed properly"
+    NEEDS_MORE = "whole, but something that it needs is not here"
     IN_USE = "being written right now"
     NOT_CLOSED = "was being written when its program ended"
     TRUNCATED = "cut off: its end is missing"
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
     GOOD = 0
     NEEDS_REPAIR = 1
     NOT_READABLE = 3
+    NEEDS_MORE = 4
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ class FileState:
         How many groups and arrays could be looked at.
     problems
         Places that can't be read.
+    needs
+        What is not here and needed to read all of it: filters, other files.
+    notes
+        What is unusual, and does no harm.
     """
 
     path: Path
@@ -118,6 +124,8 @@ class FileState:
     modules: tuple[ModuleContent, ...] = ()
     nodes: int = 0
     problems: tuple[Problem, ...] = ()
+    needs: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -129,6 +137,8 @@ class FileState:
         """What a program that checks files answers."""
         if self.condition in (Condition.UNREADABLE, Condition.NOT_HDF5):
             return ExitCode.NOT_READABLE
+        if self.condition is Condition.NEEDS_MORE:
+            return ExitCode.NEEDS_MORE
         return ExitCode.NEEDS_REPAIR if self.must_repair else ExitCode.GOOD
 
     @property
@@ -153,6 +163,8 @@ class FileState:
             return "let the program that writes it close it; to look inside now, use open_for_reading()"
         if self.condition is Condition.NOT_HDF5:
             return "is it the right file? If it was one, its beginning is lost; take a copy from a backup"
+        if self.condition is Condition.NEEDS_MORE:
+            return "nothing is damaged: what is needed is listed below; there is nothing to repair"
         if self.condition is Condition.UNREADABLE:
             return f"try `h5saver repair {name}`: it works on a copy; or take a copy of the file from a backup"
         if self.must_repair:
@@ -189,7 +201,8 @@ class FileState:
             )
             if text
         ]
-        return "\n".join([*lines, *_listed("can't be read", self.problems)])
+        lines += _listed("can't be read", self.problems)
+        return "\n".join([*lines, *_listed("needs", self.needs), *_listed("to be known", self.notes)])
 
 
 @dataclass(frozen=True)
@@ -210,6 +223,9 @@ class RepairReport:
         What was done, step by step.
     lost
         What could not be saved.
+    objects
+        What became of each object that was copied by itself: ``whole``, ``part`` or ``lost``; empty where the file
+        was copied as it is.
     """
 
     path: Path
@@ -218,14 +234,18 @@ class RepairReport:
     after: FileState | None = None
     done: tuple[str, ...] = ()
     lost: tuple[Problem, ...] = ()
+    objects: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
-        """0: the copy, or the file if it needed nothing, is good and whole; 1: parts are lost; 3: nothing was saved."""
-        state = self.before if self.out is None else self.after
-        if state is None or (self.out is None and state.exit_code):
-            return ExitCode.NOT_READABLE
-        return ExitCode.NEEDS_REPAIR if self.lost else ExitCode.GOOD
+        """0: the copy, or the file if it needed nothing, is good and whole; 1: parts are lost; 3: nothing was saved.
+
+        4: the file is whole, and needs something that is not here.
+        """
+        if self.out is None or self.after is None:
+            can_be = self.before.exit_code in (ExitCode.GOOD, ExitCode.NEEDS_MORE)
+            return self.before.exit_code if can_be else ExitCode.NOT_READABLE
+        return ExitCode.NEEDS_REPAIR if self.lost or self.after.problems else ExitCode.GOOD
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -236,12 +256,18 @@ class RepairReport:
             "after": None if self.after is None else self.after.as_json(),
             "done": list(self.done),
             "lost": [dataclasses.asdict(problem) for problem in self.lost],
+            "objects": self.objects,
         }
 
     def in_words(self) -> str:
         """Return what a person wants to know, on some lines."""
         lines = [f"{self.path}: {self.before.condition.value}"]
         lines += [f"  {step}" for step in self.done]
+        if self.objects:
+            states = list(self.objects.values())
+            lines.append(
+                "  objects: " + ", ".join(f"{states.count(name):,} {name}" for name in ("whole", "part", "lost"))
+            )
         if self.out is not None and self.after is not None:
             lines.append(f"{self.out}: {self.after.condition.value}, {self.after.content}")
             if not self.lost:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from h5saver_widget.backends.in_child import Ending, run_in_child
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.nodes.attributes import Attributes
-from h5saver_widget.recovery.parts import Box, PartReader, fits_into
+from h5saver_widget.recovery.parts import Box, PartReader
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
@@ -24,7 +21,6 @@ __all__ = ["Survey", "local_readers", "look_through", "survey_file"]
 
 _MOST_STARTS = 60
 _MOST_CRASHES_IN_ONE = 6
-_FINE = 64 << 10
 _MAX_DEPTH = 200
 #: Attributes that tell what a node is.
 _TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype")
@@ -41,7 +37,8 @@ class Survey:
     reader
         Name of the backend that looked.
     nodes
-        By path: kind, telling attributes, shape, and what is wrong (``problem``, ``lost``, ``unread``).
+        By path: kind, telling attributes, shape, what is wrong (``problem``, ``lost``, ``unread``), what is missing
+        elsewhere (``needs``), and what is unusual (``odd``).
     skip
         Nodes that end or hang the library, with what happened.
     avoid
@@ -62,7 +59,8 @@ class Survey:
     @property
     def damaged_arrays(self) -> list[str]:
         """Paths of the arrays that could not be read, or not all of them."""
-        return [path for path, node in self.nodes.items() if node.get("lost") or node.get("array_problem")]
+        bad = ("lost", "array_problem", "needs")
+        return [path for path, node in self.nodes.items() if "shape" in node and any(node.get(name) for name in bad)]
 
 
 def local_readers() -> Iterator[str]:
@@ -71,7 +69,12 @@ def local_readers() -> Iterator[str]:
 
 
 def survey_file(
-    path: Path, *, swmr: bool = False, reader: str | None = None, only: list[str] | None = None, digests: bool = False
+    path: Path,
+    *,
+    swmr: bool = False,
+    reader: str | None = None,
+    only: list[str] | None = None,
+    shown: dict[str, Any] | None = None,
 ) -> Survey:
     """Look at everything in a file, without ever being ended by what is in it.
 
@@ -85,14 +88,14 @@ def survey_file(
         Backend to look with.
     only
         Look at these arrays alone.
-    digests
-        Read in small parts, and note the checksum of each.
+    shown
+        Superblock and size that the file is looked at with, see `Look.shown`; None for its own.
     """
     found = Survey(reader or next(local_readers()))
     crashes: dict[str, int] = {}
     for _ in range(_MOST_STARTS):
         known = [name for name, node in found.nodes.items() if "shape" in node]
-        options = {"swmr": swmr, "only": only, "digests": digests, "skip": list(found.skip), "known": known}
+        options = {"swmr": swmr, "only": only, "shown": shown, "skip": list(found.skip), "known": known}
         answer = run_in_child(look_through, str(path), found.reader, options, found.avoid)
         where: dict[str, Any] = {}
         for message in answer.messages:
@@ -124,12 +127,24 @@ def _box(said: Any) -> Box:
     return tuple((int(start), int(stop)) for start, stop in said)
 
 
+def opened(path: Path, reader: str, shown: dict[str, Any] | None, swmr: bool = False) -> Backend:
+    """Open a file for reading, as it is or with another superblock; runs in the child."""
+    if shown is None:
+        backend = create_backend(reader)
+        backend.open(path, "r", swmr=swmr, locking=False)
+        return backend
+    from h5saver_widget.backends.h5py_backend import H5pyBackend
+
+    made = H5pyBackend()
+    made.open_shown(path, shown["offset"], bytes.fromhex(shown["raw"]), shown["size"])
+    return made
+
+
 def look_through(
     path: str, reader: str, options: dict[str, Any], avoid: dict[str, list[Any]]
 ) -> Iterator[dict[str, Any]]:
     """Say what each node is and whether it can be read; runs in the child."""
-    backend = create_backend(reader)
-    backend.open(Path(path), "r", swmr=options["swmr"], locking=False)
+    backend = opened(Path(path), reader, options["shown"], options["swmr"])
     size, known, skip = Path(path).stat().st_size, set(options["known"]), set(options["skip"])
     waiting: list[tuple[str, int]] = [(where, 0) for where in options["only"] or ["/"]]
     seen: dict[Hashable, str] = {}
@@ -152,12 +167,14 @@ def look_through(
                 kind = NodeKind.LINK
             if kind is not NodeKind.LINK:
                 yield from _attributes(backend, handle, node)
+            if needs := backend.needs(handle):
+                node["needs"] = "; ".join(needs)
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
                 waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
             elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:
                 boxes = [_box(box) for box in avoid.get(where, ())]
-                yield from _array(backend, handle, where, boxes, size, node, options["digests"])
+                yield from _array(backend, handle, where, boxes, size, node)
         except Exception as error:
             # damaged bytes reach every kind of error; each is reported with its place
             node["problem"] = _short(error)
@@ -167,41 +184,43 @@ def look_through(
 
 
 def _array(
-    backend: Backend, handle: Handle, where: str, avoid: list[Box], size: int, node: dict[str, Any], digests: bool
+    backend: Backend, handle: Handle, where: str, avoid: list[Box], size: int, node: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Read an array part by part, saying where before each, and note in `node` what is wrong with it."""
     try:
-        reader = PartReader(backend, handle, avoid, _FINE) if digests else PartReader(backend, handle, avoid)
+        reader = PartReader(backend, handle, avoid)
         info = reader.info
         if any(n < 0 for n in info.shape):
             raise OSError(f"its shape is {info.shape}")
         node.update(shape=list(info.shape), dtype=str(info.dtype), grows=backend.kind(handle) is NodeKind.GROWING)
-        if not fits_into(info, size):
+        if "said_shape" in node and node.pop("said_shape") != list(info.shape):
+            node["stale"] = True  # it is written when a file is closed
+        if "needs" in node:
+            return  # what of it could be read is in `repair`
+        if not reader.fits_into(size):
             # a scan that was declared large and ended early, or a lie: both take longer to read than anybody waits
             node["in_part"] = True
             return
         lost: list[Box] = []
-        checksums: dict[str, int] = {}
+        good = 0
         for slab in reader.slabs():
             for is_read, (box, values) in reader.read(slab):
                 if not is_read:
                     yield {"at": where, "box": box}
                 elif values is None:
                     lost.append(box)
-                elif digests:
-                    checksums[repr(box)] = _digest(values)
-        if lost:
+                else:
+                    good += 1
+        if lost and not good and backend.is_odd(handle):
+            node["odd"] = "numbers of a kind that Python has not; they are whole"
+        elif lost:
             node["lost"] = lost
-        if digests:
-            node["checksums"] = checksums
     except Exception as error:
         # as above
-        node["array_problem"] = node["problem"] = _short(error)
-
-
-def _digest(values: Any) -> int:
-    rows = values if isinstance(values, list) else [values]
-    return zlib.crc32(b"".join(np.asarray(row).tobytes() for row in rows))
+        if "shape" not in node and backend.is_odd(handle):
+            node["odd"] = "numbers of a kind that Python has not; they are whole"
+        else:
+            node["array_problem"] = node["problem"] = _short(error)
 
 
 def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -214,8 +233,13 @@ def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Itera
         # as above; what is in the node may still be in reach
         node["problem"] = f"its attributes: {_short(error)}"
         return
-    if unread:
+    if unread := backend.damaged_attributes(handle, unread) if unread else []:
         node["unread"] = unread
+    shape = attributes.get("shape")
+    if isinstance(shape, tuple) and all(type(item) is int for item in shape):
+        node["said_shape"] = list(shape)
+    if attributes.get("swmr_active") is True:
+        node["stale"] = True
     for name in _TELLING:
         value = attributes.get(name)
         if name != "nav_indexes":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import CodecError, H5SaverError
 from h5saver_widget.progress import Progress
 from h5saver_widget.remote.unfinished import Unfinished, notes_folder
 
@@ -56,6 +57,9 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
         print(f"h5saver: {error}", file=sys.stderr)
         return 1
     transfer = copied.transfer
+    wanted = domain if to_server else arguments.file
+    if copied.target != wanted:
+        print(f"{wanted} is another recording and stays as it is: the copy is {copied.target}")
     print(f"{transfer.nodes} nodes, {transfer.copied_bytes} bytes copied", end="")
     print(f"; both have the checksum {copied.checksum[:16]}" if copied.checksum else "")
     for path, reason in transfer.skipped.items():
@@ -64,19 +68,21 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
 
 
 def _complete_all(options: RemoteOptions) -> int:
-    """Complete what mirrors to this server have left; 1 if something is still left."""
+    """Send what mirrors and recordings to this server have left; 1 if something is still left."""
+    from h5saver_widget.backends.remote_rest import Rest
+    from h5saver_widget.backends.remote_spool import keep_folder
+    from h5saver_widget.remote.identity import same_server
     from h5saver_widget.remote.mirror import complete, local_reader
-    from h5saver_widget.remote.push_pull import open_target, remote_backend
+    from h5saver_widget.remote.push_pull import remote_backend
 
     known, left = options.completed(secret=False), 0
     source, target = local_reader(), remote_backend(options)
     for note in list(Unfinished.read_all(notes_folder())):
-        if (note.endpoint, note.username) != (known.endpoint, known.username):
+        if note.username != known.username or not same_server(note.endpoint, known.endpoint):
             continue
         try:
             if not note.path.is_file():
                 raise FileNotFoundError("there is no such file any more; it was moved or deleted")
-            open_target(target, note.remote_path)
             try:
                 copied = complete(note, source, target, _Bar())
             finally:
@@ -86,8 +92,25 @@ def _complete_all(options: RemoteOptions) -> int:
             print(f"h5saver: {note.file}: {error}", file=sys.stderr)
         else:
             note.remove(notes_folder())
-            print(f"{note.file}: complete, {copied.transfer.copied_bytes} bytes copied")
+            print(f"{note.file}: complete as {copied.target}, {copied.transfer.copied_bytes} bytes copied")
+    for path in Rest.files(keep_folder()):
+        with suppress(CodecError):  # what is no such file, or of another server, is not ours to send
+            head = Rest.read(path).head
+            if head["username"] == known.username and same_server(head["endpoint"], known.endpoint):
+                left += _send_rest(path, options)
     return int(left > 0)
+
+
+def _send_rest(path: Path, options: RemoteOptions) -> int:
+    """Send what was left when a file on a server was closed."""
+    from h5saver_widget.backends.remote_sending import send_rest
+
+    try:
+        print(f"{send_rest(path, options)}: complete; {path.name} was sent")
+    except (H5SaverError, OSError) as error:
+        print(f"h5saver: {path}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 class Push:
@@ -97,15 +120,23 @@ class Push:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE, DOMAIN, --unfinished and where the server is."""
-        parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the local file")
+        parser.add_argument(
+            "file",
+            type=Path,
+            nargs="?",
+            metavar="FILE",
+            help="the local file, or what was left of one on a server (.unsent)",
+        )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
-        parser.add_argument("--unfinished", action="store_true", help="complete what mirrors have left unfinished")
+        parser.add_argument("--unfinished", action="store_true", help="send what mirrors and recordings have left")
         _add_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Copy; 1 if that failed."""
         if arguments.unfinished:
             return _complete_all(RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
+        if arguments.file is not None and arguments.file.suffix == ".unsent":
+            return _send_rest(arguments.file, RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
         if not arguments.domain:
             print("h5saver: push needs FILE and DOMAIN, or --unfinished; see h5saver push --help", file=sys.stderr)
             return 2

@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -26,9 +26,11 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, H5SaverError, RemoteError, WorkStoppedError
 from h5saver_widget.progress import Progress
 from h5saver_widget.recovery.holders import programs_writing
-from h5saver_widget.remote.push_pull import Copied, copied_and_compared, open_target, remote_backend
+from h5saver_widget.remote.identity import open_target, same_server
+from h5saver_widget.remote.push_pull import Copied, copied_and_compared, remote_backend
 from h5saver_widget.remote.transfer import Seen, copy_all
 from h5saver_widget.remote.unfinished import Unfinished, notes_folder
+from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["Mirror", "MirrorStatus", "complete"]
 
@@ -54,6 +56,8 @@ class MirrorStatus:
         Whether a file that is being written is followed.
     problem
         Why nothing can be sent now, ``''`` if all is well.
+    notice
+        What people should know: that a copy has another name than its file.
     """
 
     sent_bytes: int = 0
@@ -61,6 +65,7 @@ class MirrorStatus:
     waiting: int = 0
     following: bool = False
     problem: str = ""
+    notice: str = ""
 
     @property
     def text(self) -> str:
@@ -69,7 +74,8 @@ class MirrorStatus:
             return "behind, tries again"
         if self.waiting:
             return f"completing {self.waiting} file{'s' if self.waiting > 1 else ''}"
-        return "follows the file" if self.following else "complete" if self.completed else "ready"
+        words = "follows the file" if self.following else "complete" if self.completed else "ready"
+        return f"{words}; {self.notice}" if self.notice else words
 
 
 _mirrors: weakref.WeakSet[Mirror] = weakref.WeakSet()
@@ -159,19 +165,16 @@ class Mirror:
         self._waiting: list[Unfinished] = []
         self._target: Backend | None = None
         self._wake, self._ended = threading.Event(), threading.Event()
-        self._busy = False
+        self._busy = True
         self._cost = 0.0
         self._reader: Backend | None = None
         self._sent = self._completed = 0
         self._problem = ""
         self._given_up: set[Unfinished] = set()
+        self._notice = ""
         known = options.completed(secret=False)
         self._server = known.endpoint, known.username
-        self._waiting += [
-            note
-            for note in Unfinished.read_all(self._notes)
-            if (note.endpoint, note.username) == self._server and note.path.is_file()
-        ]
+        self._found_notes = False  # the thread looks for them: names of servers may have to be looked up
         self._thread = threading.Thread(target=_run, args=(weakref.ref(self), self._ended), daemon=True)
         self._thread.name = "h5saver: mirror"
         self._thread.start()
@@ -206,7 +209,8 @@ class Mirror:
     def status(self) -> MirrorStatus:
         """Return how the mirror is; never waits."""
         with self._guard:
-            return MirrorStatus(self._sent, self._completed, len(self._waiting), self._live is not None, self._problem)
+            live = self._live is not None
+            return MirrorStatus(self._sent, self._completed, len(self._waiting), live, self._problem, self._notice)
 
     def wait(self, seconds: float) -> bool:
         """Wait until every closed file is complete on the server; False if that took too long."""
@@ -238,6 +242,8 @@ class Mirror:
     # ---------------------------------------------------------------- thread
     def _look(self) -> bool:
         """Send what is new, or complete a closed file; return whether there is something to be done at once."""
+        if not self._found_notes:
+            self._find_notes()
         with self._guard:
             if self._live is not None and not self._live.is_open:
                 self._waiting.append(self._live.note)
@@ -258,12 +264,40 @@ class Mirror:
         finally:
             self._busy = False
 
+    def _find_notes(self) -> None:
+        """Take over what others have left, whatever they called the server."""
+        endpoint, username = self._server
+        found = [
+            note
+            for note in Unfinished.read_all(self._notes)
+            if note.username == username and same_server(note.endpoint, endpoint) and note.path.is_file()
+        ]
+        with self._guard:
+            mine = {note.file for note in self._waiting} | {self._live.note.file if self._live else ""}
+            self._waiting += [note for note in found if note.file not in mine]
+        self._found_notes = True
+
+    def _placed(self, note: Unfinished, place: Path, recording: str) -> Unfinished:
+        """Note where a copy is, and of which recording, and tell people if that is not the name they expect."""
+        if place != note.remote_path:
+            self._notice = f"{note.remote_path} on the server is another recording: this one is {place}"
+            _LOG.warning(self._notice)
+        found = replace(note, domain=place.as_posix(), recording=recording)
+        if found != note:
+            note.remove(self._notes)
+            found.write(self._notes)
+        return found
+
     def _copy_live(self, live: _Live) -> None:
         """Send what is new in the file that is being written."""
         try:
             if self._target is None or self._target.path != live.note.remote_path:
                 live.seen.clear()  # what the server has forgotten meanwhile is compared again
-            target = self._opened_target(live.note)
+            target = self._opened_target()
+            if target.path != live.note.remote_path:
+                target.close()
+                place = open_target(live.source, target, live.note.remote_path)
+                live.note = self._placed(live.note, place, recording_id(live.source))
             began = monotonic()
             stop = _Stop(lambda: self._ended.is_set() or not live.is_open)
             found = copy_all(live.source, target, stop, seen=live.seen)
@@ -283,13 +317,10 @@ class Mirror:
                 raise
             # it was closed in the middle of the look: the rest comes from the closed file
 
-    def _opened_target(self, note: Unfinished) -> Backend:
-        """Return the backend of the server with the copy of a file open."""
+    def _opened_target(self) -> Backend:
+        """Return the backend of the server."""
         if self._target is None:
             self._target = remote_backend(self._options, isolated=True)
-        if self._target.path != note.remote_path:
-            self._target.close()
-            open_target(self._target, note.remote_path)
         return self._target
 
     def _complete(self, note: Unfinished) -> None:
@@ -297,8 +328,10 @@ class Mirror:
         if self._reader is None:
             self._reader = local_reader()
         try:
-            complete(note, self._reader, self._opened_target(note), _Stop(self._ended.is_set))
+            copied = complete(note, self._reader, self._opened_target(), _Stop(self._ended.is_set))
             self._close_target()
+            if copied.target != note.remote_path:
+                self._placed(note, copied.target, note.recording).remove(self._notes)
         except FileNotFoundError:
             if note.path.is_file():
                 raise
@@ -337,12 +370,18 @@ def local_reader() -> Backend:
 
 
 def complete(note: Unfinished, source: Backend, target: Backend, progress: Progress | None = None) -> Copied:
-    """Bring the open file of `target` to the content of a closed local one, which `source` opens.
+    """Bring the copy on the server, which `target` opens, to the content of a closed local file, which `source` opens.
 
-    Rows that are there already are compared only if the checksums differ. Errors as :func:`~.push_pull.push`.
+    Rows that are there already are compared only if the checksums differ. Errors as :func:`~.push_pull.push`;
+    DataMismatchError, too, if another recording has the place of the local one.
     """
     source.open(note.path, "r", locking=False)
     try:
+        if note.recording and recording_id(source) not in ("", note.recording):
+            raise DataMismatchError(f"{note.file} is another recording now; where is the one that was to be copied?")
+        if target.path != note.remote_path:
+            target.close()
+            open_target(source, target, note.remote_path)
         try:
             return copied_and_compared(source, target, progress)
         except DataMismatchError:

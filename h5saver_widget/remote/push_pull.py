@@ -12,9 +12,10 @@ from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, MissingLibraryError
 from h5saver_widget.progress import Progress
+from h5saver_widget.remote.identity import open_target
 from h5saver_widget.remote.transfer import Transfer, copy_all, fingerprint
 
-__all__ = ["Copied", "copied_and_compared", "open_target", "pull", "push", "remote_backend"]
+__all__ = ["Copied", "copied_and_compared", "pull", "push", "remote_backend"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,13 @@ class Copied:
         Nodes, bytes, and what was left out.
     checksum
         SHA-256 over paths, attributes and values; ``''`` if it was not asked for.
+    target
+        Where the copy is: under another name than was asked for if that belongs to another recording.
     """
 
     transfer: Transfer
     checksum: str
+    target: Path
 
 
 def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False) -> Backend:
@@ -43,17 +47,8 @@ def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, 
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
     backend = create_backend(name, isolated=isolated)
     known = RemoteOptions.of(options)
-    backend.use_server(replace(known, change_seconds=known.patience_seconds))
+    backend.use_server(replace(known, change_seconds=known.patience_seconds, keep=False))
     return backend
-
-
-def open_target(target: Backend, domain: Path) -> None:
-    """Open a file on a server to copy into it: made if it is not there, with the folders above it."""
-    if target.exists(domain):
-        target.open(domain, "r+")
-    else:
-        target.make_folder(domain.parent)
-        target.open(domain, "x")
 
 
 def push(
@@ -66,7 +61,8 @@ def push(
 ) -> Copied:
     """Copy a local file to a server; folders that are missing there are made.
 
-    A copy that was interrupted is continued: rows that are there already are not sent again.
+    A copy that was interrupted is continued: rows that are there already are not sent again. If there is another
+    recording of that name, it stays as it is, and the copy gets another name.
 
     Parameters
     ----------
@@ -84,14 +80,14 @@ def push(
     Raises
     ------
     DataMismatchError
-        If there is a different file, or the checksums differ.
+        If the copy holds what the file does not, or the checksums differ.
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """
     source, target = create_backend("h5py"), remote_backend(options)
     source.open(path, "r")
     try:
-        open_target(target, domain)
+        open_target(source, target, domain)
         return copied_and_compared(source, target, progress, check=check)
     finally:
         target.close()
@@ -110,7 +106,7 @@ def pull(
     source, target = remote_backend(options), create_backend("h5py")
     source.open(domain, "r")
     try:
-        target.open(path, "r+" if path.exists() else "x")
+        open_target(source, target, path)
         return copied_and_compared(source, target, progress, check=check)
     finally:
         target.close()
@@ -121,13 +117,14 @@ def copied_and_compared(
     source: Backend, target: Backend, progress: Progress | None = None, *, check: bool = True, thorough: bool = False
 ) -> Copied:
     """Copy between open files, and compare their checksums; DataMismatchError if they differ."""
-    transfer = copy_all(source, target, progress, thorough=thorough)
+    transfer, place = copy_all(source, target, progress, thorough=thorough), target.path
+    assert place is not None
     if not check:
-        return Copied(transfer, "")
+        return Copied(transfer, "", place)
     ours, theirs = fingerprint(source, progress), fingerprint(target, progress)
     if ours != theirs:
         raise DataMismatchError(
             f"{source.path} and {target.path} differ after copying (checksums {ours[:12]} and {theirs[:12]}): "
             "was one of them written meanwhile, or does the target hold more? Copy to a new place"
         )
-    return Copied(transfer, ours)
+    return Copied(transfer, ours, place)

@@ -16,7 +16,7 @@ from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKi
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.progress import Progress
 
-__all__ = ["Seen", "Transfer", "copy_all", "fingerprint"]
+__all__ = ["Seen", "Transfer", "blocks_of", "copy_all", "fingerprint", "kinds_alike", "walk"]
 
 #: How much is read and written at once.
 _BLOCK_BYTES = 16 << 20
@@ -50,7 +50,7 @@ class Transfer:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def _walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
+def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
     """Iterate over all nodes, a group before what is in it; what a second hard link reaches is not entered again."""
     stack, seen = ["/"], set()
     while stack:
@@ -65,7 +65,12 @@ def _walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
                 stack.extend(f"{path.rstrip('/')}/{name}" for name in reversed(backend.children(node)))
 
 
-def _blocks(info: ArrayInfo, first: int = 0) -> Iterator[tuple[slice, int]]:
+def kinds_alike(one: NodeKind, other: NodeKind) -> bool:
+    """Tell whether a node of one kind can be a copy of one of the other."""
+    return one is other or {one, other} <= set(_VALUES)
+
+
+def blocks_of(info: ArrayInfo, first: int = 0) -> Iterator[tuple[slice, int]]:
     """Iterate over slices of rows of about 16 MB, and their sizes in bytes."""
     row = max(1, prod(info.shape[1:]) * info.dtype.itemsize)
     step = max(1, _BLOCK_BYTES // row)
@@ -110,7 +115,7 @@ def fingerprint(backend: Backend, progress: Progress | None = None) -> str:
     chunks do not count, nor what libraries note for themselves.
     """
     told, total = progress or Progress(), hashlib.sha256()
-    nodes = sorted(_walk(backend), key=lambda entry: entry[0])
+    nodes = sorted(walk(backend), key=lambda entry: entry[0])
     size, done = float(sum(_size(backend, node) for _, node, kind in nodes if kind in _VALUES)), 0
     for path, node, kind in nodes:
         told.report(done, size, f"checksum of {backend.path}")
@@ -128,7 +133,7 @@ def fingerprint(backend: Backend, progress: Progress | None = None) -> str:
             if info.shape == ():
                 total.update(np.asarray(backend.read(node)).astype(info.dtype.newbyteorder("<")).tobytes())
             else:
-                for rows, read in _blocks(info):
+                for rows, read in blocks_of(info):
                     total.update(np.asarray(backend.read(node, rows)).astype(info.dtype.newbyteorder("<")).tobytes())
                     done += read
                     told.report(done, size)
@@ -168,8 +173,10 @@ def copy_all(
         If `progress` was told to stop.
     """
     told = progress or Progress()
-    nodes = list(_walk(source))
+    nodes = list(walk(source))
     total = float(sum(_size(source, node) for _, node, kind in nodes if kind in _VALUES))
+    if seen is None:
+        _must_fit(source, target, nodes)
     result, done = Transfer(), 0
     for path, node, kind in nodes:
         result.nodes += 1
@@ -202,6 +209,33 @@ def _bytes_of(info: ArrayInfo) -> int:
     return prod(info.shape) * info.dtype.itemsize
 
 
+def _must_fit(source: Backend, target: Backend, nodes: list[tuple[str, Handle, NodeKind]]) -> None:
+    """Raise DataMismatchError if the target can't become alike; it is not changed before that is known."""
+    for path, node, kind in nodes:
+        parent, _, name = path.rpartition("/")
+        if path == "/" or kind in (NodeKind.LINK, NodeKind.OTHER) or not _has(target, parent, name):
+            continue
+        made = target.node(path)
+        found = target.kind(made)
+        if not kinds_alike(found, kind):
+            raise DataMismatchError(
+                f"{path} is a {found.value} in {target.path} and a {kind.value} in {source.path}; copy to a new place"
+            )
+        if kind is NodeKind.GROUP:
+            continue
+        here, there = source.info(node).shape, target.info(made).shape
+        if here[1:] != there[1:] or (kind is NodeKind.FIXED and here != there):
+            raise DataMismatchError(f"{path} has shape {here}, in {target.path} {there}; copy to a new place")
+        if kind is not NodeKind.FIXED and there[0] > here[0]:
+            raise DataMismatchError(f"{target.path} has more rows of {path} than {source.path}")
+
+
+def _has(backend: Backend, parent: str, name: str) -> bool:
+    """Tell whether there is a node, whose parent may be missing, too."""
+    above, _, own = parent.rpartition("/")
+    return (not parent or _has(backend, above, own)) and backend.has_child(backend.node(parent or "/"), name)
+
+
 def _counterpart(source: Backend, target: Backend, path: str, node: Handle, kind: NodeKind) -> tuple[Handle, bool]:
     """Return the node of the same path with the attributes of the original, and whether it was made just now."""
     attributes = _attributes(source, node)
@@ -209,12 +243,6 @@ def _counterpart(source: Backend, target: Backend, path: str, node: Handle, kind
     if path != "/" and not target.has_child(target.node(parent_path or "/"), name):
         return _make(source, target, target.node(parent_path or "/"), name, node, kind, attributes), True
     made = target.node(path)
-    found = target.kind(made)
-    alike = found is kind or {found, kind} <= set(_VALUES)
-    if not alike:
-        raise DataMismatchError(
-            f"{path} is a {found.value} in {target.path} and a {kind.value} in {source.path}; copy to a new place"
-        )
     known = target.get_attributes(made)
     changed = {key: value for key, value in attributes.items() if key not in known or not _same(value, known[key])}
     if changed:
@@ -275,31 +303,36 @@ class _Values:
         elif info.shape == ():
             yield self._block(..., info.dtype.itemsize)
         elif self.seen is None or _bytes_of(info) <= _LARGE_FIXED:
-            for rows, size in _blocks(info):
+            for rows, size in blocks_of(info):
                 yield self._block(rows, size)
 
     def _new_rows(self, info: ArrayInfo, there: int) -> Iterator[tuple[int, int]]:
         if there > info.shape[0]:
             raise DataMismatchError(f"{self.target.path} has more rows of {self.path} than {self.source.path}")
         if self.thorough:
-            for rows, size in _blocks(replace(info, shape=(there, *info.shape[1:]))):
+            for rows, size in blocks_of(replace(info, shape=(there, *info.shape[1:]))):
                 yield self._block(rows, size)
         else:
             yield (there * max(1, _bytes_of(info) // info.shape[0]), 0)
-        for rows, size in _blocks(info, there):
+        for rows, size in blocks_of(info, there):
             self.target.append(self.made, np.asarray(self.source.read(self.node, rows)))
             yield size, size
 
     def _block(self, rows: Any, size: int) -> tuple[int, int]:
         """Copy part of a fixed array if it is not there already."""
         values = np.asarray(self.source.read(self.node, rows))
-        content = hashlib.blake2b(values.tobytes()).digest()
+        content = _digest(values)
         place = (self.path, 0 if rows is ... else rows.start)
         known = None if self.seen is None else self.seen.get(place)
         if known is None and not self.fresh:
-            known = hashlib.blake2b(np.asarray(self.target.read(self.made, rows)).tobytes()).digest()
+            known = _digest(np.asarray(self.target.read(self.made, rows)))
         if known != content:
             self.target.write(self.made, rows, values)
         if self.seen is not None:
             self.seen[place] = content
         return size, 0 if known == content else size
+
+
+def _digest(values: np.ndarray[Any, Any]) -> bytes:
+    """Return a digest that does not depend on the byte order."""
+    return hashlib.blake2b(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()).digest()

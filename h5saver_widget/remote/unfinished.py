@@ -35,6 +35,8 @@ class Unfinished:
         Its path on the server.
     endpoint, username
         Which server, and whose; never a password.
+    recording
+        The identity in the file, ``''`` if it has none or was not looked at yet.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Unfinished:
     domain: str
     endpoint: str
     username: str
+    recording: str = ""
 
     @property
     def path(self) -> Path:
@@ -65,10 +68,10 @@ class Unfinished:
         return Path(PurePosixPath(self.domain))
 
     def _place(self, folder: Path) -> Path:
-        return folder / f"{hashlib.sha256(self.file.encode()).hexdigest()[:24]}.json"
+        return folder / f"{hashlib.sha256((self.recording or self.file).encode()).hexdigest()[:24]}.json"
 
     def write(self, folder: Path) -> None:
-        """Write the note, whole or not at all; one about the same file is replaced."""
+        """Write the note, whole or not at all; one about the same recording is replaced."""
         folder.mkdir(parents=True, exist_ok=True)
         place = self._place(folder)
         part = place.with_suffix(f".{os.getpid()}")

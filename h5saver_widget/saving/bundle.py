@@ -38,7 +38,11 @@ class Bundle:
 
 def frame_bytes(dte: Iterable[DataLike]) -> int:
     """Return the size of all channels of a bundle in bytes."""
-    return sum(np.asarray(array).nbytes for dwa in dte for array in dwa.data)
+    total = 0
+    for dwa in dte:
+        for array in dwa.data:
+            total += np.asarray(array).nbytes
+    return total
 
 
 def origin_of(dwa: DataLike, dte: DataToExportLike) -> str:

@@ -1,13 +1,14 @@
 """The older documented way of saving: groups by hand, data as dictionaries.
 
 ``add_CH_group`` and ``add_data`` stand in the listings of PyMoDAQ's manual; what they write is the common layout, which
-:class:`~h5saver_widget.saving.loading.DataLoader` reads back. New programs use the data savers.
+:class:`~h5saver_widget.saving.loading.DataLoader` reads back. New programs use the data savers. Both are methods of
+:class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import GROUP, Array, Node
 from h5saver_widget.saving.h5_backend import Where
 
-__all__ = ["axes_of", "data_of"]
+if TYPE_CHECKING:
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["add_CH_group", "add_data", "axes_of", "data_of"]
 
 #: Dictionary key of an axis and the dimension that it describes, counted from the last one.
 _AXES = {"x_axis": 1, "xaxis": 1, "y_axis": 2, "yaxis": 2}
@@ -77,68 +81,64 @@ def data_of(group: GROUP, channel: Mapping[str, Any], metadata: Mapping[str, Any
     )
 
 
-class DocumentedCalls:
-    """The calls themselves, for :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`."""
+def add_CH_group(
+    file: H5SaverLowLevel, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
+) -> GROUP:
+    """Make the next channel group; the same as ``add_ch_group``."""
+    return file.add_ch_group(where, str(title), settings_as_xml, metadata)
 
-    def add_CH_group(
-        self, where: Where, title: str = "", settings_as_xml: str | bytes = "", metadata: Any = None
-    ) -> GROUP:
-        """Make the next channel group; the same as ``add_ch_group``."""
-        made: GROUP = self.add_ch_group(where, str(title), settings_as_xml, metadata)  # type: ignore[attr-defined]
-        return made
 
-    def add_data(
-        self,
-        channel_group: Where,
-        data_dict: Mapping[str, Any],
-        scan_type: str = "",
-        enlargeable: bool = False,
-        title: str = "",
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Node:
-        """Save the dictionary of a channel.
+def add_data(
+    file: H5SaverLowLevel,
+    channel_group: Where,
+    data_dict: Mapping[str, Any],
+    scan_type: str = "",
+    enlargeable: bool = False,
+    title: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Node:
+    """Save the dictionary of a channel.
 
-        Parameters
-        ----------
-        channel_group
-            Group of the channel.
-        data_dict
-            ``data`` (an array), ``xaxis`` and ``yaxis`` (dicts of data, units, label), and further attributes.
-        scan_type
-            Kept as an attribute, if it is not empty.
-        enlargeable
-            Append to a growing array, made by the first call.
-        title
-            Title of the array; that of the group by default.
-        metadata
-            More attributes.
+    Parameters
+    ----------
+    channel_group
+        Group of the channel.
+    data_dict
+        ``data`` (an array), ``xaxis`` and ``yaxis`` (dicts of data, units, label), and further attributes.
+    scan_type
+        Kept as an attribute, if it is not empty.
+    enlargeable
+        Append to a growing array, made by the first call.
+    title
+        Title of the array; that of the group by default.
+    metadata
+        More attributes.
 
-        Returns
-        -------
-        Node
-            The array.
+    Returns
+    -------
+    Node
+        The array.
 
-        Raises
-        ------
-        DataMismatchError
-            If there is no array, or an axis does not fit.
-        """
-        from h5saver_widget.saving.arrays import DataSaverLoader
-        from h5saver_widget.saving.single import DataEnlargeableSaver
+    Raises
+    ------
+    DataMismatchError
+        If there is no array, or an axis does not fit.
+    """
+    from h5saver_widget.saving.arrays import DataSaverLoader
+    from h5saver_widget.saving.single import DataEnlargeableSaver
 
-        saver: Any = self
-        group = saver.get_group(channel_group)
-        more = {**({"scan_type": scan_type} if scan_type else {}), **(metadata or {})}
-        data = data_of(group, data_dict, more)
-        data.name = title or data.name
-        made: DataSaverLoader | DataEnlargeableSaver
-        if enlargeable:
-            made = DataEnlargeableSaver(saver, (), ())
-            made.add_data(group, data, [])
-            made.data_type = DataType.data_enlargeable  # type: ignore[misc]
-        else:
-            made = DataSaverLoader(saver)
-            made.add_data(group, data)
-        node = made.nodes_of_type(group)[-1]
-        assert isinstance(node, Array)
-        return node
+    group = file.get_group(channel_group)
+    more = {**({"scan_type": scan_type} if scan_type else {}), **(metadata or {})}
+    data = data_of(group, data_dict, more)
+    data.name = title or data.name
+    made: DataSaverLoader | DataEnlargeableSaver
+    if enlargeable:
+        made = DataEnlargeableSaver(file, (), ())
+        made.add_data(group, data, [])
+        made.data_type = DataType.data_enlargeable  # type: ignore[misc]
+    else:
+        made = DataSaverLoader(file)
+        made.add_data(group, data)
+    node = made.nodes_of_type(group)[-1]
+    assert isinstance(node, Array)
+    return node

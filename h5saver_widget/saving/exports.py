@@ -252,6 +252,8 @@ class DataToExportExtendedSaver(DataManagement):
         Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
     fill_value
         What points hold before they are measured; None for the saver's.
+    as_acquired
+        Keep the number types of the data, whatever saving dynamic is chosen.
     """
 
     def __init__(
@@ -259,11 +261,12 @@ class DataToExportExtendedSaver(DataManagement):
         h5saver: H5SaverLowLevel | Path | str,
         extended_shape: Iterable[int],
         fill_value: float | None = None,
+        as_acquired: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
-        self._fill_value = fill_value
+        self._fill_value, self._as_acquired = fill_value, as_acquired
         self._streams: dict[tuple[Any, ...], ScanStream] = {}
         self._generation = -1
 
@@ -316,7 +319,8 @@ class DataToExportExtendedSaver(DataManagement):
         saver = self.h5saver
         at = checked_indexes(indexes, self.extended_shape)
         kind = str(getattr(distribution, "name", distribution))
-        path, dynamic = saver.path_of(where), saver.dynamic
+        path = saver.path_of(where)
+        dynamic = None if self._as_acquired else saver.dynamic
         frames = [(key, Frame(dwa, dynamic)) for key, dwa in with_occurrence(dte)]
         if saver.is_swmr_active:
             streams = self._known()

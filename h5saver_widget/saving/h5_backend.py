@@ -49,7 +49,8 @@ class H5Backend:
     """
 
     def __init__(self, backend: str | None = None, *, isolated: bool = False) -> None:
-        self._io: Backend = create_backend(backend, isolated=isolated)
+        #: The primitives of the backend, and its lock.
+        self.io: Backend = create_backend(backend, isolated=isolated)
         self._server: RemoteOptions | None = None
         #: How arrays made from now on are compressed.
         self.compression = Compression()
@@ -58,12 +59,12 @@ class H5Backend:
     @property
     def backend(self) -> str:
         """Name of the backend."""
-        return self._io.name
+        return self.io.name
 
     @property
     def capabilities(self) -> Capabilities:
         """What the backend can do."""
-        return self._io.capabilities
+        return self.io.capabilities
 
     @property
     def durability(self) -> Durability:
@@ -72,21 +73,16 @@ class H5Backend:
         ``'flush'``, ``'journal'`` (the process may be killed at any instant), ``'power'`` (the power may fail, too).
         FileOpenError when the backend can't do that.
         """
-        return self._io.durability
+        return self.io.durability
 
     @durability.setter
     def durability(self, durability: Durability | str) -> None:
-        self._io.durability = durability
-
-    @property
-    def io(self) -> Backend:
-        """The primitives of the backend, and its lock."""
-        return self._io
+        self.io.durability = durability
 
     @property
     def isolated(self) -> bool:
         """Whether files are opened in a process of their own."""
-        return self._io.is_isolated
+        return self.io.is_isolated
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Say on which server files are opened from now on, and by whom; without this the environment says it.
@@ -95,32 +91,32 @@ class H5Backend:
         """
         self._server = RemoteOptions.of(options)
         if self.capabilities.remote:
-            self._io.use_server(self._server)
+            self.io.use_server(self._server)
 
     @property
     def h5file(self) -> Any:
         """The library's own file object (``h5py.File``, ``tables.File``), None when closed."""
-        return self._io.raw_file
+        return self.io.raw_file
 
     @property
     def h5_file(self) -> Any:
         """The same as `h5file`, under the name that hosts use."""
-        return self._io.raw_file
+        return self.io.raw_file
 
     @property
     def file_path(self) -> Path | None:
         """Path of the open file, None when closed."""
-        return self._io.path
+        return self.io.path
 
     @property
     def filename(self) -> str:
         """Name of the open file without its folder, ``''`` when closed."""
-        path = self._io.path
+        path = self.io.path
         return "" if path is None else path.name
 
     def isopen(self) -> bool:
         """Tell whether a file is open; never waits."""
-        return self._io.is_open
+        return self.io.is_open
 
     def open_file(
         self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
@@ -154,16 +150,16 @@ class H5Backend:
             "r+": "r+",
             "x": "x",
             "w": "x",
-            "a": "r+" if self._io.exists(where) else "x",
+            "a": "r+" if self.io.exists(where) else "x",
         }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
-        self._io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
-        return self._io.raw_file
+        self.io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
+        return self.io.raw_file
 
     def close_file(self) -> None:
         """Close the file; does nothing when none is open."""
-        self._io.close()
+        self.io.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -171,27 +167,28 @@ class H5Backend:
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
-        if self._io.is_open:
-            self._io.flush()
+        if self.io.is_open:
+            self.io.flush()
 
     def __enter__(self) -> Self:
         """Return this object; the file is closed at the end of the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close the file."""
-        self.close_file()
+        """Close the file; a copy of the program, in which the block ends as well, leaves it alone."""
+        if self.io.is_owned:
+            self.close_file()
 
     # ------------------------------------------------------------------ tree
     def root(self) -> GROUP:
         """Return the root group."""
-        return GROUP(self._io, self._io.root())
+        return GROUP(self.io, self.io.root())
 
     def handle_of(self, where: Where) -> Handle:
         """Return the backend's handle of a path, a node, or the library's own object."""
-        if isinstance(where, Node) and where.backend is self._io:
+        if isinstance(where, Node) and where.backend is self.io:
             return where.handle
-        return self._io.node(self.path_of(where))
+        return self.io.node(self.path_of(where))
 
     def path_of(self, where: Where, name: str | None = None) -> str:
         """Return the absolute path of a place, or of a name in it."""
@@ -210,9 +207,9 @@ class H5Backend:
 
     def get_node(self, where: Where, name: str | None = None) -> Node:
         """Return the node at a place, or of a name in it; NodeError if there is none."""
-        if name is None and isinstance(where, Node) and where.backend is self._io:
+        if name is None and isinstance(where, Node) and where.backend is self.io:
             return where
-        return node_of(self._io, self.path_of(where, name))
+        return node_of(self.io, self.path_of(where, name))
 
     def get_group(self, where: Where) -> GROUP:
         """Return the group at a place; NodeError if it is something else."""
@@ -228,7 +225,7 @@ class H5Backend:
     def is_node_in_group(self, where: Where, name: str) -> bool:
         """Tell whether a group holds a node of that name, its first letter capital or not."""
         group = self.get_group(where).handle
-        return any(self._io.has_child(group, known) for known in (name, naming.capitalize_first(name)))
+        return any(self.io.has_child(group, known) for known in (name, naming.capitalize_first(name)))
 
     def walk_nodes(self, where: Where = "/", depth: int | None = None, only_groups: bool = False) -> Iterator[Node]:
         """Iterate over a node and everything below it, a group before its children.
@@ -251,7 +248,7 @@ class H5Backend:
             if isinstance(node, GROUP) or not only_groups:
                 yield node
             if isinstance(node, GROUP) and level < (_MAX_DEPTH if depth is None else depth):
-                identity = self._io.identity(node.handle)
+                identity = self.io.identity(node.handle)
                 if identity in seen:
                     continue
                 seen.add(identity)
@@ -266,20 +263,20 @@ class H5Backend:
     # -------------------------------------------------------------- creation
     def raw(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return attributes as this backend stores them."""
-        return raw_attributes(values, self._io.capabilities.max_attribute_bytes)
+        return raw_attributes(values, self.io.capabilities.max_attribute_bytes)
 
     def create_group(
         self, where: Where, name: str, title: str = "", *, unwrapped: Mapping[str, str] | None = None, **attributes: Any
     ) -> GROUP:
         """Make a group; NodeExistsError if the name is taken. Texts in `unwrapped` become attributes as they are."""
         raw = {**self.raw({"CLASS": "GROUP", "TITLE": title, **attributes}), **(unwrapped or {})}
-        return GROUP(self._io, self._io.create_group(self.handle_of(where), name, raw))
+        return GROUP(self.io, self.io.create_group(self.handle_of(where), name, raw))
 
     def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
         """Return the group of that name, made if it is not there; `attributes` are stored as they are (plain text)."""
-        with self._io.lock:
+        with self.io.lock:
             parent = self.get_group(where)
-            if self._io.has_child(parent.handle, name):
+            if self.io.has_child(parent.handle, name):
                 return self.get_group(self.path_of(parent, name))
             return self.create_group(parent, name, title, unwrapped=attributes)
 
@@ -310,7 +307,7 @@ class H5Backend:
         if data is not None:
             shape, dtype = data.shape, data.dtype
         described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}
-        handle = self._io.create_array(
+        handle = self.io.create_array(
             self.handle_of(where),
             name,
             data=data,
@@ -321,7 +318,7 @@ class H5Backend:
             compression=self.compression,
             attributes=self.raw(described),
         )
-        return CARRAY(self._io, handle)
+        return CARRAY(self.io, handle)
 
     def create_earray(
         self,
@@ -336,7 +333,7 @@ class H5Backend:
     ) -> EARRAY:
         """Make an array of rows of `shape` that grows by rows; `fill_value` is what rows hold that nobody writes."""
         described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
-        handle = self._io.create_growing(
+        handle = self.io.create_growing(
             self.handle_of(where),
             name,
             row_shape=shape,
@@ -345,7 +342,7 @@ class H5Backend:
             compression=self.compression,
             attributes=self.raw(described),
         )
-        return EARRAY(self._io, handle)
+        return EARRAY(self.io, handle)
 
     def create_vlarray(
         self,
@@ -359,16 +356,16 @@ class H5Backend:
         """Make a growing list of byte rows, or of text lines."""
         described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
         described["subdtype"] = "string" if text else ""
-        handle = self._io.create_text(self.handle_of(where), name, self.raw(described))
-        return (StringARRAY if text else VLARRAY)(self._io, handle)
+        handle = self.io.create_text(self.handle_of(where), name, self.raw(described))
+        return (StringARRAY if text else VLARRAY)(self.io, handle)
 
     def remove_node(self, where: Where, name: str | None = None) -> None:
         """Delete a node and everything below it."""
-        self._io.delete(self.get_node(where, name).handle)
+        self.io.delete(self.get_node(where, name).handle)
 
     def copy_node(self, where: Where, parent: Where, name: str) -> Node:
         """Copy a node, with everything below it, into a group of this file."""
-        return node_of(self._io, self._io.copy(self.handle_of(where), self.handle_of(parent), name))
+        return node_of(self.io, self.io.copy(self.handle_of(where), self.handle_of(parent), name))
 
     # ------------------------------------------------------------ attributes
     def get_attr(self, where: Where, name: str | None = None) -> Any:

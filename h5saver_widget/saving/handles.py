@@ -13,8 +13,8 @@ from h5saver_widget.errors import NodeError
 from h5saver_widget.nodes.typed import GROUP, Node
 
 if TYPE_CHECKING:
-    from h5saver_widget.saving.groups import H5Groups
     from h5saver_widget.saving.h5_backend import Where
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["KnownAs", "bring_up_to_date", "known_as"]
 
@@ -39,7 +39,7 @@ class KnownAs:
     generation: int
 
 
-def known_as(saver: H5Groups, group: GROUP, parent: Where, kind: str, title: str) -> GROUP:
+def known_as(saver: H5SaverLowLevel, group: GROUP, parent: Where, kind: str, title: str) -> GROUP:
     """Note what a group is known as, and return it."""
     kept = parent if isinstance(parent, GROUP) and isinstance(parent.known_as, KnownAs) else saver.path_of(parent)
     group.known_as = KnownAs(kept, kind, title, saver.generation)
@@ -47,7 +47,7 @@ def known_as(saver: H5Groups, group: GROUP, parent: Where, kind: str, title: str
     return group
 
 
-def bring_up_to_date(saver: H5Groups, where: Where, make: bool = True) -> bool:
+def bring_up_to_date(saver: H5SaverLowLevel, where: Where, make: bool = True) -> bool:
     """Make a node of an earlier file one of the file that is open; other places stay as they are.
 
     Parameters
@@ -79,7 +79,7 @@ def bring_up_to_date(saver: H5Groups, where: Where, make: bool = True) -> bool:
     return True
 
 
-def _found(saver: H5Groups, where: GROUP, known: KnownAs, make: bool) -> GROUP | None:
+def _found(saver: H5SaverLowLevel, where: GROUP, known: KnownAs, make: bool) -> GROUP | None:
     try:
         # the file that was closed and opened again: of several groups of one title, this one
         same = saver.get_group(where.last_path)

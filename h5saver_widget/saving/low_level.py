@@ -1,34 +1,38 @@
-"""H5SaverLowLevel: files laid out so that the loaders, the browser and PyMoDAQ find their way. No Qt."""
+"""H5SaverLowLevel: files laid out so that the loaders, the browser and PyMoDAQ find their way. No Qt.
+
+The class says what a file can do; how it is done stands in a module per subject (groups, arrays and log, frames,
+streaming, files that are handed around), whose functions are its methods.
+See docs/decisions/022-a-recorder-of-parts.md.
+"""
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.backends.terms import Durability, OpenMode
-from h5saver_widget.errors import FileOpenError
-from h5saver_widget.format import codec, naming
-from h5saver_widget.format.layout import RAW_GROUP, RAW_TITLE, ROOT_TITLE, SaveType
+from h5saver_widget.backends.terms import Durability, Handle
+from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.format.layout import RAW_GROUP, SaveType
+from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.saving import content, documented, files, frames, groups, lending, streaming
 from h5saver_widget.saving.clock import WallClock
-from h5saver_widget.saving.documented import DocumentedCalls
-from h5saver_widget.saving.frames import H5Frames
-from h5saver_widget.saving.nexus import root_attributes
-from h5saver_widget.saving.provenance import provenance
+from h5saver_widget.saving.h5_backend import H5Backend
+from h5saver_widget.saving.places import Places
 from h5saver_widget.saving.session import Session, close_forgotten
-from h5saver_widget.version import __version__
 
 __all__ = ["H5SaverLowLevel"]
 
 
-class H5SaverLowLevel(DocumentedCalls, H5Frames):
+class H5SaverLowLevel(H5Backend):
     """Creates files of the common layout, and groups, arrays and log lines in them.
 
     Parameters
@@ -52,6 +56,8 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
     when_full
         What to do with a frame of a continuous recording while more is waiting to be written than memory was set aside
         for: ``'wait'`` until there is room, or ``'drop'`` it and count it.
+    nexus
+        Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     frames_saved, bytes_saved
         What was accepted since the file was opened.
     frames_lost
@@ -66,14 +72,183 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
     ["/RawData (GROUP) 'Data from PyMoDAQ modules'", "/RawData/Logger (VLARRAY) ''"]
     """
 
+    init_file, create_new_file = files.init_file, files.create_new_file
+
+    path_of, handle_of, get_node = groups.path_of, groups.handle_of, groups.get_node
+    create_group, get_set_group = groups.create_group, groups.get_set_group
+    remove_node, copy_node = groups.remove_node, groups.copy_node
+    add_group, add_generic_group = groups.add_group, groups.add_generic_group
+    add_incremental_group = groups.add_incremental_group
+    add_det_group, add_act_group = groups.add_det_group, groups.add_act_group
+    add_scan_group, add_ch_group, add_data_group = groups.add_scan_group, groups.add_ch_group, groups.add_data_group
+    get_groups, find_group, get_last_group = groups.get_groups, groups.find_group, groups.get_last_group
+    get_node_from_attribute_match = groups.get_node_from_attribute_match
+    get_node_from_title = groups.get_node_from_title
+    get_scan_groups, get_last_scan, get_scan_index = groups.get_scan_groups, groups.get_last_scan, groups.get_scan_index
+
+    create_carray, create_earray = content.create_carray, content.create_earray
+    create_vlarray, add_string_array = content.create_vlarray, content.add_string_array
+    add_array, add_log, get_set_logger = content.add_array, content.add_log, content.get_set_logger
+    add_CH_group, add_data = documented.add_CH_group, documented.add_data
+
+    saving_frame, frame_saved, frame_lost = frames.saving_frame, frames.frame_saved, frames.frame_lost
+    leaves_out_frame, flush_if_due, statistics = frames.leaves_out_frame, frames.flush_if_due, frames.statistics
+
+    enable_swmr, end_streaming = streaming.enable_swmr, streaming.end_streaming
+    set_swmr_flush_interval, tick_flush = streaming.set_swmr_flush_interval, streaming.tick_flush
+    is_swmr_capable = property(streaming.is_swmr_capable)
+    is_swmr_active = property(streaming.is_swmr_active)
+    #: The same under three names that hosts use.
+    swmr_mode = is_swmr_compatible = _swmr_mode = property(streaming.swmr_mode)
+
+    #: The library's own file object, or what stands for it; None when closed. Assign one to work on that file.
+    h5file = h5_file = property(lending.library_file, lending.work_on)
+
     def __init__(
         self, save_type: SaveType | str = SaveType.custom, backend: str | None = None, *, isolated: bool = False
     ) -> None:
         super().__init__(backend, isolated=isolated)
         self.save_type = SaveType.of(save_type)
-        self._swmr_interval = 1
-        self._swmr_ticks = 0
-        weakref.finalize(self, close_forgotten, self._sessions)
+        self.dynamic: np.dtype[Any] | None = None
+        self.fill_value: float = np.nan
+        self.nexus = True
+        self.flush_seconds = 1.0
+        self.when_full: Literal["wait", "drop"] = "wait"
+        self.frames_saved = self.bytes_saved = self.frames_lost = 0
+        #: Counts files: whoever keeps handles compares it before using them.
+        self.generation = 0
+        #: What was told of the file that is open, so that it is told once.
+        self.told: set[str] = set()
+        #: The wall clock, watched while the file is open.
+        self.clock = WallClock()
+        #: Whether a scan has begun of which points are still to come.
+        self.scan_runs = False
+        #: What is known of the open file; None when none of ours is open.
+        self.session: Session | None = None
+        self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
+        self._own: Backend | None = None  # its own backend, while it works on the file of another saver
+        self._depth, self._structure_changed = 0, False
+        self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
+        self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
+        self._swmr_interval, self._swmr_ticks = 1, 0
+        #: Whether module savers are to tell which module has saved a frame.
+        self.wants_sources = False
+        self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
+        weakref.finalize(self, close_forgotten, self._forgotten)
+        lending.known_savers.add(self)
+
+    # ------------------------------------------------------------------ steps
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Make everything in the block one step for other threads; new nodes are on disk when it ends.
+
+        A file killed while groups were made, between two flushes, was lost whole (2 of 80): so structure is flushed at
+        once, at the end of the outermost block or of a call outside of any. That costs 0.15 ms.
+        """
+        if self._begun is not None:
+            self._arrive()
+        with self.io.lock:
+            if self._depth == 0:
+                self._step_begins()
+            self._depth += 1
+            try:
+                yield
+                if self._depth == 1 and self._structure_changed:
+                    self.describe_plots()
+            finally:
+                self._depth -= 1
+                if self._depth == 0 and self._structure_changed and self.io.is_open:
+                    self._flush_soon()
+        if self._depth == 0:
+            self._step_ended()
+
+    @contextmanager
+    def _changing_structure(self) -> Iterator[None]:
+        with self.saving():
+            self._structure_changed = True
+            yield
+
+    def _arrive(self) -> None:
+        """Wait for a file that is being opened in the background."""
+
+    def _step_begins(self) -> None:
+        """Get ready for a step; FileNotOpenError when no file is open."""
+        self.require_open("save")
+
+    def _step_ended(self) -> None:
+        """Do what had to wait for the end of a step; the file is not held any more."""
+
+    def flush(self) -> None:
+        """Hand everything written so far to the operating system; does nothing when no file is open."""
+        before = self.frames_saved
+        super().flush()
+        self._structure_changed = False
+        self._flushed_at, self._frames_flushed = monotonic(), before
+
+    def _flush_soon(self) -> None:
+        """Flush, without waiting for it where another process does it."""
+        before = self.frames_saved
+        self._structure_changed = False
+        self.io.flush_soon()
+        self._flushed_at, self._frames_flushed = monotonic(), before
+
+    def scan_begun(self) -> None:
+        """Be told by a module saver that a scan has begun: a new file has to wait for its end."""
+        self.scan_runs = True
+
+    def scan_ended(self) -> None:
+        """Be told by a module saver that all points of a scan were saved."""
+        self.scan_runs = False
+
+    def source_saved(self, title: str) -> None:
+        """Be told by a module saver that a frame of this module was saved."""
+
+    def _notify(self, command: str, **args: Any) -> None:
+        """Be told of a change of state, possibly in a worker thread; see the module's users for the commands."""
+
+    # ---------------------------------------------------------------- session
+    def require_session(self) -> Session:
+        """Return what is known of the open file; FileNotOpenError if none is open."""
+        if self.session is None:
+            raise FileNotOpenError("no file is open; call init_file() first")
+        return self.session
+
+    def _begin_session(self, session: Session | None) -> None:
+        self.session = session
+        self._forgotten[:] = [] if session is None else [session]
+
+    @property
+    def places(self) -> Places:
+        """What is known of the groups used last; it makes nodes without asking the file what is there."""
+        return (self.session or self.require_session()).places
+
+    def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
+        """Keep what is known of the group at a path true: a node was made in it."""
+        if self.session is not None:
+            self.session.places.made(parent, name, group)
+
+    def has_grown(self, path: str, handle: Handle) -> None:
+        """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
+        self.require_session().growing[path] = handle
+
+    def describe_plots(self) -> None:
+        """Tell NeXus readers what was made; nothing can be told while the file streams."""
+        if self.session is not None and not self.io.swmr_active:
+            self.session.plots.write(self.io, self._group_handle)
+
+    def _group_handle(self, path: str) -> Handle:
+        known = self.places.get(path)
+        return self.io.node(path) if known is None else known.group.handle
+
+    @property
+    def raw_group(self) -> GROUP | str:
+        """The group that all data go into; its path while no file is open."""
+        if not self.isopen():
+            return RAW_GROUP
+        if self.session is None:
+            return self.get_group(RAW_GROUP)
+        held = self.session.raw
+        return self.get_group(self.session.raw_path) if held is None else GROUP(self.io, held)
 
     # ------------------------------------------------------------------ file
     @classmethod
@@ -95,198 +270,64 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
     def open_file(
         self, path: Path | str, mode: str = "r", *, swmr_mode: bool = False, locking: bool | None = None
     ) -> Any:
-        """Open a file as it is: no raw data group is made. See :meth:`H5Backend.open_file` and :meth:`init_file`."""
+        """Open a file as it is, no raw data group is made; one that is open is closed first. See `H5Backend`."""
         with self.io.lock:
-            file = super().open_file(path, mode, swmr_mode=swmr_mode, locking=locking)
+            self._close_now()
+            super().open_file(path, mode, swmr_mode=swmr_mode and self.capabilities.swmr, locking=locking)
             self.generation += 1
-            session = Session(self.io, RAW_GROUP, (swmr_mode and self.io.writable) or self._read_swmr_compatible())
-            self._sessions[:] = [session]
-            session.hold_raw()
-            return file
-
-    def init_file(
-        self,
-        file_name: Path | str,
-        raw_group_name: str = "RawData",
-        new_file: bool = False,
-        metadata: Mapping[str, Any] | None = None,
-        *,
-        mode: str = "a",
-        swmr: bool = False,
-    ) -> bool:
-        """Open a file for saving, made if it is not there. A file that is still open is closed first.
-
-        Parameters
-        ----------
-        file_name
-            Path; folders that are missing are made.
-        raw_group_name
-            Name of the group that all data go into.
-        new_file
-            Start a new file even if one exists: that one is renamed to ``name_old1.h5`` first, nothing is overwritten.
-        metadata
-            Attributes of the raw data group.
-        mode
-            ``'a'`` to save, ``'r'`` to look only.
-        swmr
-            Make the file so that others can read it while it is written; without effect on a backend that can't.
-
-        Returns
-        -------
-        bool
-            Whether a file was created.
-
-        Raises
-        ------
-        FileOpenError
-            If the file can't be opened or created.
-        """
-        path = naming.with_h5_suffix(Path(file_name))
-        self.raw(metadata or {})  # what can't be stored is refused before a file is made
-        with self.io.lock:
-            self.close_file()
-            moved = None
-            if mode != "r":
-                self._make_folder(path.parent)
-                if new_file and self.io.exists(path):
-                    moved = self.io.move_aside(path)
-            swmr = swmr and mode != "r" and self.capabilities.swmr
-            created = mode != "r" and not self.io.exists(path)
-            access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
-            self.io.open(path, access, swmr=swmr)
-            self._start(path, raw_group_name, metadata, created, swmr and created, moved)
-            return created
-
-    def create_new_file(
-        self, candidates: Iterable[Path], metadata: Mapping[str, Any] | None = None, *, swmr: bool = False
-    ) -> Path:
-        """Create the first file of `candidates` whose name is free, and return its path.
-
-        The name is taken by exclusive creation: of two programs that start in the same second, each gets its own file.
-
-        Raises
-        ------
-        FileOpenError
-            If the folder can't be made or written to.
-        """
-
-        def make(path: Path) -> Path:
-            self._make_folder(path.parent)
-            self.io.open(path, "x", swmr=swmr)
-            return path
-
-        swmr = swmr and self.capabilities.swmr
-        with self.io.lock:
-            self.close_file()
-            path = naming.create_exclusive(candidates, make, self._make_folder)
-            self._start(path, "RawData", metadata, True, swmr, None)
-            return path
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            self.io.make_folder(folder)
-        except OSError as error:
-            other = "" if self.capabilities.remote else "; choose another base path"
-            raise FileOpenError(f"the folder {folder} can't be made: {error}{other}") from error
-
-    def _start(
-        self,
-        path: Path,
-        raw_group_name: str,
-        metadata: Mapping[str, Any] | None,
-        created: bool,
-        swmr: bool,
-        moved: Path | None,
-    ) -> None:
-        """Begin a session on the file that the backend has just opened."""
-        self.generation += 1
-        self.told.clear()
-        self.clock, self.scan_runs = WallClock(), False
-        self.frames_saved = self.bytes_saved = self.frames_lost = self._swmr_ticks = self._frames_flushed = 0
-        raw_path = f"/{raw_group_name.strip('/')}"
-        try:
-            self._sessions[:] = [Session(self.io, raw_path, swmr or (not created and self._read_swmr_compatible()))]
-            if self.io.writable:
-                self._lay_out(path, raw_path, metadata, created, swmr)
-            self._session.hold_raw()
-        except BaseException:  # the caller is told; a file that he thinks is not open must not stay open
-            self._sessions.clear()
-            self.io.close()
-            raise
-        self._last_flush = monotonic()
-        self._size_before = path.stat().st_size if path.exists() else 0
-        self._notify("opened", path=path, created=created, moved_aside=moved)
-
-    def _lay_out(
-        self, path: Path, raw_path: str, metadata: Mapping[str, Any] | None, created: bool, swmr: bool
-    ) -> None:
-        """Write what every file has: its description, the raw data group, the log."""
-        with self._changing_structure():
-            if created:
-                now = datetime.now().astimezone()
-                about: dict[str, Any] = {
-                    "CLASS": "GROUP",
-                    "TITLE": ROOT_TITLE,
-                    "date": now.date().isoformat(),
-                    "time": now.time().isoformat(),
-                    "file": path.name,
-                    "h5saver_widget_version": __version__,
-                }
-                if swmr:
-                    about["swmr_compatible"] = True
-                nexus = root_attributes(raw_path.strip("/")) if self.nexus else {}
-                known = provenance(self.io, now)
-                self.io.set_attributes(self.io.root(), {**self.raw(about), **known, **nexus})
-            raw = self.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
-            if self.nexus and not created:
-                self._session.plots.group_made(raw.path, raw.attrs.get("default"))
-            values = {**({} if "type" in raw.attrs else {"type": self.save_type.name}), **(metadata or {})}
-            if values:
-                self.io.set_attributes(raw.handle, self.raw(values))
-            self.get_set_logger(raw)
+            swmr = (swmr_mode and self.io.writable) or streaming.read_swmr_compatible(self)
+            self._begin_session(Session(self.io, RAW_GROUP, swmr))
+            self.require_session().hold_raw()
+            return self.h5file
 
     def close_file(self) -> None:
         """Bring the file up to date and close it; does nothing when none is open.
 
-        An error while closing is reported by the ``error`` notification; the file counts as closed in any case.
+        A file that belongs to another saver (see `h5file`) stays open there.
+
+        Raises
+        ------
+        OSError, RuntimeError, ValueError, KeyError
+            If it could not be closed properly; it counts as closed all the same.
         """
+        self._close_now()
+
+    def _close_now(self) -> None:
         with self.io.lock:
-            path = self.file_path
-            if path is None:
-                self._sessions.clear()  # the host may have closed the library's own object
+            if self._own is not None:
+                self.io, self._own = self._own, None
+                self.generation += 1
+                self._begin_session(None)
                 return
-            frames, size = self.frames_saved, self.bytes_saved
+            path, session = self.file_path, self.session
+            if path is None:
+                self._begin_session(None)  # the host may have closed the library's own object
+                return
+            frames_saved, size = self.frames_saved, self.bytes_saved
             self.generation += 1
             try:
                 try:
-                    if self._sessions:
-                        self._sessions[0].counts = self._final_counts()
+                    if session is not None:
+                        session.counts = files.final_counts(self)
                 finally:
-                    if self._sessions:
-                        self._sessions[0].close()
-                    else:
-                        self.io.close()
+                    (self.io if session is None else session).close()
             except (OSError, RuntimeError, ValueError, KeyError) as error:
                 said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
                 self._notify("error", message=said, exception=error)
+                raise
             finally:
-                self._sessions.clear()
-            self._notify("closed", path=path, frames=frames, bytes=size)
+                self._begin_session(None)
+                self._notify("closed", path=path, frames=frames_saved, bytes=size)
 
-    def _final_counts(self) -> dict[str, Any]:
-        """Return what is noted in the file about the frames that came while it was open."""
-        if not self.frames_saved + self.frames_lost:
-            return {}
-        if self.io.failure is None:
-            self.io.flush()
-        counted = H5Frames.statistics(self)  # of this file: a recording may have had others before
-        return self.raw(
-            {
-                "frames_received": counted.frames_received,
-                "frames_written": counted.frames_written,
-                "frames_dropped": counted.frames_dropped,
-            }
-        )
+    def borrow(self, io: Backend) -> None:
+        """Work on the file that another saver has open, until this one is closed."""
+        self._own, self.io = self.io, io
+        self.generation += 1
+
+    @property
+    def is_borrowing(self) -> bool:
+        """Whether the open file is that of another saver."""
+        return self._own is not None
 
     def set_backend(self, name: str) -> None:
         """Change the library; an open file is closed properly first."""
@@ -305,73 +346,10 @@ class H5SaverLowLevel(DocumentedCalls, H5Frames):
 
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
-            self.close_file()
-            asked = self._io.durability
-            self._io = fresh
+            self._close_now()
+            asked = self.io.durability
+            self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:
                 fresh.durability = asked
             if self._server is not None:
                 self.use_server(self._server)
-
-    # ------------------------------------------------------------------ SWMR
-    def _read_swmr_compatible(self) -> bool:
-        # asked for by its name: where others are damaged, the file can be opened all the same
-        found = self.io.get_attributes(self.io.root(), ["swmr_compatible"])
-        return bool(codec.decode(found.get("swmr_compatible", False)))
-
-    @property
-    def swmr_mode(self) -> bool:
-        """Whether the open file was made for SWMR."""
-        return self.isopen() and bool(self._sessions) and self._session.swmr
-
-    @property
-    def _swmr_mode(self) -> bool:
-        """The same under the private name that hosts read."""
-        return self.swmr_mode
-
-    @property
-    def is_swmr_capable(self) -> bool:
-        """Whether the backend can do SWMR."""
-        return self.capabilities.swmr
-
-    @property
-    def is_swmr_compatible(self) -> bool:
-        """Whether the open file was made for SWMR."""
-        return self.swmr_mode
-
-    @property
-    def is_swmr_active(self) -> bool:
-        """Whether the file streams: only appending is possible until it is closed."""
-        return self.io.swmr_active
-
-    def enable_swmr(self) -> None:
-        """Start streaming: from now on other programs can read the file, and only appending is possible.
-
-        Raises
-        ------
-        StreamingError
-            If the file was not made for SWMR.
-        """
-        with self.io.lock:
-            if not self.io.swmr_active:
-                if self.swmr_mode:
-                    self.io.set_attributes(self.io.root(), {"swmr_active": np.bool_(True)})
-                self._describe_plots()  # while it streams nothing can be described
-                self.io.start_swmr()
-
-    def end_streaming(self) -> None:
-        """Stop streaming so that groups can be made again: the file is closed and reopened, its readers must too."""
-        with self.io.lock:
-            if self.io.swmr_active:
-                self._session.end_streaming()
-                self.generation += 1
-
-    def set_swmr_flush_interval(self, interval: int) -> None:
-        """Set after how many steps readers see new data; 0: at the end only."""
-        self._swmr_interval = max(0, int(interval))
-
-    def tick_flush(self) -> None:
-        """Count a step, and flush when the interval is over."""
-        self._swmr_ticks += 1
-        if self._swmr_interval and self._swmr_ticks % self._swmr_interval == 0:
-            self.flush()

@@ -30,16 +30,9 @@ class DataManagement:
 
     def __init__(self, h5saver: H5SaverLowLevel | Path | str, **options: Any) -> None:
         own = isinstance(h5saver, (str, Path))
-        self._h5saver = H5SaverLowLevel.from_file(h5saver, **options) if own else h5saver  # type: ignore[arg-type]
-
-    @property
-    def h5saver(self) -> H5SaverLowLevel:
-        """The saver whose file is used."""
-        return self._h5saver  # type: ignore[return-value]
-
-    @h5saver.setter
-    def h5saver(self, h5saver: H5SaverLowLevel) -> None:
-        self._h5saver = h5saver
+        opened = H5SaverLowLevel.from_file(h5saver, **options) if own else h5saver  # type: ignore[arg-type]
+        #: The saver whose file is used.
+        self.h5saver: H5SaverLowLevel = opened  # type: ignore[assignment]
 
     def isopen(self) -> bool:
         """Tell whether the file is open."""

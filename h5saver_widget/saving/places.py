@@ -2,7 +2,7 @@
 
 A frame that is saved into a new group makes some ten nodes. To list the group before each of them costs more with every
 node that is there, and a wait for the other side where the file lives in another process. So what was listed once is
-kept up to date by everything that :class:`~h5saver_widget.saving.content.H5Content` makes.
+kept up to date by everything that :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel` makes.
 
 A host may also change the file through the library's own object, or delete nodes behind our back. Who makes a node
 where it thinks that there is none then gets an error from the library: it forgets everything and looks.
@@ -21,8 +21,8 @@ from h5saver_widget.format.layout import BESIDE, END_ROW, FIRST_ROW, NAV_GROUP, 
 from h5saver_widget.nodes.typed import GROUP
 
 if TYPE_CHECKING:
-    from h5saver_widget.saving.groups import H5Groups
     from h5saver_widget.saving.h5_backend import Where
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = [
     "Contents",
@@ -134,7 +134,7 @@ class Places:
         self._known.clear()
 
 
-def contents_of(saver: H5Groups, where: Where) -> Contents:
+def contents_of(saver: H5SaverLowLevel, where: Where) -> Contents:
     """Return a group and what is in it. A node that was kept while its file was reopened still names its place."""
     path = saver.path_of(where)
     found = saver.places.get(path)
@@ -148,7 +148,7 @@ def contents_of(saver: H5Groups, where: Where) -> Contents:
     return saver.places.keep(path, Contents(group, group.children_name()))
 
 
-def open_group(saver: H5Groups, where: Where, name: str, title: str = "", **unwrapped: str) -> Contents:
+def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "", **unwrapped: str) -> Contents:
     """Return the group of that name in a group, made if it is not there; attributes are stored as they are."""
     path = saver.path_of(where)
     child = saver.path_of(path, name)
@@ -171,13 +171,13 @@ def open_group(saver: H5Groups, where: Where, name: str, title: str = "", **unwr
     return open_group(saver, path, name, title, **unwrapped)
 
 
-def nav_axes_group(saver: H5Groups, where: Where) -> Contents:
+def nav_axes_group(saver: H5SaverLowLevel, where: Where) -> Contents:
     """Return the group of navigation axes in a group, made if it is not there."""
     return open_group(saver, where, NAV_GROUP)
 
 
 def _create(
-    saver: H5Groups,
+    saver: H5SaverLowLevel,
     parent: GROUP,
     name: str,
     title: str,
@@ -189,7 +189,7 @@ def _create(
 
 
 def channel_group(
-    saver: H5Groups,
+    saver: H5SaverLowLevel,
     where: Where,
     dwa: DataLike,
     origin: str,
@@ -219,7 +219,7 @@ def channel_group(
 
 
 def _channel(
-    saver: H5Groups, dims: Contents, title: str, origin: str, without: tuple[DataType, ...], skip: int
+    saver: H5SaverLowLevel, dims: Contents, title: str, origin: str, without: tuple[DataType, ...], skip: int
 ) -> Contents:
     channels = dims.channels if dims.channels is not None else _channels_in(dims)
     titled = channels.setdefault(title, _Titled())
@@ -258,7 +258,7 @@ def _channels_in(dims: Contents) -> dict[str, _Titled]:
     return channels
 
 
-def find_channel(saver: H5Groups, where: Where, dim: str, title: str, origin: str, skip: int) -> Contents | None:
+def find_channel(saver: H5SaverLowLevel, where: Where, dim: str, title: str, origin: str, skip: int) -> Contents | None:
     """Return the channel group of data of a name and origin, None if there is none; `skip` as in `channel_group`."""
     here = contents_of(saver, where)
     if dim not in here.names:
@@ -269,7 +269,7 @@ def find_channel(saver: H5Groups, where: Where, dim: str, title: str, origin: st
     return contents_of(saver, saver.path_of(dims.group, names[skip])) if skip < len(names) else None
 
 
-def segments_of(saver: H5Groups, where: Where, first: Contents) -> list[Contents]:
+def segments_of(saver: H5SaverLowLevel, where: Where, first: Contents) -> list[Contents]:
     """Return the groups of all segments of data in a scan, in their order: the first one, and what came after it."""
     here = contents_of(saver, where)
     path = here.group.path
@@ -289,7 +289,7 @@ _DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
 
 
 def segment_group(
-    saver: H5Groups,
+    saver: H5SaverLowLevel,
     where: Where,
     dwa: DataLike,
     origin: str,

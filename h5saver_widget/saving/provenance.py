@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import getpass
 import platform
+import re
 import socket
 from datetime import datetime
 
@@ -16,9 +17,10 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import backend_versions
+from h5saver_widget.format.layout import RECORDING_ID
 from h5saver_widget.version import __version__
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "recording_id"]
 
 
 def provenance(backend: Backend, now: datetime | None = None) -> dict[str, str]:
@@ -51,6 +53,24 @@ def provenance(backend: Backend, now: datetime | None = None) -> dict[str, str]:
         **_machine(),
         **backend_versions(backend.name),
     }
+
+
+def recording_id(backend: Backend) -> str:
+    """Return the identity of the recording in the open file: 32 hexadecimal digits; ``''`` if it has none.
+
+    It is random, and written when the file is made or first added to. Copies have the same; files of one name differ.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import H5SaverLowLevel
+    >>> with H5SaverLowLevel() as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'a.h5')
+    ...     len(recording_id(h5saver.io))
+    32
+    """
+    found = backend.get_attributes(backend.root(), [RECORDING_ID]).get(RECORDING_ID)
+    return found if isinstance(found, str) and re.fullmatch("[0-9a-f]{32}", found) else ""
 
 
 @functools.cache

@@ -7,19 +7,19 @@ the session, never the saver itself.
 from __future__ import annotations
 
 import atexit
-import functools
+import threading
 import warnings
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, H5SaverError, NotAnsweringError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import LOGGER_NAME
 from h5saver_widget.saving.nexus import Plots
@@ -27,20 +27,44 @@ from h5saver_widget.saving.places import Places
 
 __all__ = ["Session", "close_forgotten"]
 
+#: How long a program that ends waits for a disk that does not answer, in s.
+EXIT_SECONDS: Final = 3.0
+
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
-@functools.cache
-def _close_at_exit(library: str) -> None:
+def _close_all_at_exit() -> None:
+    close_forgotten([session for session in _open_sessions if _answers(session.io)])
+
+
+def _answers(io: Backend) -> bool:
+    """Tell whether a file can be closed: a program ends although a disk does not answer.
+
+    Nothing is lost then: the process that has the file completes it when the disk is back.
+    """
+    if not io.is_isolated:
+        return True
+    pause = threading.Event()
+    while (activity := io.activity()).doing and activity.seconds < EXIT_SECONDS:
+        pause.wait(0.05)
+    try:
+        if activity.doing:
+            return False
+        io.flush(timeout=EXIT_SECONDS)
+    except NotAnsweringError:
+        return False
+    except (H5SaverError, OSError):  # told when it is closed
+        pass
+    return True
+
+
+def _go_first_at_exit() -> None:
     """Have files closed at exit before a library does it: PyTables would close all of its own.
 
-    What was registered last goes first, so this comes when the first file is open and the library certainly loaded.
+    What was registered last goes first, so this is done anew with every file: its library is certainly loaded then.
     """
-
-    def close_all() -> None:
-        close_forgotten([session for session in _open_sessions if session.io.name == library])
-
-    atexit.register(close_all)
+    atexit.unregister(_close_all_at_exit)
+    atexit.register(_close_all_at_exit)
 
 
 @dataclass(eq=False)
@@ -90,7 +114,7 @@ class Session:
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
         _open_sessions.add(self)
-        _close_at_exit(self.io.name)
+        _go_first_at_exit()
 
     def hold_raw(self) -> None:
         """Hold the raw data group, if there is one."""
@@ -101,6 +125,8 @@ class Session:
 
     def close(self) -> None:
         """Bring the derived attributes up to date and close the file."""
+        if not self.io.is_owned:
+            return  # in a copy of the program: the file is the program's
         with self.io.lock:
             if not self.io.is_open:
                 return
@@ -117,6 +143,10 @@ class Session:
         """Reopen a streaming file: streaming can't be switched off on an open one."""
         if not self.io.swmr_active:
             return
+        with self.io.switching():
+            self._reopen()
+
+    def _reopen(self) -> None:
         path = self.io.path
         assert path is not None
         grown = list(self.growing)
@@ -156,6 +186,8 @@ class Session:
 def close_forgotten(holder: list[Session]) -> None:
     """Close the file of a saver that is gone, and say so."""
     for session in list(holder):
+        if not session.io.is_owned:
+            continue
         path: Path | None = session.io.path
         if path is not None:
             session.close()

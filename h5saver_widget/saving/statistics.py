@@ -19,17 +19,17 @@ class Statistics:
     Attributes
     ----------
     frames_received
-        Frames that were accepted for saving.
+        Frames that came to be saved.
     frames_written
-        Frames that were given to the library that writes the file.
-    frames_flushed
-        Those of them that were in the file when it was last flushed: they survive whatever happens to the program.
+        Those of them that a reader of the file finds: they were there at the last flush that succeeded.
+    frames_waiting
+        Those that were accepted and are not in the file yet.
     frames_dropped
-        Frames that could not be saved: lost.
+        Those that could not be saved: lost. ``received = written + waiting + dropped``, at every instant.
     frames_left_out
         Frames that were left out on purpose, during a pause.
-    queue_frames, queue_bytes
-        What was accepted and is not in the file yet.
+    queue_bytes
+        Bytes that were accepted and have not reached the library yet.
     bytes_in
         Bytes accepted, before compression.
     bytes_on_disk
@@ -55,7 +55,7 @@ class Statistics:
     frames_written: int = 0
     frames_dropped: int = 0
     frames_left_out: int = 0
-    queue_frames: int = 0
+    frames_waiting: int = 0
     queue_bytes: int = 0
     bytes_in: int = 0
     bytes_on_disk: int = 0
@@ -64,7 +64,11 @@ class Statistics:
     file_size: int | None = None
     free_bytes: int | None = None
     seconds_left: float | None = None
-    frames_flushed: int = 0
+
+    @property
+    def frames_flushed(self) -> int:
+        """The same as `frames_written`, by its name of before."""
+        return self.frames_written
 
     @property
     def compression_ratio(self) -> float | None:

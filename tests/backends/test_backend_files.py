@@ -22,7 +22,8 @@ from h5saver_widget.backends.registry import (
     default_backend,
     set_default_backend,
 )
-from h5saver_widget.errors import FileNotOpenError, NodeError, StreamingError, UnknownBackendError
+from h5saver_widget.backends.terms import NodeKind
+from h5saver_widget.errors import FileNotOpenError, NodeError, StreamingError, TooLargeError, UnknownBackendError
 
 BACKENDS = ("h5py", "tables")
 both = pytest.mark.parametrize("name", BACKENDS)
@@ -345,3 +346,21 @@ def test_a_file_not_made_for_streaming(tmp_path: Path) -> None:
     assert not backend.swmr_active
     backend.create_group(backend.root(), "G")
     backend.close()
+
+
+def test_a_small_file_that_claims_to_be_large(backend: str, isolated: bool, tmp_path: Path) -> None:
+    """Texts or numbers: what does not fit into memory is refused with a sentence, and parts of it are read."""
+    path = tmp_path / "claims.h5"
+    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+        file.create_dataset("texts", shape=(10**11,), maxshape=(None,), dtype=h5py.string_dtype(), chunks=(1000,))
+        file.create_dataset("numbers", shape=(10**6, 10**6), dtype="f8", chunks=(1000, 1000))
+    io = create_backend(backend, isolated=isolated)
+    io.open(path, "r")
+    for name in ("texts", "numbers"):
+        node = io.node(f"/{name}")
+        if io.kind(node) is NodeKind.OTHER:
+            continue  # PyTables does not know them
+        with pytest.raises(TooLargeError, match="Read it in parts"):
+            io.read(node)
+        assert len(io.read(node, slice(0, 10))) == 10
+    io.close()

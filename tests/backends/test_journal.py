@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from h5saver_widget import FileOpenError, H5Backend, check_file, repair_file
-from h5saver_widget.backends import journal
+from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
@@ -55,22 +59,35 @@ def test_it_reads_like_a_file_and_shows_commits_only(
     assert not journal_path(path).exists()
 
 
-def left_behind(path: Path) -> Journal:
-    """Make a file whose program was killed after its journal was complete."""
-    with H5Backend("h5py") as h5:
-        h5.open_file(path, "x")
-        h5.create_earray("/", "Rows", "f8", ()).append(np.arange(5.0))
-    before = path.read_bytes()
-    with H5Backend("h5py") as h5:
-        h5.open_file(path, "r+")
-        h5.get_node("/Rows").append(np.arange(5.0, 9.0))
-        h5.create_group("/", "New")
-    after = path.read_bytes()
-    pages = {at: after[at : at + 4096] for at in range(0, len(after), 4096)}
-    left = Journal(len(after), pages)
-    path.write_bytes(before)
-    journal_path(path).write_bytes(left.packed())
-    return left
+def left_behind(path: Path, rows: int = 9) -> bytes:
+    """Make a file whose program was killed when its journal was complete, and the file half changed; return that."""
+    before, put = [b"", b""], journal._put
+
+    def cut_short(descriptor: int, pages: Mapping[int, bytes]) -> None:
+        put(descriptor, dict(list(pages.items())[:1]))
+        before[:] = path.read_bytes(), journal_path(path).read_bytes()
+        put(descriptor, pages)
+
+    h5 = H5Backend("h5py")
+    h5.durability = "journal"
+    h5.open_file(path, "x")
+    h5.create_earray("/", "Rows", "f8", ()).append(np.arange(5.0))
+    h5.flush()
+    h5.get_node("/Rows").append(np.arange(5.0, rows))
+    h5.create_group("/", "New")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(journal, "_put", cut_short)
+        h5.flush()
+    h5.close()
+    path.write_bytes(before[0])
+    journal_path(path).write_bytes(before[1])
+    return before[1]
+
+
+def rows_in(path: Path, backend: str = "h5py") -> list[float]:
+    with H5Backend(backend) as h5:
+        h5.open_file(path, "r")
+        return h5.get_node("/Rows").read().tolist()
 
 
 def test_a_file_that_is_only_read_is_shown_with_its_journal(tmp_path: Path, isolated: bool) -> None:
@@ -112,23 +129,105 @@ def test_check_and_repair_know_it(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in files} == files
 
 
-def test_journals_that_count_nothing(tmp_path: Path) -> None:
-    whole = left_behind(tmp_path / "a.h5").packed()
-    where = journal_path(tmp_path / "a.h5")
-    for torn in (b"", whole[:40], whole[:-1], whole[:500] + b"x" + whole[501:]):
-        where.write_bytes(torn)
-        assert read_journal(tmp_path / "a.h5") is None
-    before = (tmp_path / "a.h5").read_bytes()
-    assert not finish_journal(tmp_path / "a.h5") and not where.exists()
-    where.write_bytes(whole)
-    old = (tmp_path / "a.h5").stat().st_mtime - 3600
-    os.utime(where, (old, old))  # somebody has changed the file since
-    assert not finish_journal(tmp_path / "a.h5") and (tmp_path / "a.h5").read_bytes() == before
-    where.write_bytes(whole)
-    (tmp_path / "a.h5").unlink()  # a file of that name was there once
+def test_what_only_has_a_journals_name_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = left_behind(tmp_path / "a.h5")
+    (tmp_path / "b").mkdir()
+    other = left_behind(tmp_path / "b" / "a.h5", 8)
+    path, where = tmp_path / "a.h5", journal_path(tmp_path / "a.h5")
+    half = path.read_bytes()
+    repaired = repair_file(path).out
+    assert repaired is not None
+    for name, content in (
+        ("torn", whole[:40]),
+        ("torn", whole[:-1]),
+        ("a flipped bit", whole[:500] + b"x" + whole[501:]),
+        ("another killed file's", other),
+        ("another program's", b"dear diary"),
+    ):
+        where.write_bytes(content)
+        assert read_journal(path) is None and not finish_journal(path), name
+        assert path.read_bytes() == half and where.read_bytes() == content, name
+
+    def a_folder() -> None:
+        where.mkdir()
+
+    def a_giant() -> None:
+        with where.open("wb") as file:
+            file.write(whole[:60])
+            file.truncate(20 << 30)
+
+    for make in (a_folder, a_giant, lambda: where.write_bytes(whole), lambda: os.mkfifo(where)):
+        shutil.copyfile(repaired, path)
+        if where.is_dir():
+            where.rmdir()
+        else:
+            where.unlink()
+        make()
+        there = where.stat().st_size
+        assert rows_in(path) == list(range(9))
+        caplog.clear()
+        with H5Backend("h5py") as h5:
+            h5.durability = "journal"
+            h5.open_file(path, "r+")
+            h5.get_node("/Rows").append(np.arange(9.0, 10.0))
+            h5.flush()
+            h5.get_node("/Rows").append(np.arange(10.0, 11.0))
+        assert "a.h5.journal was not completed, or is not of a.h5 as it is now: it is left alone" in caplog.text
+        assert rows_in(path, "tables") == list(range(11))
+        assert where.stat().st_size == there and not journal_path(path).with_name("a.h5.journal2").exists()
+        state = check_file(path)
+        assert state.condition is Condition.GOOD and not state.must_repair
+        assert any(note.path == "a.h5.journal" for note in state.notes)
+
+
+@pytest.mark.parametrize("isolated_", [False, True])
+def test_a_file_that_is_moved_aside_takes_its_journal_along(isolated_: bool, tmp_path: Path) -> None:
+    left_behind(tmp_path / "a.h5")
+    with H5SaverLowLevel(backend="h5py", isolated=isolated_) as saver:
+        saver.init_file(tmp_path / "a.h5", new_file=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a_old1.h5", "a_old1.h5.journal"]
+    assert rows_in(tmp_path / "a_old1.h5") == list(range(9))
+
+
+def test_a_file_that_was_made_anew_is_not_touched(tmp_path: Path) -> None:
+    whole = left_behind(tmp_path / "a.h5")
+    (tmp_path / "a.h5").unlink()
     with H5Backend("h5py") as h5:
+        h5.durability = "journal"
         h5.open_file(tmp_path / "a.h5", "x")
-    assert not where.exists()
+        h5.create_earray("/", "Rows", "f8", ()).append(np.arange(3.0))
+        h5.flush()
+        h5.get_node("/Rows").append(np.arange(3.0, 5.0))
+    assert rows_in(tmp_path / "a.h5") == list(range(5))
+    assert journal_path(tmp_path / "a.h5").read_bytes() == whole
+
+
+@DURABLE
+def test_many_small_rows_take_few_writes(durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = os.pwrite
+
+    def counted(descriptor: int, data: Any, offset: int) -> int:
+        sizes.append(len(data))
+        return real(descriptor, data, offset)
+
+    watched = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
+    watched.pwrite = counted
+    monkeypatch.setattr(journal, "os", watched)
+    monkeypatch.setattr(paged_file, "os", watched)
+    io = create_backend("h5py")
+    io.durability = durability
+    io.open(tmp_path / "a.h5", "x")
+    arrays = [io.create_growing(io.root(), f"R{n}", row_shape=(), dtype=np.dtype("f8")) for n in range(4)]
+    io.flush()
+    sizes.clear()
+    for number in range(45_000):
+        for array in arrays:
+            io.append(array, np.full(1, float(number)))
+        if number % 15_000 == 0:
+            io.flush()
+    io.close()
+    assert sum(sizes) > 1_400_000 and len(sizes) < 100, len(sizes)
 
 
 @DURABLE
@@ -147,6 +246,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
+        patched.setattr(journal, "_PAUSES", ())
         patched.setattr(journal.Journal, "packed", full)
         with pytest.raises(OSError, match="No space left"):
             io.flush()
@@ -157,6 +257,48 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
     with H5Backend("tables") as h5:
         h5.open_file(tmp_path / "a.h5", "r")
         assert h5.get_node("/Rows").read().tolist() == list(range(7))
+
+
+@DURABLE
+@pytest.mark.parametrize("call", ["open", "pwrite", "ftruncate", "unlink"])
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_refused_flush_loses_nothing(
+    durability: str, call: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once is not even an error; refused four times a flush fails, and the next one writes what it could not."""
+    watched = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
+    left, real, failed = [0], getattr(os, call), 0
+
+    def refused(*arguments: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*arguments)
+
+    setattr(watched, call, refused)
+    io = create_backend("h5py")
+    io.durability = durability
+    io.open(tmp_path / "a.h5", "x")
+    rows = io.create_growing(io.root(), "Rows", row_shape=(3000,), dtype=np.dtype("f8"))
+    io.flush()
+    for module in (journal, paged_file):
+        monkeypatch.setattr(module, "os", watched)
+    monkeypatch.setattr(journal, "_PAUSES", (0, 0, 0))
+    for number in range(60):
+        io.append(rows, np.full((1, 3000), float(number)))
+        if number % 5 == 0:
+            left[0] = times
+            try:
+                io.flush()
+            except FileIncompleteError:
+                failed += 1
+            left[0] = 0
+    assert times == 4 or not failed
+    io.close()
+    with H5Backend("tables") as h5:
+        h5.open_file(tmp_path / "a.h5", "r")
+        assert h5.get_node("/Rows").read()[:, 7].tolist() == list(range(60))
+    assert not journal_path(tmp_path / "a.h5").exists()
 
 
 @DURABLE

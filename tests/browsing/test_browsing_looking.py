@@ -137,6 +137,27 @@ def test_no_comment_while_the_file_streams(tmp_path):
 
 
 # ----------------------------------------------------------------------------------------------------------- following
+def test_what_a_saver_has_closed_is_shown_until_the_next_file_is_wanted(tmp_path, backend):
+    with H5SaverLowLevel("detector", backend, isolated=True) as saver:
+        saver.init_file(tmp_path / "first.h5")
+        saver.create_carray("/RawData", "Frame", np.arange(6.0))
+        with FileView(saver, isolated=True) as view:
+            assert view.is_live and view.data("/RawData/Frame").curves(0, {}).curves[0].values.tolist() == [*range(6)]
+            saver.close_file()
+            assert not view.is_live and view.path == tmp_path / "first.h5"
+            assert view.data("/RawData/Frame").curves(0, {}).curves[0].values.tolist() == [*range(6)]
+            saver.init_file(tmp_path / "second.h5")
+            view.look_again(["/RawData"], always=True)
+            assert "Frame" in dict(view.children("/RawData")) and view.note.startswith("second.h5 is being recorded")
+            view.goes_on = True
+            _, groups = view.look_again(["/RawData"])
+            assert view.path == tmp_path / "second.h5" and "Frame" not in dict(groups["/RawData"]) and not view.note
+            view.goes_on = False
+            saver.close_file()
+            saver.open_file(tmp_path / "second.h5", "r+")  # it goes on in the same file
+            assert view.children("/RawData") and view.is_live
+
+
 def test_what_is_added_by_another_program_is_seen(tmp_path, backend):
     path = write_file(tmp_path / "a.h5", backend)
     with FileView(

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from recording_helpers import start, stop
 
 from h5saver_widget import H5Saver, demo
 from h5saver_widget.demo import ScanExtension, SimulatedSpectrometer, ViewerPanel
@@ -49,8 +50,8 @@ def test_a_host_that_deletes_a_recording_viewer(qtbot, tmp_path, kept) -> None:
     delete(host)
     gc.collect()
     assert not saver.isopen() and len(saved(tmp_path)) == 5
-    saver.start()  # the saver lives on, without its panel
-    saver.stop()
+    start(saver)  # the saver lives on, without its panel
+    stop(saver)
     del known
 
 
@@ -83,7 +84,7 @@ def test_a_saver_of_the_host_goes_on_when_the_panel_is_deleted(qtbot, tmp_path) 
     del panel
     delete(host)
     assert saver.isopen()
-    saver.stop()
+    stop(saver)
     assert len(saved(tmp_path)) == 1
 
 

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore
+from recording_helpers import settle, stop
 
 from h5saver_widget import DataLoader, H5Saver
 from h5saver_widget.demo.actuators import MockActuator, MoveError, ScannedSample
@@ -139,7 +140,7 @@ def test_do_save_switched_off_ends_the_scan_first(qtbot, extension) -> None:
     extension.gate.let(3)
     qtbot.waitUntil(lambda: extension.scan.done == 3)
     threading.Timer(0.05, extension.gate.let).start()
-    extension.h5saver.settings["do_save"] = False
+    stop(extension.h5saver)
     assert not extension.running and not extension.h5saver.isopen()
     assert extension.h5saver.frames_lost == 0
     with h5py.File(extension.scan.path, "r") as file:
@@ -178,7 +179,10 @@ def test_what_can_not_be_scanned_is_said(qtbot, extension, tmp_path) -> None:
     extension.finish()
     (tmp_path / "afile").write_text("in the way")
     extension.h5saver.settings["base_path"] = str(tmp_path / "afile" / "below")
-    assert not extension.start() and "Saving could not start" in extension.last_error
+    extension.start()
+    settle(extension.h5saver)
+    qtbot.waitUntil(lambda: not extension.running)
+    assert "afile" in extension.last_error or "no file is open" in extension.last_error
 
 
 @pytest.mark.parametrize("backend", ["h5py"], indirect=True)

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from recording_helpers import settle, stop
 
 from h5saver_widget import DataLoader, H5Saver
 from h5saver_widget.demo.recorder import Recorder
@@ -42,6 +43,7 @@ def test_every_frame_that_is_recorded_is_in_the_file(qtbot, viewer, tmp_path) ->
     qtbot.waitUntil(lambda: len(taken) >= 5)
     press(qtbot, viewer, viewer._record_action)
     count = len(taken)
+    settle(viewer.h5saver)
     assert not viewer.h5saver.isopen() and viewer.panel.grabbing
     (path,) = tmp_path.rglob("*.h5")
     recording = viewer.recorder.recording
@@ -53,6 +55,7 @@ def test_every_frame_that_is_recorded_is_in_the_file(qtbot, viewer, tmp_path) ->
 
 def test_frames_wait_for_a_slow_disk_and_the_window_does_not(qtbot, viewer, monkeypatch) -> None:
     viewer.record()
+    settle(viewer.h5saver)
     hold, saving = threading.Event(), threading.Event()
     real = viewer.recorder._save
 
@@ -67,7 +70,7 @@ def test_frames_wait_for_a_slow_disk_and_the_window_does_not(qtbot, viewer, monk
     assert saving.wait(10) and viewer.recorder.recording.frames == 0
     assert viewer.panel.frames == 20
     threading.Timer(0.05, hold.set).start()
-    viewer.h5saver.settings["do_save"] = False  # waits for those that are on their way
+    stop(viewer.h5saver)  # waits for those that are on their way
     recording = viewer.recorder.recording
     assert (recording.frames, recording.lost) == (20, 0)
     with h5py.File(recording.path, "r") as file:
@@ -81,6 +84,7 @@ def test_when_memory_would_fill_frames_are_lost_and_it_is_said(qtbot, viewer, mo
     real = viewer.recorder._save
     monkeypatch.setattr(viewer.recorder, "_save", lambda *args: (hold.wait(), real(*args)))
     viewer.record()
+    settle(viewer.h5saver)
     for _ in range(6):
         viewer.snap()  # of 8 kB: two may wait
     hold.set()
@@ -99,6 +103,7 @@ def test_regions_are_measured_and_saved(qtbot, viewer) -> None:
     regions.place("ROI_00", 530.0, 560.0)
     regions.place("ROI_01", 401.0, 401.9)
     viewer.record()
+    settle(viewer.h5saver)
     assert not viewer.panel._region_button.isEnabled()  # a new one would not fit into the file
     frames = [viewer.snap() for _ in range(3)]
     regions.place("ROI_01", 0.0, 1.0)  # moving is possible: here, to where nothing is
@@ -134,6 +139,7 @@ def test_rectangles_on_images(qtbot) -> None:
 @pytest.mark.parametrize("backend", ["h5py"], indirect=True)
 def test_a_pause_and_a_background_while_recording(qtbot, viewer) -> None:
     viewer.record()
+    settle(viewer.h5saver)
     viewer.snap()
     viewer.recorder.drain()
     viewer.h5saver.pause()
@@ -159,6 +165,7 @@ def test_snapshots_and_messages(qtbot, viewer, tmp_path) -> None:
     viewer.h5saver.settings["base_path"] = str(tmp_path / "afile" / "below")
     assert viewer.save_snapshot() is None and "No snapshot was saved" in viewer.last_error
     viewer.record()
+    settle(viewer.h5saver)
     assert not viewer.recording and not viewer._record_action.isChecked()
     assert "Saving could not start" in viewer.last_error
 

@@ -36,6 +36,11 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget import H5Saver, LongWork
 app = QtWidgets.QApplication([])
 h5saver = H5Saver("detector")
+from types import SimpleNamespace
+import numpy as np
+from h5saver_widget import DataRaw, DataToExport
+detector = SimpleNamespace(title="Camera")
+frame = DataToExport("grab", data=[DataRaw("spectrum", data=[np.arange(4.0)])])
 def QSettings(*names):
     return QtCore.QSettings(sys.argv[1] + "/settings.ini", QtCore.QSettings.Format.IniFormat)
 def show_result(result):
@@ -67,6 +72,7 @@ save(np.arange(10.0))
 h5saver.flush()
 assert h5saver.status().statistics.frames_written == 1
 h5saver.stop()
+h5saver.close_file()
 """,
     "docs/recording.md": "assert line.wait(20)\n",
     "docs/chronotimer.md": "assert not timer.isVisible()\n",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pandas
 import pytest
@@ -109,3 +111,18 @@ def test_an_axis_that_is_no_real_number_is_told(tmp_path):
     with pytest.raises(ExportError, match="real"):
         export(data, tmp_path / "a.csv")
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_cell_of_a_csv_is_a_formula(tmp_path, start):
+    evil = f"{start}HYPERLINK(1)"
+    axis = Axis(evil, "V", data=np.arange(3.0))
+    more = {"note": f"a,{evil}, {evil}", "notes": [evil, "b"]}
+    data = DataRaw(evil, data=[-np.arange(3.0)] * 2, labels=[evil, f"b,{evil}"], axes=[axis], **more)
+    path = export(data, tmp_path / "a.csv").path
+    with path.open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@")) or cell.startswith("-H")]
+    found = read_text(path).data
+    assert found.name == evil and found.labels == data.labels and found.note == more["note"]
+    assert found.axes[0].label == evil

@@ -24,7 +24,7 @@ from typing import Any
 import kills
 
 from h5saver_widget import Compression, H5SaverLowLevel, repair_file
-from h5saver_widget.backends import journal
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import finish_journal
 
 FRAMES = 130
@@ -132,11 +132,11 @@ def _watched(path: Path, trace: Trace) -> Iterator[None]:
     watching.open, watching.pwrite, watching.ftruncate, watching.fsync = opened, wrote, truncated, synced
     watching.unlink = removed
     before = journal.os
-    journal.os = watching  # type: ignore[assignment]
+    journal.os = paged_file.os = watching  # type: ignore[assignment]
     try:
         yield
     finally:
-        journal.os = before
+        journal.os = paged_file.os = before
 
 
 _CALL = re.compile(
@@ -207,7 +207,7 @@ class State:
     number
         How many steps were done.
     how
-        ``whole``, ``torn`` (half of the last write) or ``power`` (some of what was not synced is not on the disk).
+        ``whole``, ``torn`` (part of the last write) or ``power`` (some of what was not synced is not on the disk).
     wanted
         What was flushed before.
     files
@@ -255,7 +255,9 @@ class Disk:
 
 
 def states(trace: Trace, power: int = 0, every: int = 1, only: Container[int] | None = None) -> Iterator[State]:
-    """Iterate over the states of the files: after each write, with half of it, and `power` ones without some writes.
+    """Iterate over the states of the files: after each write, with parts of it, and `power` ones without some writes.
+
+    A write of several pages is torn between pages, too: it is up to the system how many of them it takes.
 
     Of every so many steps, or of those in `only`. When the power fails, what was synced is on the disk; of what was
     written since, anything may be.
@@ -275,9 +277,12 @@ def states(trace: Trace, power: int = 0, every: int = 1, only: Container[int] | 
                 lasting.do(waiting)
             continue
         if step[0] == "write" and chosen:
-            torn = disk.copy()
-            torn.do((*step[:3], step[3][: len(step[3]) // 2]))
-            yield State(number, "torn", wanted, torn.content())
+            size = len(step[3])
+            between = range(4096, size, 4096)
+            for end in sorted({size // 2, *between[:: len(between) // 4 + 1]}):
+                torn = disk.copy()
+                torn.do((*step[:3], step[3][:end]))
+                yield State(number, "torn", wanted, torn.content())
         disk.do(step)
         since.append(step)
         if chosen:
@@ -319,20 +324,24 @@ def try_all(
     every: int = 1,
     only: Container[int] | None = None,
     batch: int = 200,
+    directly: bool = True,
 ) -> Outcome:
-    """Write each state into a folder, and see how it can be read."""
+    """Write each state into a folder, and see how it can be read; not `directly` where there is a journal for it.
+
+    To try those as they are takes long: the library hangs with some.
+    """
     outcome = Outcome()
     some: list[State] = []
     for state in states(trace, power, every, only):
         some.append(state)
         if len(some) == batch:
-            _try(some, folder, outcome)
+            _try(some, folder, outcome, directly)
             some = []
-    _try(some, folder, outcome)
+    _try(some, folder, outcome, directly)
     return outcome
 
 
-def _try(some: Sequence[State], folder: Path, outcome: Outcome) -> None:
+def _try(some: Sequence[State], folder: Path, outcome: Outcome, directly: bool) -> None:
     """Try some states."""
     outcome.states += len(some)
     paths = [folder / f"state{number}.h5" for number in range(len(some))]
@@ -340,7 +349,10 @@ def _try(some: Sequence[State], folder: Path, outcome: Outcome) -> None:
         for where, content in zip((path, journal.journal_path(path)), state.files.values(), strict=True):
             if content is not None:
                 where.write_bytes(content)
-    left = _not_whole(list(zip(some, paths, strict=True)), folder)
+    everything = list(zip(some, paths, strict=True))
+    kept = [] if directly else [entry for entry in everything if entry[1].exists() and journal.read_journal(entry[1])]
+    left = _not_whole([entry for entry in everything if entry not in kept], folder)
+    left += [(state, path, "not tried") for state, path in kept]
     outcome.directly += len(some) - len(left)
     finished = [(state, path) for state, path, _ in left if path.exists() and finish_journal(path)]
     still = _not_whole(finished, folder)

@@ -21,6 +21,7 @@ from typing import Any
 import crash_points
 import kills
 import peer_opens
+import servers
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
@@ -114,6 +115,20 @@ def count_damaged(times: int, seed: int, which: str = "no_damaged_file") -> list
     return [row | {"found": {what: int(count) for count, what in counts if "passed" not in what}}]
 
 
+def count_guards(what: str) -> Callable[[int, int], list[Row]]:
+    """Return the experiment of `guards.py` on so many files."""
+
+    def count(times: int, seed: int) -> list[Row]:
+        program = str(Path(__file__).with_name("guards.py"))
+        done = subprocess.run([sys.executable, program, what, str(seed), str(times)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"guards.py failed:\n{done.stderr[-3000:]}")
+        row = {"fault": f"guards, {what}", "whose": "ours", "backend": "both", "times": times}
+        return [row | {"found": json.loads(done.stdout)}]
+
+    return count
+
+
 def count_code_run_by_the_peer(_times: int, _seed: int) -> list[Row]:
     """Have the peer open files that carry code, and count those whose code it runs."""
     with tempfile.TemporaryDirectory(prefix="h5saver-faults-") as folder:
@@ -129,7 +144,11 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "crash-points-others": (1, crashes_of("swmr", "flush")),
     "damaged": (1000, count_damaged),
     "damaged-window": (1000, lambda times, seed: count_damaged(times, seed, "window")),
+    "superblock-bits": (4096, count_guards("bits")),
+    "damaged-objects": (1000, count_guards("damaged")),
+    "repair-kills": (200, count_guards("killed")),
     "peer-hostile": (1, count_code_run_by_the_peer),
+    "servers": (200, servers.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""
 

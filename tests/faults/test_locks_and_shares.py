@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_helpers import settle
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, FileOpenError, H5Saver, H5SaverLowLevel
 
@@ -130,11 +131,13 @@ def test_a_base_path_that_is_no_folder(backend: str, tmp_path: Path, qtbot) -> N
     for what, folder in places_that_refuse(tmp_path).items():
         saver.settings["base_path"] = str(folder)
         saver.settings["do_save"] = True
+        settle(saver)
         assert not saver.settings["do_save"] and not saver.isopen(), what
         assert [status for status in said if status.command == "error"], what
         said.clear()
     saver.settings["base_path"] = str(tmp_path / "good")
     saver.settings["do_save"] = True
+    settle(saver)
     assert saver.settings["do_save"] and saver.isopen()
     saver.close_file()
 
@@ -148,12 +151,15 @@ def test_a_name_with_illegal_characters(name: str, backend: str, tmp_path: Path,
     saver.status_sig.connect(said.append)
     saver.settings["base_name"] = name
     saver.settings["do_save"] = True
+    settle(saver)
     if saver.settings["base_name"] == name:  # not put right by the widget
         assert not saver.isopen() and [status for status in said if status.command == "error"]
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("Scan_")]
     saver.settings["base_name"] = "Good"
     saver.settings["do_save"] = False
+    settle(saver)
     saver.settings["do_save"] = True
+    settle(saver)
     assert saver.isopen() and saver.filename.startswith("Good_")
     saver.close_file()
 

@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))  # the contract that every backend keeps
 
+from faulty_proxy import Proxy
 from hsds_server import FAST, PASSWORD, USER, HsdsServer
-from slow_proxy import Proxy
 
 _NUMBERS = itertools.count()
 
@@ -67,8 +67,8 @@ def domain(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def _mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsServer]:
-    # it writes to storage what is older than a second: killed, it forgets the rest
-    server = HsdsServer(tmp_path_factory.mktemp("mortal"), {**FAST, "s3_age_time": "1"})
+    # it writes to storage what is older than 0.4 s: killed, it forgets the rest
+    server = HsdsServer(tmp_path_factory.mktemp("mortal"), {**FAST, "s3_age_time": "0.4"})
     try:
         yield server
     finally:
@@ -79,9 +79,7 @@ def _mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsSer
 def own_server(_mortal_server: HsdsServer) -> HsdsServer:
     """Return a server that may be killed; what tests before it left there stays."""
     server = _mortal_server
-    missing = [name for name in ("dn", "sn") if name not in server.nodes]
-    if missing:
-        server.start(*missing)
+    server.start()
     server.make_folder(f"/home/{USER}")
     return server
 

@@ -1,4 +1,4 @@
-"""A real HSDS server on loopback: a service node and a data node, each a process that can be killed and restarted."""
+"""A real HSDS server on loopback: a service node and data nodes, each a process that can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NODE = Path(__file__).with_name("hsds_node.py")
 FAST = {
     "allow_noauth": "false",
     "s3_age_time": "0",
-    "s3_sync_interval": "0.05",
+    "s3_sync_interval": "0.01",
     "flush_sleep_interval": "0.005",
     "scan_wait_time": "1000000000",
     "password_file": '""',
@@ -44,14 +44,18 @@ def _dies_with_parent() -> None:
 
 
 class HsdsServer:
-    """Two nodes on ports of their own, and their storage in a folder."""
+    """Nodes on ports of their own, and their storage in a folder.
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+    The service node is ``sn``, the data nodes are ``dn0``, ``dn1``, ...; ``dn`` means all of these.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, data_nodes: int = 2) -> None:
         self.folder = folder
         self.root = folder / "root"
         (self.root / "hsdstest").mkdir(parents=True, exist_ok=True)
         (folder / "work").mkdir(exist_ok=True)
-        self.sn_port, self.dn_port = free_port(), free_port()
+        self.ports = {"sn": free_port(), **{f"dn{number}": free_port() for number in range(data_nodes)}}
+        self.sn_port = self.ports["sn"]
         self.endpoint = f"http://127.0.0.1:{self.sn_port}"
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
         self._configure(FAST if settings is None else settings)
@@ -67,33 +71,39 @@ class HsdsServer:
         config.mkdir(exist_ok=True)
         (config / "config.yml").write_text(text)
 
+    def names(self, *names: str) -> list[str]:
+        """Return the nodes that are meant, all by default; data nodes first."""
+        wanted = names or ("dn", "sn")
+        return [name for name in sorted(self.ports) if name in wanted or (name != "sn" and "dn" in wanted)]
+
     def start(self, *names: str) -> HsdsServer:
-        """Start both nodes, or those named."""
+        """Start all nodes, or those named, if they don't run; wait until all are ready."""
+        data = ",".join(f"http://127.0.0.1:{self.ports[name]}" for name in self.names("dn"))
         common = [
             "--standalone",
-            f"--dn_urls=http://127.0.0.1:{self.dn_port}",
+            f"--dn_urls={data}",
             f"--hsds_endpoint={self.endpoint}",
             f"--root_dir={self.root}",
             f"--config_dir={self.folder / 'config'}",
             "--log_level=ERROR",
         ]
-        own = {
-            "sn": [
-                "--node_type=sn",
-                f"--sn_url={self.endpoint}",
-                f"--hs_username={USER}",
-                f"--hs_password={PASSWORD}",
-                f"--admin_user={USER}",
-                "--password_file=",
-            ],
-            "dn": ["--node_type=dn", "--node_number=0"],
-        }
+        service = [
+            "--node_type=sn",
+            f"--sn_url={self.endpoint}",
+            f"--hs_username={USER}",
+            f"--hs_password={PASSWORD}",
+            f"--admin_user={USER}",
+            "--password_file=",
+        ]
         kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
-        for name in names or ("dn", "sn"):
+        for name in self.names(*names):
+            if name in self.nodes:
+                continue
+            own = service if name == "sn" else ["--node_type=dn", f"--node_number={name[2:]}"]
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.nodes[name] = subprocess.Popen(
-                    [sys.executable, _NODE, *common, *own[name]],
+                    [sys.executable, _NODE, *common, *own],
                     cwd=self.folder / "work",  # a config.yml in the current folder would be taken for its own
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -107,7 +117,7 @@ class HsdsServer:
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + 60
-        waiting = {"sn": self.sn_port, "dn": self.dn_port}
+        waiting = {name: self.ports[name] for name in self.nodes}
         while waiting:
             for name, port in list(waiting.items()):
                 if self.nodes[name].poll() is not None:
@@ -124,9 +134,10 @@ class HsdsServer:
 
     def kill(self, *names: str) -> None:
         """End nodes as a power cut would."""
-        for name in names or tuple(self.nodes):
-            self.nodes[name].kill()
-            self.nodes.pop(name).wait()
+        for name in self.names(*names):
+            if name in self.nodes:
+                self.nodes[name].kill()
+                self.nodes.pop(name).wait()
 
     def stop(self) -> None:
         for node in self.nodes.values():

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing_files import SPECTRA, write_file
+from faulty_proxy import Proxy
 from hsds_server import PASSWORD, USER, HsdsServer
 from pyqtgraph.Qt import QtCore
-from slow_proxy import Proxy
 
 from h5saver_widget import DataLoader, H5SaverLowLevel, RemoteOptions
 from h5saver_widget.browsing import FileView, H5BrowserUtil

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hsds_server import HsdsServer
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.errors import DataMismatchError, FileOpenError
 from h5saver_widget.progress import Progress, Step
 from h5saver_widget.remote.push_pull import pull, push
 from h5saver_widget.remote.transfer import copy_all, fingerprint
@@ -82,10 +83,55 @@ def test_what_is_there_is_not_sent_again(tmp_path: Path, folder: Path) -> None:
         assert node.shape == (6, 50)
 
 
-def test_files_that_do_not_belong_together(tmp_path: Path, domain: Path) -> None:
-    push(record(tmp_path / "a.h5", 5), domain)
+@pytest.mark.parametrize("known", [True, False], ids=["with", "without identity"])
+def test_another_recording_is_not_touched(tmp_path: Path, domain: Path, known: bool) -> None:
+    """Neither on the server nor on the disk: the copy has another name, also when it is made a second time."""
+    ours, theirs = record(tmp_path / "a.h5", 2), record(tmp_path / "b.h5", 5)
+    for path in (ours, theirs):
+        with h5py.File(path, "r+") as file:
+            file["who"] = path.stem == "a"
+            if not known:
+                del file.attrs["recording_id"]
+    first = push(theirs, domain)
+    for again in range(2):
+        copied = push(ours, domain)
+        assert copied.target.parent == domain.parent and copied.target != domain
+        assert bool(copied.transfer.copied_bytes) == (not again)
+    assert pull(domain, tmp_path / "c.h5").checksum == first.checksum
+    before = ours.read_bytes()
+    back = pull(domain, ours)
+    assert ours.read_bytes() == before and back.checksum == first.checksum and back.target != ours
+    assert len(create_backend("h5pyd").list_folder(domain.parent)) == 2
+
+
+def test_a_copy_that_holds_more_is_not_changed(tmp_path: Path, domain: Path) -> None:
+    path = record(tmp_path / "a.h5", 2)
+    shutil.copy(path, tmp_path / "older.h5")
+    record(path, 3)
+    with h5py.File(tmp_path / "older.h5", "r+") as file:
+        file.attrs["title"] = "older"
+    first = push(path, domain)
     with pytest.raises(DataMismatchError, match="more rows"):
-        push(record(tmp_path / "b.h5", 2), domain)
+        push(tmp_path / "older.h5", domain)
+    assert pull(domain, tmp_path / "back.h5").checksum == first.checksum
+
+
+def test_big_endian_values_are_not_sent_again(tmp_path: Path, domain: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["big"] = np.arange(1000, dtype=">f8")
+        file["two"] = np.arange(12, dtype=">i2").reshape(3, 4)
+        file.create_dataset("grows", data=np.arange(9, dtype=">u4"), maxshape=(None,))
+    assert push(tmp_path / "a.h5", domain).transfer.copied_bytes > 0
+    assert push(tmp_path / "a.h5", domain).transfer.copied_bytes == 0
+
+
+def test_names_with_a_backslash(tmp_path: Path, folder: Path) -> None:
+    """A server never lists them."""
+    copied = push(record(tmp_path / "a\\b.h5", 2), folder / "a\\b.h5")
+    asker = create_backend("h5pyd")
+    assert copied.target == folder / "a_b.h5" and asker.list_folder(folder) == ["a_b.h5"]
+    with pytest.raises(FileOpenError, match="never lists a name with a backslash"):
+        asker.open(folder / "a\\b.h5", "x")
 
 
 def test_one_changed_value_changes_the_checksum(tmp_path: Path, domain: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Self
 
 import numpy as np
 import pytest
+from faulty_proxy import Proxy
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
-from slow_proxy import Proxy
+from recording_helpers import settle
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
@@ -118,6 +119,7 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
     for name, value in (("user", USER), ("password", PASSWORD), ("domain", folder.as_posix())):
         saver.settings[(*SERVER, name)] = value
     saver.settings["do_save"] = True
+    settle(saver)
     path = saver.file_path
     assert path is not None and path.is_relative_to(folder) and saver.isolated == isolated
     window.save(20)
@@ -126,6 +128,7 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
     copy = saver.save_file(Path(saver.settings["base_path"]).parent / "copy.h5")
     assert copy is not None and copy.is_file()
     saver.settings["do_save"] = False
+    settle(saver)
     assert not saver.isopen() and not [status for status in window.said if status.command == "error"]
     browser = saver.show_file_content()
     assert browser is not None and browser.wait(30)
@@ -258,6 +261,7 @@ def test_files_are_numbered_and_listed_on_the_server(
 
     with Chooser(choose):
         window.tree.button_of("browse").click()
+    settle(saver)
     assert saver.file_path == first and saver.io.writable
     monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *_: (f"{folder.as_posix()}/mine.h5", True))
     saver.settings["custom_name"] = True
@@ -276,6 +280,7 @@ def test_the_password_is_written_nowhere(
     window.qtbot.keyClick(line, QtCore.Qt.Key.Key_Return)
     assert saver.server_options().password == TYPED and set(line.displayText()) != set(TYPED)
     saver.settings["do_save"] = True
+    settle(saver)
     assert not saver.settings["do_save"] and not saver.isopen(), "it is the wrong one"
     window.press_test()
     store = QtCore.QSettings(str(tmp_path / "lab.ini"), QtCore.QSettings.Format.IniFormat)
@@ -302,6 +307,7 @@ def test_the_password_is_written_nowhere(
     saver.settings["do_save"] = True
     window.save(3)
     saver.settings["do_save"] = False
+    settle(saver)
     for place in (hsds.root, tmp_path / "state", tmp_path / "local"):
         for file in place.rglob("*"):
             assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
@@ -342,11 +348,13 @@ def test_a_mirror_from_the_tree(window: Window, folder: Path) -> None:
     saver.settings[(*SERVER, "domain")] = folder.as_posix()
     saver.settings["backend", "mirror"] = True
     saver.settings["do_save"] = True
+    settle(saver)
     path = saver.file_path
     assert path is not None and path.is_file()
     window.save(30)
     assert saver.status().mirror
     saver.settings["do_save"] = False
+    settle(saver)
     status = saver.mirror_status
     window.qtbot.waitUntil(lambda: status().completed == 1 and not status().waiting, timeout=60_000)
     domain = folder / path.relative_to(Path(saver.settings["base_path"]))

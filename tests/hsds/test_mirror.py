@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from faults import until
+from faulty_proxy import Proxy
 from hsds_server import USER, HsdsServer
-from slow_proxy import Proxy
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportExtendedSaver, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
@@ -134,17 +135,25 @@ def test_a_slow_server_does_not_slow_the_recording(
 
 
 def test_the_next_program_goes_on(saver: H5SaverLowLevel, folder: Path, notes: Path, hsds: HsdsServer) -> None:
-    """The first one ends in the middle; what it left is noted without any password, and completed by another one."""
+    """The first one ends in the middle; what it left is noted without any password, and completed by another one.
+
+    That spells the address of the server in another way.
+    """
     path = saver.file_path
     assert path is not None
     mirror = mirror_of(saver, folder, notes)
     record(saver, 5)
+    saver.flush()
+    until(lambda: mirror.status().sent_bytes)
     mirror.stop()
     record(saver, 5)
     saver.close_file()
     (note,) = Unfinished.read_all(notes)
-    assert note == Unfinished(str(path), f"{folder.as_posix()}/local.h5", hsds.endpoint, USER)
-    with Mirror(RemoteOptions(), folder, interval=0.02, notes=notes) as second:
+    with h5py.File(path) as file:
+        word = file.attrs["recording_id"]
+    assert note == Unfinished(str(path), f"{folder.as_posix()}/local.h5", hsds.endpoint, USER, word)
+    spelled = hsds.endpoint.replace("127.0.0.1", "localhost") + "/"
+    with Mirror(RemoteOptions(endpoint=spelled), folder, interval=0.02, notes=notes) as second:
         assert second.wait(60) and second.status().completed == 1
     assert_alike(path, folder / "local.h5")
     assert list(Unfinished.read_all(notes)) == []
@@ -195,4 +204,36 @@ def test_what_can_not_become_alike_is_said(saver: H5SaverLowLevel, folder: Path,
         saver.close_file()
         until(lambda: "differ after copying" in mirror.status().problem)
         assert not mirror.wait(0.1)
+    assert len(list(Unfinished.read_all(notes))) == 1
+
+
+def test_two_computers_with_files_of_one_name(tmp_path: Path, folder: Path) -> None:
+    """Each recording is complete on the server, and people are told under which name."""
+    paths = [tmp_path / computer / "Dataset_000.h5" for computer in ("one", "two")]
+    told = []
+    for number, path in enumerate(paths):
+        with H5SaverLowLevel("detector", backend="h5py") as h5saver:
+            h5saver.init_file(path)
+            record(h5saver, 3 + 3 * number)
+        note = Unfinished(str(path), f"{folder.as_posix()}/{path.name}", RemoteOptions().completed().endpoint, USER)
+        note.write(path.parent / "notes")
+        with Mirror(RemoteOptions(**QUICK), folder, interval=0.02, notes=path.parent / "notes") as mirror:  # type: ignore[arg-type]
+            assert mirror.wait(60) and mirror.status().completed == 1
+            told.append(mirror.status().text)
+    with h5py.File(paths[1]) as file:
+        other = f"Dataset_000_{file.attrs['recording_id'][:8]}.h5"
+    assert told[0] == "complete" and told[1].endswith(f"another recording: this one is {folder / other}")
+    assert_alike(paths[0], folder / "Dataset_000.h5")
+    assert_alike(paths[1], folder / other)
+
+
+def test_a_file_that_was_replaced_is_not_taken_for_the_noted_one(tmp_path: Path, folder: Path) -> None:
+    path, notes = tmp_path / "a.h5", tmp_path / "notes"
+    with H5SaverLowLevel("detector", backend="h5py") as h5saver:
+        h5saver.init_file(path)
+    Unfinished(str(path), f"{folder.as_posix()}/a.h5", RemoteOptions().completed().endpoint, USER, "0" * 32).write(
+        notes
+    )
+    with Mirror(RemoteOptions(), folder, interval=0.02, notes=notes) as mirror:
+        until(lambda: "is another recording now" in mirror.status().problem)
     assert len(list(Unfinished.read_all(notes))) == 1

@@ -11,8 +11,8 @@ import tables
 
 import h5saver_widget as ours
 from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil, InProcessBrowserUtil, OpenFile
-from h5saver_widget.qt.base import dashboard_submodules_params
 from h5saver_widget.qt.h5saver import H5Saver
+from h5saver_widget.qt.parameters import dashboard_submodules_params
 
 BACKENDS = ("h5py", "tables")
 

@@ -13,6 +13,7 @@ import tables
 from pyqtgraph.dockarea import Dock, DockArea
 from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
+from recording_helpers import settle
 
 from h5saver_widget import DataRaw, DataToExport, DetectorSaver, DetectorTimeSaver, H5Saver, SaveType
 from h5saver_widget.qt.parameters import saver_params
@@ -81,11 +82,13 @@ def test_every_way_to_make_one(qapp, args, kwargs, save_type):
 def test_a_sub_class_with_signals_calls_and_settings_of_its_own(saver, qtbot):
     with qtbot.waitSignal(saver.opened_sig) as opened:
         saver.settings.child("do_save").setValue(True)
+    settle(saver)
     assert opened.args == [str(saver.file_path)] == [saver.settings["current_h5_file"]]
     module = DetectorSaver(SimpleNamespace(title="Scope"))
     module.h5saver = saver
     assert b"operator" in module.get_set_node().attrs["settings"]
     saver.settings["do_save"] = False
+    settle(saver)
     assert saver.closed == 1
 
 

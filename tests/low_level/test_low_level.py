@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from h5saver_widget import H5SaverLowLevel, SaveType
+from h5saver_widget import H5Backend, H5SaverLowLevel, SaveType
 from h5saver_widget.errors import (
     CodecError,
     FileNotOpenError,
@@ -19,6 +19,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.layout import DataType, GroupType
 from h5saver_widget.nodes.typed import CARRAY, EARRAY
+from h5saver_widget.saving.provenance import recording_id
 
 
 # -------------------------------------------------------------------- files
@@ -264,7 +265,7 @@ def test_commands(backend: str, path: Path) -> None:
     assert told[3][1]["moved_aside"] == path.with_name("file_old1.h5")
 
 
-def test_an_error_while_closing_is_told(backend: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_closing_is_raised_and_told(backend: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, dict]] = []
 
     class Saver(H5SaverLowLevel):
@@ -279,7 +280,8 @@ def test_an_error_while_closing_is_told(backend: str, path: Path, monkeypatch: p
         raise OSError("no space left on device")
 
     monkeypatch.setattr(saver.io, "set_attributes", full)
-    saver.close_file()
+    with pytest.raises(OSError, match="no space left"):
+        saver.close_file()
     assert [command for command, _ in told] == ["opened", "error", "closed"]
     assert "was not closed properly: no space left on device" in told[1][1]["message"]
     assert not saver.isopen()
@@ -325,3 +327,19 @@ def test_streaming_where_it_cannot_be(saver: H5SaverLowLevel) -> None:
     with pytest.raises(StreamingError, match="SWMR"):
         saver.enable_swmr()
     assert "swmr_active" not in saver.root().attrs and not saver.is_swmr_active
+
+
+def test_a_recording_has_an_identity_of_its_own(backend: str, isolated: bool, tmp_path: Path) -> None:
+    seen = []
+    for name in ("a.h5", "b.h5", "a.h5"):
+        with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
+            saver.init_file(tmp_path / name)
+            seen.append(recording_id(saver.io))
+    assert len(seen[0]) == 32 and seen[0] == seen[2] != seen[1]
+    with H5Backend(backend) as h5:
+        h5.open_file(tmp_path / "c.h5", "x")
+    with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
+        saver.init_file(tmp_path / "c.h5", mode="r")
+        assert recording_id(saver.io) == ""
+        saver.init_file(tmp_path / "c.h5")
+        assert len(recording_id(saver.io)) == 32

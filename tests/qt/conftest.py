@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
+from qt_helpers import settle
 
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.status import ThreadCommand
@@ -41,12 +42,14 @@ class Shown:
         return self.tree.row_of(*path).widget
 
     def check(self, *path: str) -> None:
-        """Click on a check box."""
+        """Click on a check box, and wait for what that begins."""
         self.qtbot.mouseClick(self.editor(*path), LEFT)
+        settle(self.saver)
 
     def press(self, name: str) -> None:
-        """Click on a button."""
+        """Click on a button, and wait for what that begins."""
         self.qtbot.mouseClick(self.tree.button_of(name), LEFT)
+        settle(self.saver)
 
     def choose(self, text: str, *path: str) -> None:
         """Choose an entry of a list with the arrow keys."""
@@ -56,6 +59,7 @@ class Shown:
         for _ in range(abs(steps)):
             self.qtbot.keyClick(combo, key)
         assert combo.currentText() == text
+        settle(self.saver)
 
     def type_into(self, line: QtWidgets.QLineEdit, text: str) -> None:
         line.selectAll()

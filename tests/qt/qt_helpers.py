@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from recording_helpers import files_in, settle
 
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.saving.h5_backend import H5Backend
+
+__all__ = ["files_in", "open_elsewhere", "save_frame", "settle"]
 
 
 def open_elsewhere(path: Path) -> list[str]:
@@ -15,10 +18,6 @@ def open_elsewhere(path: Path) -> list[str]:
     with H5Backend("h5py") as h5:
         h5.open_file(path, "r")
         return [node.path for node in h5.walk_nodes("/")]
-
-
-def files_in(base: Path) -> list[Path]:
-    return sorted(base.rglob("*.h5"))
 
 
 def save_frame(saver: H5Saver, value: int = 1) -> None:

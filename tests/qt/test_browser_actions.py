@@ -175,7 +175,7 @@ def test_every_node_of_a_foreign_file_is_shown(show, foreign, isolated):
         go_to(browser, f"/{name}")
         assert browser.panel.plots.signal.canvas.drawn.curves[0].values.tolist() == list(range(50))
     go_to(browser, "/colours")
-    assert browser.panel.plots.signal.canvas.drawn.values.shape == (50, 80)
+    assert browser.panel.plots.signal.canvas.drawn.values.shape == (50, 80, 3)
     go_to(browser, "/number")
     assert browser.panel.facts.text().startswith("42.5")
 

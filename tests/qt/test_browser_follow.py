@@ -81,10 +81,45 @@ def test_follow_through_the_saver(qtbot, make, show, backend):
     qtbot.waitUntil(lambda: facts(browser).startswith("2 × 4"), timeout=30 * FOLLOW_MS)
     assert "Fresh" in browser.model.names("/RawData")
     qtbot.waitUntil(lambda: browser.panel.plots.summary.shape == (2, 4))
-    shown.check("do_save")
-    qtbot.waitUntil(lambda: "closed" in browser.panel.message.text(), timeout=30 * FOLLOW_MS)
     shown.check("do_save")  # another file
+    shown.check("do_save")
     qtbot.waitUntil(lambda: browser.model.names("/RawData") == ["Logger"], timeout=30 * FOLLOW_MS)
+    assert browser.path_label.text() == str(shown.saver.file_path)
+
+
+def test_a_stopped_recording_goes_on_being_shown(qtbot, make, show, backend):
+    """The moment at which people look: same file, same node, same view; the next file only if *Follow* says so."""
+    shown = make("detector", backend)
+    shown.check("do_save")
+    save_frame(shown.saver, 1)
+    save_frame(shown.saver, 2)
+    shown.press("show_file")
+    browser = shown.saver.analysis_prog
+    browser.select("/RawData/Frames")
+    assert browser.wait(30)
+    first, canvas, plots = shown.saver.file_path, browser.panel.plots.signal.canvas, browser.panel.plots
+    canvas.plot.vb.setRange(xRange=(1, 2), yRange=(0, 1), padding=0)
+    canvas.plot.vb.sigRangeChangedManually.emit([True, True])  # as the mouse does
+    told = []
+    plots.drawn.connect(lambda: told.append(plots.summary.shape))
+    shown.check("do_save")
+    qtbot.waitUntil(lambda: bool(told), timeout=30 * FOLLOW_MS)
+    for again in (False, True):
+        if again:
+            shown.check("do_save")  # another file
+            qtbot.waitUntil(lambda: "is being recorded now" in browser.said.text(), timeout=30 * FOLLOW_MS)
+            qtbot.keyClick(browser, QtCore.Qt.Key.Key_F5)
+        assert browser.wait(30)
+        assert browser.current_path() == "/RawData/Frames" and facts(browser).startswith("2 × 4")
+        assert browser.panel.message.isHidden() and browser.path_label.text() == str(first)
+        np.testing.assert_allclose(canvas.plot.viewRange(), [(1, 2), (0, 1)], atol=0.1)
+    browser.follow.setChecked(True)
+    qtbot.waitUntil(lambda: browser.path_label.text() == str(shown.saver.file_path), timeout=30 * FOLLOW_MS)
+    assert shown.saver.file_path != first
+    shown.check("do_save")
+    qtbot.waitUntil(lambda: not shown.saver.isopen(), timeout=30 * FOLLOW_MS)
+    assert browser.wait(30)
+    assert browser.panel.message.isHidden() and browser.current_file().problem == ""
 
 
 def test_follow_a_file_that_another_program_writes(qtbot, show, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import save_frame
+from recording_helpers import settle, stop
 
 from h5saver_widget.demo import DemoWindow, SimulatedCamera, ViewerPanel
 from h5saver_widget.qt.browser import H5Browser
@@ -69,7 +70,7 @@ def saver(folder: Path) -> H5Saver:
         head.setExpanded(True)
     made.settings["do_save"] = True
     save_frame(made)
-    made.stop()
+    stop(made)
     return made
 
 
@@ -92,6 +93,7 @@ def demo(folder: Path) -> DemoWindow:
     made.show()
     made.grab_all()
     made.record()
+    settle(made.h5saver)
     return made
 
 

@@ -7,6 +7,7 @@ import math
 
 import pytest
 from pyqtgraph.Qt import QtCore
+from recording_helpers import stop
 
 from h5saver_widget.qt.remember import restore_settings, save_settings
 
@@ -57,7 +58,7 @@ def test_what_belongs_to_a_moment_is_not_kept(make, store):
     assert not {"do_save", "current_h5_file", "save_type"} & set(kept)
     with open(store.fileName()) as file:
         assert "hush" not in file.read()
-    shown.saver.stop()
+    stop(shown.saver)
     restore_settings(shown.saver.settings, again(store))
     assert not shown.saver.settings["do_save"] and not shown.saver.isopen()
 

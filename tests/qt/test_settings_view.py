@@ -225,7 +225,9 @@ def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     qtbot.waitUntil(lambda: tree.next_file_text == "True")
 
 
-@pytest.mark.parametrize(("typed", "value"), [("2.5", 2.5), ("3", 3.0), ("0.25 min", 0.25), ("soon", 0.0)])
+@pytest.mark.parametrize(
+    ("typed", "value"), [("2.5", 2.5), ("2,5", 2.5), ("3", 3.0), ("0.25 min", 0.25), ("soon", 0.0)]
+)
 def test_numbers_are_typed_with_or_without_their_unit(make, typed, value):
     shown = make()
     box = shown.editor("recording", "roll_over_time")
@@ -234,23 +236,30 @@ def test_numbers_are_typed_with_or_without_their_unit(make, typed, value):
     assert box.lineEdit().text().endswith(" min")
 
 
-def test_the_wheel_scrolls_and_changes_nothing(make):
+@pytest.mark.parametrize("focused", [False, True])
+def test_the_wheel_scrolls_and_changes_nothing(make, focused):
+    """Also over a box that was clicked: one notch over the backend would end the recording."""
     shown = make()
-    combo = shown.editor("data_format", "dynamic")
-    combo.clearFocus()
-    position = QtCore.QPointF(combo.rect().center())
-    event = QtGui.QWheelEvent(
-        position,
-        QtCore.QPointF(combo.mapToGlobal(combo.rect().center())),
-        QtCore.QPoint(),
-        QtCore.QPoint(0, -120),
-        QtCore.Qt.MouseButton.NoButton,
-        QtCore.Qt.KeyboardModifier.NoModifier,
-        QtCore.Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QtWidgets.QApplication.sendEvent(combo, event)
-    assert shown.saver.settings["data_format", "dynamic"] == "as acquired"
+    shown.widget.activateWindow()
+    for path in (("backend", "backend_type"), ("data_format", "dynamic"), ("recording", "roll_over_time")):
+        box = shown.editor(*path)
+        if focused:
+            box.setFocus()
+        else:
+            box.clearFocus()
+        before = shown.saver.settings[path]
+        event = QtGui.QWheelEvent(
+            QtCore.QPointF(box.rect().center()),
+            QtCore.QPointF(box.mapToGlobal(box.rect().center())),
+            QtCore.QPoint(),
+            QtCore.QPoint(0, -120),
+            QtCore.Qt.MouseButton.NoButton,
+            QtCore.Qt.KeyboardModifier.NoModifier,
+            QtCore.Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QtWidgets.QApplication.sendEvent(box, event)
+        assert shown.saver.settings[path] == before
 
 
 def test_everything_is_reached_with_the_tab_key(make, qtbot):

@@ -6,10 +6,13 @@ import threading
 
 import pytest
 from pyqtgraph.Qt import QtWidgets
-from recording_helpers import detector, frame
+from recording_helpers import detector, frame, settle, stop
 
 from h5saver_widget.recording.status import RecorderState as State
 from h5saver_widget.saving.h5_backend import H5Backend
+
+#: States that last until somebody does something; test_not_waiting.py has the others.
+LASTING = (State.CLOSED, State.OPEN, State.RECORDING, State.PAUSED, State.ERROR)
 
 BUTTONS = ("do_save", "new_file", "browse", "pause", "show_file")
 
@@ -64,7 +67,7 @@ def enter(shown, state: State) -> None:
     qtbot.waitUntil(lambda: shown.tree.button_of("pause").isEnabled() == saver.isopen())
 
 
-@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+@pytest.mark.parametrize("state", LASTING, ids=lambda state: state.value)
 @pytest.mark.parametrize("button", BUTTONS)
 def test_each_button_in_each_state(make, state, button, monkeypatch, older, qtbot):
     monkeypatch.setattr(QtWidgets.QFileDialog, "getOpenFileName", lambda *a, **k: (str(older), ""))
@@ -90,14 +93,14 @@ def test_each_button_in_each_state(make, state, button, monkeypatch, older, qtbo
     if button in ("new_file", "browse"):
         assert saver.file_path != before and (button == "new_file" or saver.file_path == older)
     # whatever the state is now, Stop ends it, and recording can begin again
-    saver.stop()
+    stop(saver)
     qtbot.waitUntil(lambda: not saver.settings["do_save"] and not shown.tree.button_of("pause").isEnabled())
     assert saver.status().state is State.CLOSED
     shown.check("do_save")
     assert saver.status().state is State.OPEN
 
 
-@pytest.mark.parametrize("state", list(State), ids=lambda state: state.value)
+@pytest.mark.parametrize("state", LASTING, ids=lambda state: state.value)
 @pytest.mark.parametrize("call", CALLS)
 def test_each_call_from_another_thread_in_each_state(make, state, call, qtbot):
     shown = make("detector", "h5py")
@@ -112,6 +115,7 @@ def test_each_call_from_another_thread_in_each_state(make, state, call, qtbot):
     done = threading.Event()
     saver._call.emit(done.set)  # comes after what the other thread has asked for
     qtbot.waitUntil(done.is_set)
+    settle(saver)
     assert saver.status().state is expected
     saver.strip.refresh()
     assert saver.strip.state == expected.value

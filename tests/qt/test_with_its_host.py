@@ -8,7 +8,7 @@ import weakref
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from qt_helpers import files_in
-from recording_helpers import detector, frame, numbers_in
+from recording_helpers import detector, frame, numbers_in, start, stop
 
 from h5saver_widget import H5Saver
 
@@ -56,7 +56,7 @@ def test_the_window_is_closed_first_and_saving_goes_on(tmp_path, qtbot):
     layout = QtWidgets.QVBoxLayout(host)
     layout.addWidget(saver.settings_tree)
     host.show()
-    saver.start()
+    start(saver)
     module, node = detector(saver)
     module.add_data(node, frame(0))
     host.close()
@@ -69,7 +69,7 @@ def test_the_window_is_closed_first_and_saving_goes_on(tmp_path, qtbot):
     saver.settings["save_2D"] = False
     QtWidgets.QApplication.processEvents()
     assert saver.isopen()
-    saver.stop()
+    stop(saver)
     assert numbers_in(files_in(tmp_path)[0]) == [0, 1]
     again = saver.settings_tree
     qtbot.addWidget(again)
@@ -83,7 +83,7 @@ def test_the_saver_is_forgotten_first_and_the_window_stands(make, qtbot, tmp_pat
     qtbot.addWidget(tree)
     tree.show()
     known = weakref.ref(saver)
-    saver.stop()
+    stop(saver)
     saver.deleteLater()
     del saver
     QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
@@ -108,6 +108,7 @@ def test_language_and_style_of_the_program(recording, qtbot, base):
         recording.type_into(level.lineEdit(), "2.5")  # it was made before the program changed its language
         assert recording.saver.settings["recording", "roll_over_time"] == 2.5
         assert not recording.widget.grab().isNull()
+        recording.saver.flush()
         recording.saver.strip.refresh()
         assert recording.saver.strip.frames.text() == "2 frames"
     finally:
@@ -128,10 +129,10 @@ def test_many_at_once(make, base):
         for module, node in recorders:
             module.add_data(node, frame(value))
     several[0].saver.pause()
-    several[1].saver.stop()
+    stop(several[1].saver)
     assert [shown.saver.isopen() for shown in several] == [True, False, *[True] * 4]
     for shown in several:
-        shown.saver.stop()
+        stop(shown.saver)
     assert [numbers_in(path) for path in files_in(base)] == [list(range(5))] * 6
 
 

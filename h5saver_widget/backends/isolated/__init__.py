@@ -4,5 +4,5 @@ Read in this order: :mod:`~h5saver_widget.backends.isolated.ring` (how bytes get
 :mod:`~h5saver_widget.backends.isolated.messages` (what they mean),
 :mod:`~h5saver_widget.backends.isolated.file` and :mod:`~h5saver_widget.backends.isolated.client` (the backend in the
 program: its file, and the nodes in it),
-:mod:`~h5saver_widget.backends.isolated.host` (the process that has the file).
+:mod:`~h5saver_widget.backends.isolated.worker` (the process that has the file).
 """

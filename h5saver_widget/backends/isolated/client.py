@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.backends.tree import TreeNode, check_selection, is_point
-from h5saver_widget.errors import CodecError, DataMismatchError
+from h5saver_widget.errors import CodecError, DataMismatchError, NodeError, RowsLostError
 from h5saver_widget.format.naming import natural_key
 
 __all__ = ["IsolatedBackend"]
@@ -38,6 +38,7 @@ __all__ = ["IsolatedBackend"]
 _KNOWN_GROUPS = 512
 _LONG_BLOCK = 8 << 20
 _SHORT_ROW = 4096
+_MOST_DIMENSIONS = 32
 _SHORT_TEXT = 16000
 #: Number types (numpy's characters) and texts that every library stores: nobody waits for these.
 _STORABLE = frozenset("?bhilqBHILQfdFD")
@@ -73,6 +74,7 @@ class IsolatedBackend(IsolatedFile):
 
     def _reset(self) -> None:
         super()._reset()
+        self._owner = object()
         self._known.clear()
 
     # ------------------------------------------------------------------- tree
@@ -81,8 +83,11 @@ class IsolatedBackend(IsolatedFile):
         self._require_open("node")
         known = self._nodes.get(path)
         if known is None:
+            owner = self._owner
             obj, kind = self._look_up(path)
             with self.lock:
+                if owner is not self._owner:
+                    raise NodeError(f"{path} is gone: its file was closed meanwhile")
                 known = self._nodes.get(path) or self._remember(path, obj, kind)
         return Handle(known)
 
@@ -184,7 +189,9 @@ class IsolatedBackend(IsolatedFile):
             packed = None if compression is None else (compression.library, compression.level)
             number = next(self._numbers)
             arguments = (number, kind.value, group.obj.number, name, row_shape, dtype, packed, attributes, more)
-            if (dtype is None or dtype.char in _STORABLE) and all(map(_surely_storable, attributes.values())):
+            sizes = (*row_shape, *more.get("shape", ()), *np.shape(more.get("data", 0)))
+            is_plain = (dtype is None or dtype.char in _STORABLE) and 0 not in sizes and len(sizes) < _MOST_DIMENSIONS
+            if is_plain and _surely_storable(attributes.values()):
                 self._link.post("create", *arguments)
             else:
                 self._link.change("create", *arguments)
@@ -255,6 +262,11 @@ class IsolatedBackend(IsolatedFile):
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         self._link.require_success()
+        broken = self._link.broken
+        if broken:
+            for node, _ in ready:
+                if node.obj.number in broken:
+                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: go on in a new file")
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
         for node, values in ready:
@@ -269,7 +281,9 @@ class IsolatedBackend(IsolatedFile):
         if len(head) > 1:
             head[0] = len(head) // 3
             parts[0] = struct.pack(f"={len(head)}Q", *head)
-            self._link.put(Kind.rows, [b"".join(parts)] if len(parts[0]) + sum(head[3::3]) < _SHORT_ROW else parts)
+            is_short = len(parts[0]) + sum(head[3::3]) < _SHORT_ROW
+            is_data = ready[0][0].kind is not NodeKind.TEXT  # a line of the log is no reason to wait
+            self._link.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
@@ -281,7 +295,7 @@ class IsolatedBackend(IsolatedFile):
     def extend(self, array: Handle, count: int, fill: Any) -> None:
         """Add rows of the fill value."""
         node = self._array(array)
-        self._rows_that_fit(node, np.zeros((0, *node.row_shape), self._held(node)))
+        self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
         self._link.post("extend", node.obj.number, count, fill)
 
     @primitive
@@ -319,7 +333,7 @@ class IsolatedBackend(IsolatedFile):
         # as plain types of msgpack where there is one: a point of a scan is sent in 10 us instead of 25
         where = list(selection) if type(selection) is tuple else selection
         head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
-        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)])
+        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
 
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""
@@ -343,7 +357,7 @@ class IsolatedBackend(IsolatedFile):
 
     def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         plain = _sendable(node.path, attributes)
-        if all(map(_surely_storable, plain.values())):
+        if _surely_storable(plain.values()):
             self._link.post("set_attributes", node.obj.number, plain)
         else:
             self._link.change("set_attributes", node.obj.number, plain)
@@ -387,14 +401,19 @@ def _sendable(path: str, attributes: Mapping[str, RawAttribute]) -> dict[str, Ra
     return dict(attributes)
 
 
-def _surely_storable(value: Any) -> bool:
-    """Tell whether an attribute is of a kind that every library stores, whatever its name."""
-    if isinstance(value, str):
-        return len(value) < _SHORT_TEXT
-    if isinstance(value, (bool, np.bool_, float)):
-        return True
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    if isinstance(value, (np.generic, np.ndarray)):
-        return (value.dtype.char in _STORABLE or value.dtype.char == "S") and 0 < value.size < 1000
-    return False
+def _surely_storable(values: Iterable[Any]) -> bool:
+    """Tell whether attributes are of kinds that every library stores, whatever their names."""
+    for value in values:
+        if isinstance(value, str):
+            fits = len(value) < _SHORT_TEXT
+        elif isinstance(value, (bool, np.bool_, float)):
+            fits = True
+        elif isinstance(value, int):
+            fits = -(2**63) <= value < 2**63
+        elif isinstance(value, (np.generic, np.ndarray)):
+            fits = (value.dtype.char in _STORABLE or value.dtype.char == "S") and 0 < value.size < 1000
+        else:
+            fits = False
+        if not fits:
+            return False
+    return True

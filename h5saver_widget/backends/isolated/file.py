@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind
 from h5saver_widget.backends.isolated.ring import Counter
+from h5saver_widget.backends.ownership import refuse_copy
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.terms import Capabilities, Durability, OpenMode, Queue
+from h5saver_widget.backends.terms import Activity, Capabilities, Durability, OpenMode, Queue
 from h5saver_widget.backends.tree import TreeBackend
-from h5saver_widget.errors import FileNotOpenError, SavingProcessError
+from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, NotAnsweringError, SavingProcessError, raise_again
 
 __all__ = ["QUEUE_BYTES", "IsolatedFile"]
 
@@ -73,9 +76,13 @@ class IsolatedFile(TreeBackend):
         self.capabilities = capabilities  # type: ignore[misc]
         if capabilities.journal:
             self.durability = Durability.JOURNAL
-        self._link = Link(hosted, queue_bytes, self.lock)
-        self._opened = False
-        self._largest_frame = 0
+        self._link = Link(hosted, queue_bytes)
+        self.lock = self._link.lock
+        self._opened = self._is_changing = False
+        self._changed = threading.Condition(self.lock)  # type: ignore[arg-type]
+        self._largest_frame = self._handed = 0
+        #: What became of the frames of a file that is closed.
+        self._last = Queue(0, 0, 0)
         self._server: dict[str, Any] | None = None
 
     # ------------------------------------------------------------------- file
@@ -104,62 +111,132 @@ class IsolatedFile(TreeBackend):
         """Why nothing can be written any more; None while all is well. Never waits."""
         return self._link.failure if self._opened else None
 
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays and was not told yet."""
+        return self._link.take_problems()
+
     def prepare(self) -> None:
         """Start the process now, without waiting for it, so that the first file opens at once."""
         self._link.start()
 
-    @property
-    def _keeps_journal(self) -> bool:
-        return True
-
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Leave it to the child, which has the file."""
 
+    def open(
+        self,
+        path: Path,
+        mode: OpenMode = "r",
+        *,
+        swmr: bool = False,
+        locking: bool | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Open an existing file or create a new one; see :meth:`Backend.open`. Nobody has the lock while this waits."""
+        with self._changing_file():
+            self._may_open(path, mode, swmr)
+            path = path if self.capabilities.remote else path.absolute()
+            self._check_path(path, mode)
+            self._reset()
+            self._largest_frame = self._handed = 0
+            self.prepare()
+            self._link.opened()
+            if self._server is not None:
+                self._change_file("use_server", self._server, timeout=timeout)
+            limit = self.reading_seconds if mode == "r" else None
+            where = path.as_posix() if self.capabilities.remote else str(path)
+            self._change_file("open", where, mode, swmr, locking, self.durability.value, limit, timeout=timeout)
+            self._path, self._mode, self._swmr = path, mode, False
+            self._opened = True
+
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._reset()
-        self._largest_frame, self._link.waited = 0, 0.0
-        self.prepare()
-        if self._server is not None:
-            self._link.ask("use_server", self._server)
-        where = path.as_posix() if self.capabilities.remote else str(path.absolute())
-        limit = self.reading_seconds if mode == "r" else None
-        self._link.ask("open", where, mode, swmr, locking, self.durability.value, limit)
-        self._opened = True
+        raise NotImplementedError("the process with the file opens it")
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the file; see :meth:`Backend.close`. Nobody has the lock while this waits."""
+        if not self.is_owned:
+            refuse_copy()
+        with self._changing_file():
+            if not self._opened:
+                return
+            failure = self._link.failure if self._mode != "r" else None  # of a file that was only read, nothing is lost
+            self._opened = False
+            self._reset()
+            try:
+                if self._link.is_alive:
+                    self._change_file("close", timeout=timeout)
+                else:
+                    self._link.end()
+            finally:
+                self._last = self._count()
+                self._path, self._swmr = None, False
+                if failure is not None:  # it tells more than the error of closing what could not be written
+                    raise_again(failure)
 
     def _close(self) -> None:
-        failure = self.failure if self.writable else None  # of a file that was only read, nothing is lost
-        self._opened = False
-        self._reset()
+        raise NotImplementedError("the process with the file closes it")
+
+    def switching(self) -> AbstractContextManager[None]:
+        """Close a file and open the next one in the block, as one step for other threads."""
+        return self._link.lock.switching()
+
+    @contextmanager
+    def _changing_file(self) -> Iterator[None]:
+        """Open or close in the block, one thread at a time."""
+        with self.lock:
+            while self._is_changing:
+                self._changed.wait()
+            self._is_changing = True
+            try:
+                yield
+            finally:
+                self._is_changing = False
+                self._changed.notify_all()
+
+    def _change_file(self, *order: Any, timeout: float | None) -> None:
+        """Have the worker open or close, and wait for it without the lock, be it the caller's."""
         try:
-            if self._link.child.is_alive:
-                self._link.ask("close")
-            else:
-                self._link.end()
-        finally:  # it tells more than the error of closing what could not be written
-            if failure is not None:
-                raise failure
+            answer = self._link.begin(*order)
+            with self._link.lock.released():
+                answer.wait(timeout)
+        except (NotAnsweringError, KeyboardInterrupt):
+            self._link.leave()  # what comes of it comes too late: the next file is another process' business
+            raise
 
     def _reset(self) -> None:
         self._forget("/")
 
-    def flush(self) -> None:
+    def disown(self) -> None:
+        """Let go of the file in a copy of the program."""
+        super().disown()
+        self._link.disown()
+        self.lock = self._link.lock
+        self._changed = threading.Condition(self.lock)  # type: ignore[arg-type]
+        self._is_changing = False
+
+    def flush(self, timeout: float | None = None) -> None:
         """Wait until everything sent so far is in the file, and handed to the operating system."""
-        self._require_open("flush")
+        self._flush("flush", timeout)
+
+    def checkpoint(self, timeout: float | None = None) -> None:
+        """Wait until everything sent so far is kept where the file is; an error says that it is not."""
+        self._flush("checkpoint", timeout)
+
+    def _flush(self, how: str, timeout: float | None) -> None:
+        self._require_open(how)
         try:
-            self._link.change("flush")
+            self._link.change(how, timeout=timeout)
         finally:  # what was found out on the way tells more than the error of the flush itself
             self._link.require_success()
+        self._link.raise_problems()
 
-    def checkpoint(self) -> None:
-        """Wait until everything sent so far is kept where the file is; an error says that it is not."""
-        self._require_open("checkpoint")
-        self._link.change("checkpoint")
-        self._link.require_success()
-
-    @primitive
     def flush_soon(self) -> None:
-        """Have the child flush when it has caught up."""
-        self._link.post("flush_soon")
+        """Have the worker flush when it has caught up. Never waits, takes no lock."""
+        self._require_open("flush_soon")
+        self._link.flush_soon()
+
+    def activity(self) -> Activity:
+        """Return what the worker does, and how long it has not got on. Never waits."""
+        return self._link.activity()
 
     @primitive
     def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
@@ -167,6 +244,8 @@ class IsolatedFile(TreeBackend):
         self._link.post("keep_row", path, None if row is None else row.tobytes())
 
     def _require_open(self, what: str) -> None:
+        if not self.is_owned:
+            refuse_copy()
         if not self._opened:
             raise FileNotOpenError(f"{what}: no file is open; open or create one first")
 
@@ -222,26 +301,42 @@ class IsolatedFile(TreeBackend):
     # ----------------------------------------------------------------- frames
     def has_room(self) -> bool:
         """Tell whether another frame as large as the largest so far fits into the queue now."""
-        ring = self._link.ring
-        return ring is None or ring.capacity - ring.used > min(ring.capacity // 2, 2 * self._largest_frame + 65536)
+        return self._link.has_room(2 * self._largest_frame + 65536)
+
+    def wait_for_room(self) -> None:
+        """Wait until another frame as large as the largest so far fits into the queue."""
+        if self._opened and self.is_owned:
+            self._link.wait_room(2 * self._largest_frame + 65536)
 
     @primitive
     def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete: the child counts it once all of it is written."""
         self._largest_frame = max(self._largest_frame, size)
-        self._link.put(Kind.frame, [size.to_bytes(8, "little")])
+        self._link.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
+        self._handed += 1
 
-    def queue(self) -> Queue | None:
-        """Return what waits to be written, and what was; None before the first file."""
-        ring = self._link.ring
-        if ring is None:
-            return None
+    def frame_refused(self) -> None:
+        """Mark that the frame whose rows were sent last was given up half-way."""
+        with self.lock, suppress(SavingProcessError, ForkedCopyError):
+            self._link.put(Kind.spoilt, [b""])
+
+    def queue(self) -> Queue:
+        """Return what became of the frames since the file was opened; never waits."""
+        return self._count() if self._opened else self._last
+
+    def _count(self) -> Queue:
+        link = self._link
+        received, written = self._handed, link.counter(Counter.frames_flushed)
+        dropped = link.counter(Counter.frames_refused)
+        if link.failure is not None:  # what the worker had not counted yet is lost with it
+            dropped = received - written
         return Queue(
-            ring.used,
-            ring[Counter.frames_written],
-            ring[Counter.frames_flushed],
-            ring[Counter.bytes_written],
-            ring[Counter.file_size],
-            ring[Counter.last_flush] / 1e6 or None,
-            self._link.waited,
+            received,
+            written,
+            min(dropped, received - written),
+            link.waiting_bytes,
+            link.counter(Counter.bytes_written),
+            link.counter(Counter.file_size),
+            link.counter(Counter.last_flush) / 1e6 or None,
+            link.lock.waited,
         )

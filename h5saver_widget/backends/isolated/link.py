@@ -1,4 +1,4 @@
-"""What a backend says to its child process, and in which order: records into the ring, answers out of the pipe."""
+"""What a backend says to its worker process, and the worker's standing with it: started, well, in trouble, gone."""
 
 from __future__ import annotations
 
@@ -6,117 +6,306 @@ import itertools
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
-from time import monotonic, sleep
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
-from h5saver_widget.backends.isolated.messages import Kind, pack, raise_error, unpack
-from h5saver_widget.backends.isolated.process import Child
-from h5saver_widget.backends.isolated.ring import Counter, Ring
-from h5saver_widget.errors import SavingProcessError
+from h5saver_widget.backends.isolated.messages import Kind, Notice, pack
+from h5saver_widget.backends.isolated.ring import Counter, Doing
+from h5saver_widget.backends.isolated.road import Road
+from h5saver_widget.backends.ownership import refuse_copy, register_owned
+from h5saver_widget.backends.terms import Activity
+from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
-__all__ = ["Link"]
+__all__ = ["FrameLock", "Link"]
 
 _RELEASE_AT = 64
-_ROOM_SECONDS = 0.0005
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is on its way."""
+
+    road: Road
+    number: int
+    future: Future[Any]
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Return it, or raise the error that it is; see :meth:`Link.ask`."""
+        return self.road.wait_for(self.number, self.future, timeout)
+
+
+class FrameLock:
+    """Makes a frame one step for other threads; whoever has put more than fits in the ring waits after giving it back.
+
+    A reentrant lock with the methods of one, also those by which a condition gives it back as a whole.
+
+    Attributes
+    ----------
+    owes
+        What the thread with the lock has put that found no room in the ring: on which road, and its ticket.
+    waited
+        Seconds that threads have waited for room so far.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = self._switches = 0
+        self.owes: tuple[Road, int] | None = None
+        self.waited = 0.0
+        #: Whether a thread that has given the lock back for a while is in the middle of something that is one step.
+        self._is_barred = False
+        self._bar_lifted = threading.Condition(self)  # type: ignore[arg-type]
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, as that of `threading`."""
+        taken = self._lock.acquire(blocking, timeout)
+        self._depth += taken
+        if (
+            taken
+            and self._is_barred
+            and not self._bar_lifted.wait_for(
+                lambda: not self._is_barred, 0 if not blocking else None if timeout < 0 else timeout
+            )
+        ):
+            self.release()
+            return False
+        return taken
+
+    def release(self) -> None:
+        """Give it back."""
+        self._depth -= 1
+        self._lock.release()
+
+    @contextmanager
+    def switching(self) -> Iterator[None]:
+        """Close a file and open the next one in the block: for all others it is one step.
+
+        They wait for the end of it, even while this thread waits for the disk and has given the lock back.
+        """
+        with self:
+            self._switches += 1
+            try:
+                yield
+            finally:
+                self._switches -= 1
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Give the lock back in the block, however often the thread has it, and take it again as often."""
+        self._is_barred = self._switches > 0
+        state = self._release_save()
+        try:
+            yield
+        finally:
+            self._acquire_restore(state)
+            if self._is_barred:
+                self._is_barred = False
+                self._bar_lifted.notify_all()
+
+    def _release_save(self) -> tuple[int, Any]:
+        depth, self._depth = self._depth, 0
+        return depth, self._lock._release_save()  # type: ignore[attr-defined]
+
+    def _acquire_restore(self, state: tuple[int, Any]) -> None:
+        self._lock._acquire_restore(state[1])  # type: ignore[attr-defined]
+        self._depth = state[0]
+
+    def _is_owned(self) -> bool:
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
+    def __enter__(self) -> bool:
+        self._lock.acquire()
+        self._depth += 1
+        if self._is_barred:
+            self._bar_lifted.wait_for(lambda: not self._is_barred)
+        return True
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self._depth -= 1
+        owed = None
+        if self.owes is not None and not self._depth:
+            owed, self.owes = self.owes, None
+        self._lock.release()
+        if owed is not None and kind is None:
+            road, ticket = owed
+            self.waited += road.wait_sent(ticket)  # once it is in the ring it outlives this program
 
 
 class Link:
-    """The way to one child process, started when it is first needed and again after it has died.
+    """The way to one worker process, started when it is first needed and again after it has died.
 
     Parameters
     ----------
     hosted
-        Name of the backend in the child.
+        Name of the backend in the worker.
     capacity
         Bytes of the ring.
-    lock
-        Held while something is put into the ring, never while an answer is waited for.
     """
 
-    def __init__(self, hosted: str, capacity: int, lock: threading.RLock | Any) -> None:
+    def __init__(self, hosted: str, capacity: int) -> None:
         self._hosted = hosted
         self._capacity = capacity
-        self._lock = lock
-        self._child: Child | None = None
+        #: Held while something is put into the ring, and by whoever makes several things one; never while waiting.
+        self.lock = FrameLock()
+        self._starting = threading.Lock()
+        self._road: Road | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
-        #: Numbers of objects that nobody holds any more; the child is told from time to time.
+        self._is_copy = False
+        #: Numbers of objects that nobody holds any more; the worker is told from time to time.
         self.released: deque[int] = deque()
-        #: Seconds that callers have waited for room in the ring.
-        self.waited = 0.0
+        self._forget_trouble()
+        register_owned(self)
+
+    def _forget_trouble(self) -> None:
+        #: Why nothing is appended to these arrays any more, by their number.
+        self.broken: dict[int, str] = {}
+        self._problems: deque[str] = deque()
+        self._failed: SavingProcessError | None = None
+        self._trouble = ""
 
     # ---------------------------------------------------------------- process
     def start(self) -> None:
         """Start the process if none is running, without waiting for it to be ready."""
-        with self._lock:
-            if self._child is None or not self._child.is_alive:
+        if self._is_copy:
+            refuse_copy()
+        with self._starting:
+            if self._road is None or not self._road.is_alive:
                 self.end()
-                self._child = Child(self._hosted, self._capacity)
-                self._finalizer = weakref.finalize(self, self._child.close)
+                told = weakref.WeakMethod(self._told)
+                self._road = Road(self._hosted, self._capacity, lambda *said: _tell(told, *said))
+                self._finalizer = weakref.finalize(self, self._road.close)
 
     def end(self) -> None:
         """End the process; it writes what it was given, and closes its file."""
         if self._finalizer is not None:
             self._finalizer()
-        self._child = self._finalizer = None
+        self._road = self._finalizer = None
+
+    def leave(self) -> None:
+        """Let the process finish by itself, and have the next file opened by another one."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if self._road is not None:
+            self._road.leave()
+        self._road = self._finalizer = None
+
+    def disown(self) -> None:
+        """Let go of the process in a copy of the program."""
+        self._is_copy = True
+        self.lock = FrameLock()
+        self._starting = threading.Lock()
+        if self._finalizer is not None:
+            self._finalizer.detach()
 
     @property
-    def child(self) -> Child:
-        """The process; SavingProcessError if there is none."""
-        if self._child is None:
+    def road(self) -> Road:
+        """The road to the process; SavingProcessError if there is none."""
+        if self._is_copy:
+            refuse_copy()
+        if self._road is None:
             raise SavingProcessError("there is no process that has a file; open a file again")
-        return self._child
+        return self._road
 
     @property
     def pid(self) -> int | None:
         """Number of the process, None if there is none."""
-        return None if self._child is None else self._child.pid
+        return None if self._road is None else self._road.process.pid
 
     @property
-    def ring(self) -> Ring | None:
-        """The ring, None if there is no process."""
-        return None if self._child is None else self._child.ring
+    def is_alive(self) -> bool:
+        """Whether there is a process that can be given something."""
+        return self._road is not None and self._road.is_alive
+
+    def counter(self, which: Counter) -> int:
+        """Return a counter of the worker, 0 if there is none."""
+        road = self._road
+        return 0 if road is None else road.ring[which]
+
+    # -------------------------------------------------------------- standing
+    def _told(self, notice: Notice, said: tuple[Any, ...]) -> None:
+        """Take what the worker says by itself; in the thread that reads its answers."""
+        if notice == Notice.problem:
+            numbers, message = said
+            self._problems.append(message)
+            self.broken = {**self.broken, **dict.fromkeys(numbers, message)}
+        elif notice == Notice.trouble:
+            (self._trouble,) = said
+        elif notice == Notice.failed:
+            name, message = said
+            self._failed = SavingProcessError(f"{message} ({name}); nothing more is saved, open a file again")
 
     @property
     def failure(self) -> SavingProcessError | None:
-        """Why nothing can be written any more; None while all is well. Never waits for the child."""
-        child = self._child
-        if child is None:
-            return None
-        if child.ring[Counter.error_length]:
-            name, message = unpack(child.ring.error)
-            return SavingProcessError(f"{message} ({name}); nothing more is saved, open a file again")
-        if not child.is_alive:
-            return child.end_of_it()
-        return None
+        """Why nothing can be written any more; None while all is well. Never waits."""
+        road = self._road
+        return self._failed or (None if road is None else road.end)
 
     def require_success(self) -> None:
-        """Raise the reason if something that was handed over before could not be written."""
-        if self.child.ring[Counter.error_length]:
-            raise self.failure or SavingProcessError("nothing more is saved, open a file again")
+        """Raise the reason if nothing can be written any more."""
+        failure = self.failure
+        if failure is not None:
+            raise_again(failure)
+
+    def take_problems(self) -> list[str]:
+        """Return what could not be written of single arrays, and was not asked for before."""
+        found = []
+        while self._problems:
+            found.append(self._problems.popleft())
+        return found
+
+    def raise_problems(self) -> None:
+        """Raise RowsLostError if something of single arrays could not be written since this was last asked."""
+        problems = self.take_problems()
+        if problems:
+            raise RowsLostError("; ".join(problems))
+
+    def activity(self) -> Activity:
+        """Return what the worker does, and how long it has not got on with it. Never waits."""
+        road = self._road
+        if road is None or not road.is_alive:
+            return Activity(problem=self._trouble)
+        ring, waiting = road.ring, road.waiting_bytes
+        doing = Doing(ring[Counter.doing])
+        late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
+        seconds = max(0.0, late) if doing or waiting else 0.0
+        return Activity(doing.name if doing else "", seconds, waiting, self._trouble)
 
     # ---------------------------------------------------------------- records
-    def put(self, kind: Kind, parts: Sequence[bytes | memoryview]) -> None:
-        """Hand a record to the child, in one piece or in several; wait while there is no room. The lock is held."""
-        child = self.child
-        ring = child.ring
-        if not ring.put(kind, parts):
-            if sum(map(len, parts)) > ring.longest:
-                whole = memoryview(b"".join(parts))
-                step = ring.longest // 2
-                while len(whole) > step:
-                    self.put(Kind.part, [whole[:step]])
-                    whole = whole[step:]
-                parts = [whole]
-            began = monotonic()
-            while not ring.put(kind, parts):
-                if not child.wake():
-                    break
-                sleep(_ROOM_SECONDS)
-            self.waited += monotonic() - began
-        if not (child.wake() if kind == Kind.call else child.wake_if_needed()):
-            raise child.end_of_it()
+    def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
+        """Hand a record to the worker. The lock is held; data are waited for once it is given back."""
+        road = self.road
+        ticket = road.put(kind, parts)
+        if ticket and is_data:
+            self.lock.owes = road, ticket
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that the worker has not taken yet."""
+        road = self._road
+        return 0 if road is None else road.waiting_bytes
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether so much more can be taken without waiting. Never waits."""
+        road = self._road
+        return road is None or road.has_room(size)
+
+    def wait_room(self, size: int) -> None:
+        """Wait until so much can be taken. Not for a thread with the lock: others would wait for that, too."""
+        road = self._road
+        if road is not None and not self.lock._is_owned():
+            self.lock.waited += road.wait_room(size)
+
+    def flush_soon(self) -> None:
+        """Have the file flushed when the worker has caught up. Never waits, takes no lock."""
+        road = self.road
+        if road.is_alive:
+            road.ring[Counter.flush_wanted] = 1
+            road.process.wake()
 
     def post(self, operation: str, *arguments: Any) -> None:
         """Have something done, without waiting for it. The lock is held."""
@@ -126,26 +315,45 @@ class Link:
             self.put(Kind.post, [pack(("release", (gone,)))])
         self.put(Kind.post, [pack((operation, arguments))])
 
-    def ask(self, operation: str, *arguments: Any) -> Any:
+    def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Have something done, and return what came of it.
+
+        Parameters
+        ----------
+        timeout
+            How long to wait, in s; None: until there is an answer, or the worker ends.
 
         Raises
         ------
         Exception
-            What was raised in the child, as one of the errors of this package or a builtin one.
+            What was raised in the worker, as one of the errors of this package or a builtin one.
+        NotAnsweringError
+            If the time is over; it is done all the same, later.
         SavingProcessError
-            If the child ends instead of answering.
+            If the worker ends instead of answering.
         """
-        with self._lock:
-            child = self.child
-            number = next(self._calls)
-            self.put(Kind.call, [pack((number, operation, arguments))])
-        good, value = child.wait_for(number)
-        if not good:
-            raise_error(*value)
-        return value
+        return self.begin(operation, *arguments).wait(timeout)
 
-    def change(self, operation: str, *arguments: Any) -> Any:
+    def begin(self, operation: str, *arguments: Any) -> Answer:
+        """Have something done, and return what its answer can be waited for with."""
+        road, number = self.road, next(self._calls)
+        answer = Answer(road, number, road.expect(number))
+        road.put(Kind.call, [pack((number, operation, arguments))])
+        return answer
+
+    def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Have the file changed, and wait for it. Errors as `ask`, and what could not be written before."""
         self.require_success()
-        return self.ask(operation, *arguments)
+        return self.ask(operation, *arguments, timeout=timeout)
+
+    def opened(self) -> None:
+        """Count from now on: another file is being opened."""
+        self._forget_trouble()
+        self.lock.waited = 0.0
+
+
+def _tell(told: weakref.WeakMethod[Any], notice: Notice, said: tuple[Any, ...]) -> None:
+    """Call a method of a link that may be gone: the thread that reads answers must not keep it alive."""
+    method = told()
+    if method is not None:
+        method(notice, said)

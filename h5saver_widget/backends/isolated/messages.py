@@ -18,7 +18,7 @@ import numpy as np
 from h5saver_widget import errors
 from h5saver_widget.errors import CodecError, H5SaverError
 
-__all__ = ["LENGTH", "ROWS", "Kind", "error_of", "pack", "raise_error", "unpack"]
+__all__ = ["LENGTH", "ROWS", "Kind", "Notice", "error_from", "error_of", "pack", "unpack"]
 
 LENGTH = struct.Struct("=Q")
 """In front of every answer: its length."""
@@ -33,15 +33,30 @@ class Kind(IntEnum):
     call = 1
     """msgpack of (number of the call, primitive, arguments): an answer is waited for."""
     post = 2
-    """msgpack of (primitive, arguments): nothing is answered, an error is kept until somebody asks."""
+    """msgpack of (primitive, arguments): nothing is answered; an error is a notice."""
     rows = 3
     """u64 number of entries, a ROWS for each, then the values of all: rows to append."""
     values = 4
     """u64 length of the head, msgpack of (array, selection, dtype, shape), then the values: part of an array."""
     frame = 5
     """u64 bytes of values: a frame is complete."""
+    spoilt = 7
+    """The frame whose rows came last was given up half-way."""
     part = 6
     """A piece of a call that is too long for the ring; the call itself follows."""
+
+
+class Notice(IntEnum):
+    """What a worker says without having been asked: the answer to call number 0 is a tuple that begins with one."""
+
+    room = 1
+    """There is room in the ring again."""
+    problem = 2
+    """(arrays by number, message): something of these arrays can't be written; all others go on."""
+    trouble = 3
+    """(message): the disk refuses to take what was written, and it is tried again; empty once it has taken it."""
+    failed = 4
+    """(error, message): nothing more can be written into this file."""
 
 
 class _Extension(IntEnum):
@@ -195,6 +210,6 @@ def error_of(error: BaseException) -> tuple[str, str]:
     return H5SaverError.__name__, f"{type(error).__name__}: {error}"
 
 
-def raise_error(name: str, message: str) -> None:
-    """Raise the error that :func:`error_of` made plain data of."""
-    raise _ERRORS.get(name, H5SaverError)(message)
+def error_from(name: str, message: str) -> Exception:
+    """Return the error that :func:`error_of` made plain data of."""
+    return _ERRORS.get(name, H5SaverError)(message)

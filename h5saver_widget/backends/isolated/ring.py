@@ -7,9 +7,9 @@ outlives the program that filled it: what was put in is written, whatever become
 The memory has no name where that is possible: on POSIX an unlinked file whose descriptor the child inherits (a memfd on
 Linux, where /dev/shm may be small), on Windows a mapping that vanishes with its last user. Nothing is left behind.
 
-Layout: 4096 bytes of counters (64 bit, native), 4096 bytes for the text of an error, then the records. A record is
-``u32 length, u32 kind``, then `length` bytes; it starts at a multiple of 8 and never wraps: a record that doesn't fit
-before the end is preceded by padding.
+Layout: 4096 bytes of counters (64 bit, native), then the records. A record is ``u32 length, u32 kind, u64 position``,
+then `length` bytes; it starts at a multiple of 8 and never wraps: a record that doesn't fit before the end is preceded
+by padding. The position counts all bytes ever put in, so whoever takes a record out knows that it is the one due.
 
 Processors other than x86 may show another process the head before the record. A lock that is taken and given back twice
 keeps the two apart: what was stored before the first is seen before what is stored after the second.
@@ -28,12 +28,11 @@ import threading
 from collections.abc import Sequence
 from enum import IntEnum
 
-__all__ = ["PADDING", "Counter", "Ring"]
+__all__ = ["PADDING", "Counter", "Doing", "Ring", "RingError", "allowed_capacity"]
 
 _COUNTERS = 4096
-_ERROR = 4096
-_START = _COUNTERS + _ERROR
-_HEAD = struct.Struct("=II")
+_START = _COUNTERS
+_HEAD = struct.Struct("=IIQ")
 _WARM = 8 << 20
 _ORDERED = platform.machine().lower() in ("x86_64", "amd64", "i686", "i386", "x86")
 PADDING = 0
@@ -41,30 +40,47 @@ PADDING = 0
 
 
 class Counter(IntEnum):
-    """What the counters at the begin of the memory count; all but the first are written by the child."""
+    """What the counters at the start of the memory say; all but the first two are written by the worker."""
 
     head = 0
     """Bytes put in so far."""
-    tail = 1
+    flush_wanted = 1
+    """1 while somebody wants the file to be flushed soon."""
+    tail = 2
     """Bytes taken out so far."""
-    error_length = 2
-    """Length of the error's text, 0 while all is well."""
-    frames_written = 3
-    """Frames handed to the library."""
-    frames_flushed = 4
-    """Frames that were written before the last flush."""
-    frames_refused = 5
-    """Frames thrown away after an error."""
-    bytes_written = 6
+    frames_flushed = 3
+    """Frames that a reader of the file finds: those before the last flush that succeeded."""
+    frames_refused = 4
+    """Frames of which something could not be written."""
+    bytes_written = 5
     """Bytes of array values handed to the library."""
-    file_size = 7
+    file_size = 6
     """Size of the file at the last flush, bytes."""
-    last_flush = 8
+    last_flush = 7
     """Time of the last flush, microseconds since 1970."""
-    calls_done = 9
-    """Records worked off."""
-    waiting = 10
-    """1 while the child waits to be woken; at other times it finds by itself what is put in."""
+    waiting = 8
+    """1 while the worker waits to be woken; at other times it finds by itself what is put in."""
+    starved = 9
+    """1 while the worker is to say when it has made room."""
+    doing = 10
+    """What the worker does now: a :class:`Doing`."""
+    beat = 11
+    """When the worker last got on, microseconds of the monotonic clock."""
+
+
+class Doing(IntEnum):
+    """What a worker does."""
+
+    nothing = 0
+    writing = 1
+    flushing = 2
+    opening = 3
+    closing = 4
+    reading = 5
+
+
+class RingError(Exception):
+    """What stands in the ring makes no sense: another process wrote into it, or the memory is damaged."""
 
 
 class Ring:
@@ -100,11 +116,7 @@ class Ring:
         return () if self._descriptor < 0 else (self._descriptor,)
 
     def close(self) -> None:
-        """Let the memory go; it vanishes when both ends have."""
-        self._counters.release()
-        self._records.release()
-        self._all.release()
-        self._memory.close()
+        """Give the descriptor back. The memory goes when the last who looks at it has forgotten this object."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -123,40 +135,36 @@ class Ring:
         """Bytes that wait to be taken out."""
         return self._counters[Counter.head] - self._counters[Counter.tail]
 
-    @property
-    def error(self) -> bytes:
-        """The error, as the child wrote it; empty while all is well."""
-        return bytes(self._all[_COUNTERS : _COUNTERS + self._counters[Counter.error_length]])
-
-    @error.setter
-    def error(self, text: bytes) -> None:
-        text = text[:_ERROR]
-        self._all[_COUNTERS : _COUNTERS + len(text)] = text
-        self._counters[Counter.error_length] = len(text)
-
     # ---------------------------------------------------------------- writing
     @property
     def longest(self) -> int:
         """Length of the longest record that is sure to fit once the ring is empty."""
-        return self.capacity // 2 - 16
+        return self.capacity // 2 - _HEAD.size - 8
+
+    @property
+    def position(self) -> int:
+        """Where the next record goes."""
+        return self._head
 
     def put(self, kind: int, parts: Sequence[bytes | memoryview]) -> bool:
         """Put a record in, made of parts one after the other; False (and nothing done) if there is no room now."""
         length = sum(map(len, parts))
-        size = (length + 15) & ~7  # header and padding to a multiple of 8
+        size = _size(length)
         head, tail = self._head, self._counters[Counter.tail]
         at = head % self.capacity
         left = self.capacity - at
         # an empty ring starts over: the same few pages stay in the processor's cache and in memory
-        skip = left if size > left or (head == tail and at > _WARM) else 0
+        starts_over = head == tail and at > _WARM and left + size <= self.capacity
+        skip = left if size > left or starts_over else 0
         if head + skip + size - tail > self.capacity:
             return False
         records = self._records
         if skip:
-            _HEAD.pack_into(records, at, left - 8, PADDING)
+            if skip >= _HEAD.size:
+                _HEAD.pack_into(records, at, skip - _HEAD.size, PADDING, head)
             at = 0
-        _HEAD.pack_into(records, at, length, kind)
-        position = at + 8
+        _HEAD.pack_into(records, at, length, kind, head + skip)
+        position = at + _HEAD.size
         for part in parts:
             end = position + len(part)
             records[position:end] = part
@@ -171,18 +179,35 @@ class Ring:
         """Return kind and content of the record at a position and the position behind it; None if there is none yet.
 
         The content is valid until :meth:`release` is called with a later position.
+
+        Raises
+        ------
+        RingError
+            If what stands there is no record that was put in at this position.
         """
-        if position == self._counters[Counter.head]:
+        head = self._counters[Counter.head]
+        if position == head:
             return None
         _fence()
         at = position % self.capacity
-        length, kind = _HEAD.unpack_from(self._records, at)
-        return kind, self._records[at + 8 : at + 8 + length], position + ((length + 15) & ~7)
+        left = self.capacity - at
+        if left < _HEAD.size:  # too little for a record, be it of padding
+            return PADDING, self._records[:0], position + left
+        length, kind, written_at = _HEAD.unpack_from(self._records, at)
+        after = position + _size(length)
+        if written_at != position or length > left - _HEAD.size or not position < after <= head:
+            raise RingError(f"at {position} of {head} stands no record: length {length}, kind {kind}, of {written_at}")
+        return kind, self._records[at + _HEAD.size : at + _HEAD.size + length], after
 
     def release(self, position: int) -> None:
         """Give the room before a position back."""
         _fence()
         self._counters[Counter.tail] = position
+
+
+def _size(length: int) -> int:
+    """Return the bytes that a record of this length takes: its head, and padding to a multiple of 8."""
+    return (length + _HEAD.size + 7) & ~7
 
 
 _lock = threading.Lock()
@@ -199,11 +224,32 @@ def _fence() -> None:
 
 
 def _unnamed_file(size: int) -> int:
-    """Return the descriptor of a file in memory that has no name, on POSIX."""
+    """Return the descriptor of a file in memory that has no name, on POSIX.
+
+    Its number is above 2: a child gets its own files under the first three, and a program may have closed them.
+    """
+    import fcntl
+
     if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("h5saver-ring")
+        made = os.memfd_create("h5saver-ring")
     else:
-        descriptor, name = tempfile.mkstemp(prefix="h5saver-ring-")
+        made, name = tempfile.mkstemp(prefix="h5saver-ring-")
         os.unlink(name)
+    try:
+        descriptor = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(made)
     os.truncate(descriptor, size)
     return descriptor
+
+
+def allowed_capacity(wanted: int) -> int:
+    """Return how many bytes a ring may have: a limit on the size of files (``ulimit -f``) bounds it, too."""
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    return max(1 << 16, min(wanted, (limit - _START) & ~7))

@@ -8,7 +8,7 @@ from h5saver_widget.saving.sharing import OpenFile, SharedFile
 __all__ = ["HostBrowserUtil", "InProcessBrowserUtil", "OpenFile", "SharedFile"]
 
 
-class HostBrowserUtil(SharedFile, H5BrowserUtil):
+class HostBrowserUtil(H5BrowserUtil):
     """What PyMoDAQ's H5Browser reads files with: in a process of its own, which alone a damaged file can crash."""
 
     def __init__(self, backend: str | None = None, *, isolated: bool = True) -> None:

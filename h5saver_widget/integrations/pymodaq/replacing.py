@@ -90,8 +90,8 @@ _TABLE: dict[str, dict[str, _Name]] = {
     },
     "pymodaq_gui.h5modules.saving": {
         "H5Saver": _Name(_SAVERS, "HostH5Saver", "InProcessH5Saver"),
-        "H5SaverBase": _Name(f"{_OURS}.qt.base", "H5SaverBase", "H5SaverBase"),
-        _PARAMS: _Name(f"{_OURS}.qt.base", _PARAMS, _PARAMS),
+        "H5SaverBase": _Name(f"{_OURS}.recording.saver", "H5SaverBase", "H5SaverBase"),
+        _PARAMS: _Name(f"{_OURS}.qt.parameters", _PARAMS, _PARAMS),
     },
     "pymodaq.utils.h5modules.module_saving": {
         **_same("modules.base", "ModuleSaver"),

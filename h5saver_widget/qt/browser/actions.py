@@ -140,7 +140,7 @@ class NodeMenu(QtWidgets.QMenu):
 
 
 def _source_of(file: OpenFile) -> Path | H5Backend:
-    source = file.view.path if file.view.is_own and not file.view.is_remote else file.view.h5
+    source = file.view.h5 if file.view.is_live or file.view.is_remote else file.view.path
     if source is None:
         raise H5SaverError("the file is closed: there is nothing to export")
     return source

@@ -14,7 +14,9 @@ __all__ = ["Entry", "numbered"]
 class Entry:
     """A line of the tree: a name and a kind at first, the rest when it is looked at."""
 
-    __slots__ = ("asked", "children", "file", "key", "kind", "listing", "name", "parent", "problem", "row", "shown")
+    __slots__ = (
+        "asked", "children", "file", "key", "kind", "listing", "name", "named", "parent", "problem", "row", "shown"
+    )  # fmt: skip
 
     def __init__(self, key: int, file: OpenFile, name: str, kind: NodeKind, parent: Entry | None, row: int) -> None:
         self.key = key
@@ -24,6 +26,8 @@ class Entry:
         self.parent = parent
         self.row = row
         self.children: list[Entry] | None = None
+        #: The children by name: to look for each among all of them would take N steps, N times.
+        self.named: dict[str, Entry] = {}
         self.shown: Row | None = None
         self.asked = False
         self.listing = False
@@ -45,7 +49,7 @@ class Entry:
             waiting.extend(entry.children or ())
 
 
-def numbered(entries: list[Entry]) -> None:
-    """Let lines know their places."""
-    for row, entry in enumerate(entries):
-        entry.row = row
+def numbered(entries: list[Entry], first: int = 0) -> None:
+    """Let lines know their places, from one of them on."""
+    for row in range(first, len(entries)):
+        entries[row].row = row

@@ -10,6 +10,7 @@ from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.looking import FileView
 from h5saver_widget.browsing.opening import Readers
+from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -53,8 +54,12 @@ class OpenFile(QtCore.QObject):
 
     @property
     def path(self) -> Path | None:
-        """Path of the file, None if that of a saver is closed."""
+        """Path of the file, None if a saver has had none yet."""
         return self.view.path
+
+    def was_closed_by_saver(self, error: Exception) -> bool:
+        """Tell whether a call failed because the saver has closed the file meanwhile: the next one reads it here."""
+        return isinstance(error, FileNotOpenError) and not self.view.is_own and self.path is not None
 
     def close(self) -> None:
         """Stop reading, and close what was opened here."""

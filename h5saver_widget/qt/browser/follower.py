@@ -40,14 +40,17 @@ class Follower(QtCore.QObject):
         self._clock.timeout.connect(self.look)
 
     def set_on(self, on: bool) -> None:
-        """Look once a second, or not."""
+        """Look once a second, or not; who follows a saver follows it into its next file."""
         if on:
             self._clock.start()
         else:
             self._clock.stop()
 
     def _tell(self, file: OpenFile, error: Exception) -> None:
-        self.failed.emit((file, error))
+        if file.was_closed_by_saver(error):
+            self.look(always=True)
+        else:
+            self.failed.emit((file, error))
 
     def look(self, always: bool = False) -> None:
         """Look for changes in all files; `always` reads them again even if nothing seems to have changed.
@@ -55,6 +58,7 @@ class Follower(QtCore.QObject):
         A look that takes longer than a second is waited for: what it has found is a change for nobody after it.
         """
         for file in list(self._trees.model.files):
+            file.view.goes_on = self._clock.isActive()
             if file.worker.is_doing("look") and not always:
                 continue
             if file.problem:
@@ -72,11 +76,9 @@ class Follower(QtCore.QObject):
             )
 
     def _back_again(self, file: OpenFile, _: object = None) -> None:
-        """Show a file that can be read again: a saver may have opened another one."""
+        """Show a file that can be read again."""
+        file.problem = ""
         self._seen_again(file, (True, {}))
-        file.problem, file.note = "", file.view.note
-        file.name = file.path.name if file.path is not None else file.name
-        self._trees.model.file_changed(file)
         groups = self._trees.model.listed_groups(file) or ["/"]
         file.worker.ask(
             partial(file.view.look_again, groups, "", always=True),
@@ -89,9 +91,11 @@ class Follower(QtCore.QObject):
         if file not in self._trees.model.files:
             return
         file.note = file.view.note
+        file.name = file.path.name if file.path is not None else file.name
         self._trees.model.put(file, groups)
         if not changed:
             return
+        self._trees.model.file_changed(file)
         self._trees.model.read_again(file)
         self._trees.repaint_lines()
         if file is self._trees.current_file():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import count
+from itertools import count, groupby
 from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
@@ -133,7 +133,7 @@ class NodeModel(QtCore.QAbstractItemModel):
     def _find(self, path: str, file: OpenFile | None = None) -> Entry | None:
         entry = next((root for root in self._roots if file is None or root.file is file), None)
         for name in filter(None, path.split("/")):
-            entry = None if entry is None else next((c for c in entry.children or () if c.name == name), None)
+            entry = None if entry is None else entry.named.get(name)
         return entry
 
     @property
@@ -154,9 +154,13 @@ class NodeModel(QtCore.QAbstractItemModel):
     def _add(self, file: OpenFile, name: str, kind: NodeKind, parent: Entry | None, row: int) -> Entry:
         entry = Entry(next(self._keys), file, name, kind, parent, row)
         self._entries[entry.key] = entry
+        if parent is not None:
+            parent.named[name] = entry
         return entry
 
     def _drop(self, entry: Entry) -> None:
+        if entry.parent is not None:
+            entry.parent.named.pop(entry.name, None)
         for gone in entry.below():
             del self._entries[gone.key]
 
@@ -224,7 +228,7 @@ class NodeModel(QtCore.QAbstractItemModel):
             if entry.children is None:
                 self._ask_children(entry, lambda: self.load(path, file, then))
                 return
-            entry = next((c for c in entry.children if c.name == name), None)
+            entry = entry.named.get(name)
         found = self._find(path, file)
         then(QtCore.QModelIndex() if found is None else self._index(found))
 
@@ -284,10 +288,10 @@ class NodeModel(QtCore.QAbstractItemModel):
                 for gone in entry.children[start:stop]:
                     self._drop(gone)
                 del entry.children[start:stop]
-                numbered(entry.children)
+                numbered(entry.children, start)
                 self.endRemoveRows()
             stop = max(0, start - 1)
-        have = {child.name for child in entry.children}
+        have = set(entry.named)
         row = 0
         while row < len(children):
             stop = row
@@ -297,27 +301,52 @@ class NodeModel(QtCore.QAbstractItemModel):
                 self.beginInsertRows(parent, row, stop - 1)
                 fresh = [self._add(entry.file, name, kind, entry, 0) for name, kind in children[row:stop]]
                 entry.children[row:row] = fresh
-                numbered(entry.children)
+                numbered(entry.children, row)
                 self.endInsertRows()
             row = stop + 1
 
-    def add_found(self, file: OpenFile, path: str, kind: NodeKind) -> None:
-        """Add a line for a node that was found, and for the groups above it; nothing else of these groups is shown."""
-        entry = self._find("/", file)
-        assert entry is not None
-        names = [name for name in path.split("/") if name]
-        for number, name in enumerate(names, 1):
-            if entry.children is None:
-                entry.children = []
-            child = next((c for c in entry.children if c.name == name), None)
-            if child is None:
-                row = bisect_left([natural_key(c.name) for c in entry.children], natural_key(name))
-                self.beginInsertRows(self._index(entry), row, row)
-                child = self._add(file, name, kind if number == len(names) else NodeKind.GROUP, entry, row)
-                entry.children.insert(row, child)
-                numbered(entry.children)
-                self.endInsertRows()
-            entry = child
+    def add_found(self, file: OpenFile, found: Sequence[Child]) -> None:
+        """Add lines for nodes that were found, and for the groups above them; nothing else of these groups is shown.
+
+        Parameters
+        ----------
+        file
+            Their file.
+        found
+            Paths and kinds. Each group is sorted and numbered once for all of them.
+        """
+        root = self._find("/", file)
+        assert root is not None
+        fresh: dict[Entry, dict[str, NodeKind]] = {}
+        for path, kind in found:
+            entry, names = root, [name for name in path.split("/") if name]
+            for number, name in enumerate(names, 1):
+                known = entry.named.get(name)
+                if known is None:
+                    here = kind if number == len(names) else NodeKind.GROUP
+                    known = self._add(file, name, here, entry, 0)
+                    fresh.setdefault(entry, {})[name] = here
+                entry = known
+        # lines that Qt doesn't know yet are shown with the line above them
+        for entry, names_here in fresh.items():
+            entry.children = entry.children or []
+            self._show_found(entry, names_here)
+
+    def _show_found(self, entry: Entry, names: Mapping[str, NodeKind]) -> None:
+        """Insert lines that were made into a group, as few runs of them as possible."""
+        assert entry.children is not None
+        keys = {name: natural_key(name) for name in names}
+        made = [entry.named[name] for name in sorted(names, key=keys.__getitem__)]
+        end = len(entry.children)
+        if not end or natural_key(entry.children[-1].name) < keys[made[0].name]:  # as they come from a file
+            places = [end] * len(made)
+        else:
+            places = [bisect_left(entry.children, keys[c.name], key=lambda e: natural_key(e.name)) for c in made]
+        for row, run in reversed([(row, list(run)) for row, run in groupby(range(len(made)), places.__getitem__)]):
+            self.beginInsertRows(self._index(entry), row, row + len(run) - 1)
+            entry.children[row:row] = [made[number] for number in run]
+            numbered(entry.children, row)
+            self.endInsertRows()
 
     # --------------------------------------------------------------- content
     def read_again(self, file: OpenFile) -> None:

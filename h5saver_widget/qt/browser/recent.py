@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pyqtgraph.Qt import QtCore
+from h5saver_widget.qt.geometry import user_settings
 
 __all__ = ["recent_files", "remember_file"]
 
@@ -13,15 +13,9 @@ _MOST: Final = 12
 _KEY: Final = "browser/recent"
 
 
-def _settings() -> QtCore.QSettings:
-    return QtCore.QSettings(
-        QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, "h5saver_widget", "h5saver"
-    )
-
-
 def recent_files() -> list[Path]:
     """Return the files that were opened last, the last one first; nothing is looked up on the disk."""
-    found = _settings().value(_KEY) or []
+    found = user_settings().value(_KEY) or []
     return [Path(str(name)) for name in ([found] if isinstance(found, str) else found)]
 
 
@@ -29,4 +23,4 @@ def remember_file(path: Path) -> None:
     """Put a file at the top of the list."""
     path = path.absolute()
     names = [str(path), *(str(other) for other in recent_files() if other != path)]
-    _settings().setValue(_KEY, names[:_MOST])
+    user_settings().setValue(_KEY, names[:_MOST])

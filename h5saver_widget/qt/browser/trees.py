@@ -8,7 +8,7 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.looking import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.browser.model import NodeModel
 
@@ -25,6 +25,9 @@ class TreePane(QtWidgets.QWidget):
 
     selected = QtCore.Signal()
     """Another node is selected: ask `current_file` and `current_path`."""
+
+    others_changed = QtCore.Signal()
+    """Other nodes are selected together with the current one: ask `others`."""
 
     menu_wanted = QtCore.Signal(object)
     """A menu is wanted for the selected node; where on the screen."""
@@ -61,12 +64,14 @@ class TreePane(QtWidgets.QWidget):
         tree.setModel(model)
         tree.setUniformRowHeights(True)
         tree.setIndentation(16)
-        tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideRight)
+        tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
+        tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
         tree.header().resizeSection(0, 200)
         tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(partial(self._ask_for_menu, tree))
         tree.selectionModel().currentChanged.connect(partial(self._current_changed, tree))
+        tree.selectionModel().selectionChanged.connect(self._selection_changed)
         return tree
 
     # -------------------------------------------------------------- selection
@@ -100,6 +105,12 @@ class TreePane(QtWidgets.QWidget):
         index = self.current_tree.currentIndex()
         return self.current_model.path_of(index) if index.isValid() else ""
 
+    def others(self) -> list[tuple[OpenFile, str]]:
+        """Return the nodes that are selected beside the current one: files and paths."""
+        index, model = self.current_tree.currentIndex().siblingAtColumn(0), self.current_model
+        rows = (row for row in self.current_tree.selectionModel().selectedRows() if row != index)
+        return [(model.file_of(row), model.path_of(row)) for row in rows]
+
     def current_kind(self) -> NodeKind:
         """Return what the selected node is."""
         index = self.current_tree.currentIndex()
@@ -112,26 +123,29 @@ class TreePane(QtWidgets.QWidget):
 
     def _select_index(self, index: QtCore.QModelIndex) -> None:
         if index.isValid():
-            self.tree.setCurrentIndex(index)
+            _select_alone(self.tree, index)
             self.tree.scrollTo(index)
 
     def _current_changed(self, tree: QtWidgets.QTreeView, index: QtCore.QModelIndex, _: object) -> None:
         if index.isValid() and tree is self.current_tree:
             self.selected.emit()
 
+    def _selection_changed(self, *_: object) -> None:
+        self.others_changed.emit()
+
     def _ask_for_menu(self, tree: QtWidgets.QTreeView, place: QtCore.QPoint) -> None:
         index = tree.indexAt(place)
         if index.isValid():
             where = tree.viewport().mapToGlobal(place)
             same = index.siblingAtColumn(0) == tree.currentIndex().siblingAtColumn(0)
-            tree.setCurrentIndex(index)
+            _select_alone(tree, index)
             self.menu_wanted.emit((where, same))
 
     # ------------------------------------------------------------------ files
     def add_file(self, file: OpenFile) -> None:
         """Add a file, and select it."""
         self.clear_filter()
-        self.tree.setCurrentIndex(self.model.add_file(file))
+        _select_alone(self.tree, self.model.add_file(file))
 
     def remove_file(self, file: OpenFile) -> None:
         """Take a file out."""
@@ -200,8 +214,7 @@ class TreePane(QtWidgets.QWidget):
     def _found_some(self, file: OpenFile, found: list[Child]) -> None:
         if file not in self.found_model.files:
             return
-        for path, kind in found:
-            self.found_model.add_found(file, path, kind)
+        self.found_model.add_found(file, found)
         self._found += len(found)
         if found and self._found <= _OPEN:
             self.found_tree.expandRecursively(self.found_model.index_of("/", file))
@@ -213,6 +226,8 @@ class TreePane(QtWidgets.QWidget):
 
     def _show_count(self) -> None:
         text = f"{self._found:,} found" if self._found or self._searched else "Nothing has this name or title"
+        if self._found >= MOST_FOUND:
+            text = f"The first {self._found:,} are shown: type more of the name"
         self.filter_state.setText(f"{text}, searching…" if self._searched else text)
 
     def clear_filter(self) -> None:
@@ -244,3 +259,9 @@ class TreePane(QtWidgets.QWidget):
             self.current_tree.setFocus()
         else:
             super().keyPressEvent(event)
+
+
+def _select_alone(tree: QtWidgets.QTreeView, index: QtCore.QModelIndex) -> None:
+    """Select a node and no other, also while somebody holds the Ctrl key."""
+    flag = QtCore.QItemSelectionModel.SelectionFlag
+    tree.selectionModel().setCurrentIndex(index, flag.ClearAndSelect | flag.Rows)

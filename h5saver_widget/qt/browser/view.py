@@ -20,6 +20,7 @@ from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
 from h5saver_widget.qt.browser.node_panel import NodePanel
+from h5saver_widget.qt.browser.overlay import Overlay
 from h5saver_widget.qt.browser.recent import recent_files, remember_file
 from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
@@ -85,6 +86,8 @@ class H5Browser(QtWidgets.QWidget):
         super().__init__(parent)
         self._keeper = Keeper(self)
         self._backend = backend
+        if h5saver is not None and server is None and h5saver.capabilities.remote:
+            server = h5saver.server_options()
         self._readers = Readers(backend, isolated=isolated, server=server)
         if h5saver is None and not isinstance(h5file, H5Backend):
             self._readers.prepare()  # it starts while the window is built
@@ -99,10 +102,10 @@ class H5Browser(QtWidgets.QWidget):
             parent.setCentralWidget(self)
             parent.resize(self.size())
         if h5saver is not None:
-            self._add(OpenFile(h5saver))
+            self._add(OpenFile(h5saver, readers=self._readers))
             h5saver.status_sig.connect(self._saver_said)
         elif isinstance(h5file, H5Backend):
-            self._add(OpenFile(h5file))
+            self._add(OpenFile(h5file, readers=self._readers))
         elif h5file is not None or h5file_path is not None:
             self.open_file(path_of(h5file if h5file is not None else h5file_path))
         self._show_state()
@@ -117,7 +120,9 @@ class H5Browser(QtWidgets.QWidget):
         self.follower = Follower(self.trees)
         self.trees.selected.connect(self._node_selected)
         self.trees.menu_wanted.connect(self._show_menu)
+        self.trees.others_changed.connect(self._others_changed)
         self.panel = NodePanel()
+        self.overlay = Overlay(self.panel.plots)
         self.splitter = QtWidgets.QSplitter()
         self.splitter.addWidget(self.trees)
         self.splitter.addWidget(self.panel)
@@ -157,6 +162,7 @@ class H5Browser(QtWidgets.QWidget):
         self.panel.link_pressed.connect(self.follow_link)
         self.panel.comment_saved.connect(self._save_comment)
         self.panel.plots.failed.connect(self.say)
+        self.overlay.said.connect(self.say)
         self.follow.toggled.connect(self.follower.set_on)
         self.follower.node_changed.connect(self._node_changed)
         self.follower.failed.connect(lambda told: self._file_failed(*told))
@@ -166,6 +172,7 @@ class H5Browser(QtWidgets.QWidget):
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
             ("Ctrl+S", lambda: save_file_as(self)),
+            ("Ctrl+0", self.panel.plots.fit),
         ):
             found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -307,6 +314,7 @@ class H5Browser(QtWidgets.QWidget):
         if report.data_path:
             everything, subtract = self._plot_options
             self.panel.plots.show_data(file, report.data_path, everything or report.all_channels, subtract, again)
+            self.overlay.select(self.trees.others(), again=True)
         else:
             self.panel.plots.forget()
         if file.note or self.said.text() == self._note:  # what was said may be true no longer
@@ -316,9 +324,14 @@ class H5Browser(QtWidgets.QWidget):
             self._pop_up_menu()
         self.node_shown.emit(report.path)
 
+    def _others_changed(self) -> None:
+        self.overlay.select(self.trees.others())
+
     def _node_failed(self, file: OpenFile, path: str, error: Exception) -> None:
         if file is self.current_file() and path == self.current_path() and not file.problem:
-            if path == "/":
+            if file.was_closed_by_saver(error):
+                self.refresh()
+            elif path == "/":
                 self._file_failed(file, error)
             else:
                 why = explain(error)

@@ -1,7 +1,8 @@
-"""What all drawings have in common: the palette, the value under the mouse, a region with its statistics, pictures."""
+"""What all drawings have in common: the view and when it is fitted, the value under the mouse, a region, the menu."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,36 +10,99 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues
-from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, number_text, start_of
+from h5saver_widget.browsing.pieces import Statistics
+from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
+from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
 
-__all__ = ["Canvas", "statistics_text"]
+__all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text", "wrapped"]
 
 _NO_VALUES: Final = "no values in the region"
 
 
-def statistics_text(label: str, values: np.ndarray, units: str) -> str:
+def statistics_text(label: str, found: Statistics, units: str) -> str:
     """Return mean, deviation, extremes and sum of what is in a region, as one line.
 
-    >>> statistics_text('CH00', np.array([1.0, 3.0]), 'V')
+    >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
     'CH00: mean 2 V, σ 1 V, min 1 V, max 3 V, sum 4 V, 2 points'
     """
-    known = values[np.isfinite(values)].astype(np.float64)
-    if not known.size:
+    if not found.count:
         return f"{label}: {_NO_VALUES}"
     numbers = (
-        ("mean", known.mean()),
-        ("σ", known.std()),
-        ("min", known.min()),
-        ("max", known.max()),
-        ("sum", known.sum()),
+        ("mean", found.mean),
+        ("σ", found.deviation),
+        ("min", found.least),
+        ("max", found.most),
+        ("sum", found.total),
     )
-    parts = [f"{name} {number_text(float(value), units)}" for name, value in numbers]
-    return f"{label}: {', '.join(parts)}, {known.size:,} points"
+    parts = [f"{name} {number_text(value, units)}" for name, value in numbers]
+    missing = f", {found.missing:,} without a value" if found.missing else ""
+    return f"{label}: {', '.join(parts)}, {found.count:,} points{missing}"
+
+
+def known_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest number; (1, 0) if there is none."""
+    known = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return (float(known.min()), float(known.max())) if known.size else (1.0, 0.0)
+
+
+def offset_of(parts: Sequence[np.ndarray]) -> int:
+    """Return what is subtracted before whole numbers become floats, which are too coarse for those beyond 2**53.
+
+    >>> offset_of([np.array([2**60 + 3, 2**60 + 9])]) - 2**60, offset_of([np.array([1, 2])])
+    (3, 0)
+    """
+    if any(part.dtype.kind not in "iu" for part in parts) or not any(part.size for part in parts):
+        return 0
+    low = min(int(part.min()) for part in parts if part.size)
+    high = max(int(part.max()) for part in parts if part.size)
+    return low if max(abs(low), abs(high)) > 2**53 and high - low < 2**53 else 0
+
+
+def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
+    """Return in words what a plot of these values does not show, ``''`` if it shows all of them.
+
+    Parameters
+    ----------
+    parts
+        The values of each curve, or of the image.
+    log, units
+        Whether they are drawn on a logarithmic scale; their units.
+    some
+        Whether these are but the smallest and the largest values of many.
+
+    Examples
+    --------
+    >>> missing_text([np.array([1.0, np.inf])], False, 'V'), missing_text([np.array([2, 2])], False, 'V')
+    ('1 infinite value is not drawn.', 'All values are 2 V.')
+    """
+    count = sum(part.size for part in parts)
+    if not count:
+        return "There are no values yet."
+    known = [part[np.isfinite(part)] for part in parts]
+    if not any(part.size for part in known):
+        return f"None of the {count:,} values is a finite number."
+    said = []
+    infinite = sum(int(np.isinf(part).sum()) for part in parts)
+    if infinite:
+        many = "Infinite values are" if some else f"{infinite:,} infinite value{' is' if infinite == 1 else 's are'}"
+        said.append(f"{many} not drawn.")
+    hidden = sum(int((part <= 0).sum()) for part in known) if log else 0
+    if hidden:
+        many = "Some" if some else f"{hidden:,} of {count:,}"
+        said.append(f"{many} values are not drawn: a logarithmic scale begins above 0.")
+    found = [end for part in known if part.size for end in (part.min().item(), part.max().item())]
+    if sum(part.size for part in known) > 1 and min(found) == max(found):
+        said.append(f"All values are {number_text(found[0], units)}.")
+    return " ".join(said)
 
 
 class Canvas(pg.GraphicsLayoutWidget):
-    """A plot of one kind of drawing."""
+    """A plot of one kind of drawing.
+
+    Its view is fitted when another thing is drawn. Where the same thing is drawn again (more of it, another point of a
+    scan), it is fitted too if it was fitted, and stays if somebody has zoomed or moved it.
+    """
 
     hovered = QtCore.Signal(str)
     """What is under the mouse, ``''`` if nothing is."""
@@ -49,21 +113,34 @@ class Canvas(pg.GraphicsLayoutWidget):
     picked = QtCore.Signal(object)
     """A position was picked: a tuple of indexes, one for each dimension that is drawn."""
 
+    zoomed = QtCore.Signal(object)
+    """Another part of the axis is seen, in units of the axis: from, to; None if all of it is wanted."""
+
+    menu_wanted = QtCore.Signal(object)
+    """The menu is wanted; where on the screen."""
+
     def __init__(self) -> None:
         super().__init__()
         self.ci.setContentsMargins(4, 6, 10, 4)
+        self.ci.layout.setRowStretchFactor(0, 1000)  # names and bars get what they need, the plot has the rest
+        self.ci.layout.setColumnStretchFactor(0, 1000)
         ticks = {side: Ticks(side) for side in ("left", "bottom")}
         self.plot: pg.PlotItem = self.addPlot(row=0, col=0, axisItems=ticks, enableMenu=False)
         for side in ("left", "bottom"):
             # "kMB/s" and "mms" are what SI prefixes make of units like ours
             self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.plot.hideButtons()
+        self.plot.disableAutoRange()
         self.setMinimumSize(160, 120)
         self._labels: dict[Any, str] = {}
+        self._note = ""
         self.region: Any = None
         self.cross: list[Any] = []
-        self.is_log = False
+        self.log = (False, False)
         self._drawn: Any = None
+        self._thing: Any = None
+        self._key: Any = None
+        self._fitted: Any = None
         self._moves = pg.SignalProxy(self.scene().sigMouseMoved, rateLimit=30, slot=self._mouse_moved)
         self.scene().sigMouseClicked.connect(self._mouse_clicked)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
@@ -75,16 +152,78 @@ class Canvas(pg.GraphicsLayoutWidget):
         """What is shown now."""
         return self._drawn
 
-    def draw(self, drawing: Any) -> None:
-        """Show a drawing of this canvas' kind; the view stays if its axes are the same."""
+    @property
+    def thing(self) -> Any:
+        """What tells that which is shown from other things."""
+        return self._thing
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether all of it is seen: nobody has zoomed or moved the view since it was fitted."""
+        return self._fitted is None or self._fitted == self.plot.vb.targetRange()
+
+    def draw(self, drawing: Any, thing: Any = None) -> None:
+        """Show a drawing of this canvas' kind.
+
+        Parameters
+        ----------
+        drawing
+            What is shown.
+        thing
+            What tells it from other things: the view stays where somebody has put it only for the same thing.
+        """
+        key = (thing, self.log)  # another scale makes another thing of it
+        fits = self.is_fitted or key != self._key
+        if key != self._key:
+            self.forget_choices()
+        self._drawn, self._thing, self._key = drawing, thing, key
+        self.show_drawing(drawing)
+        self.plot.disableAutoRange()  # to change a scale enables it
+        if fits:
+            self._fit()
+        if self.region is not None:
+            self.region_changed.emit()
+
+    def show_drawing(self, drawing: Any) -> None:
+        """Show a drawing, wherever the view is."""
         raise NotImplementedError
 
-    def set_log(self, on: bool) -> None:
-        """Show values on a logarithmic scale; what is not above 0 is left out."""
-        self.is_log = on
-        if self._drawn is not None:
-            self.draw(self._drawn)
+    def forget_choices(self) -> None:
+        """Forget what was chosen for another thing."""
 
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return what there is to be seen, along x and y, on the scales of the plot."""
+        raise NotImplementedError
+
+    def _fit(self) -> None:
+        x, y = self.bounds()
+        self.plot.setRange(xRange=x, yRange=y, padding=0)
+        self._fitted = [list(part) for part in self.plot.vb.targetRange()]
+
+    def reset_view(self) -> None:
+        """Show all of it."""
+        if self._drawn is not None:
+            self._fit()
+            self.zoomed.emit(None)
+
+    def set_log(self, x: bool, y: bool) -> None:
+        """Show positions or values on a logarithmic scale; what is not above 0 is left out."""
+        if (x, y) != self.log:
+            self.log = (x, y)
+            if self._drawn is not None:
+                self.draw(self._drawn, self._thing)
+
+    def set_note(self, text: str) -> None:
+        """Say above the plot what it can't show."""
+        self._note = text
+        self._fit_labels()
+
+    @property
+    def note(self) -> str:
+        """What is said above the plot."""
+        return self._note
+
+    # ---------------------------------------------------------------- region
     def set_region(self, on: bool) -> None:
         """Show or hide the region."""
         if on == (self.region is not None):
@@ -106,37 +245,43 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Return the part of each drawn dimension that the region covers; everything without a region."""
         raise NotImplementedError
 
-    def statistics(self) -> str:
-        """Return what is known of the values in the region, ``''`` without one."""
+    def statistics(self) -> str | None:
+        """Return what is known of the values in the region, ``''`` without one, None if not all values are here."""
         return ""
 
     def set_cross(self, position: tuple[int, ...] | None) -> None:
         """Show a cross at a position, or none."""
 
-    def reset_view(self) -> None:
-        """Show all of it."""
-        self.plot.autoRange()
-
     # ----------------------------------------------------------------- mouse
     def _mouse_moved(self, event: tuple[Any]) -> None:
         view = self.plot.vb
         inside = self._drawn is not None and view.sceneBoundingRect().contains(event[0])
-        self.hovered.emit(self.text_at(view.mapSceneToView(event[0])) if inside else "")
+        self.hovered.emit(self.text_at(self._place(event[0])) if inside else "")
+
+    def _place(self, scene_position: QtCore.QPointF) -> QtCore.QPointF:
+        """Return a place in units of the axes."""
+        found = self.plot.vb.mapSceneToView(scene_position)
+        x, y = (10.0**v if log else v for v, log in zip((found.x(), found.y()), self.plot_log(), strict=True))
+        return QtCore.QPointF(x, y)
+
+    def plot_log(self) -> tuple[bool, bool]:
+        """Return along which axes of the plot places are logarithms."""
+        return self.log
 
     def text_at(self, point: QtCore.QPointF) -> str:
         """Return what is at a place, for people."""
         return ""
 
     def _mouse_clicked(self, event: Any) -> None:
-        view = self.plot.vb
-        if event.double():
+        if not self.plot.vb.sceneBoundingRect().contains(event.scenePos()):
+            return
+        if event.button() == QtCore.Qt.MouseButton.RightButton:
+            event.accept()
+            self.menu_wanted.emit(event.screenPos().toQPoint())
+        elif event.double():
             self.reset_view()
-        elif (
-            self._drawn is not None
-            and event.button() == QtCore.Qt.MouseButton.LeftButton
-            and view.sceneBoundingRect().contains(event.scenePos())
-        ):
-            position = self.position_at(view.mapSceneToView(event.scenePos()))
+        elif self._drawn is not None and event.button() == QtCore.Qt.MouseButton.LeftButton:
+            position = self.position_at(self._place(event.scenePos()))
             if position is not None:
                 self.picked.emit(position)
 
@@ -148,6 +293,13 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Forget the value under the mouse."""
         self.hovered.emit("")
         super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Home shows all of it."""
+        if event.key() == QtCore.Qt.Key.Key_Home:
+            self.reset_view()
+        else:
+            super().keyPressEvent(event)
 
     # ------------------------------------------------------------------ look
     def paint_colours(self) -> None:
@@ -162,9 +314,10 @@ class Canvas(pg.GraphicsLayoutWidget):
             line.setPen(pg.mkPen(mark, width=1, style=QtCore.Qt.PenStyle.DashLine))
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
-        """Follow the host's colours."""
+        """Follow the host's colours and font."""
         super().changeEvent(event)
-        if event.type() == QtCore.QEvent.Type.PaletteChange and "cross" in self.__dict__:
+        Type = QtCore.QEvent.Type
+        if event.type() in (Type.PaletteChange, Type.FontChange) and "cross" in self.__dict__:
             self.paint_colours()
 
     def set_label(self, side: str, text: str) -> None:
@@ -185,16 +338,34 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""
         colour = self.palette().color(QtGui.QPalette.ColorRole.Text).name()
         room = {"bottom": self.width() - 90, "left": self.height() - 70}
+        elide, middle = self.fontMetrics().elidedText, QtCore.Qt.TextElideMode.ElideMiddle
         for axis, text in self._labels.items():
-            most = max(40, room[axis.orientation])
-            short = self.fontMetrics().elidedText(text, QtCore.Qt.TextElideMode.ElideMiddle, int(most))
-            axis.setLabel(escaped(short), color=colour)
+            axis.setLabel(escaped(elide(text, middle, int(max(40, room[axis.orientation])))), color=colour)
+        lines = wrapped(self._note, self.fontMetrics(), max(80, int(self.plot.vb.width())))
+        text = "<br>".join(map(escaped, lines))
+        self.plot.setTitle(text or None, color=colour, size=f"{self.font().pointSizeF():g}pt")
+        if lines:  # pyqtgraph has room for one
+            height = len(lines) * (self.fontMetrics().height() + 2) + 8
+            self.plot.titleLabel.setMaximumHeight(height)
+            self.plot.layout.setRowFixedHeight(0, height)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Let the labels fit."""
         super().resizeEvent(event)
         if "_labels" in self.__dict__:
             self._fit_labels()
+
+
+def wrapped(text: str, metrics: QtGui.QFontMetrics, width: int) -> list[str]:
+    """Return the lines of a text that has to fit into a width in pixels; a single word may be wider."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else ""
+        if longer and metrics.horizontalAdvance(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def escaped(text: str) -> str:

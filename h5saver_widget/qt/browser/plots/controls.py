@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyqtgraph.Qt import QtWidgets
 
-from h5saver_widget.browsing.drawings import Projection
+from h5saver_widget.browsing.drawings import Part, Projection
 from h5saver_widget.qt.editors import CheckBox, ElidedCombo
+from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
 
 __all__ = ["MapBar", "PlotBar"]
@@ -14,7 +15,7 @@ _CHANNEL_TIP = "Channel that is shown"
 
 
 class PlotBar(QtWidgets.QWidget):
-    """Channel, background, scale, region; copy and save the picture."""
+    """Channel, part of complex numbers, background, scale, region; numbers; copy and save what is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,22 +25,27 @@ class PlotBar(QtWidgets.QWidget):
         self.channel.setMaximumWidth(180)
         self.channel.setToolTip(_CHANNEL_TIP)
         self.channel.setAccessibleName("channel")
+        self.part = QtWidgets.QComboBox()
+        for part in Part:
+            self.part.addItem(part.value, part)
+        self.part.setToolTip("What is drawn of complex numbers")
+        self.part.setAccessibleName("part of complex numbers")
         self.background = CheckBox("Subtract background")
         self.background.setToolTip("Subtract the background that was saved with these data")
         self.log = CheckBox("Log")
         self.log.setToolTip("Values on a logarithmic scale; what is not above 0 is left out")
         self.region = CheckBox("Region")
         self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
-        self.copy = self._button("Copy", "copy", "Copy the picture to the clipboard")
+        self.numbers = CheckBox("Numbers")
+        self.numbers.setToolTip("The numbers in a table; Ctrl+C copies those that are selected")
+        self.copy = self._button("Copy", "copy", "Copy the picture, or the numbers that are selected")
         self.save = self._button("Save…", "save", "Save the picture as PNG or SVG")
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(4, 2, 4, 0)
-        layout.setSpacing(10)
-        for widget in (self.channel, self.background, self.log, self.region):
+        layout = FlowLayout(10, 2)
+        for widget in (
+            self.channel, self.part, self.background, self.log, self.region, self.numbers, self.copy, self.save
+        ):  # fmt: skip
             layout.addWidget(widget)
-        layout.addStretch()
-        layout.addWidget(self.copy)
-        layout.addWidget(self.save)
+        self.setLayout(layout)
         self.update_icons()
 
     def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:

@@ -6,147 +6,237 @@ from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
-from pyqtgraph.Qt import QtCore, QtGui
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
-from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped, statistics_text
-from h5saver_widget.qt.browser.plots.ticks import number_text, position_text, start_of
-from h5saver_widget.qt.plot_style import curve_colours, with_units
+from h5saver_widget.browsing.pieces import statistics_of
+from h5saver_widget.qt.browser.plots.canvas import (
+    Canvas,
+    escaped,
+    known_range,
+    missing_text,
+    offset_of,
+    statistics_text,
+)
+from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text, start_of
+from h5saver_widget.qt.numbers import number_text
+from h5saver_widget.qt.plot_style import curve_colour, shifted
 
-__all__ = ["CurveCanvas"]
+__all__ = ["CurveCanvas", "range_text"]
 
 #: Up to so many points errors are bars and points are marked; more would be one dark area.
 _FEW: Final = 400
-_STYLES: Final = (
-    QtCore.Qt.PenStyle.SolidLine,
-    QtCore.Qt.PenStyle.DashLine,
-    QtCore.Qt.PenStyle.DotLine,
-    QtCore.Qt.PenStyle.DashDotLine,
-)
+_MARKED: Final = 60
+_REFINE_MS: Final = 120
 
 
 class CurveCanvas(Canvas):
-    """Curves."""
+    """Curves, their names below them; a single point is a number in large type."""
 
     def __init__(self) -> None:
-        self._lines: list[pg.PlotDataItem] = []
+        self._lines: list[tuple[int, pg.PlotDataItem]] = []
         self._errors: list[tuple[int, Any]] = []
-        self._key: Any = None
+        self._offset: float | int = 0
+        self.legend: pg.LegendItem | None = None
         super().__init__()
-        self.plot.addLegend(offset=(-8, 8), labelTextSize="9pt")
+        self.legend = self.plot.legend = pg.LegendItem(frame=False)
+        self.number = QtWidgets.QLabel(self)
+        self.number.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.number.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.number.setBackgroundRole(QtGui.QPalette.ColorRole.Base)
+        self.number.setAutoFillBackground(True)
+        self.number.hide()
         self.plot.showGrid(x=True, y=True, alpha=0.15)
+        self._refine = QtCore.QTimer(self)
+        self._refine.setSingleShot(True)
+        self._refine.setInterval(_REFINE_MS)
+        self._refine.timeout.connect(self._tell_what_is_seen)
+        self.plot.vb.sigXRangeChanged.connect(self._view_moved)
 
-    def draw(self, drawing: Curves) -> None:
+    # --------------------------------------------------------------- drawing
+    def show_drawing(self, drawing: Curves) -> None:
         """Show curves."""
-        x = drawing.axis.values
-        key = (
-            drawing.axis.label,
-            drawing.axis.units,
-            drawing.label,
-            drawing.units,
-            len(x),
-            x[:1].tolist(),
-            self.is_log,
-        )
-        fresh = key != self._key or not self._lines
-        self._drawn, self._key = drawing, key
-        for item in (*self._lines, *(item for _, item in self._errors)):
+        for _, item in (*self._lines, *self._errors):
             self.plot.removeItem(item)
-        self.plot.legend.clear()
         self._lines, self._errors = [], []
+        self._offset = 0 if self.log[1] else offset_of([curve.values for curve in drawing.curves])
+        self.plot.setLogMode(x=self.log[0], y=self.log[1])
         for number, curve in enumerate(drawing.curves):
-            self._draw_one(number, x, curve, drawing)
-        self.plot.legend.setVisible(len(drawing.curves) > 1)
+            self._draw_one(number, curve, drawing)
         # one curve has no legend: the axis says what it is
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
-        self.set_label("left", with_units(name or "value", drawing.units))
-        self.set_axis("bottom", drawing.axis)
-        self.plot.setLogMode(x=False, y=self.is_log)
+        ends = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
+        start = 0.0 if self.log[1] or self._offset else start_of(ends, "")
+        self.plot.getAxis("left").set_offset(start)
+        self.set_label("left", axis_text(name or "value", drawing.units, self._offset or start))
+        if self.log[0]:
+            self.plot.getAxis("bottom").set_offset(0.0)
+            self.set_label("bottom", axis_text(drawing.axis.label, drawing.axis.units, 0.0))
+        else:
+            self.set_axis("bottom", drawing.axis)
+        values = [curve.values for curve in drawing.curves]
+        note = missing_text(values, self.log[1], drawing.units, some=any(curve.step > 1 for curve in drawing.curves))
+        if self.log[0] and not note:
+            note = missing_text([drawing.axis_of(c).values for c in drawing.curves], True, drawing.axis.units)
+        self.set_note(note)
+        self._show_number(drawing)
         self.paint_colours()
-        if fresh:
-            self.reset_view()
-        if self.region is not None:
-            self.region_changed.emit()
 
-    def _draw_one(self, number: int, x: np.ndarray, curve: Curve, drawing: Curves) -> None:
-        y = curve.values
-        if y.dtype.kind != "f":
-            y = y.astype(np.float64)
-        few = len(x) <= _FEW
-        marks = drawing.as_points or (few and 0 < np.isfinite(y).sum() <= 60)
-        line = pg.PlotDataItem(
-            x,
-            y,
-            connect="all" if np.isfinite(y).all() else "finite",
-            symbol="o" if marks else None,
-            symbolSize=6 if drawing.as_points else 4,
-            antialias=few,
+    def _plain(self, values: np.ndarray) -> np.ndarray:
+        """Return values as floats, less what all of them have in common where floats are too coarse."""
+        return shifted(values, self._offset)
+
+    def _draw_one(self, number: int, curve: Curve, drawing: Curves) -> None:
+        axis, y = drawing.axis_of(curve), self._plain(curve.values)
+        x = axis.values
+        known = np.isfinite(y) & np.isfinite(x)
+        few, in_a_row = len(x) <= _FEW, _in_a_row(axis)
+        scattered = drawing.as_points and not in_a_row
+        marked = scattered or (few and 0 < known.sum() <= _MARKED)
+        # between points without a value there is no line: what stands alone is seen as a point
+        step = 2 if curve.step > 1 else 1
+        alone = known & ~_moved(known, step) & ~_moved(known, -step)
+        self._add_line(
+            number,
+            pg.PlotDataItem(
+                x,
+                y,
+                connect="all" if known.all() else "finite",
+                symbol="o" if marked else None,
+                symbolSize=6 if drawing.as_points and few else 4,
+                antialias=few,
+                dynamicRangeLimit=None,
+            ),
         )
-        self.plot.addItem(line)
-        if len(x) > 5000:  # asks for the plot that it is in
+        if len(x) > 5000 and in_a_row:  # asks for the plot that it is in
+            line = self._lines[-1][1]
             line.setDownsampling(auto=True, method="peak")
-        self.plot.legend.addItem(line, escaped(curve.label))
-        self._lines.append(line)
-        if curve.errors is not None and not self.is_log:
+            line.setClipToView(True)
+        if alone.any() and not marked:
+            self._add_line(number, pg.PlotDataItem(x[alone], y[alone], pen=None, symbol="o", symbolSize=4))
+        if curve.errors is not None and not any(self.log):
             errors = curve.errors.astype(np.float64)
             if few:
-                top = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
-                self.plot.addItem(top)
-                self._errors.append((number, top))
+                item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
             else:
-                band = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
-                self.plot.addItem(band)
-                self._errors.append((number, band))
+                item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
+            self.plot.addItem(item)
+            self._errors.append((number, item))
 
+    def _add_line(self, number: int, line: pg.PlotDataItem) -> None:
+        self.plot.addItem(line)
+        self._lines.append((number, line))
+
+    def _show_number(self, drawing: Curves) -> None:
+        """Show a single point in large type, in the place of a plot that would say nothing."""
+        single = drawing.window.total == 1 and all(curve.values.size == 1 for curve in drawing.curves)
+        self.number.setVisible(single)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a number is shown, and no plot."""
+        return not self.number.isHidden()
+
+    def _number_text(self) -> str:
+        drawing, lines = self._drawn, []
+        largest = max(12, min(34, self.width() // 16, self.height() // (3 * max(1, len(drawing.curves)))))
+        for curve in drawing.curves[:12]:
+            value = escaped(number_text(curve.values[0].item(), drawing.units))
+            error = f" ± {number_text(float(curve.errors[0]))}" if curve.errors is not None else ""
+            lines.append(
+                f"{escaped(curve.label)}<br><span style='font-size:{largest}pt'>{value}</span>{escaped(error)}"
+            )
+        return "<br>".join(lines)
+
+    # ------------------------------------------------------------------ look
     def paint_colours(self) -> None:
-        """Take the colours of the palette; a fifth curve has the first colour and is dashed."""
+        """Take the colours of the palette."""
         super().paint_colours()
-        colours = curve_colours(self.palette())
         drawing = self._drawn
-        for number, line in enumerate(self._lines):
-            colour = colours[number % len(colours)]
-            style = _STYLES[number // len(colours) % len(_STYLES)]
-            as_points = drawing is not None and drawing.as_points and not _in_a_row(drawing.axis)
-            line.setPen(None if as_points else pg.mkPen(colour, width=1, style=style))
+        if drawing is None or self.legend is None:
+            return
+        count, palette = len(drawing.curves), self.palette()
+        text = palette.color(QtGui.QPalette.ColorRole.Text)
+        for number, line in self._lines:
+            colour, style = curve_colour(number, count, palette)
+            hidden = drawing.as_points and not _in_a_row(drawing.axis_of(drawing.curves[number]))
+            if line.opts["pen"] is not None:
+                line.setPen(pg.mkPen(None) if hidden else pg.mkPen(colour, width=1, style=style))
             line.setSymbolBrush(colour)
             line.setSymbolPen(None)
         for number, item in self._errors:
-            colour = QtGui.QColor(colours[number % len(colours)])
+            colour = QtGui.QColor(curve_colour(number, count, palette)[0])
             if isinstance(item, pg.ErrorBarItem):
                 item.setData(pen=pg.mkPen(colour, width=1))
             else:
                 colour.setAlpha(70)
                 item.setBrush(pg.mkBrush(colour))
-        legend = self.plot.legend
-        if legend is not None:
-            text = self.palette().color(QtGui.QPalette.ColorRole.Text)
-            behind = self.palette().color(QtGui.QPalette.ColorRole.Base)
-            behind.setAlpha(210)  # curves shine through, names stay readable
-            legend.setBrush(behind)
-            for _, label in legend.items:  # setLabelTextColor forgets to draw what is there already
-                label.setText(label.text, color=text, size="9pt")
         if self.region is not None:
-            colour = self.palette().color(QtGui.QPalette.ColorRole.Highlight)
+            colour = palette.color(QtGui.QPalette.ColorRole.Highlight)
             colour.setAlpha(50)
             self.region.setBrush(colour)
+        if self.is_number:
+            self.number.resize(self.size())
+            self.number.setText(self._number_text())
+        self._fill_legend(text)
 
-    def reset_view(self) -> None:
-        """Show all of it that is a number; pyqtgraph's own way leaves out what is far outside of what was seen."""
-        x = self._drawn.axis.values
-        low, high = _extent(x)
-        values = [_extent(part) for curve in self._drawn.curves for part in self._seen(curve)]
-        bottom = min((v[0] for v in values if v[1] >= v[0]), default=0.0)
-        top = max((v[1] for v in values if v[1] >= v[0]), default=1.0)
-        self.plot.vb.disableAutoRange()
+    def _fill_legend(self, text: QtGui.QColor) -> None:
+        """Name the curves below the plot, in as many columns as fit; where there are too many, say how many more."""
+        legend, drawing = self.legend, self._drawn
+        assert legend is not None
+        legend.clear()
+        if legend.scene() is not None and self.ci.getItem(1, 0) is legend:
+            self.ci.removeItem(legend)
+        if len(drawing.curves) < 2 or self.is_number:
+            return
+        metrics = self.fontMetrics()
+        elide = QtCore.Qt.TextElideMode.ElideMiddle
+        names = [metrics.elidedText(curve.label, elide, max(60, self.width() // 2 - 60)) for curve in drawing.curves]
+        columns = max(1, (self.width() - 40) // (max(map(metrics.horizontalAdvance, names)) + 44))
+        rows = max(1, self.height() // 4 // (metrics.height() + 4))
+        most = columns * rows
+        lines = dict(reversed(self._lines))
+        legend.setColumnCount(columns)
+        size = f"{self.font().pointSizeF():g}pt"
+        for number, name in enumerate(names if len(names) <= most else names[: most - 1]):
+            legend.addItem(lines[number], escaped(name))
+        if len(names) > most:
+            legend.addItem(pg.PlotDataItem(pen=None), f"… {len(names) - most + 1:,} more")
+        for _, label in legend.items:
+            label.setText(label.text, color=text, size=size)
+        self.ci.addItem(legend, 1, 0)
+        self.ci.layout.setAlignment(legend, QtCore.Qt.AlignmentFlag.AlignCenter)
+        legend.setMaximumSize(legend.layout.effectiveSizeHint(QtCore.Qt.SizeHint.MinimumSize))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Let the names fit."""
+        super().resizeEvent(event)
+        if "_refine" in self.__dict__:
+            self.paint_colours()
+
+    # ------------------------------------------------------------------ view
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return what there is to be seen; pyqtgraph's own way leaves out what is far outside of what was seen."""
+        drawing = self._drawn
+        xs = [drawing.axis_of(curve).values for curve in drawing.curves]
+        ys = [part for curve in drawing.curves for part in self._seen(curve)]
         # counted from a number on, as dates are: a part of that number would be years
-        margin = 1.0 if start_of(x, self._drawn.axis.units) else None
-        self.plot.setRange(xRange=_opened(low, high, margin), yRange=_opened(bottom, top), padding=0.04)
+        margin = 1.0 if start_of(drawing.axis.values, drawing.axis.units) else None
+        return _opened(xs, self.log[0], margin), _opened(ys, self.log[1])
 
     def _seen(self, curve: Curve) -> list[np.ndarray]:
-        values = curve.values.astype(np.float64)
-        if self.is_log:
-            return [np.log10(values[values > 0])]
-        return [values] if curve.errors is None else [values - curve.errors, values + curve.errors]
+        values = self._plain(curve.values)
+        if curve.errors is None or any(self.log):
+            return [values]
+        return [values - curve.errors, values + curve.errors]
+
+    def _view_moved(self, *_: object) -> None:
+        self._refine.start()
+
+    def _tell_what_is_seen(self) -> None:
+        if self._drawn is not None and not self.is_fitted:
+            low, high = self.plot.viewRange()[0]
+            self.zoomed.emit((10.0**low, 10.0**high) if self.log[0] else (low, high))
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.LinearRegionItem:
@@ -156,25 +246,35 @@ class CurveCanvas(Canvas):
         region.sigRegionChanged.connect(self.region_changed)
         return region
 
-    def _inside(self) -> np.ndarray:
-        low, high = self.region.getRegion()
-        x = self._drawn.axis.values
+    def region_range(self) -> tuple[float, float]:
+        """Return where the region begins and ends, in units of the axis."""
+        low, high = (10.0**v if self.log[0] else v for v in self.region.getRegion())
+        return low, high
+
+    def _inside(self, x: np.ndarray) -> np.ndarray:
+        low, high = self.region_range()
         return (x >= low) & (x <= high)
 
     def region_slices(self) -> tuple[slice, ...]:
         """Return the points that the region covers."""
         if self._drawn is None:
             return (slice(0, 0),)
-        start = self._drawn.window.start
-        found = np.flatnonzero(self._inside()) if self.region is not None else np.arange(len(self._drawn.axis.values))
-        return (slice(start + int(found[0]), start + int(found[-1]) + 1) if found.size else slice(start, start + 1),)
+        window, x = self._drawn.window, self._drawn.axis.values
+        found = np.flatnonzero(self._inside(x)) if self.region is not None else np.arange(len(x))
+        if not found.size:
+            return (slice(window.start, window.start + 1),)
+        return (slice(window.point(int(found[0])), min(window.point(int(found[-1])) + window.step, window.stop)),)
 
-    def statistics(self) -> str:
+    def statistics(self) -> str | None:
         """Return what is known of every curve in the region."""
         if self.region is None or self._drawn is None:
             return ""
-        inside, drawn = self._inside(), self._drawn
-        return "\n".join(statistics_text(c.label, c.values[inside], drawn.units) for c in drawn.curves[:6])
+        drawn = self._drawn
+        if any(curve.step > 1 for curve in drawn.curves):
+            return None
+        where = range_text(self.region_range(), drawn.axis.units)
+        known = [(c.label, statistics_of([c.values[self._inside(drawn.axis_of(c).values)]])) for c in drawn.curves[:6]]
+        return "\n".join(statistics_text(label, found, drawn.units) + where for label, found in known)
 
     # ------------------------------------------------------------- positions
     def set_cross(self, position: tuple[int, ...] | None) -> None:
@@ -187,37 +287,68 @@ class CurveCanvas(Canvas):
             self.paint_colours()
         for line in self.cross:
             line.setVisible(position is not None)
-            if position is not None and self._drawn is not None:
-                at = min(max(position[0] - self._drawn.window.start, 0), len(self._drawn.axis.values) - 1)
+            if position is not None and self._drawn is not None and len(self._drawn.axis.values):
+                value = float(self._drawn.axis.values[self._drawn.window.drawn(position[0])])
                 line.blockSignals(True)
-                line.setValue(float(self._drawn.axis.values[at]))
+                line.setValue(np.log10(max(value, 1e-300)) if self.log[0] else value)
                 line.blockSignals(False)
 
     def _picked_near(self, value: float) -> None:
-        found = self.position_at(QtCore.QPointF(value, 0))
+        found = self.position_at(QtCore.QPointF(10.0**value if self.log[0] else value, 0))
         if found is not None:
             self.picked.emit(found)
 
     def position_at(self, point: QtCore.QPointF) -> tuple[int, ...] | None:
         """Return the point nearest to a place."""
-        x = self._drawn.axis.values
-        if not np.isfinite(x).any():
-            return None
-        return (self._drawn.window.start + int(np.nanargmin(np.abs(x - point.x()))),)
+        near = _nearest(self._drawn.axis.values, point.x())
+        return None if near is None else (self._drawn.window.point(near),)
 
     def text_at(self, point: QtCore.QPointF) -> str:
         """Return the point nearest to a place and its values."""
-        found = self.position_at(point)
-        if found is None:
+        drawn, parts = self._drawn, []
+        at = _nearest(drawn.axis.values, point.x())
+        if at is None:
             return ""
-        at = found[0] - self._drawn.window.start
-        axis, units = self._drawn.axis, self._drawn.units
-        values = [
-            f"{curve.label} {number_text(float(curve.values[at]), units)}"
-            + (f" ± {curve.errors[at]:.3g}" if curve.errors is not None else "")
-            for curve in self._drawn.curves[:4]
-        ]
-        return f"{axis.label} {position_text(float(axis.values[at]), axis.units)}:  {',  '.join(values)}"
+        for curve in drawn.curves[:4]:
+            near = at if curve.axis is None else _nearest(curve.axis.values, point.x())
+            if near is not None:
+                parts.append(f"{curve.label} {self._value_text(curve, near)}")
+        more = f",  … {len(drawn.curves) - 4:,} more" if len(drawn.curves) > 4 else ""
+        where = position_text(float(drawn.axis.values[at]), drawn.axis.units)
+        return f"{drawn.axis.label} {where}:  {',  '.join(parts)}{more}"
+
+    def _value_text(self, curve: Curve, at: int) -> str:
+        units = self._drawn.units
+        if curve.step > 1:
+            low, high = curve.values[at // 2 * 2 : at // 2 * 2 + 2].tolist()
+            return f"{number_text(low)} … {number_text(high, units)}"
+        error = f" ± {number_text(float(f'{curve.errors[at]:.3g}'))}" if curve.errors is not None else ""
+        return number_text(curve.values[at].item(), units) + error
+
+
+def range_text(ends: tuple[float, float], units: str) -> str:
+    """Return where a region lies, as the end of a sentence.
+
+    >>> range_text((1.0, 2.5), 'nm')
+    ', from 1 nm to 2.5 nm'
+    """
+    low, high = (position_text(end, units) for end in ends)
+    return f", from {low} to {high}"
+
+
+def _moved(known: np.ndarray, by: int) -> np.ndarray:
+    """Return which points have a known neighbour `by` points before."""
+    found = np.zeros_like(known)
+    if by > 0:
+        found[by:] = known[:-by]
+    else:
+        found[:by] = known[-by:]
+    return found
+
+
+def _nearest(x: np.ndarray, place: float) -> int | None:
+    """Return the number of the position nearest to a place, None if there is none."""
+    return int(np.nanargmin(np.abs(x - place))) if np.isfinite(x).any() else None
 
 
 def _beam(x: np.ndarray) -> float:
@@ -230,23 +361,22 @@ def _in_a_row(axis: AxisValues) -> bool:
     return bool(np.all(np.diff(axis.values) >= 0))
 
 
-def _extent(values: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest number; (1, 0) if there is none."""
-    known = values[np.isfinite(values)]
-    return (float(known.min()), float(known.max())) if known.size else (1.0, 0.0)
+def _opened(parts: list[np.ndarray], log: bool, margin: float | None = None) -> tuple[float, float]:
+    """Return the range of all values with some room beside them, as logarithms if `log`.
 
-
-def _opened(low: float, high: float, margin: float | None = None) -> tuple[float, float]:
-    """Return a range that has a width: of one value, a bit above and below it.
-
-    >>> _opened(1795296406.9, 1795296407.1), _opened(2.0, 2.0), _opened(1795296406.0, 1795296406.0, 1.0)
-    ((1795296406.9, 1795296407.1), (1.9, 2.1), (1795296405.0, 1795296407.0))
+    >>> [round(v, 3) for v in _opened([np.array([0.0, 1.0])], False)], _opened([np.array([2.0])], False)
+    ([-0.04, 1.04], (1.9, 2.1))
     """
-    if high < low:
+    ranges = []
+    for values in parts:
+        low, high = known_range(values[values > 0] if log else values)
+        if low <= high:
+            ranges.append((np.log10(low), np.log10(high)) if log else (low, high))
+    if not ranges:
         return 0.0, 1.0
-    least = max(abs(low), abs(high)) * 1e-12
-    if high - low > least:
-        return low, high
-    if margin is None:
-        margin = abs(low) * 0.05 or 0.5
-    return low - margin, high + margin
+    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    if high - low > max(abs(low), abs(high)) * 1e-12:
+        room = (high - low) * 0.04
+    else:
+        room = margin if margin is not None else abs(low) * 0.05 or 0.5
+    return float(low - room), float(high + room)

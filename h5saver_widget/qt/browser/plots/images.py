@@ -11,132 +11,133 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
-from h5saver_widget.browsing.drawings import AxisValues, Picture, Points
-from h5saver_widget.qt.browser.plots.canvas import Canvas, statistics_text
-from h5saver_widget.qt.browser.plots.ticks import number_text, position_text
-from h5saver_widget.qt.plot_style import with_units
+from h5saver_widget.browsing.drawings import Picture, Points
+from h5saver_widget.browsing.pieces import statistics_of
+from h5saver_widget.qt.browser.plots.canvas import Canvas, known_range, missing_text, offset_of, statistics_text
+from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
+from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
+from h5saver_widget.qt.numbers import number_text
+from h5saver_widget.qt.plot_style import shifted, with_units
 
-__all__ = ["Grid", "ImageCanvas", "PointCanvas", "grid_of"]
+__all__ = ["COLOUR_MAP", "ImageCanvas", "PointCanvas"]
 
-#: Points of a side of the uniform grid that an image over axes that are not uniform is drawn with.
-_FINEST: Final = 2048
-_MAP: Final = "viridis"
+COLOUR_MAP: Final = "viridis"
+"""Until somebody chooses another."""
+
 _MARK: Final = "#ff5a36"
-
-
-class Grid:
-    """Where the points of an axis lie: their order, the middles between them, and a uniform grid to draw on.
-
-    Attributes
-    ----------
-    middles
-        Where the points lie, ascending.
-    edges
-        Where the area of each point ends, ascending; one more than points.
-    order
-        Which point each area belongs to.
-    drawn
-        Which point is drawn at each place of the uniform grid.
-    is_true
-        False if the axis can't be used (not a number, all equal): points are counted then.
-    """
-
-    def __init__(self, values: np.ndarray) -> None:
-        size = len(values)
-        order = np.argsort(values, kind="stable")
-        middles = values[order]
-        self.is_true = bool(np.isfinite(values).all()) and (size == 1 or bool(middles[-1] > middles[0]))
-        if not self.is_true:
-            order, middles = np.arange(size), np.arange(float(size))
-        between = (middles[1:] + middles[:-1]) / 2
-        first = middles[1] - middles[0] if size > 1 else 1.0
-        last = middles[-1] - middles[-2] if size > 1 else 1.0
-        self.edges = np.concatenate(([middles[0] - first / 2], between, [middles[-1] + last / 2]))
-        self.order = order
-        self.middles = middles
-        steps = np.diff(middles)
-        if size < 3 or np.allclose(steps, steps.mean(), rtol=1e-3, atol=0):
-            self.drawn = order
-        else:
-            smallest = float(np.diff(self.edges).min())
-            span = float(self.edges[-1] - self.edges[0])
-            count = _FINEST if smallest <= 0 else int(min(_FINEST, max(size, np.ceil(2 * span / smallest))))
-            places = self.edges[0] + (np.arange(count) + 0.5) * span / count
-            self.drawn = order[np.clip(np.searchsorted(self.edges, places) - 1, 0, size - 1)]
-
-    @property
-    def start(self) -> float:
-        """Where the first area begins."""
-        return float(self.edges[0])
-
-    @property
-    def span(self) -> float:
-        """How long all areas are."""
-        return float(self.edges[-1] - self.edges[0]) or 1.0
-
-    def at(self, place: float) -> int | None:
-        """Return the point whose area a place lies in, None outside."""
-        if not self.edges[0] <= place <= self.edges[-1]:
-            return None
-        return int(self.order[min(max(int(np.searchsorted(self.edges, place)) - 1, 0), len(self.order) - 1)])
-
-    def place(self, index: int) -> float:
-        """Return where a point lies."""
-        return float(self.middles[np.flatnonzero(self.order == index)[0]])
-
-    def between(self, low: float, high: float) -> np.ndarray:
-        """Return the points that lie between two places."""
-        return np.sort(self.order[(self.middles >= low) & (self.middles <= high)])
-
-
-def grid_of(axis: AxisValues) -> Grid:
-    """Return the grid of an axis.
-
-    >>> grid_of(AxisValues('x', 'mm', np.array([0.0, 1.0, 4.0]))).edges.tolist()
-    [-0.5, 0.5, 2.5, 5.5]
-    """
-    return Grid(axis.values)
+#: In pixels: where there is less, the bar has no histogram.
+_WIDE: Final = 360
 
 
 class _ColourCanvas(Canvas):
-    """What images and points have in common: the bar."""
+    """What images and points have in common: the bar with the histogram, in which colours and levels are chosen."""
 
     def __init__(self) -> None:
         self.bar: Any = None
-        self._levels = (0.0, 1.0)
+        #: What somebody has set for this thing; None for all values.
+        self._levels: tuple[float, float] | None = None
+        self._extremes = (0.0, 1.0)
+        self._offset = 0
         super().__init__()
-        self.bar = pg.ColorBarItem(colorMap=pg.colormap.get(_MAP), interactive=False, width=12)
-        self.bar.axis.setWidth(62)  # five figures and the label; pyqtgraph leaves out figures that do not fit
+        self.bar = pg.HistogramLUTItem()
+        self._show_bar()
+        self.set_colour_map(pg.colormap.get(COLOUR_MAP))
+        self.bar.gradient.showTicks(False)
+        self.bar.sigLevelsChanged.connect(self._levels_moved)
+        self.bar.vb.setMenuEnabled(False)
+        self.bar.vb.setMouseEnabled(x=False, y=False)  # a wheel over it would move what it measures
         self.addItem(self.bar, row=0, col=1)
         self.paint_colours()
 
-    def _show_levels(self, values: np.ndarray, label: str, units: str) -> None:
-        known = values if values.dtype.kind != "f" else values[np.isfinite(values)]
-        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-        if low == high:
-            high = low + (abs(low) or 1.0) * 1e-6 + 1e-30
-        self._levels = (low, high)
-        self.bar.axis.setLogMode(y=self.is_log)
-        self.bar.setLevels((low, high))
-        self._label_axis(self.bar.getAxis("left"), with_units(label, units))  # where pyqtgraph labels a bar
+    def _show_bar(self) -> None:
+        """Leave the histogram out where there is no room for it."""
+        wide = self.width() > _WIDE
+        self.bar.vb.setMinimumWidth(34 if wide else 0)
+        self.bar.vb.setMaximumWidth(34 if wide else 0)
 
-    def _scaled(self, values: np.ndarray) -> np.ndarray:
-        if not self.is_log:
-            return values
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(values > 0, np.log10(values.astype(np.float64)), np.nan)
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The values of the first and the last colour."""
+        return self._levels or self._extremes
+
+    def set_levels(self, levels: tuple[float, float] | None) -> None:
+        """Set the values of the first and the last colour; None for the smallest and the largest of all."""
+        self._levels = levels
+        low, high = self.levels
+        self.bar.blockSignals(True)
+        self.bar.setLevels(low, high)
+        self.bar.blockSignals(False)
+        self.show_levels()
+        room = (max(high, self._extremes[1]) - min(low, self._extremes[0])) * 0.02
+        self.bar.setHistogramRange(min(low, self._extremes[0]) - room, max(high, self._extremes[1]) + room, padding=0)
+
+    def _levels_moved(self) -> None:
+        found = tuple(self.bar.getLevels())
+        if found != self.levels:  # else it follows the picture
+            self._levels = found
+            self.show_levels()
+
+    def show_levels(self) -> None:
+        """Draw with the levels that are set."""
+
+    def set_colour_map(self, colours: pg.ColorMap) -> None:
+        """Draw in other colours."""
+        self.bar.gradient.setColorMap(colours)
+        self.bar.gradient.showTicks(False)
+
+    def forget_choices(self) -> None:
+        """Forget the levels of another thing."""
+        self._levels = None
+
+    def plot_log(self) -> tuple[bool, bool]:
+        """Return that the axes are never logarithmic: values are colours."""
+        return False, False
+
+    def _take(self, values: np.ndarray, label: str, units: str) -> np.ndarray:
+        """Return values as they are coloured, and say what they are and what is missing."""
+        self._offset = 0 if self.log[1] else offset_of([values])
+        scaled = shifted(values, self._offset) if self._offset else values
+        if scaled.dtype.kind == "f":  # pyqtgraph counts a histogram of infinite values
+            scaled = np.where(np.isfinite(scaled), scaled, np.nan)
+        if self.log[1]:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scaled = np.where(scaled > 0, np.log10(scaled.astype(np.float64)), np.nan)
+        low, high = known_range(scaled)
+        if low >= high:  # nothing, or all the same: the bar has numbers all the same
+            low, high = (0.0, 1.0) if low > high else (low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5))
+        self.set_note(missing_text([values], self.log[1], units))
+        self._extremes = (low, high)
+        self.bar.axis.setLogMode(y=self.log[1])
+        self._label_axis(self.bar.axis, axis_text(label, units, self._offset))
+        return scaled
 
     def paint_colours(self) -> None:
         """Take the colours of the palette."""
         super().paint_colours()
+        palette = self.palette()
         if self.bar is not None:
-            text = self.palette().color(QtGui.QPalette.ColorRole.Text)
+            text = palette.color(QtGui.QPalette.ColorRole.Text)
             self.bar.axis.setPen(pg.mkPen(text))
             self.bar.axis.setTextPen(text)
+            self.bar.plot.setPen(None)
+            shade = QtGui.QColor(text)
+            shade.setAlpha(90)
+            self.bar.plot.setBrush(shade)
+            mark = palette.color(QtGui.QPalette.ColorRole.Highlight)
+            mark.setAlpha(40)
+            self.bar.region.setBrush(mark)
+            for line in self.bar.region.lines:
+                line.setPen(pg.mkPen(text))
         if self.region is not None:
             self.region.setPen(pg.mkPen("#ffffff", width=2))
         for line in self.cross:  # seen on every colour of the map
             line.setPen(pg.mkPen(_MARK, width=1.5))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Leave the histogram out where there is no room for it."""
+        super().resizeEvent(event)
+        if self.__dict__.get("bar") is not None:
+            self._show_bar()
 
 
 class ImageCanvas(_ColourCanvas):
@@ -144,47 +145,77 @@ class ImageCanvas(_ColourCanvas):
 
     def __init__(self) -> None:
         self._grids: tuple[Grid, Grid] | None = None
-        self._key: Any = None
+        self._axes_key: Any = None
+        self._same_scale: bool | None = None
         super().__init__()
         # axisOrder and no autoDownsample: it would make means of what are counts
         self.image = pg.ImageItem(axisOrder="row-major")
         self.plot.addItem(self.image)
-        self.plot.setDefaultPadding(0)
         self.bar.setImageItem(self.image)
 
-    def draw(self, drawing: Picture) -> None:
+    @property
+    def same_scale(self) -> bool:
+        """Whether a step along one axis is as long as along the other, or the plot is filled."""
+        if self._same_scale is not None or self._drawn is None or self._grids is None:
+            return bool(self._same_scale)
+        y, x = self._grids
+        return self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
+
+    def set_same_scale(self, on: bool) -> None:
+        """Draw both axes on the same scale, or fill the plot."""
+        self._same_scale, self._fitted = on, None
+        if self._drawn is not None:
+            self.draw(self._drawn, self._thing)
+
+    def forget_choices(self) -> None:
+        """Forget the levels and the scale of another thing."""
+        super().forget_choices()
+        self._same_scale = None
+
+    def show_drawing(self, drawing: Picture) -> None:
         """Show an image."""
         rows, columns = drawing.rows, drawing.columns
-        key = tuple(
-            (a.label, a.units, len(a.values), a.values[:1].tolist(), a.values[-1:].tolist()) for a in (rows, columns)
-        )
-        fresh = key != self._key
-        if fresh or self._grids is None:
-            self._grids = grid_of(rows), grid_of(columns)
-        self._drawn, self._key = drawing, key
+        key = tuple((len(a.values), a.values[:1].tolist(), a.values[-1:].tolist()) for a in (rows, columns))
+        if key != self._axes_key or self._grids is None:
+            self._grids, self._axes_key = (grid_of(rows), grid_of(columns)), key
         y, x = self._grids
-        values = self._scaled(drawing.values)
-        self._show_levels(values, drawing.label, drawing.units)
+        in_colours = drawing.values.ndim == 3
+        values = drawing.values if in_colours else self._take(drawing.values, drawing.label, drawing.units)
+        if in_colours:
+            self.set_note("")
+            self._extremes = (0.0, float(np.iinfo(values.dtype).max))
+        self.bar.setVisible(not in_colours)
+        self.bar.setMaximumWidth(0 if in_colours else 16777215)
+        there = in_colours or bool(np.isfinite(values).any())
+        values = values if there else np.zeros(values.shape)  # pyqtgraph counts a histogram of them
+        self.image.setVisible(there)
         self.image.setImage(
             values[np.ix_(y.drawn, x.drawn)] if not _plain(y, x) else values,
             autoLevels=False,
-            levels=self._levels,
+            levels=self.levels,
             rect=QtCore.QRectF(x.start, y.start, x.span, y.span),
         )
-        alike = rows.units == columns.units and 0.1 < y.span / x.span < 10
-        self.plot.setAspectLocked(alike)
+        self.set_levels(self._levels)
+        self.plot.setAspectLocked(self.same_scale)
         # cameras count rows from the top
-        self.plot.invertY(alike and (rows.is_counted or rows.units in ("", "px", "pixel", "pixels")))
+        pixels = all(a.is_counted or a.units in ("", "px", "pixel", "pixels") for a in (rows, columns))
+        self.plot.invertY(pixels)
         for side, axis, grid in (("left", rows, y), ("bottom", columns, x)):
             if grid.is_true:
                 self.set_axis(side, axis)
             else:
                 self.plot.getAxis(side).set_offset(0.0)
                 self.set_label(side, f"{with_units(axis.label, axis.units)}, points counted")
-        if fresh:
-            self.reset_view()
-        if self.region is not None:
-            self.region_changed.emit()
+
+    def show_levels(self) -> None:
+        """Draw with the levels that are set."""
+        self.image.setLevels(self.levels)
+
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return where the image lies."""
+        assert self._grids is not None
+        y, x = self._grids
+        return (x.start, x.start + x.span), (y.start, y.start + y.span)
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.RectROI:
@@ -217,7 +248,7 @@ class ImageCanvas(_ColourCanvas):
         rows, columns = self.region_slices()
         top, left = self._drawn.row_window.start, self._drawn.column_window.start
         part = self._drawn.values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        return statistics_text(self._drawn.label, part, self._drawn.units)
+        return statistics_text(self._drawn.label, statistics_of([part]), self._drawn.units)
 
     # ------------------------------------------------------------- positions
     def set_cross(self, position: tuple[int, ...] | None) -> None:
@@ -256,10 +287,12 @@ class ImageCanvas(_ColourCanvas):
             return ""
         row, column = found[0] - self._drawn.row_window.start, found[1] - self._drawn.column_window.start
         x, y = self._drawn.columns, self._drawn.rows
-        value = float(self._drawn.values[row, column])
+        found_values = np.atleast_1d(self._drawn.values[row, column]).tolist()
+        names = ("red ", "green ", "blue ", "opacity ") if len(found_values) > 1 else ("",)
+        texts = (f"{name}{number_text(v, self._drawn.units)}" for name, v in zip(names, found_values, strict=False))
         return (
             f"{x.label} {position_text(float(x.values[column]), x.units)},  "
-            f"{y.label} {position_text(float(y.values[row]), y.units)}:  {number_text(value, self._drawn.units)}"
+            f"{y.label} {position_text(float(y.values[row]), y.units)}:  {', '.join(texts)}"
         )
 
 
@@ -267,26 +300,47 @@ class PointCanvas(_ColourCanvas):
     """Values at points of a plane."""
 
     def __init__(self) -> None:
+        self._scaled = np.zeros(0)
+        self.points: Any = None
         super().__init__()
+        self.bar.sigLookupTableChanged.connect(lambda *_: self.show_levels())
         self.points = pg.ScatterPlotItem(size=9, pen=None)
         self.plot.addItem(self.points)
 
-    def draw(self, drawing: Points) -> None:
+    def show_drawing(self, drawing: Points) -> None:
         """Show points."""
-        fresh = self._drawn is None or len(self._drawn.values) != len(drawing.values)
-        self._drawn = drawing
-        values = self._scaled(drawing.values.astype(np.float64))
-        self._show_levels(values, drawing.label, drawing.units)
-        low, high = self._levels
-        known = np.isfinite(values) & np.isfinite(drawing.x.values) & np.isfinite(drawing.y.values)
-        colours = pg.colormap.get(_MAP).map((values[known] - low) / (high - low), mode="qcolor")
-        self.points.setData(
-            drawing.x.values[known], drawing.y.values[known], brush=[pg.mkBrush(colour) for colour in colours]
-        )
+        self._scaled = self._take(drawing.values.astype(np.float64), drawing.label, drawing.units)
+        known = self._scaled[np.isfinite(self._scaled)]
+        counts, edges = np.histogram(known, bins=min(100, max(1, known.size)))
+        self.bar.plot.setData((edges[1:] + edges[:-1]) / 2, counts)
+        self.set_levels(self._levels)
         self.set_axis("left", drawing.y)
         self.set_axis("bottom", drawing.x)
-        if fresh:
-            self.reset_view()
+
+    def show_levels(self) -> None:
+        """Colour the points with the levels that are set."""
+        if self._drawn is None or self.points is None:
+            return
+        x, y, (low, high) = self._drawn.x.values, self._drawn.y.values, self.levels
+        known = np.isfinite(self._scaled) & np.isfinite(x) & np.isfinite(y)
+        part = (self._scaled[known] - low) / ((high - low) or 1.0)
+        colours = self.bar.gradient.colorMap().map(part, mode="qcolor")
+        self.points.setData(x[known], y[known], brush=[pg.mkBrush(colour) for colour in colours])
+
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return where the points lie, with some room."""
+        ranges = [known_range(axis.values) for axis in (self._drawn.x, self._drawn.y)]
+        rooms = [(high - low) * 0.04 or abs(low) * 0.05 or 0.5 for low, high in ranges]
+        x, y = (
+            (low - r, high + r) if low <= high else (0.0, 1.0) for (low, high), r in zip(ranges, rooms, strict=True)
+        )
+        return x, y
+
+    def paint_colours(self) -> None:
+        """Take the colours of the palette; a point of any colour is seen on its background."""
+        super().paint_colours()
+        if self.__dict__.get("points") is not None:
+            self.points.setPen(pg.mkPen(self.palette().color(QtGui.QPalette.ColorRole.Text), width=0.5))
 
     def set_region(self, on: bool) -> None:
         """Do nothing: points that are spread have no region."""

@@ -8,6 +8,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtSvg, QtWidgets
 
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.qt.browser.plots.canvas import Canvas
+from h5saver_widget.qt.browser.plots.curves import CurveCanvas
 
 __all__ = ["copy_picture", "picture_of", "save_picture"]
 
@@ -69,6 +70,8 @@ def _save_svg(area: QtWidgets.QWidget, path: Path) -> bool:
         if canvas.isVisible():
             at = canvas.mapTo(area, QtCore.QPoint(0, 0))
             canvas.render(painter, QtCore.QRectF(QtCore.QPointF(at), QtCore.QSizeF(canvas.size())), canvas.rect())
+            if isinstance(canvas, CurveCanvas) and canvas.is_number:
+                canvas.number.render(painter, at)
     painter.end()
     file.close()
     return True

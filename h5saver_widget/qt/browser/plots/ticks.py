@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyqtgraph as pg
 
-from h5saver_widget.qt.plot_style import with_units
+from h5saver_widget.qt.numbers import number_text
+from h5saver_widget.qt.plot_style import LocalTicks, with_units
 
-__all__ = ["Ticks", "axis_text", "number_text", "position_text", "start_of"]
+__all__ = ["Ticks", "axis_text", "position_text", "start_of"]
 
 #: Seconds since 1970 that are meant as a date: from 1989 to 2096. Nothing else in a laboratory takes so long.
 _DATES: Final = (6e8, 4e9)
@@ -21,7 +21,7 @@ _MANY_FIGURES: Final = 1e4
 _SMALL_PART: Final = 1e-3
 
 
-class Ticks(pg.AxisItem):
+class Ticks(LocalTicks):
     """An axis with numbers from an offset on, which its label names."""
 
     def __init__(self, side: str) -> None:
@@ -35,20 +35,14 @@ class Ticks(pg.AxisItem):
             self.picture = None
             self.update()
 
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return where numbers stand: round ones after the offset is taken off."""
+        found = super().tickValues(minVal - self.offset, maxVal - self.offset, size)
+        return [(step, [value + self.offset for value in values]) for step, values in found]
+
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """Return the numbers."""
-        found: list[str] = super().tickStrings([value - self.offset for value in values], scale, spacing)
-        return found
-
-
-def number_text(value: float, units: str = "") -> str:
-    """Return a number for people: six figures, with its units.
-
-    >>> number_text(1234.5678, 'nm'), number_text(float('nan'))
-    ('1234.57 nm', 'no value')
-    """
-    text = "no value" if math.isnan(value) else f"{value:.6g}"
-    return f"{text} {units}" if units else text
+        """Return the numbers, as the locale writes them."""
+        return super().tickStrings([value - self.offset for value in values], scale, spacing)
 
 
 def _is_date(value: float, units: str) -> bool:
@@ -82,7 +76,8 @@ def axis_text(label: str, units: str, start: float) -> str:
     """
     if _is_date(start, units):
         return f"{units} since {datetime.fromtimestamp(start):%H:%M:%S}"  # that this is a time needs no label
-    return with_units(f"{label} − {start:.15g}" if start else label, units)
+    shown = start if isinstance(start, int) else f"{start:.15g}"
+    return with_units(f"{label} − {shown}" if start else label, units)
 
 
 def position_text(value: float, units: str) -> str:

@@ -28,11 +28,17 @@ class PlotView(QtWidgets.QStackedWidget):
     picked = QtCore.Signal(object)
     """A position was picked, as a tuple of indexes."""
 
+    zoomed = QtCore.Signal(object)
+    """Another part of a curve is seen, see :attr:`Canvas.zoomed`."""
+
+    menu_wanted = QtCore.Signal(object)
+    """The menu is wanted; where on the screen."""
+
     def __init__(self) -> None:
         super().__init__()
         self._canvases: dict[type, Canvas] = {}
         self._has_region = False
-        self._is_log = False
+        self._log = (False, False)
 
     @property
     def canvas(self) -> Canvas | None:
@@ -40,31 +46,32 @@ class PlotView(QtWidgets.QStackedWidget):
         found = self.currentWidget()
         return found if isinstance(found, Canvas) else None
 
-    def draw(self, drawing: Any) -> None:
-        """Show a drawing."""
+    def draw(self, drawing: Any, thing: Any = None) -> None:
+        """Show a drawing of a thing, see :meth:`Canvas.draw`."""
         kind = type(drawing)
         if kind not in self._canvases:
             canvas = _CANVASES[kind]()
             canvas.hovered.connect(self.hovered)
             canvas.region_changed.connect(self.region_changed)
             canvas.picked.connect(self.picked)
+            canvas.zoomed.connect(self.zoomed)
+            canvas.menu_wanted.connect(self.menu_wanted)
             self._canvases[kind] = canvas
             self.addWidget(canvas)
         canvas = self._canvases[kind]
         before = self.canvas
         self.setCurrentWidget(canvas)
-        if canvas.is_log != self._is_log:
-            canvas.set_log(self._is_log)
-        canvas.draw(drawing)
+        canvas.log = self._log
+        canvas.draw(drawing, thing)
         if before is not None and before is not canvas:
             before.set_region(False)
         canvas.set_region(self._has_region)
 
-    def set_log(self, on: bool) -> None:
-        """Show values on a logarithmic scale."""
-        self._is_log = on
+    def set_log(self, x: bool, y: bool) -> None:
+        """Show positions or values on a logarithmic scale."""
+        self._log = (x, y)
         if self.canvas is not None:
-            self.canvas.set_log(on)
+            self.canvas.set_log(x, y)
 
     def set_region(self, on: bool) -> None:
         """Show or hide the region."""
@@ -77,6 +84,6 @@ class PlotView(QtWidgets.QStackedWidget):
         if self.canvas is not None:
             self.canvas.set_cross(position)
 
-    def statistics(self) -> str:
-        """Return what is known of the values in the region."""
+    def statistics(self) -> str | None:
+        """Return what is known of the values in the region, see :meth:`Canvas.statistics`."""
         return self.canvas.statistics() if self.canvas is not None else ""

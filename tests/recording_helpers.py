@@ -1,9 +1,12 @@
-"""Frames for the tests of recording: numbered, from modules of our own."""
+"""Frames for the tests of recording: numbered, from modules of our own; and what such a test waits for."""
 
 from __future__ import annotations
 
+import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -40,3 +43,43 @@ def log_of(path: Path) -> list[str]:
     with H5SaverLowLevel(backend="h5py") as h5:
         h5.open_file(path, "r")
         return h5.get_node("/RawData/Logger").read()
+
+
+def files_in(base: Path) -> list[Path]:
+    return sorted(base.rglob("*.h5"))
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something; where there is a window, its events are handled meanwhile."""
+    from pyqtgraph.Qt import QtWidgets
+
+    end = monotonic() + seconds
+    while not done():
+        assert monotonic() < end, "it did not happen"
+        application = QtWidgets.QApplication.instance()
+        if application is not None:
+            application.processEvents()
+        threading.Event().wait(0.005)
+
+
+def settle(saver) -> None:
+    """Wait until everything that was begun in the background is done, and told."""
+    wait_until(lambda: saver.background.worker.is_idle)
+    if hasattr(saver, "status_sig"):
+        told: list[bool] = []
+        saver._call.emit(lambda: told.append(True))  # comes after the signals of the worker
+        wait_until(lambda: bool(told))
+
+
+def stop(saver) -> None:
+    saver.stop()
+    settle(saver)
+
+
+def start(saver, **limits) -> None:
+    for name, value in limits.items():
+        saver.settings["recording", name] = value
+    saver.start()
+    assert saver.isopen()
+    settle(saver)
+    assert saver.isopen()

@@ -1,0 +1,258 @@
+"""What reading with h5py does not tell of an object: a filter is missing, it is odd and legal, it has no place yet."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5o, h5s, h5t, h5z
+
+from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.h5py_filters import learn_plugins
+from h5saver_widget.backends.journal import JournaledFile
+from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.terms import Handle
+from h5saver_widget.backends.tree import careful
+from h5saver_widget.errors import FileOpenError
+
+__all__ = ["InspectingH5py", "has_addresses", "missing_filters", "read_raw"]
+
+#: Registered filters by their numbers: name, and where to get it.
+#: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+_FILTERS: Final = {
+    4: ("szip", "an HDF5 library with szip"),
+    305: ("LZO", "the package tables, of conda-forge"),
+    307: ("bzip2", "the package hdf5plugin, or tables"),
+    32000: ("lzf", "the package h5py"),
+} | {
+    number: (name, "the package hdf5plugin")
+    for number, name in {
+        32001: "blosc",
+        32004: "lz4",
+        32008: "bitshuffle",
+        32013: "zfp",
+        32015: "zstd",
+        32017: "sz",
+        32018: "fcidecomp",
+        32024: "sz3",
+        32026: "blosc2",
+        32028: "sperr",
+    }.items()
+}
+_PIECE: Final = 8 << 20
+_MOST_COPIED: Final = 256 << 20
+
+
+def missing_filters(dataset: h5d.DatasetID) -> list[str]:
+    """Return the filters that an array needs and that are not installed, in words, with the package that has them."""
+    plist = dataset.get_create_plist()
+    missing = []
+    for place in range(plist.get_nfilters()):
+        number, _, _, stored = plist.get_filter(place)
+        if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
+            name, package = _FILTERS.get(number, ("", "ask whoever wrote the file for it"))
+            name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
+            missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
+    return missing
+
+
+def missing_files(dataset: Any, folder: Path) -> list[str]:
+    """Return the files that an array's numbers stand in, or a link points to, and that are not there."""
+    if isinstance(dataset, h5py.ExternalLink):
+        names = [dataset.filename]
+    elif not isinstance(dataset, h5py.Dataset):
+        return []
+    elif dataset.is_virtual:
+        names = [source.file_name for source in dataset.virtual_sources()]
+    else:
+        names = [entry[0] for entry in dataset.external or ()]
+    texts = {name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name for name in names}
+    return [
+        f"needs the file {name}, which is not there"
+        for name in sorted(texts)
+        if name != "." and "%" not in name and not any((place / name).exists() for place in (folder, Path()))
+    ]
+
+
+def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | None:
+    """Return which rows of an array have a place in the file, None for all; the others hold the fill value.
+
+    Parameters
+    ----------
+    dataset
+        The array.
+    file
+        The operating system's number of the file, to see holes in it; -1 if there is none.
+    """
+    shape = dataset.get_space().get_simple_extent_dims()
+    layout = dataset.get_create_plist().get_layout()
+    if not shape or layout not in (h5d.CHUNKED, h5d.CONTIGUOUS):
+        return None
+    if layout == h5d.CHUNKED:
+        step = dataset.get_create_plist().get_chunk()[0]
+        first: set[int] = set()
+        dataset.chunk_iter(lambda chunk: first.add(chunk.chunk_offset[0]))
+        return _merged((start, min(start + step, shape[0])) for start in sorted(first) if start < shape[0])
+    place = dataset.get_offset()
+    if place is None:
+        return [] if not dataset.get_create_plist().get_external_count() else None
+    row = max(1, prod(shape[1:]) * dataset.get_type().get_size())
+    if file < 0 or not hasattr(os, "SEEK_DATA"):
+        return None
+    found, at, end = [], place, place + row * shape[0]
+    while at < end:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA)
+            stop = os.lseek(file, at, os.SEEK_HOLE)
+        except OSError:  # nothing but a hole from here on, or no such call
+            break
+        if at < end:
+            found.append(((at - place) // row, min(-(-(stop - place) // row), shape[0])))
+        at = stop
+    # behind the end of the file there is nothing that could be a hole
+    if end > os.fstat(file).st_size:
+        return None
+    return _merged(found)
+
+
+def _merged(ranges: Any) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, stop in ranges:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def read_raw(dataset: Any, space: Any = h5s.ALL, shape: tuple[int, ...] | None = None) -> Any:
+    """Read an array or an attribute as the bytes that are stored, of whatever type; OSError if that can't be done."""
+    kind = dataset.get_type()
+    if shape is None:
+        shape = dataset.get_space().get_simple_extent_dims() or ()
+    values = np.empty(shape, f"V{kind.get_size()}")
+    if isinstance(dataset, h5a.AttrID):
+        dataset.read(values, mtype=kind)
+    else:
+        dataset.read(h5s.create_simple(shape) if shape else h5s.ALL, space, values, mtype=kind)
+    return values
+
+
+def has_addresses(kind: Any) -> bool:
+    """Tell whether values of a type are addresses of something in the file: their bytes are of no use elsewhere."""
+    text = kind.detect_class(h5t.STRING) and isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+    return bool(text or kind.detect_class(h5t.VLEN) or kind.detect_class(h5t.REFERENCE) or _has_variable_text(kind))
+
+
+def _has_variable_text(kind: Any) -> bool:
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(has_addresses(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    return isinstance(kind, h5t.TypeArrayID) and has_addresses(kind.get_super())
+
+
+def is_readable_raw(dataset: h5d.DatasetID) -> bool:
+    """Tell whether all of an array can be read that h5py has no numbers for; its filters are installed."""
+    try:
+        kind, shape = dataset.get_type(), dataset.get_space().get_simple_extent_dims()
+        if has_addresses(kind):
+            if dataset.get_storage_size() > _MOST_COPIED:
+                return False
+            with h5py.File.in_memory(libver=("earliest", "latest")) as copy:
+                h5o.copy(dataset, b".", copy.id, b"copy")
+            return True
+        if not shape:
+            read_raw(dataset)
+            return True
+        step = max(1, _PIECE // max(1, prod(shape[1:]) * kind.get_size()))
+        for start in range(0, shape[0], step):
+            count = (min(step, shape[0] - start), *shape[1:])
+            space = dataset.get_space()
+            space.select_hyperslab((start, *(0,) * (len(shape) - 1)), count)
+            read_raw(dataset, space, count)
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
+def unread_attributes(obj: Any, names: list[str]) -> list[str]:
+    """Return which of the attributes that h5py has no values for are damaged; the others are only odd."""
+    damaged = []
+    for name in names:
+        try:
+            attribute = h5a.open(obj.id, name.encode("utf-8", "surrogateescape"))
+            if attribute.get_storage_size() and attribute.get_space().get_simple_extent_npoints():
+                _ = obj.attrs[name] if has_addresses(attribute.get_type()) else read_raw(attribute)
+        except (OSError, RuntimeError, ValueError, KeyError):
+            damaged.append(name)
+        except TypeError:  # no such type in Python
+            continue
+    return damaged
+
+
+class InspectingH5py(QueuedBackend):
+    """The part of the h5py backend that tells what is wrong with what can't be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file: h5py.File | None = None
+        #: What a file is written through that is journaled, or read through that is shown as another.
+        self._disk: JournaledFile | None = None
+
+    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
+        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
+
+        Parameters
+        ----------
+        path
+            The file, which is locked by nobody.
+        offset, beginning
+            Where the superblock stands, and its bytes.
+        size
+            Size of the file, in bytes; it may be more than there is: zeros.
+
+        Raises
+        ------
+        FileOpenError
+            If it can't be opened all the same.
+        """
+        self._begin()
+        learn_plugins()
+        disk = JournaledFile(path, "r", False)
+        disk.show(offset, beginning, size)
+        try:
+            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
+        except (OSError, ValueError, RuntimeError) as error:
+            disk.close()
+            raise FileOpenError(f"{path} could not be opened: {error}") from error
+        self._disk = disk
+        self._path, self._mode, self._swmr = path, "r", False
+
+    @primitive
+    @careful
+    def needs(self, node: Handle) -> list[str]:
+        """Return what is not here and needed to read an array, or to follow a link."""
+        obj = self._get(node).obj
+        folder = Path() if self._path is None else self._path.parent
+        return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
+
+    @primitive
+    @careful
+    def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
+        """Return which rows of an array have a place in the file."""
+        return stored_rows(self._array(array).obj.id, self._descriptor())
+
+    @primitive
+    @careful
+    def is_odd(self, array: Handle) -> bool:
+        """Tell whether an array that can't be read is whole."""
+        return is_readable_raw(self._get(array).obj.id)
+
+    @primitive
+    @careful
+    def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
+        """Return which attributes are damaged of those that can't be read."""
+        return unread_attributes(self._get(node).obj, names)

@@ -1,0 +1,292 @@
+"""The file that a worker has: opened, flushed, given up or closed; and what became of its frames."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.derived import update_shapes
+from h5saver_widget.backends.isolated.messages import Notice, error_of
+from h5saver_widget.backends.isolated.orders import Orders
+from h5saver_widget.backends.isolated.pipes import AnswerPipe
+from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
+from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.reading_limit import Limit
+from h5saver_widget.backends.terms import Durability
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError
+
+__all__ = ["HostedFile", "message_of"]
+
+FLUSH_SECONDS = 0.8
+"""When unwritten data are flushed: with the time that this takes, nothing gets older than 1 s."""
+
+PATIENCE_SECONDS = 10.0
+"""How long a flush that is refused is tried again before the file is given up."""
+
+_SOON_SECONDS = 0.1
+_LOOK_SECONDS = 1.0
+
+
+class HostedFile:
+    """The one open file of a worker.
+
+    Parameters
+    ----------
+    io
+        The backend.
+    orders
+        What can be done with the nodes of the file.
+    ring
+        Its counters tell the program how things are.
+    answers
+        Where to say what happens.
+
+    Attributes
+    ----------
+    ledger
+        What became of the frames.
+    broken
+        Arrays, by number, that take nothing more.
+    failed
+        Whether nothing more is written into this file.
+    """
+
+    def __init__(self, io: Backend, orders: Orders, ring: Ring, answers: AnswerPipe) -> None:
+        self._io, self._orders, self._ring, self._answers = io, orders, ring, answers
+        self.ledger = FrameLedger()
+        self.broken: set[int] = set()
+        self.failed = False
+        self.limit = Limit()
+        self._is_in_trouble = False
+        self._refused_since: float | None = None
+        self._changed_at: float | None = None
+        #: Rows that are written when the program is gone, and the file that they belong to.
+        self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
+
+    def does(self, doing: Doing) -> None:
+        """Say what is done from now on, and that this process is alive."""
+        self._ring[Counter.beat] = int(monotonic() * 1e6)
+        self._ring[Counter.doing] = doing
+
+    def break_off(self, numbers: list[int], message: str) -> None:
+        """Take nothing more for some arrays, and say why; all others go on."""
+        self.broken.update(numbers)
+        self.count()
+        print(message, file=sys.stderr, flush=True)
+        self._answers.notice(Notice.problem, numbers, message)
+
+    def lost(self, error: RowsLostError) -> None:
+        """Count what the library could not write of what it had taken."""
+        for path, rows in error.losses:
+            numbers = self._orders.numbers_at(path)
+            for number in numbers:
+                self.ledger.rows_lost(number, rows)
+            self.break_off(numbers, str(error))
+        if not error.losses:
+            self.break_off([], str(error))
+
+    def give_up(self, error: Exception) -> None:
+        """Write nothing more into this file, and say why; the first reason stays."""
+        if self.failed:
+            return
+        self.failed = True
+        if isinstance(error, FileGoneError):
+            self.ledger.lose_all()
+        else:
+            self.ledger.lose_rest()
+        self.count()
+        self._answers.notice(Notice.failed, error_of(error)[0], message_of(error))
+
+    # --------------------------------------------------------------- flushing
+    def changes(self) -> None:
+        """Note that something is changed, which has to be flushed some time."""
+        if self._changed_at is None:
+            self._changed_at = monotonic()
+
+    @property
+    def patience(self) -> float:
+        """How long one may wait for something to do, in s."""
+        if self._changed_at is None:
+            return _LOOK_SECONDS
+        return max(0.0, min(_LOOK_SECONDS, self._changed_at + self._flush_seconds - monotonic()))
+
+    @property
+    def _flush_seconds(self) -> float:
+        return _SOON_SECONDS if self._ring[Counter.flush_wanted] else FLUSH_SECONDS
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether what was changed has to be flushed."""
+        return self._changed_at is not None and now - self._changed_at >= self._flush_seconds
+
+    def flush(self) -> None:
+        """Flush as far as the disk takes it; what it refuses is tried again for a while."""
+        if self.failed:
+            return
+        self.does(Doing.flushing)
+        try:
+            self._flush_file()
+        except FileGoneError as error:
+            self.give_up(error)
+        except Exception as error:
+            self._refused(error)
+
+    def flush_asked(self, checkpoint: bool = False) -> None:
+        """Flush for somebody who waits for it: he is told if it fails."""
+        if self.failed:
+            return
+        try:
+            self._flush_file(checkpoint)
+        except FileGoneError as error:
+            self.give_up(error)
+            raise
+        except Exception as error:
+            self._refused(error, is_told=True)
+            raise
+
+    def _flush_file(self, checkpoint: bool = False) -> None:
+        self._changed_at = None
+        self._ring[Counter.flush_wanted] = 0
+        try:
+            if checkpoint:
+                self._io.checkpoint()
+            else:
+                self._io.flush()
+        except RowsLostError as error:  # the file was flushed all the same
+            self.lost(error)
+        self.ledger.flushed()
+        self._refused_since = None
+        if self._is_in_trouble:
+            self._is_in_trouble = False
+            self._answers.notice(Notice.trouble, "")
+        self.count()
+        self._ring[Counter.last_flush] = int(time() * 1e6)
+        self._note_size()
+
+    def _refused(self, error: Exception, is_told: bool = False) -> None:
+        """Note that a flush was refused: nothing is lost by that, and it is tried again, but not for ever."""
+        if isinstance(error.__context__, RowsLostError):
+            self.lost(error.__context__)
+        if isinstance(error, FileIncompleteError) and error.is_lost:
+            self.ledger.lose_rest()
+            self.count()
+            if not is_told:
+                self.break_off([], str(error))
+            if error.is_final:
+                self.give_up(error)
+                return
+        now = monotonic()
+        self._changed_at = now
+        if self._refused_since is None:
+            self._refused_since = now
+        if now - self._refused_since > PATIENCE_SECONDS:
+            self.give_up(error)
+        else:
+            self._is_in_trouble = True
+            self._answers.notice(Notice.trouble, message_of(error))
+
+    def _note_size(self) -> None:
+        size = self._io.file_size()
+        if size is not None:
+            self._ring[Counter.file_size] = size
+
+    def count(self) -> None:
+        """Let the program see what became of the frames."""
+        ring, ledger = self._ring, self.ledger
+        ring[Counter.frames_refused] = ledger.dropped
+        ring[Counter.frames_flushed] = ledger.written
+
+    # ------------------------------------------------------------------- file
+    def open(
+        self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str, limit: float | None
+    ) -> None:
+        """Open or make a file; see :meth:`Backend.open`. `limit` is how long a call may take, in s."""
+        if self._io.is_open:  # whoever had it open gave up waiting for its end
+            self.close()
+        self._orders.forget_all()
+        self.failed = self._is_in_trouble = False
+        self._refused_since = self._changed_at = None
+        self.broken, self.ledger = set(), FrameLedger()
+        self.count()
+        for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
+            self._ring[counter] = 0
+        self._io.durability = Durability(durability)
+        self.limit.seconds = limit
+        with self.limit:
+            self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        if mode == "x":
+            self._io.flush()  # whatever happens from now on, there is a file that opens
+        self._note_size()
+
+    def close(self) -> None:
+        """Close the file: complete, or as it was at its last flush if it was given up."""
+        writable = self._io.writable
+        self._orders.forget_all()
+        self._changed_at = None
+        if self.failed:
+            self._io.abandon()
+        path = self._io.path
+        try:
+            self._io.close()
+        except RowsLostError as error:  # of single arrays; all else is in the file
+            self.lost(error)
+            self.ledger.flushed()
+            raise
+        except Exception as error:
+            if writable:
+                self.give_up(error)
+            raise
+        finally:
+            self.count()
+            if path is not None:
+                with suppress(OSError):
+                    self._ring[Counter.file_size] = path.stat().st_size
+        if writable and not self.failed:
+            self.ledger.flushed()
+            self.count()
+
+    def close_after_all(self) -> None:
+        """Close a file that the program left open, and complete one that it was streaming into."""
+        path, grown, streamed = self._io.path, [], self._io.swmr_active
+        if self._io.is_open:
+            self.does(Doing.closing)
+            if self._io.writable and not streamed and not self.failed:
+                self._orders.bring_up_to_date()
+            grown = [self._io.path_of(handle) for handle in self._orders.grown.values()]
+            with suppress(BrokenPipeError):
+                self.close()
+        kept_for, rows = self._kept
+        if path is None:  # ended between closing the file and opening it again
+            path, streamed = kept_for, bool(rows)
+        if path is not None and streamed and not self.failed:
+            self._complete(path, grown, rows if path == kept_for else [])
+
+    def _complete(self, path: Path, grown: list[str], rows: list[tuple[str, bytes]]) -> None:
+        """Write what could not be written while the file streamed."""
+        io = self._io
+        io.open(path, "r+", swmr=True, locking=False)  # a reader must not keep us from it
+        for where, row in rows:
+            io.append(io.node(where), np.frombuffer(row, np.uint8))
+        if "swmr_active" in io.attribute_names(io.root()):
+            io.set_attributes(io.root(), {"swmr_active": np.bool_(False)})
+        update_shapes(io, [io.node(name) for name in {*grown, *(where for where, _ in rows)}])
+        io.close()
+
+    def keep_row(self, where: str, row: bytes | None) -> None:
+        """Keep a row that is written when the program is gone; None: forget all of them."""
+        path = self._io.path
+        if row is None or self._kept[0] != path:
+            self._kept = (path, [])
+        if row is not None:
+            self._kept[1].append((where, row))
+
+
+def message_of(error: Exception) -> str:
+    """Return what an error says; PyTables shows where in HDF5's source it happened, first of all."""
+    message = error_of(error)[1]
+    return (message.rpartition("End of HDF5 error back trace")[2].strip() or message)[:900]

@@ -1,0 +1,89 @@
+"""The pipes of a worker process: one by which its program wakes it, one for what it says."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from h5saver_widget.backends.isolated.messages import LENGTH, Notice, pack
+
+__all__ = ["AnswerPipe", "WakePipe"]
+
+_LOOK_SECONDS = 1.0
+
+
+class WakePipe:
+    """The pipe by which the program wakes this process, and what tells whether the program is still there."""
+
+    def __init__(self, descriptor: int, program: int) -> None:
+        self._descriptor = descriptor
+        self._program = program
+        self._is_at_end = False
+        self._rang = threading.Event()
+        if sys.platform == "win32":  # select() knows no pipes there
+            threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while os.read(self._descriptor, 65536):
+            self._rang.set()
+        self._is_at_end = True
+        self._rang.set()
+
+    @property
+    def is_program_gone(self) -> bool:
+        """Whether the program is done with this process, or has ended. A copy of it may hold the pipe open for ever."""
+        return self._is_at_end or (sys.platform != "win32" and os.getppid() != self._program)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is written to, the program ends, or the time is over."""
+        if sys.platform == "win32":
+            self._rang.wait(seconds)
+            self._rang.clear()
+        elif self._is_at_end:
+            return
+        elif select.select([self._descriptor], [], [], seconds)[0]:
+            self._is_at_end = not os.read(self._descriptor, 65536)
+
+
+class AnswerPipe:
+    """The pipe for answers and notices.
+
+    Parameters
+    ----------
+    descriptor
+        Where to write; on POSIX without waiting.
+    wake
+        Tells whether the program is still there.
+    beat
+        Called while the program does not read: this process is alive.
+    """
+
+    def __init__(self, descriptor: int, wake: WakePipe, beat: Callable[[], None]) -> None:
+        self._descriptor, self._wake, self._beat = descriptor, wake, beat
+
+    def answer(self, message: bytes, values: memoryview | None = None) -> None:
+        """Send an answer, and the values that follow it."""
+        self._send(LENGTH.pack(len(message)) + message)
+        if values is not None:
+            self._send(values)
+
+    def notice(self, notice: Notice, *said: Any) -> None:
+        """Say something that was not asked for."""
+        self.answer(pack((0, True, (int(notice), *said), False)))
+
+    def _send(self, data: bytes | memoryview) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:
+                if self._wake.is_program_gone:
+                    return  # a copy of the program holds the pipe open, and reads nothing
+                self._beat()
+                select.select([], [self._descriptor], [], _LOOK_SECONDS)
+            except BrokenPipeError:
+                return  # the program is gone: nobody waits for the answer

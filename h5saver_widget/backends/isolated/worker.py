@@ -1,0 +1,288 @@
+"""The process that has the file: it takes what the program sends, in order, and hands it to a real backend.
+
+Rows of one array that arrived meanwhile become one write. When the program is gone, however it went, what it had sent
+is written and the file is closed properly; Ctrl-C, which reaches every process of a terminal, is not for this one. It
+looks after itself: it notices by itself that its program is gone, checks every record that it takes, and where
+something makes no sense it writes what is good, closes the file, says why, and ends.
+
+An error belongs to the smallest thing that failed: rows that can't be written end their array, and all others go on;
+a flush that is refused is tried again for a while, since nothing is lost by it; only then the file is given up.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.backends.isolated.hosted import HostedFile, message_of
+from h5saver_widget.backends.isolated.messages import ROWS, Kind, Notice, error_of, pack, unpack
+from h5saver_widget.backends.isolated.orders import Orders
+from h5saver_widget.backends.isolated.pipes import AnswerPipe, WakePipe
+from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
+from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
+
+__all__ = ["Worker", "main"]
+
+_GATHERED_BYTES = 4 << 20
+_LARGE_BYTES = 256 << 10
+_RAW_ANSWER = 64 << 10
+_LINGER_SECONDS = 0.002
+_BEAT_SECONDS = 0.1
+_DOING = {"open": Doing.opening, "close": Doing.closing, "flush": Doing.flushing, "checkpoint": Doing.flushing}
+
+
+class Worker:
+    """One backend, worked by what comes out of a ring.
+
+    Parameters
+    ----------
+    hosted
+        Name of the backend.
+    ring, wake
+        Where orders come from.
+    answers
+        File descriptor for answers.
+    """
+
+    def __init__(self, hosted: str, ring: Ring, wake: WakePipe, answers: int) -> None:
+        self._io = create_backend(hosted)
+        self._ring, self._wake = ring, wake
+        self._answers = AnswerPipe(answers, wake, self._beat)
+        self._orders = Orders(self._io)
+        self._file = HostedFile(self._io, self._orders, ring, self._answers)
+        self._position = ring[Counter.tail]
+        self._rows: dict[int, list[tuple[int, memoryview]]] = {}
+        self._gathered = 0
+        self._parts: list[bytes] = []
+        self._beat_at = 0.0
+        self._operations: dict[str, Callable[..., Any]] = {
+            **self._orders.by_name,
+            "open": self._file.open,
+            "close": self._file.close,
+            "flush": self._file.flush_asked,
+            "checkpoint": lambda: self._file.flush_asked(checkpoint=True),
+            "keep_row": self._file.keep_row,
+        }
+
+    # ------------------------------------------------------------------- loop
+    def run(self) -> None:
+        """Work until the program is gone and everything it sent is done; then close the file."""
+        try:
+            while True:
+                record = self._ring.take(self._position)
+                if record is not None:
+                    kind, content, after = record
+                    self._handle(kind, content)
+                    content.release()
+                    self._position = after
+                    if not self._rows:
+                        self._release_room()
+                    self._look_at_clock()
+                    continue
+                self._write_rows()
+                self._release_room()
+                self._look_at_clock()
+                if self._wake.is_program_gone and self._ring.take(self._position) is None:
+                    return
+                self._wait()
+        except RingError as error:
+            print(f"what the program sent makes no sense, the file is closed: {error}", file=sys.stderr)
+            self._write_rows()
+            self._file.flush()
+            self._file.give_up(error)
+        finally:
+            self._file.close_after_all()
+
+    def _wait(self) -> None:
+        """Wait to be woken; after work only for a moment, in which small records may come in without that."""
+        self._file.does(Doing.nothing)
+        self._wake.wait(min(_LINGER_SECONDS, self._file.patience))
+        if self._wake.is_program_gone or self._ring.take(self._position) is not None:
+            return
+        self._ring[Counter.waiting] = 1
+        if self._ring.take(self._position) is None:
+            self._wake.wait(self._file.patience)
+        self._ring[Counter.waiting] = 0
+
+    def _beat(self) -> None:
+        self._ring[Counter.beat] = int(monotonic() * 1e6)
+
+    def _look_at_clock(self) -> None:
+        """Show that this process gets on, and flush if that is due."""
+        now = monotonic()
+        if now - self._beat_at > _BEAT_SECONDS:
+            self._beat_at = now
+            self._beat()
+        if self._file.is_due(now):
+            self._write_rows()
+            self._release_room()
+            self._file.flush()
+
+    def _release_room(self) -> None:
+        """Give back what was taken from the ring; a program that waits for room is told."""
+        ring = self._ring
+        ring.release(self._position)
+        if ring[Counter.starved] and ring.used <= ring.capacity // 2:
+            ring[Counter.starved] = 0
+            self._answers.notice(Notice.room)
+
+    def _handle(self, kind: int, content: memoryview) -> None:
+        if kind == PADDING:
+            return
+        if kind == Kind.part:
+            self._parts.append(bytes(content))
+            return
+        if self._parts:
+            content = memoryview(b"".join([*self._parts, content]))
+            self._parts = []
+        if kind == Kind.rows:
+            self._gather(content)
+        elif kind == Kind.frame:
+            self._file.ledger.frame_done()
+            if not self._rows:
+                self._file.count()
+        elif kind == Kind.spoilt:
+            self._file.ledger.drop_frame()
+        elif kind == Kind.values:
+            self._write_rows()
+            self._write_values(content)
+        elif kind == Kind.post:
+            self._write_rows()
+            self._carry_out(*unpack(content))
+        elif kind == Kind.call:
+            self._write_rows()
+            self._answer(*unpack(content))
+        else:
+            raise RingError(f"there is no record of kind {kind}")
+
+    def _carry_out(self, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Do what nobody waits for. What fails ends the node that it was for: what is sent to it later fails, too."""
+        if self._file.failed and operation != "release":
+            return
+        self._file.changes()
+        self._file.does(Doing.writing)
+        try:
+            self._operations[operation](*arguments)
+        except Exception as error:  # whatever it is, the program is told
+            number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
+            where = self._orders.paths([number]) or operation
+            self._file.break_off([number] if operation == "create" else [], f"{where}: {message_of(error)}")
+
+    def _answer(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
+        self._file.does(_DOING.get(operation, Doing.reading))
+        try:
+            with self._file.limit:
+                value = self._operations[operation](*arguments)
+            if isinstance(value, np.ndarray) and value.dtype.isbuiltin and value.nbytes > _RAW_ANSWER:
+                value = np.ascontiguousarray(value)
+                head = pack((number, True, (value.dtype.str, value.shape), True))
+                self._answers.answer(head, value.reshape(-1).view(np.uint8).data)
+                return
+            answer = pack((number, True, value, False))
+        except Exception as error:  # it goes to whoever asked
+            answer = pack((number, False, error_of(error), False))
+        self._answers.answer(answer)
+
+    # ----------------------------------------------------------------- arrays
+    def _gather(self, content: memoryview) -> None:
+        """Take rows out of a record; they are written with others of the same arrays.
+
+        Those of one record belong to one frame: where one array can't take them, none does, so that rows of one number
+        stay together.
+        """
+        count = int.from_bytes(content[:8], "little")
+        heads = [ROWS.unpack_from(content, 8 + entry * ROWS.size) for entry in range(count)]
+        if self._file.failed or (self._file.broken and any(number in self._file.broken for number, _, _ in heads)):
+            self._file.ledger.spoil()
+            return
+        self._file.changes()
+        at = 8 + count * ROWS.size
+        is_large = False
+        for number, rows, size in heads:
+            values = content[at : at + size]
+            at += size
+            is_large = is_large or size >= _LARGE_BYTES
+            self._rows.setdefault(number, []).append(
+                (rows, values if size >= _LARGE_BYTES else memoryview(bytes(values)))
+            )
+            self._file.ledger.rows_added(number, rows)
+            self._gathered += size
+        if is_large or self._gathered >= _GATHERED_BYTES:
+            self._write_rows()
+
+    def _write_rows(self) -> None:
+        """Append what was gathered, array by array: an error of one is not an error of the others."""
+        if self._rows:
+            self._file.does(Doing.writing)
+            gathered, self._rows, self._gathered = self._rows, {}, 0
+            for number, pieces in gathered.items():
+                self._append(number, pieces)
+        self._file.count()
+
+    def _append(self, number: int, pieces: list[tuple[int, memoryview]]) -> None:
+        try:
+            ready = self._orders.rows_of(number, pieces)
+            try:
+                self._io.append_many(ready)
+            except RowsLostError as error:
+                self._file.lost(error)  # of what was accepted before
+                if number in self._file.broken:
+                    raise
+                self._io.append_many(ready)
+            self._ring[Counter.bytes_written] += sum(values.nbytes for _, values in pieces)
+        except Exception as error:
+            rows = sum(rows for rows, _ in pieces)
+            self._file.ledger.rows_lost(number, rows)
+            if isinstance(error, (FileGoneError, FileIncompleteError)):
+                self._file.give_up(error)
+            elif number not in self._file.broken:
+                where = self._orders.paths([number]) or "an array"
+                self._file.break_off(
+                    [number], f"{where}: the last {rows} rows could not be written and are lost: {message_of(error)}"
+                )
+
+    def _write_values(self, content: memoryview) -> None:
+        end = 8 + int.from_bytes(content[:8], "little")
+        number, selection, dtype, shape = unpack(content[8:end])
+        if self._file.failed or number in self._file.broken:
+            self._file.ledger.spoil()
+            return
+        self._file.changes()
+        self._file.does(Doing.writing)
+        self._file.ledger.rows_added(number, 1)
+        values = np.ndarray(shape, dtype, buffer=content[end:])
+        try:
+            try:
+                self._io.write(self._orders.node(number), selection, values)
+            except RowsLostError as error:
+                self._file.lost(error)  # of what was accepted before
+                self._io.write(self._orders.node(number), selection, values)
+            self._ring[Counter.bytes_written] += len(content) - end
+        except Exception as error:
+            self._file.ledger.rows_lost(number, 1)
+            self._file.break_off(
+                [], f"{self._orders.paths([number])}: values could not be written and are lost: {message_of(error)}"
+            )
+
+
+def main() -> None:
+    """Work for the program that started this process, until it is gone."""
+    _, _, hosted, capacity, token, program, _log = sys.argv
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    answers = os.dup(1)
+    if sys.platform != "win32":
+        os.set_blocking(answers, False)
+    os.dup2(2, 1)  # what a library prints goes into the log, not between the answers
+    try:
+        Worker(hosted, Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
+    except FileNotOpenError as error:
+        sys.exit(str(error))

@@ -1,0 +1,148 @@
+"""What a server had not taken when a file on it was closed: a file on the local disk, sent later.
+
+One line of JSON and the bytes that it speaks of, again and again: plain data, of which nothing is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h5saver_widget.backends.remote_blocks import Block
+from h5saver_widget.backends.remote_spool import values_of
+from h5saver_widget.errors import CodecError
+
+__all__ = ["Rest"]
+
+_FORMAT = "h5saver unsent 1"
+_ARRAY = re.compile(r"d-[0-9a-f-]{30,50}")
+_PLAIN = re.compile(r"[<|][biufcS][0-9]+")
+
+Change = tuple[str, str, Any, dict[str, Any]]
+ArrayRest = tuple[str, bool, str, tuple[int, ...], list[Block]]
+
+
+@dataclass
+class Rest:
+    """Changes, blocks of values and counts that are not safe on a server.
+
+    Attributes
+    ----------
+    changes
+        Requests: method, path, body, parameters.
+    arrays
+        Of each array its name on the server, whether it grows, path, shape, and blocks in order.
+    counts
+        Counts that were to be told, by the name of the array.
+    head
+        Where they belong: endpoint, username, domain, the server's name of the root group, and the writer's lease.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    arrays: list[ArrayRest] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    head: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path, head: dict[str, str]) -> Path:
+        """Write a new file, whole or not at all; return its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder / f"{Path(head['domain']).stem}-{uuid.uuid4().hex[:12]}.unsent"
+        part = place.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+
+                def add(record: dict[str, Any], content: bytes = b"") -> None:
+                    file.write(json.dumps({**record, "size": len(content)}).encode() + b"\n" + content)
+
+                add({"format": _FORMAT, **head})
+                for method, path, body, params in self.changes:
+                    raw = isinstance(body, bytes)
+                    add({"change": [method, path, None if raw else body, params]}, body if raw else b"")
+                for array_id, grows, path, shape, blocks in self.arrays:
+                    add({"array": array_id, "grows": grows, "path": path, "shape": shape, "blocks": len(blocks)})
+                    for block in blocks:
+                        values = block.values
+                        rows = isinstance(values, list)
+                        add(
+                            {
+                                "start": block.start,
+                                "step": block.step,
+                                "shape": [len(row) for row in values] if rows else values.shape,
+                                "dtype": "" if rows else values.dtype.str,
+                            },
+                            b"".join(row.tobytes() for row in values) if rows else values.tobytes(),
+                        )
+                add({"counts": self.counts})
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(place)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        return place
+
+    @classmethod
+    def read(cls, path: Path) -> Rest:
+        """Read a file; CodecError if it is none, or not whole."""
+        try:
+            with path.open("rb") as file:
+                found = cls(head={name: str(value) for name, value in _line(file).items()})
+                if found.head.get("format") != _FORMAT:
+                    raise ValueError("it begins otherwise")
+                while "counts" not in (record := _line(file)):
+                    if "change" in record:
+                        method, where, body, params = record["change"]
+                        if method not in ("PUT", "POST", "DELETE") or not where.startswith("/"):
+                            raise ValueError(f"a request {method} {where} can't be")
+                        found.changes.append((method, where, _content(file, record) or body, params))
+                    else:
+                        blocks = list(_blocks(file, record["blocks"]))
+                        if not _ARRAY.fullmatch(record["array"]):
+                            raise ValueError(f"{record['array']!r} is no name of an array")
+                        shape = tuple(record["shape"])
+                        found.arrays.append((record["array"], bool(record["grows"]), record["path"], shape, blocks))
+                found.counts = {name: int(count) for name, count in record["counts"].items() if _ARRAY.fullmatch(name)}
+                return found
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}") from error
+
+    @staticmethod
+    def files(folder: Path) -> list[Path]:
+        """Return what is in a folder, oldest first."""
+        found = folder.glob("*.unsent") if folder.is_dir() else ()
+        return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def _line(file: Any) -> dict[str, Any]:
+    found = json.loads(file.readline())
+    if not isinstance(found, dict):
+        raise ValueError("a line is no description")
+    return found
+
+
+def _content(file: Any, record: dict[str, Any]) -> bytes:
+    found: bytes = file.read(int(record["size"]))
+    if len(found) != record["size"]:
+        raise ValueError("values are missing")
+    return found
+
+
+def _blocks(file: Any, count: int) -> Iterator[Block]:
+    for _ in range(count):
+        record = _line(file)
+        content, kind = _content(file, record), str(record["dtype"])
+        if kind and not _PLAIN.fullmatch(kind):
+            raise ValueError(f"{kind!r} is no number type")
+        shape = tuple(int(n) for n in record["shape"])
+        values = values_of(content, shape, np.dtype(kind) if kind else None)
+        yield Block(tuple(record["start"]), values, tuple(record["step"]))

@@ -1,0 +1,159 @@
+"""What was accepted and is not safe on a server: in memory, then on the local disk; how much, and of which arrays."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+
+from h5saver_widget.backends.remote_blocks import Block, merged, pieces
+from h5saver_widget.backends.remote_rows import ArrayRows
+from h5saver_widget.backends.remote_spool import Spool, Spooled
+
+__all__ = ["Waiting"]
+
+Batch = list[tuple[ArrayRows, tuple[int, ...]]]
+
+
+class Waiting:
+    """Blocks of arrays, in order, until they are safe. No lock is held while somebody waits for the server.
+
+    Attributes
+    ----------
+    bytes_waiting, bytes_sent, bytes_on_disk
+        What was not sent yet and what was sent since the last checkpoint, in memory; and both, on the local disk.
+    flushing
+        Whether the server writes to its storage just now: what was sent stays as it is then.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
+        self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
+        self._spool: Spool | None = None
+        self.bytes_waiting = self.bytes_sent = self.bytes_on_disk = 0
+        self.flushing = False
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    @property
+    def in_memory(self) -> int:
+        """How many bytes are in memory."""
+        return self.bytes_waiting + self.bytes_sent
+
+    def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
+        """Return what is on its way of an array, the same for all its handles; `shape` and `room` are the server's."""
+        with self._guard:
+            found = self._known.get(array_id)
+            if found is None:
+                found = self._known[array_id] = ArrayRows(array_id, shape, grows, room)
+                found.delivered = found.safe = shape[0] if shape else 0
+            return found
+
+    def add(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> int:
+        """Keep a block; return how many bytes were not sent yet."""
+        with self._guard:
+            rows.shape = shape
+            rows.waiting.append(block)
+            if not rows.held:
+                rows.held, self._arrays[rows.array_id] = True, rows
+            self.bytes_waiting += block.nbytes
+            return self.bytes_waiting
+
+    def spill(self, folder: Path) -> bool:
+        """Put what is in memory on the local disk; return whether that is the first time. OSError if it is full."""
+        with self._guard:
+            first, self._spool = self._spool is None, self._spool or Spool(folder)
+            for rows in self._arrays.values():
+                rows.waiting, moved = _on_disk(self._spool, rows.waiting)
+                self.bytes_waiting -= moved
+                self.bytes_on_disk += moved
+                if not self.flushing:
+                    rows.sent, moved = _on_disk(self._spool, rows.sent)
+                    self.bytes_sent -= moved
+                    self.bytes_on_disk += moved
+            return first
+
+    def take(self, only: ArrayRows | None = None) -> Batch:
+        """Return the arrays of which something is to be sent, now `sending`, and their shapes with it."""
+        with self._guard:
+            chosen = [only] if only is not None else list(self._arrays.values())
+            batch = [(rows, rows.shape) for rows in chosen if rows.waiting]
+            for rows, _ in batch:
+                rows.sending, rows.waiting = merged(rows.waiting), []
+            return batch
+
+    def put_back(self, batch: Batch) -> None:
+        """Send it later."""
+        with self._guard:
+            for rows, _ in batch:
+                rows.waiting[:0], rows.sending = rows.sending, []
+
+    def was_sent(self, batch: Batch) -> None:
+        """Keep what was sent until it is safe."""
+        with self._guard:
+            for rows, shape in batch:
+                size = sum(block.nbytes for block in rows.sending)
+                rows.sent.extend(rows.sending)
+                rows.sending, rows.delivered = [], shape[0] if rows.grows else 0
+                self.bytes_waiting -= size
+                self.bytes_sent += size
+
+    def send_again(self) -> None:
+        """Take what was sent for not sent."""
+        with self._guard:
+            for rows in self._arrays.values():
+                rows.waiting[:0] = rows.sent
+                size = sum(block.nbytes for block in rows.sent)
+                self.bytes_waiting += size
+                self.bytes_sent -= size
+                rows.sent, rows.room = [], None
+
+    def forget_sent(self) -> dict[str, int]:
+        """Forget what was sent, because it is safe; return how many rows of which arrays there are now."""
+        grown = {}
+        with self._guard:
+            for rows in list(self._arrays.values()):
+                self.bytes_sent -= sum(block.nbytes for block in rows.sent)
+                self.bytes_on_disk -= sum(block.held.size for block in rows.sent if isinstance(block.held, Spooled))
+                rows.sent = []
+                if rows.delivered > rows.safe and not rows.deleted:
+                    rows.safe = grown[rows.array_id] = rows.delivered
+                if not rows.waiting:
+                    rows.held = False
+                    del self._arrays[rows.array_id]
+            if not self._arrays:
+                self._spool = None
+        return grown
+
+    def deleted(self, path: str) -> list[str]:
+        """Take note that what is at a path, and below it, is not there any more; return the names of the arrays."""
+        with self._guard:
+            found = [rows for rows in self._known.values() if rows.path == path or rows.path.startswith(f"{path}/")]
+            for rows in found:
+                rows.deleted = True
+            return [rows.array_id for rows in found]
+
+    def growing(self) -> list[ArrayRows]:
+        """Return the arrays that grow."""
+        with self._guard:
+            return [rows for rows in self._known.values() if rows.grows and not rows.deleted]
+
+    def left(self) -> list[ArrayRows]:
+        """Return the arrays of which something is not safe."""
+        with self._guard:
+            return [rows for rows in self._arrays.values() if not rows.deleted]
+
+
+def _on_disk(spool: Spool, blocks: list[Block]) -> tuple[list[Block], int]:
+    """Return blocks whose values are on the disk, and how many bytes were put there."""
+    found, moved = list[Block](), 0
+    for block in merged(blocks):
+        if isinstance(block.held, Spooled):
+            found.append(block)
+            continue
+        for part in pieces(block):
+            found.append(Block(part.start, spool.keep(part.values), part.step))
+            moved += part.nbytes
+    return found, moved

@@ -1,0 +1,67 @@
+"""The questions that a saver asks: which file, and what to do with one whose SWMR state differs from the settings.
+
+Only the GUI thread can be asked; for another one there is no answer. The functions are methods of
+:class:`~h5saver_widget.qt.h5saver.H5Saver`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from h5saver_widget.errors import NamingError
+from h5saver_widget.qt.server_dialog import ask_existing, ask_new
+from h5saver_widget.qt.swmr_dialog import ask_swmr
+from h5saver_widget.recording.picking import SwmrAnswer
+
+if TYPE_CHECKING:
+    from h5saver_widget.qt.h5saver import H5Saver
+
+__all__ = ["choose_existing_path", "choose_new_path", "choose_swmr", "may_ask"]
+
+_FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
+
+
+def may_ask() -> bool:
+    """Whether this is the thread of the windows: only there a question can be asked."""
+    application = QtWidgets.QApplication.instance()
+    return isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
+
+
+def choose_swmr(saver: H5Saver, path: Path, file_is_swmr: bool) -> SwmrAnswer:
+    """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
+    return ask_swmr(saver.view, path, file_is_swmr) if may_ask() else SwmrAnswer.ADAPT
+
+
+def choose_new_path(saver: H5Saver) -> Path | None:
+    """Ask for the path of a file to be made."""
+    if not may_ask():
+        return None
+    if saver.capabilities.remote:
+        return ask_new(saver.view, saver.server_folder())
+    folder = str(saver.settings["base_path"])
+    name, _ = QtWidgets.QFileDialog.getSaveFileName(saver.view, "Name of the new file", folder, _FILTER)
+    return Path(name) if name else None
+
+
+def choose_existing_path(saver: H5Saver, folder: Path | str | None = None) -> Path | None:
+    """Ask for an existing file."""
+    if not may_ask():
+        return None
+    if saver.capabilities.remote:
+        return _choose_on_server(saver, Path(folder) if folder else None)
+    start = str(folder or saver.h5_file_path or saver.settings["base_path"])
+    name, _ = QtWidgets.QFileDialog.getOpenFileName(saver.view, "File to add to", start, _FILTER)
+    return Path(name) if name else None
+
+
+def _choose_on_server(saver: H5Saver, folder: Path | None) -> Path | None:
+    """Ask for a file on the server."""
+    try:
+        where = folder or (saver.h5_file_path if saver.file_path else None) or saver.server_folder()
+    except NamingError as error:
+        saver.report("The server can't be looked into", error)
+        return None
+    return ask_existing(saver.view, saver.server_asker(), where)

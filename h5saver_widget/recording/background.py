@@ -1,0 +1,91 @@
+"""Background: begins what may wait for a disk, and knows whether a file is being opened or closed meanwhile. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from h5saver_widget.errors import NotAnsweringError
+from h5saver_widget.recording.worker import FileWorker, Task
+
+__all__ = ["Background"]
+
+
+class Background:
+    """The worker of one file, and the openings and closings that are not done yet.
+
+    Parameters
+    ----------
+    failed
+        Called in the worker's thread with what was being done, what to say, and the error.
+    changed
+        Called when an opening or closing was begun or is done, in whatever thread; with the one begun last, or None.
+
+    Examples
+    --------
+    >>> background = Background(failed=print, changed=lambda task: None)
+    >>> background.done_within(10.0, 'opening', lambda: 1 + 1, 'could not be opened')
+    2
+    """
+
+    def __init__(self, failed: Callable[[str, str, Exception], None], changed: Callable[[Task | None], None]) -> None:
+        self._failed, self._changed = failed, changed
+        self._pending: list[Task] = []
+        self.worker = FileWorker()
+
+    def begin(self, doing: str, work: Callable[[], object], failed: str) -> Task:
+        """Have something done, after what was begun before; returns at once.
+
+        Parameters
+        ----------
+        doing
+            ``'opening'``, ``'closing'``, or ``''`` for what opens and closes nothing.
+        work
+            What to do.
+        failed
+            What to say if it does not work.
+        """
+
+        def tried() -> object:
+            try:
+                return work()
+            except Exception as error:
+                self._failed(doing, failed, error)
+                raise
+            finally:
+                self._settled(task)
+
+        task = Task(doing, tried)
+        if doing:
+            self._pending = [*self._pending, task]
+            self._changed(task)
+        self.worker.add(task)
+        return task
+
+    def done_within(self, timeout: float, doing: str, work: Callable[[], object], failed: str) -> object:
+        """Have something done, and return its result; parameters as :meth:`begin`.
+
+        Raises
+        ------
+        NotAnsweringError
+            If it takes longer than `timeout` seconds. It goes on in the background.
+        """
+        task = self.begin(doing, work, failed)
+        if not task.wait(timeout):
+            raise NotAnsweringError(
+                f"the disk has not answered for {timeout:g} s; what was begun goes on in the background"
+            )
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+    def take_back(self, doing: str) -> bool:
+        """Take back what was begun of a kind and is still waiting for its turn; return whether there was any."""
+        taken = [task for task in self._pending if task.doing == doing and self.worker.cancel(task)]
+        for task in taken:
+            self._settled(task)
+        return bool(taken)
+
+    def _settled(self, task: Task) -> None:
+        if task.doing:
+            self._pending = [other for other in self._pending if other is not task]
+            self._changed(self._pending[-1] if self._pending else None)

@@ -1,0 +1,76 @@
+"""Settings of the data format as attributes of a saver: those that a frame has begun with, in the thread that saves it.
+
+The functions of this module are properties of :class:`~h5saver_widget.recording.saver.H5SaverBase`, which lists them.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from h5saver_widget.backends.terms import Compression
+from h5saver_widget.recording.settings import AS_ACQUIRED, Settings
+
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
+
+__all__ = [
+    "compression",
+    "dynamic",
+    "fill_value",
+    "nexus",
+    "set_compression",
+    "set_dynamic",
+    "set_fill_value",
+    "set_nexus",
+]
+
+
+def _now(saver: H5SaverBase) -> Settings:
+    """Return the settings that count: in the thread that saves a frame, those that the frame has begun with."""
+    in_step = saver._depth and saver._step_thread == threading.get_ident()
+    return saver._in_step if in_step else saver.store.current
+
+
+def dynamic(saver: H5SaverBase) -> np.dtype[Any] | None:
+    """Return the number type in which measured data are stored; None keeps each array's own."""
+    name = _now(saver).dynamic
+    return None if name == AS_ACQUIRED else np.dtype(name)
+
+
+def set_dynamic(saver: H5SaverBase, dtype: Any) -> None:
+    """Set what :func:`dynamic` returns."""
+    saver.store.change(dynamic=AS_ACQUIRED if dtype is None else np.dtype(dtype).name)
+
+
+def fill_value(saver: H5SaverBase) -> float:
+    """Return what the points of a scan hold before they are measured."""
+    return _now(saver).fill_value
+
+
+def set_fill_value(saver: H5SaverBase, value: float) -> None:
+    """Set what :func:`fill_value` returns."""
+    saver.store.change(fill_value=np.nan if value != value else value)
+
+
+def compression(saver: H5SaverBase) -> Compression:
+    """Return how arrays made from now on are compressed."""
+    now = _now(saver)
+    return Compression(now.h5comp_library, now.h5comp_level)
+
+
+def set_compression(saver: H5SaverBase, compression: Compression) -> None:
+    """Set what :func:`compression` returns."""
+    saver.store.change(h5comp_library=compression.library, h5comp_level=compression.level)
+
+
+def nexus(saver: H5SaverBase) -> bool:
+    """Return whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file."""
+    return _now(saver).nexus
+
+
+def set_nexus(saver: H5SaverBase, nexus: bool) -> None:
+    """Set what :func:`nexus` returns."""
+    saver.store.change(nexus=nexus)

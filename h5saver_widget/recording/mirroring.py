@@ -1,0 +1,62 @@
+"""Mirroring: has the files of a recorder copied to a server while they are written; never stops a recording."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.errors import H5SaverError
+from h5saver_widget.remote.mirror import Mirror, MirrorStatus
+
+__all__ = ["Mirroring"]
+
+
+class Mirroring:
+    """The mirror of a recorder, if the settings want one.
+
+    Parameters
+    ----------
+    where
+        Returns the server, the folder there, and the folder of the files here. It may raise an H5SaverError.
+    failed
+        Called with an error that kept the mirror from beginning.
+    """
+
+    def __init__(
+        self, where: Callable[[], tuple[RemoteOptions, Path, Path]], failed: Callable[[BaseException], None]
+    ) -> None:
+        self._where, self._failed = where, failed
+        self._mirror: Mirror | None = None
+
+    def status(self) -> MirrorStatus | None:
+        """Return how the mirror is; None without one. Never waits."""
+        mirror = self._mirror
+        return None if mirror is None else mirror.status()
+
+    def renew(self, wanted: bool, source: Backend) -> None:
+        """Have a mirror to the server that the settings name now, or none."""
+        if self._mirror is not None:
+            self._mirror.stop(wait=False)
+            self._mirror = None
+        if wanted:
+            self.follow(source)
+
+    def follow(self, source: Backend) -> None:
+        """Have the file of a backend copied, and what is unfinished; what is wrong is told and stops nothing."""
+        try:
+            if self._mirror is None:
+                server, folder, base = self._where()
+                self._mirror = Mirror(server, folder, base=base)
+                weakref.finalize(self, self._mirror.stop, wait=False)
+            if source.writable:
+                self._mirror.follow(source)
+        except (H5SaverError, OSError) as error:
+            self._failed(error)
+
+    def file_closed(self) -> None:
+        """Take note that the file is closed: the rest is copied from the disk."""
+        if self._mirror is not None:
+            self._mirror.let_go()

@@ -1,0 +1,130 @@
+"""Reactions: what a changed setting does to an open file, its backend, its server and its mirror. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from h5saver_widget.backends.registry import server_backend
+from h5saver_widget.errors import MissingLibraryError
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.recording.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
+
+__all__ = ["Reactions"]
+
+_LIMITS = ("roll_over_size", "roll_over_time", "roll_over_frames", "stop_after_time", "stop_after_frames")
+
+
+class Reactions:
+    """Has a recorder do what its settings say, as soon as they say it; other settings are read when they are needed.
+
+    Parameters
+    ----------
+    saver
+        The recorder.
+    """
+
+    def __init__(self, saver: H5SaverBase) -> None:
+        self._saver = saver
+        limits: dict[str, Callable[[Any], None]] = dict.fromkeys((*_LIMITS, "reserve", "sources"), self._limits_changed)
+        server = dict.fromkeys(("endpoint", "user", "password", "domain"), self.server_changed)
+        self._by_name: dict[str, Callable[[Any], None]] = {
+            **limits,
+            **server,
+            "save_type": self._save_type_changed,
+            "do_save": saver.do_save_changed,
+            "current_h5_file": self._current_file_changed,
+            "backend_type": self._backend_changed,
+            "enable_swmr": self._enable_swmr_changed,
+            "flush_interval": saver.set_swmr_flush_interval,
+            "isolated": self._isolated_changed,
+            "mirror": self._mirror_changed,
+            "notes": self._notes_changed,
+        }
+        saver.store.listen(self._changed)
+
+    def _changed(self, name: str, value: Any) -> None:
+        reaction = self._by_name.get(name)
+        if reaction is None:
+            return
+        try:
+            reaction(value)
+        except Exception as error:  # a setting is changed by people: they are told, whatever it is
+            self._saver.report(f"'{SETTINGS[name].title}' could not be changed", error)
+
+    def _limits_changed(self, _: Any) -> None:
+        self._saver.recorder.follow(self._saver.store.current)
+        self._saver.wants_sources = bool(self._saver.recorder.sources.required)
+
+    def _save_type_changed(self, value: str) -> None:
+        self._saver.save_type = SaveType.of(value)
+
+    def _enable_swmr_changed(self, enable: bool) -> None:
+        if enable and not self._saver.is_swmr_capable:
+            self._saver.store.change(enable_swmr=False)
+
+    def _isolated_changed(self, _: Any) -> None:
+        if not self._saver.isopen():
+            self._saver.apply_isolated()
+
+    def _current_file_changed(self, value: str) -> None:
+        saver = self._saver
+        shown = saver.h5_file_path / saver.h5_file_name if saver.h5_file_path and saver.h5_file_name else None
+        if value and Path(value) != shown:
+            saver.open_file_dialog_result(value)
+
+    def _notes_changed(self, _: Any) -> None:
+        if self._saver.io.writable:
+            self._saver.do("", self._write_notes, "The notes could not be written into the file; the next one has them")
+
+    def _write_notes(self) -> None:
+        saver = self._saver
+        with saver.saving():
+            raw = saver.raw_group
+            if isinstance(raw, GROUP) and not saver.is_swmr_active:
+                saver.io.set_attributes(raw.handle, saver.raw(saver.note_attributes()))
+
+    # ---------------------------------------------------------------- backend
+    def _backend_changed(self, name: str) -> None:
+        saver = self._saver
+        if name == saver.backend:
+            return
+        if saver.isopen():
+            saver.do("", partial(self._change_backend, name), "Another library can't be taken")
+        else:
+            self._change_backend(name)
+
+    def _change_backend(self, name: str) -> None:
+        saver = self._saver
+        try:
+            saver.set_backend(name)
+        except Exception:
+            saver.store.change(backend_type=saver.backend)
+            raise
+
+    def backend_is_another(self) -> None:
+        """Have the settings fit the library that writes now."""
+        saver = self._saver
+        swmr = saver.store.current.enable_swmr and saver.is_swmr_capable
+        saver.store.change(backend_type=saver.backend, enable_swmr=swmr)
+        self.server_changed(None)
+
+    # ----------------------------------------------------------------- server
+    def server_changed(self, _: Any) -> None:
+        """Go to the server that the settings name now, with files or with the mirror."""
+        saver = self._saver
+        saver.store.change(connection="")
+        saver.use_server(saver.server_options())
+        saver.recorder.mirroring.renew(saver.wants_mirror, saver.io)
+
+    def _mirror_changed(self, wanted: bool) -> None:
+        if wanted and server_backend() is None:
+            self._saver.store.change(mirror=False)
+            raise MissingLibraryError("a mirror needs the library h5pyd: pip install 'h5saver_widget[remote]'")
+        self.server_changed(None)

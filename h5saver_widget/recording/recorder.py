@@ -1,0 +1,352 @@
+"""Recorder: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
+
+Whatever ends a file or begins the next one happens *between* frames: a frame asks for it, and when no thread is in the
+middle of a frame any more it is done. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan
+that was given up ends when the next one begins.
+
+A recorder is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
+does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
+:class:`~h5saver_widget.recording.sources.Sources` (does everything come?),
+:class:`~h5saver_widget.recording.mirroring.Mirroring` (is it copied?),
+:class:`~h5saver_widget.recording.counts.Counts` (how much was it?), and a clock. The file itself, with its frames,
+belongs to the one who made the recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.errors import H5SaverError
+from h5saver_widget.recording.chronometer import Chronometer
+from h5saver_widget.recording.counts import Counts
+from h5saver_widget.recording.disk import FreeSpace
+from h5saver_widget.recording.limits import Limits
+from h5saver_widget.recording.mirroring import Mirroring
+from h5saver_widget.recording.settings import Settings
+from h5saver_widget.recording.sources import Sources, source_names
+from h5saver_widget.recording.status import RecorderState, RecorderStatus
+from h5saver_widget.saving.statistics import Statistics
+
+__all__ = ["RecordedFile", "Recorder"]
+
+#: An error counts as the state of the recorder for so long if saving goes on, in s.
+ERROR_SECONDS: Final = 5.0
+#: A disk that has not got on for so long does not answer, in s.
+ANSWER_SECONDS: Final = 2.0
+
+
+class RecordedFile(Protocol):
+    """What a recorder needs of the file that it watches."""
+
+    io: Backend
+    frames_saved: int
+    bytes_saved: int
+    #: Whether a scan has begun of which points are still to come.
+    scan_runs: bool
+
+    @property
+    def file_path(self) -> Path | None:
+        """Path of the open file."""
+
+    def isopen(self) -> bool:
+        """Tell whether a file is open; never waits."""
+
+    def file_statistics(self) -> Statistics:
+        """Return what was counted in this file; never waits."""
+
+    def pending(self) -> tuple[str, float]:
+        """Return what is done with the file in the background (``'opening'``, ``'closing'``), and for how long."""
+
+    def is_within_step(self) -> bool:
+        """Tell whether a thread is in the middle of a frame; to be asked with the file's lock."""
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+
+    def _close_now(self) -> None: ...
+
+    def next_part(self, number: int, reason: str) -> Path:
+        """Go on in the next file of the recording, which has the same groups, and return its path."""
+
+    def switch_off(self) -> None:
+        """Switch *Do Save* off."""
+
+    def update_status(self, text: str) -> None:
+        """Say something worth knowing."""
+
+    def report(self, what: str, error: BaseException) -> None:
+        """Say what did not work, and why."""
+
+    def _notify(self, command: str, **args: Any) -> None: ...
+
+
+class Recorder:
+    """Decides, between two frames, whether a recording goes on.
+
+    Parameters
+    ----------
+    file
+        What is recorded into.
+    mirroring
+        Copies the files to a server, if the settings want it.
+
+    Attributes
+    ----------
+    is_paused
+        Whether frames of continuous recordings are left out now.
+    is_rolling
+        Whether one file was closed and the next is not open yet.
+    due
+        Why the file is to end as soon as no thread is in the middle of a frame; ``''`` for nothing.
+    stopped_because
+        Why saving was stopped; ``''`` if it was not.
+    problem
+        What went wrong last.
+    """
+
+    def __init__(self, file: RecordedFile, mirroring: Mirroring) -> None:
+        self._file = file
+        self.clock, self.counts = Chronometer(), Counts()
+        self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
+        self.is_paused = self.is_rolling = self._rolls = False
+        self._asked: Callable[[], Path] | None = None
+        self._ended: Statistics | None = None
+        self.due = self.stopped_because = self.problem = ""
+        self._problem_at = 0.0
+
+    def follow(self, settings: Settings) -> None:
+        """Take limits, reserve and sources from settings."""
+        self.limits.follow(settings)
+        self.space.keep(int(settings.reserve * 1e6))
+        self.sources.required = source_names(settings.sources)
+
+    # ----------------------------------------------------------- life of a file
+    def opened(self, path: Path) -> None:
+        """Take note that a file was opened: another recording begins, or the next part of this one."""
+        self.limits.file_opened()
+        if self.is_rolling and self._asked is None:
+            if self._ended is not None:
+                self.counts.add(self._ended)
+        else:
+            self.counts.begin()
+            self.is_paused = False
+            self.stopped_because = self.problem = self.due = ""
+            self._asked = None
+            self.sources.clear()
+            self.clock.reset()
+            self.clock.start()
+        on_disk = self._file.io.writable and not self._file.io.capabilities.remote
+        self.space.file_opened(path if on_disk else None)
+
+    def closed(self) -> None:
+        """Take note that the file was closed."""
+        self.space.watch.stop()
+        self.mirroring.file_closed()
+        if not self.is_rolling:
+            self.clock.pause()
+            self.is_paused = False
+
+    def failed(self, message: str) -> None:
+        """Take note of what went wrong."""
+        self.problem, self._problem_at = message, monotonic()
+
+    def pause(self) -> bool:
+        """Leave out frames of continuous recordings from now on; return whether that is new. Never waits."""
+        if self.is_paused or not self._file.isopen():
+            return False
+        self.is_paused = True
+        self.clock.pause()
+        return True
+
+    def resume(self) -> bool:
+        """Go on after a pause; return whether a file is recorded into. Never waits."""
+        was_paused, self.is_paused = self.is_paused, False
+        if not was_paused or not self._file.isopen():
+            return False
+        self.clock.start()
+        return True
+
+    def scan_begins(self) -> None:
+        """Go on in a new file if one is due: the scan before was given up, nothing of the next one is there."""
+        if self.due and self._rolls:
+            self._roll_over(self.due)
+
+    def wait_for_scan(self, make: Callable[[], Path]) -> bool:
+        """Have a new file made by `make` when the scan that runs has ended, and say so.
+
+        Returns
+        -------
+        bool
+            False if no scan runs, or one waits for it already: the file is to be made now.
+        """
+        if self._asked is not None or not self._file.scan_runs:
+            return False
+        self._asked, self._rolls = make, True
+        self.due = self.due or "the end of the scan"
+        self._file.update_status("The new file is made when the scan ends; to have it now, press New file again")
+        return True
+
+    # ----------------------------------------------------------- every frame
+    def frame_saved(self) -> None:
+        """See whether the frame that was just saved is the last one of its file."""
+        self._look(self._file_size)
+
+    def _look(self, file_size: Callable[[], int]) -> None:
+        file = self._file
+        if self.is_rolling:
+            return
+        stop = self.space.problem(file.bytes_saved)
+        if not stop and self.limits.any:
+            frames = self.counts.before.frames_received + file.frames_saved
+            stop = self.limits.stop_reason(self.clock.elapsed, frames)
+            if not stop and not self.due:
+                self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
+                self._rolls = True
+                if self.due and file.scan_runs:
+                    file.update_status(f"After {self.due}, the recording goes on in a new file when the scan ends")
+        if stop:
+            self.due, self._rolls = stop, False
+
+    def is_due(self) -> bool:
+        """Tell whether :meth:`settle` has something to do; takes no lock and looks at no disk."""
+        if not self._file.io.writable:
+            return False
+        room = self.space.watch.latest
+        self._look(lambda: 0 if room is None else room.file_size or 0)
+        return bool(self.due) and not (self._rolls and self._file.scan_runs)
+
+    def settle(self) -> None:
+        """End the file or go on in the next one, if that is due and no thread is in the middle of a frame."""
+        file, full = self._file, ""
+        if not self.due or (self._rolls and file.scan_runs):
+            return
+        if self.space.problem(file.bytes_saved):
+            # What was accepted may be compressed, or be on the disk since: only a new look at a flushed file decides.
+            file.flush()
+            full = self.space.problem_now(file.bytes_saved)
+        with file.io.switching():
+            if self.is_rolling or file.is_within_step() or not file.io.writable:
+                return
+            frames = self.counts.before.frames_received + file.frames_saved
+            stop = full or self.limits.stop_reason(self.clock.elapsed, frames)
+            if stop:
+                self._end(stop, failed=bool(full))
+            elif self._rolls:
+                self._roll_over(self.due)
+            else:  # there is room again
+                self._rolls = self._asked is not None
+                self.due = "the end of the scan" if self._rolls else ""
+
+    def _file_size(self) -> int:
+        found = self._file.file_statistics().file_size
+        if found is None and (path := self._file.file_path) is not None:
+            try:
+                found = path.stat().st_size
+            except OSError:  # the folder is gone: writing tells
+                found = 0
+        return found or 0
+
+    def _end(self, reason: str, failed: bool) -> None:
+        """Complete and close the file by itself, and say why."""
+        file = self._file
+        path, self.problem, self.due = file.file_path, "", ""
+        file._close_now()
+        frames, trouble = self.statistics().frames_written, self.problem
+        file.switch_off()
+        if failed:
+            self.stopped_because = reason
+            state = trouble or f"{path} is complete and closed, {frames:,} frames are in it"
+            file._notify("error", message=f"Saving was stopped: {reason}. {state}", exception=None)
+        else:
+            file.update_status(f"Saving has ended after {reason}, as the settings say: {frames:,} frames")
+
+    def _roll_over(self, reason: str) -> None:
+        """Go on in a new file; if none can be made, go on in this one."""
+        file = self._file
+        self.due = ""
+        self.is_rolling = True
+        try:
+            if self._asked is not None:
+                self._asked()
+                return
+            new = file.next_part(self.counts.part + 1, reason)
+        except (H5SaverError, OSError) as error:
+            self.limits.try_later()
+            file.report("The recording could not go on in a new file; it goes on in the same one", error)
+        else:
+            self.counts.part += 1
+            file.update_status(f"After {reason}, the recording goes on in {new.name}")
+        finally:
+            self._ended = self._asked = None
+            self.is_rolling = False
+
+    def file_ends(self) -> None:
+        """Keep what was counted in the file that ends now, because the recording goes on in another one."""
+        now = self._file.file_statistics()
+        self._ended = now if now.bytes_on_disk else replace(now, bytes_on_disk=self._file_size())
+
+    # ----------------------------------------------------------------- status
+    def statistics(self) -> Statistics:
+        """Return what was counted since the recording began, over all of its files; never waits."""
+        found = self.counts.total(self._file.file_statistics())
+        return self.space.added_to(found, self.counts.part == 1, self._file.isopen())
+
+    def status(self, last_file: str) -> RecorderStatus:
+        """Return how the recorder is; never waits, may be called in any thread.
+
+        Parameters
+        ----------
+        last_file
+            Path of the file that was open last, in the settings.
+        """
+        now, statistics, opened = monotonic(), self.statistics(), self._file.isopen()
+        doing, seconds = self._file.pending()
+        waiting = seconds if seconds > ANSWER_SECONDS else 0.0
+        activity = self._file.io.activity()
+        if not doing:
+            waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
+        missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
+        if activity.problem:
+            missing = (f"the disk refuses what is written, it is tried again: {activity.problem}", *missing)
+        if waiting:
+            missing = (_not_answering(doing, waiting, statistics), *missing)
+        mirror = self.mirroring.status()
+        if mirror is not None and mirror.problem:
+            missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
+        return RecorderStatus(
+            self._state(doing, opened, waiting, statistics, now),
+            statistics,
+            self._file.file_path or (Path(last_file) if last_file else None),
+            self.clock.elapsed,
+            self.counts.part,
+            missing,
+            self.problem,
+            "" if mirror is None else mirror.text,
+            waiting,
+        )
+
+    def _state(self, doing: str, opened: bool, waiting: float, statistics: Statistics, now: float) -> RecorderState:
+        """Return the one word for all of it; the only place where it is decided."""
+        if doing:
+            return RecorderState.OPENING if doing == "opening" else RecorderState.CLOSING
+        if self.problem and (not opened or now - self._problem_at < ERROR_SECONDS):
+            return RecorderState.ERROR
+        if not opened:
+            return RecorderState.CLOSED
+        if waiting:
+            return RecorderState.NOT_ANSWERING
+        if self.is_paused:
+            return RecorderState.PAUSED
+        return RecorderState.RECORDING if statistics.frames_flushed else RecorderState.OPEN
+
+
+def _not_answering(doing: str, seconds: float, statistics: Statistics) -> str:
+    what = f"{doing} takes long: " if doing else ""
+    frames, size = statistics.frames_waiting, statistics.queue_bytes / 1e6
+    queue = f"; {frames:,} frames ({size:,.0f} MB) wait, and are written when it does" if frames or size else ""
+    return f"{what}the disk has not answered for {seconds:.0f} s{queue}"

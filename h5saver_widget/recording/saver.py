@@ -1,0 +1,549 @@
+"""H5SaverBase: everything needed for recording into files as settings say, without a window. No Qt.
+
+It is a file (:class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`) that has settings, a
+:class:`~h5saver_widget.recording.recorder.Recorder` that watches it, a policy for names, and a worker for what may wait
+for a disk. What hosts call by the names of PyMoDAQ (``init_file`` with ``update_h5``) forwards to three plain calls:
+:meth:`new_file`, :meth:`open_existing` and :meth:`start_file_at`. Which file is picked stands in
+:mod:`h5saver_widget.recording.opening`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from h5saver_widget.backends.registry import default_backend
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.terms import Durability
+from h5saver_widget.errors import FileNotOpenError, H5SaverError
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.nodes.typed import GROUP, Node
+from h5saver_widget.recording import destinations, format_settings, opening, switching
+from h5saver_widget.recording.background import Background
+from h5saver_widget.recording.file_policy import FilePolicy
+from h5saver_widget.recording.mirroring import Mirroring
+from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
+from h5saver_widget.recording.picking import SwmrAnswer
+from h5saver_widget.recording.reactions import Reactions
+from h5saver_widget.recording.recorder import Recorder
+from h5saver_widget.recording.settings import Settings
+from h5saver_widget.recording.settings_store import SettingsStore
+from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.recording.worker import Task
+from h5saver_widget.remote.mirror import MirrorStatus
+from h5saver_widget.saving import frames, groups
+from h5saver_widget.saving.groups import type_name
+from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.statistics import Statistics
+
+__all__ = ["H5SaverBase", "log_error"]
+
+logger = logging.getLogger(__name__)
+
+#: How often a script's file is looked after, in s.
+_LOOK_SECONDS: Final = 0.2
+
+
+def log_error(what: str, error: BaseException) -> None:
+    """Write an error into the program's log; where it came from only if nobody expected it."""
+    if isinstance(error, (H5SaverError, OSError)):
+        logger.warning("%s: %s", what, error)
+    else:
+        logger.error("%s", what, exc_info=error)
+
+
+class H5SaverBase(H5SaverLowLevel):
+    """A recorder without a window: its files follow its settings.
+
+    Parameters
+    ----------
+    save_type
+        What the files are for; decides how they are named.
+    backend
+        Name of the backend; None for the configured default.
+
+    Attributes
+    ----------
+    store
+        The settings; :class:`~h5saver_widget.recording.settings_store.SettingsStore`.
+    settings
+        The same as programs read and write them: ``saver.settings['base_name'] = 'Laser'``.
+    recorder
+        Watches the file.
+    h5_file_path, h5_file_name
+        Folder and name of the current file, None before there is one.
+    current_scan_name
+        Name of the scan that comes next.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> saver = H5SaverBase('detector')
+    >>> saver.settings['base_path'] = tempfile.mkdtemp()
+    >>> saver.settings['recording', 'stop_after_frames'] = 100
+    >>> saver.start()
+    >>> saver.file_path.name.startswith('Data_'), saver.status().state.value
+    (True, 'open')
+    >>> saver.stop()
+    """
+
+    def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
+        kind = SaveType.of(save_type)
+        self.store = SettingsStore(Settings(save_type=kind.name, backend_type=backend or default_backend()))
+        self.settings: Any = self.store
+        self._in_step, self._step_thread = self.store.current, 0
+        super().__init__(kind, backend, isolated=True)
+        self.policy = FilePolicy()
+        self.recorder = Recorder(self, Mirroring(self._mirror_place, self._mirror_failed))
+        self.h5_file_path: Path | None = None
+        self.h5_file_name: str | None = None
+        self.current_scan_name = ""
+        self.current_scan_group: GROUP | None = None
+        self.file_loaded = False
+        self._told: tuple[int, str] = (0, "")
+        self.drains: list[weakref.WeakMethod[Callable[[], None]]] = []
+        # What the current file was made from, as long as nothing else was made of it; see is_pristine().
+        self.made_from: tuple[Any, ...] | None = None
+        self.chosen: Path | None = None
+        #: The time that the next new file is named by, because it was promised on screen.
+        self.promised: datetime | None = None
+        self.background = Background(self._did_not_work, self._begun_changed)
+        self.recorder.follow(self.store.current)
+        self.reactions = Reactions(self)
+
+    new_file, start_file_at, open_existing = opening.new_file, opening.start_file_at, opening.open_existing
+    init_file = opening.init_file  # type: ignore[assignment]  # the call that hosts know
+    load_file, next_part = opening.load_file, opening.next_part
+    is_pristine, save_file, save_file_as = opening.is_pristine, opening.save_file, opening.save_file_as
+    open_file_dialog_result = opening.open_file_dialog_result
+
+    base_folder, path_provider = destinations.base_folder, destinations.path_provider
+    next_file_name, server_folder = destinations.next_file_name, destinations.server_folder
+    server_options, server_asker = destinations.server_options, destinations.server_asker
+    test_connection, connection_test = destinations.test_connection, destinations.connection_test
+
+    dynamic = property(format_settings.dynamic, format_settings.set_dynamic)
+    fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
+    compression = property(format_settings.compression, format_settings.set_compression)
+    nexus = property(format_settings.nexus, format_settings.set_nexus)
+
+    do_save_changed, before_closing = switching.do_save_changed, switching.before_closing
+    pick, ask_later, open_looked_at = switching.pick, switching.ask_later, switching.open_looked_at
+
+    # --------------------------------------------------------------- settings
+    @property
+    def wants_swmr(self) -> bool:
+        """Whether new files are to be made for SWMR."""
+        return self.is_swmr_capable and self.store.current.enable_swmr
+
+    def apply_isolated(self) -> None:
+        """Have the next file written as the settings say, in a separate process or here; an open file is closed."""
+        now = self.store.current
+        if self.isolated != now.isolated:
+            self._close_now()
+            self.isolated = now.isolated
+        if self.capabilities.journal:
+            usual = Durability.JOURNAL if self.isolated else Durability.FLUSH
+            self.durability = Durability.POWER if now.power_safe else usual
+
+    def set_backend(self, name: str) -> None:
+        """Change the library that writes; an open file is closed properly first."""
+        super().set_backend(name)
+        self.reactions.backend_is_another()
+
+    @property
+    def wants_mirror(self) -> bool:
+        """Whether files are to be copied to a server while they are written."""
+        return self.store.current.mirror and not self.capabilities.remote
+
+    def mirror_status(self) -> MirrorStatus | None:
+        """Return how the mirror on the server is; None without one. Never waits."""
+        return self.recorder.mirroring.status()
+
+    def _mirror_place(self) -> tuple[RemoteOptions, Path, Path]:
+        return self.server_options(), self.server_folder(), Path(self.store.current.base_path).expanduser()
+
+    def _mirror_failed(self, error: BaseException) -> None:
+        self.report("The mirror could not begin; the file on the disk is not affected", error)
+
+    # ------------------------------------------------------------------ names
+    def recipe(self) -> tuple[Any, ...]:
+        """Return everything that a file made now would be made from."""
+        return self.policy.recipe(self.store.current, self.backend, self.wants_swmr)
+
+    def naming_time(self) -> datetime:
+        """Return the time that stands in the name of a file made now."""
+        return datetime.now()
+
+    # ------------------------------------------------------------------ notes
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The user's notes: saved with every file and every scan that is made from now on."""
+        return read_notes(self.store.current.notes)
+
+    @notes.setter
+    def notes(self, notes: tuple[Note, ...]) -> None:
+        check_notes(notes)
+        self.store.change(notes=notes_text(notes))
+
+    def note_attributes(self) -> dict[str, Any]:
+        """Return the attributes that the notes become."""
+        return note_attributes(self.notes)
+
+    def add_comment(self, text: str) -> None:
+        """Write a line with the time into the log of the file.
+
+        Raises
+        ------
+        FileNotOpenError
+            If no file is open.
+        """
+        if not self.isopen():
+            self.require_open("write a comment")
+        line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.split())}"
+        self.do("", partial(self.add_log, line), "The comment could not be written")
+
+    def add_generic_group(self, where: Where, title: str = "", *args: Any, **options: Any) -> GROUP:
+        """Make the next numbered group of a kind, with the notes if it stands for a scan or a whole recording."""
+        options.update(zip(("settings_as_xml", "metadata", "group_type"), args, strict=False))
+        kind = type_name(options.get("group_type", "detector"))
+        self.require_open("make a group")
+        with self.io.lock:
+            if kind == "scan":
+                self.recorder.scan_begins()
+                self.scan_begun()
+            self.source_saved(title)
+            raw = self.raw_group
+            if isinstance(raw, GROUP) and self.path_of(where) == raw.path:
+                options["metadata"] = {**self.note_attributes(), **(options.get("metadata") or {})}
+            return groups.add_generic_group(self, where, title, **options)
+
+    # ------------------------------------------------------------------ state
+    def start(self) -> None:
+        """Start recording: switch *Do Save* on, or go on after a pause."""
+        if self.recorder.is_paused:
+            self.resume()
+        else:
+            self.store.change(do_save=True)
+
+    def stop(self) -> None:
+        """Complete and close the file, and switch *Do Save* off; an error that was shown counts as seen."""
+        if self.store.current.do_save:
+            self.store.change(do_save=False)
+        elif self.isopen():
+            self.do_save_changed(False)
+        self.clear_problem()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether frames of continuous recordings are left out now."""
+        return self.recorder.is_paused
+
+    def pause(self) -> None:
+        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
+        if self.recorder.pause():
+            self.background.begin("", self.flush, "What was saved last could not be flushed")
+            self._notify("paused", path=self.file_path)
+
+    def resume(self) -> None:
+        """Go on after a pause. Never waits."""
+        if self.recorder.resume():
+            self._notify("resumed", path=self.file_path)
+
+    def clear_problem(self) -> None:
+        """Count an error as seen."""
+        self.recorder.problem = ""
+
+    def status(self) -> RecorderStatus:
+        """Return how the recorder is; never waits for the file, may be called in any thread."""
+        return self.recorder.status(self.store.current.current_h5_file)
+
+    def statistics(self) -> Statistics:
+        """Return what was counted since the recording began, over all of its files; never waits."""
+        return self.recorder.statistics()
+
+    def file_statistics(self) -> Statistics:
+        """Return what was counted in the file that is open; never waits."""
+        return frames.statistics(self)
+
+    def switch_off(self) -> None:
+        """Switch *Do Save* off after the file was closed."""
+        self.store.change(do_save=False)
+
+    def update_status(self, text: str) -> None:
+        """Say something worth knowing."""
+        logger.info(text)
+
+    def report(self, what: str, error: BaseException) -> None:
+        """Say what did not work, and why."""
+        log_error(what, error)
+        self._notify("error", message=f"{what}: {error}", exception=error)
+
+    def show_settings(self, show: bool = True) -> None:
+        """Show or hide the settings, where there is a window."""
+
+    def show_current_file(self, path: Path, scan_name: str) -> None:
+        """Write the current file and the next scan into the settings."""
+        self.store.change(current_scan_name=scan_name, current_scan_path=str(path.parent), current_h5_file=str(path))
+
+    # --------------------------------------------- what a saver with a screen does otherwise
+    def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
+        """Decide what to do with a file whose SWMR state is not that of the settings."""
+        return SwmrAnswer.ADAPT
+
+    def choose_new_path(self) -> Path | None:
+        """Return the path of a file to be made; None if nobody can be asked."""
+        return None
+
+    def choose_existing_path(self, folder: Path | str | None = None) -> Path | None:
+        """Return the path of a file to be opened; None if nobody can be asked."""
+        return None
+
+    def user_changed_file(self, path: Path) -> None:
+        """Be told that the user has picked another file."""
+
+    # ---------------------------------------------------------- in the background
+    def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
+        """Do what may wait for a disk: at once here; a saver with a window begins it.
+
+        Parameters
+        ----------
+        doing
+            ``'opening'``, ``'closing'``, or ``''`` for what changes nothing of the state.
+        work
+            What to do.
+        failed
+            What to say if it does not work.
+        """
+        try:
+            work()
+        except Exception as error:  # asked for by people: they are told, whatever it is
+            self._did_not_work(doing, failed, error)
+
+    def _begun_changed(self, task: Task | None) -> None:
+        self._begun = task
+        self._notify("pending")
+
+    def _did_not_work(self, doing: str, failed: str, error: Exception) -> None:
+        told = (self.generation, f"{failed}: {error}")
+        if doing or told != self._told:  # what is tried again and again is told once for each file
+            self._told = told
+            self.report(failed, error)
+        if doing == "opening" and not self.io.is_open:
+            self.switch_off()  # a switch that says it saves, and does not, loses data
+
+    def pending(self) -> tuple[str, float]:
+        """Return what is done with the file in the background (``'opening'``, ``'closing'``), and for how long."""
+        task = self._begun
+        return ("", 0.0) if task is None else (task.doing, self.background.worker.seconds)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until everything that was begun in the background is done.
+
+        Raises
+        ------
+        NotAnsweringError
+            If it takes longer than `timeout` seconds. What was begun goes on.
+        """
+        if not self.io.holds_lock():
+            self.background.worker.wait(timeout)
+
+    def isopen(self) -> bool:
+        """Tell whether a file is open; never waits.
+
+        True from the moment an opening was begun until it has failed, and while a recording is between one file and the
+        next; False from the moment a closing was begun.
+        """
+        task = self._begun
+        if task is not None and not self.background.worker.is_this_thread:
+            return bool(task.doing == "opening")
+        return self.recorder.is_rolling or self.io.is_open
+
+    def _arrive(self) -> None:
+        """Wait for a file that is being opened, unless it is this thread that opens it or holds the file's lock."""
+        task = self._begun
+        if task is None or task.doing != "opening" or self.io.is_open or self.background.worker.is_this_thread:
+            return
+        if self.io.holds_lock():
+            raise FileNotOpenError("the file is still being opened; call this before taking its lock")
+        task.wait()
+
+    def require_open(self, what: str) -> None:
+        """Raise FileNotOpenError when no file is open, with the reason if saving was stopped for one."""
+        if self._begun is not None:
+            self._arrive()
+        if self.io.is_open:
+            return
+        if self.recorder.stopped_because:
+            raise FileNotOpenError(f"can't {what}: saving was stopped, {self.recorder.stopped_because}")
+        super().require_open(what)
+
+    @property
+    def raw_group(self) -> GROUP | str:
+        """The group that all data go into; its path while no file is open."""
+        if self._begun is not None:
+            self._arrive()
+        return super().raw_group
+
+    def root(self) -> GROUP:
+        """Return the root group."""
+        self.require_open("look into the file")
+        return super().root()
+
+    def get_node(self, where: Where, name: str | None = None) -> Node:
+        """Return the node at a place, or of a name in it; waits for a file that is being opened."""
+        if self._begun is not None:
+            self._arrive()
+        return super().get_node(where, name)
+
+    # ----------------------------------------------------------------- frames
+    def is_within_step(self) -> bool:
+        """Tell whether a thread is in the middle of a frame; to be asked with the file's lock."""
+        return self._depth > 0
+
+    def _step_begins(self) -> None:
+        self._in_step, self._step_thread = self.store.current, threading.get_ident()
+        if self.session is None:
+            self.require_open("save")
+
+    def _step_ended(self) -> None:
+        if self.recorder.due:
+            self.recorder.settle()
+
+    def scan_ended(self) -> None:
+        """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
+        super().scan_ended()
+        if not self.is_within_step():
+            self._step_ended()
+
+    def leaves_out_frame(self) -> bool:
+        """Tell whether the frame of a continuous recording that comes now is left out, and count it."""
+        if not self.recorder.is_paused:
+            return self.when_full != "wait" and frames.leaves_out_frame(self)
+        self.recorder.counts.leave_out()
+        return True
+
+    def frame_saved(self, size: int) -> None:
+        """Count a frame of `size` bytes; what is to be done between this one and the next is done then."""
+        self.io.frame_done(size)
+        self.frames_saved += 1
+        self.bytes_saved += size
+        if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
+            self._flush_now_and_then()  # that something is recorded is said once it is safe
+        recorder = self.recorder
+        if recorder.limits.any or self.bytes_saved > recorder.space.enough_for:
+            recorder.frame_saved()
+
+    def _flush_now_and_then(self) -> None:
+        try:
+            self._flush_soon()
+        except OSError as error:  # no error of this frame: what it has cost is counted, and the next ones tell
+            self._did_not_work("", "What was saved last could not be flushed", error)
+
+    def source_saved(self, title: str) -> None:
+        """Note that a frame of a module was saved."""
+        if self.wants_sources:
+            self.recorder.sources.saved(title, monotonic())
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Hand everything written so far to the operating system; does nothing when no file is open.
+
+        Parameters
+        ----------
+        timeout
+            How long to wait, in s; None waits until it is done.
+
+        Raises
+        ------
+        NotAnsweringError
+            If it takes longer. It goes on in the background.
+        """
+        if timeout is not None:
+            self.background.done_within(timeout, "", self.flush, "The file could not be flushed")
+            return
+        before = self.bytes_saved
+        super().flush()
+        self.recorder.space.flushed(before)
+
+    def _flush_soon(self) -> None:
+        self.recorder.space.flush_begun(self.bytes_saved)
+        super()._flush_soon()
+
+    def close_file(self, timeout: float | None = None) -> None:
+        """Complete the file and close it; never raises for what goes wrong: the status ``error`` says it.
+
+        Parameters
+        ----------
+        timeout
+            How long to wait, in s; None waits until it is done.
+
+        Raises
+        ------
+        NotAnsweringError
+            If it takes longer than `timeout`. It goes on in the background.
+        """
+        if timeout is not None:
+            self.background.done_within(timeout, "closing", self.close_file, "The file could not be closed")
+            return
+        self.wait()
+        self._close_now()
+
+    def _close_now(self) -> None:
+        with suppress(OSError, RuntimeError, ValueError, KeyError):  # told by _notify
+            super()._close_now()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.close_file()
+
+    def _notify(self, command: str, **args: Any) -> None:
+        if command == "opened":
+            self.recorder.opened(Path(args["path"]))
+            if not self.recorder.is_rolling:
+                self._begin_looking()
+            if self.wants_mirror and self.io.writable:
+                self.recorder.mirroring.follow(self.io)
+        elif command == "closed":
+            self.recorder.closed()
+        elif command == "error":
+            self.recorder.failed(str(args.get("message", "")))
+
+    def _begin_looking(self) -> None:
+        """Have :meth:`look_after` called while a file is open; where there is a window, its timer does it."""
+        threading.Thread(target=_look, args=(weakref.ref(self),), name="h5saver: look", daemon=True).start()
+
+    def look_after(self) -> None:
+        """Have done what is due without a frame that asks for it: to be called often, never waits.
+
+        What came last must not wait for the next frame to be flushed; a recording ends after its time also when nothing
+        comes.
+        """
+        for problem in self.io.take_problems():
+            self._notify("error", message=problem, exception=None)
+        if not self.io.writable or not self.background.worker.is_idle:
+            return
+        stale = self.frames_saved > self._frames_flushed and monotonic() - self._flushed_at > self.flush_seconds
+        if stale or self._structure_changed:
+            self.background.begin("", self.flush_if_due, "What was saved last could not be flushed")
+        if self.recorder.is_due():
+            self.background.begin("", self.recorder.settle, "The recording could not go on")
+
+
+def _look(saver_of: weakref.ref[H5SaverBase]) -> None:
+    """Look after a file while it is open; a saver that is forgotten must not be kept by that."""
+    pause = threading.Event()
+    while not pause.wait(_LOOK_SECONDS):
+        saver = saver_of()
+        if saver is None or not saver.isopen():
+            return
+        saver.look_after()
+        del saver

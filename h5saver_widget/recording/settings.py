@@ -1,0 +1,441 @@
+"""Settings of a recorder: one frozen value, each setting declared once, checked whenever it changes. No Qt.
+
+:class:`Settings` is the declaration: name, type, default, text for people, limits and choices. The tree on screen
+(:mod:`h5saver_widget.qt.parameters`) is generated from it; a store (:mod:`h5saver_widget.recording.settings_store`)
+holds the value that counts now.
+Names and groups are those of PyMoDAQ 5.3.8: programs and files know a setting by its path
+(``backend/swmr_options/enable_swmr``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from h5saver_widget.backends.registry import available_backends
+from h5saver_widget.errors import SettingError
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.recording.disk import DEFAULT_RESERVE
+from h5saver_widget.recording.notes import check_notes, read_notes
+
+__all__ = ["AS_ACQUIRED", "DYNAMICS", "GROUPS", "SETTINGS", "Setting", "SettingPath", "Settings"]
+
+SettingPath = tuple[str, ...]
+
+#: Saving dynamic that changes nothing.
+AS_ACQUIRED: Final = "as acquired"
+DYNAMICS: Final = (
+    AS_ACQUIRED,
+    *("float64", "float32", "float16"),
+    *("int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "uint32", "uint64"),
+)
+
+_BACKEND: Final = ("backend",)
+_SERVER: Final = ("backend", "hsds_options")
+_SWMR: Final = ("backend", "swmr_options")
+_FORMAT: Final = ("data_format",)
+_COMPRESSION: Final = ("data_format", "compression_options")
+_RECORDING: Final = ("recording",)
+
+#: Title and tooltip of every group of settings.
+GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
+    _BACKEND: ("Backend", "The library that writes the files."),
+    _SERVER: (
+        "Server",
+        "The HSDS server that has the files. What is left empty comes from the environment.",
+    ),
+    _SWMR: (
+        "SWMR options",
+        "Single writer, multiple readers: other programs may read the file while it is written.",
+    ),
+    _FORMAT: ("Data format", "How numbers are stored."),
+    _COMPRESSION: ("Compression", "Makes files smaller; the data stay exactly the same."),
+    _RECORDING: (
+        "Recording",
+        "When a recording pauses, ends, or goes on in a new file, and what files are called.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is declared of a setting.
+
+    Attributes
+    ----------
+    name
+        Its name, also that of the attribute of :class:`Settings`.
+    group
+        Path of the group it belongs to.
+    kind
+        ``'bool'``, ``'int'``, ``'float'``, ``'str'``, ``'text'``, ``'list'``, ``'folder'``, ``'file'``, ``'secret'``.
+    default
+        Its value at first.
+    title, tip
+        What people read.
+    limits
+        Smallest and largest number.
+    choices
+        Returns what a list offers: values, or values by their names.
+    only_choices
+        Whether other values than these are refused.
+    unit
+        Unit of a number.
+    readonly, visible, placeholder
+        How it is shown.
+    kept
+        Whether it is a choice of the user, to be put back when the program starts again; else it belongs to a moment.
+    check
+        Raises an H5SaverError for a value that can't be used.
+    """
+
+    name: str
+    group: SettingPath
+    kind: str
+    default: Any
+    title: str
+    tip: str
+    limits: tuple[int, int] | None = None
+    choices: Callable[[], Mapping[str, Any] | list[Any]] | None = None
+    only_choices: bool = True
+    unit: str = ""
+    readonly: bool = False
+    visible: bool = True
+    placeholder: str = ""
+    kept: bool = True
+    check: Callable[[Any], object] | None = None
+
+    @property
+    def path(self) -> SettingPath:
+        """Its path in the tree."""
+        return (*self.group, self.name)
+
+    def checked(self, value: Any) -> Any:
+        """Return a value in the setting's own type.
+
+        Raises
+        ------
+        SettingError
+            If it is of another type, out of the limits, or not among the choices.
+        """
+        wanted = type(self.default)
+        if wanted is str:
+            value = "" if value is None else str(value)
+        elif isinstance(value, (bool, np.bool_)) is not (wanted is bool) or not isinstance(
+            value, (bool, int, float, np.number, np.bool_)
+        ):
+            raise self._refusal(value, {bool: "true or false", int: "a whole number"}.get(wanted, "a number"))
+        elif wanted is int and (not math.isfinite(value) or int(value) != value):
+            raise self._refusal(value, "a whole number")
+        else:
+            value = wanted(value)
+        if self.limits is not None and not self.limits[0] <= value <= self.limits[1]:
+            raise self._refusal(value, f"a number from {self.limits[0]:,} to {self.limits[1]:,}")
+        if self.choices is not None and self.only_choices and value not in (known := list(self.choices())):
+            raise self._refusal(value, f"one of {', '.join(map(str, known))}")
+        if self.check is not None:
+            self.check(value)
+        return value
+
+    def _refusal(self, value: Any, expected: str) -> SettingError:
+        return SettingError(f"{self.title}: got {value!r}, expected {expected}; it stays as it was")
+
+
+def _setting(title: str, default: Any, tip: str, group: SettingPath = (), kind: str = "", **more: Any) -> Any:
+    """Declare a setting: a field of :class:`Settings` whose metadata hold everything about it but its name."""
+    found = "list" if "choices" in more else {bool: "bool", int: "int", float: "float", str: "str"}[type(default)]
+    about = {"title": title, "default": default, "tip": tip, "group": group, "kind": kind or found, **more}
+    return field(default=default, metadata=about, repr=kind != "secret")
+
+
+def _count(title: str, unit: str, tip: str, default: float = 0.0) -> Any:
+    value = int(default) if unit == "frames" else default
+    return _setting(title, value, tip, _RECORDING, limits=(0, 2_000_000_000), unit=unit)
+
+
+def _readable_notes(text: str) -> None:
+    check_notes(read_notes(text))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a recorder. One that changes makes a new value, which was checked.
+
+    Raises
+    ------
+    SettingError, NamingError
+        If a value can't be used.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> settings = Settings(base_name='Laser', roll_over_frames=1000)
+    >>> replace(settings, h5comp_level=4).h5comp_level
+    4
+    >>> replace(settings, h5comp_level=40)
+    Traceback (most recent call last):
+    ...
+    h5saver_widget.errors.SettingError: Level: got 40, expected a number from 0 to 9; it stays as it was
+    """
+
+    save_type: str = _setting(
+        "Save type",
+        "scan",
+        "What the files are for. It is chosen by the program and decides how files are named.",
+        choices=SaveType.names,
+        readonly=True,
+        kept=False,
+    )
+    save_2D: bool = _setting(
+        "Save 2D and above",
+        True,
+        "Also save images and anything with more dimensions. They take most of the space on the disk.",
+    )
+    save_raw_only: bool = _setting(
+        "Save raw only",
+        True,
+        "Save only what the instrument delivers, without what is computed from it (regions of interest).",
+    )
+    do_save: bool = _setting(
+        "Do Save",
+        False,
+        "On: a new file is made and saving starts. Off: the file is completed and closed.",
+        kept=False,
+    )
+    N_saved: int = _setting(
+        "Saved",
+        0,
+        "How many times data were saved into the current file.",
+        readonly=True,
+        visible=False,
+        kept=False,
+    )
+    custom_name: bool = _setting(
+        "Choose file name",
+        False,
+        "Ask for the name of each new file instead of making it from base name, date and time.",
+        visible=False,
+    )
+    close_after_scan: bool = _setting(
+        "Close after scan",
+        False,
+        "Close the file at the end of each scan, so that other programs may open it.",
+    )
+    base_path: str = _setting(
+        "Base path",
+        str(Path.home() / "Data"),
+        "Folder for all files. It is made with the first file, and has one folder per year and per day.",
+        kind="folder",
+    )
+    base_name: str = _setting(
+        "Base name",
+        "Data",
+        "File names start with it; date and time are added. Files of scans are called Dataset.",
+    )
+    current_scan_name: str = _setting(
+        "Current scan",
+        "",
+        "The scan that is saved now, or comes next: several scans go into one file and are numbered.",
+        placeholder="none yet",
+        readonly=True,
+        kept=False,
+    )
+    current_scan_path: str = _setting(
+        "Folder", "", "Folder of the current file.", kind="text", readonly=True, visible=False, kept=False
+    )
+    current_h5_file: str = _setting(
+        "File",
+        "",
+        "The file that is written, or was written last.",
+        kind="file",
+        placeholder="none yet",
+        kept=False,
+    )
+
+    backend_type: str = _setting(
+        "Backend type",
+        "h5py",
+        "Writes the files. Changing it closes the current file. Each reads the other's files.",
+        _BACKEND,
+        choices=available_backends,
+    )
+    isolated: bool = _setting(
+        "Write in its own process",
+        True,
+        "The file then survives a crash of this program, and the window never waits for the disk. Applies to the next "
+        "file that is opened.",
+        _BACKEND,
+    )
+    mirror: bool = _setting(
+        "Mirror on a server",
+        False,
+        "Also copy every file to an HSDS server while it is written. The file on the disk comes first: it does not "
+        "wait for the server, and what is missing there is sent when the server is back.",
+        _BACKEND,
+    )
+    power_safe: bool = _setting(
+        "Survive loss of power",
+        False,
+        "The file is then forced onto the disk in an order that survives a loss of power at any moment: each flush "
+        "takes some milliseconds longer. Not together with SWMR. Applies to the next file.",
+        _BACKEND,
+    )
+    endpoint: str = _setting(
+        "Address",
+        "",
+        "Address of the server, such as http://server:5101. Empty: the one that the environment names.",
+        _SERVER,
+        placeholder="http://server:5101",
+    )
+    user: str = _setting(
+        "User",
+        "",
+        "Your name on the server. Empty: the one that the environment names.",
+        _SERVER,
+        placeholder="name on the server",
+    )
+    password: str = _setting(
+        "Password",
+        "",
+        "Better left empty: it then comes from the environment or the keyring of the system. What is typed here is "
+        "kept in memory until the program ends, and never written down.",
+        _SERVER,
+        kind="secret",
+        kept=False,
+    )
+    domain: str = _setting(
+        "Folder",
+        "",
+        "Folder on the server for all files, such as /home/me. It has one folder per year and per day. Empty: your own "
+        "folder there.",
+        _SERVER,
+        placeholder="/home/name",
+    )
+    connection: str = _setting(
+        "Answer",
+        "",
+        "What came of the last test of the connection.",
+        _SERVER,
+        readonly=True,
+        visible=False,
+        kept=False,
+    )
+    enable_swmr: bool = _setting(
+        "Enable SWMR",
+        False,
+        "Make new files readable by other programs while they are written (single writer, multiple readers).",
+        _SWMR,
+    )
+    flush_interval: int = _setting(
+        "Flush interval",
+        1,
+        "After how many scan steps readers see the new data. 0: only at the end.",
+        _SWMR,
+        limits=(0, 1_000_000),
+        unit="steps",
+    )
+
+    fill_value: float = _setting(
+        "Fill value",
+        np.nan,
+        "Stands where a scan has not been yet. Whole numbers can't be nan: they get 0.",
+        _FORMAT,
+        choices=lambda: {"0": 0.0, "nan": np.nan},  # numpy's object and no other NaN: PyMoDAQ looks for this one
+        only_choices=False,
+    )
+    dynamic: str = _setting(
+        "Saving dynamic",
+        AS_ACQUIRED,
+        "Number type in the file. 'as acquired' keeps the type of the data. Values that don't fit the chosen type are "
+        "refused with an error, never changed.",
+        _FORMAT,
+        choices=lambda: list(DYNAMICS),
+    )
+    nexus: bool = _setting(
+        "For NeXus readers too",
+        True,
+        "Add the few attributes by which programs that know NeXus find and plot the data.",
+        _FORMAT,
+    )
+    h5comp_library: str = _setting(
+        "Library",
+        "zlib",
+        "Compression library. Every program that knows HDF5 reads zlib (also called gzip).",
+        _COMPRESSION,
+        choices=lambda: ["zlib"],
+        only_choices=False,  # each backend has its own
+    )
+    h5comp_level: int = _setting(
+        "Level",
+        0,
+        "0: no compression, the fastest. 9: the smallest files, the slowest.",
+        _COMPRESSION,
+        limits=(0, 9),
+    )
+
+    name_template: str = _setting(
+        "Name pattern",
+        "",
+        "What files are called: text with {base} {date} {time} {counter} {type} {year} {month} {day} {hour} {minute} "
+        "{second} and your notes, such as {sample}; '/' makes folders. Empty: the usual names.",
+        _RECORDING,
+    )
+    dated_folders: bool = _setting(
+        "A folder for each day", True, "Put files into folders of year and day below the base path.", _RECORDING
+    )
+    roll_over_size: float = _count(
+        "New file at",
+        "MB",
+        "Go on in a new file when this one has become so large. No frame is lost. 0: never.",
+    )
+    roll_over_time: float = _count(
+        "New file after",
+        "min",
+        "Go on in a new file after so long. No frame is lost. 0: never. Scans change between two scans.",
+    )
+    roll_over_frames: int = _count(
+        "New file every", "frames", "Go on in a new file after so many frames. No frame is lost. 0: never."
+    )
+    stop_after_time: float = _count(
+        "Stop after",
+        "min",
+        "Complete and close the file after so long, pauses left out. 0: only when you stop.",
+    )
+    stop_after_frames: int = _count(
+        "Stop after ", "frames", "Complete and close the file after so many frames. 0: only when you stop."
+    )
+    reserve: float = _count(
+        "Keep free",
+        "MB",
+        "Saving stops, with everything complete, before the disk has less free space than this (at most a twentieth of "
+        "the disk). 0: write until nothing is left.",
+        DEFAULT_RESERVE / 1e6,
+    )
+    sources: str = _setting(
+        "Needed sources",
+        "",
+        "Names of modules, separated by commas. A warning says when nothing comes from one of them.",
+        _RECORDING,
+    )
+    notes: str = _setting(
+        "Notes",
+        "",
+        "Name, value and unit of what you want to keep with the data. Saved with every file and scan.",
+        _RECORDING,
+        check=_readable_notes,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for setting in SETTINGS.values():
+            object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
+
+
+#: Every setting by its name, in the order of the tree.
+SETTINGS: Final[Mapping[str, Setting]] = {one.name: Setting(one.name, **one.metadata) for one in fields(Settings)}

@@ -1,0 +1,145 @@
+"""FileWorker: does what may wait for a disk, one thing after the other, in a thread of its own. No Qt.
+
+A window begins something and is told when it is done; it never waits. The thread lives as long as there is something to
+do, and never keeps a program from ending.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from h5saver_widget.errors import NotAnsweringError
+
+__all__ = ["FileWorker", "Task"]
+
+
+class Task:
+    """One thing to do.
+
+    Attributes
+    ----------
+    doing
+        What it does, in words: ``'opening'``.
+    result, error
+        What came of it, once it is done.
+    """
+
+    def __init__(self, doing: str, work: Callable[[], object]) -> None:
+        self.doing, self._work = doing, work
+        self.result: object = None
+        self.error: BaseException | None = None
+        self._done = threading.Event()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is over, in whatever way."""
+        return self._done.is_set()
+
+    def run(self) -> None:
+        """Do it; what goes wrong is kept in `error`."""
+        try:
+            self.result = self._work()
+        except BaseException as error:  # an error of the work is never one of the thread
+            self.error = error
+        finally:
+            del self._work  # with whatever it holds
+            self._done.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is over; return whether it is."""
+        return self._done.wait(timeout)
+
+
+class FileWorker:
+    """Does tasks in the order they were begun.
+
+    Examples
+    --------
+    >>> worker = FileWorker()
+    >>> task = worker.begin('adding', lambda: 1 + 1)
+    >>> worker.wait(10)
+    >>> task.result, worker.doing
+    (2, '')
+    """
+
+    def __init__(self) -> None:
+        self._tasks: deque[Task] = deque()
+        self._changed = threading.Condition()
+        self._current: Task | None = None
+        self._thread: threading.Thread | None = None
+        self._since = 0.0
+
+    @property
+    def doing(self) -> str:
+        """What is being done now, ``''`` for nothing."""
+        task = self._current
+        return "" if task is None else task.doing
+
+    @property
+    def seconds(self) -> float:
+        """How long the present task has taken so far, in s."""
+        return monotonic() - self._since if self._current is not None else 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being done, and nothing waits to be done."""
+        return self._thread is None
+
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether it is the worker's own thread that asks."""
+        return threading.current_thread() is self._thread
+
+    def begin(self, doing: str, work: Callable[[], object]) -> Task:
+        """Have something done after everything that was begun before; return at once."""
+        task = Task(doing, work)
+        self.add(task)
+        return task
+
+    def add(self, task: Task) -> None:
+        """Have a task done after everything that was begun before; return at once."""
+        with self._changed:
+            self._tasks.append(task)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="h5saver: file", daemon=True)
+                self._thread.start()
+
+    def cancel(self, task: Task) -> bool:
+        """Take a task back; return whether it had not begun yet. Nobody is told of a task that was taken back."""
+        with self._changed:
+            if task not in self._tasks:
+                return False
+            self._tasks.remove(task)
+            return True
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until everything that was begun is done; returns at once in the worker's own thread.
+
+        Raises
+        ------
+        NotAnsweringError
+            If it takes longer than `timeout` seconds. What was begun goes on.
+        """
+        if self.is_this_thread:
+            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._thread is None, timeout):
+                raise NotAnsweringError(
+                    f"{self.doing or 'something'} takes longer than {timeout:g} s: the disk does not answer. "
+                    "It goes on in the background"
+                )
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._tasks:
+                    self._thread = self._current = None
+                    self._changed.notify_all()
+                    return
+                task = self._current = self._tasks.popleft()
+                self._since = monotonic()
+            task.run()
+            del task  # with what it holds

@@ -1,0 +1,135 @@
+"""Which recording a file is, told by the identity in it, never by name, clock or machine; and where its copy goes."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import NodeKind
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.format.layout import RECORDING_ID
+from h5saver_widget.remote.transfer import blocks_of, kinds_alike, walk
+from h5saver_widget.saving.provenance import recording_id
+
+__all__ = ["is_same_recording", "open_target", "same_server"]
+
+
+def is_same_recording(source: Backend, target: Backend) -> bool:
+    """Tell whether the open files are one recording, of which `target` may hold less; nothing is changed.
+
+    Files without an identity are told by their content: everything in `target` must be in `source`.
+    """
+    ours, theirs = recording_id(source), recording_id(target)
+    return ours == theirs if ours and theirs else _is_part(target, source)
+
+
+def _is_part(part: Backend, whole: Backend) -> bool:
+    for path, node, kind in walk(part):
+        parent, _, name = path.rpartition("/")
+        if path != "/" and not whole.has_child(whole.node(parent or "/"), name):
+            return False
+        there = whole.node(path)
+        if not kinds_alike(kind, whole.kind(there)):
+            return False
+        if kind is NodeKind.TEXT:
+            ours, theirs = list(part.read(node)), list(whole.read(there))[: part.info(node).shape[0]]
+            if [row.tobytes() for row in ours] != [row.tobytes() for row in theirs]:
+                return False
+        elif kind in (NodeKind.FIXED, NodeKind.GROWING):
+            info, other = part.info(node), whole.info(there)
+            short = kind is NodeKind.GROWING and info.shape[0] <= other.shape[0]
+            if info.shape[1:] != other.shape[1:] or not (short or info.shape == other.shape):
+                return False
+            for rows in [...] if info.shape == () else [rows for rows, _ in blocks_of(info)]:
+                values = np.asarray(part.read(node, rows))
+                # what is not copied yet of a fixed array is zero
+                if (kind is NodeKind.GROWING or values.any()) and not _equal(values, whole.read(there, rows)):
+                    return False
+    return True
+
+
+def _equal(one: object, other: object) -> bool:
+    left, right = np.asarray(one), np.asarray(other)
+    return left.dtype.kind == right.dtype.kind and np.array_equal(left, right, equal_nan=left.dtype.kind in "fc")
+
+
+def _names(place: Path, word: str) -> Iterator[Path]:
+    """Iterate over the name that is wanted and, should it belong to another recording, other ones."""
+    yield place
+    stem = f"{place.stem}_{word[:8]}" if word else place.stem
+    if word:
+        yield place.with_name(f"{stem}{place.suffix}")
+    for number in itertools.count(2):
+        yield place.with_name(f"{stem}_{number}{place.suffix}")
+
+
+def open_target(source: Backend, target: Backend, place: Path) -> Path:
+    """Open the copy of the open file of `source` for writing, and return where it is.
+
+    If there is none, it is made, with the folders above it. What is another recording is not touched: the copy then
+    has another name, which is the same the next time. No server lists a name with a backslash: it has ``_`` instead.
+
+    Parameters
+    ----------
+    source
+        A backend with a file open.
+    target
+        A backend with none.
+    place
+        The path that is wanted.
+    """
+    word = recording_id(source)
+    if target.capabilities.remote:
+        place = place.with_name(place.name.replace("\\", "_"))
+    for name in itertools.islice(_names(place, word), 100):
+        if not target.exists(name):
+            target.make_folder(name.parent)
+            try:
+                target.open(name, "x")
+            except FileExistsError:  # another one was faster: it is looked at
+                pass
+            else:
+                if word:
+                    target.set_attributes(target.root(), {RECORDING_ID: word})
+                return name
+        target.open(name, "r")
+        try:
+            same = is_same_recording(source, target)
+        finally:
+            target.close()
+        if same:
+            target.open(name, "r+")
+            return name
+    raise DataMismatchError(f"{place} and all names beside it belong to other recordings; copy to another folder")
+
+
+def same_server(one: str, other: str) -> bool:
+    """Tell whether two addresses are of one server, however they are spelled; it may ask for the addresses of names.
+
+    >>> same_server('http://localhost:5101/', 'HTTP://127.0.0.1:5101')
+    True
+    """
+    if one == other:
+        return True
+    try:
+        (scheme, port, hosts), (scheme2, port2, hosts2) = _parts(one), _parts(other)
+    except ValueError:
+        return False
+    return scheme == scheme2 and port == port2 and bool(hosts & hosts2)
+
+
+def _parts(endpoint: str) -> tuple[str, int, set[str]]:
+    address = urlsplit(endpoint)
+    port = address.port or {"http": 80, "https": 443}.get(address.scheme, 0)
+    host = (address.hostname or "").lower()
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except OSError:
+        found = set()
+    return address.scheme, port, found | {host}

@@ -1,0 +1,194 @@
+"""How a file of the common layout is opened or made, and what is noted in it at the end. No Qt.
+
+Some of these functions are methods of :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`, which lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from h5saver_widget.backends.terms import OpenMode
+from h5saver_widget.errors import FileOpenError
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
+from h5saver_widget.saving import frames, streaming
+from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.nexus import root_attributes
+from h5saver_widget.saving.provenance import provenance, recording_id
+from h5saver_widget.saving.session import Session
+from h5saver_widget.version import __version__
+
+if TYPE_CHECKING:
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["create_new_file", "final_counts", "init_file"]
+
+
+def init_file(
+    file: H5SaverLowLevel,
+    file_name: Path | str,
+    raw_group_name: str = "RawData",
+    new_file: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    mode: str = "a",
+    swmr: bool = False,
+) -> bool:
+    """Open a file for saving, made if it is not there. A file that is still open is closed first.
+
+    Parameters
+    ----------
+    file_name
+        Path; folders that are missing are made.
+    raw_group_name
+        Name of the group that all data go into.
+    new_file
+        Start a new file even if one exists: that one is renamed to ``name_old1.h5`` first, nothing is overwritten.
+    metadata
+        Attributes of the raw data group.
+    mode
+        ``'a'`` to save, ``'r'`` to look only.
+    swmr
+        Make the file so that others can read it while it is written; without effect on a backend that can't.
+
+    Returns
+    -------
+    bool
+        Whether a file was created.
+
+    Raises
+    ------
+    FileOpenError
+        If the file can't be opened or created.
+    """
+    path = naming.with_h5_suffix(Path(file_name)).absolute()  # a program may change its folder
+    file.raw(metadata or {})  # what can't be stored is refused before a file is made
+    with file.io.switching():
+        file._close_now()
+        moved = None
+        if mode != "r":
+            _make_folder(file, path.parent)
+            if new_file and file.io.exists(path):
+                moved = file.io.move_aside(path)
+        swmr = swmr and mode != "r" and file.capabilities.swmr
+        created = mode != "r" and not file.io.exists(path)
+        access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
+        file.io.open(path, access, swmr=swmr)
+        _start(file, path, raw_group_name, metadata, created, swmr and created, moved)
+        return created
+
+
+def create_new_file(
+    file: H5SaverLowLevel, candidates: Iterable[Path], metadata: Mapping[str, Any] | None = None, *, swmr: bool = False
+) -> Path:
+    """Create the first file of `candidates` whose name is free, and return its path.
+
+    The name is taken by exclusive creation: of two programs that start in the same second, each gets its own file.
+
+    Raises
+    ------
+    FileOpenError
+        If the folder can't be made or written to.
+    """
+
+    def make(path: Path) -> Path:
+        _make_folder(file, path.parent)
+        file.io.open(path, "x", swmr=swmr)
+        return path
+
+    swmr = swmr and file.capabilities.swmr
+    with file.io.switching():
+        file._close_now()
+        path = naming.create_exclusive(candidates, make, lambda folder: _make_folder(file, folder))
+        _start(file, path, "RawData", metadata, True, swmr, None)
+        return path
+
+
+def _make_folder(file: H5SaverLowLevel, folder: Path) -> None:
+    try:
+        file.io.make_folder(folder)
+    except OSError as error:
+        other = "" if file.capabilities.remote else "; choose another base path"
+        raise FileOpenError(f"the folder {folder} can't be made: {error}{other}") from error
+
+
+def _start(
+    file: H5SaverLowLevel,
+    path: Path,
+    raw_group_name: str,
+    metadata: Mapping[str, Any] | None,
+    created: bool,
+    swmr: bool,
+    moved: Path | None,
+) -> None:
+    """Begin a session on the file that the backend has just opened."""
+    file.generation += 1
+    file.told.clear()
+    file.clock, file.scan_runs = WallClock(), False
+    file.frames_saved = file.bytes_saved = file.frames_lost = file._swmr_ticks = file._frames_flushed = 0
+    raw_path = f"/{raw_group_name.strip('/')}"
+    try:
+        made_for_swmr = swmr or (not created and streaming.read_swmr_compatible(file))
+        file._begin_session(Session(file.io, raw_path, made_for_swmr))
+        if file.io.writable:
+            _lay_out(file, path, raw_path, metadata, created, swmr)
+        file.require_session().hold_raw()
+    except BaseException:  # the caller is told; a file that he thinks is not open must not stay open
+        file._begin_session(None)
+        file.io.close()
+        raise
+    file._flushed_at = monotonic()
+    file._size_before = path.stat().st_size if path.exists() else 0
+    file._notify("opened", path=path, created=created, moved_aside=moved)
+
+
+def _lay_out(
+    file: H5SaverLowLevel, path: Path, raw_path: str, metadata: Mapping[str, Any] | None, created: bool, swmr: bool
+) -> None:
+    """Write what every file has: its description, the raw data group, the log."""
+    with file._changing_structure():
+        if created:
+            now = datetime.now().astimezone()
+            about: dict[str, Any] = {
+                "CLASS": "GROUP",
+                "TITLE": ROOT_TITLE,
+                "date": now.date().isoformat(),
+                "time": now.time().isoformat(),
+                "file": path.name,
+                "h5saver_widget_version": __version__,
+            }
+            if swmr:
+                about["swmr_compatible"] = True
+            nexus = root_attributes(raw_path.strip("/")) if file.nexus else {}
+            known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
+            file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})
+        elif not recording_id(file.io):
+            file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
+        raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
+        if file.nexus and not created:
+            file.require_session().plots.group_made(raw.path, raw.attrs.get("default"))
+        values = {**({} if "type" in raw.attrs else {"type": file.save_type.name}), **(metadata or {})}
+        if values:
+            file.io.set_attributes(raw.handle, file.raw(values))
+        file.get_set_logger(raw)
+
+
+def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:
+    """Return what is noted in the file about the frames that came while it was open."""
+    if not file.frames_saved + file.frames_lost:
+        return {}
+    if file.io.failure is None:
+        file.io.flush()
+    counted = frames.statistics(file)  # of this file: a recording may have had others before
+    return file.raw(
+        {
+            "frames_received": counted.frames_received,
+            "frames_written": counted.frames_written,
+            "frames_dropped": counted.frames_dropped,
+        }
+    )

@@ -1,0 +1,185 @@
+"""What a server answers that is not well: try again, smaller pieces, not now, never; nothing accepted is dropped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faults import backend_with, until
+from faulty_proxy import Proxy, anything
+
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.remote_rest import Rest
+from h5saver_widget.backends.remote_sending import send_rest
+from h5saver_widget.errors import RemoteError, RemoteRefusedError
+
+
+@pytest.mark.parametrize("status", [507, 500, 503, 429])
+def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
+    """Nothing is refused and nothing lost: it waits in memory, then on the local disk, and the state says so."""
+    backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, keep_folder=str(tmp_path / "kept"))
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
+    text = backend.create_text(backend.root(), "Text")
+    points = backend.create_array(backend.root(), "Points", shape=(100,), dtype=np.dtype("i8"))
+    proxy.refuse = status
+    for number in range(100):
+        backend.append(rows, np.full((1, 1000), number))
+        backend.append(text, np.frombuffer(f"line {number}".encode(), "u1"))
+        backend.write(points, number, np.array(number))
+    until(lambda: f"({status})" in backend.delivery.problem)
+    found = backend.delivery
+    assert found.in_memory <= 200_000 and found.in_memory + found.on_disk > 800_000
+    proxy.refuse = 0
+    backend.close()
+    assert backend.delivery.on_disk == 0 and list((tmp_path / "kept").iterdir()) == []
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(100))
+    assert backend.read(backend.node("/Points")).tolist() == list(range(100))
+    assert [row.tobytes() for row in backend.read(backend.node("/Text"))] == [b"line %d" % n for n in range(100)]
+    backend.close()
+
+
+def test_without_a_local_disk_new_values_are_refused(domain: Path, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for options in ({"keep": False}, {"keep_folder": str(tmp_path / "file" / "no folder")}):
+        backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, **options)
+        backend.open(domain.with_name(f"{len(options)}{'keep' in options}.h5"), "x")
+        rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
+        proxy.refuse, accepted = 507, 0
+        with pytest.raises(RemoteError, match=r"the new values were refused: .*storage is full"):
+            for _ in range(100):
+                backend.append(rows, np.full((1, 1000), accepted))
+                accepted += 1
+        assert 5 < accepted < 60
+        proxy.refuse = 0
+        assert backend.read(rows)[:, 0].tolist() == list(range(accepted))
+        backend.close()
+
+
+def test_the_server_says_when_to_come_back(domain: Path, proxy: Proxy) -> None:
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    proxy.refuse, proxy.retry_after = 503, "1"
+    backend.append(rows, np.arange(10))
+    until(lambda: proxy.refused)
+    begin = time.monotonic()
+    until(lambda: proxy.refused == 2)
+    assert time.monotonic() - begin > 0.8, "it had asked for a second"
+    proxy.refuse = 0
+    backend.close()
+
+
+def test_a_proxy_that_takes_small_pieces_gets_small_pieces(domain: Path, proxy: Proxy) -> None:
+    """As nginx does by default, with a megabyte."""
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(50, 50), dtype=np.dtype("i8"))
+    text = backend.create_text(backend.root(), "Text")
+    proxy.largest = 9_000
+    values = np.arange(20 * 2500).reshape(20, 50, 50)
+    backend.append(rows, values)
+    for number in range(20):
+        backend.append(text, np.full(4000, number, "u1"))
+    backend.close()
+    proxy.largest = 0
+    backend.open(domain, "r")
+    np.testing.assert_array_equal(backend.read(backend.node("/Rows")), values)
+    assert [int(row[0]) for row in backend.read(backend.node("/Text"))] == list(range(20))
+    backend.close()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
+    backend = backend_with(endpoint=proxy.endpoint, keep_folder=str(tmp_path))
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    backend.append(rows, np.arange(10))
+    backend.flush()
+    proxy.refuse = status
+    backend.append(rows, np.arange(10, 30))
+    until(lambda: "No more is accepted" in backend.delivery.problem)
+    with pytest.raises(RemoteRefusedError, match=r"what is not on the server \(160 bytes\) is kept here"):
+        backend.append(rows, np.arange(1))
+    with pytest.raises(RemoteRefusedError, match=r"160 bytes of 1 arrays .* They are kept in"):
+        backend.close()
+    proxy.refuse = 0
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
+    backend.close()
+    (left,) = Rest.files(tmp_path)
+    assert send_rest(left, RemoteOptions()) == domain and not left.exists()
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(30))
+    backend.close()
+
+
+def test_connections_that_break(domain: Path, proxy: Proxy) -> None:
+    """While the file is made, and while it is written: what was carried out without an answer is not done twice."""
+    backend = backend_with(endpoint=proxy.endpoint)
+    proxy.faulty, proxy.resets = anything, 1
+    backend.open(domain, "x")
+    assert proxy.resets == 0
+    proxy.faulty, proxy.resets = (lambda method, _: method == "PUT"), 1
+    second = backend_with(endpoint=proxy.endpoint)
+    second.open(domain.with_name("second.h5"), "x")
+    assert proxy.resets == 0
+    second.close()
+    proxy.faulty = lambda method, _: method != "GET"
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    for number in range(20):
+        proxy.resets = 1
+        backend.append(rows, np.arange(number * 5, number * 5 + 5))
+        group = backend.create_group(backend.root(), f"Group{number}")
+        backend.set_attributes(group, {"number": number})
+        backend.flush()
+    backend.close()
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(100))
+    assert len(backend.children(backend.root())) == 21
+    backend.close()
+
+
+def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -> None:
+    backend = backend_with(endpoint=proxy.endpoint)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    points = backend.create_array(backend.root(), "Points", shape=(40, 50), dtype=np.dtype("i8"))
+    proxy.delay, before = 0.05, proxy.requests
+    for number in range(2000):
+        backend.append(rows, np.array([number]))
+        backend.write(points, divmod(number, 50), np.array(number))
+    proxy.delay = 0
+    assert backend.read(points).ravel().tolist() == list(range(2000))
+    assert proxy.requests - before < 150, "rows, and points of a line of a scan, are sent in batches"
+    assert backend.read(rows).tolist() == list(range(2000))
+    backend.close()
+
+
+def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from h5saver_widget.backends import remote_blocks, remote_reading
+
+    monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
+    monkeypatch.setattr(remote_reading, "MAX_REQUEST", 1000)
+    backend = backend_with()
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(10, 30), dtype=np.dtype("i8"))
+    values = np.arange(2100).reshape(7, 10, 30)
+    backend.append(rows, values)
+    fixed = backend.create_array(backend.root(), "Fixed", data=values)
+    text = backend.create_text(backend.root(), "Text")
+    for size in (600, 600, 10, 2000, 0):
+        backend.append(text, np.full(size, size % 251, "u1"))
+    backend.set_attributes(backend.root(), {f"long{i}": "ü" * 150_000 for i in range(4)})
+    backend.close()
+    backend.open(domain, "r")
+    for name in ("/Rows", "/Fixed"):
+        np.testing.assert_array_equal(backend.read(backend.node(name)), values)
+        np.testing.assert_array_equal(backend.read(backend.node(name), (slice(1, 6, 2), 3)), values[1:6:2, 3])
+    assert [len(row) for row in backend.read(backend.node("/Text"))] == [600, 600, 10, 2000, 0]
+    assert len(backend.get_attributes(backend.root())) == 4
+    backend.close()
+    assert fixed is not None
