@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -54,6 +55,9 @@ from h5saver_widget.format.naming import move_aside, natural_key
 __all__ = ["Backend", "primitive"]
 
 logger = logging.getLogger(__name__)
+
+#: Rows of a fill value are written in blocks of at most so many bytes.
+FILL_BYTES = 1 << 24
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -524,6 +528,7 @@ class Backend(Inspecting, ABC):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -566,6 +571,17 @@ class Backend(Inspecting, ABC):
         with self.lock:
             for array, values in rows:
                 self.append(array, values)
+
+    def extend(self, array: Handle, count: int, fill: Any) -> None:
+        """Add `count` rows that hold `fill`, the value that the array was made with.
+
+        Where the library can, they are not written: it knows what rows hold that nobody has written.
+        """
+        with self.lock:
+            info = self.info(array)
+            step = max(1, FILL_BYTES // max(1, math.prod(info.shape[1:]) * info.dtype.itemsize))
+            for start in range(0, count, step):
+                self.append(array, np.full((min(step, count - start), *info.shape[1:]), fill, info.dtype))
 
     @abstractmethod
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:

@@ -376,6 +376,7 @@ class H5pyBackend(InspectingH5py):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -386,6 +387,7 @@ class H5pyBackend(InspectingH5py):
                 shape=(0, *row_shape),
                 maxshape=(None, *row_shape),
                 dtype=dtype,
+                fillvalue=fill_value,
                 chunks=growing_chunks(row_shape, np.dtype(dtype)),
                 **self._filters(compression),
             )
@@ -519,6 +521,7 @@ class H5pyBackend(InspectingH5py):
                 f"{self._path} was not made for SWMR; create the file with SWMR on: {error}"
             ) from error
         self._swmr = True
+        self._size = self.file_size() or 0  # the library has cut off what it had taken in advance
 
     @primitive
     def refresh(self, array: Handle) -> None:

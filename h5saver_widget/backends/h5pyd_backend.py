@@ -204,6 +204,7 @@ class H5pydBackend(RemoteFile):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:

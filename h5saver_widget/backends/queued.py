@@ -429,6 +429,24 @@ class QueuedBackend(TreeBackend):
         self._append_checked([(node, rows)])
 
     @primitive
+    def extend(self, array: Handle, count: int, fill: Any) -> None:
+        """Add rows of the fill value: none of them is written, but for those that share a chunk with earlier rows."""
+        node = self._array(array)
+        writer = self._writer(node)
+        if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
+            self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
+            self._rows.settle(writer)
+            self._rows.unsafe.setdefault(writer, writer.count())
+            beside = min(count, -writer.count() % writer.chunks[0])
+            super().extend(array, beside, fill)
+            self._rows.settle(writer)
+            self._rows.forget(writer)
+            if count > beside:
+                writer.resize(writer.count() + count - beside)
+        else:
+            super().extend(array, count, fill)
+
+    @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
         node = self._writable(array)

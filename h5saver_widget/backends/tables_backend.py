@@ -51,6 +51,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.backends.tree import TreeNode, careful, check_selection
+from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import (
     DataMismatchError,
     FileNotOpenError,
@@ -293,6 +294,7 @@ class TablesBackend(QueuedBackend):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
@@ -301,7 +303,7 @@ class TablesBackend(QueuedBackend):
             obj = self._h5().create_earray(
                 group.obj,
                 name,
-                atom=_atom(np.dtype(dtype)),
+                atom=_atom(np.dtype(dtype), fill_value),
                 shape=(0, *row_shape),
                 chunkshape=growing_chunks(row_shape, np.dtype(dtype)),
                 filters=self._filters(compression),
@@ -352,7 +354,8 @@ class TablesBackend(QueuedBackend):
         shape, dtype = shape_and_dtype(node)
         try:
             check_selection(selection, shape)
-            node.obj[selection] = values.astype(dtype, copy=False)
+            # of an array that repeats its memory PyTables writes what lies behind it
+            node.obj[selection] = plain(values, node.path, text=True).astype(dtype, copy=False)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"

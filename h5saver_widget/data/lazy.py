@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,9 +109,37 @@ class LazyArray(NDArrayOperatorsMixin):
         values: NDArray[Any] = np.asarray(self._read(tuple(wanted)))
         return values[tuple(turned)] if turned else values
 
-    def head(self, rows: int) -> LazyArray:
-        """Return the first `rows` along the first axis, still unread: shape ``(rows, ...)``."""
-        return LazyArray(self._read, (min(rows, len(self)), *self.shape[1:]), self.dtype, self.chunks)
+    def take(self, rows: NDArray[Any]) -> LazyArray:
+        """Return these rows along the first axis, still unread: shape ``(len(rows), ...)``.
+
+        >>> LazyArray.of(np.arange(4) * 10).take(np.array([0, 3]))[...]
+        array([ 0, 30])
+        """
+        chunks = self.chunks if len(rows) and _is_run(rows) and not rows[0] else None
+        return LazyArray(_Taken(self._read, rows), (len(rows), *self.shape[1:]), self.dtype, chunks)
+
+    @classmethod
+    def joined(cls, arrays: Sequence[LazyArray], dtype: np.dtype[Any]) -> LazyArray:
+        """Return arrays one after the other along the first axis, still unread, in a number type that holds them all.
+
+        >>> LazyArray.joined([LazyArray.of(np.arange(2)), LazyArray.of(np.array([0.5]))], np.dtype(float))[1:]
+        array([1. , 0.5])
+        """
+        reads, sizes = tuple(array._read for array in arrays), tuple(len(array) for array in arrays)
+        return cls(_Joined(reads, sizes, dtype), (sum(sizes), *arrays[0].shape[1:]), dtype)
+
+    @classmethod
+    def chosen(
+        cls, arrays: Sequence[LazyArray], choice: NDArray[Any], numbers: Sequence[int], dtype: np.dtype[Any]
+    ) -> LazyArray:
+        """Return arrays of one shape as one, still unread: at every point, the one whose number is chosen there.
+
+        >>> parts = [LazyArray.of(np.array([1, 2])), LazyArray.of(np.array([0.5, 0.25]))]
+        >>> LazyArray.chosen(parts, np.array([0, 1]), [0, 1], np.dtype(float))[...]
+        array([1.  , 0.25])
+        """
+        reads = tuple(array._read for array in arrays)
+        return cls(_Chosen(reads, choice, tuple(numbers), dtype), arrays[0].shape, dtype, arrays[0].chunks)
 
     def reshape(self, shape: tuple[int, ...]) -> LazyArray:
         """Return the same values with axes of length 1 more or less, still unread.
@@ -161,6 +189,67 @@ class LazyArray(NDArrayOperatorsMixin):
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
+
+
+def _is_run(rows: NDArray[Any]) -> bool:
+    return bool(rows[-1] - rows[0] == len(rows) - 1)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Reads some rows, in ascending order."""
+
+    read: Callable[[tuple[int | slice, ...]], Any]
+    rows: NDArray[Any]
+
+    def __call__(self, part: tuple[int | slice, ...]) -> Any:
+        wanted, rest = self.rows[part[0]], part[1:]
+        if not isinstance(part[0], slice):
+            return self.read((int(wanted), *rest))
+        if _is_run(wanted):
+            return self.read((slice(int(wanted[0]), int(wanted[-1]) + 1, 1), *rest))
+        return np.stack([self.read((int(row), *rest)) for row in wanted])
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """Reads arrays that follow each other."""
+
+    reads: tuple[Callable[[tuple[int | slice, ...]], Any], ...]
+    sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, part: tuple[int | slice, ...]) -> Any:
+        first, rest = part[0], part[1:]
+        rows = range(sum(self.sizes))[first] if isinstance(first, slice) else range(first, first + 1)
+        found, start = [], 0
+        for read, size in zip(self.reads, self.sizes, strict=True):
+            inside = [row - start for row in rows if start <= row < start + size]
+            if inside:
+                step = inside[1] - inside[0] if len(inside) > 1 else 1
+                found.append(np.asarray(read((slice(inside[0], inside[-1] + 1, step), *rest)), self.dtype))
+            start += size
+        values = np.concatenate(found)
+        return values if isinstance(first, slice) else values[0]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Reads at every point from the array whose number stands there."""
+
+    reads: tuple[Callable[[tuple[int | slice, ...]], Any], ...]
+    choice: NDArray[Any]
+    numbers: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, part: tuple[int | slice, ...]) -> Any:
+        choice = self.choice[part[: self.choice.ndim]]
+        values = np.array(self.reads[0](part), self.dtype)
+        for read, number in zip(self.reads[1:], self.numbers[1:], strict=True):
+            here = choice == number
+            if np.any(here):
+                values[here] = np.asarray(read(part), self.dtype)[here]
+        return values
 
 
 @dataclass(frozen=True)

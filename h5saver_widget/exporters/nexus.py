@@ -6,7 +6,7 @@ Format: https://manual.nexusformat.org/classes/base_classes/NXdata.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,24 @@ def _write(backend: Backend, source: Source, job: Job) -> None:
     times = [item.data.timestamp for item in source.items]
     for name, text in {
         "title": source.items[0].data.name if len(source.items) == 1 else f"{len(source.items)} data objects",
-        "start_time": datetime.fromtimestamp(min(times), UTC).isoformat(),
+        "start_time": _first_time(times),
         "program_name": "h5saver_widget",
     }.items():
         backend.create_array(entry, name, data=np.array(str(text).encode()))
     for item, name in zip(source.items, names, strict=True):
         _NXdata(backend, entry, name, item, job).write()
+
+
+def _first_time(times: Iterable[float]) -> str:
+    """Return the earliest time; those of others may be in ms, us or ns, or nan for unknown.
+
+    >>> _first_time([1.79e12, float('nan')]), _first_time([1.79e18]), _first_time([float('nan')])
+    ('2026-09-21T14:13:20+00:00', '2026-09-21T14:13:20+00:00', '')
+    """
+    units = (1.0, 1e3, 1e6, 1e9)
+    known = [next((t / unit for unit in units if 0 <= t < 1e11 * unit), None) for t in times]
+    seconds = [t for t in known if t is not None]
+    return datetime.fromtimestamp(min(seconds), UTC).isoformat() if seconds else ""
 
 
 class _NXdata:

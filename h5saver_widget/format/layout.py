@@ -10,13 +10,20 @@ from enum import Enum
 from typing import TypeVar
 
 __all__ = [
+    "BESIDE",
     "COMMIT_MARK",
+    "END_ROW",
+    "FIRST_ROW",
     "LOGGER_NAME",
     "NAV_GROUP",
+    "PER_ROW",
     "RAW_GROUP",
     "RAW_TITLE",
     "RECORDING_ID",
     "ROOT_TITLE",
+    "SEGMENT_ARRAY",
+    "SEGMENT_NUMBER",
+    "SEGMENT_OF",
     "DataType",
     "GroupModuleType",
     "GroupType",
@@ -34,6 +41,16 @@ RECORDING_ID = "recording_id"
 #: Attribute of the root of a file with a journal: another one with each commit, see `format/journal.py`.
 COMMIT_MARK = "recording_commit"
 NAV_GROUP = "NavAxes"
+
+#: Role of arrays that hold something for every row of the data beside them.
+PER_ROW = "per_row"
+#: Attributes of channel groups that are segments: path of the first one, from the module's group; the first row; and of
+#: all but the last one, the row after its last. In a scan, where all of them take points, the number of the segment.
+SEGMENT_OF, FIRST_ROW, END_ROW, SEGMENT_NUMBER = "segment_of", "first_row", "end_row", "segment"
+#: In the first one of a scan: the array that tells in which segment each point is.
+SEGMENT_ARRAY = "Segment00"
+#: In the place of that path: the group that holds the segment also holds the arrays of the first one.
+BESIDE = "."
 
 _E = TypeVar("_E", bound="_Named")
 

@@ -176,7 +176,10 @@ def _parameter_element(param: Any, depth: int = 0) -> ET.Element:
     _options(element, opts)
     if own == "file" and "filetype" not in opts:
         element.set("filetype", _flag(opts.get("fileMode") != "Directory"))
-    value = None if kind in _EMPTY else param.value()
+    try:
+        value = None if kind in _EMPTY else param.value()
+    except ValueError:  # no value has been set: saved without one
+        value = None
     if own == "checklist":
         value = {"all_items": list(opts.get("limits") or []), "selected": value or []}
     if kind == "itemselect" and isinstance(value, Mapping):

@@ -7,13 +7,12 @@ of interest, or a ``modules_manager`` of sub-modules. Nothing else is asked of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from h5saver_widget.data.protocols import DataToExportLike
-from h5saver_widget.errors import FileNotOpenError, NodeError
+from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import GroupModuleType, numbered_name
 from h5saver_widget.format.settings_xml import all_settings_xml
@@ -21,7 +20,9 @@ from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.groups import type_name
 from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.handles import bring_up_to_date
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.telling import tell
 
 __all__ = ["DataBundle", "Module", "ModuleSaver", "roi_settings"]
 
@@ -78,7 +79,6 @@ class ModuleSaver:
         self._module = module
         self._h5saver: H5SaverLowLevel | None = None
         self._node: GROUP | None = None
-        self._node_of: tuple[int, Path | None] = (-1, None)
         self._nodes: dict[tuple[int, str], GROUP] = {}
 
     @property
@@ -106,19 +106,28 @@ class ModuleSaver:
         self.update_after_h5changed()
 
     def _set_current(self, node: GROUP) -> None:
-        assert node.path  # asked for once: the node then finds its place again in the next file of a recording
-        self._node, self._node_of = node, (self.saver.generation, self.saver.file_path)
+        self._node = node
 
     def current_node(self) -> GROUP:
-        """Return the group in use: the one found or made last, also after its file was closed and opened again."""
+        """Return the group in use: the one found or made last, or that of this module in the file that is open now."""
+        if self._node is None:
+            return self.get_set_node()
+        self.present(self._node)
+        return self._node
+
+    def present(self, where: Where) -> Where:
+        """Return a place in the open file: for the module's group of an earlier file, its group in this one.
+
+        It is made, with the settings, if the module has none yet.
+        """
         saver = self.saver
-        if self._node is not None and self._node_of[0] == saver.generation:
-            return self._node
-        if self._node is not None and self._node_of[1] == saver.file_path:
-            with suppress(NodeError):
-                self._set_current(saver.get_group(self._node.path))
-                return self._node
-        return self.get_set_node()
+        if bring_up_to_date(saver, where, make=False) or not isinstance(where, GROUP):
+            return where
+        if where is self._node or where.known_as.title == self.title:  # of others, the saver knows whose they are
+            with saver.saving():
+                where.become(self.get_set_node())
+                where.known_as.generation = saver.generation
+        return where
 
     def update_after_h5changed(self) -> None:
         """React to another saver; sub-classes make their data savers here."""
@@ -179,8 +188,16 @@ class ModuleSaver:
             return self._nodes[key]
 
     def _add_module(self, where: Where, title: str) -> GROUP:
-        """Make the module's group, with all settings."""
-        return self.saver.add_generic_group(where, title, self.settings_xml(), self.metadata(), self.group_type)
+        """Make the module's group, with all settings.
+
+        Settings that can't be written are left out, and told: they must not cost the data.
+        """
+        try:
+            settings = self.settings_xml()
+        except Exception as error:  # of the host's parameters, whatever they raise
+            settings = b'<All_settings type="group" />'
+            tell(self.saver, f"{title}: its settings can't be written and are left out: {error}")
+        return self.saver.add_generic_group(where, title, settings, self.metadata(), self.group_type)
 
     def metadata(self) -> dict[str, Any]:
         """Return more attributes of the module's group."""

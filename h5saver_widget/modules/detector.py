@@ -63,7 +63,7 @@ class _DataModuleSaver(ModuleSaver):
         """
         kept = self.filter_data(dte)
         if kept is dte or len(kept):
-            self.data_saver.add_data(where, kept, **options)
+            self.data_saver.add_data(self.present(where), kept, **options)
             if self._h5saver is not None and self._h5saver.wants_sources:
                 self._h5saver.source_saved(self.title)
 
@@ -115,7 +115,7 @@ class DetectorSaver(_DataModuleSaver):
 
     def add_bkg(self, where: Where, dte: DataToExportLike) -> None:
         """Save backgrounds beside the data of the same names."""
-        DataToExportSaver(self.saver).add_bkg(where, self.filter_data(dte))
+        DataToExportSaver(self.saver).add_bkg(self.present(where), self.filter_data(dte))
 
     def add_external_h5(self, where: Where, source: Path | str | H5Backend | Any) -> GROUP:
         """Copy the content of a file that the detector has written itself into the module's group.
@@ -137,7 +137,7 @@ class DetectorSaver(_DataModuleSaver):
         FileOpenError, FileNotFoundError
             If the source can't be read.
         """
-        return add_external_h5(self.saver, where, source)
+        return add_external_h5(self.saver, self.present(where), source)
 
 
 def _passes(dwa: DataLike, large: bool, raw_only: bool) -> bool:

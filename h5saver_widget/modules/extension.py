@@ -104,6 +104,19 @@ class ExtensionSaver(ModuleSaver):
                 self._child_paths[title] = self._children[title].get_set_node(node).path
         return self._child_paths[title]
 
+    def _prepared(
+        self, parts: Sequence[tuple[str, DataToExportLike]], *args: Any
+    ) -> list[tuple[DataToExportLike, Callable[[], None] | None]]:
+        """Check the bundles of all sub-modules."""
+        saver = self.saver
+        while True:
+            generation = saver.generation
+            found = [
+                (part, self._children[title].prepare(self._child_path(title), part, *args)) for title, part in parts
+            ]
+            if generation == saver.generation:
+                return found  # else streaming had to be ended for a new array: what was looked up before is void
+
     def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> None:
         """Write what was prepared for all sub-modules: a frame that one of them refuses is not written by any."""
         size = 0

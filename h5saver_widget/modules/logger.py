@@ -36,12 +36,7 @@ class LoggerSaver(ExtensionSaver):
             return
         with self.saver.saving_frame(self.title):
             parts = self._by_child(dte, by_name=True)
-            self._commit(
-                [
-                    (bundle, self._children[title].prepare(self._child_path(title), bundle, [float(bundle.timestamp)]))
-                    for title, bundle in parts
-                ]
-            )
+            self._commit(self._prepared(parts, [float(dte.timestamp)]))
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Append what a host's bundle object holds."""

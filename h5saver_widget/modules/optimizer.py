@@ -52,13 +52,7 @@ class OptimizerSaver(ExtensionSaver):
         if dte is None:
             return
         with self.saver.saving_frame(self.title):
-            parts = self._by_child(dte, by_name=False)
-            self._commit(
-                [
-                    (bundle, self._children[title].prepare(self._child_path(title), bundle, axis_values))
-                    for title, bundle in parts
-                ]
-            )
+            self._commit(self._prepared(self._by_child(dte, by_name=False), axis_values))
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Append what a host's bundle object holds."""

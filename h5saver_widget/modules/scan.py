@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from time import time
+from time import monotonic, time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from h5saver_widget.data import Axis
 from h5saver_widget.data.protocols import AxisLike, DataToExportLike
-from h5saver_widget.format.layout import DataType, GroupModuleType
+from h5saver_widget.format.layout import NAV_GROUP, DataType, GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorExtendedSaver
 from h5saver_widget.modules.detector import DetectorExtendedSaver
 from h5saver_widget.modules.extension import ExtensionSaver
@@ -18,8 +19,9 @@ from h5saver_widget.modules.timestamps import TimeModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
+from h5saver_widget.saving.extended import checked_indexes
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.places import nav_axes_group
+from h5saver_widget.saving.places import contents_of, nav_axes_group
 
 __all__ = ["ScanSaver"]
 
@@ -42,6 +44,10 @@ class ScanSaver(ExtensionSaver):
         self._scan_shape: tuple[int, ...] = ()
         self._time = TimeModuleSaver()
         self._start: float | None = None
+        self._saved: npt.NDArray[np.bool_] | None = None
+        self._to_come = 0
+        self._axes: list[AxisLike] = []
+        self._timed, self._made_in = False, -1
         super().__init__(module)
 
     def set_scan_shape(self, scan_shape: Iterable[int]) -> None:
@@ -70,22 +76,55 @@ class ScanSaver(ExtensionSaver):
         if new:
             self._start = None
             self._time.forget()
+            self._saved, self._to_come, self._axes, self._timed = None, 0, [], False
+            self.saver.scan_begun()
         return node
+
+    def _make_again(self) -> None:
+        """Make what belongs to the scan in the file that is open, if a host has begun another one meanwhile."""
+        saver = self.saver
+        if self._made_in == saver.generation or self._node is None:
+            return
+        names = contents_of(saver, self.current_node()).names
+        if not saver.is_swmr_active:
+            if self._axes and NAV_GROUP not in names:
+                self._save_axes()
+            if self._timed and self._time.title not in names:
+                self._time.initialize(self.current_node(), self._scan_shape)
+        self._made_in = saver.generation
+        if self._to_come:
+            saver.scan_begun()
+
+    def _count(self, indexes: Sequence[int]) -> None:
+        """Count a point; when all of them were saved, the scan is complete."""
+        if self._saved is None or self._saved.shape != self._scan_shape:
+            self._saved = np.zeros(self._scan_shape, bool)
+            self._to_come = self._saved.size
+        at = checked_indexes(indexes, self._scan_shape)
+        if not self._saved[at]:
+            self._saved[at] = True
+            self._to_come -= 1
+            if not self._to_come:
+                self.saver.scan_ended()
 
     def initialize_time_array(self, scan_shape: Iterable[int] | None = None) -> None:
         """Make the array of the times at which the points are measured."""
         if scan_shape is not None:
             self.set_scan_shape(scan_shape)
         self._time.initialize(self.current_node(), self._scan_shape)
-        self._start = None
+        self._start, self._timed = None, True
 
     def add_nav_axes(self, axes: Iterable[AxisLike]) -> None:
         """Save the axes of the scan at the level of the scan; once, however often a host says them (every average)."""
+        self._axes = list(axes)
+        self._save_axes()
+
+    def _save_axes(self) -> None:
         saver = self.saver
         with saver.saving():
             place = nav_axes_group(saver, self.current_node())
             known = [axis_from(place.group.get_child(name)) for _, name in place.numbered(DataType.axis.value)]
-            for axis in axes:
+            for axis in self._axes:
                 if not any(_is_same(axis, other) for other in known):
                     AxisSaverLoader(saver).add_to(place, axis, axis.index)
 
@@ -110,21 +149,21 @@ class ScanSaver(ExtensionSaver):
         """
         saver = self.saver
         with saver.saving_frame(self.title):
-            now = time()
+            self._make_again()
+            now = monotonic()
             start = now if self._start is None else self._start
-            elapsed = self._time.elapsed(now - start, now)
-            while True:
+            elapsed = self._time.elapsed(now - start, time())
+            parts = self._by_child(dte, by_name=False)
+            prepared, write_time = self._prepared(parts, indexes, distribution), None
+            while write_time is None:
                 generation = saver.generation
-                prepared = [
-                    (part, self._children[title].prepare(self._child_path(title), part, indexes, distribution))
-                    for title, part in self._by_child(dte, by_name=False)
-                ]
                 write_time = self._time.prepare(elapsed, indexes, distribution)
-                if generation == saver.generation:
-                    break  # else streaming had to be ended for a new array: what was looked up before is void
+                if generation != saver.generation:  # a new array ended streaming: what was looked up before is void
+                    prepared, write_time = self._prepared(parts, indexes, distribution), None
             self._commit(prepared)
             write_time()
             self._start = start
+            self._count(indexes)
             if saver.is_swmr_active:
                 saver.tick_flush()
             if saver.swmr_mode and not saver.is_swmr_active:

@@ -137,6 +137,13 @@ class GROUP(Node):
     """A group of nodes."""
 
     class_name = "GROUP"
+    #: Of the group of a module: what it is known as in other files (see :mod:`h5saver_widget.saving.handles`).
+    known_as: Any = None
+
+    def become(self, other: GROUP) -> None:
+        """Name the same place as another group from now on."""
+        self._backend, self._handle = other.backend, other.handle
+        assert self.path
 
     def children_name(self) -> list[str]:
         """Return the names of the nodes in this group, 2 before 10."""

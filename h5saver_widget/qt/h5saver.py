@@ -458,11 +458,20 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _new_file_pressed(self, *_: Any) -> None:
+        if self.isopen() and self.recorder.wait_for_scan(
+            functools.partial(self._new_file_after_scan, self.naming_time())
+        ):
+            return
         before = (self.generation, self._begun)
         self.new_file_sig.emit()
         if (self.generation, self._begun) != before and self.isopen() and not self.frames_saved:
             return  # a host has made the file, or has begun to
         self.do("opening", functools.partial(self.new_file, None, self.naming_time()), "No new file could be made")
+
+    def _new_file_after_scan(self, now: datetime) -> Path:
+        path = self.new_file(None, now)
+        self.new_file_sig.emit()
+        return path
 
     @_caught
     def _test_pressed(self, *_: Any) -> None:

@@ -1,7 +1,8 @@
 """Recorder: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
 
 Whatever ends a file or begins the next one happens *between* frames: a frame asks for it, and when no thread is in the
-middle of a frame any more it is done. No frame is cut, and none is lost.
+middle of a frame any more it is done. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan
+that was given up ends when the next one begins.
 
 A recorder is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
@@ -45,6 +46,8 @@ class RecordedFile(Protocol):
     io: Backend
     frames_saved: int
     bytes_saved: int
+    #: Whether a scan has begun of which points are still to come.
+    scan_runs: bool
 
     @property
     def file_path(self) -> Path | None:
@@ -110,7 +113,8 @@ class Recorder:
         self._file = file
         self.clock, self.counts = Chronometer(), Counts()
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
-        self.is_paused = self.is_rolling = self._in_scan = self._rolls = False
+        self.is_paused = self.is_rolling = self._rolls = False
+        self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
         self.due = self.stopped_because = self.problem = ""
         self._problem_at = 0.0
@@ -124,15 +128,15 @@ class Recorder:
     # ----------------------------------------------------------- life of a file
     def opened(self, path: Path) -> None:
         """Take note that a file was opened: another recording begins, or the next part of this one."""
-        self._in_scan = False
         self.limits.file_opened()
-        if self.is_rolling:
+        if self.is_rolling and self._asked is None:
             if self._ended is not None:
                 self.counts.add(self._ended)
         else:
             self.counts.begin()
             self.is_paused = False
             self.stopped_because = self.problem = self.due = ""
+            self._asked = None
             self.sources.clear()
             self.clock.reset()
             self.clock.start()
@@ -168,10 +172,24 @@ class Recorder:
         return True
 
     def scan_begins(self) -> None:
-        """Go on in a new file if that is due: the scan before is complete, nothing of the next one is there."""
-        if self.due and self._in_scan:
+        """Go on in a new file if one is due: the scan before was given up, nothing of the next one is there."""
+        if self.due and self._rolls:
             self._roll_over(self.due)
-        self._in_scan = True
+
+    def wait_for_scan(self, make: Callable[[], Path]) -> bool:
+        """Have a new file made by `make` when the scan that runs has ended, and say so.
+
+        Returns
+        -------
+        bool
+            False if no scan runs, or one waits for it already: the file is to be made now.
+        """
+        if self._asked is not None or not self._file.scan_runs:
+            return False
+        self._asked, self._rolls = make, True
+        self.due = self.due or "the end of the scan"
+        self._file.update_status("The new file is made when the scan ends; to have it now, press New file again")
+        return True
 
     # ----------------------------------------------------------- every frame
     def frame_saved(self) -> None:
@@ -189,6 +207,8 @@ class Recorder:
             if not stop and not self.due:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
+                if self.due and file.scan_runs:
+                    file.update_status(f"After {self.due}, the recording goes on in a new file when the scan ends")
         if stop:
             self.due, self._rolls = stop, False
 
@@ -198,12 +218,12 @@ class Recorder:
             return False
         room = self.space.watch.latest
         self._look(lambda: 0 if room is None else room.file_size or 0)
-        return bool(self.due) and not (self._rolls and self._in_scan)
+        return bool(self.due) and not (self._rolls and self._file.scan_runs)
 
     def settle(self) -> None:
         """End the file or go on in the next one, if that is due and no thread is in the middle of a frame."""
         file, full = self._file, ""
-        if not self.due or (self._rolls and self._in_scan):
+        if not self.due or (self._rolls and file.scan_runs):
             return
         if self.space.problem(file.bytes_saved):
             # What was accepted may be compressed, or be on the disk since: only a new look at a flushed file decides.
@@ -218,8 +238,9 @@ class Recorder:
                 self._end(stop, failed=bool(full))
             elif self._rolls:
                 self._roll_over(self.due)
-            else:
-                self.due = ""  # there is room again
+            else:  # there is room again
+                self._rolls = self._asked is not None
+                self.due = "the end of the scan" if self._rolls else ""
 
     def _file_size(self) -> int:
         found = self._file.file_statistics().file_size
@@ -250,6 +271,9 @@ class Recorder:
         self.due = ""
         self.is_rolling = True
         try:
+            if self._asked is not None:
+                self._asked()
+                return
             new = file.next_part(self.counts.part + 1, reason)
         except (H5SaverError, OSError) as error:
             self.limits.try_later()
@@ -258,7 +282,7 @@ class Recorder:
             self.counts.part += 1
             file.update_status(f"After {reason}, the recording goes on in {new.name}")
         finally:
-            self._ended = None
+            self._ended = self._asked = None
             self.is_rolling = False
 
     def file_ends(self) -> None:

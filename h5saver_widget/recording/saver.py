@@ -23,7 +23,7 @@ from typing import Any, Final
 from h5saver_widget.backends.registry import default_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Durability
-from h5saver_widget.errors import FileNotOpenError, H5SaverError, NodeError
+from h5saver_widget.errors import FileNotOpenError, H5SaverError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.recording import destinations, format_settings, opening, switching
@@ -220,6 +220,7 @@ class H5SaverBase(H5SaverLowLevel):
         with self.io.lock:
             if kind == "scan":
                 self.recorder.scan_begins()
+                self.scan_begun()
             self.source_saved(title)
             raw = self.raw_group
             if isinstance(raw, GROUP) and self.path_of(where) == raw.path:
@@ -398,25 +399,11 @@ class H5SaverBase(H5SaverLowLevel):
         self.require_open("look into the file")
         return super().root()
 
-    def path_of(self, where: Where, name: str | None = None) -> str:
-        """Return the absolute path of a place, also of one in an earlier file of this recording."""
-        return super().path_of(self._alive(where) if self.recorder.counts.part > 1 else where, name)
-
     def get_node(self, where: Where, name: str | None = None) -> Node:
-        """Return the node at a place; one of an earlier file of this recording means the same place in this one."""
+        """Return the node at a place, or of a name in it; waits for a file that is being opened."""
         if self._begun is not None:
             self._arrive()
-        return super().get_node(self._alive(where) if self.recorder.counts.part > 1 else where, name)
-
-    def _alive(self, where: Where) -> Where:
-        """Return a place, by its path if it is a node of an earlier file of this recording."""
-        if isinstance(where, Node) and where.last_path:
-            known = where.last_path
-            try:
-                return where if where.path == known else known
-            except NodeError:
-                return known
-        return where
+        return super().get_node(where, name)
 
     # ----------------------------------------------------------------- frames
     def is_within_step(self) -> bool:
@@ -431,6 +418,12 @@ class H5SaverBase(H5SaverLowLevel):
     def _step_ended(self) -> None:
         if self.recorder.due:
             self.recorder.settle()
+
+    def scan_ended(self) -> None:
+        """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
+        super().scan_ended()
+        if not self.is_within_step():
+            self._step_ended()
 
     def leaves_out_frame(self) -> bool:
         """Tell whether the frame of a continuous recording that comes now is left out, and count it."""

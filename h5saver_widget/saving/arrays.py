@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.data import Axis, DataWithAxes
+from h5saver_widget.data.plain import plain
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
-from h5saver_widget.saving.describe import AXIS_NODES, axis_attributes, data_attributes, fit_dynamic
+from h5saver_widget.saving.describe import AXIS_NODES, altered, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.places import Contents, contents_of
+from h5saver_widget.saving.telling import tell_once
 
 __all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
 
@@ -57,7 +59,7 @@ class AxisSaverLoader(DataManagement):
     def add_to(self, place: Contents, axis: AxisLike, index: int, enlargeable: bool = False) -> CARRAY | EARRAY:
         """Save an axis into a group whose content is known, for that dimension of the array in the file."""
         name = channel_name(self.data_type, place.next_number(self.data_type.value))
-        values = np.atleast_1d(np.asarray(axis.get_data()))
+        values = np.atleast_1d(plain(axis.get_data(), f"axis {axis.label}"))
         described = axis_attributes(axis, index, 0 if enlargeable else values.size)
         make, title = self.h5saver, str(axis.label)
         if enlargeable:
@@ -111,6 +113,8 @@ class DataSaverLoader(DataManagement):
 
         Raises
         ------
+        DataMismatchError
+            If an array is none of numbers.
         DynamicRangeError
             If values don't fit the saving dynamic; nothing is written then.
         """
@@ -119,9 +123,14 @@ class DataSaverLoader(DataManagement):
             self.write(contents_of(self.h5saver, where), data, arrays, save_axes, attributes)
 
     def fitted(self, data: DataLike) -> list[Any]:
-        """Return the channels in the number type of the file; DynamicRangeError if they don't fit it."""
+        """Return the channels, plain and in the number type of the file; errors as :meth:`add_data`."""
         dynamic = None if self.data_type is DataType.error else self.h5saver.dynamic
-        return [fit_dynamic(np.asarray(array), dynamic, f"{data.name} ({self.data_type.name})") for array in data.data]
+        what = f"{data.name} ({self.data_type.name})"
+        for name in altered(data):
+            tell_once(self.h5saver, f"{data.name}: the extra attribute {name!r} is kept as text, not as it is")
+        if any(np.ma.is_masked(array) and array.dtype.kind in "iub" for array in data.data):
+            tell_once(self.h5saver, f"{what}: masked integers are saved as float64, masked values as nan")
+        return [fit_dynamic(plain(array, what), dynamic, what) for array in data.data]
 
     def write(
         self, place: Contents, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
@@ -206,7 +215,7 @@ class ErrorSaverLoader(DataSaverLoader):
 
     def add_to(self, place: Contents, data: DataLike, first: int) -> None:
         """Save the error bars of a data object into a group whose content is known."""
-        errors = [np.asarray(error) for error in data.errors or ()]
+        errors = [plain(error, f"{data.name}, errors") for error in data.errors or ()]
         self._write(place.group, data, errors, {"source": "calculated"}, first)
 
     def _first_number(self, place: Contents, data: DataLike) -> int:

@@ -22,11 +22,12 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node
 from h5saver_widget.saving.conventions import text_in
-from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES
+from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES, own_name
 from h5saver_widget.saving.foreign import foreign_data, is_numbers
 from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import OLDER_NAME, indexes_of, int_of, is_older_data, older_attributes, older_axes
+from h5saver_widget.saving.own_rows import OwnRows
 
 __all__ = [
     "MEASURED",
@@ -43,6 +44,8 @@ __all__ = [
 
 #: Roles of arrays that hold what was measured.
 MEASURED = (DataType.data, DataType.data_enlargeable)
+
+_DATA = (DataType.data.name, DataType.data_enlargeable.name)
 
 _INT64_MAX = np.iinfo(np.int64).max
 
@@ -153,10 +156,11 @@ def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what the channels of one data object have in common, and no other array of their group."""
     prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), node.name)
     grows = prefix == DataType.data_enlargeable.value
-    axes = attributes.get(AXIS_NODES)
+    axes, timestamp = attributes.get(AXIS_NODES), _comparable(attributes.get("timestamp"))
     return (
         prefix,
-        *(_comparable(attributes.get(name)) for name in ("TITLE", "origin", "timestamp")),
+        *(_comparable(attributes.get(name)) for name in ("TITLE", "origin")),
+        timestamp if timestamp == timestamp else None,  # nan is not equal to itself
         tuple(map(_comparable, axes)) if isinstance(axes, (tuple, list)) else None,
         node.shape[1:] if grows else node.shape,
     )
@@ -254,6 +258,7 @@ def data_from(
     raw: bool = False,
     most: int | None = None,
     channels: Sequence[Array] | None = None,
+    cut: bool = True,
 ) -> DataWithAxes:
     """Return the data object that an array node belongs to.
 
@@ -277,6 +282,8 @@ def data_from(
         Of all channels, take the first so many.
     channels
         The channels, where they are known; else they are looked for in the group.
+    cut
+        Of a segment, take its own rows alone.
 
     Raises
     ------
@@ -310,8 +317,10 @@ def data_from(
         spread = spread or any(axis.spread_order and axis.index in nav_indexes for axis in nav_axes)
     if older:
         axes = older_axes(first, len(nav_indexes), navigation)
-    if grows:
-        arrays, errors, axes = _cut_to_common_rows(arrays, errors, axes)
+    per_row: dict[str, Any] = {}
+    if cut and nav_indexes and not older and described.get("data_type") in _DATA:
+        mine = OwnRows(_parent(first), nav_indexes, described, arrays, errors, axes)
+        arrays, errors, axes, per_row = mine.arrays, mine.errors, mine.axes, mine.per_row
 
     if with_bkg:
         for i, item in enumerate(nodes):
@@ -337,10 +346,10 @@ def data_from(
         timestamp=described["timestamp"] if isinstance(described.get("timestamp"), (int, float)) else None,
     )
     known = AXIS_ATTRIBUTES if is_axis else KNOWN_ATTRIBUTES
-    for name, value in described.items():
-        if name not in known:
+    for name, value in {**described, **per_row}.items():
+        if name not in known or name in per_row:
             with suppress(DataMismatchError):  # a name from a file may be one that the object needs itself
-                loaded.add_extra_attribute(**{name: value})
+                loaded.add_extra_attribute(**{name if name in per_row else own_name(name): value})
     return loaded
 
 
@@ -362,19 +371,3 @@ def _shape_of(shape: tuple[int, ...], dim: Any, nav_indexes: tuple[int, ...]) ->
 def _known_dim(name: Any, shape: tuple[int, ...], nav_indexes: tuple[int, ...]) -> DataDim | None:
     """Return the dimensionality where the shape does not tell it: a spectrum of one value; else None."""
     return DataDim.Data1D if name == DataDim.Data1D.name and shape == (1,) and not nav_indexes else None
-
-
-def _cut_to_common_rows(
-    arrays: list[LazyArray], errors: list[LazyArray] | None, axes: list[Axis]
-) -> tuple[list[LazyArray], list[LazyArray] | None, list[Axis]]:
-    """Cut growing arrays to the rows that all have: a program killed between two arrays leaves one row more in some."""
-    rows = {len(array) for array in arrays} | {len(array) for array in errors or []}
-    rows |= {axis.size for axis in axes if axis.index == 0}
-    if len(rows) <= 1:
-        return arrays, errors, axes
-    count = min(rows)
-    cut_axes = [
-        Axis(a.label, a.units, data=a.get_data()[:count], index=0, spread_order=a.spread_order) if a.index == 0 else a
-        for a in axes
-    ]
-    return [a.head(count) for a in arrays], None if errors is None else [e.head(count) for e in errors], cut_axes

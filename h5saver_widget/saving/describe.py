@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,20 @@ from h5saver_widget.errors import CodecError, DynamicRangeError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import DataType
 
-__all__ = ["AXIS_ATTRIBUTES", "AXIS_NODES", "KNOWN_ATTRIBUTES", "axis_attributes", "data_attributes", "fit_dynamic"]
+__all__ = [
+    "AXIS_ATTRIBUTES",
+    "AXIS_NODES",
+    "KNOWN_ATTRIBUTES",
+    "altered",
+    "axis_attributes",
+    "data_attributes",
+    "extras_of",
+    "extras_on",
+    "fit_dynamic",
+    "own_name",
+    "storable",
+    "stored_name",
+]
 
 #: Attributes with a meaning of their own; all others of a data node are extra attributes of the data object.
 KNOWN_ATTRIBUTES = frozenset(
@@ -29,7 +44,30 @@ AXIS_ATTRIBUTES = KNOWN_ATTRIBUTES | {"index", "spread_order", "offset", "scalin
 AXIS_NODES = "axis_nodes"
 
 
-def _storable(value: Any) -> Any:
+#: In front of the names of extra attributes that the layout, or a library, needs for itself; what follows is quoted.
+_KEPT_APART = "extra__"
+
+_TAKEN = KNOWN_ATTRIBUTES | {"title", "PYTABLES_FORMAT_VERSION", "NX_class", "signal", "axes", "."}
+_PLAIN_NAME = re.compile(r"(?!_[vfgc]_|extra__|FIELD_)[^/\0\ud800-\udfff]{1,200}(?<!__part\d{4})(?<!__part\d{5})")
+
+
+def stored_name(name: str) -> str:
+    """Return the name that an extra attribute is stored under: its own, if nobody else needs it.
+
+    >>> stored_name('exposure'), stored_name('type'), stored_name('a/b'), own_name('extra__a%2Fb')
+    ('exposure', 'extra__type', 'extra__a%2Fb', 'a/b')
+    """
+    if name not in _TAKEN and _PLAIN_NAME.fullmatch(name):
+        return name
+    return _KEPT_APART + quote(name, safe=" ", errors="surrogatepass")
+
+
+def own_name(stored: str) -> str:
+    """Return what an extra attribute was called by who saved it."""
+    return unquote(stored[len(_KEPT_APART) :], errors="surrogatepass") if stored.startswith(_KEPT_APART) else stored
+
+
+def storable(value: Any) -> Any:
     """Return an extra attribute as it can be stored: what has no text form is kept as what repr says of it."""
     try:
         codec.encode(value)
@@ -41,10 +79,27 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _attribute_name(name: str) -> str:
-    """Return the name that an extra attribute is stored under: no slash, and ``title`` would rename the node."""
-    name = name.replace("/", "_").replace("\0", "_") or "_"
-    return "title_" if name == "title" else name
+def extras_of(dwa: DataLike) -> dict[str, Any]:
+    """Return the extra attributes of a data object, by the names that they have there, as they can be stored."""
+    return {str(name): storable(getattr(dwa, name, None)) for name in dwa.extra_attributes}
+
+
+def extras_on(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra attributes among those of an array of data, by the names that they had."""
+    return {own_name(name): value for name, value in attributes.items() if name not in KNOWN_ATTRIBUTES}
+
+
+def altered(dwa: DataLike) -> list[str]:
+    """Return the names of the extra attributes that come back as something else (a set as text, a member by name)."""
+    found = []
+    for name in dwa.extra_attributes:
+        value = getattr(dwa, name, None)
+        if type(value) not in _FAITHFUL and type(codec.decode(codec.encode(storable(value)))) is not type(value):
+            found.append(str(name))
+    return found
+
+
+_FAITHFUL = (str, int, float, bool, complex, bytes, type(None))
 
 
 def data_attributes(
@@ -72,15 +127,12 @@ def data_attributes(
     more
         Further attributes.
     """
-    extras = {
-        _attribute_name(name): _storable(getattr(dwa, name, None))
-        for name in dwa.extra_attributes
-        if name not in KNOWN_ATTRIBUTES
-    }
+    extras = {stored_name(name): value for name, value in extras_of(dwa).items()}
     return {
         **extras,
         "data_type": data_type.name,
-        "data_dimension": dwa.dim.name,
+        # a single value on an axis of its own, point after point: as scalars they would have no place for the axis
+        "data_dimension": "Data1D" if nav_indexes and dwa.axes and dwa.dim.name == "Data0D" else dwa.dim.name,
         "label": str(dwa.labels[channel]),
         "source": dwa.source.name,
         "distribution": distribution or dwa.distribution.name,

@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
+from h5saver_widget.data.enums import DataDim
+from h5saver_widget.data.protocols import AxisLike, DataToExportLike
+from h5saver_widget.errors import StreamingError
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
-from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
-from h5saver_widget.saving.growing import Recording
+from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.places import channel_group, nav_axes_group
+from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.places import channel_group, find_channel, nav_axes_group, segment_group, segments_of
+from h5saver_widget.saving.recording import Key, Recording
+from h5saver_widget.saving.telling import tell_step
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -136,6 +140,7 @@ class DataToExportEnlargeableSaver(DataManagement):
         units = [axis_units] if enl_axis_names is None else list(enl_axis_units or ())
         self._units = [*units, *[""] * (len(self._names) - len(units))]
         self._recordings: dict[str, Recording] = {}
+        self._interrupted = False
         self._generation = -1
 
     def _recording(self, where: Where) -> Recording:
@@ -149,8 +154,16 @@ class DataToExportEnlargeableSaver(DataManagement):
         return found
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it; see :meth:`add_data` for errors."""
-        return self._recording(where).prepare(dte, values)
+        """Check a bundle, and return what appends it; see :meth:`add_data` for errors.
+
+        New arrays (of a new segment, say) end streaming (SWMR): readers have to open the file again.
+        """
+        try:
+            return self._recording(where).prepare(dte, values)
+        except StreamingError:
+            self.h5saver.end_streaming()
+            self._interrupted = True
+            return self._recording(where).prepare(dte, values)
 
     def add_data(
         self,
@@ -163,7 +176,8 @@ class DataToExportEnlargeableSaver(DataManagement):
         """Append a bundle.
 
         Data that appear later than others get rows of the fill value for the points before, and data that are missing
-        in a bundle get one row of it: rows of one number belong to one point in all arrays of a group.
+        in a bundle get one row of it: rows of one number belong to one point in all arrays of a group. Data that mean
+        something else than before (units, axes, labels, number type, shape) go on in a segment; the log tells it.
 
         Parameters
         ----------
@@ -179,9 +193,9 @@ class DataToExportEnlargeableSaver(DataManagement):
         Raises
         ------
         DataMismatchError
-            If shapes changed, or the number of axis values is wrong; nothing is written then.
+            If the number of axis values is wrong, or an array can't be saved; nothing is written then.
         DynamicRangeError
-            If values don't fit the number type on disk; nothing is written then.
+            If values don't fit the saving dynamic; nothing is written then.
         """
         if self.h5saver.leaves_out_frame():
             return
@@ -189,6 +203,9 @@ class DataToExportEnlargeableSaver(DataManagement):
         with self.h5saver.saving_frame(str(dte.name)):
             self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
+            if self._interrupted:
+                self._interrupted = False
+                self.h5saver.enable_swmr()
 
 
 class DataToExportTimedSaver(DataToExportEnlargeableSaver):
@@ -214,6 +231,14 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
     def add_data(self, where: Where, dte: DataToExportLike, *_: Any, **__: Any) -> None:
         """Append a bundle at its own time of acquisition (``dte.timestamp``)."""
         super().add_data(where, dte, [float(dte.timestamp)])
+
+    def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+        """Check a bundle, and return what appends it. Steps of the wall clock are told, and left out of its time."""
+        saver = self.h5saver
+        step = saver.clock.look()
+        if step:
+            tell_step(saver, step)
+        return super().prepare(where, dte, [saver.clock.on_axis(value) for value in values])
 
 
 class DataToExportExtendedSaver(DataManagement):
@@ -242,7 +267,7 @@ class DataToExportExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value, self._as_acquired = fill_value, as_acquired
-        self._arrays: dict[tuple[Any, ...], ExtendedArrays] = {}
+        self._streams: dict[tuple[Any, ...], ScanStream] = {}
         self._generation = -1
 
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
@@ -271,7 +296,7 @@ class DataToExportExtendedSaver(DataManagement):
         Raises
         ------
         DataMismatchError
-            If the indexes are not of the scan, or shapes changed; nothing is written then.
+            If the indexes are not of the scan, or an array can't be saved; nothing is written then.
         """
         saver = self.h5saver
         with saver.saving_frame(str(dte.name)):
@@ -295,34 +320,50 @@ class DataToExportExtendedSaver(DataManagement):
         at = checked_indexes(indexes, self.extended_shape)
         kind = str(getattr(distribution, "name", distribution))
         path = saver.path_of(where)
-        bundle = list(with_occurrence(dte))
-        if saver.is_swmr_active and not all(self._is_known(path, key, dwa) for key, dwa in bundle):
-            saver.end_streaming()
-        found = []
-        for key, dwa in bundle:
-            arrays = self._known().get((path, *key))
-            if arrays is None:
-                arrays = self._arrays[path, *key] = self._new(path, key, dwa, kind)
-            found.extend(arrays.checked(dwa))
+        dynamic = None if self._as_acquired else saver.dynamic
+        frames = [(key, Frame(dwa, dynamic)) for key, dwa in with_occurrence(dte)]
+        if saver.is_swmr_active:
+            streams = self._known()
+            ready = (streams.get((path, *key)) for key, _ in frames)
+            if not all(s is not None and s.is_ready_for(f) for s, (_, f) in zip(ready, frames, strict=True)):
+                saver.end_streaming()
+        streams = self._known()
+        found: list[Any] = []
+        used: list[ScanStream] = []
+        for key, frame in frames:
+            stream = streams.get((path, *key))
+            if stream is None or stream in used:
+                stream = streams[path, *key] = self._new(path, key, frame, kind, [other for other, _ in frames])
+            used.append(stream)
+            found += stream.checked(frame, at)
+        return lambda: write_points(saver, found)
 
-        def write() -> None:
-            for handle, values in found:
-                saver.io.write(handle, at, values)
-
-        return write
-
-    def _known(self) -> dict[tuple[Any, ...], ExtendedArrays]:
+    def _known(self) -> dict[tuple[Any, ...], ScanStream]:
         if self._generation != self.h5saver.generation:
-            self._arrays, self._generation = {}, self.h5saver.generation
-        return self._arrays
+            self._streams, self._generation = {}, self.h5saver.generation
+        return self._streams
 
-    def _is_known(self, path: str, key: tuple[Any, ...], dwa: DataLike) -> bool:
-        arrays = self._known().get((path, *key))
-        return arrays is not None and arrays.is_complete_for(dwa)
-
-    def _new(self, where: Where, key: tuple[str, str, str, int], dwa: DataLike, distribution: str) -> ExtendedArrays:
-        _, origin, _, occurrence = key
-        saver = self.h5saver
-        place = channel_group(saver, where, dwa, origin, without=(DataType.data_enlargeable,), skip=occurrence)
+    def _new(self, where: Where, key: Key, frame: Frame, distribution: str, beside: Sequence[Key]) -> ScanStream:
+        """Return the stream of data that were not there before; it may have had another number of dimensions."""
+        dim, origin, name, occurrence = key
+        saver, shape = self.h5saver, self.extended_shape
+        first = None
+        for other in (member.name for member in DataDim if member.name != dim):
+            if first is None and (other, *key[1:]) not in beside:
+                known = self._known().get((where, other, *key[1:]))
+                if known is not None:
+                    return known
+                first = find_channel(saver, where, other, name, origin, occurrence)
+                first = first if first is not None and first.has_any([DataType.data]) else None
+        if first is None:
+            without = (DataType.data_enlargeable,)
+            first = channel_group(saver, where, frame.dwa, origin, without=without, skip=occurrence)
         fill = saver.fill_value if self._fill_value is None else self._fill_value
-        return ExtendedArrays(saver, place, dwa, self.extended_shape, distribution, fill, self._as_acquired)
+        return ScanStream(
+            saver,
+            lambda before, later, number: segment_group(saver, where, later.dwa, origin, before, number=number),
+            lambda place, later: ExtendedArrays(saver, place, later, shape, distribution, fill),
+            segments_of(saver, where, first) if first.has_any([DataType.data]) else [first],
+            frame,
+            shape,
+        )

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.data.protocols import DataLike
+from h5saver_widget.data.plain import holds
 from h5saver_widget.errors import DataMismatchError
-from h5saver_widget.format.layout import DataType, channel_name
+from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, channel_name
+from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.content import storable_fill
-from h5saver_widget.saving.describe import data_attributes, fit_dynamic
+from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
+from h5saver_widget.saving.per_row import ExtraRows
 from h5saver_widget.saving.places import Contents
+from h5saver_widget.saving.telling import tell
 
-__all__ = ["ExtendedArrays", "checked_indexes"]
+__all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
+
+Values = npt.NDArray[Any]
 
 
 def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -38,95 +45,211 @@ class ExtendedArrays:
     ----------
     saver, place
         The saver, and the channel group.
-    dwa
-        The first data; shape and number type come from it.
+    frame
+        The first data; shape, number types and meaning come from it.
     scan_shape
         Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
     distribution
         ``'uniform'`` or ``'spread'``.
     fill_value
         What points hold before they are measured; integers have no nan, theirs is 0.
-    as_acquired
-        Keep the number type of the data, whatever saving dynamic is chosen.
     """
 
     def __init__(
         self,
         saver: H5SaverLowLevel,
         place: Contents,
-        dwa: DataLike,
+        frame: Frame,
         scan_shape: tuple[int, ...],
         distribution: str,
         fill_value: float,
-        as_acquired: bool = False,
     ) -> None:
-        self._saver, self._as_acquired = saver, as_acquired
-        self._place = place
+        self._saver, self.place = saver, place
         self._scan_shape = scan_shape
-        shape = np.shape(dwa.data[0]) or (1,)
-        self._shape = () if shape == (1,) else shape
+        self._shape = () if frame.shape == (1,) else frame.shape
         self._distribution, self._fill_value = distribution, fill_value
-        self._handles = [self._open(DataType.data, dwa, channel) for channel in range(len(dwa.data))]
-        self._error_handles = self._open_errors(dwa)
+        if channel_name(DataType.data, 0) in place.names:
+            self._reopen()
+        else:
+            frame.as_given()
+            self._meaning = Meaning.of(frame.dwa)
+            self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
+            self._error_handles = self._create_errors(frame)
+            self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
+        self._dtypes = [dtype for _, dtype in self._handles]
+        self._frame_shape = self._shape or (1,)
 
-    def _open_errors(self, dwa: DataLike) -> list[tuple[Handle, np.dtype[Any]]]:
-        count = 0 if dwa.errors is None else len(dwa.errors)
-        return [self._open(DataType.error, dwa, channel) for channel in range(count)]
+    def _reopen(self) -> None:
+        self._handles, nodes = self._found(DataType.data)
+        self._error_handles, _ = self._found(DataType.error)
+        described, dims = nodes[0].attrs.to_dict(), len(self._scan_shape)
+        shape = nodes[0].info.shape
+        if shape[:dims] != self._scan_shape:
+            raise DataMismatchError(
+                f"{nodes[0].path} has shape {shape}, this scan has {self._scan_shape} points; start a new scan"
+            )
+        self._shape = tuple(shape[dims:])
+        own = [axis_from(self.place.group.get_child(name)) for _, name in self.place.numbered("Axis")]
+        axes = [AxisMeaning(axis, axis.index - dims) for axis in own if axis.index >= dims]
+        labels = [str(node.attrs.get("label", "")) for node in nodes]
+        units, source = str(described.get("units", "")), str(described.get("source", "raw"))
+        self._meaning = Meaning(units, labels, source, axes)
+        self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
 
-    def _open(self, data_type: DataType, dwa: DataLike, channel: int) -> tuple[Handle, np.dtype[Any]]:
-        saver, place = self._saver, self._place
-        shape = (*self._scan_shape, *self._shape)
-        name = channel_name(data_type, channel)
-        if name in place.names:
-            node = saver.get_node(place.group, name)
-            held = saver.io.info(node.handle)
-            if held.shape != shape:
-                raise DataMismatchError(
-                    f"{node.path} has shape {held.shape}, this scan needs {shape}; start a new scan"
-                )
-            return node.handle, held.dtype
+    def _found(self, data_type: DataType) -> tuple[list[tuple[Handle, np.dtype[Any]]], list[Array]]:
+        nodes = [self.place.group.get_child(name) for _, name in self.place.numbered(data_type.value)]
+        arrays = [node for node in nodes if isinstance(node, Array)]
+        return [(node.handle, node.dtype) for node in arrays], arrays
+
+    def _create_errors(self, frame: Frame) -> list[tuple[Handle, np.dtype[Any]]]:
+        return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
+
+    def _create(
+        self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]
+    ) -> tuple[Handle, np.dtype[Any]]:
+        saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
         is_error = data_type is DataType.error
-        dims = len(self._scan_shape)
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
         described = data_attributes(
             dwa, channel, data_type, nav_indexes, self._distribution, {"source": "calculated"} if is_error else None
         )
         if channel == 0 and not is_error:
             for axis in dwa.axes:
-                AxisSaverLoader(saver).add_to(place, axis, axis.index + dims)
-        values = np.asarray((dwa.errors if is_error else dwa.data)[channel])  # type: ignore[index]
-        dtype = values.dtype if is_error or self._as_acquired else saver.dynamic or values.dtype
+                AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
         made = saver.create_carray(
-            place.group,
-            name,
+            self.place.group,
+            channel_name(data_type, channel),
             title=f"{dwa.name}_errors" if is_error else str(dwa.name),
-            shape=shape,
+            shape=(*self._scan_shape, *self._shape),
             dtype=dtype,
-            fill_value=storable_fill(self._fill_value, dtype),
+            fill_value=storable_fill(np.nan if is_error else self._fill_value, dtype),
             frame_axes=len(self._shape),
             attributes=described,
         )
         return made.handle, dtype
 
-    def is_complete_for(self, dwa: DataLike) -> bool:
-        """Tell whether no array has to be made for a data object."""
-        return dwa.errors is None or bool(self._error_handles)
+    def change(self, frame: Frame) -> str:
+        """Return why a frame does not belong into these arrays, ``''`` if it does."""
+        if frame.shape != self._frame_shape:
+            return f"shape {frame.shape} instead of {self._frame_shape}"
+        if len(frame.data) != len(self._handles):
+            return f"{len(frame.data)} channels instead of {len(self._handles)}"
+        said = self._meaning.change(frame)
+        if said:
+            return said
+        if frame.dtypes != self._dtypes:
+            for dtype, values in zip(self._dtypes, frame.data, strict=True):
+                if values.dtype != dtype and not holds(dtype, values):
+                    return f"numbers of type {values.dtype} instead of {dtype}"
+        if frame.errors is None and not self._error_handles:
+            return ""
+        return errors_change([dtype for _, dtype in self._error_handles], frame.errors or [])
 
-    def checked(self, dwa: DataLike) -> list[tuple[Handle, npt.NDArray[Any]]]:
-        """Return what is to be written for a data object; nothing is written yet. Errors as GrowingArrays.checked."""
-        shape = np.shape(dwa.data[0]) or (1,)
-        shape = () if shape == (1,) else shape
-        if shape != self._shape or len(dwa.data) != len(self._handles):
-            raise DataMismatchError(
-                f"{dwa.name}: {len(dwa.data)} channels of shape {shape} don't fit the scan in "
-                f"{self._place.group.path}, which takes {len(self._handles)} channels of shape {self._shape}; "
-                "start a new scan"
-            )
-        if dwa.errors is not None and not self._error_handles:  # errors that come later than the data
-            self._error_handles = self._open_errors(dwa)
-        found: list[tuple[Handle, npt.NDArray[Any]]] = []
-        for handles, arrays in ((self._handles, dwa.data), (self._error_handles, dwa.errors or ())):
-            for (handle, dtype), array in zip(handles, arrays, strict=False):
-                values = fit_dynamic(np.asarray(array), dtype, str(dwa.name))
-                found.append((handle, values if values.shape == self._shape else values.reshape(self._shape)))
+    def is_complete_for(self, frame: Frame) -> bool:
+        """Tell whether no array has to be made for a frame that belongs here."""
+        return (frame.errors is None or bool(self._error_handles)) and self._extras.is_same(frame.dwa)
+
+    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
+        """Return what is to be written for a point: array, where (None: at its end), values. Nothing is written yet."""
+        found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
+        shape = self._shape
+        for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
+            if values.dtype != dtype:
+                values = values.astype(dtype)
+            found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
+        if frame.errors is not None:
+            self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
+            for (handle, dtype), values in zip(self._error_handles, frame.errors, strict=True):
+                found.append((handle, at, values.astype(dtype, copy=False).reshape(shape)))
+        if not self._extras.is_same(frame.dwa):
+            row = int(np.ravel_multi_index(at, self._scan_shape))
+            for handle, values in self._extras.checked(frame.dwa, row):
+                found.append((handle, at if values.ndim == 0 else None, values))
         return found
+
+
+class ScanStream:
+    """The data of one name and origin in a scan: the segments in which they are saved.
+
+    A point goes into the segment whose meaning it has, or else into a new one: it may be measured in any order, and an
+    instrument may come back to what it was.
+
+    Parameters
+    ----------
+    saver
+        The saver.
+    place_after
+        Makes the group of the next segment, for the first group, a frame and a number.
+    make
+        Makes arrays in a group for a frame, or finds them.
+    places
+        Groups of the segments that are there.
+    scan_shape
+        Shape of the scan.
+    """
+
+    def __init__(
+        self,
+        saver: H5SaverLowLevel,
+        place_after: Callable[[Contents, Frame, int], Contents],
+        make: Callable[[Contents, Frame], ExtendedArrays],
+        places: Sequence[Contents],
+        frame: Frame,
+        scan_shape: tuple[int, ...],
+    ) -> None:
+        self._saver, self._place_after, self._make = saver, place_after, make
+        self._scan_shape = scan_shape
+        self._segments = [make(place, frame) for place in places]
+        self._current = len(places) - 1
+        first = places[0]
+        self._numbers = saver.get_node(first.group, SEGMENT_ARRAY).handle if SEGMENT_ARRAY in first.names else None
+
+    def _number_for(self, frame: Frame) -> int | None:
+        if not self._segments[self._current].change(frame):
+            return self._current
+        return next((i for i, arrays in enumerate(self._segments) if not arrays.change(frame)), None)
+
+    def is_ready_for(self, frame: Frame) -> bool:
+        """Tell whether no array has to be made for a frame."""
+        number = self._number_for(frame)
+        return number is not None and self._segments[number].is_complete_for(frame)
+
+    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
+        """Return what is to be written for a point; see :meth:`ExtendedArrays.checked`."""
+        changed = self._segments[self._current].change(frame)
+        if changed:
+            number = self._number_for(frame)
+            self._current = self._begin(frame, changed) if number is None else number
+        found = self._segments[self._current].checked(frame, at)
+        if self._numbers is not None:
+            found.append((self._numbers, at, np.asarray(self._current, np.uint16)))
+        return found
+
+    def _begin(self, frame: Frame, changed: str) -> int:
+        if len(self._segments) > np.iinfo(np.uint16).max:
+            raise DataMismatchError(f"{frame.dwa.name}: {changed}, after 65,536 such changes; start a new scan")
+        saver, first = self._saver, self._segments[0].place
+        if self._numbers is None:
+            self._numbers = saver.create_carray(
+                first.group,
+                SEGMENT_ARRAY,
+                title="segment of each point",
+                shape=self._scan_shape,
+                dtype=np.uint16,
+                fill_value=0,
+                frame_axes=0,
+                attributes={"data_type": PER_ROW},
+            ).handle
+        place = self._place_after(first, frame, len(self._segments))
+        self._segments.append(self._make(place, frame))
+        tell(saver, f"{frame.dwa.name}: {changed}; points that are like this are in {place.group.path}")
+        return len(self._segments) - 1
+
+
+def write_points(saver: H5SaverLowLevel, found: Sequence[tuple[Handle, tuple[int, ...] | None, Values]]) -> None:
+    """Write what was checked."""
+    for handle, at, values in found:
+        if at is None:
+            saver.io.append(handle, values)
+        else:
+            saver.io.write(handle, at, values)

@@ -17,6 +17,7 @@ from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
+from h5saver_widget.saving.clock import WallClock
 from h5saver_widget.saving.nexus import root_attributes
 from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session
@@ -130,6 +131,8 @@ def _start(
 ) -> None:
     """Begin a session on the file that the backend has just opened."""
     file.generation += 1
+    file.told.clear()
+    file.clock, file.scan_runs = WallClock(), False
     file.frames_saved = file.bytes_saved = file.frames_lost = file._swmr_ticks = file._frames_flushed = 0
     raw_path = f"/{raw_group_name.strip('/')}"
     try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import NodeError, NodeExistsError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_GROUP, GroupType, numbered_name
 from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.handles import bring_up_to_date, known_as
 from h5saver_widget.saving.nexus import class_of_group
 from h5saver_widget.saving.places import contents_of
 
@@ -34,14 +36,39 @@ __all__ = [
     "get_groups",
     "get_last_group",
     "get_last_scan",
+    "get_node",
     "get_node_from_attribute_match",
     "get_node_from_title",
     "get_scan_groups",
     "get_scan_index",
     "get_set_group",
+    "handle_of",
+    "path_of",
     "remove_node",
     "type_name",
 ]
+
+
+def path_of(file: H5SaverLowLevel, where: Where, name: str | None = None) -> str:
+    """Return the absolute path of a place, or of a name in it.
+
+    The group of a module in a file that was closed means that module's group in this one, made if it is not there.
+    """
+    if isinstance(where, GROUP):
+        bring_up_to_date(file, where)
+    return H5Backend.path_of(file, where, name)
+
+
+def handle_of(file: H5SaverLowLevel, where: Where) -> Handle:
+    """Return the backend's handle of a place; see :meth:`path_of`."""
+    bring_up_to_date(file, where)
+    return H5Backend.handle_of(file, where)
+
+
+def get_node(file: H5SaverLowLevel, where: Where, name: str | None = None) -> Node:
+    """Return the node at a place, or of a name in it; see :meth:`path_of`."""
+    bring_up_to_date(file, where)
+    return H5Backend.get_node(file, where, name)
 
 
 def create_group(
@@ -155,7 +182,7 @@ def add_generic_group(
                 file.places.clear()  # somebody made or deleted a group through the library itself
                 continue
             file.require_session().titles.get((path, kind), {})[title] = name
-            return group
+            return known_as(file, group, where, kind, title)
 
 
 def add_incremental_group(
@@ -233,7 +260,9 @@ def find_group(file: H5SaverLowLevel, where: Where, group_type: Any, title: str)
             titles[key] = {group.title: group.name for group in file.get_groups(where, kind)}
         name = titles[key].get(title)
         try:
-            return None if name is None else file.get_group(file.path_of(where, name))
+            if name is None:
+                return None
+            return known_as(file, file.get_group(file.path_of(where, name)), where, kind, title)
         except NodeError:  # deleted meanwhile
             del titles[key]
             return file.find_group(where, group_type, title)

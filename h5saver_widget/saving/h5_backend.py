@@ -13,6 +13,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
+from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.attributes import raw_attributes
@@ -326,7 +327,7 @@ class H5Backend:
 
         `frame_axes` says how many of the last axes are written at a time, if not all of the array is.
         """
-        data = None if obj is None else np.asarray(obj)
+        data = None if obj is None else plain(obj, name, text=True)
         if data is not None:
             shape, dtype = data.shape, data.dtype
         described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}
@@ -351,15 +352,17 @@ class H5Backend:
         shape: tuple[int, ...] = (1,),
         title: str = "",
         *,
+        fill_value: Any = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> EARRAY:
-        """Make an array of rows of `shape` that grows by rows."""
+        """Make an array of rows of `shape` that grows by rows; `fill_value` is what rows hold that nobody writes."""
         described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
         handle = self.io.create_growing(
             self.handle_of(where),
             name,
             row_shape=shape,
             dtype=np.dtype(dtype),
+            fill_value=fill_value,
             compression=self.compression,
             attributes=self.raw(described),
         )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data import DataToExport, DataWithAxes
 from h5saver_widget.errors import NodeError
+from h5saver_widget.format import naming
+from h5saver_widget.format.layout import FIRST_ROW, SEGMENT_NUMBER, SEGMENT_OF
 from h5saver_widget.nodes.typed import GROUP, Array, ListedGroup, Node
 from h5saver_widget.saving.assemble import data_from, data_in, is_data, nav_group_of
 from h5saver_widget.saving.foreign import signal_of
 from h5saver_widget.saving.h5_backend import Where
+from h5saver_widget.saving.joining import joined, joined_scan
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
+from h5saver_widget.saving.own_rows import first_of, numbers_in
 
 __all__ = ["DataLoader"]
 
@@ -126,18 +131,54 @@ class DataLoader(DataManagement):
         """
         bundle = DataToExport(name=self.h5saver.filename or "loaded") if dte is None else dte
         with self.h5saver.io.lock:
-            for channels in self._data_objects(where):
-                bundle.append(data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy))
+            groups = list(self._groups_below(where))
+            segments = self._segments(groups)
+            later = {group.path for found in segments.values() for group in found}
+            load = partial(_load, with_bkg=with_bkg, load_all=True, lazy=lazy)
+            for group in groups:
+                if group.path in later:
+                    continue  # where its stream begins
+                objects = [data for g in (group, *segments.get(group.path, ())) for data in self._data_objects(g)]
+                found = [load(channels) for channels in objects]
+                if group.path in segments:
+                    numbers = numbers_in(group)
+                    whole = partial(_whole, load, objects)
+                    found = joined(found) if numbers is None else joined_scan(found, whole, numbers)
+                for data in found:
+                    bundle.append(data)
         return bundle
 
-    def _data_objects(self, where: Where) -> Iterator[list[Array]]:
-        """Iterate over the data objects at or below a group: all channels of each."""
+    def _segments(self, groups: list[GROUP]) -> dict[str, list[GROUP]]:
+        """Return the segments of streams that begin in one of these groups, in their order, by its path."""
+        known = {group.path for group in groups}
+        found: dict[str, list[tuple[int, Any, GROUP]]] = {}
+        for group in groups:
+            if naming.number_of(group.name, "CH") is None:
+                continue
+            told = group.attrs.get(SEGMENT_OF)
+            first = None if told is None else first_of(group, told)
+            if first is not None and first.path in known:
+                number = group.attrs.get(FIRST_ROW, group.attrs.get(SEGMENT_NUMBER, 0))
+                found.setdefault(first.path, []).append((number, naming.natural_key(group.name), group))
+        for items in found.values():
+            items.sort(key=lambda item: item[:2])
+        return {path: [group for _, _, group in items] for path, items in found.items()}
+
+    def data_objects_below(self, where: Where) -> Iterator[list[Array]]:
+        """Iterate over the data objects at or below a group: all channels of each, segments one by one."""
+        for group in self._groups_below(where):
+            yield from self._data_objects(group)
+
+    def _groups_below(self, where: Where) -> Iterator[GROUP]:
         top = self.h5saver.get_group(where)
-        for group in self.h5saver.walk_groups(ListedGroup(top.backend, top.handle)):
-            signal = signal_of(group, group.attrs.to_dict(), group.children_name())  # of NeXus
-            for channels in data_in(group):
-                if channels[0].name == signal or is_data(channels[0]):
-                    yield channels
+        return self.h5saver.walk_groups(ListedGroup(top.backend, top.handle))
+
+    def _data_objects(self, group: GROUP) -> Iterator[list[Array]]:
+        """Iterate over the data objects right below a group: all channels of each."""
+        signal = signal_of(group, group.attrs.to_dict(), group.children_name())  # of NeXus
+        for channels in data_in(group):
+            if channels[0].name == signal or is_data(channels[0]):
+                yield channels
 
     def load_data_from_name_origin(
         self, name: str, origin: str = "", where: Where = "/", with_bkg: bool = False, *, lazy: bool = False
@@ -150,10 +191,18 @@ class DataLoader(DataManagement):
             If there is none.
         """
         with self.h5saver.io.lock:
-            for channels in self._data_objects(where):
+            for channels in self.data_objects_below(where):
                 attributes = channels[0].attrs if isinstance(channels[0], Array) else {}
                 if attributes.get("TITLE") == name and (not origin or attributes.get("origin") == origin):
                     return data_from(channels[0], channels=channels, with_bkg=with_bkg, load_all=True, lazy=lazy)
         raise NodeError(
             f"{self.h5saver.file_path} holds no data named {name!r}" + (f" of {origin!r}" if origin else "")
         )
+
+
+def _load(channels: list[Array], **options: Any) -> DataWithAxes:
+    return data_from(channels[0], channels=channels, **options)
+
+
+def _whole(load: Callable[..., DataWithAxes], objects: list[list[Array]], number: int) -> DataWithAxes:
+    return load(objects[number], cut=False)

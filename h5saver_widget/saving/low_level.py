@@ -24,6 +24,7 @@ from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format.layout import RAW_GROUP, SaveType
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving import content, documented, files, frames, groups, lending, streaming
+from h5saver_widget.saving.clock import WallClock
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.places import Places
 from h5saver_widget.saving.session import Session, close_forgotten
@@ -73,6 +74,7 @@ class H5SaverLowLevel(H5Backend):
 
     init_file, create_new_file = files.init_file, files.create_new_file
 
+    path_of, handle_of, get_node = groups.path_of, groups.handle_of, groups.get_node
     create_group, get_set_group = groups.create_group, groups.get_set_group
     remove_node, copy_node = groups.remove_node, groups.copy_node
     add_group, add_generic_group = groups.add_group, groups.add_generic_group
@@ -115,6 +117,12 @@ class H5SaverLowLevel(H5Backend):
         self.frames_saved = self.bytes_saved = self.frames_lost = 0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
+        #: What was told of the file that is open, so that it is told once.
+        self.told: set[str] = set()
+        #: The wall clock, watched while the file is open.
+        self.clock = WallClock()
+        #: Whether a scan has begun of which points are still to come.
+        self.scan_runs = False
         #: What is known of the open file; None when none of ours is open.
         self.session: Session | None = None
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
@@ -183,6 +191,14 @@ class H5SaverLowLevel(H5Backend):
         self._structure_changed = False
         self.io.flush_soon()
         self._flushed_at, self._frames_flushed = monotonic(), before
+
+    def scan_begun(self) -> None:
+        """Be told by a module saver that a scan has begun: a new file has to wait for its end."""
+        self.scan_runs = True
+
+    def scan_ended(self) -> None:
+        """Be told by a module saver that all points of a scan were saved."""
+        self.scan_runs = False
 
     def source_saved(self, title: str) -> None:
         """Be told by a module saver that a frame of this module was saved."""

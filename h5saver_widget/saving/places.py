@@ -10,21 +10,31 @@ where it thinks that there is none then gets an error from the library: it forge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import NodeError, NodeExistsError
 from h5saver_widget.format import naming
-from h5saver_widget.format.layout import NAV_GROUP, DataType
+from h5saver_widget.format.layout import BESIDE, END_ROW, FIRST_ROW, NAV_GROUP, SEGMENT_NUMBER, SEGMENT_OF, DataType
 from h5saver_widget.nodes.typed import GROUP
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.h5_backend import Where
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["Contents", "Places", "channel_group", "contents_of", "nav_axes_group", "open_group"]
+__all__ = [
+    "Contents",
+    "Places",
+    "channel_group",
+    "contents_of",
+    "find_channel",
+    "nav_axes_group",
+    "open_group",
+    "segment_group",
+    "segments_of",
+]
 
 #: Groups that are remembered; each holds a handle, so not those of ten thousand scans.
 _MOST = 256
@@ -166,8 +176,15 @@ def nav_axes_group(saver: H5SaverLowLevel, where: Where) -> Contents:
     return open_group(saver, where, NAV_GROUP)
 
 
-def _create(saver: H5SaverLowLevel, parent: GROUP, name: str, title: str, unwrapped: dict[str, str]) -> Contents:
-    group = saver.create_group(parent, name, title, unwrapped=unwrapped)
+def _create(
+    saver: H5SaverLowLevel,
+    parent: GROUP,
+    name: str,
+    title: str,
+    unwrapped: dict[str, str],
+    attributes: Mapping[str, Any] | None = None,
+) -> Contents:
+    group = saver.create_group(parent, name, title, unwrapped=unwrapped, **(attributes or {}))
     return saver.places.get(group.path) or Contents(group)
 
 
@@ -225,11 +242,90 @@ def _channel(
 
 
 def _channels_in(dims: Contents) -> dict[str, _Titled]:
-    channels: dict[str, _Titled] = {}
-    for name in sorted(dims.names, key=naming.natural_key):
+    """Return the channel groups of each title; of data that go on in segments, only the last one takes arrays."""
+    found: list[tuple[Any, str, str, str]] = []
+    for name in dims.names:
         group = dims.group.get_child(name) if naming.number_of(name, "CH") is not None else None
-        if isinstance(group, GROUP):
-            attributes = group.attrs.to_dict()
+        attributes = group.attrs.to_dict() if isinstance(group, GROUP) else {END_ROW: 0}
+        if END_ROW not in attributes and SEGMENT_NUMBER not in attributes:
+            # in the place of the segment that was the first: which of two data of one name it is goes by the order
+            first = str(attributes.get(SEGMENT_OF, name)).rpartition("/")[2]
             title, origin = str(attributes.get("TITLE", "")), str(attributes.get("origin", ""))
-            channels.setdefault(title, _Titled()).add(name, origin)
+            found.append((naming.natural_key(first), name, title, origin))
+    channels: dict[str, _Titled] = {}
+    for _, name, title, origin in sorted(found):
+        channels.setdefault(title, _Titled()).add(name, origin)
     return channels
+
+
+def find_channel(saver: H5SaverLowLevel, where: Where, dim: str, title: str, origin: str, skip: int) -> Contents | None:
+    """Return the channel group of data of a name and origin, None if there is none; `skip` as in `channel_group`."""
+    here = contents_of(saver, where)
+    if dim not in here.names:
+        return None
+    dims = contents_of(saver, saver.path_of(here.group, dim))
+    titled = (dims.channels or _channels_in(dims)).get(title, _Titled())
+    names = [name for name, known in titled.origins.items() if known in (origin, "")]
+    return contents_of(saver, saver.path_of(dims.group, names[skip])) if skip < len(names) else None
+
+
+def segments_of(saver: H5SaverLowLevel, where: Where, first: Contents) -> list[Contents]:
+    """Return the groups of all segments of data in a scan, in their order: the first one, and what came after it."""
+    here = contents_of(saver, where)
+    path = here.group.path
+    beside = first.group.path == path
+    mine = BESIDE if beside else first.group.path.removeprefix(f"{path.rstrip('/')}/")
+    dims = [path] if beside else [saver.path_of(path, name) for name in here.names if name in _DIMENSIONS]
+    found: dict[int, Contents] = {0: first}
+    for contents in (contents_of(saver, dim) for dim in dims):
+        for _, name in contents.numbered("CH"):
+            attributes = contents.group.get_child(name).attrs
+            if SEGMENT_NUMBER in attributes and attributes.get(SEGMENT_OF) == mine:
+                found[attributes[SEGMENT_NUMBER]] = contents_of(saver, saver.path_of(contents.group, name))
+    return [found[number] for number in sorted(found)]
+
+
+_DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
+
+
+def segment_group(
+    saver: H5SaverLowLevel,
+    where: Where,
+    dwa: DataLike,
+    origin: str,
+    before: Contents,
+    *,
+    first_row: int = 0,
+    end_row: int = 0,
+    number: int | None = None,
+    beside: bool = False,
+) -> Contents:
+    """Make the channel group of the next segment of data, and close the one before.
+
+    Parameters
+    ----------
+    saver, where
+        The saver, and the group in which the group of the dimensionality stands, or is made.
+    dwa, origin
+        The data object, and the module that it comes from.
+    before
+        Group of the segment before.
+    first_row, end_row
+        Row with which this segment begins, and the row after the last one of the segment before.
+    number
+        Number of the segment in a scan: there, all segments take points as long as the scan lasts.
+    beside
+        The first segment stands right in the group `where`, and this one beside it.
+    """
+    path = saver.path_of(where)
+    first = before.group.attrs.get(SEGMENT_OF) or before.group.path.removeprefix(f"{path.rstrip('/')}/")
+    dims, first = (contents_of(saver, path), BESIDE) if beside else (open_group(saver, path, dwa.dim.name), first)
+    name = f"CH{dims.next_number('CH'):02d}"
+    marks = {SEGMENT_OF: first, **({FIRST_ROW: first_row} if number is None else {SEGMENT_NUMBER: number})}
+    made = _create(saver, dims.group, name, str(dwa.name), {"origin": origin}, marks)
+    if number is None and before.group.path != path:
+        saver.io.set_attributes(before.group.handle, saver.raw({END_ROW: end_row}))
+    for known in (dims, saver.places.get(before.group.path.rpartition("/")[0])):
+        if known is not None:
+            known.channels = None
+    return made

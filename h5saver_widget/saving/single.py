@@ -7,36 +7,59 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
-from h5saver_widget.format.layout import DataType
+from h5saver_widget.format.layout import BESIDE, SEGMENT_OF, DataType
 from h5saver_widget.saving.bundle import Bundle, frame_bytes
-from h5saver_widget.saving.extended import ExtendedArrays, checked_indexes
-from h5saver_widget.saving.growing import GrowingAxes, Recording, is_block
+from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
+from h5saver_widget.saving.growing import GrowingArrays, is_block
+from h5saver_widget.saving.growing_axes import GrowingAxes
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.places import Contents, contents_of
+from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.places import Contents, contents_of, segment_group, segments_of
+from h5saver_widget.saving.recording import Key, Recording
 
 __all__ = ["DataEnlargeableSaver", "DataExtendedSaver"]
 
 
 class _SingleRecording(Recording):
-    """A recording of one data object, whatever it is called: arrays and axes stand side by side in the group."""
+    """A recording of one data object, whatever it is called: arrays and axes stand side by side in the group.
+
+    A segment has a channel group in that group, with axes of its own.
+    """
 
     def __init__(
         self, saver: H5SaverLowLevel, where: Where, names: Sequence[str], units: Sequence[str], blocks: bool
     ) -> None:
-        self._blocks = blocks
         super().__init__(saver, where, names, units)
+        self._blocks = blocks
+        self._place = contents_of(saver, where)
+        for _, name in reversed(self._place.numbered("CH")):
+            group = self._place.group.get_child(name)
+            if group.attrs.get(SEGMENT_OF) == BESIDE:
+                self._place = contents_of(saver, group)
+                break
 
     def _open_axes(self) -> GrowingAxes:
         # a block of points has axes with one value per row, not per block: GrowingArrays makes them
-        return GrowingAxes(self._saver, contents_of(self._saver, self._where), [] if self._blocks else self._templates)
+        return GrowingAxes(self._saver, self._place, [] if self._blocks else self._templates)
 
-    def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[tuple[str, str, str, int], DataLike]]:
+    def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
         return ((("", "", "", 0), dwa) for dwa in dte.data)
 
-    def _place_of(self, key: tuple[str, str, str, int], dwa: DataLike) -> Contents:
-        return contents_of(self._saver, self._where)
+    def _place_of(self, key: Key, dwa: DataLike) -> Contents:
+        return self._place
+
+    def _reopened(self, key: Key, frame: Frame) -> bool:
+        return False  # whatever its dimensionality, it is found in one place
+
+    def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> Contents:
+        self._place = segment_group(
+            self._saver, self._where, frame.dwa, str(frame.dwa.origin), before.place, end_row=before.rows, beside=True
+        )
+        self._blocks = is_block(frame.dwa)
+        self._opened = self._open_axes()
+        return self._place
 
 
 class DataEnlargeableSaver(DataManagement):
@@ -81,9 +104,9 @@ class DataEnlargeableSaver(DataManagement):
         Raises
         ------
         DataMismatchError
-            If the shape changed, or the number of axis values is wrong; nothing is written then.
+            If the number of axis values is wrong, or an array can't be saved; nothing is written then.
         DynamicRangeError
-            If values don't fit the number type on disk; nothing is written then.
+            If values don't fit the saving dynamic; nothing is written then.
         """
         saver = self.h5saver
         if saver.leaves_out_frame():
@@ -123,7 +146,7 @@ class DataExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value = fill_value
-        self._arrays: dict[str, ExtendedArrays] = {}
+        self._streams: dict[str, ScanStream] = {}
         self._generation = -1
 
     def add_data(
@@ -132,15 +155,33 @@ class DataExtendedSaver(DataManagement):
         """Write the point at `indexes`. Errors as DataToExportExtendedSaver.add_data."""
         saver = self.h5saver
         with saver.saving_frame(str(dwa.name)):
-            at = checked_indexes(indexes, self.extended_shape)
-            if self._generation != saver.generation:
-                self._arrays, self._generation = {}, saver.generation
+            at, frame = checked_indexes(indexes, self.extended_shape), Frame(dwa, saver.dynamic)
             path = saver.path_of(where)
-            if path not in self._arrays:
-                kind = str(getattr(distribution, "name", distribution))
-                fill = saver.fill_value if self._fill_value is None else self._fill_value
-                place = contents_of(saver, path)
-                self._arrays[path] = ExtendedArrays(saver, place, dwa, self.extended_shape, kind, fill)
-            for handle, values in self._arrays[path].checked(dwa):
-                saver.io.write(handle, at, values)
+            stream = self._stream(path, frame, distribution)
+            streamed = saver.is_swmr_active
+            if streamed and not stream.is_ready_for(frame):
+                saver.end_streaming()
+                stream = self._stream(path, frame, distribution)
+            write_points(saver, stream.checked(frame, at))
             saver.frame_saved(frame_bytes([dwa]))
+            if streamed and not saver.is_swmr_active:
+                saver.enable_swmr()
+
+    def _stream(self, path: str, frame: Frame, distribution: Any) -> ScanStream:
+        saver, shape = self.h5saver, self.extended_shape
+        if self._generation != saver.generation:
+            self._streams, self._generation = {}, saver.generation
+        if path not in self._streams:
+            kind = str(getattr(distribution, "name", distribution))
+            fill = saver.fill_value if self._fill_value is None else self._fill_value
+            self._streams[path] = ScanStream(
+                saver,
+                lambda before, later, number: segment_group(
+                    saver, path, later.dwa, str(later.dwa.origin), before, number=number, beside=True
+                ),
+                lambda place, later: ExtendedArrays(saver, place, later, shape, kind, fill),
+                segments_of(saver, path, contents_of(saver, path)),
+                frame,
+                shape,
+            )
+        return self._streams[path]

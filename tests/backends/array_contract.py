@@ -11,7 +11,7 @@ from backend_contract import CHECKS, DTYPES, ROW_SHAPES, some_values
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.terms import NodeKind
+from h5saver_widget.backends.terms import Compression, NodeKind
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
 
 SLICES = (
@@ -55,6 +55,25 @@ class ArrayContract(AttributeContract):
         np.testing.assert_array_equal(found, values)
         backend.append(array, values[:1])
         assert backend.info(array).shape == (7, *row_shape)
+
+    @pytest.mark.parametrize("level", [0, 4])
+    def test_rows_that_nobody_writes(self, backend: Backend, level: int) -> None:
+        options = {"dtype": np.dtype("f8"), "fill_value": np.nan, "compression": Compression("gzip", level)}
+        small = backend.create_growing(backend.root(), "S", row_shape=(), **options)
+        large = backend.create_growing(backend.root(), "L", row_shape=(300, 500), **options)
+        expected = np.concatenate([[1.0], np.full(20000, np.nan), [2.0], np.full(3, np.nan), [3.0]])
+        for array, counts in ((small, (20000, 3)), (large, (3, 2))):
+            row_shape = backend.info(array).shape[1:]
+            for value, count in zip((1.0, 2.0, 3.0), (*counts, 0), strict=True):
+                backend.append(array, np.full((1, *row_shape), value))
+                backend.extend(array, count, np.nan)
+        np.testing.assert_array_equal(backend.read(small), expected)
+        self.reopen(backend)
+        np.testing.assert_array_equal(backend.read(backend.node("/S")), expected)
+        found = backend.read(backend.node("/L"))[:, 7, 7]
+        np.testing.assert_array_equal(found, [1, np.nan, np.nan, np.nan, 2, np.nan, np.nan, 3])
+        backend.extend(backend.node("/S"), 2, np.nan)  # made by others: written
+        np.testing.assert_array_equal(backend.read(backend.node("/S"))[-3:], [3, np.nan, np.nan])
 
     def test_rows_that_do_not_fit(self, backend: Backend) -> None:
         array = backend.create_growing(backend.root(), "E", row_shape=(2, 3), dtype=np.dtype("int16"))

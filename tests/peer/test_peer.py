@@ -239,6 +239,46 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
         assert report["browse"][path]["complaints"] == []
 
 
+def test_the_peer_opens_every_segment(peer, tmp_path):
+    changes = [{}, {"units": "V"}, {"data": [np.arange(4)]}, {"axes": [Axis("x", "nm", np.arange(4.0))]}, {"gain": 2}]
+    changes += [{"axes": [Axis("x", "nm", np.arange(4.0) + i)], "type": "dark", "gain": 2} for i in range(3)]
+    frames = [
+        DataRaw("v", **{"data": [np.arange(4.0) + i], "origin": "Det", "gain": 1, **new})
+        for i, new in enumerate(changes)
+    ]
+    paths = {}
+    for writer in BACKENDS:
+        paths[writer] = str(tmp_path / f"{writer}.h5")
+        with H5SaverLowLevel("detector", backend=writer) as saver:
+            saver.init_file(paths[writer])
+            timed = DetectorTimeSaver(types.SimpleNamespace(title="Timed"))
+            scan = DetectorExtendedSaver(types.SimpleNamespace(title="Scanned"), (len(frames),))
+            for made in (timed, scan):
+                made.h5saver = saver
+                made.get_set_node()
+            scan.add_nav_axes(scan.module_group, [Axis("a", "mm", np.arange(len(frames)) * 1.5, 0)])
+            for i, data in enumerate(frames):
+                timed.add_data(timed.module_group, DataToExport("grab", data=[data], timestamp=100.0 + i))
+                scan.add_data(scan.module_group, DataToExport("grab", data=[data]), indexes=(i,))
+    for reader in BACKENDS:
+        report = peer.ask("peer_reader", tmp_path, backend=reader, read=[*paths.values()], browse=[paths[reader]])
+        assert report["browse"][paths[reader]]["complaints"] == []
+        for path in paths.values():
+            read = report["read"][path]
+            assert read["failed"] == {}
+            assert {key.rsplit(" ", 1)[0] for key in read["nodes"]} == data_nodes(path)
+            with H5SaverLowLevel(backend=reader) as saver:
+                saver.open_file(path)
+                for key, theirs in read["nodes"].items():
+                    held = saver.get_node(key.rsplit(" ", 1)[0])
+                    np.testing.assert_array_equal(array_of(theirs["data"][0]), held.read())
+                    along = [axis for axis in theirs["axes"] if axis[2] == 0]
+                    start, step = (100, 1) if "EnlData" in held.name else (0, 1.5)
+                    assert along[0][4] == [
+                        start + step * i for i in range(held.shape[0])
+                    ]  # in step, unwritten rows too
+
+
 def check_reading(path, read, expected, has_log):
     """Compare all data that the peer read in a file with what is loaded here."""
     assert read["failed"] == {}

@@ -9,8 +9,8 @@ from test_peer import array_of, compare
 from h5saver_widget import (
     Axis,
     AxisSaverLoader,
+    DataCalculated,
     DataLoader,
-    DataRaw,
     DataToExport,
     DataToExportTimedSaver,
     H5BrowserUtil,
@@ -166,10 +166,11 @@ def test_blocks_of_points_come_back_with_the_axis_they_brought(corpus, backend):
 def test_a_recording_of_blocks_by_the_peer_goes_on_here(corpus, backend, tmp_path):
     path = tmp_path / "goes on.h5"
     shutil.copy(next(path for path in files_for(corpus, "blocks", backend) if backend in path), path)
-    cloud = DataRaw("cloud", data=[np.ones((2, 3), complex)], axes=[Axis("n", "s", np.array([7.0, 8.0]))],
-                    nav_indexes=(0,), origin="Det")  # fmt: skip
     with H5SaverLowLevel(backend=backend) as saver:
         saver.init_file(path)
+        x = saver.get_node("/RawData/DataND/CH00/Axis01").read()
+        axes = [Axis("n", "s", np.array([7.0, 8.0])), Axis("x", "m", x, index=1)]
+        cloud = DataCalculated("cloud", data=[np.ones((2, 3), complex)], axes=axes, nav_indexes=(0,), origin="Det")
         DataToExportTimedSaver(saver).add_data("/RawData", DataToExport("Det", data=[cloud], timestamp=5.0))
     with DataLoader(path, backend=backend) as loader:
         found = loader.load_data_from_name_origin("cloud", "Det")

@@ -174,10 +174,41 @@ def test_a_scan_is_never_cut(recorder, base):
         for point in range(6):
             module.add_data(data, (point,))
     stop(saver)
-    files = files_in(base)
-    assert len(files) == 3, "one scan each: the limit was reached in the middle of every one"
-    for path in files:
+    files = sorted(files_in(base), key=lambda path: attributes_of(path).get("part", 1))
+    assert len(files) == 4, "one scan each, and what comes next: the limit was reached in the middle of every one"
+    for path in files[:3]:
         assert attributes_of(path, "/RawData/Scan000")["type"] == "scan"
+
+
+def test_a_new_file_waits_for_the_end_of_a_scan(recorder, told, base):
+    saver = recorder("scan")
+    saver.init_file(update_h5=True)
+    manager = types.SimpleNamespace(detectors_all=[types.SimpleNamespace(title="Camera")], actuators_all=[])
+    module = ScanSaver(types.SimpleNamespace(title="Scan", modules_manager=manager))
+    module.h5saver = saver
+    data = frame(1)
+    data.data[0].origin = "Camera"
+    press = getattr(saver, "_new_file_pressed", lambda: saver.recorder.wait_for_scan(saver.new_file))
+
+    def begin() -> None:
+        module.set_scan_shape((3,))
+        module.get_set_node(new=True)
+        module.add_data(data, (0,))
+
+    begin()
+    first = saver.file_path
+    press()
+    module.add_data(data, (1,))
+    assert saver.file_path == first and "when the scan ends" in told.texts[-1]
+    module.add_data(data, (2,))
+    assert saver.file_path != first and saver.status().part == 1 and not saver.recorder.due
+    begin()
+    second = saver.file_path
+    press()
+    begin()  # the one before was given up
+    assert saver.file_path not in (first, second) and saver.scan_runs
+    stop(saver)
+    assert [attributes_of(path, "/RawData/Scan000")["type"] for path in files_in(base)] == ["scan"] * 3
 
 
 def test_where_no_next_file_can_be_made_it_goes_on_in_the_same(saver, told, base, tmp_path):

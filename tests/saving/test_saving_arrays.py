@@ -147,8 +147,8 @@ def test_extra_attributes_of_any_kind(saver, backend, reopened):
         np.testing.assert_array_equal(loaded.array, [0, 1, 2])
         assert loaded.odd == "an odd thing"
         assert "Worse" in loaded.worse
-        assert loaded.title_ == "not the name"
-        assert loaded.a_b == 1
+        assert loaded.title == "not the name"
+        assert getattr(loaded, "a/b") == 1
 
 
 def test_two_data_objects_in_one_group_keep_axes_errors_and_background_apart(saver):

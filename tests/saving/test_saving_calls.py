@@ -53,7 +53,7 @@ class Spy:
         """Return what an action asks for, but for what a handle knows and what only keeps account."""
         self.calls.clear()
         action()
-        quiet = ("path_of", "kind", "frame_done", "has_room", "flush", "flush_soon")
+        quiet = ("path_of", "kind", "frame_done", "has_room", "wait_for_room", "flush", "flush_soon", "file_size")
         return {name: count for name, count in self.calls.items() if name not in quiet}
 
 

@@ -95,14 +95,13 @@ def test_wrong_axis_values_write_nothing(saver, values):
 
 
 @pytest.mark.parametrize("bad", [
-    line(9, size=3),
-    DataRaw("line", data=[np.zeros(4), np.zeros(4)]),
-    DataRaw("line", data=[np.full(4, 1j)]),
-], ids=["shape", "channels", "type"])  # fmt: skip
-def test_a_frame_that_does_not_fit_is_refused_as_a_whole(saver, bad):
+    DataRaw("line", data=[np.array(["a", "b"])]),
+    DataRaw("line", data=[np.ma.masked_array([1, 2**60], [1, 0])]),
+], ids=["text", "masked"])  # fmt: skip
+def test_a_frame_that_can_not_be_saved_is_refused_as_a_whole(saver, bad):
     timed = DataToExportTimedSaver(saver)
     timed.add_data("/RawData", grab(0, point(0), line(0)))
-    with pytest.raises((DataMismatchError, DynamicRangeError), match="line"):
+    with pytest.raises(DataMismatchError, match=r"line: .*save"):
         timed.add_data("/RawData", grab(1, point(1), bad))
     timed.add_data("/RawData", grab(2, point(2), line(2)))
 
@@ -240,8 +239,8 @@ def test_blocks_of_points_bring_their_axis_along(saver, backend, reopened):
     assert [axis.label for axis in blocks.get_signal_axes()] == ["x"]
     assert scalars.data[0].tolist() == [0, 1, 2, 0, 1]
     assert [facts(axis) for axis in scalars.get_nav_axes()] == [("", "", [0, 1, 2, 3, 4]), times]
-    with pytest.raises(DataMismatchError):
-        timed.add_data("/RawData", grab(2, DataRaw("block", data=[np.zeros((4, 4, 4))], nav_indexes=(0,))))
+    timed.add_data("/RawData", grab(2, DataRaw("block", data=[np.zeros((4, 4, 4))], nav_indexes=(0,))))
+    assert [data.shape for data in DataLoader(again).load_all("/")] == [(5, 4), (4, 4, 4), (5,)]
 
 
 def facts(axis):
@@ -254,9 +253,6 @@ def test_blocks_and_points_in_one_recording_each_have_the_times_of_their_rows(sa
         spread = [Axis(name, "mm", np.arange(3.0) + i, 0, spread_order=k) for k, name in enumerate(("x", "time"))]
         cloud = DataRaw("cloud", data=[np.arange(3.0) + i], nav_indexes=(0,), axes=spread, distribution="spread")
         timed.add_data("/RawData", grab(i, point(i), cloud))
-    with pytest.raises(DataMismatchError, match="1 axes, the first one had 2"):
-        timed.add_data("/RawData", grab(2, DataRaw("cloud", data=[np.arange(3.0)], nav_indexes=(0,), axes=spread[:1])))
-
     loader = DataLoader(saver)
     cloud, single = loader.load_data_from_name_origin("cloud"), loader.load_data_from_name_origin("point")
     assert cloud.data[0].tolist() == [0, 1, 2, 1, 2, 3]
@@ -316,8 +312,9 @@ def test_one_data_object_right_below_a_group(saver):
     assert [axis.label for axis in loaded.get_nav_axes()] == ["x", "y"]
     assert [axis.label for axis in loaded.get_signal_axes()] == ["x"]
     assert saver.get_node("/RawData/Axis00").attrs["size"] == 0
-    with pytest.raises(DataMismatchError):
-        growing.add_data("/RawData", line(0, size=2), axis_values=[0, 0])
+    growing.add_data("/RawData", line(0, size=2), axis_values=[7, 8])
+    later = DataLoader(saver).load_all("/").data[1]
+    assert (later.shape, [axis.get_data().tolist() for axis in later.get_nav_axes()]) == ((1, 2), [[7], [8]])
     with pytest.raises(NodeError):
         saver.get_node("/RawData/EnlData01")
 

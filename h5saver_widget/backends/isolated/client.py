@@ -260,11 +260,14 @@ class IsolatedBackend(IsolatedFile):
         *,
         row_shape: tuple[int, ...],
         dtype: np.dtype[Any],
+        fill_value: Any = None,
         compression: Compression | None = None,
         attributes: Mapping[str, RawAttribute] | None = None,
     ) -> Handle:
         """Make an array that grows along its first axis."""
-        return self._create(NodeKind.GROWING, parent, name, row_shape, np.dtype(dtype), compression, attributes)
+        return self._create(
+            NodeKind.GROWING, parent, name, row_shape, np.dtype(dtype), compression, attributes, fill_value=fill_value
+        )
 
     @primitive
     def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
@@ -310,6 +313,13 @@ class IsolatedBackend(IsolatedFile):
 
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         self._append_checked([(node, row)])
+
+    @primitive
+    def extend(self, array: Handle, count: int, fill: Any) -> None:
+        """Add rows of the fill value."""
+        node = self._array(array)
+        self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
+        self._link.post("extend", node.obj.number, count, fill)
 
     @primitive
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:

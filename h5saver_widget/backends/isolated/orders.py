@@ -58,9 +58,10 @@ class Orders:
             "identity": lambda number: io.identity(self.node(number)),
             "create": self._create,
             "delete": lambda number: io.delete(self.node(number)),
-            "copy": lambda number, parent, name: io.copy(self.node(number), self.node(parent), name),
+            "copy": self._copy,
             "info": self._info,
             "read": lambda number, selection: io.read(self.node(number), selection),
+            "extend": self._extend,
             "write": lambda number, selection, values: io.write(self.node(number), selection, values),
             "attribute_names": lambda number: io.attribute_names(self.node(number)),
             "get_attributes": self._get_attributes,
@@ -155,11 +156,14 @@ class Orders:
         elif kind is NodeKind.GROWING:
             assert dtype is not None
             made = io.create_growing(
-                group, name, row_shape=row_shape, dtype=dtype, compression=compression, attributes=attributes
+                group, name, row_shape=row_shape, dtype=dtype, compression=compression, attributes=attributes, **more
             )
         else:
             made = io.create_array(group, name, dtype=dtype, compression=compression, attributes=attributes, **more)
         self._keep(number, made, kind, dtype, row_shape)
+
+    def _copy(self, number: int, parent: int, name: str) -> None:
+        self._io.copy(self.node(number), self.node(parent), name)
 
     # ----------------------------------------------------------------- arrays
     def _info(self, number: int) -> tuple[Any, ...]:
@@ -169,6 +173,11 @@ class Orders:
     def _details(self, number: int) -> tuple[Any, ...]:
         found = self._io.details(self.node(number))
         return found.holds, dict(found.names), found.sources, found.scales, dict(found.references)
+
+    def _extend(self, number: int, count: int, fill: Any) -> None:
+        handle = self.node(number)
+        self.grown[number] = handle
+        self._io.extend(handle, count, fill)
 
     def _get_attributes(self, number: int, names: tuple[str, ...] | None) -> dict[str, Any]:
         return self._io.get_attributes(self.node(number), None if names is None else list(names))

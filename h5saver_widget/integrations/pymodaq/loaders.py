@@ -78,7 +78,7 @@ class HostDataLoader(DataLoader):
 
         bundle = DataToExport("Loaded data") if dte is None else dte
         with self.h5saver.io.lock:
-            for channels in self._data_objects(where):
+            for channels in self.data_objects_below(where):
                 bundle.append(self.load_data(channels[0], with_bkg, load_all=True))
         return bundle
 

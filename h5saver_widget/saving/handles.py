@@ -1,0 +1,99 @@
+"""A handle knows its file: the group of a module in an earlier file is answered by that module's group in this one.
+
+By its path alone it would be answered by whoever has that place now: the kelvins of one module would go into the array
+of milliwatts of another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from h5saver_widget.errors import NodeError
+from h5saver_widget.nodes.typed import GROUP, Node
+
+if TYPE_CHECKING:
+    from h5saver_widget.saving.h5_backend import Where
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["KnownAs", "bring_up_to_date", "known_as"]
+
+
+@dataclass
+class KnownAs:
+    """What a group of a module is known as, in whatever file.
+
+    Attributes
+    ----------
+    parent
+        Where it stands: a path, or a group that may be one of a module itself.
+    kind, title
+        Type of the group, and title of the module.
+    generation
+        File of the saver in which its handle was last good.
+    """
+
+    parent: Where
+    kind: str
+    title: str
+    generation: int
+
+
+def known_as(saver: H5SaverLowLevel, group: GROUP, parent: Where, kind: str, title: str) -> GROUP:
+    """Note what a group is known as, and return it."""
+    kept = parent if isinstance(parent, GROUP) and isinstance(parent.known_as, KnownAs) else saver.path_of(parent)
+    group.known_as = KnownAs(kept, kind, title, saver.generation)
+    assert group.path  # asked for once: it is remembered after the file is closed
+    return group
+
+
+def bring_up_to_date(saver: H5SaverLowLevel, where: Where, make: bool = True) -> bool:
+    """Make a node of an earlier file one of the file that is open; other places stay as they are.
+
+    Parameters
+    ----------
+    saver
+        The saver.
+    where
+        A place in a file.
+    make
+        Make the group, if there is none of that module.
+
+    Returns
+    -------
+    bool
+        False if there is none.
+    """
+    if not isinstance(where, GROUP):
+        return True
+    known = where.known_as
+    if known is None or known.generation == saver.generation or not isinstance(known, KnownAs):
+        return True
+    if not saver.isopen():
+        return True  # whoever goes on is told
+    found = _found(saver, where, known, make)
+    if found is None:
+        return False
+    where.become(found)
+    known.generation = saver.generation
+    return True
+
+
+def _found(saver: H5SaverLowLevel, where: GROUP, known: KnownAs, make: bool) -> GROUP | None:
+    try:
+        # the file that was closed and opened again: of several groups of one title, this one
+        same = saver.get_group(where.last_path)
+        if same.title == known.title and str(same.attrs.get("type", "")) == known.kind:
+            return same
+    except NodeError:
+        pass
+    if isinstance(known.parent, Node) and not bring_up_to_date(saver, known.parent, make):
+        return None
+    parent = saver.path_of(known.parent)
+    try:
+        found = saver.find_group(parent, known.kind, known.title)
+    except NodeError:
+        return None
+    if found is None and make:
+        found = saver.add_generic_group(parent, known.title, group_type=known.kind)
+    return found

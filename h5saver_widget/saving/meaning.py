@@ -1,0 +1,197 @@
+"""What the numbers of a stream mean: units, labels in order, axes. A frame that means something else is told apart.
+
+A stream declares its meaning with its first frame. Every later frame is compared with it, so this has to cost next to
+nothing while all is the same; of axes the bytes are compared, as the caller may have changed them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.data.plain import PLAIN, holds, plain
+from h5saver_widget.data.protocols import AxisLike, DataLike
+from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.saving.describe import fit_dynamic
+
+__all__ = ["AxisMeaning", "Frame", "Meaning", "errors_change"]
+
+Values = npt.NDArray[Any]
+_Array = np.ndarray
+
+
+class Frame:
+    """A data object whose arrays have come through the door: plain, and in the number type that was chosen.
+
+    Parameters
+    ----------
+    dwa
+        The data object; it is not changed.
+    dynamic
+        Number type chosen as saving dynamic, None for each array's own.
+
+    Raises
+    ------
+    DataMismatchError
+        If an array can't be saved, or channels differ in shape.
+    DynamicRangeError
+        If values don't fit the saving dynamic.
+    """
+
+    __slots__ = ("data", "dtypes", "dwa", "errors", "given", "shape")
+
+    def __init__(self, dwa: DataLike, dynamic: np.dtype[Any] | None = None) -> None:
+        self.dwa, errors = dwa, dwa.errors
+        self.given: tuple[list[Values], list[Values] | None] | None = None
+        self.data: list[Values] = []
+        #: Number types of the channels.
+        self.dtypes: list[np.dtype[Any]] = []
+        shape: tuple[int, ...] | None = None
+        # one loop, and what `plain` lets pass as it is without the call: a channel in 0.3 us instead of 0.8
+        for array in dwa.data:
+            if type(array) is not _Array or array.dtype not in PLAIN or not array.flags.c_contiguous:
+                array = self._plain(array)
+            if dynamic is not None:
+                array = fit_dynamic(array, dynamic, str(dwa.name))
+            self.data.append(array)
+            self.dtypes.append(array.dtype)
+            if array.shape != shape:
+                shape = self._only(shape, array)
+        assert shape is not None
+        self.errors = None if errors is None else [self._plain(error) for error in errors]
+        for array in self.errors or ():
+            self._only(shape, array)
+        self.shape = shape or (1,)
+
+    def _only(self, shape: tuple[int, ...] | None, array: Values) -> tuple[int, ...]:
+        if shape is not None and array.shape != shape:
+            raise DataMismatchError(
+                f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
+                "object have one shape, put others in a data object of their own"
+            )
+        return array.shape
+
+    def _plain(self, array: Any) -> Values:
+        return plain(array, str(self.dwa.name))
+
+    def put_in_order(self, order: Sequence[int]) -> None:
+        """Put the channels in another order than the one in which they were given."""
+        self.given = data, errors = self.given or (self.data, self.errors)
+        self.data = [data[i] for i in order]
+        self.errors = None if errors is None else [errors[i] for i in order]
+        self.dtypes = [array.dtype for array in self.data]
+
+    def as_given(self) -> None:
+        """Put the channels in the order in which they were given."""
+        if self.given is not None:
+            self.put_in_order(range(len(self.data)))
+
+
+class AxisMeaning:
+    """A signal axis; of a navigation axis that a block of points brings along, the values are those of the block."""
+
+    __slots__ = ("index", "label", "raw", "size", "units")
+
+    def __init__(self, axis: AxisLike, index: int, values_count: bool = True) -> None:
+        self.label, self.units, self.index = str(axis.label), str(axis.units), index
+        self.raw: tuple[str, bytes] | None = _raw(axis) if values_count else None
+        self.size = int(axis.size)
+
+    def change(self, axis: AxisLike, values_count: bool = True) -> str:
+        """Return what is other about an axis, ``''`` if nothing is."""
+        if axis.index != self.index or (axis.label != self.label and str(axis.label) != self.label):
+            return f"axis {str(axis.label)!r} of dimension {axis.index} instead of {self.label!r} of {self.index}"
+        if axis.units != self.units and str(axis.units) != self.units:
+            return f"axis {self.label!r} in {str(axis.units)!r} instead of {self.units!r}"
+        if self.raw is None:
+            return ""
+        if not values_count:
+            return "" if axis.size == self.size else f"axis {self.label!r} of {axis.size} values instead of {self.size}"
+        return "" if _raw(axis) == self.raw else f"other values of the axis {self.label!r}"
+
+
+def _raw(axis: AxisLike) -> tuple[str, bytes]:
+    values = plain(axis.get_data(), f"axis {axis.label}")
+    return values.dtype.str, values.tobytes()
+
+
+class Meaning:
+    """The meaning of a stream.
+
+    Parameters
+    ----------
+    units, labels, source
+        Of the data.
+    axes
+        Axes, by dimension.
+    """
+
+    def __init__(self, units: str, labels: Sequence[str], source: str, axes: Iterable[AxisMeaning]) -> None:
+        self.units, self.labels, self.source = units, list(labels), source
+        self.axes = sorted(axes, key=lambda axis: axis.index)
+        self._member: Any = None
+        #: Whether the values of axes may differ from frame to frame: they are kept for each.
+        self.moving = False
+
+    @classmethod
+    def of(cls, dwa: DataLike, block: bool = False) -> Meaning:
+        """Return what a data object means; `block`: its first axis has values of its own in every frame."""
+        axes = [AxisMeaning(axis, axis.index, not (block and axis.index == 0)) for axis in dwa.axes]
+        return cls(str(dwa.units), [str(label) for label in dwa.labels], dwa.source.name, axes)
+
+    def change(self, frame: Frame) -> str:
+        """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order."""
+        dwa = frame.dwa
+        axes = dwa.axes
+        if frame.given is not None:
+            frame.as_given()
+        if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
+            return self._axes_change(axes, not self.moving) if axes or self.axes else ""
+        if dwa.units != self.units and str(dwa.units) != self.units:
+            return f"units {str(dwa.units)!r} instead of {self.units!r}"
+        if dwa.labels != self.labels and not self._put_in_order(frame):
+            return f"labels {', '.join(map(str, dwa.labels))} instead of {', '.join(self.labels)}"
+        if dwa.source is not self._member:
+            if dwa.source.name != self.source:
+                return f"{dwa.source.name} data instead of {self.source}"
+            self._member = dwa.source
+        return self._axes_change(axes, not self.moving) if axes or self.axes else ""
+
+    def has_moved(self, frame: Frame) -> bool:
+        """Tell whether nothing but the values of axes is other about a frame."""
+        was, self.moving = self.moving, True
+        try:
+            return bool(self.axes) and not self.change(frame)
+        finally:
+            self.moving = was
+
+    def _put_in_order(self, frame: Frame) -> bool:
+        given = [str(label) for label in frame.dwa.labels]
+        if given == self.labels:
+            return True
+        if sorted(given) != sorted(self.labels) or len(set(given)) != len(given):
+            return False
+        frame.put_in_order([given.index(label) for label in self.labels])
+        return True
+
+    def _axes_change(self, axes: Sequence[AxisLike], values_count: bool) -> str:
+        if len(axes) != len(self.axes):
+            return f"{len(axes)} axes instead of {len(self.axes)}"
+        for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):
+            said = known.change(axis, values_count)
+            if said:
+                return said
+        return ""
+
+
+def errors_change(held: Sequence[np.dtype[Any]], given: Sequence[Values]) -> str:
+    """Return why errors don't go into arrays of these types, ``''`` if they do: rows without errors hold nan."""
+    if bool(held) != bool(given):
+        kinds = {dtype.kind for dtype in held} | {error.dtype.kind for error in given}
+        return "" if kinds <= {"f", "c"} else f"{'' if given else 'no '}errors"  # integers have no nan
+    if all(holds(dtype, error) for dtype, error in zip(held, given, strict=True)):
+        return ""
+    return f"errors of type {given[0].dtype} instead of {held[0]}"

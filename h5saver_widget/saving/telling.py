@@ -1,0 +1,51 @@
+"""What a saver has to say about data that it saves otherwise than they came: in the log of the file, and to people."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from h5saver_widget.errors import H5SaverError
+
+if TYPE_CHECKING:
+    from h5saver_widget.saving.low_level import H5SaverLowLevel
+
+__all__ = ["tell", "tell_once", "tell_step"]
+
+logger = logging.getLogger(__name__)
+
+#: So many lines are told of one file; who changes something with every frame is told that it goes on like this.
+MOST = 100
+
+
+def tell(saver: H5SaverLowLevel, text: str) -> None:
+    """Write a line with the time into the log of the file, and show it where there is somebody to see it."""
+    told = saver.told
+    if len(told) > MOST or not saver.isopen():
+        return
+    told.add(text)
+    if len(told) > MOST:
+        text += ". What else is like this is not told any more"
+    logger.info(text)
+    with suppress(H5SaverError, OSError):  # what is only said must not cost a frame
+        saver.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}")
+    show = getattr(saver, "update_status", None)
+    if show is not None:
+        show(text)
+
+
+def tell_step(saver: H5SaverLowLevel, step: float) -> None:
+    """Tell that the wall clock was set, and keep in the file when, and by how much."""
+    how = "back" if step < 0 else "forward"
+    tell(saver, f"The wall clock was set {how} by {abs(step):.3f} s; the time axes go on as if it had not been")
+    raw = saver.raw_group
+    if not isinstance(raw, str) and not saver.is_swmr_active:
+        saver.io.set_attributes(raw.handle, saver.raw({"clock_steps": saver.clock.steps[-MOST:]}))
+
+
+def tell_once(saver: H5SaverLowLevel, text: str) -> None:
+    """Tell what was not told before of this file."""
+    if text not in saver.told:
+        tell(saver, text)
