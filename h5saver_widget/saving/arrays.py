@@ -13,6 +13,7 @@ from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
+from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import AXIS_NODES, altered, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
@@ -63,7 +64,8 @@ class AxisSaverLoader(DataManagement):
         described = axis_attributes(axis, index, 0 if enlargeable else values.size)
         make, title = self.h5saver, str(axis.label)
         if enlargeable:
-            return make.create_earray(place.group, name, values.dtype, (), title, attributes=described)
+            fill = storable_fill(np.nan, values.dtype)  # of points whose value is not known
+            return make.create_earray(place.group, name, values.dtype, (), title, fill_value=fill, attributes=described)
         return make.create_carray(place.group, name, values, title, attributes=described)
 
     def load_axis(self, where: Where) -> Axis:

@@ -76,7 +76,7 @@ class GrowingArrays:
             self.is_block = NAV_GROUP in place.names or (self.is_block and any(a.index == 0 for a in own))
         self._row_shape = self._row_shape_of(frame)
         if self.is_block:  # first, as the peer expects: Axis00 is the one that grows
-            mine = [a for a in own if a.index == 0][: -len(axes) or None] if held else [*_own_axes(frame.dwa)]
+            mine = _without([a for a in own if a.index == 0], axes) if held else _own_axes(frame.dwa)
             mine = mine or [Axis(data=np.zeros(0, int))]
             self._own = len(mine)
             self._block_axes = GrowingAxes(saver, place, [*mine, *axes])
@@ -297,6 +297,13 @@ def is_block(dwa: DataLike) -> bool:
 def _own_axes(dwa: DataLike) -> list[AxisLike]:
     """Return the navigation axes that a block of points brings along."""
     return sorted((axis for axis in dwa.axes if axis.index == 0), key=lambda axis: axis.spread_order)
+
+
+def _without(held: list[Axis], axes: Sequence[AxisLike]) -> list[AxisLike]:
+    """Return the axes of blocks without those of the recording behind them, which the peer does not write."""
+    own = len(held) - len(axes)
+    behind = own > 0 and [axis.label for axis in held[own:]] == [axis.label for axis in axes]
+    return [*held[:own]] if behind else [*held]
 
 
 def _signal_axes(dwa: DataLike) -> list[AxisLike]:

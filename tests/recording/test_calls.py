@@ -42,13 +42,13 @@ def saver(request: pytest.FixtureRequest, tmp_path: Path, qapp, in_kept_process)
     saver.close_file()
 
 
-def test_a_frame(saver):
+def test_a_frame(saver):  # a dozen of them ask whether it means the same as the one before
     module, node = detector(saver)
     for number in range(5):
         module.add_data(node, frame(number))
     calls = min((calls_of(lambda: module.add_data(node, frame(9))) for _ in range(3)), key=Counter.total)
     made = calls_of(lambda: frame(9))
-    assert (calls - made).total() < 90, calls.most_common(20)
+    assert (calls - made).total() < 105, calls.most_common(20)
 
 
 def test_a_snapshot(saver):
