@@ -143,13 +143,16 @@ class Meaning:
         return cls(str(dwa.units), [str(label) for label in dwa.labels], dwa.source.name, axes)
 
     def change(self, frame: Frame) -> str:
-        """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order."""
+        """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order.
+
+        A frame without axes has those of the frames before: many instruments tell them with the first frame alone.
+        """
         dwa = frame.dwa
         axes = dwa.axes
         if frame.given is not None:
             frame.as_given()
         if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
-            return self._axes_change(axes, not self.moving) if axes or self.axes else ""
+            return self._axes_change(axes, not self.moving) if axes else ""
         if dwa.units != self.units and str(dwa.units) != self.units:
             return f"units {str(dwa.units)!r} instead of {self.units!r}"
         if dwa.labels != self.labels and not self._put_in_order(frame):
@@ -158,7 +161,7 @@ class Meaning:
             if dwa.source.name != self.source:
                 return f"{dwa.source.name} data instead of {self.source}"
             self._member = dwa.source
-        return self._axes_change(axes, not self.moving) if axes or self.axes else ""
+        return self._axes_change(axes, not self.moving) if axes else ""
 
     def has_moved(self, frame: Frame) -> bool:
         """Tell whether nothing but the values of axes is other about a frame."""

@@ -126,8 +126,9 @@ def check(saved, loaded, row):
             assert same(part.errors[channel], saved.errors[saved.labels.index(label)])
         else:
             assert part.errors is None or np.isnan(part.errors[channel]).all()
-    assert [axis.label for axis in part.get_signal_axes()] == [axis.label for axis in saved.axes]
-    for axis, wanted in zip(part.get_signal_axes(), saved.axes, strict=True):
+    # a frame without axes has those of the frames before: many instruments tell them once
+    for axis, wanted in zip(part.get_signal_axes(), saved.axes, strict=bool(saved.axes)):
+        assert axis.label == wanted.label
         assert (axis.units, axis.get_data().dtype) == (wanted.units, wanted.get_data().dtype)
         assert same(axis.get_data(), wanted.get_data())
     for name in ("exposure", "type"):
@@ -152,7 +153,7 @@ def comes_back(path, frames):
     for at, loaded, row in found:
         saved = frames[int(at - 1000)]
         if moves(loaded):
-            for moving, axis in zip(loaded.moving_axes, saved.axes, strict=True):
+            for moving, axis in zip(loaded.moving_axes, saved.axes, strict=bool(saved.axes)):
                 assert same(moving["values"][row], axis.get_data())
                 assert (moving["label"], moving["units"]) == (axis.label, axis.units)
             saved = saved.deepcopy()
