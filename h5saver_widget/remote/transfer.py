@@ -14,6 +14,7 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.format.layout import COMMIT_MARK
 from h5saver_widget.progress import Progress
 
 __all__ = ["Seen", "Transfer", "blocks_of", "copy_all", "fingerprint", "kinds_alike", "walk"]
@@ -21,7 +22,7 @@ __all__ = ["Seen", "Transfer", "blocks_of", "copy_all", "fingerprint", "kinds_al
 #: How much is read and written at once.
 _BLOCK_BYTES = 16 << 20
 #: Attributes that libraries write for themselves, and that no copy has in common with the original.
-_LIBRARY = frozenset({"PYTABLES_FORMAT_VERSION", "VERSION", "FLAVOR", "swmr_active"})
+_LIBRARY = frozenset({"PYTABLES_FORMAT_VERSION", "VERSION", "FLAVOR", "swmr_active", COMMIT_MARK})
 _VALUES = (NodeKind.FIXED, NodeKind.GROWING)
 
 #: A fixed array above this is not looked through again and again while it is written.

@@ -82,8 +82,8 @@ def flushed(saver: Any) -> None:
     """Say how much another process has flushed; here, `flush` says it itself."""
     global _last_flushed
     queue = saver.io.queue()
-    if queue is not None and queue.frames_flushed != _last_flushed:
-        _last_flushed = queue.frames_flushed
+    if queue is not None and queue.frames_written != _last_flushed:
+        _last_flushed = queue.frames_written
         say("f", _last_flushed)
 
 
@@ -95,7 +95,7 @@ def record_here(job: dict[str, Any]) -> None:
     saver.compression = h5saver_widget.Compression("zlib", job.get("level", 0))
     flush = saver.io.flush
 
-    def telling() -> None:
+    def telling(timeout: float | None = None) -> None:
         frames = saver.frames_saved
         flush()
         say("f", frames)

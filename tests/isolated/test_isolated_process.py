@@ -203,19 +203,20 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
     io.append(array, np.zeros((1, 1000, 1000), "u2"))
     io.flush()
     psutil.Process(io.pid).rlimit(psutil.RLIMIT_FSIZE, (6_000_000, resource.RLIM_INFINITY))
-    with pytest.raises((FileIncompleteError, RowsLostError), match=r"/Frames|can't be completed"):
+    with pytest.raises((FileIncompleteError, RowsLostError), match=r"/Frames|file\.h5 can't be"):
         for _ in range(100):
             io.append(array, np.ones((1, 1000, 1000), "u2"))
             io.flush()
-    until(lambda: io.failure is not None)
-    for call in (
-        lambda: io.append(array, np.ones((1, 1000, 1000), "u2")),
-        lambda: io.create_group(io.root(), "G"),
-        lambda: io.set_attributes(io.root(), {"a": 1}),
-        io.flush,
-    ):
-        with pytest.raises(SavingProcessError, match="open a file again"):
-            call()
+    if io.name == "tables":  # without a journal nothing can be tried again
+        until(lambda: io.failure is not None)
+        for call in (
+            lambda: io.append(array, np.ones((1, 1000, 1000), "u2")),
+            lambda: io.create_group(io.root(), "G"),
+            lambda: io.set_attributes(io.root(), {"a": 1}),
+            io.flush,
+        ):
+            with pytest.raises(SavingProcessError, match="open a file again"):
+                call()
     with pytest.raises((SavingProcessError, OSError)):
         io.close()
     assert not io.is_open

@@ -324,7 +324,7 @@ class IsolatedFile(TreeBackend):
     def wait_for_room(self) -> None:
         """Wait until another frame as large as the largest so far fits into the queue."""
         if self._opened and self.is_owned:
-            self._link.wait_room(2 * self._largest_frame + 65536)
+            self._link.wait_room(self._largest_frame + 65536)
 
     @primitive
     def frame_done(self, size: int) -> None:

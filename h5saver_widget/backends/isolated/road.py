@@ -212,6 +212,8 @@ class Road:
 
     def wait_room(self, size: int) -> float:
         """Wait, without a lock, until so much fits into the ring, or it is empty; return how long that took, in s."""
+        if self.has_room(size):
+            return 0.0
         began = monotonic()
         while not self.has_room(size):
             waiter = self._new_waiter()
