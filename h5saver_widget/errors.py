@@ -132,6 +132,16 @@ class FileGoneError(H5SaverError, OSError):
     """A file was removed, or cut off, by somebody else while it was written."""
 
 
+def incomplete(path: object, what: str) -> FileIncompleteError:
+    """Return the error of a file into which nothing more can be written, and what became of it."""
+    return FileIncompleteError(
+        f"{path} can't be completed: {what}. Should it not open any more, 'h5saver repair' gets it back. Look whether "
+        "the disk is full, and go on in a new file",
+        is_lost=True,
+        is_final=True,
+    )
+
+
 class RemoteError(H5SaverError, ConnectionError):
     """A server does not answer, or can't take something now: the same request may succeed later.
 

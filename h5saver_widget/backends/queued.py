@@ -29,7 +29,14 @@ from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, RowsLostError, raise_again
+from h5saver_widget.errors import (
+    FileGoneError,
+    FileIncompleteError,
+    H5SaverError,
+    RowsLostError,
+    incomplete,
+    raise_again,
+)
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["QueuedBackend"]
@@ -55,7 +62,7 @@ def _settle_at_exit(library: str) -> None:
     atexit.register(settle_all)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Return what the operating system said, out of the page that HDF5 makes of it."""
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else str(error)
@@ -231,7 +238,14 @@ class QueuedBackend(TreeBackend):
                 if error.is_lost:
                     raise
                 time.sleep(seconds)  # of this file nothing else can be done now
-        self._flushed()
+        try:
+            self._flushed()
+        except FileIncompleteError as error:
+            if error.is_lost:
+                raise
+            raise incomplete(
+                self._path, f"{_reason(error.__cause__ or error)}. What was flushed before is in it"
+            ) from error
 
     def _flushed(self) -> None:
         self._require_place()
@@ -261,12 +275,9 @@ class QueuedBackend(TreeBackend):
         self._safe_rows = {array.path: rows for array, rows in self._rows.unsafe.items()}
         told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
         rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
-        self._gone = FileIncompleteError(
-            f"{self._path} can't be completed: {reason}. What was flushed before is in it; what came after that is lost"
-            f"{': ' if told else ''}{', '.join(told[:3])}{rest}. Should it not open any more, 'h5saver repair' gets it "
-            "back. Look whether the disk is full, and go on in a new file",
-            is_lost=True,
-            is_final=True,
+        rows = f": {', '.join(told[:3])}{rest}" if told else ""
+        self._gone = incomplete(
+            self._path, f"{reason}. What was flushed before is in it; what came after that is lost{rows}"
         )
         raise self._gone from error
 

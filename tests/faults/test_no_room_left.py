@@ -53,7 +53,10 @@ try:
         save(number)
 except (H5SaverError, OSError, RuntimeError) as error:
     print("refused", type(error).__name__)
-saver.close_file()
+try:
+    saver.close_file()
+except OSError as error:
+    assert str(path) in str(error)
 errors = [args["message"] for command, args in said if command == "error"]
 assert errors and str(path) in errors[-1] and "repair" in errors[-1], errors
 assert said[-1][0] == "closed" and not saver.isopen() and saver.file_path is None

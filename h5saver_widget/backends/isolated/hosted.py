@@ -19,7 +19,7 @@ from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.reading_limit import Limit
 from h5saver_widget.backends.terms import Durability
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, incomplete
 
 __all__ = ["HostedFile", "message_of"]
 
@@ -185,7 +185,8 @@ class HostedFile:
         if self._refused_since is None:
             self._refused_since = now
         if now - self._refused_since > PATIENCE_SECONDS:
-            self.give_up(error)
+            what = f"it was tried for {PATIENCE_SECONDS:.0f} s ({message_of(error)}). What waited for it is lost"
+            self.give_up(incomplete(self._io.path, what))
         else:
             self._is_in_trouble = True
             self._answers.notice(Notice.trouble, message_of(error))
