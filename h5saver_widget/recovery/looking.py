@@ -162,6 +162,6 @@ def _look_with_every_reader(path: Path) -> Survey:
             continue
         for name in damaged:
             node = other.nodes.get(name, {"problem": "not reached"})
-            if "problem" not in node and "lost" not in node:
+            if "shape" in node and "problem" not in node and "lost" not in node:
                 survey.nodes[name] = {**node, "reader": reader}
     return survey
