@@ -239,6 +239,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time, numpy as np
 from pathlib import Path
 from h5saver_widget.backends.registry import create_backend
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
 io = create_backend(sys.argv[1], isolated=True)
 io.open(Path(sys.argv[2]), "x")
 array = io.create_growing(io.root(), "A", row_shape=(250_000,), dtype=np.dtype("f8"))
