@@ -289,7 +289,7 @@ def test_one_node_and_the_program_killed_together(own_server: HsdsServer) -> Non
         for first in range(200):
             for array in arrays:
                 backend.append(array, np.full((2, 1024), first + 1))
-        backend.flush()
+        backend.checkpoint()
         for array in arrays:
             backend.append(array, np.full((300, 1024), 201))
         assert backend._journal is not None

@@ -10,6 +10,7 @@ import pytest
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtWidgets
 from qt_helpers import files_in, open_elsewhere, save_frame
+from recording_helpers import settle
 
 
 # ------------------------------------------------------------------ Do Save
@@ -242,7 +243,9 @@ def test_show_file_content_reads_through_the_saver(shown):
     browser.refresh()
     assert browser.wait() and browser.panel.facts.text().startswith("2 × 4   int32")
     shown.check("do_save")
-    assert browser.wait() and "closed" in browser.panel.message.text()
+    settle(shown.saver)
+    browser.refresh()  # what was recorded goes on being shown
+    assert browser.wait() and browser.panel.facts.text().startswith("2 × 4   int32")
     shown.press("show_file")  # closed by now: opened for reading
     assert shown.saver.analysis_prog.wait()
     assert shown.saver.analysis_prog.model.index_of("/RawData/Frames").isValid()
