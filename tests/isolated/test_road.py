@@ -31,6 +31,7 @@ from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
     ForkedCopyError,
+    H5SaverError,
     NotAnsweringError,
     RowsLostError,
     SavingProcessError,
@@ -453,6 +454,28 @@ def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, pa
     io.append(good, np.full(1, 2.0))
     io.close()
     assert rows_in(path, "Good") == [0.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "odd", [np.empty((0,)), np.empty((3, 0)), np.zeros((1,) * 32), np.array(["a", "b"])], ids=lambda a: str(a.shape)
+)
+def test_odd_arrays_of_one_module_are_not_the_end_of_the_others(
+    saver: H5SaverLowLevel, path: Path, odd: np.ndarray
+) -> None:
+    """What can't be stored raises at once, and is counted; the recording of all other modules goes on."""
+    good, strange = camera(saver, "Good"), camera(saver, "Strange")
+    raised = 0
+    for number in range(20):
+        good(frame(number))
+        try:
+            strange(DataToExport("grab", data=[DataRaw("odd", data=[odd])]))
+        except H5SaverError:
+            raised += 1
+    saver.flush()
+    counted = saver.statistics()
+    assert raised == counted.frames_dropped == 20 and counted.frames_written == 20
+    saver.close_file()
+    assert rows_in(path, VALUES) == list(range(20))
 
 
 @pytest.mark.parametrize("what", ["renamed", "folder renamed", "removed", "cut off", "current folder changed"])
