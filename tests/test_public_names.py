@@ -7,6 +7,7 @@ import importlib
 import pytest
 
 import h5saver_widget
+import h5saver_widget.errors
 
 HOSTS_KNOW = [
     "Axis",
@@ -82,3 +83,7 @@ def test_names_that_hosts_know_are_public():
 def test_another_name_is_refused():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = h5saver_widget.Nothing
+
+
+def test_every_error_can_be_caught_by_its_name_in_the_package() -> None:
+    assert set(h5saver_widget.errors.__all__) <= set(h5saver_widget.__all__)
