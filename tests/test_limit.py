@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from h5saver_widget.backends.reading_limit import Limit, was_stuck
+from h5saver_widget.backends.watchdog import Watchdog, was_stuck
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX; Windows has another")
 
 
 @pytest.mark.parametrize("then", [None, 2000.0])
 def test_nothing_is_left_of_it_when_the_call_is_over(then: float | None) -> None:
-    limit = Limit(1000.0)
+    limit = Watchdog(1000.0)
     with limit:
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
         limit.seconds = then  # a call that opens the next file, which has a limit of its own or none
@@ -25,7 +25,7 @@ def test_nothing_is_left_of_it_when_the_call_is_over(then: float | None) -> None
 
 
 def test_a_call_that_takes_longer_ends_the_process() -> None:
-    imports = "import threading; from h5saver_widget.backends.reading_limit import Limit"
+    imports = "import threading; from h5saver_widget.backends.watchdog import Watchdog"
     code = f"{imports}\nwith Limit(0.2): threading.Event().wait()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert was_stuck(done.returncode, done.stderr)

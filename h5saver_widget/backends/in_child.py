@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from h5saver_widget.backends.reading_limit import Limit
+from h5saver_widget.backends.watchdog import Watchdog
 
 __all__ = ["Answer", "Ending", "can_start", "run_in_child"]
 
@@ -179,7 +179,7 @@ def main(module: str, name: str, silence: str) -> int:
     try:
         messages = getattr(import_module(module), name)(*arguments)
         while True:
-            with Limit(2 * float(silence)):
+            with Watchdog(2 * float(silence)):
                 message = next(messages, _NO_MORE)
             if message is _NO_MORE:
                 break
