@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from h5saver_widget.demo.panel import DetectorPanel
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["Recorder", "Recording", "save_snapshot"]
+__all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 
 @dataclass(frozen=True)
-class Recording:
+class FrameCounts:
     """What became of the frames of a recording, as its saver has counted them.
 
     Attributes
@@ -59,7 +59,7 @@ class Recording:
     seconds: float
 
 
-class Recorder(QtCore.QObject):
+class PanelRecorder(QtCore.QObject):
     """Saves the frames of panels while the saver's *Do Save* is on.
 
     Parameters
@@ -105,12 +105,12 @@ class Recorder(QtCore.QObject):
         return bool(self.h5saver.settings["do_save"])
 
     @property
-    def recording(self) -> Recording:
+    def recording(self) -> FrameCounts:
         """What became of the frames of this recording, or of the last one."""
         status = self.h5saver.status()
         counts = status.statistics
         accepted = counts.frames_received - counts.frames_dropped
-        return Recording(status.path, accepted, counts.frames_dropped, counts.bytes_in, status.seconds)
+        return FrameCounts(status.path, accepted, counts.frames_dropped, counts.bytes_in, status.seconds)
 
     def drain(self) -> None:
         """Wait until every frame that was taken is in the file, or counted as lost."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.words import count_text
+from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon

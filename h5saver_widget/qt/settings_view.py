@@ -84,7 +84,8 @@ class SettingsTree(PlainTree):
         self._next_file = next_file
         self._comment = comment
         self._items: list[ParameterItem | ButtonsRow] = []
-        self._looking_for, self._typed = datetime.now(), None
+        self._looking_for = datetime.now()
+        self._typed: str | None = None
         self._changed_meanwhile = False
         self._shown_at = self._cost = 0.0
         #: The time that stands in the name shown as *Next file*; None while there is none.
