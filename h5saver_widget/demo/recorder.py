@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from h5saver_widget.demo.panel import DetectorPanel
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["Recorder", "Recording", "save_snapshot"]
+__all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 
 @dataclass
-class Recording:
+class FrameCounts:
     """What became of the frames of one file.
 
     Attributes
@@ -69,7 +69,7 @@ class Recording:
         return sum(self.dropped.values())
 
 
-class Recorder(QtCore.QObject):
+class PanelRecorder(QtCore.QObject):
     """Saves the frames of panels while the saver's *Do Save* is on.
 
     Parameters
@@ -94,7 +94,7 @@ class Recorder(QtCore.QObject):
         self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.h5saver = h5saver
         self.panels = panels
-        self.recording = Recording(None)
+        self.recording = FrameCounts(None)
         self._savers: dict[str, tuple[DetectorTimeSaver, Any]] = {}
         self._left_out: set[str] = set()
         self._with_background: set[str] = set()
@@ -138,7 +138,7 @@ class Recorder(QtCore.QObject):
         self._savers.clear()
         self._left_out.clear()
         self._with_background.clear()
-        self.recording = Recording(path)
+        self.recording = FrameCounts(path)
 
     def _on_frame(self, panel: DetectorPanel, data: DataToExport) -> None:
         if not self.is_recording:

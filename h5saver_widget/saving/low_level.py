@@ -23,10 +23,10 @@ from h5saver_widget.backends.terms import Durability, Handle
 from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format.layout import RAW_GROUP, SaveType
 from h5saver_widget.nodes.typed import GROUP
-from h5saver_widget.saving import content, documented, files, frames, groups, lending, streaming
+from h5saver_widget.saving import content, documented, files, frames, groups, shared_files, streaming
 from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.h5_backend import H5Backend
-from h5saver_widget.saving.places import Places
 from h5saver_widget.saving.session import Session, close_forgotten
 
 __all__ = ["H5SaverLowLevel"]
@@ -102,7 +102,7 @@ class H5SaverLowLevel(H5Backend):
     swmr_mode = is_swmr_compatible = _swmr_mode = property(streaming.swmr_mode)
 
     #: The library's own file object, or what stands for it; None when closed. Assign one to work on that file.
-    h5file = h5_file = property(lending.library_file, lending.work_on)
+    h5file = h5_file = property(shared_files.library_file, shared_files.work_on)
 
     def __init__(
         self, save_type: SaveType | str = SaveType.custom, backend: str | None = None, *, isolated: bool = False
@@ -135,7 +135,7 @@ class H5SaverLowLevel(H5Backend):
         self.wants_sources = False
         self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
         weakref.finalize(self, close_forgotten, self._forgotten)
-        lending.known_savers.add(self)
+        shared_files.known_savers.add(self)
 
     # ------------------------------------------------------------------ steps
     @contextmanager
@@ -218,14 +218,14 @@ class H5SaverLowLevel(H5Backend):
         self._forgotten[:] = [] if session is None else [session]
 
     @property
-    def places(self) -> Places:
+    def group_cache(self) -> GroupCache:
         """What is known of the groups used last; it makes nodes without asking the file what is there."""
-        return (self.session or self.require_session()).places
+        return (self.session or self.require_session()).group_cache
 
     def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
         """Keep what is known of the group at a path true: a node was made in it."""
         if self.session is not None:
-            self.session.places.made(parent, name, group)
+            self.session.group_cache.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
@@ -237,7 +237,7 @@ class H5SaverLowLevel(H5Backend):
             self.session.plots.write(self.io, self._group_handle)
 
     def _group_handle(self, path: str) -> Handle:
-        known = self.places.get(path)
+        known = self.group_cache.get(path)
         return self.io.node(path) if known is None else known.group.handle
 
     @property
