@@ -47,6 +47,7 @@ class SaverView(QtWidgets.QWidget):
         self.marker_key.activated.connect(saver.settings.child("recording", "marker").activate)
         saver.status_changed.connect(self.strip.show_status)
         self.strip.show_status(saver.status())
+        self.strip.offer.clicked.connect(saver.settings.child("new_file").activate)
         self._end = _End(saver, self.tree)
         self.destroyed.connect(self._end.told)
 

@@ -116,6 +116,10 @@ class StatusStrip(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.problem.setSizePolicy(policy)
         self.problem.hide()
+        #: The one sensible thing to do about a problem; a host connects it, the saver's own window does.
+        self.offer = QtWidgets.QPushButton("Go on in a new file")
+        self.offer.setAutoDefault(False)
+        self.offer.hide()
         self.more = QtWidgets.QToolButton()
         self.more.setCheckable(True)
         self.more.setAutoRaise(True)
@@ -158,7 +162,8 @@ class StatusStrip(QtWidgets.QWidget):
         layout.addWidget(self.size, 2, 1)
         layout.addWidget(self.left, 3, 0, 1, 2)
         layout.addWidget(self.problem, 4, 0, 1, 2)
-        layout.addWidget(self.details, 5, 0, 1, 2)
+        layout.addWidget(self.offer, 5, 0, 1, 2)
+        layout.addWidget(self.details, 6, 0, 1, 2)
         layout.setColumnStretch(0, 1)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -238,6 +243,7 @@ class StatusStrip(QtWidgets.QWidget):
             self.problem.setText(text)
             self.problem.setToolTip("" if not text else "What went wrong last, or does not come")
         self.problem.setVisible(bool(text))
+        self.offer.setVisible(status.is_given_up)
 
     def _show_rows(self, status: RecorderStatus) -> None:
         counts = status.statistics

@@ -573,7 +573,7 @@ class H5SaverBase(H5SaverLowLevel):
         elif command == "closed":
             self.watcher.closed()
         elif command == "error":
-            self.watcher.failed(str(args.get("message", "")))
+            self.watcher.failed(str(args.get("message", "")), args.get("exception"))
 
     def _begin_looking(self) -> None:
         """Have :meth:`look_after` called while a file is open; where there is a window, its timer does it."""

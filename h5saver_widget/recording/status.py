@@ -56,6 +56,9 @@ class RecorderStatus:
         Whether a file is open, or is being opened: *Stop* closes it.
     ended
         Why the last recording has ended by itself, and what never came into it; ``''`` while a file is open.
+    is_given_up
+        Whether the open file takes nothing any more, because it was removed or its process has ended: what is recorded
+        has to go on in a new file.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class RecorderStatus:
     waiting_seconds: float = 0.0
     is_open: bool = False
     ended: str = ""
+    is_given_up: bool = False
 
     @property
     def headline(self) -> str:
