@@ -19,9 +19,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets, isQObjectAlive
 
 from h5saver_widget.data import DataRaw, DataToExport
 from h5saver_widget.demo.actuators import MockActuator, ScannedSample
-from h5saver_widget.demo.plots import Hint
+from h5saver_widget.demo.live import Hint, LivePlot
 from h5saver_widget.demo.scan_form import MAX_POINTS, ScanForm, scan_settings
-from h5saver_widget.demo.scan_plots import scan_plot
 from h5saver_widget.demo.scan_run import Detector, ScanPlan, ScanRun, ScanState
 from h5saver_widget.demo.station import Station
 from h5saver_widget.format.layout import SaveType
@@ -29,7 +28,7 @@ from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import format_duration
 
 if TYPE_CHECKING:
-    from h5saver_widget.demo.plots import LivePlot
+    from h5saver_widget.demo.live import Hint, LivePlot
     from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["ScanExtension"]
@@ -99,7 +98,7 @@ class ScanExtension(Station):
         self._scans: list[ScanRun] = []  # the last one
         self._seen: dict[str, DataToExport] = {}
         self._values = np.zeros(0)
-        self._plot: LivePlot | None = None
+        self._plot = LivePlot()
         self._listed: Path | None = None
         self._list = QtWidgets.QListWidget()
         self._shown = ""
@@ -252,10 +251,9 @@ class ScanExtension(Station):
             axes=scan.plan.axes(),
         )
         self._seen[name] = data = DataToExport(name, data=[shown])
-        if self._plot is None or self._shown != name:
+        if self._shown != name:
             self._show_plot(name)
-        else:
-            self._plot.add(data)
+        self._plot.add(data)
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
@@ -288,8 +286,7 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------------ on screen
     def _redraw(self) -> None:
-        if self._plot is not None:
-            self._plot.redraw()
+        self._plot.redraw()
         self._show_progress()
 
     def _show_progress(self) -> None:
@@ -328,14 +325,9 @@ class ScanExtension(Station):
             self.pause()
 
     def _show_plot(self, name: str) -> None:
-        """Show a scan that was seen, in a new plot: it may have other axes than the one before."""
-        if self._plot is not None:
-            self._stack.removeWidget(self._plot)
-            self._plot.deleteLater()
-        data = self._seen[name]
-        self._plot, self._shown = scan_plot(data[0].data[0].ndim), name
-        self._plot.add(data)
-        self._stack.addWidget(self._plot)
+        """Show a scan that was seen."""
+        self._shown = name
+        self._plot.add(self._seen[name])
         self._stack.setCurrentWidget(self._plot)
 
     # ------------------------------------------------------------------------------------------------- building
@@ -348,6 +340,7 @@ class ScanExtension(Station):
         self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
         self._stack = QtWidgets.QStackedWidget()
         self._stack.addWidget(Hint(_HINT))
+        self._stack.addWidget(self._plot)
         self._stack.setMinimumSize(160, 140)
         self._progress = QtWidgets.QProgressBar()
         self._progress.setTextVisible(False)

@@ -138,6 +138,8 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.region: Any = None
         self.cross: list[Any] = []
         self.log = (False, False)
+        #: Whether colours stand for round values.
+        self.steady = False
         self._drawn: Any = None
         self._thing: Any = None
         self._key: Any = None
@@ -216,8 +218,9 @@ class Canvas(pg.GraphicsLayoutWidget):
 
     def set_note(self, text: str) -> None:
         """Say above the plot what it can't show."""
-        self._note = text
-        self._fit_labels()
+        if text != self._note:
+            self._note = text
+            self._fit_labels()
 
     @property
     def note(self) -> str:
@@ -333,8 +336,9 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.set_label(side, axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:
-        self._labels[axis] = text
-        self._fit_labels()
+        if text != self._labels.get(axis):
+            self._labels[axis] = text
+            self._fit_labels()
 
     def _fit_labels(self) -> None:
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""

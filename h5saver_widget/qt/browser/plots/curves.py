@@ -33,8 +33,12 @@ _REFINE_MS: Final = 120
 class CurveCanvas(Canvas):
     """Curves, their names below them; a single point is a number in large type."""
 
+    #: Whether few points are marked.
+    marks = True
+
     def __init__(self) -> None:
         self._lines: list[tuple[int, pg.PlotDataItem]] = []
+        self._names: list[str] = []
         self._errors: list[tuple[int, Any]] = []
         self._offset: float | int = 0
         self.legend: pg.LegendItem | None = None
@@ -55,14 +59,27 @@ class CurveCanvas(Canvas):
 
     # --------------------------------------------------------------- drawing
     def show_drawing(self, drawing: Curves) -> None:
-        """Show curves."""
-        for _, item in (*self._lines, *self._errors):
-            self.plot.removeItem(item)
-        self._lines, self._errors = [], []
+        """Show curves; those that are there already are given their new points."""
         self._offset = 0 if self.log[1] else offset_of([curve.values for curve in drawing.curves])
         self.plot.setLogMode(x=self.log[0], y=self.log[1])
+        names = [curve.label for curve in drawing.curves]
+        lines = [line for number, curve in enumerate(drawing.curves) for line in self._lines_of(number, curve, drawing)]
+        is_new = names != self._names or bool(self._errors) or [n for n, _ in lines] != [n for n, _ in self._lines]
+        if is_new:
+            for _, item in (*self._lines, *self._errors):
+                self.plot.removeItem(item)
+            self._names, self._lines, self._errors = names, [(n, pg.PlotDataItem()) for n, _ in lines], []
+            for _, line in self._lines:
+                self.plot.addItem(line)
+        for (_, line), (_, points) in zip(self._lines, lines, strict=True):
+            if points["connect"] is None:
+                points = {**points, "connect": "all", "pen": None}
+            line.setData(**points)
+            many = len(points["x"]) > 5000 and _in_a_row(drawing.axis)
+            line.setDownsampling(auto=many, method="peak")
+            line.setClipToView(many)
         for number, curve in enumerate(drawing.curves):
-            self._draw_one(number, curve, drawing)
+            is_new = self._draw_errors(number, curve, drawing) or is_new
         # one curve has no legend: the axis says what it is
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
         ends = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
@@ -79,53 +96,53 @@ class CurveCanvas(Canvas):
         if self.log[0] and not note:
             note = missing_text([drawing.axis_of(c).values for c in drawing.curves], True, drawing.axis.units)
         self.set_note(note)
+        was_number = self.is_number
         self._show_number(drawing)
-        self.paint_colours()
+        if is_new or was_number or self.is_number or drawing.as_points:
+            self.paint_colours()
 
     def _plain(self, values: np.ndarray) -> np.ndarray:
         """Return values as floats, less what all of them have in common where floats are too coarse."""
         return shifted(values, self._offset)
 
-    def _draw_one(self, number: int, curve: Curve, drawing: Curves) -> None:
+    def _lines_of(self, number: int, curve: Curve, drawing: Curves) -> list[tuple[int, dict[str, Any]]]:
+        """Return what is drawn of a curve: a line with or without marks, and the points that stand alone."""
         axis, y = drawing.axis_of(curve), self._plain(curve.values)
         x = axis.values
         known = np.isfinite(y) & np.isfinite(x)
-        few, in_a_row = len(x) <= _FEW, _in_a_row(axis)
-        scattered = drawing.as_points and not in_a_row
-        marked = scattered or (few and 0 < known.sum() <= _MARKED)
+        few = len(x) <= _FEW
+        scattered = drawing.as_points and not _in_a_row(axis)
+        marked = scattered or (self.marks and few and 0 < known.sum() <= _MARKED)
+        found = [
+            {
+                "x": x,
+                "y": y,
+                "connect": "all" if known.all() else "finite",
+                "symbol": "o" if marked else None,
+                "symbolSize": 6 if drawing.as_points and few else 4,
+                "antialias": few,
+                "dynamicRangeLimit": None,
+            }
+        ]
         # between points without a value there is no line: what stands alone is seen as a point
         step = 2 if curve.step > 1 else 1
         alone = known & ~_moved(known, step) & ~_moved(known, -step)
-        self._add_line(
-            number,
-            pg.PlotDataItem(
-                x,
-                y,
-                connect="all" if known.all() else "finite",
-                symbol="o" if marked else None,
-                symbolSize=6 if drawing.as_points and few else 4,
-                antialias=few,
-                dynamicRangeLimit=None,
-            ),
-        )
-        if len(x) > 5000 and in_a_row:  # asks for the plot that it is in
-            line = self._lines[-1][1]
-            line.setDownsampling(auto=True, method="peak")
-            line.setClipToView(True)
         if alone.any() and not marked:
-            self._add_line(number, pg.PlotDataItem(x[alone], y[alone], pen=None, symbol="o", symbolSize=4))
-        if curve.errors is not None and not any(self.log):
-            errors = curve.errors.astype(np.float64)
-            if few:
-                item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
-            else:
-                item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
-            self.plot.addItem(item)
-            self._errors.append((number, item))
+            found.append({"x": x[alone], "y": y[alone], "connect": None, "symbol": "o", "symbolSize": 4})
+        return [(number, points) for points in found]
 
-    def _add_line(self, number: int, line: pg.PlotDataItem) -> None:
-        self.plot.addItem(line)
-        self._lines.append((number, line))
+    def _draw_errors(self, number: int, curve: Curve, drawing: Curves) -> bool:
+        """Draw the errors of a curve, as bars or as a band; return whether there are any."""
+        if curve.errors is None or any(self.log):
+            return False
+        x, y, errors = drawing.axis_of(curve).values, self._plain(curve.values), curve.errors.astype(np.float64)
+        if len(x) <= _FEW:
+            item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
+        else:
+            item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
+        self.plot.addItem(item)
+        self._errors.append((number, item))
+        return True
 
     def _show_number(self, drawing: Curves) -> None:
         """Show a single point in large type, in the place of a plot that would say nothing."""

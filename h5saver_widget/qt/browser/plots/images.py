@@ -58,7 +58,7 @@ class _ColourCanvas(Canvas):
     @property
     def levels(self) -> tuple[float, float]:
         """The values of the first and the last colour."""
-        return self._levels or self._extremes
+        return self._levels or (_round(*self._extremes) if self.steady else self._extremes)
 
     def set_levels(self, levels: tuple[float, float] | None) -> None:
         """Set the values of the first and the last colour; None for the smallest and the largest of all."""
@@ -159,7 +159,12 @@ class ImageCanvas(_ColourCanvas):
         if self._same_scale is not None or self._drawn is None or self._grids is None:
             return bool(self._same_scale)
         y, x = self._grids
-        return self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
+        alike = self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
+        return alike and (not self.steady or self._is_of_pixels())  # a map that is being made wants all the room
+
+    def _is_of_pixels(self) -> bool:
+        axes = (self._drawn.rows, self._drawn.columns)
+        return all(axis.is_counted or axis.units in ("", "px", "pixel", "pixels") for axis in axes)
 
     def set_same_scale(self, on: bool) -> None:
         """Draw both axes on the same scale, or fill the plot."""
@@ -198,8 +203,7 @@ class ImageCanvas(_ColourCanvas):
         self.set_levels(self._levels)
         self.plot.setAspectLocked(self.same_scale)
         # cameras count rows from the top
-        pixels = all(a.is_counted or a.units in ("", "px", "pixel", "pixels") for a in (rows, columns))
-        self.plot.invertY(pixels)
+        self.plot.invertY(self._is_of_pixels())
         for side, axis, grid in (("left", rows, y), ("bottom", columns, x)):
             if grid.is_true:
                 self.set_axis(side, axis)
@@ -380,6 +384,17 @@ class PointCanvas(_ColourCanvas):
             f"{x.label} {position_text(float(x.values[found[0]]), x.units)},  "
             f"{y.label} {position_text(float(y.values[found[0]]), y.units)}:  {value}"
         )
+
+
+def _round(low: float, high: float) -> tuple[float, float]:
+    """Return round values below and above what occurs: those of a live picture must not flicker with its noise.
+
+    >>> _round(103.0, 3977.0)
+    (0.0, 4000.0)
+    """
+    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-12)))
+    step = step / 2 if (high - low) / step < 2 else step
+    return float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
 
 
 def _plain(y: Grid, x: Grid) -> bool:

@@ -116,7 +116,14 @@ class PlotPanel(PlotWidgets):
         self.redraw()
 
     def _show_menu(self, view: PlotView, place: QtCore.QPoint) -> None:
-        menu = PlotMenu(self, view)
+        if view.canvas is None:
+            return
+        menu = PlotMenu(self, view.canvas, self.set_log)
+        menu.add("Statistics of a region", self.region.toggle, checked=self.region.isChecked())
+        menu.add("Numbers", self.bar.numbers.toggle, checked=self.bar.numbers.isChecked())
+        menu.add("Copy the numbers", self.copy_numbers)
+        menu.add("Copy the picture", self.copy_picture)
+        menu.add("Save the picture…", self.save_pressed)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
 

@@ -17,7 +17,13 @@ _CANVASES: Final[dict[type, type[Canvas]]] = {Curves: CurveCanvas, Picture: Imag
 
 
 class PlotView(QtWidgets.QStackedWidget):
-    """Shows drawings; canvases are made when they are first needed."""
+    """Shows drawings; canvases are made when they are first needed.
+
+    Parameters
+    ----------
+    steady
+        Whether colours stand for round values, which rest while a live picture flickers.
+    """
 
     hovered = QtCore.Signal(str)
     """What is under the mouse."""
@@ -34,8 +40,9 @@ class PlotView(QtWidgets.QStackedWidget):
     menu_wanted = QtCore.Signal(object)
     """The menu is wanted; where on the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, steady: bool = False) -> None:
         super().__init__()
+        self._steady = steady
         self._canvases: dict[type, Canvas] = {}
         self._has_region = False
         self._log = (False, False)
@@ -51,6 +58,7 @@ class PlotView(QtWidgets.QStackedWidget):
         kind = type(drawing)
         if kind not in self._canvases:
             canvas = _CANVASES[kind]()
+            canvas.steady = self._steady
             canvas.hovered.connect(self.hovered)
             canvas.region_changed.connect(self.region_changed)
             canvas.picked.connect(self.picked)
