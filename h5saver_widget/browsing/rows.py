@@ -73,7 +73,7 @@ def row_of(node: Node) -> Row:
     try:
         if isinstance(node, LINK):
             return (
-                Row(Look.LINK, content=link_text(*node.backend.link_target(node.handle)))
+                Row(Look.LINK, content=link_text(*node.backend.inspection.link_target(node.handle)))
                 if _is_link(node)
                 else _unknown(node)
             )
@@ -118,7 +118,7 @@ def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
 
 def _unknown(node: Node) -> Row:
     """Return what is known of a node that is no group, array or link: a named type, what a library has no word for."""
-    holds = node.backend.details(node.handle).holds
+    holds = node.backend.inspection.details(node.handle).holds
     if holds:
         return Row(Look.BYTES, content=holds)
     return Row(

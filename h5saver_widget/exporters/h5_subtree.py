@@ -62,7 +62,7 @@ class H5Exporter(Exporter):
 @contextmanager
 def _opened_for_copies(source: Backend) -> Iterator[Backend]:
     """Open the file of a backend once more, with the one that copies objects as they are."""
-    reader = create_backend(READS_ALL, isolated=source.is_isolated)
+    reader = create_backend(READS_ALL, isolated=source.queue.is_isolated)
     assert source.path is not None
     reader.open(source.path, "r", locking=False)
     try:
@@ -80,16 +80,16 @@ def _copy_objects(node: Node, path: Path, job: Job) -> None:
         above = [up for top in tops for up in _above(top)]
         sizes = {path: _stored_size(io, path) for path in below}
     job.begin(sum(sizes.values()))
-    io.begin_copy(path)
+    copies = io.object_copies(path)
     try:
         for where in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
             at: int | None = 0
             while at is not None:  # looked up anew: a file that stops streaming is reopened, and old handles are void
-                at = io.copy_out(io.node(where), at)
+                at = copies.copy(where, at)
                 job.advance(0)
             job.advance(sizes.get(where, 0))
     finally:
-        for sentence in io.end_copy():
+        for sentence in copies.close():
             job.note(sentence)
 
 
@@ -101,7 +101,7 @@ def _tops(node: Node) -> list[str]:
         tops.append(nav_group.path)
     if not isinstance(node, GROUP):
         tops += [beside.path for beside in _beside(node)]
-        tops += [path for scales in node.backend.details(node.handle).scales for path in scales]
+        tops += [path for scales in node.backend.inspection.details(node.handle).scales for path in scales]
     return list(dict.fromkeys(tops))
 
 

@@ -58,7 +58,7 @@ def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
         path = stack.pop()
         node = backend.node(path)
         kind = backend.kind(node)
-        if kind in _VALUES and backend.details(node).sources:  # its values stand elsewhere, and stay there
+        if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
             kind = NodeKind.LINK
         yield path, node, kind
         if kind is NodeKind.GROUP:

@@ -77,16 +77,16 @@ class H5Backend:
         ``'flush'``, ``'journal'`` (the process may be killed at any instant), ``'power'`` (the power may fail, too).
         FileOpenError when the backend can't do that.
         """
-        return self.io.durability
+        return self.io.durability.level
 
     @durability.setter
     def durability(self, durability: Durability | str) -> None:
-        self.io.durability = durability
+        self.io.durability.level = durability
 
     @property
     def isolated(self) -> bool:
         """Whether files are opened in a process of their own."""
-        return self.io.is_isolated
+        return self.io.queue.is_isolated
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Say on which server files are opened from now on, and by whom; without this the environment says it.
@@ -95,7 +95,7 @@ class H5Backend:
         """
         self._server = RemoteOptions.of(options)
         if self.capabilities.remote:
-            self.io.use_server(self._server)
+            self.io.location.use_server(self._server)
 
     @property
     def h5file(self) -> Any:
@@ -164,14 +164,15 @@ class H5Backend:
             "r+": "r+",
             "x": "x",
             "w": "x",
-            "a": "r+" if self.io.exists(where) else "x",
+            "a": "r+" if self.io.location.exists(where) else "x",
         }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
         if self._asked is not None and not self.io.is_open:
             self.io, self._asked = self._asked, None
         self.reading_note = ""
-        if modes[mode] == "r" and not swmr_mode and not self.io.is_open and (what := self.io.cannot_read(where)):
+        reads = modes[mode] == "r" and not swmr_mode and not self.io.is_open
+        if reads and (what := self.io.inspection.cannot_read(where)):
             # who opens a file to read it asks for its content, not for a library
             self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
             self._asked, self.io = self.io, create_backend(READS_ALL, isolated=self.isolated)
