@@ -40,14 +40,14 @@ def _drain_at_exit(library: str) -> None:
 
     def drain_all() -> None:
         for queue in [queue for queue, name in _open_queues.items() if name == library]:
-            queue.settle()
+            queue.drain()
 
     atexit.register(drain_all)
 
 
 def _drain_forgotten(queue: RowQueue, lock: Any) -> None:
     with lock:
-        queue.settle_and_flush()
+        queue.drain_and_flush()
 
 
 class QueuedBackend(LocalFile):
@@ -117,7 +117,7 @@ class QueuedBackend(LocalFile):
 
     def _drain(self) -> None:
         with self._losses_counted():
-            self._rows.settle()
+            self._rows.drain()
 
     @contextmanager
     def _losses_counted(self) -> Iterator[None]:
@@ -184,11 +184,11 @@ class QueuedBackend(LocalFile):
         writer = self._writer(node)
         if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
             self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
-            self._rows.settle(writer)
+            self._rows.drain(writer)
             self._rows.unsafe.setdefault(writer, writer.count())
             beside = min(count, -writer.count() % writer.chunks[0])
             super().extend(array, beside, fill)
-            self._rows.settle(writer)
+            self._rows.drain(writer)
             self._rows.forget(writer)
             if count > beside:
                 writer.resize(writer.count() + count - beside)
@@ -225,7 +225,7 @@ class QueuedBackend(LocalFile):
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         if self._rows.is_busy:
-            self._rows.settle(None if node.kind is NodeKind.TEXT else self._writer(node))
+            self._rows.drain(None if node.kind is NodeKind.TEXT else self._writer(node))
         found = self._stored_info(node)
         require_memory(node.path, found.shape, found.dtype, selection)
         return self._read_part(node, selection)
