@@ -53,8 +53,8 @@ class DurabilityPolicy:
 
     def complete_last_flush(self, path: Path, mode: OpenMode) -> None:
         """Complete a flush that was cut short when its program was killed, where the file may be changed."""
-        for left in strange_journals(path):
-            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
+        for left, why in strange_journals(path).items():
+            logger.warning("%s %s", left, why)
         if mode == "r":
             if not self._capabilities.journal and read_journal(path) is not None:
                 raise FileOpenError(
