@@ -12,7 +12,7 @@ import numpy.typing as npt
 from h5saver_widget.backends.compression import Packing
 
 if TYPE_CHECKING:
-    from h5saver_widget.backends.tails import Tail
+    from h5saver_widget.backends.write_buffers import WriteBuffer
 
 __all__ = ["ArrayWriter", "Rows"]
 
@@ -58,7 +58,7 @@ class ArrayWriter(ABC):
         self.row_is_chunk = packing is not None and self.chunks == (1, *row_shape) != (1,)
         self._no_row = (0,) * len(row_shape)
         #: Rows that the library has not got yet.
-        self.tail: Tail | None = None
+        self.buffer: WriteBuffer | None = None
         #: How many rows the array has, those among them that the library has not got yet; -1 before it was asked.
         self.accepted = -1
         #: Whether its chunks are made larger if many rows come before the first of them is in the file.

@@ -48,7 +48,7 @@ from h5saver_widget.backends.terms import (
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode, careful
+from h5saver_widget.backends.tree import TreeNode, reports_damage
 from h5saver_widget.errors import (
     DataMismatchError,
     FileIncompleteError,
@@ -281,7 +281,7 @@ class H5pyBackend(InspectingH5py):
         return None if dataset.get_type().get_class() == h5t.VLEN else NodeKind.GROWING
 
     @primitive
-    @careful
+    @reports_damage
     def identity(self, node: Handle) -> Hashable:
         """Return the address of an object in the file; the path of a link."""
         found = self._described(node)
@@ -292,7 +292,7 @@ class H5pyBackend(InspectingH5py):
         return about.fileno, about.addr
 
     @primitive
-    @careful
+    @reports_damage
     def details(self, node: Handle) -> Details:
         """Return what is known of a node beyond shape and number type."""
         found = self._described(node)
@@ -310,7 +310,7 @@ class H5pyBackend(InspectingH5py):
         """Copy a node to its own path in that file."""
         if self._copier is None:
             raise DataMismatchError("there is no file to copy into; begin a copy first")
-        self._settle()
+        self._drain()
         return self._copier.copy(self._h5(), self.path_of(node), start)
 
     @primitive
@@ -490,14 +490,14 @@ class H5pyBackend(InspectingH5py):
 
     # ------------------------------------------------------------ attributes
     @primitive
-    @careful
+    @reports_damage
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
         return [] if found is None else attribute_names(found.obj)
 
     @primitive
-    @careful
+    @reports_damage
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)

@@ -16,7 +16,7 @@ from h5saver_widget.backends.h5py_filters import learn_plugins
 from h5saver_widget.backends.journal import JournaledFile
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.backends.tree import careful
+from h5saver_widget.backends.tree import reports_damage
 from h5saver_widget.errors import FileOpenError
 
 __all__ = ["InspectingH5py", "has_addresses", "missing_filters", "read_raw"]
@@ -232,7 +232,7 @@ class InspectingH5py(QueuedBackend):
         self._path, self._mode, self._swmr = path, "r", False
 
     @primitive
-    @careful
+    @reports_damage
     def needs(self, node: Handle) -> list[str]:
         """Return what is not here and needed to read an array, or to follow a link."""
         obj = self._get(node).obj
@@ -240,19 +240,19 @@ class InspectingH5py(QueuedBackend):
         return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
 
     @primitive
-    @careful
+    @reports_damage
     def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
         """Return which rows of an array have a place in the file."""
         return stored_rows(self._array(array).obj.id, self._descriptor())
 
     @primitive
-    @careful
+    @reports_damage
     def is_odd(self, array: Handle) -> bool:
         """Tell whether an array that can't be read is whole."""
         return is_readable_raw(self._get(array).obj.id)
 
     @primitive
-    @careful
+    @reports_damage
     def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
         """Return which attributes are damaged of those that can't be read."""
         return unread_attributes(self._get(node).obj, names)

@@ -20,9 +20,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from h5saver_widget.backends.reading_limit import Limit
+from h5saver_widget.backends.watchdog import Watchdog
 
-__all__ = ["Answer", "Ending", "can_start", "run_in_child"]
+__all__ = ["ChildEnd", "ChildResult", "can_start", "run_in_child"]
 
 #: Seconds without a word after which a child counts as hung.
 SILENCE: Final = 30.0
@@ -34,7 +34,7 @@ _NO_MORE: Final = object()
 _PACKAGE: Final = (__package__ or "").partition(".")[0]
 
 
-class Ending(Enum):
+class ChildEnd(Enum):
     """How a child ended."""
 
     DONE = "done"
@@ -44,7 +44,7 @@ class Ending(Enum):
 
 
 @dataclass
-class Answer:
+class ChildResult:
     """What a child said before it ended.
 
     Attributes
@@ -58,7 +58,7 @@ class Answer:
     """
 
     messages: list[Any] = field(default_factory=list)
-    ending: Ending = Ending.DONE
+    ending: ChildEnd = ChildEnd.DONE
     words: str = ""
 
 
@@ -72,7 +72,7 @@ def run_in_child(
     *arguments: Any,
     silence: float | None = None,
     heard: Callable[[Any], None] | None = None,
-) -> Answer:
+) -> ChildResult:
     """Run a function of this package in a child process, and return what it said.
 
     Parameters
@@ -101,7 +101,7 @@ def run_in_child(
         "PYTHONIOENCODING": "utf-8",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    answer = Answer()
+    answer = ChildResult()
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -117,14 +117,14 @@ def run_in_child(
                     heard(answer.messages[-1])
         except queue.Empty:
             child.kill()
-            answer.ending, answer.words = Ending.HUNG, f"nothing was heard of it for {silence:g} s"
+            answer.ending, answer.words = ChildEnd.HUNG, f"nothing was heard of it for {silence:g} s"
         except BaseException:
             child.kill()
             raise
         code = child.wait()
         reader.join()
-    if answer.ending is Ending.DONE and code != 0:
-        answer.ending, answer.words = Ending.DIED, f"exit code {code}"
+    if answer.ending is ChildEnd.DONE and code != 0:
+        answer.ending, answer.words = ChildEnd.DIED, f"exit code {code}"
     return answer
 
 
@@ -141,7 +141,7 @@ def _read_lines(child: subprocess.Popen[bytes], arguments: bytes, lines: queue.S
     lines.put(b"")
 
 
-def _take(line: bytes, answer: Answer) -> None:
+def _take(line: bytes, answer: ChildResult) -> None:
     """Add a line to the answer. A last line may be torn when the child died in the middle of it."""
     try:
         said = json.loads(line)
@@ -150,7 +150,7 @@ def _take(line: bytes, answer: Answer) -> None:
     if isinstance(said, list) and len(said) == 2 and said[0] == "yield":
         answer.messages.append(said[1])
     elif isinstance(said, list) and len(said) == 2 and said[0] == "error":
-        answer.ending, answer.words = Ending.FAILED, str(said[1])
+        answer.ending, answer.words = ChildEnd.FAILED, str(said[1])
 
 
 def _limit_memory() -> None:
@@ -179,7 +179,7 @@ def main(module: str, name: str, silence: str) -> int:
     try:
         messages = getattr(import_module(module), name)(*arguments)
         while True:
-            with Limit(2 * float(silence)):
+            with Watchdog(2 * float(silence)):
                 message = next(messages, _NO_MORE)
             if message is _NO_MORE:
                 break

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.in_child import Ending, can_start, run_in_child
+from h5saver_widget.backends.in_child import ChildEnd, can_start, run_in_child
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
@@ -51,7 +51,7 @@ def refuse_if_deadly(path: Path) -> None:
         return
     if version < _NEWER:
         _refuse_if_root_is_damaged(path)
-    elif can_start() and run_in_child(look_through, str(path)).ending is Ending.DIED:
+    elif can_start() and run_in_child(look_through, str(path)).ending is ChildEnd.DIED:
         raise FileOpenError(
             f"{path} is in a format that PyTables can't read (opening it would end the program); "
             "open it with the h5py backend"

@@ -31,7 +31,7 @@ from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
-from h5saver_widget.backends.tree import TreeBackend, TreeNode, careful, is_point
+from h5saver_widget.backends.tree import TreeBackend, TreeNode, is_point, reports_damage
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
@@ -55,14 +55,14 @@ _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictiona
 
 
 @functools.cache
-def _settle_at_exit(library: str) -> None:
+def _drain_at_exit(library: str) -> None:
     """Have rows written at exit before a library closes its files: what was registered last goes first."""
 
-    def settle_all() -> None:
+    def drain_all() -> None:
         for queue in [queue for queue, name in _open_queues.items() if name == library]:
-            queue.settle()
+            queue.drain()
 
-    atexit.register(settle_all)
+    atexit.register(drain_all)
 
 
 def _reason(error: BaseException) -> str:
@@ -71,9 +71,9 @@ def _reason(error: BaseException) -> str:
     return found[1] if found else str(error)
 
 
-def _settle_forgotten(queue: RowQueue, lock: Any) -> None:
+def _drain_forgotten(queue: RowQueue, lock: Any) -> None:
     with lock:
-        queue.settle_and_flush()
+        queue.drain_and_flush()
 
 
 class QueuedBackend(TreeBackend):
@@ -154,14 +154,14 @@ class QueuedBackend(TreeBackend):
         self._rows, self._ledger = RowQueue(), FrameLedger()
         self._size, self._gone, self._bytes_written, self._last_flush = 0, None, 0, None
         _open_queues[self._rows] = self.name
-        _settle_at_exit(self.name)
-        self._when_forgotten = weakref.finalize(self, _settle_forgotten, self._rows, self.lock)
+        _drain_at_exit(self.name)
+        self._when_forgotten = weakref.finalize(self, _drain_forgotten, self._rows, self.lock)
         self._when_forgotten.atexit = False
 
     def _close(self) -> None:
         failed = True
         try:
-            self._settle()
+            self._drain()
             failed = False
         finally:
             _open_queues.pop(self._rows, None)
@@ -312,7 +312,7 @@ class QueuedBackend(TreeBackend):
     def flush(self, timeout: float | None = None) -> None:
         """Hand everything written so far to the operating system; FileIncompleteError if it refuses."""
         try:
-            self._settle()
+            self._drain()
         finally:
             self._flushed()
 
@@ -380,9 +380,9 @@ class QueuedBackend(TreeBackend):
         self._rows.stop_collecting()
         return found.obj
 
-    def _settle(self) -> None:
+    def _drain(self) -> None:
         with self._losses_counted():
-            self._rows.settle()
+            self._rows.drain()
 
     @contextmanager
     def _losses_counted(self) -> Iterator[None]:
@@ -421,7 +421,7 @@ class QueuedBackend(TreeBackend):
         return (node.writer or self._writer(node)).dtype
 
     @primitive
-    @careful
+    @reports_damage
     def info(self, array: Handle) -> ArrayInfo:
         """Return shape, dtype and storage of an array."""
         node = self._array(array)
@@ -472,11 +472,11 @@ class QueuedBackend(TreeBackend):
         writer = self._writer(node)
         if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
             self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
-            self._rows.settle(writer)
+            self._rows.drain(writer)
             self._rows.unsafe.setdefault(writer, writer.count())
             beside = min(count, -writer.count() % writer.chunks[0])
             super().extend(array, beside, fill)
-            self._rows.settle(writer)
+            self._rows.drain(writer)
             self._rows.forget(writer)
             if count > beside:
                 writer.resize(writer.count() + count - beside)
@@ -496,7 +496,7 @@ class QueuedBackend(TreeBackend):
             with self._losses_counted():
                 self._rows.write_point(writer, selection, values)
             return
-        self._settle()
+        self._drain()
         self._rows.forget(writer)
         self._write(node, selection, values)
 
@@ -508,12 +508,12 @@ class QueuedBackend(TreeBackend):
             self._write(node, ..., data)
 
     @primitive
-    @careful
+    @reports_damage
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it."""
         node = self._array(array)
         if self._rows.is_busy:
-            self._rows.settle(None if node.kind is NodeKind.TEXT else self._writer(node))
+            self._rows.drain(None if node.kind is NodeKind.TEXT else self._writer(node))
         found = self._info(node)
         require_memory(node.path, found.shape, found.dtype, selection)
         return self._read(node, selection)

@@ -12,7 +12,14 @@ from itertools import product
 import numpy as np
 
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
-from h5saver_widget.backends.tails import ChunkJob, Collected, Deflated, Memory, Points, Tail
+from h5saver_widget.backends.write_buffers import (
+    ChunkTask,
+    DeflateBuffer,
+    Memory,
+    PointBuffer,
+    RowBuffer,
+    WriteBuffer,
+)
 from h5saver_widget.errors import RowsLostError
 
 __all__ = ["COLLECT_BYTES", "PENDING_BYTES", "RowQueue"]
@@ -35,7 +42,7 @@ class RowQueue:
         #: False as soon as the host has the library's own objects: it may look at the arrays without asking here.
         self.collects = True
         self._open: dict[ArrayWriter, None] = {}
-        self._jobs: deque[ChunkJob] = deque()
+        self._jobs: deque[ChunkTask] = deque()
         self._job_bytes = 0
         self._memory = Memory(PENDING_BYTES)
         self._failures: list[tuple[ArrayWriter, int, str]] = []
@@ -52,28 +59,28 @@ class RowQueue:
         if array not in self.unsafe:
             self.unsafe[array] = array.accepted
         array.accepted += len(rows)
-        tail = array.tail
-        if tail is None:
-            tail = array.tail = self._tail_for(array)
-            if tail is None:
+        buffer = array.buffer
+        if buffer is None:
+            buffer = array.buffer = self._buffer_for(array)
+            if buffer is None:
                 try:
                     array.append(rows)
                 except Exception as error:
                     self._lose(array, error)
                     self.report()
                 return
-        self._add(array, tail, rows)
+        self._add(array, buffer, rows)
 
-    def _add(self, array: ArrayWriter, tail: Tail, values: Rows, at: tuple[int, ...] = ()) -> None:
+    def _add(self, array: ArrayWriter, buffer: WriteBuffer, values: Rows, at: tuple[int, ...] = ()) -> None:
         self._open[array] = None
         try:
-            tail.add(array, values, self.submit, at)
+            buffer.add(array, values, self.submit, at)
         except Exception as error:
             self._lose(array, error)
-        if array.tail is not tail:
+        if array.buffer is not buffer:
             self.report()
 
-    def _tail_for(self, array: ArrayWriter) -> Tail | None:
+    def _buffer_for(self, array: ArrayWriter) -> WriteBuffer | None:
         if not self.collects:
             return None
         packing, size = array.packing, COLLECT_BYTES
@@ -84,7 +91,7 @@ class RowQueue:
             return None
         if not self._has_room(size):
             return None  # too many arrays at once: this one is left to the library
-        return (Deflated if deflates else Collected)(array, size, self._memory)
+        return (DeflateBuffer if deflates else RowBuffer)(array, size, self._memory)
 
     def _has_room(self, size: int) -> bool:
         """Tell whether one more array may be kept; if need be, forget those that got nothing since the last flush."""
@@ -95,8 +102,8 @@ class RowQueue:
 
     def pending(self, array: ArrayWriter | None) -> int:
         """Return how many rows of an array wait."""
-        tail = None if array is None else array.tail
-        return 0 if tail is None else tail.pending + sum(job.rows for job in self._jobs if job.array is array)
+        buffer = None if array is None else array.buffer
+        return 0 if buffer is None else buffer.pending + sum(job.rows for job in self._jobs if job.array is array)
 
     @property
     def is_busy(self) -> bool:
@@ -110,8 +117,8 @@ class RowQueue:
             part = values[tuple(slice(i, i + n) for i, n in zip(at, array.chunks, strict=True))]
             block = np.zeros(array.chunks, array.dtype)
             block[tuple(slice(n) for n in part.shape)] = part
-            self.submit(ChunkJob(array, at, block))
-        self.settle()
+            self.submit(ChunkTask(array, at, block))
+        self.drain()
 
     def write_point(self, array: ArrayWriter, at: tuple[int, ...], values: Rows) -> None:
         """Fill one place of a fixed array; values are C-contiguous and of the array's dtype."""
@@ -120,27 +127,27 @@ class RowQueue:
         start = (*at, *(0,) * values.ndim)
         is_chunk = packing is not None and array.chunks == count
         if not is_chunk and any(job.array is array for job in self._jobs):
-            self.settle()
+            self.drain()
         if not is_chunk and 0 < values.nbytes <= LARGE_ROW:
-            tail = array.tail = array.tail or self._tail_for_points(array)
-            if tail is not None:
-                self._add(array, tail, values, at)
+            buffer = array.buffer = array.buffer or self._point_buffer(array)
+            if buffer is not None:
+                self._add(array, buffer, values, at)
                 return
-        elif array.tail is not None:
-            self.settle(array)
+        elif array.buffer is not None:
+            self.drain(array)
         if packing is None or not is_chunk:
             array.write(start, count, values)
         elif self.collects and packing.level:
-            self.submit(ChunkJob(array, start, values.reshape(count).copy()))
+            self.submit(ChunkTask(array, start, values.reshape(count).copy()))
         else:
             array.put(start, packing.pack(values) if packing.level else values)
 
-    def _tail_for_points(self, array: ArrayWriter) -> Tail | None:
+    def _point_buffer(self, array: ArrayWriter) -> WriteBuffer | None:
         if not self.collects or not self._has_room(COLLECT_BYTES):
             return None
-        return Points(array, COLLECT_BYTES, self._memory)
+        return PointBuffer(array, COLLECT_BYTES, self._memory)
 
-    def submit(self, job: ChunkJob) -> None:
+    def submit(self, job: ChunkTask) -> None:
         """Have a chunk packed; write those that are ready, and as many as it takes to stay within the bound."""
         self._jobs.append(job)
         self._job_bytes += job.size
@@ -158,26 +165,26 @@ class RowQueue:
             self._job_bytes -= job.size
 
     # ------------------------------------------------------------ handing over
-    def settle(self, only: ArrayWriter | None = None) -> None:
+    def drain(self, only: ArrayWriter | None = None) -> None:
         """Hand everything (or what one array has) to the library; RowsLostError if that fails, but all are tried."""
         for array in list(self._open) if only is None else [only]:
-            tail = array.tail
-            if tail is None:
+            buffer = array.buffer
+            if buffer is None:
                 continue
             try:
-                tail.settle(array, self.submit)
+                buffer.drain(array, self.submit)
             except Exception as error:
                 self._lose(array, error)
-            if not tail.holds:
+            if not buffer.holds:
                 self.forget(array)
         while self._jobs:
             self._write_first()
         self.report()
 
-    def settle_and_flush(self) -> None:
+    def drain_and_flush(self) -> None:
         """Hand everything to the library and flush the file, if there was anything."""
         last = next(reversed(self._open), None)
-        self.settle()
+        self.drain()
         if last is not None:
             last.flush_file()
 
@@ -185,14 +192,14 @@ class RowQueue:
         """Hand everything to the library, now and from now on."""
         self.collects = False
         try:
-            self.settle()
+            self.drain()
         finally:
             self.forget_below("/")
 
     def replace(self, array: ArrayWriter, by: ArrayWriter) -> None:
         """Have another writer go on with what an array has accepted; the library has none of it."""
-        by.tail, by.accepted = array.tail, array.accepted
-        array.tail = None
+        by.buffer, by.accepted = array.buffer, array.accepted
+        array.buffer = None
         if array in self._open:
             self._open[by] = self._open.pop(array)
         if array in self.unsafe:
@@ -200,7 +207,7 @@ class RowQueue:
 
     def forget(self, array: ArrayWriter) -> None:
         """Look into the file again before the next row of an array is taken; there must be none that wait."""
-        array.tail = None
+        array.buffer = None
         array.accepted = -1
         self._open.pop(array, None)
 

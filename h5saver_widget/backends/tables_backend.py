@@ -50,7 +50,7 @@ from h5saver_widget.backends.terms import (
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode, careful, check_selection
+from h5saver_widget.backends.tree import TreeNode, check_selection, reports_damage
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import (
     DataMismatchError,
@@ -209,7 +209,7 @@ class TablesBackend(QueuedBackend):
         return is_outside(path, obj._get_obj_info().addr)
 
     @primitive
-    @careful
+    @reports_damage
     def identity(self, node: Handle) -> Hashable:
         """Return the address of an object in the file; the path of a link."""
         found = self._described(node)
@@ -391,14 +391,14 @@ class TablesBackend(QueuedBackend):
 
     # ------------------------------------------------------------ attributes
     @primitive
-    @careful
+    @reports_damage
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
         found = self._described(node)
         return [] if found is None else attribute_names(found.obj)
 
     @primitive
-    @careful
+    @reports_damage
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
         """Return raw attributes; names that are missing or unreadable are left out."""
         found = self._described(node)

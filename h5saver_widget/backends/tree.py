@@ -28,7 +28,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.naming import check_node_name, natural_key
 
-__all__ = ["SYSTEM_TEXT", "TreeBackend", "TreeNode", "careful", "check_selection", "is_point", "parent_and_name"]
+__all__ = ["SYSTEM_TEXT", "TreeBackend", "TreeNode", "check_selection", "is_point", "parent_and_name", "reports_damage"]
 
 _UNREADABLE = object()
 
@@ -64,7 +64,7 @@ _W = TypeVar("_W")
 _L = TypeVar("_L", bound="TreeBackend")
 
 
-def careful(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatenate[_L, _W, _P], _R]:
+def reports_damage(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatenate[_L, _W, _P], _R]:
     """Turn what a library raises where a file is damaged into a NodeError of the node that was looked at."""
 
     @functools.wraps(method)
@@ -132,7 +132,7 @@ class TreeBackend(Backend):
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""
 
-    def _settle(self) -> None:
+    def _drain(self) -> None:
         """Write what was accepted and is not written yet; by default there is nothing of the kind."""
 
     # ---------------------------------------------------------------- handles
@@ -195,7 +195,7 @@ class TreeBackend(Backend):
         return self.node("/")
 
     @primitive
-    @careful
+    @reports_damage
     def node(self, path: str) -> Handle:
         """Return the node at an absolute path; NodeError if there is none."""
         known = self._nodes.get(path)
@@ -220,13 +220,13 @@ class TreeBackend(Backend):
         return cast(TreeNode, node).path
 
     @primitive
-    @careful
+    @reports_damage
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order."""
         return sorted(self._names(self._group(group).obj), key=natural_key)
 
     @primitive
-    @careful
+    @reports_damage
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
         """Return names and kinds of the nodes in a group, in natural order."""
         found = self._group(group)
@@ -245,7 +245,7 @@ class TreeBackend(Backend):
         return None
 
     @primitive
-    @careful
+    @reports_damage
     def has_child(self, group: Handle, name: str) -> bool:
         """Tell whether a group holds a node of that name."""
         found = self._group(group)
@@ -268,7 +268,7 @@ class TreeBackend(Backend):
         self._may_change(f"delete {found.path}")
         if found.path == "/":
             raise NodeError("the root of a file can't be deleted")
-        self._settle()
+        self._drain()
         self._remove(found)
         self._forget(found.path)
 
@@ -286,7 +286,7 @@ class TreeBackend(Backend):
                 raise NodeError(f"{source.path} is a {source.kind.value}, it can't be copied")
             if f"{group.path.rstrip('/')}/".startswith(f"{source.path.rstrip('/')}/"):
                 raise NodeError(f"{source.path} can't be copied into itself ({path}); choose a group outside of it")
-            self._settle()
+            self._drain()
             self._copy(source, group, name)
             return self.node(path)
 

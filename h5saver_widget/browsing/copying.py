@@ -11,7 +11,7 @@ from h5saver_widget.exporters.run import Exported, export
 from h5saver_widget.format import naming
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
-from h5saver_widget.recovery.holders import is_locked
+from h5saver_widget.recovery.lock_owners import is_locked
 from h5saver_widget.saving.h5_backend import H5Backend
 
 __all__ = ["copy_file"]

@@ -12,8 +12,7 @@ import numpy as np
 from h5saver_widget.backends.terms import Details
 from h5saver_widget.browsing.colours import colour_picture
 from h5saver_widget.browsing.foreign import default_of
-from h5saver_widget.browsing.rows import Look, Row, link_text, row_of
-from h5saver_widget.browsing.words import (
+from h5saver_widget.browsing.formatting import (
     count_text,
     dtype_text,
     explained,
@@ -23,6 +22,7 @@ from h5saver_widget.browsing.words import (
     shown_value,
     size_text,
 )
+from h5saver_widget.browsing.rows import NodeIcon, TreeRow, link_text, row_of
 from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError, ValuesElsewhereError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
@@ -35,7 +35,7 @@ from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
 from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
-__all__ = ["COMMENTS", "NodeReport", "Settings", "describe", "sort_attributes"]
+__all__ = ["COMMENTS", "NodeReport", "StoredSettings", "describe", "sort_attributes"]
 
 #: Attribute that holds what people have remarked on a node.
 COMMENTS: Final = "comments"
@@ -51,7 +51,7 @@ _MEASURED: Final = tuple(kind.value.lower() for kind in (DataType.data, DataType
 
 
 @dataclass(frozen=True)
-class Settings:
+class StoredSettings:
     """Settings that are stored as XML.
 
     Attributes
@@ -112,10 +112,10 @@ class NodeReport:
 
     path: str
     title: str
-    look: Look
+    icon: NodeIcon
     facts: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, str, str], ...] = ()
-    settings: tuple[Settings, ...] = ()
+    settings: tuple[StoredSettings, ...] = ()
     pictures: tuple[tuple[str, bytes], ...] = ()
     lines: tuple[str, ...] = ()
     line_count: int = 0
@@ -157,14 +157,14 @@ def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     return plain, settings, pictures
 
 
-def _settings_of(name: str, value: str | bytes) -> Settings:
+def _settings_of(name: str, value: str | bytes) -> StoredSettings:
     try:
         tree = xml_to_tree(value)
         if _count(tree) > MAX_ENTRIES:
             raise SettingsXMLError(f"the settings have more than {MAX_ENTRIES:,} entries: shown as text")
     except SettingsXMLError as error:
-        return Settings(name, text=long_text(value), problem=explained(error))
-    return Settings(name, tuple(tree))
+        return StoredSettings(name, text=long_text(value), problem=explained(error))
+    return StoredSettings(name, tuple(tree))
 
 
 def _count(entries: list[dict[str, Any]]) -> int:
@@ -192,7 +192,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     node = h5.get_node(path)
     row = row_of(node)
     if isinstance(node, LINK):
-        return _link_report(h5, node, row.look, row.problem)
+        return _link_report(h5, node, row.icon, row.problem)
     details = _details_of(node)
     values, damage = _attributes_of(node)
     plain, settings, pictures = sort_attributes(values)
@@ -221,7 +221,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     return NodeReport(
         node.path,
         row.title,
-        row.look,
+        row.icon,
         (*_facts(node, plain, row, len(names)), *_more_facts(node, details, plain), *damage),
         tuple(sorted([*referring, *told], key=lambda item: item[0].lower())),
         tuple(_settings_of(name, value) for name, value in settings.items()),
@@ -285,13 +285,13 @@ def _details_of(node: Node) -> Details:
         return Details()
 
 
-def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeReport:
+def _link_report(h5: H5Backend, node: LINK, icon: NodeIcon, problem: str) -> NodeReport:
     details = _details_of(node)
     if details.holds:
-        return NodeReport(node.path, "", look, (("Content", details.holds), *_more_facts(node, details, {})))
+        return NodeReport(node.path, "", icon, (("Content", details.holds), *_more_facts(node, details, {})))
     file, target = node.backend.link_target(node.handle)
     if problem or not target:
-        return NodeReport(node.path, "", look, (("Content", problem or link_text(file, target)),))
+        return NodeReport(node.path, "", icon, (("Content", problem or link_text(file, target)),))
     link = target
     if not file:
         try:
@@ -300,11 +300,11 @@ def _link_report(h5: H5Backend, node: LINK, look: Look, problem: str) -> NodeRep
             link = ""
     missing = "" if link else ", which is not there"
     return NodeReport(
-        node.path, "", look, (("Content", f"{link_text(file, target)}{missing}"),), link=link, link_file=file
+        node.path, "", icon, (("Content", f"{link_text(file, target)}{missing}"),), link=link, link_file=file
     )
 
 
-def _facts(node: Node, plain: Mapping[str, Any], row: Row, count: int) -> list[tuple[str, str]]:
+def _facts(node: Node, plain: Mapping[str, Any], row: TreeRow, count: int) -> list[tuple[str, str]]:
     if isinstance(node, GROUP):
         kind = text_in(plain.get("type")) or text_in(plain.get("NX_class"))
         what = shown_value(f"group ({kind})" if kind else "group", 80)

@@ -17,7 +17,7 @@ from h5saver_widget.browsing import H5BrowserUtil
 from h5saver_widget.errors import FileOpenError, H5SaverError, MissingLibraryError, NodeError
 from h5saver_widget.format.superblock import Superblock, read_superblock
 from h5saver_widget.nodes.typed import Array
-from h5saver_widget.recovery.holders import is_locked, programs_writing
+from h5saver_widget.recovery.lock_owners import is_locked, programs_writing
 
 __all__ = ["follow_rows", "open_for_reading"]
 

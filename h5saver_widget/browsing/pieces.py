@@ -14,7 +14,7 @@ import numpy.typing as npt
 from h5saver_widget.browsing.drawings import Part, Projection, Window
 
 __all__ = [
-    "Statistics",
+    "ValueStatistics",
     "blocks",
     "drawable",
     "extremes",
@@ -123,7 +123,7 @@ def extremes(values: Values, step: int) -> Values:
 
 
 @dataclass(frozen=True)
-class Statistics:
+class ValueStatistics:
     """What is known of some values; `count` of them are numbers, `missing` are not, or are infinite."""
 
     count: int = 0
@@ -135,13 +135,13 @@ class Statistics:
     total: float = 0.0
 
 
-def statistics_of(parts: Iterable[Values]) -> Statistics:
+def statistics_of(parts: Iterable[Values]) -> ValueStatistics:
     """Return the statistics of values that come in parts.
 
     >>> statistics_of([np.array([1.0, np.nan]), np.array([3.0])])
     Statistics(count=2, missing=1, mean=2.0, deviation=1.0, least=1.0, most=3.0, total=4.0)
     """
-    known = Statistics()
+    known = ValueStatistics()
     squares = 0.0
     for part in parts:
         good = part[np.isfinite(part)].astype(np.float64)
@@ -154,7 +154,9 @@ def statistics_of(parts: Iterable[Values]) -> Statistics:
         between = (mean - known.mean) ** 2 * known.count * good.size / count if known.count else 0.0
         squares += float(((good - mean) ** 2).sum()) + between
         least, most = np.fmin(known.least, good.min()), np.fmax(known.most, good.max())
-        known = Statistics(count, missing, total / count, math.sqrt(squares / count), float(least), float(most), total)
+        known = ValueStatistics(
+            count, missing, total / count, math.sqrt(squares / count), float(least), float(most), total
+        )
     return known
 
 

@@ -12,16 +12,16 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.backends.terms import ArrayInfo
-from h5saver_widget.browsing.words import count_text, dtype_text, explained, number_text, shape_text, shown_value
+from h5saver_widget.browsing.formatting import count_text, dtype_text, explained, number_text, shape_text, shown_value
 from h5saver_widget.errors import ValuesElsewhereError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 
-__all__ = ["Look", "Row", "link_text", "row_of"]
+__all__ = ["NodeIcon", "TreeRow", "link_text", "row_of"]
 
 
-class Look(Enum):
+class NodeIcon(Enum):
     """What a node looks like in a tree; the value names the icon."""
 
     FILE = "h5saver"
@@ -40,11 +40,11 @@ class Look(Enum):
     UNREADABLE = "warning"
 
 
-_GROUP_LOOKS: Final = {"scan": Look.SCAN, "detector": Look.DETECTOR, "actuator": Look.ACTUATOR}
+_GROUP_ICONS: Final = {"scan": NodeIcon.SCAN, "detector": NodeIcon.DETECTOR, "actuator": NodeIcon.ACTUATOR}
 
 
 @dataclass(frozen=True)
-class Row:
+class TreeRow:
     """One line of a tree.
 
     Attributes
@@ -61,19 +61,19 @@ class Row:
         Number type of an array.
     """
 
-    look: Look
+    icon: NodeIcon
     title: str = ""
     content: str = ""
     problem: str = ""
     kind: str = ""
 
 
-def row_of(node: Node) -> Row:
+def row_of(node: Node) -> TreeRow:
     """Return what a tree shows of a node; what can't be read says why."""
     try:
         if isinstance(node, LINK):
             return (
-                Row(Look.LINK, content=link_text(*node.backend.link_target(node.handle)))
+                TreeRow(NodeIcon.LINK, content=link_text(*node.backend.link_target(node.handle)))
                 if _is_link(node)
                 else _unknown(node)
             )
@@ -82,21 +82,21 @@ def row_of(node: Node) -> Row:
         if isinstance(node, GROUP):
             kind = str(attributes.get("type", "")).lower()
             numbered = naming.number_of(node.name, kind) is not None  # the group of all data has a type as well
-            return Row(_GROUP_LOOKS.get(kind, Look.GROUP) if numbered else Look.GROUP, title)
+            return TreeRow(_GROUP_ICONS.get(kind, NodeIcon.GROUP) if numbered else NodeIcon.GROUP, title)
         if isinstance(node, StringARRAY):
-            return Row(Look.TEXT, title, count_text(len(node), "line"))
+            return TreeRow(NodeIcon.TEXT, title, count_text(len(node), "line"))
         if isinstance(node, VLARRAY):
-            return Row(Look.BYTES, title, count_text(len(node), "row") + " of bytes")
+            return TreeRow(NodeIcon.BYTES, title, count_text(len(node), "row") + " of bytes")
         assert isinstance(node, Array)
         info = node.info
-        look = _array_look(info, str(attributes.get("data_type", "")))
+        icon = _array_icon(info, str(attributes.get("data_type", "")))
         if math.prod(info.shape) == 1 and info.dtype.kind in "biufcSUO" and info.dtype.itemsize <= 4096:
             kind = (info.holds or dtype_text(info.dtype)).removeprefix("text")  # a text speaks for itself
             with suppress(ValuesElsewhereError):
-                return Row(look, title, _value_text(node, attributes), kind=kind)
-        return Row(look, title, shape_text(info.shape), kind=info.holds or dtype_text(info.dtype))
+                return TreeRow(icon, title, _value_text(node, attributes), kind=kind)
+        return TreeRow(icon, title, shape_text(info.shape), kind=info.holds or dtype_text(info.dtype))
     except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen
-        return Row(Look.UNREADABLE, problem=explained(error))
+        return TreeRow(NodeIcon.UNREADABLE, problem=explained(error))
 
 
 def link_text(file: str, path: str) -> str:
@@ -116,13 +116,13 @@ def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
     return f"{shown_value(number_text(value), 80)} {_units(attributes)}".strip()
 
 
-def _unknown(node: Node) -> Row:
+def _unknown(node: Node) -> TreeRow:
     """Return what is known of a node that is no group, array or link: a named type, what a library has no word for."""
     holds = node.backend.details(node.handle).holds
     if holds:
-        return Row(Look.BYTES, content=holds)
-    return Row(
-        Look.UNREADABLE, content="can't be read", problem=f"{node.path} is of a kind that can't be read, or damaged"
+        return TreeRow(NodeIcon.BYTES, content=holds)
+    return TreeRow(
+        NodeIcon.UNREADABLE, content="can't be read", problem=f"{node.path} is of a kind that can't be read, or damaged"
     )
 
 
@@ -140,10 +140,10 @@ def _units(attributes: Mapping[str, Any]) -> str:
     return shown_value(units, 40) if isinstance(units, (str, bytes)) else ""
 
 
-def _array_look(info: ArrayInfo, data_type: str) -> Look:
+def _array_icon(info: ArrayInfo, data_type: str) -> NodeIcon:
     if data_type == DataType.axis.name:
-        return Look.AXIS
+        return NodeIcon.AXIS
     if info.dtype.kind not in "biufc":
-        return Look.TEXT if info.dtype.kind in "SUO" else Look.BYTES
+        return NodeIcon.TEXT if info.dtype.kind in "SUO" else NodeIcon.BYTES
     wide = sum(size > 1 for size in info.shape)
-    return (Look.VALUE, Look.CURVE, Look.IMAGE)[wide] if wide < 3 else Look.STACK
+    return (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE)[wide] if wide < 3 else NodeIcon.STACK

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.looking import FileView
-from h5saver_widget.browsing.rows import Look, Row
+from h5saver_widget.browsing.file_view import FileView
+from h5saver_widget.browsing.rows import NodeIcon, TreeRow
 from h5saver_widget.errors import NodeError
 
 __all__ = ["info_lines", "tree_lines"]
@@ -58,7 +58,7 @@ def tree_lines(view: FileView, path: str = "/", depth: int | None = None) -> Ite
     yield from _below(view, path, "", depth, seen)
 
 
-def _line(name: str, row: Row) -> str:
+def _line(name: str, row: TreeRow) -> str:
     about = row.problem or "  ".join(filter(None, (row.content, row.kind)))
     parts = [name, row.title, f"({about})" if about else ""]
     return "  ".join(part for part in parts if part)
@@ -83,7 +83,7 @@ def _below(view: FileView, path: str, indent: str, depth: int | None, seen: set[
         last = number == len(children)
         row = rows[f"{base}/{name}"]
         yield f"{indent}{'└' if last else '├'}── {_line(_printable(name), row)}"
-        if kind is NodeKind.GROUP and row.look is not Look.UNREADABLE:
+        if kind is NodeKind.GROUP and row.icon is not NodeIcon.UNREADABLE:
             deeper = None if depth is None else depth - 1
             yield from _below(view, f"{base}/{name}", indent + ("    " if last else "│   "), deeper, seen)
 

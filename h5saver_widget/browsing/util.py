@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from h5saver_widget.browsing.copying import copy_file
 from h5saver_widget.browsing.describing import sort_attributes
 from h5saver_widget.browsing.exporting import export_formats, export_node
-from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.file_view import FileView
 from h5saver_widget.browsing.text import info_lines, tree_lines
 from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.nodes.typed import GROUP, StringARRAY

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from h5saver_widget.demo.panel import DetectorPanel
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["Recorder", "Recording", "save_snapshot"]
+__all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 
 @dataclass
-class Recording:
+class FrameCounts:
     """What became of the frames of one file.
 
     Attributes
@@ -69,7 +69,7 @@ class Recording:
         return sum(self.dropped.values())
 
 
-class Recorder(QtCore.QObject):
+class PanelRecorder(QtCore.QObject):
     """Saves the frames of panels while the saver's *Do Save* is on.
 
     Parameters
@@ -94,7 +94,7 @@ class Recorder(QtCore.QObject):
         self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.h5saver = h5saver
         self.panels = panels
-        self.recording = Recording(None)
+        self.recording = FrameCounts(None)
         self._savers: dict[str, tuple[DetectorTimeSaver, Any]] = {}
         self._left_out: set[str] = set()
         self._with_background: set[str] = set()
@@ -138,7 +138,7 @@ class Recorder(QtCore.QObject):
         self._savers.clear()
         self._left_out.clear()
         self._with_background.clear()
-        self.recording = Recording(path)
+        self.recording = FrameCounts(path)
 
     def _on_frame(self, panel: DetectorPanel, data: DataToExport) -> None:
         if not self.is_recording:
@@ -148,10 +148,9 @@ class Recorder(QtCore.QObject):
 
     def _save(self, panel: DetectorPanel, data: DataToExport) -> None:
         """Save a frame; called in the thread that saves."""
-        h5saver, recording = self.h5saver, self.recording
+        h5saver = self.h5saver
         try:
             saver, node = self._saver_of(panel)
-            recording = self.recording
             kept = saver.filter_data(data)
             if not len(kept):
                 self._leave_out(panel)
@@ -164,6 +163,8 @@ class Recorder(QtCore.QObject):
             return
         if before == (h5saver.generation, h5saver.frames_saved):
             return  # left out by the saver itself, which has counted it: paused, or told to drop
+        self._count_in(node.known_as.generation)  # a new file may have begun while the frame was on its way
+        recording = self.recording
         recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1
         recording.bytes += frame_bytes(kept)
         recording.seconds = time.perf_counter() - recording.started
@@ -173,15 +174,10 @@ class Recorder(QtCore.QObject):
     def _saver_of(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         """Return the saver and the group of a panel in the file that is open now."""
         self.h5saver.require_open("save a frame")  # waits for one that is being opened
-        path = self.h5saver.file_path
-        if path is None:
+        if self.h5saver.file_path is None:
             raise FileNotOpenError("no file is open: look at the messages before this one, then press Record again")
-        if self._generation != self.h5saver.generation or not self._savers:
-            if self.recording.path is not None:
-                self._begin(path)
-            self.recording.path = path
-            self._savers.clear()
-            self._generation = self.h5saver.generation
+        self._count_in(self.h5saver.generation)
+        if not self._savers:
             # Groups of all that grab now, so that their numbers follow the tabs and not who was first.
             for other in self.panels:
                 if other.grabbing or other is panel:
@@ -189,6 +185,16 @@ class Recorder(QtCore.QObject):
         if panel.title not in self._savers:
             self._savers[panel.title] = self._new_saver(panel)
         return self._savers[panel.title]
+
+    def _count_in(self, generation: int) -> None:
+        """Count in the file that the saver has opened as its n-th, if that is another one than before."""
+        path = self.h5saver.file_path
+        if generation == self._generation and self.recording.path is not None:
+            return
+        if self.recording.path not in (None, path):
+            self._begin(path)
+        self.recording.path, self._generation = path, generation
+        self._savers.clear()
 
     def _new_saver(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         saver = DetectorTimeSaver(panel)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from h5saver_widget.qt import syscheck
 
 if TYPE_CHECKING:
-    from h5saver_widget.demo.recorder import Recording
+    from h5saver_widget.demo.recorder import FrameCounts
     from h5saver_widget.demo.window import DemoWindow
 
 __all__ = ["run_demo"]
@@ -131,7 +131,7 @@ def _report(window: DemoWindow, screenshots: list[Path]) -> int:
     return 0 if closed and recording.frames > 0 and recording.lost == 0 and not window.last_error else 1
 
 
-def report_lines(recording: Recording, screenshots: list[Path]) -> Iterator[str]:
+def report_lines(recording: FrameCounts, screenshots: list[Path]) -> Iterator[str]:
     """Yield the report, one line for each fact, with units."""
     from h5saver_widget.qt.status import format_size
 

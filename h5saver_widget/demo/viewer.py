@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.demo.panel import DetectorPanel
-from h5saver_widget.demo.recorder import Recorder, save_snapshot
+from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
 from h5saver_widget.demo.station import RED, Station
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import SaveType
@@ -76,7 +76,7 @@ class ViewerPanel(Station):
         self.panel = DetectorPanel(source, buttons=False, hint=_HINT.format(about=source.about))
         self.panel.failed.connect(self.show_error)
         self.panel.grabbing_changed.connect(self._show_grabbing)
-        self.recorder = Recorder(self.h5saver, [self.panel])
+        self.recorder = PanelRecorder(self.h5saver, [self.panel])
         self.recorder.note.connect(self.show_message)
         self._grab_action = self.add_action(
             "grab", "Grab", "Take frames continuously", self.grab_frames, True, shrinks=False
@@ -159,7 +159,7 @@ class ViewerPanel(Station):
             self.show_error(f"{lost:,} frames were lost in this recording")
 
 
-def _let_go(recorder: Recorder, h5saver: H5Saver | None, *_: object) -> None:
+def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
     """Save what was taken: the host has deleted the panel without a word. A saver of the host's goes on."""
     recorder.let_go()
     if h5saver is not None:

@@ -11,7 +11,7 @@ from h5saver_widget.demo.guide import GuideWindow
 from h5saver_widget.demo.log_panel import LogPanel
 from h5saver_widget.demo.panel import DetectorPanel
 from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera
-from h5saver_widget.demo.recorder import Recorder, save_snapshot
+from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
 from h5saver_widget.demo.scan_extension import ScanExtension
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SystemMonitor
 from h5saver_widget.demo.station import RED, Station
@@ -79,7 +79,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self.h5saver.settings["base_path"] = str(self.folder)
         self.h5saver.settings["base_name"] = "Data"
         self.panels = [self._make_panel(source) for source in self._make_sources()]
-        self.recorder = Recorder(self.h5saver, self.panels)
+        self.recorder = PanelRecorder(self.h5saver, self.panels)
         self.recorder.note.connect(self.show_message)
         source = SimulatedSpectrometer()
         source.title, source.short = "Viewer", "Viewer"

@@ -22,7 +22,7 @@ from h5saver_widget.saving.groups import type_name
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.handles import bring_up_to_date
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.telling import tell
+from h5saver_widget.saving.notices import tell
 
 __all__ = ["DataBundle", "Module", "ModuleSaver", "roi_settings"]
 

@@ -20,8 +20,8 @@ from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.extended import checked_indexes
+from h5saver_widget.saving.group_cache import cached_group, nav_axes_group
 from h5saver_widget.saving.h5_backend import Where
-from h5saver_widget.saving.places import contents_of, nav_axes_group
 
 __all__ = ["ScanSaver"]
 
@@ -85,7 +85,7 @@ class ScanSaver(ExtensionSaver):
         saver = self.saver
         if self._made_in == saver.generation or self._node is None:
             return
-        names = contents_of(saver, self.current_node()).names
+        names = cached_group(saver, self.current_node()).names
         if not saver.is_swmr_active:
             if self._axes and NAV_GROUP not in names:
                 self._save_axes()

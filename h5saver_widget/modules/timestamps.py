@@ -13,7 +13,7 @@ from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import DataToExportExtendedSaver
-from h5saver_widget.saving.places import contents_of
+from h5saver_widget.saving.group_cache import cached_group
 
 __all__ = ["TimeModuleSaver"]
 
@@ -43,7 +43,7 @@ class TimeModuleSaver(ModuleSaver):
             "description": "Seconds since the start of the scan at which each point was saved",
         }
         with saver.saving():
-            scan = contents_of(saver, scan_node)
+            scan = cached_group(saver, scan_node)
             if self.title in scan.names:
                 self._set_current(saver.get_group(saver.path_of(scan.group, self.title)))
             else:

@@ -458,7 +458,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _new_file_pressed(self, *_: Any) -> None:
-        if self.isopen() and self.recorder.wait_for_scan(
+        if self.isopen() and self.watcher.wait_for_scan(
             functools.partial(self._new_file_after_scan, self.naming_time())
         ):
             return

@@ -69,7 +69,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     saver.promised = None
     provider = saver.path_provider()
     if not saver.capabilities.remote:
-        saver.recorder.space.check(provider.folder(now))
+        saver.watcher.space.check(provider.folder(now))
     saver.apply_isolated()
     given = {**saver.note_attributes(), **(metadata or {})}
     path = saver.create_new_file(provider.candidates(now), given, swmr=saver.wants_swmr)
@@ -95,7 +95,7 @@ def next_part(saver: H5SaverBase, number: int, reason: str) -> Path:
     now = datetime.now()
     saver.add_log(f"{now:%Y-%m-%d %H:%M:%S} after {reason}, the recording goes on in the next file")
     saver.flush()
-    saver.recorder.file_ends()
+    saver.watcher.file_ends()
     given = {**added, "part": number, "previous_file": before.name}
     try:
         path = saver.create_new_file(provider.candidates(now), given, swmr=saver.wants_swmr)
@@ -279,7 +279,7 @@ def is_pristine(saver: H5SaverBase) -> bool:
 
     Do Save makes a file, and the host that listens to Do Save then asks for a new file too: it gets this one.
     """
-    if not saver.io.is_open or saver.made_from != saver.recipe() or saver.frames_saved:
+    if not saver.is_ready or saver.made_from != saver.recipe() or saver.frames_saved:
         return False
     raw = saver.raw_group
     return isinstance(raw, GROUP) and raw.children_name() == [LOGGER_NAME]

@@ -59,8 +59,8 @@ class Reactions:
             self._saver.report(f"'{SETTINGS[name].title}' could not be changed", error)
 
     def _limits_changed(self, _: Any) -> None:
-        self._saver.recorder.follow(self._saver.store.current)
-        self._saver.wants_sources = bool(self._saver.recorder.sources.required)
+        self._saver.watcher.follow(self._saver.store.current)
+        self._saver.wants_sources = bool(self._saver.watcher.sources.required)
 
     def _save_type_changed(self, value: str) -> None:
         self._saver.save_type = SaveType.of(value)
@@ -121,7 +121,7 @@ class Reactions:
         saver = self._saver
         saver.store.change(connection="")
         saver.use_server(saver.server_options())
-        saver.recorder.mirroring.renew(saver.wants_mirror, saver.io)
+        saver.watcher.mirroring.renew(saver.wants_mirror, saver.io)
 
     def _mirror_changed(self, wanted: bool) -> None:
         if wanted and server_backend() is None:

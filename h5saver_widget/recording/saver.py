@@ -1,7 +1,7 @@
 """H5SaverBase: everything needed for recording into files as settings say, without a window. No Qt.
 
 It is a file (:class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`) that has settings, a
-:class:`~h5saver_widget.recording.recorder.Recorder` that watches it, a policy for names, and a worker for what may wait
+:class:`~h5saver_widget.recording.watcher.Watcher` that watches it, a policy for names, and a worker for what may wait
 for a disk. What hosts call by the names of PyMoDAQ (``init_file`` with ``update_h5``) forwards to three plain calls:
 :meth:`new_file`, :meth:`open_existing` and :meth:`start_file_at`. Which file is picked stands in
 :mod:`h5saver_widget.recording.opening`.
@@ -33,10 +33,10 @@ from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
 from h5saver_widget.recording.picking import SwmrAnswer
 from h5saver_widget.recording.reactions import Reactions
-from h5saver_widget.recording.recorder import Recorder
 from h5saver_widget.recording.settings import Settings
 from h5saver_widget.recording.settings_store import SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.recording.watcher import Watcher
 from h5saver_widget.recording.worker import Task
 from h5saver_widget.remote.mirror import MirrorStatus
 from h5saver_widget.saving import frames, groups
@@ -77,7 +77,7 @@ class H5SaverBase(H5SaverLowLevel):
         The settings; :class:`~h5saver_widget.recording.settings_store.SettingsStore`.
     settings
         The same as programs read and write them: ``saver.settings['base_name'] = 'Laser'``.
-    recorder
+    watcher
         Watches the file.
     h5_file_path, h5_file_name
         Folder and name of the current file, None before there is one.
@@ -103,7 +103,7 @@ class H5SaverBase(H5SaverLowLevel):
         self._in_step, self._step_thread = self.store.current, 0
         super().__init__(kind, backend, isolated=True)
         self.policy = FilePolicy()
-        self.recorder = Recorder(self, Mirroring(self._mirror_place, self._mirror_failed))
+        self.watcher = Watcher(self, Mirroring(self._mirror_place, self._mirror_failed))
         self.h5_file_path: Path | None = None
         self.h5_file_name: str | None = None
         self.current_scan_name = ""
@@ -117,7 +117,7 @@ class H5SaverBase(H5SaverLowLevel):
         #: The time that the next new file is named by, because it was promised on screen.
         self.promised: datetime | None = None
         self.background = Background(self._did_not_work, self._begun_changed)
-        self.recorder.follow(self.store.current)
+        self.watcher.follow(self.store.current)
         self.reactions = Reactions(self)
 
     new_file, start_file_at, open_existing = opening.new_file, opening.start_file_at, opening.open_existing
@@ -167,7 +167,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def mirror_status(self) -> MirrorStatus | None:
         """Return how the mirror on the server is; None without one. Never waits."""
-        return self.recorder.mirroring.status()
+        return self.watcher.mirroring.status()
 
     def _mirror_place(self) -> tuple[RemoteOptions, Path, Path]:
         return self.server_options(), self.server_folder(), Path(self.store.current.base_path).expanduser()
@@ -219,7 +219,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.require_open("make a group")
         with self.io.lock:
             if kind == "scan":
-                self.recorder.scan_begins()
+                self.watcher.scan_begins()
                 self.scan_begun()
             self.source_saved(title)
             raw = self.raw_group
@@ -230,7 +230,7 @@ class H5SaverBase(H5SaverLowLevel):
     # ------------------------------------------------------------------ state
     def start(self) -> None:
         """Start recording: switch *Do Save* on, or go on after a pause."""
-        if self.recorder.is_paused:
+        if self.watcher.is_paused:
             self.resume()
         else:
             self.store.change(do_save=True)
@@ -246,30 +246,30 @@ class H5SaverBase(H5SaverLowLevel):
     @property
     def is_paused(self) -> bool:
         """Whether frames of continuous recordings are left out now."""
-        return self.recorder.is_paused
+        return self.watcher.is_paused
 
     def pause(self) -> None:
         """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
-        if self.recorder.pause():
+        if self.watcher.pause():
             self.background.begin("", self.flush, "What was saved last could not be flushed")
             self._notify("paused", path=self.file_path)
 
     def resume(self) -> None:
         """Go on after a pause. Never waits."""
-        if self.recorder.resume():
+        if self.watcher.resume():
             self._notify("resumed", path=self.file_path)
 
     def clear_problem(self) -> None:
         """Count an error as seen."""
-        self.recorder.problem = ""
+        self.watcher.problem = ""
 
     def status(self) -> RecorderStatus:
         """Return how the recorder is; never waits for the file, may be called in any thread."""
-        return self.recorder.status(self.store.current.current_h5_file)
+        return self.watcher.status(self.store.current.current_h5_file)
 
     def statistics(self) -> Statistics:
         """Return what was counted since the recording began, over all of its files; never waits."""
-        return self.recorder.statistics()
+        return self.watcher.statistics()
 
     def file_statistics(self) -> Statistics:
         """Return what was counted in the file that is open; never waits."""
@@ -338,7 +338,7 @@ class H5SaverBase(H5SaverLowLevel):
         if doing or told != self._told:  # what is tried again and again is told once for each file
             self._told = told
             self.report(failed, error)
-        if doing == "opening" and not self.io.is_open:
+        if doing == "opening" and not self.is_ready:
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     def pending(self) -> tuple[str, float]:
@@ -366,12 +366,12 @@ class H5SaverBase(H5SaverLowLevel):
         task = self._begun
         if task is not None and not self.background.worker.is_this_thread:
             return bool(task.doing == "opening")
-        return self.recorder.is_rolling or self.io.is_open
+        return self.watcher.is_rolling or self.is_ready
 
     def _arrive(self) -> None:
         """Wait for a file that is being opened, unless it is this thread that opens it or holds the file's lock."""
         task = self._begun
-        if task is None or task.doing != "opening" or self.io.is_open or self.background.worker.is_this_thread:
+        if task is None or task.doing != "opening" or self.is_ready or self.background.worker.is_this_thread:
             return
         if self.io.holds_lock():
             raise FileNotOpenError("the file is still being opened; call this before taking its lock")
@@ -381,10 +381,10 @@ class H5SaverBase(H5SaverLowLevel):
         """Raise FileNotOpenError when no file is open, with the reason if saving was stopped for one."""
         if self._begun is not None:
             self._arrive()
-        if self.io.is_open:
+        if self.is_ready:
             return
-        if self.recorder.stopped_because:
-            raise FileNotOpenError(f"can't {what}: saving was stopped, {self.recorder.stopped_because}")
+        if self.watcher.stopped_because:
+            raise FileNotOpenError(f"can't {what}: saving was stopped, {self.watcher.stopped_because}")
         super().require_open(what)
 
     @property
@@ -416,8 +416,8 @@ class H5SaverBase(H5SaverLowLevel):
             self.require_open("save")
 
     def _step_ended(self) -> None:
-        if self.recorder.due:
-            self.recorder.settle()
+        if self.watcher.due:
+            self.watcher.settle()
 
     def scan_ended(self) -> None:
         """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
@@ -427,9 +427,9 @@ class H5SaverBase(H5SaverLowLevel):
 
     def leaves_out_frame(self) -> bool:
         """Tell whether the frame of a continuous recording that comes now is left out, and count it."""
-        if not self.recorder.is_paused:
+        if not self.watcher.is_paused:
             return self.when_full != "wait" and frames.leaves_out_frame(self)
-        self.recorder.counts.leave_out()
+        self.watcher.counts.leave_out()
         return True
 
     def frame_saved(self, size: int) -> None:
@@ -439,9 +439,9 @@ class H5SaverBase(H5SaverLowLevel):
         self.bytes_saved += size
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
             self._flush_now_and_then()  # that something is recorded is said once it is safe
-        recorder = self.recorder
-        if recorder.limits.any or self.bytes_saved > recorder.space.enough_for:
-            recorder.frame_saved()
+        watcher = self.watcher
+        if watcher.limits.any or self.bytes_saved > watcher.space.enough_for:
+            watcher.frame_saved()
 
     def _flush_now_and_then(self) -> None:
         try:
@@ -452,7 +452,7 @@ class H5SaverBase(H5SaverLowLevel):
     def source_saved(self, title: str) -> None:
         """Note that a frame of a module was saved."""
         if self.wants_sources:
-            self.recorder.sources.saved(title, monotonic())
+            self.watcher.sources.saved(title, monotonic())
 
     def flush(self, timeout: float | None = None) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open.
@@ -472,10 +472,10 @@ class H5SaverBase(H5SaverLowLevel):
             return
         before = self.bytes_saved
         super().flush()
-        self.recorder.space.flushed(before)
+        self.watcher.space.flushed(before)
 
     def _flush_soon(self) -> None:
-        self.recorder.space.flush_begun(self.bytes_saved)
+        self.watcher.space.flush_begun(self.bytes_saved)
         super()._flush_soon()
 
     def close_file(self, timeout: float | None = None) -> None:
@@ -507,15 +507,15 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
-            self.recorder.opened(Path(args["path"]))
-            if not self.recorder.is_rolling:
+            self.watcher.opened(Path(args["path"]))
+            if not self.watcher.is_rolling:
                 self._begin_looking()
             if self.wants_mirror and self.io.writable:
-                self.recorder.mirroring.follow(self.io)
+                self.watcher.mirroring.follow(self.io)
         elif command == "closed":
-            self.recorder.closed()
+            self.watcher.closed()
         elif command == "error":
-            self.recorder.failed(str(args.get("message", "")))
+            self.watcher.failed(str(args.get("message", "")))
 
     def _begin_looking(self) -> None:
         """Have :meth:`look_after` called while a file is open; where there is a window, its timer does it."""
@@ -534,8 +534,8 @@ class H5SaverBase(H5SaverLowLevel):
         stale = self.frames_saved > self._frames_flushed and monotonic() - self._flushed_at > self.flush_seconds
         if stale or self._structure_changed:
             self.background.begin("", self.flush_if_due, "What was saved last could not be flushed")
-        if self.recorder.is_due():
-            self.background.begin("", self.recorder.settle, "The recording could not go on")
+        if self.watcher.is_due():
+            self.background.begin("", self.watcher.settle, "The recording could not go on")
 
 
 def _look(saver_of: weakref.ref[H5SaverBase]) -> None:

@@ -14,9 +14,9 @@ from h5saver_widget.errors import FileOpenError, MissingLibraryError
 from h5saver_widget.format.journal import read_journal, strange_journals
 from h5saver_widget.format.layout import DataType, GroupModuleType
 from h5saver_widget.format.superblock import read_superblock, superblock_version
-from h5saver_widget.recovery.holders import programs_writing
-from h5saver_widget.recovery.looking import CLEARED, MOST_MISSING, Look, look_at, present_superblock
+from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
+from h5saver_widget.recovery.read_attempts import CLEARED, MOST_MISSING, ReadAttempt, best_attempt, present_superblock
 from h5saver_widget.recovery.state import Condition, FileState, ModuleContent, Problem
 from h5saver_widget.recovery.survey import Survey, survey_file
 
@@ -65,7 +65,7 @@ def check_file(path: Path | str) -> FileState:
     return examine(Path(path))[0]
 
 
-def examine(path: Path) -> tuple[FileState, Look | None]:
+def examine(path: Path) -> tuple[FileState, ReadAttempt | None]:
     """Return the state of a file, and what was found in it (None if nobody could look)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
@@ -88,28 +88,28 @@ def examine(path: Path) -> tuple[FileState, Look | None]:
         state = replace(state, condition=Condition.IN_USE, missing_bytes=0)
         # what is in its writer's memory is missing on disk: to look at it would show damage that is none
         return (_with_content(state, survey_file(path, swmr=True)) if block.is_streaming else state), None
-    look = look_at(path)
-    if look is None and (first := _first_part(path)) is not None:
+    attempt = best_attempt(path)
+    if attempt is None and (first := _first_part(path)) is not None:
         part = Problem("/", f"it is a part of {first.name}, which is in several files; check that one")
         return replace(state, condition=Condition.NEEDS_MORE, needs=(part,)), None
-    if look is None and (version := superblock_version(path) or 0) > 3:
+    if attempt is None and (version := superblock_version(path) or 0) > 3:
         what = f"superblock version {version} is not known here: a newer HDF5 has written it, or it is damaged"
         return replace(state, condition=Condition.UNREADABLE, problems=(Problem("superblock", what),)), None
-    if look is None:
+    if attempt is None:
         return replace(state, condition=Condition.NOT_HDF5, missing_bytes=0), None
-    if needs := _other_files(look.survey):
-        return replace(state, condition=Condition.NEEDS_MORE, missing_bytes=0, needs=needs), look
+    if needs := _other_files(attempt.survey):
+        return replace(state, condition=Condition.NEEDS_MORE, missing_bytes=0, needs=needs), attempt
     notes = [Problem(where.name, _NOT_OURS) for where in strange_journals(path)]
-    state = replace(state, journal=has_journal, notes=tuple(notes), must_repair=has_journal or not look.is_its_own)
-    if has_journal or look.block.is_writing or (block is not None and block.is_valid and block.is_writing):
+    state = replace(state, journal=has_journal, notes=tuple(notes), must_repair=has_journal or not attempt.is_its_own)
+    if has_journal or attempt.block.is_writing or (block is not None and block.is_valid and block.is_writing):
         state = replace(state, condition=Condition.NOT_CLOSED)
-    if look.size > size or (look.faults and 0 < state.missing_bytes <= size + MOST_MISSING):
+    if attempt.size > size or (attempt.faults and 0 < state.missing_bytes <= size + MOST_MISSING):
         state = replace(state, condition=Condition.TRUNCATED)
-        return _with_content(state, look.survey), look
+        return _with_content(state, attempt.survey), attempt
     state = replace(state, missing_bytes=0)  # if there are any, they are a wrong number
-    if look.done and not all(what == CLEARED for what in look.done):
+    if attempt.done and not all(what == CLEARED for what in attempt.done):
         state = replace(state, condition=Condition.DAMAGED, problems=(Problem("superblock", _BEGINNING),))
-    return _with_content(state, look.survey), look
+    return _with_content(state, attempt.survey), attempt
 
 
 def _first_part(path: Path) -> Path | None:

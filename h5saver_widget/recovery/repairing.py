@@ -13,7 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.in_child import Ending, run_in_child
+from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import journal_path, read_journal
@@ -21,9 +21,9 @@ from h5saver_widget.format.naming import create_exclusive, rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine
-from h5saver_widget.recovery.holders import programs_writing
-from h5saver_widget.recovery.looking import Look
+from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
+from h5saver_widget.recovery.read_attempts import ReadAttempt
 from h5saver_widget.recovery.salvage import bring_up_to_date, rescue_file
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
 
@@ -86,7 +86,7 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
         raise FileExistsError(f"{out} exists; nothing is overwritten, choose another name")
     told = progress or Progress()
     told.report(text="looking at everything in the file")
-    before, look = examine(path)
+    before, attempt = examine(path)
     if before.condition is Condition.IN_USE:
         raise FileOpenError(
             f"{path} is being written by {', '.join(before.holders)}: a copy made now would be half a file; "
@@ -96,14 +96,14 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
         return RepairReport(path, before, done=("nothing had to be repaired",))
     if before.condition is Condition.NEEDS_MORE:
         return RepairReport(path, before, done=("nothing is damaged, and nothing had to be repaired",))
-    if look is None or look.is_closed:
+    if attempt is None or attempt.is_closed:
         what = before.problems[0].what if before.problems else "it is no HDF5 file, or its beginning is lost"
         return RepairReport(path, before, done=(f"nothing could be saved: {what}",), lost=before.problems)
     folder = (path if out is None else Path(out)).absolute().parent
     try:
         _ask_for_room(path, folder)
         with _workplace(folder) as work:
-            return _repair(path, before, look, out, work, told)
+            return _repair(path, before, attempt, out, work, told)
     except OSError as error:
         if isinstance(error, (FileExistsError, FileOpenError)):
             raise
@@ -159,14 +159,14 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 def _repair(
-    path: Path, before: FileState, look: Look, out: Path | str | None, work: Path, progress: Progress
+    path: Path, before: FileState, attempt: ReadAttempt, out: Path | str | None, work: Path, progress: Progress
 ) -> RepairReport:
-    done, lost, objects = list(look.done), list(look.missing), dict[str, str]()
+    done, lost, objects = list(attempt.done), list(attempt.missing), dict[str, str]()
     if before.journal:
         done.insert(0, "the last flush, which was cut short, was finished from the journal beside the file")
-    if look.faults:
+    if attempt.faults:
         copy = work / f"rescued-{path.name}"
-        problems = _rescued(path, look, copy, objects, progress)
+        problems = _rescued(path, attempt, copy, objects, progress)
         if not copy.exists():
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
@@ -178,12 +178,12 @@ def _repair(
         if (journal := read_journal(path)) is not None:
             journal_path(copy).write_bytes(journal.packed())
             finish_journal(copy)
-        if not look.is_its_own or look.block.is_writing:
-            block = look.block.closed(look.block.size_needed) if look.is_its_own else look.block
+        if not attempt.is_its_own or attempt.block.is_writing:
+            block = attempt.block.closed(attempt.block.size_needed) if attempt.is_its_own else attempt.block
             block.write(copy)
-            os.truncate(copy, max(copy.stat().st_size, look.size))
-    stale = {name: node for name, node in look.survey.nodes.items() if node.get("stale")}
-    if stale and run_in_child(bring_up_to_date, str(copy), look.survey.reader, stale).ending is Ending.DONE:
+            os.truncate(copy, max(copy.stat().st_size, attempt.size))
+    stale = {name: node for name, node in attempt.survey.nodes.items() if node.get("stale")}
+    if stale and run_in_child(bring_up_to_date, str(copy), attempt.survey.reader, stale).ending is ChildEnd.DONE:
         done.append("what is written at closing was written: lengths of arrays, the end of streaming")
     finish_journal(copy)  # of that, if it was cut short
     progress.report(text="looking at the repaired file")
@@ -192,10 +192,12 @@ def _repair(
     return RepairReport(path, before, target, after, tuple(done), tuple(lost), objects)
 
 
-def _rescued(path: Path, look: Look, made: Path, objects: dict[str, str], progress: Progress) -> list[Problem]:
+def _rescued(
+    path: Path, attempt: ReadAttempt, made: Path, objects: dict[str, str], progress: Progress
+) -> list[Problem]:
     """Make a new file with everything that can be read, or none if even that ends the library; return what is lost."""
-    skip, by_hand = dict(look.survey.skip), list[str]()
-    total, seen = len(look.survey.nodes), dict[str, None]()
+    skip, by_hand = dict(attempt.survey.skip), list[str]()
+    total, seen = len(attempt.survey.nodes), dict[str, None]()
 
     def heard(message: dict[str, Any]) -> None:
         if "at" in message:
@@ -203,12 +205,12 @@ def _rescued(path: Path, look: Look, made: Path, objects: dict[str, str], progre
             progress.report(len(seen), max(total, len(seen)), f"copying {message['at']}")
 
     for _ in range(_MOST_STARTS):
-        answer = run_in_child(rescue_file, str(path), str(made), look.shown, skip, by_hand, heard=heard)
-        if answer.ending is Ending.DONE:
+        answer = run_in_child(rescue_file, str(path), str(made), attempt.shown, skip, by_hand, heard=heard)
+        if answer.ending is ChildEnd.DONE:
             return _what_is_lost(answer.messages, objects)
         made.unlink(missing_ok=True)
         where = next((said["at"] for said in reversed(answer.messages) if "at" in said), None)
-        if where is None or where == "/" or answer.ending is Ending.FAILED:
+        if where is None or where == "/" or answer.ending is ChildEnd.FAILED:
             return [Problem("/", answer.words)]
         if where in by_hand:
             skip[where] = "copying it ended the HDF5 library"

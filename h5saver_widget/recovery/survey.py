@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget.backends.in_child import Ending, run_in_child
+from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.nodes.attributes import Attributes
@@ -89,7 +89,7 @@ def survey_file(
     only
         Look at these arrays alone.
     shown
-        Superblock and size that the file is looked at with, see `Look.shown`; None for its own.
+        Superblock and size that the file is looked at with, see `ReadAttempt.shown`; None for its own.
     """
     found = Survey(reader or next(local_readers()))
     crashes: dict[str, int] = {}
@@ -105,10 +105,10 @@ def survey_file(
                 found.about = message["about"]
             else:
                 found.nodes.setdefault(message.pop("node"), message)
-        if answer.ending is Ending.DONE:
+        if answer.ending is ChildEnd.DONE:
             break
-        what = {Ending.DIED: "ends the HDF5 library", Ending.HUNG: "hangs the HDF5 library"}.get(answer.ending, "")
-        if not where or answer.ending is Ending.FAILED:
+        what = {ChildEnd.DIED: "ends the HDF5 library", ChildEnd.HUNG: "hangs the HDF5 library"}.get(answer.ending, "")
+        if not where or answer.ending is ChildEnd.FAILED:
             found.refused = f"this file {what} ({answer.words})" if what else answer.words
             break
         name, box = where["at"], where.get("box")

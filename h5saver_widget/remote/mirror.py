@@ -25,7 +25,7 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, H5SaverError, RemoteError, WorkStoppedError
 from h5saver_widget.progress import Progress
-from h5saver_widget.recovery.holders import programs_writing
+from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.remote.identity import open_target, same_server
 from h5saver_widget.remote.push_pull import Copied, copied_and_compared, remote_backend
 from h5saver_widget.remote.transfer import Seen, copy_all

@@ -15,10 +15,10 @@ from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import AXIS_NODES, altered, axis_attributes, data_attributes, fit_dynamic
+from h5saver_widget.saving.group_cache import CachedGroup, cached_group
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.places import Contents, contents_of
-from h5saver_widget.saving.telling import tell_once
+from h5saver_widget.saving.notices import tell_once
 
 __all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
 
@@ -55,9 +55,9 @@ class AxisSaverLoader(DataManagement):
             Make an array that grows; it starts empty.
         """
         with self.h5saver.saving():
-            return self.add_to(contents_of(self.h5saver, where), axis, axis.index, enlargeable)
+            return self.add_to(cached_group(self.h5saver, where), axis, axis.index, enlargeable)
 
-    def add_to(self, place: Contents, axis: AxisLike, index: int, enlargeable: bool = False) -> CARRAY | EARRAY:
+    def add_to(self, place: CachedGroup, axis: AxisLike, index: int, enlargeable: bool = False) -> CARRAY | EARRAY:
         """Save an axis into a group whose content is known, for that dimension of the array in the file."""
         name = channel_name(self.data_type, place.next_number(self.data_type.value))
         values = np.atleast_1d(plain(axis.get_data(), f"axis {axis.label}"))
@@ -122,7 +122,7 @@ class DataSaverLoader(DataManagement):
         """
         arrays = self.fitted(data)
         with self.h5saver.saving():
-            self.write(contents_of(self.h5saver, where), data, arrays, save_axes, attributes)
+            self.write(cached_group(self.h5saver, where), data, arrays, save_axes, attributes)
 
     def fitted(self, data: DataLike) -> list[Any]:
         """Return the channels, plain and in the number type of the file; errors as :meth:`add_data`."""
@@ -135,7 +135,7 @@ class DataSaverLoader(DataManagement):
         return [fit_dynamic(plain(array, what), dynamic, what) for array in data.data]
 
     def write(
-        self, place: Contents, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
+        self, place: CachedGroup, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
     ) -> None:
         """Write channels that were :meth:`fitted`, and what belongs to them."""
         axis_saver = AxisSaverLoader(self.h5saver)
@@ -153,7 +153,7 @@ class DataSaverLoader(DataManagement):
         if data.errors is not None and self.data_type is DataType.data:
             ErrorSaverLoader(self.h5saver).add_to(place, data, first)
 
-    def _first_number(self, place: Contents, data: DataLike) -> int:
+    def _first_number(self, place: CachedGroup, data: DataLike) -> int:
         """Return the number of the first channel: what belongs to other arrays has the number of these."""
         return place.next_number(self.data_type.value)
 
@@ -198,7 +198,7 @@ class BkgSaver(DataSaverLoader):
 
     data_type = DataType.bkg
 
-    def _first_number(self, place: Contents, data: DataLike) -> int:
+    def _first_number(self, place: CachedGroup, data: DataLike) -> int:
         return _number_beside(self, place, str(data.name))
 
 
@@ -212,15 +212,15 @@ class ErrorSaverLoader(DataSaverLoader):
         if data.errors is None:
             return
         with self.h5saver.saving():
-            place = contents_of(self.h5saver, where)
+            place = cached_group(self.h5saver, where)
             self.add_to(place, data, self._first_number(place, data) if first is None else first)
 
-    def add_to(self, place: Contents, data: DataLike, first: int) -> None:
+    def add_to(self, place: CachedGroup, data: DataLike, first: int) -> None:
         """Save the error bars of a data object into a group whose content is known."""
         errors = [plain(error, f"{data.name}, errors") for error in data.errors or ()]
         self._write(place.group, data, errors, {"source": "calculated"}, first)
 
-    def _first_number(self, place: Contents, data: DataLike) -> int:
+    def _first_number(self, place: CachedGroup, data: DataLike) -> int:
         return _number_beside(self, place, str(data.name))
 
     def _title(self, data: DataLike) -> str:
@@ -232,7 +232,7 @@ class ErrorSaverLoader(DataSaverLoader):
         return data_from(node, load_all=load_all, navigation=False)
 
 
-def _number_beside(saver: DataSaverLoader, place: Contents, name: str) -> int:
+def _number_beside(saver: DataSaverLoader, place: CachedGroup, name: str) -> int:
     """Return the number of the first array called `name` that has no companion of this saver's role yet."""
     for measured in (DataType.data, DataType.data_enlargeable):
         for number, node_name in place.numbered(measured.value):

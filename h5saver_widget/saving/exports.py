@@ -16,13 +16,13 @@ from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
 from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
+from h5saver_widget.saving.group_cache import channel_group, find_channel, nav_axes_group, segment_group, segments_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.places import channel_group, find_channel, nav_axes_group, segment_group, segments_of
+from h5saver_widget.saving.notices import tell_step
 from h5saver_widget.saving.recording import Key, Recording
-from h5saver_widget.saving.telling import tell_step
 
 __all__ = [
     "DataToExportEnlargeableSaver",

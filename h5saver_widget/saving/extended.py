@@ -17,11 +17,11 @@ from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
+from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
+from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
-from h5saver_widget.saving.places import Contents
-from h5saver_widget.saving.telling import tell
 
 __all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
 
@@ -58,7 +58,7 @@ class ExtendedArrays:
     def __init__(
         self,
         saver: H5SaverLowLevel,
-        place: Contents,
+        place: CachedGroup,
         frame: Frame,
         scan_shape: tuple[int, ...],
         distribution: str,
@@ -191,9 +191,9 @@ class ScanStream:
     def __init__(
         self,
         saver: H5SaverLowLevel,
-        place_after: Callable[[Contents, Frame, int], Contents],
-        make: Callable[[Contents, Frame], ExtendedArrays],
-        places: Sequence[Contents],
+        place_after: Callable[[CachedGroup, Frame, int], CachedGroup],
+        make: Callable[[CachedGroup, Frame], ExtendedArrays],
+        places: Sequence[CachedGroup],
         frame: Frame,
         scan_shape: tuple[int, ...],
     ) -> None:

@@ -13,10 +13,10 @@ from h5saver_widget.errors import NodeError, NodeExistsError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_GROUP, GroupType, numbered_name
 from h5saver_widget.nodes.typed import GROUP, Node
+from h5saver_widget.saving.group_cache import cached_group
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.handles import bring_up_to_date, known_as
 from h5saver_widget.saving.nexus import class_of_group
-from h5saver_widget.saving.places import contents_of
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -88,8 +88,8 @@ def create_group(
         group = H5Backend.create_group(
             file, where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes
         )
-        if classed and file.session:
-            file.session.plots.group_made(path, classed.get("default"))
+        if classed:
+            file.require_session().plots.group_made(path, classed.get("default"))
         file.note_made(parent, name, group)
         return group
 
@@ -104,8 +104,7 @@ def remove_node(file: H5SaverLowLevel, where: Where, name: str | None = None) ->
     """Delete a node and everything below it."""
     with file._changing_structure():
         H5Backend.remove_node(file, where, name)
-        if file.session:
-            file.places.clear()
+        file.group_cache.clear()
 
 
 def copy_node(file: H5SaverLowLevel, where: Where, parent: Where, name: str) -> Node:
@@ -171,15 +170,15 @@ def add_generic_group(
     with file.io.lock:
         path = file.path_of(where)
         while True:
-            known = file.places.get(path)
-            parent = contents_of(file, path) if known is None else known
+            known = file.group_cache.get(path)
+            parent = cached_group(file, path) if known is None else known
             name = numbered_name(prefix, parent.next_number(prefix))
             try:
                 group = file.create_group(parent.group, name, title, **described)
             except (NodeError, NodeExistsError):
                 if known is None:
                     raise
-                file.places.clear()  # somebody made or deleted a group through the library itself
+                file.group_cache.clear()  # somebody made or deleted a group through the library itself
                 continue
             file.require_session().titles.get((path, kind), {})[title] = name
             return known_as(file, group, where, kind, title)

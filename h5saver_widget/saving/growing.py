@@ -19,11 +19,11 @@ from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
+from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
-from h5saver_widget.saving.places import Contents
 
 __all__ = ["GrowingArrays", "is_block"]
 
@@ -54,7 +54,7 @@ class GrowingArrays:
     def __init__(
         self,
         saver: H5SaverLowLevel,
-        place: Contents,
+        place: CachedGroup,
         frame: Frame,
         axes: Sequence[AxisLike],
         rows_before: int = 0,

@@ -17,8 +17,8 @@ from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import EARRAY
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.content import storable_fill
+from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.places import Contents
 
 __all__ = ["GrowingAxes", "Rows", "one_number"]
 
@@ -36,7 +36,7 @@ class GrowingAxes:
         Label, units and number type of every axis; their values don't count.
     """
 
-    def __init__(self, saver: H5SaverLowLevel, place: Contents, axes: Sequence[AxisLike]) -> None:
+    def __init__(self, saver: H5SaverLowLevel, place: CachedGroup, axes: Sequence[AxisLike]) -> None:
         self._saver, self._place = saver, place
         nodes = [place.group.get_child(name) for _, name in place.numbered(DataType.axis.value)]
         known = [(node.attrs.get("label"), node) for node in nodes if isinstance(node, EARRAY)]

@@ -23,10 +23,10 @@ from h5saver_widget.backends.terms import Durability, Handle
 from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format.layout import RAW_GROUP, SaveType
 from h5saver_widget.nodes.typed import GROUP
-from h5saver_widget.saving import content, documented, files, frames, groups, lending, streaming
+from h5saver_widget.saving import content, documented, files, frames, groups, shared_files, streaming
 from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.h5_backend import H5Backend
-from h5saver_widget.saving.places import Places
 from h5saver_widget.saving.session import Session, close_forgotten
 
 __all__ = ["H5SaverLowLevel"]
@@ -102,7 +102,7 @@ class H5SaverLowLevel(H5Backend):
     swmr_mode = is_swmr_compatible = _swmr_mode = property(streaming.swmr_mode)
 
     #: The library's own file object, or what stands for it; None when closed. Assign one to work on that file.
-    h5file = h5_file = property(lending.library_file, lending.work_on)
+    h5file = h5_file = property(shared_files.library_file, shared_files.work_on)
 
     def __init__(
         self, save_type: SaveType | str = SaveType.custom, backend: str | None = None, *, isolated: bool = False
@@ -127,6 +127,7 @@ class H5SaverLowLevel(H5Backend):
         self.session: Session | None = None
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
         self._own: Backend | None = None  # its own backend, while it works on the file of another saver
+        self._borrowers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()  # those that work on the file of this one
         self._depth, self._structure_changed = 0, False
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
@@ -135,7 +136,7 @@ class H5SaverLowLevel(H5Backend):
         self.wants_sources = False
         self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
         weakref.finalize(self, close_forgotten, self._forgotten)
-        lending.known_savers.add(self)
+        shared_files.known_savers.add(self)
 
     # ------------------------------------------------------------------ steps
     @contextmanager
@@ -213,19 +214,35 @@ class H5SaverLowLevel(H5Backend):
             raise FileNotOpenError("no file is open; call init_file() first")
         return self.session
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a file is open and takes frames. Never waits.
+
+        A file that was only opened (to look whether it fits, or to be laid out next) has no session yet, one that is
+        being closed has none any more.
+        """
+        return self.session is not None and self.io.is_open
+
+    def isopen(self) -> bool:
+        """Tell whether a file is open; never waits."""
+        return self.is_ready
+
     def _begin_session(self, session: Session | None) -> None:
         self.session = session
         self._forgotten[:] = [] if session is None else [session]
+        for borrower in list(self._borrowers):
+            if borrower.io is self.io and borrower.is_borrowing:
+                borrower.session = session
+                borrower.generation += 1
 
     @property
-    def places(self) -> Places:
+    def group_cache(self) -> GroupCache:
         """What is known of the groups used last; it makes nodes without asking the file what is there."""
-        return (self.session or self.require_session()).places
+        return (self.session or self.require_session()).group_cache
 
     def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
         """Keep what is known of the group at a path true: a node was made in it."""
-        if self.session is not None:
-            self.session.places.made(parent, name, group)
+        self.group_cache.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
@@ -237,18 +254,16 @@ class H5SaverLowLevel(H5Backend):
             self.session.plots.write(self.io, self._group_handle)
 
     def _group_handle(self, path: str) -> Handle:
-        known = self.places.get(path)
+        known = self.group_cache.get(path)
         return self.io.node(path) if known is None else known.group.handle
 
     @property
     def raw_group(self) -> GROUP | str:
         """The group that all data go into; its path while no file is open."""
-        if not self.isopen():
+        session = self.session
+        if session is None or not self.isopen():
             return RAW_GROUP
-        if self.session is None:
-            return self.get_group(RAW_GROUP)
-        held = self.session.raw
-        return self.get_group(self.session.raw_path) if held is None else GROUP(self.io, held)
+        return self.get_group(session.raw_path) if session.raw is None else GROUP(self.io, session.raw)
 
     # ------------------------------------------------------------------ file
     @classmethod
@@ -319,6 +334,7 @@ class H5SaverLowLevel(H5Backend):
                 try:
                     if session is not None:
                         session.counts = files.final_counts(self)
+                        self._begin_session(None)  # no frame comes between the last count and the end
                 finally:
                     (self.io if session is None else session).close()
             except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -329,10 +345,11 @@ class H5SaverLowLevel(H5Backend):
                 self._begin_session(None)
                 self._notify("closed", path=path, frames=frames_saved, bytes=size)
 
-    def borrow(self, io: Backend) -> None:
+    def borrow(self, lender: H5SaverLowLevel) -> None:
         """Work on the file that another saver has open, until this one is closed."""
-        self._own, self.io = self.io, io
+        self._own, self.io, self.session = self.io, lender.io, lender.session
         self.generation += 1
+        lender._borrowers.add(self)
 
     @property
     def is_borrowing(self) -> bool:

@@ -21,8 +21,8 @@ from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import PER_ROW
 from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array
 from h5saver_widget.saving.describe import extras_of, storable
+from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.places import Contents
 
 __all__ = ["EXTRA", "MOVING", "NOTES", "ExtraRows", "extra_rows", "notes_in"]
 
@@ -46,7 +46,7 @@ class ExtraRows:
     """
 
     def __init__(
-        self, saver: H5SaverLowLevel, place: Contents, known: Mapping[str, Any], shape: tuple[int, ...] | None = None
+        self, saver: H5SaverLowLevel, place: CachedGroup, known: Mapping[str, Any], shape: tuple[int, ...] | None = None
     ) -> None:
         self._saver, self._place, self._shape = saver, place, shape
         self._known = dict(known)

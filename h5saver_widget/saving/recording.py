@@ -19,13 +19,13 @@ from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.bundle import with_occurrence
 from h5saver_widget.saving.describe import altered
+from h5saver_widget.saving.group_cache import CachedGroup, channel_group, find_channel, nav_axes_group, segment_group
 from h5saver_widget.saving.growing import GrowingArrays, is_block
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows, one_number
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.places import Contents, channel_group, find_channel, nav_axes_group, segment_group
-from h5saver_widget.saving.telling import tell, tell_once
+from h5saver_widget.saving.notices import tell, tell_once
 
 __all__ = ["Key", "Recording"]
 
@@ -144,7 +144,7 @@ class Recording:
         self._channels[key] = self._new(place, frame)
         return True
 
-    def _new(self, place: Contents, frame: Frame, **options: Any) -> GrowingArrays:
+    def _new(self, place: CachedGroup, frame: Frame, **options: Any) -> GrowingArrays:
         axes = self._opened
         assert axes is not None
         arrays = GrowingArrays(self._saver, place, frame, self._templates, axes.rows, **options)
@@ -172,19 +172,19 @@ class Recording:
         tell(self._saver, f"{frame.dwa.name}: {changed}{kept}; what follows is in {place.group.path}")
         return channel
 
-    def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> Contents:
+    def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> CachedGroup:
         first_row = 0 if is_block(frame.dwa) or self._opened is None else self._opened.rows
         place = segment_group(
             self._saver, self._where, frame.dwa, key[1], before.place, first_row=first_row, end_row=before.rows
         )
         return self._for_blocks(place, frame.dwa)
 
-    def _place_of(self, key: Key, dwa: DataLike) -> Contents:
+    def _place_of(self, key: Key, dwa: DataLike) -> CachedGroup:
         _, origin, _, occurrence = key
         place = channel_group(self._saver, self._where, dwa, origin, without=(DataType.data,), skip=occurrence)
         return self._for_blocks(place, dwa)
 
-    def _for_blocks(self, place: Contents, dwa: DataLike) -> Contents:
+    def _for_blocks(self, place: CachedGroup, dwa: DataLike) -> CachedGroup:
         if is_block(dwa):
             # Loaders look for navigation axes on the way up, and take the first group of that name. Those of the
             # recording have one value per block, which don't fit its rows: an empty group keeps loaders from them.

@@ -22,8 +22,8 @@ from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileOpenError, H5SaverError, NotAnsweringError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import LOGGER_NAME
+from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.nexus import Plots
-from h5saver_widget.saving.places import Places
 
 __all__ = ["Session", "close_forgotten"]
 
@@ -107,7 +107,7 @@ class Session:
     logger: Handle | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     late_lines: list[str] = field(default_factory=list)
-    places: Places = field(default_factory=Places)
+    group_cache: GroupCache = field(default_factory=GroupCache)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     plots: Plots = field(default_factory=Plots)
 
@@ -136,7 +136,7 @@ class Session:
                     self._bring_up_to_date()
             finally:
                 self.raw, self.logger, self.growing = None, None, {}
-                self.places.clear()
+                self.group_cache.clear()
                 self.io.close()
 
     def end_streaming(self) -> None:
@@ -150,7 +150,7 @@ class Session:
         path = self.io.path
         assert path is not None
         grown = list(self.growing)
-        self.places.clear()
+        self.group_cache.clear()
         self.io.close()
         try:
             self.io.open(path, "r+", swmr=True)

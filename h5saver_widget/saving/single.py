@@ -10,13 +10,13 @@ from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.format.layout import BESIDE, SEGMENT_OF, DataType
 from h5saver_widget.saving.bundle import Bundle, frame_bytes
 from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
+from h5saver_widget.saving.group_cache import CachedGroup, cached_group, segment_group, segments_of
 from h5saver_widget.saving.growing import GrowingArrays, is_block
 from h5saver_widget.saving.growing_axes import GrowingAxes
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.places import Contents, contents_of, segment_group, segments_of
 from h5saver_widget.saving.recording import Key, Recording
 
 __all__ = ["DataEnlargeableSaver", "DataExtendedSaver"]
@@ -33,11 +33,11 @@ class _SingleRecording(Recording):
     ) -> None:
         super().__init__(saver, where, names, units)
         self._blocks = blocks
-        self._place = contents_of(saver, where)
+        self._place = cached_group(saver, where)
         for _, name in reversed(self._place.numbered("CH")):
             group = self._place.group.get_child(name)
             if group.attrs.get(SEGMENT_OF) == BESIDE:
-                self._place = contents_of(saver, group)
+                self._place = cached_group(saver, group)
                 break
 
     def _open_axes(self) -> GrowingAxes:
@@ -47,13 +47,13 @@ class _SingleRecording(Recording):
     def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
         return ((("", "", "", 0), dwa) for dwa in dte.data)
 
-    def _place_of(self, key: Key, dwa: DataLike) -> Contents:
+    def _place_of(self, key: Key, dwa: DataLike) -> CachedGroup:
         return self._place
 
     def _reopened(self, key: Key, frame: Frame) -> bool:
         return False  # whatever its dimensionality, it is found in one place
 
-    def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> Contents:
+    def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> CachedGroup:
         self._place = segment_group(
             self._saver, self._where, frame.dwa, str(frame.dwa.origin), before.place, end_row=before.rows, beside=True
         )
@@ -180,7 +180,7 @@ class DataExtendedSaver(DataManagement):
                     saver, path, later.dwa, str(later.dwa.origin), before, number=number, beside=True
                 ),
                 lambda place, later: ExtendedArrays(saver, place, later, shape, kind, fill),
-                segments_of(saver, path, contents_of(saver, path)),
+                segments_of(saver, path, cached_group(saver, path)),
                 frame,
                 shape,
             )

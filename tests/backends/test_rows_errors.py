@@ -8,7 +8,7 @@ import rows_shared
 from backend_contract import some_values
 from rows_shared import GZIP, Slow, growing, numbers
 
-from h5saver_widget.backends import rows, tails
+from h5saver_widget.backends import rows, write_buffers
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.terms import Compression, Handle
@@ -18,7 +18,7 @@ small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
 
 
 def test_what_waits_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tails, "pack_in_background", Slow)
+    monkeypatch.setattr(write_buffers, "pack_in_background", Slow)
     monkeypatch.setattr(rows, "PENDING_BYTES", 64_000)
     Slow.most = Slow.waiting = 0
     arrays = [growing(backend, f"E{n}", (1000,)) for n in range(8)]
@@ -80,7 +80,7 @@ def test_rows_that_can_not_be_written(backend: Backend, monkeypatch: pytest.Monk
 def test_a_chunk_that_fails_later_is_told_by_the_next_call(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     array, other = growing(backend), growing(backend, "other")
     FullDisk(monkeypatch, backend, array)
-    monkeypatch.setattr(tails, "pack_in_background", Slow)  # so that nothing is written before it has to be
+    monkeypatch.setattr(write_buffers, "pack_in_background", Slow)  # so that nothing is written before it has to be
     monkeypatch.setattr(rows, "PENDING_BYTES", 40)
     backend.append(array, numbers(1, 3))
     with pytest.raises(RowsLostError, match="/E: rows 0 to 43"):

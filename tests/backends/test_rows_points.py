@@ -11,7 +11,7 @@ from backend_contract import some_values
 from rows_shared import GZIP, Slow
 from test_backend_files import both, opened
 
-from h5saver_widget.backends import tails
+from h5saver_widget.backends import write_buffers
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import RowsLostError
@@ -86,7 +86,7 @@ def test_neighbouring_points_are_written_together(backend: Backend, monkeypatch:
 def test_small_points_do_not_wait_for_large_ones_to_be_deflated(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tails, "pack_in_background", Slow)  # nothing is ready before it is asked for
+    monkeypatch.setattr(write_buffers, "pack_in_background", Slow)  # nothing is ready before it is asked for
     images = backend.create_array(
         backend.root(), "I", shape=(3, 200, 200), dtype=np.dtype("u2"), compression=GZIP, frame_axes=2
     )

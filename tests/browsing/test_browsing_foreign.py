@@ -13,7 +13,7 @@ from foreign_file import write_foreign
 
 from h5saver_widget import NodeError
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing import FileView, Look
+from h5saver_widget.browsing import FileView, NodeIcon
 from h5saver_widget.errors import ValuesElsewhereError
 from h5saver_widget.saving.foreign import names_in
 from h5saver_widget.saving.links import resolved
@@ -105,7 +105,7 @@ def test_a_nexus_group_says_what_is_plotted(view):
 
 def test_links_say_where_they_lead(view):
     rows = view.rows(["/soft", "/outside", "/broken"])
-    assert [row.look for row in rows.values()] == [Look.LINK] * 3
+    assert [row.icon for row in rows.values()] == [NodeIcon.LINK] * 3
     assert rows["/soft"].content == "link to /table" and rows["/outside"].content == "link to /x in other.h5"
     assert view.describe("/soft").link == "/table"
     outside = view.describe("/outside")

@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from recording_helpers import settle, stop
 
 from h5saver_widget import DataLoader, H5Saver
-from h5saver_widget.demo.recorder import Recorder
+from h5saver_widget.demo.recorder import PanelRecorder
 from h5saver_widget.demo.saving_thread import SavingThread
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer
 from h5saver_widget.demo.viewer import ViewerPanel
@@ -193,4 +193,4 @@ def test_recorders_thread_ends_and_begins_again(qtbot) -> None:
     saving.drain()
     assert done[:2] == ["saving", "saving"] and isinstance(done[2], ZeroDivisionError)
     saving.close()
-    assert isinstance(Recorder(H5Saver("detector"), []), QtCore.QObject) and QtWidgets.QApplication.instance()
+    assert isinstance(PanelRecorder(H5Saver("detector"), []), QtCore.QObject) and QtWidgets.QApplication.instance()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from h5saver_widget.backends.in_child import Answer, Ending
+from h5saver_widget.backends.in_child import ChildEnd, ChildResult
 
 SILENCE = 15.0
 
@@ -23,20 +23,20 @@ def run_forked(
     *arguments: Any,
     silence: float | None = None,
     heard: Callable[[Any], None] | None = None,
-) -> Answer:
+) -> ChildResult:
     """Run a generator in a copy of this process, and return what it said."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         _be_the_child(writing, function, json.loads(json.dumps(arguments)))
     os.close(writing)
-    answer, rest = Answer(), b""
+    answer, rest = ChildResult(), b""
     patience = silence or SILENCE
     last = time.monotonic()
     while True:
         if not select.select([reading], [], [], max(0.0, last + patience - time.monotonic()))[0]:
             os.kill(child, signal.SIGKILL)
-            answer.ending, answer.words = Ending.HUNG, "nothing was heard of it"
+            answer.ending, answer.words = ChildEnd.HUNG, "nothing was heard of it"
             break
         piece = os.read(reading, 1 << 16)
         if not piece:
@@ -46,15 +46,15 @@ def run_forked(
         for line in lines:
             kind, said = json.loads(line)
             if kind == "error":
-                answer.ending, answer.words = Ending.FAILED, said
+                answer.ending, answer.words = ChildEnd.FAILED, said
             else:
                 answer.messages.append(said)
                 if heard is not None:
                     heard(said)
     os.close(reading)
     code = os.waitpid(child, 0)[1]
-    if answer.ending is Ending.DONE and code:
-        answer.ending, answer.words = Ending.DIED, f"exit code {code}"
+    if answer.ending is ChildEnd.DONE and code:
+        answer.ending, answer.words = ChildEnd.DIED, f"exit code {code}"
     return answer
 
 

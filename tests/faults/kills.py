@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from h5saver_widget import repair_file
-from h5saver_widget.recovery.holders import programs_writing
+from h5saver_widget.recovery.lock_owners import programs_writing
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0

@@ -26,7 +26,7 @@ from h5saver_widget import (
     repair_file,
 )
 from h5saver_widget.backends import in_child
-from h5saver_widget.backends.in_child import Ending, run_in_child
+from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.cli import main
 from h5saver_widget.format.superblock import checksum, read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
@@ -148,11 +148,11 @@ def _hangs(*_: object):
 
 
 def test_the_child_of_a_function_of_others_is_not_started() -> None:
-    assert run_in_child(_dies).ending is Ending.DIED
+    assert run_in_child(_dies).ending is ChildEnd.DIED
 
 
-@pytest.mark.parametrize(("ends", "word"), [(Ending.DIED, "ends"), (Ending.HUNG, "hangs")])
-def test_a_node_that_ends_the_library_is_passed_over(ends: Ending, word: str, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("ends", "word"), [(ChildEnd.DIED, "ends"), (ChildEnd.HUNG, "hangs")])
+def test_a_node_that_ends_the_library_is_passed_over(ends: ChildEnd, word: str, tmp_path: Path, monkeypatch) -> None:
     """The child dies (or hangs) at one array each time it is looked at; the rest is seen all the same."""
     record(tmp_path / "a.h5", "h5py")
     real = survey.run_in_child

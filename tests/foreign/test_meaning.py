@@ -11,7 +11,7 @@ import pytest
 from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_tables
 
 from h5saver_widget import DataLoader, H5Backend
-from h5saver_widget.browsing import FileView, Look
+from h5saver_widget.browsing import FileView, NodeIcon
 from h5saver_widget.errors import ValuesElsewhereError
 from h5saver_widget.exporters import export
 from h5saver_widget.exporters.csv_table import CsvExporter
@@ -137,7 +137,7 @@ def test_types_have_names_and_neutral_words(files, backend, isolated):
         assert told("/matrices")[0]["Shape"] == "4 × 2 × 3"
         for _, children in view.expand("/").items():
             rows = view.rows([f"/{name}" for name, _ in children if name != "sealed"])
-            assert not any(row.look is Look.UNREADABLE for row in rows.values() if "damaged" in row.problem)
+            assert not any(row.icon is NodeIcon.UNREADABLE for row in rows.values() if "damaged" in row.problem)
         with pytest.raises(Exception, match="filter that is not installed"):
             view.data("/sealed").curves(0, {})
 

@@ -10,7 +10,7 @@ import pytest
 import tables
 
 import h5saver_widget as ours
-from h5saver_widget.integrations.pymodaq.files import HostBrowserUtil, InProcessBrowserUtil, OpenFile
+from h5saver_widget.integrations.pymodaq.files import FileProxy, HostBrowserUtil, InProcessBrowserUtil
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.parameters import dashboard_submodules_params
 
@@ -210,7 +210,7 @@ def test_signals_that_hosts_connect(opened, qtbot, tmp_path):
 def test_a_window_looks_into_a_file_that_another_has_open(opened, qapp, tmp_path):
     _bkg(opened, "/RawData")
     handle = opened.h5_file
-    assert isinstance(handle, OpenFile) if opened.isolated else isinstance(handle, (h5py.File, tables.File))
+    assert isinstance(handle, FileProxy) if opened.isolated else isinstance(handle, (h5py.File, tables.File))
     for other in (Host(backend=opened.backend), HostBrowserUtil(opened.backend), InProcessBrowserUtil(opened.backend)):
         other.h5file = handle
         assert other.isopen() and other.file_path == opened.file_path

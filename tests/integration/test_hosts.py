@@ -39,7 +39,7 @@ def test_the_savers_are_ours_and_isolated_where_nobody_needs_the_librarys_file(h
     steps = report["steps"]
     everything = scope == "all"
     assert steps["continuous"]["class"] == ("HostH5Saver" if everything else "InProcessH5Saver")
-    assert steps["continuous"]["handle"] == ("OpenFile" if everything else "File")
+    assert steps["continuous"]["handle"] == ("FileProxy" if everything else "File")
     assert steps["scan"]["isolated"] is everything
     assert steps["browser"]["class"] == ("HostBrowserUtil" if everything else "InProcessBrowserUtil")
     assert steps["load"]["scan"]["class"] == ("HostDataLoader" if everything else "DataLoader")

@@ -188,7 +188,7 @@ def test_a_new_file_waits_for_the_end_of_a_scan(recorder, told, base):
     module.h5saver = saver
     data = frame(1)
     data.data[0].origin = "Camera"
-    press = getattr(saver, "_new_file_pressed", lambda: saver.recorder.wait_for_scan(saver.new_file))
+    press = getattr(saver, "_new_file_pressed", lambda: saver.watcher.wait_for_scan(saver.new_file))
 
     def begin() -> None:
         module.set_scan_shape((3,))
@@ -201,7 +201,7 @@ def test_a_new_file_waits_for_the_end_of_a_scan(recorder, told, base):
     module.add_data(data, (1,))
     assert saver.file_path == first and "when the scan ends" in told.texts[-1]
     module.add_data(data, (2,))
-    assert saver.file_path != first and saver.status().part == 1 and not saver.recorder.due
+    assert saver.file_path != first and saver.status().part == 1 and not saver.watcher.due
     begin()
     second = saver.file_path
     press()
@@ -248,7 +248,7 @@ def test_it_stops_between_two_looks_when_much_comes_at_once(saver, room):
     start(saver)
     module, node = detector(saver)
     room[0] = 2_000_000
-    saver.recorder.space.watch.look()
+    saver.watcher.space.watch.look()
     sent = 0
     with pytest.raises(H5SaverError):
         for number in range(1000):

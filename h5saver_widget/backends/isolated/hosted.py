@@ -17,8 +17,8 @@ from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe
 from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
 from h5saver_widget.backends.ledger import FrameLedger
-from h5saver_widget.backends.reading_limit import Limit
 from h5saver_widget.backends.terms import Durability
+from h5saver_widget.backends.watchdog import Watchdog
 from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, incomplete
 
 __all__ = ["HostedFile", "message_of"]
@@ -62,7 +62,7 @@ class HostedFile:
         self.ledger = FrameLedger()
         self.broken: set[int] = set()
         self.failed = False
-        self.limit = Limit()
+        self.limit = Watchdog()
         self._is_in_trouble = False
         self._refused_since: float | None = None
         self._changed_at: float | None = None

@@ -17,7 +17,7 @@ from typing import Any
 
 from h5saver_widget.backends.isolated.logs import open_log
 from h5saver_widget.backends.isolated.ring import Counter, Ring, allowed_capacity
-from h5saver_widget.backends.reading_limit import was_stuck
+from h5saver_widget.backends.watchdog import was_stuck
 from h5saver_widget.errors import ReadingStuckError, SavingProcessError
 
 __all__ = ["WorkerProcess", "can_isolate"]

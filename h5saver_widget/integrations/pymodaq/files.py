@@ -1,22 +1,22 @@
-"""What PyMoDAQ's browser reads files with; windows hand it their open files (:mod:`h5saver_widget.saving.sharing`)."""
+"""The file readers of PyMoDAQ's H5Browser; :mod:`h5saver_widget.saving.shared_files` lets them read an open file."""
 
 from __future__ import annotations
 
 from h5saver_widget.browsing import H5BrowserUtil
-from h5saver_widget.saving.sharing import OpenFile, SharedFile
+from h5saver_widget.saving.shared_files import FileProxy
 
-__all__ = ["HostBrowserUtil", "InProcessBrowserUtil", "OpenFile", "SharedFile"]
+__all__ = ["FileProxy", "HostBrowserUtil", "InProcessBrowserUtil"]
 
 
 class HostBrowserUtil(H5BrowserUtil):
-    """What PyMoDAQ's H5Browser reads files with: in a process of its own, which alone a damaged file can crash."""
+    """Reads files for PyMoDAQ's H5Browser, in a worker process: a damaged file can crash only that."""
 
     def __init__(self, backend: str | None = None, *, isolated: bool = True) -> None:
         super().__init__(backend=backend, isolated=isolated)
 
 
 class InProcessBrowserUtil(HostBrowserUtil):
-    """The same, with the library's own file object in this process."""
+    """Reads files in this process, for callers that need the library's own file object."""
 
     def __init__(self, backend: str | None = None) -> None:
         super().__init__(backend, isolated=False)

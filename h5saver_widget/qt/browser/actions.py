@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtWidgets
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.exporting import copy_of, export_formats, export_node
-from h5saver_widget.browsing.rows import Look
+from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import Progress
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NodeMenu", "save_file_as"]
 
-_PLOTTED = (Look.VALUE, Look.CURVE, Look.IMAGE, Look.STACK, Look.AXIS)
+_PLOTTED = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, NodeIcon.AXIS)
 
 
 class NodeMenu(QtWidgets.QMenu):
@@ -62,7 +62,7 @@ class NodeMenu(QtWidgets.QMenu):
         self.exports = self.addMenu(icon("export"), "Export")
         # the table is read when it is looked at: importing every format takes longer than opening a menu may
         self.exports.aboutToShow.connect(self._list_formats)
-        self.exports.setEnabled(report.look not in (Look.LINK, Look.UNREADABLE))
+        self.exports.setEnabled(report.icon not in (NodeIcon.LINK, NodeIcon.UNREADABLE))
         self._add("Copy the path", "copy", self.copy_path)
         self._add("Copy the Python lines that load it", "", self.copy_lines)
         if self._is_group:
@@ -99,7 +99,7 @@ class NodeMenu(QtWidgets.QMenu):
             path.absolute(),
             data_path or self._report.path,
             is_group=self._is_group and not data_path,
-            is_data=self._report.look in _PLOTTED or bool(data_path),
+            is_data=self._report.icon in _PLOTTED or bool(data_path),
             all_channels=everything,
             size=summary.nbytes if summary is not None else 0,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.rows import Row
+from h5saver_widget.browsing.rows import TreeRow
 from h5saver_widget.qt.browser.files import OpenFile
 
 __all__ = ["Entry", "numbered"]
@@ -28,7 +28,7 @@ class Entry:
         self.children: list[Entry] | None = None
         #: The children by name: to look for each among all of them would take N steps, N times.
         self.named: dict[str, Entry] = {}
-        self.shown: Row | None = None
+        self.shown: TreeRow | None = None
         self.asked = False
         self.listing = False
         self.problem = ""

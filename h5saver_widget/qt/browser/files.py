@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
 
-from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.file_view import FileView
 from h5saver_widget.browsing.opening import Readers
 from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.qt.browser.worker import Worker

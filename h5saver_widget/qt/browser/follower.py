@@ -7,7 +7,7 @@ from typing import Final
 
 from pyqtgraph.Qt import QtCore
 
-from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.file_view import Child
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.browser.trees import TreePane
 

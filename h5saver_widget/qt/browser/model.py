@@ -14,8 +14,8 @@ from typing import Any, Final
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.looking import Child
-from h5saver_widget.browsing.rows import Look, Row
+from h5saver_widget.browsing.file_view import Child
+from h5saver_widget.browsing.rows import NodeIcon, TreeRow
 from h5saver_widget.format.naming import natural_key
 from h5saver_widget.qt.browser.entries import Entry, numbered
 from h5saver_widget.qt.browser.files import OpenFile
@@ -25,16 +25,16 @@ from h5saver_widget.qt.status import explain
 __all__ = ["NodeModel"]
 
 _Role = QtCore.Qt.ItemDataRole
-_LOOKS: Final = {
-    NodeKind.GROUP: Look.GROUP,
-    NodeKind.FIXED: Look.CURVE,
-    NodeKind.GROWING: Look.CURVE,
-    NodeKind.TEXT: Look.TEXT,
-    NodeKind.LINK: Look.LINK,
-    NodeKind.OTHER: Look.UNREADABLE,
+_ICONS: Final = {
+    NodeKind.GROUP: NodeIcon.GROUP,
+    NodeKind.FIXED: NodeIcon.CURVE,
+    NodeKind.GROWING: NodeIcon.CURVE,
+    NodeKind.TEXT: NodeIcon.TEXT,
+    NodeKind.LINK: NodeIcon.LINK,
+    NodeKind.OTHER: NodeIcon.UNREADABLE,
 }
 #: Of numbers, the shape says enough where there is little room.
-_NUMBERS: Final = (Look.VALUE, Look.CURVE, Look.IMAGE, Look.STACK, Look.AXIS)
+_NUMBERS: Final = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, NodeIcon.AXIS)
 #: So many lines are asked for at once: what is seen, and a page more.
 _PAGE: Final = 200
 
@@ -59,7 +59,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._ask_rows)
-        self._icons: dict[Look, Any] = {}
+        self._icons: dict[NodeIcon, Any] = {}
 
     # ----------------------------------------------------------------- files
     @property
@@ -72,7 +72,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         row = len(self._roots)
         self.beginInsertRows(QtCore.QModelIndex(), row, row)
         root = self._add(file, "/", NodeKind.GROUP, None, row)
-        root.shown = Row(Look.FILE)
+        root.shown = TreeRow(NodeIcon.FILE)
         self._roots.append(root)
         self.endInsertRows()
         return self.index(row, 0)
@@ -373,7 +373,7 @@ class NodeModel(QtCore.QAbstractItemModel):
                     lambda _: None,
                 )
 
-    def _rows_came(self, keys: Mapping[str, int], rows: Mapping[str, Row]) -> None:
+    def _rows_came(self, keys: Mapping[str, int], rows: Mapping[str, TreeRow]) -> None:
         for path, row in rows.items():
             entry = self._entries.get(keys[path])
             if entry is not None and entry.shown != row:
@@ -391,23 +391,23 @@ class NodeModel(QtCore.QAbstractItemModel):
         if entry.parent is not None:
             self._want(entry)
         problem = entry.problem or (entry.file.problem if entry.parent is None else "")
-        row = entry.shown or Row(_LOOKS[entry.kind])
+        row = entry.shown or TreeRow(_ICONS[entry.kind])
         problem = problem or row.problem
         if role == _Role.DecorationRole:
-            return self._icon(Look.UNREADABLE if problem else row.look) if index.column() == 0 else None
+            return self._icon(NodeIcon.UNREADABLE if problem else row.icon) if index.column() == 0 else None
         if role == _Role.ToolTipRole:
             where = f"{entry.file.path or entry.file.name}" if entry.parent is None else entry.path
             return _plain(problem or "\n".join(filter(None, (where, row.title, row.content, row.kind))))
         if index.column():
             title = row.title if row.title != entry.name else ""
-            about = row.content if row.look in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))
+            about = row.content if row.icon in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))
             return problem.partition("\n")[0] or "   ".join(filter(None, (title, about)))
         return entry.file.name if entry.parent is None else _printable(entry.name)
 
-    def _icon(self, look: Look) -> Any:
-        if look not in self._icons:
-            self._icons[look] = icon(look.value)
-        return self._icons[look]
+    def _icon(self, node_icon: NodeIcon) -> Any:
+        if node_icon not in self._icons:
+            self._icons[node_icon] = icon(node_icon.value)
+        return self._icons[node_icon]
 
     def update_icons(self) -> None:
         """Draw the icons in the colours of the palette when the view is painted next."""

@@ -9,8 +9,8 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.rows import Look
-from h5saver_widget.browsing.words import count_text
+from h5saver_widget.browsing.formatting import count_text
+from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 
@@ -209,21 +209,21 @@ class NodePanel(QtWidgets.QWidget):
         if again and not may_comment:
             self.comment_state.setText(said)
         self._choose_tab(report)
-        self.tabs.setVisible(report.look is not Look.LINK)
+        self.tabs.setVisible(report.icon is not NodeIcon.LINK)
 
     def _choose_tab(self, report: NodeReport) -> None:
         """Show the tabs that have something, and of these the one that the user has chosen last, or the first."""
         there = {
             "Plot": bool(report.data_path),
             "Text": bool(report.lines or report.columns) or "Lines" in dict(report.facts),
-            "Attributes": report.look is not Look.LINK,
+            "Attributes": report.icon is not NodeIcon.LINK,
             "Settings": bool(report.settings),
             "Pictures": bool(report.pictures),
             "Comments": bool(report.comments) or not self._may_comment,
         }
         for number, name in enumerate(_TABS):
             self.tabs.setTabVisible(number, there[name])
-        is_log = report.look is Look.TEXT and "Lines" in dict(report.facts)
+        is_log = report.icon is NodeIcon.TEXT and "Lines" in dict(report.facts)
         self.tabs.setTabText(1, "Log" if is_log else "Table" if report.columns else "Values")
         order = ("Plot", "Text", "Settings", "Pictures")
         first = next((name for name in order if there[name]), "Attributes")

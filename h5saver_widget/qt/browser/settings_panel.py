@@ -8,7 +8,7 @@ from typing import Any
 from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtGui, QtWidgets
 
-from h5saver_widget.browsing.describing import Settings
+from h5saver_widget.browsing.describing import StoredSettings
 from h5saver_widget.qt.plain_tree import PlainTree
 
 __all__ = ["SettingsPanel"]
@@ -79,7 +79,7 @@ class SettingsPanel(QtWidgets.QWidget):
         layout.addWidget(self.tree, 2)
         layout.addWidget(self.text, 1)
 
-    def show_settings(self, settings: tuple[Settings, ...]) -> None:
+    def show_settings(self, settings: tuple[StoredSettings, ...]) -> None:
         """Show settings; what is no XML of settings as the text that it is."""
         self.tree.clear()
         self.parameters = []

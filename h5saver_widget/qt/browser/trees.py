@@ -8,7 +8,7 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.looking import MOST_FOUND, Child
+from h5saver_widget.browsing.file_view import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.browser.model import NodeModel
 

@@ -13,7 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 import h5saver_widget.backends.isolated.client  # noqa: F401 - with the window, not when its first file waits for it
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.looking import Child
+from h5saver_widget.browsing.file_view import Child
 from h5saver_widget.browsing.opening import Readers, how_it_ended, why_not
 from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as

@@ -15,7 +15,7 @@ from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.qt.keeper import Keeper
 
-__all__ = ["Job", "Worker"]
+__all__ = ["ReadTask", "Worker"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ Work = Callable[[], Any]
 Told = Callable[[Any], None]
 
 
-class Job:
+class ReadTask:
     """Something to be done.
 
     Attributes
@@ -81,12 +81,12 @@ class Worker(QtCore.QObject):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._keeper = Keeper(self)  # the thread may be the last to hold it
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[ReadTask] = deque()
         #: Jobs whose end has not been told; touched in the thread of the window alone.
-        self._untold: set[Job] = set()
+        self._untold: set[ReadTask] = set()
         #: Jobs that the thread may hold still. What they call holds widgets: were the thread the last to let go of one,
         #: it would be deleted there, and with PySide6 its timers would go off a moment later and end the program.
-        self._spent: list[Job] = []
+        self._spent: list[ReadTask] = []
         self._ended = False
         self._change = threading.Condition()
         self._told.connect(self._deliver, QtCore.Qt.ConnectionType.QueuedConnection)
@@ -106,7 +106,7 @@ class Worker(QtCore.QObject):
         *,
         part: Told | None = None,
         key: str = "",
-    ) -> Job:
+    ) -> ReadTask:
         """Have something done.
 
         Parameters
@@ -120,7 +120,7 @@ class Worker(QtCore.QObject):
         key
             A job with this key that has not been told yet is cancelled.
         """
-        job = Job(work, done, failed, part, key)
+        job = ReadTask(work, done, failed, part, key)
         if self._ended:
             job.cancelled = True
             return job
@@ -159,7 +159,7 @@ class Worker(QtCore.QObject):
             self._untold.clear()
             self._waiting.clear()
             if last is not None:
-                self._waiting.append(Job(last, None, None, None, ""))
+                self._waiting.append(ReadTask(last, None, None, None, ""))
             self._ended = True
             self._change.notify()
         self._thread.join(seconds)
@@ -186,7 +186,7 @@ class Worker(QtCore.QObject):
             except RuntimeError:  # Qt has taken the window apart meanwhile
                 return
 
-    def _deliver(self, told: tuple[Job, str, Any]) -> None:
+    def _deliver(self, told: tuple[ReadTask, str, Any]) -> None:
         job, what, result = told
         if self._ended:
             return
@@ -198,7 +198,7 @@ class Worker(QtCore.QObject):
         if what != "part" and not self.busy:
             self.busy_changed.emit(False)
 
-    def _tell(self, job: Job, what: str, result: Any) -> None:
+    def _tell(self, job: ReadTask, what: str, result: Any) -> None:
         """Tell how a job ended. What can't be shown counts as failed: an error that leaves a slot ends the program."""
         tell = job.tell.get(what)
         if tell is None:

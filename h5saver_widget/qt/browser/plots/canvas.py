@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues
-from h5saver_widget.browsing.pieces import Statistics
+from h5saver_widget.browsing.pieces import ValueStatistics
 from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
@@ -21,7 +21,7 @@ __all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "sta
 _NO_VALUES: Final = "no values in the region"
 
 
-def statistics_text(label: str, found: Statistics, units: str) -> str:
+def statistics_text(label: str, found: ValueStatistics, units: str) -> str:
     """Return mean, deviation, extremes and sum of what is in a region, as one line.
 
     >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')

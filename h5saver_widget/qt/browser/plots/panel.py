@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.drawings import Curves, DataSummary, Part, Picture
-from h5saver_widget.browsing.looking import FileView
+from h5saver_widget.browsing.file_view import FileView
+from h5saver_widget.browsing.formatting import shape_text, size_text
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
-from h5saver_widget.browsing.words import shape_text, size_text
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.qt.browser.plots.canvas import statistics_text
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text

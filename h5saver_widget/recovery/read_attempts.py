@@ -18,7 +18,7 @@ from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.state import Problem, size_in_words
 from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
 
-__all__ = ["CLEARED", "MOST_MISSING", "Look", "look_at", "present_superblock"]
+__all__ = ["CLEARED", "MOST_MISSING", "ReadAttempt", "best_attempt", "present_superblock"]
 
 CLEARED = "the mark of a program that was writing was cleared"
 #: A file can have lost that much at its end, and as much as it has; more is a wrong number in its superblock.
@@ -26,7 +26,7 @@ MOST_MISSING = 1 << 30
 
 
 @dataclass
-class Look:
+class ReadAttempt:
     """What was found in a file, and what had to be put right for that.
 
     Attributes
@@ -81,20 +81,20 @@ def present_superblock(path: Path) -> tuple[Superblock | None, int]:
     return block, journal.size
 
 
-def look_at(path: Path) -> Look | None:
+def best_attempt(path: Path) -> ReadAttempt | None:
     """Return what can be found in a file at most; None if there is no HDF5 file to be seen."""
-    best: Look | None = None
-    for look in _looks(path):
-        if "driver should be used" in look.survey.refused:
-            return look  # a part of what is spread over several files
-        if best is None or (look.is_closed, look.faults) < (best.is_closed, best.faults):
-            best = look
+    best: ReadAttempt | None = None
+    for attempt in _attempts(path):
+        if "driver should be used" in attempt.survey.refused:
+            return attempt  # a part of what is spread over several files
+        if best is None or (attempt.is_closed, attempt.faults) < (best.is_closed, best.faults):
+            best = attempt
         if not (best.is_closed or best.faults):
             break
     return best
 
 
-def _looks(path: Path) -> Iterator[Look]:
+def _attempts(path: Path) -> Iterator[ReadAttempt]:
     """Look at a file in one way after the other, the likeliest first."""
     block, size = present_superblock(path)
     right = corrected(block) if block is not None and not block.is_valid else block
@@ -105,10 +105,10 @@ def _looks(path: Path) -> Iterator[Look]:
         guess = guess_superblock(path)
         if right is None or right.version < 2:  # the others have a checksum
             what = "the superblock was lost; it was made anew from the root group behind it"
-            yield Look(_survey(path, guess, size), guess, size, False, (what,))
+            yield ReadAttempt(_survey(path, guess, size), guess, size, False, (what,))
 
 
-def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) -> Iterator[Look]:
+def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) -> Iterator[ReadAttempt]:
     """Look at a file as it is, then as if it ended where it does, then with zeros for what may be missing."""
     missing = block.size_needed - size
     must_clear = block.version >= 2 and block.is_writing
@@ -117,19 +117,21 @@ def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) 
         own = not done and not must_clear
         shown = block if own else block.closed(block.size_needed)
         survey = _look_with_every_reader(path) if own else _survey(path, shown, size)
-        yield Look(survey, shown, size, own, done + cleared)
+        yield ReadAttempt(survey, shown, size, own, done + cleared)
         if missing == 0:
             return
     ended = block.closed(size)
     what = f"the file said that it ends {size_in_words(abs(missing))} {'behind' if missing > 0 else 'before'} its end"
-    short = Look(_survey(path, ended, size), ended, size, False, (*done, *cleared, what))
+    short = ReadAttempt(_survey(path, ended, size), ended, size, False, (*done, *cleared, what))
     yield short
     if 0 < missing <= size + MOST_MISSING:
         full = block.closed(block.size_needed)
         what = f"the missing {size_in_words(missing)} at the end were filled with zeros"
-        look = Look(_survey(path, full, block.size_needed), full, block.size_needed, False, (*done, *cleared, what))
-        look.missing = list(_only_in(look.survey, short.survey))
-        yield look
+        attempt = ReadAttempt(
+            _survey(path, full, block.size_needed), full, block.size_needed, False, (*done, *cleared, what)
+        )
+        attempt.missing = list(_only_in(attempt.survey, short.survey))
+        yield attempt
 
 
 def _only_in(full: Survey, short: Survey) -> Iterator[Problem]:

@@ -1,15 +1,15 @@
-"""Recorder: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
+"""Watcher: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
 
 Whatever ends a file or begins the next one happens *between* frames: a frame asks for it, and when no thread is in the
 middle of a frame any more it is done. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan
 that was given up ends when the next one begins.
 
-A recorder is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
+A watcher is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
 :class:`~h5saver_widget.recording.sources.Sources` (does everything come?),
 :class:`~h5saver_widget.recording.mirroring.Mirroring` (is it copied?),
 :class:`~h5saver_widget.recording.counts.Counts` (how much was it?), and a clock. The file itself, with its frames,
-belongs to the one who made the recorder.
+belongs to the one who made the watcher.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from h5saver_widget.recording.sources import Sources, source_names
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.statistics import Statistics
 
-__all__ = ["RecordedFile", "Recorder"]
+__all__ = ["WatchedFile", "Watcher"]
 
 #: An error counts as the state of the recorder for so long if saving goes on, in s.
 ERROR_SECONDS: Final = 5.0
@@ -40,8 +40,8 @@ ERROR_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0
 
 
-class RecordedFile(Protocol):
-    """What a recorder needs of the file that it watches."""
+class WatchedFile(Protocol):
+    """What a watcher needs of the file that it watches."""
 
     io: Backend
     frames_saved: int
@@ -85,7 +85,7 @@ class RecordedFile(Protocol):
     def _notify(self, command: str, **args: Any) -> None: ...
 
 
-class Recorder:
+class Watcher:
     """Decides, between two frames, whether a recording goes on.
 
     Parameters
@@ -109,7 +109,7 @@ class Recorder:
         What went wrong last.
     """
 
-    def __init__(self, file: RecordedFile, mirroring: Mirroring) -> None:
+    def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
         self._file = file
         self.clock, self.counts = Chronometer(), Counts()
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring

@@ -9,7 +9,7 @@ import faulthandler
 import signal
 import sys
 
-__all__ = ["Limit", "was_stuck"]
+__all__ = ["Watchdog", "was_stuck"]
 
 
 def was_stuck(code: int | None, said: str) -> bool:
@@ -17,7 +17,7 @@ def was_stuck(code: int | None, said: str) -> bool:
     return "Timeout (" in said if sys.platform == "win32" else code == -signal.SIGALRM
 
 
-class Limit:
+class Watchdog:
     """Ends this process when one call takes too long.
 
     Parameters

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = [
-    "Contents",
-    "Places",
+    "CachedGroup",
+    "GroupCache",
+    "cached_group",
     "channel_group",
-    "contents_of",
     "find_channel",
     "nav_axes_group",
     "open_group",
@@ -42,7 +42,7 @@ _MOST = 256
 Candidates = dict[tuple[DataType, ...], list[str]]
 
 
-class Contents:
+class CachedGroup:
     """A group and the names of the nodes in it.
 
     Attributes
@@ -100,20 +100,20 @@ class _Titled:
             names.append(name)
 
 
-class Places:
+class GroupCache:
     """The groups used last in one open file, by path."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Contents] = {}
+        self._known: dict[str, CachedGroup] = {}
 
-    def get(self, path: str) -> Contents | None:
+    def get(self, path: str) -> CachedGroup | None:
         """Return what is known of a group, None if nothing is."""
         found = self._known.pop(path, None)
         if found is not None:
             self._known[path] = found  # the one used last is forgotten last
         return found
 
-    def keep(self, path: str, contents: Contents) -> Contents:
+    def keep(self, path: str, contents: CachedGroup) -> CachedGroup:
         """Remember what is in a group."""
         if len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]
@@ -127,32 +127,32 @@ class Places:
             known.add(name)
             known.channels = None
         if group is not None:
-            self.keep(f"{parent.rstrip('/')}/{name}", Contents(group))
+            self.keep(f"{parent.rstrip('/')}/{name}", CachedGroup(group))
 
     def clear(self) -> None:
         """Forget everything: nodes were removed, or the file was opened again."""
         self._known.clear()
 
 
-def contents_of(saver: H5SaverLowLevel, where: Where) -> Contents:
+def cached_group(saver: H5SaverLowLevel, where: Where) -> CachedGroup:
     """Return a group and what is in it. A node that was kept while its file was reopened still names its place."""
     path = saver.path_of(where)
-    found = saver.places.get(path)
+    found = saver.group_cache.get(path)
     if found is not None:
         try:
             saver.io.kind(found.group.handle)
             return found
         except NodeError:  # deleted behind our back
-            saver.places.clear()
+            saver.group_cache.clear()
     group = saver.get_group(path)
-    return saver.places.keep(path, Contents(group, group.children_name()))
+    return saver.group_cache.keep(path, CachedGroup(group, group.children_name()))
 
 
-def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "", **unwrapped: str) -> Contents:
+def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "", **unwrapped: str) -> CachedGroup:
     """Return the group of that name in a group, made if it is not there; attributes are stored as they are."""
     path = saver.path_of(where)
     child = saver.path_of(path, name)
-    found, parent = saver.places.get(child), saver.places.get(path)
+    found, parent = saver.group_cache.get(child), saver.group_cache.get(path)
     if found is not None:
         return found
     try:
@@ -162,16 +162,16 @@ def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "",
         else:
             group, held = parent.group, name in parent.names
         if held:
-            return contents_of(saver, child)
+            return cached_group(saver, child)
         return _create(saver, group, name, title, unwrapped)
     except (NodeError, NodeExistsError):
         if parent is None:
             raise
-    saver.places.clear()  # what was known is not so: ask the file
+    saver.group_cache.clear()  # what was known is not so: ask the file
     return open_group(saver, path, name, title, **unwrapped)
 
 
-def nav_axes_group(saver: H5SaverLowLevel, where: Where) -> Contents:
+def nav_axes_group(saver: H5SaverLowLevel, where: Where) -> CachedGroup:
     """Return the group of navigation axes in a group, made if it is not there."""
     return open_group(saver, where, NAV_GROUP)
 
@@ -183,9 +183,9 @@ def _create(
     title: str,
     unwrapped: dict[str, str],
     attributes: Mapping[str, Any] | None = None,
-) -> Contents:
+) -> CachedGroup:
     group = saver.create_group(parent, name, title, unwrapped=unwrapped, **(attributes or {}))
-    return saver.places.get(group.path) or Contents(group)
+    return saver.group_cache.get(group.path) or CachedGroup(group)
 
 
 def channel_group(
@@ -196,7 +196,7 @@ def channel_group(
     *,
     without: Iterable[DataType] = (),
     skip: int = 0,
-) -> Contents:
+) -> CachedGroup:
     """Return the channel group of a data object: one of its name and origin, or a new ``CH00``, ``CH01``...
 
     Parameters
@@ -214,19 +214,19 @@ def channel_group(
     try:
         return _channel(saver, open_group(saver, where, dwa.dim.name), str(dwa.name), origin, wanted, skip)
     except (NodeError, NodeExistsError):
-        saver.places.clear()  # what was known is not so: ask the file
+        saver.group_cache.clear()  # what was known is not so: ask the file
         return _channel(saver, open_group(saver, where, dwa.dim.name), str(dwa.name), origin, wanted, skip)
 
 
 def _channel(
-    saver: H5SaverLowLevel, dims: Contents, title: str, origin: str, without: tuple[DataType, ...], skip: int
-) -> Contents:
+    saver: H5SaverLowLevel, dims: CachedGroup, title: str, origin: str, without: tuple[DataType, ...], skip: int
+) -> CachedGroup:
     channels = dims.channels if dims.channels is not None else _channels_in(dims)
     titled = channels.setdefault(title, _Titled())
     candidates = titled.candidates.setdefault(without, [*titled.origins])
     for name in [*candidates]:
         if titled.origins[name] in (origin, ""):
-            found = contents_of(saver, saver.path_of(dims.group, name))
+            found = cached_group(saver, saver.path_of(dims.group, name))
             if found.has_any(without):
                 candidates.remove(name)  # it will always hold them: not looked at again
             elif skip == 0:
@@ -241,7 +241,7 @@ def _channel(
     return made
 
 
-def _channels_in(dims: Contents) -> dict[str, _Titled]:
+def _channels_in(dims: CachedGroup) -> dict[str, _Titled]:
     """Return the channel groups of each title; of data that go on in segments, only the last one takes arrays."""
     found: list[tuple[Any, str, str, str]] = []
     for name in dims.names:
@@ -258,30 +258,32 @@ def _channels_in(dims: Contents) -> dict[str, _Titled]:
     return channels
 
 
-def find_channel(saver: H5SaverLowLevel, where: Where, dim: str, title: str, origin: str, skip: int) -> Contents | None:
+def find_channel(
+    saver: H5SaverLowLevel, where: Where, dim: str, title: str, origin: str, skip: int
+) -> CachedGroup | None:
     """Return the channel group of data of a name and origin, None if there is none; `skip` as in `channel_group`."""
-    here = contents_of(saver, where)
+    here = cached_group(saver, where)
     if dim not in here.names:
         return None
-    dims = contents_of(saver, saver.path_of(here.group, dim))
+    dims = cached_group(saver, saver.path_of(here.group, dim))
     titled = (dims.channels or _channels_in(dims)).get(title, _Titled())
     names = [name for name, known in titled.origins.items() if known in (origin, "")]
-    return contents_of(saver, saver.path_of(dims.group, names[skip])) if skip < len(names) else None
+    return cached_group(saver, saver.path_of(dims.group, names[skip])) if skip < len(names) else None
 
 
-def segments_of(saver: H5SaverLowLevel, where: Where, first: Contents) -> list[Contents]:
+def segments_of(saver: H5SaverLowLevel, where: Where, first: CachedGroup) -> list[CachedGroup]:
     """Return the groups of all segments of data in a scan, in their order: the first one, and what came after it."""
-    here = contents_of(saver, where)
+    here = cached_group(saver, where)
     path = here.group.path
     beside = first.group.path == path
     mine = BESIDE if beside else first.group.path.removeprefix(f"{path.rstrip('/')}/")
     dims = [path] if beside else [saver.path_of(path, name) for name in here.names if name in _DIMENSIONS]
-    found: dict[int, Contents] = {0: first}
-    for contents in (contents_of(saver, dim) for dim in dims):
+    found: dict[int, CachedGroup] = {0: first}
+    for contents in (cached_group(saver, dim) for dim in dims):
         for _, name in contents.numbered("CH"):
             attributes = contents.group.get_child(name).attrs
             if SEGMENT_NUMBER in attributes and attributes.get(SEGMENT_OF) == mine:
-                found[attributes[SEGMENT_NUMBER]] = contents_of(saver, saver.path_of(contents.group, name))
+                found[attributes[SEGMENT_NUMBER]] = cached_group(saver, saver.path_of(contents.group, name))
     return [found[number] for number in sorted(found)]
 
 
@@ -293,13 +295,13 @@ def segment_group(
     where: Where,
     dwa: DataLike,
     origin: str,
-    before: Contents,
+    before: CachedGroup,
     *,
     first_row: int = 0,
     end_row: int = 0,
     number: int | None = None,
     beside: bool = False,
-) -> Contents:
+) -> CachedGroup:
     """Make the channel group of the next segment of data, and close the one before.
 
     Parameters
@@ -319,13 +321,13 @@ def segment_group(
     """
     path = saver.path_of(where)
     first = before.group.attrs.get(SEGMENT_OF) or before.group.path.removeprefix(f"{path.rstrip('/')}/")
-    dims, first = (contents_of(saver, path), BESIDE) if beside else (open_group(saver, path, dwa.dim.name), first)
+    dims, first = (cached_group(saver, path), BESIDE) if beside else (open_group(saver, path, dwa.dim.name), first)
     name = f"CH{dims.next_number('CH'):02d}"
     marks = {SEGMENT_OF: first, **({FIRST_ROW: first_row} if number is None else {SEGMENT_NUMBER: number})}
     made = _create(saver, dims.group, name, str(dwa.name), {"origin": origin}, marks)
     if number is None and before.group.path != path:
         saver.io.set_attributes(before.group.handle, saver.raw({END_ROW: end_row}))
-    for known in (dims, saver.places.get(before.group.path.rpartition("/")[0])):
+    for known in (dims, saver.group_cache.get(before.group.path.rpartition("/")[0])):
         if known is not None:
             known.channels = None
     return made

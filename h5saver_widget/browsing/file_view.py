@@ -16,11 +16,11 @@ from typing import Self
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.drawings import Curves, Part
+from h5saver_widget.browsing.formatting import size_text
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
-from h5saver_widget.browsing.rows import Look, Row, row_of
+from h5saver_widget.browsing.rows import NodeIcon, TreeRow, row_of
 from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
-from h5saver_widget.browsing.words import size_text
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -221,14 +221,14 @@ class FileView:
         """Return the nodes in a group, 2 before 10; NodeError if it is none."""
         return children_of(self.h5, path)
 
-    def rows(self, paths: Sequence[str]) -> dict[str, Row]:
+    def rows(self, paths: Sequence[str]) -> dict[str, TreeRow]:
         """Return what a tree shows of some nodes."""
         found = {}
         for path in paths:
             try:
                 found[path] = row_of(self.h5.get_node(path))
             except (NodeError, OSError) as error:
-                found[path] = Row(Look.UNREADABLE, problem=str(error))
+                found[path] = TreeRow(NodeIcon.UNREADABLE, problem=str(error))
         return found
 
     def expand(self, path: str, most: int = 20_000) -> dict[str, list[Child]]:

@@ -1,6 +1,6 @@
 """Files that are handed around: one window gives another its open file, and that one works on it too.
 
-Hosts do so with the library's own file object. An isolated file has none in this process, so an :class:`OpenFile`
+Hosts do so with the library's own file object. An isolated file has none in this process, so an :class:`FileProxy`
 stands for it; where there is one, it is recognised. No Qt.
 """
 
@@ -18,13 +18,13 @@ from h5saver_widget.format import naming
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["OpenFile", "known_savers", "library_file", "work_on"]
+__all__ = ["FileProxy", "known_savers", "library_file", "work_on"]
 
 #: Every saver that may own a file object which somebody hands to another one.
 known_savers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()
 
 
-class OpenFile:
+class FileProxy:
     """Stands for the library's file object of a file that is open in another process.
 
     Parameters
@@ -83,10 +83,10 @@ class OpenFile:
 
 
 def library_file(file: H5SaverLowLevel) -> Any:
-    """Return the library's own file object, or the :class:`OpenFile` that stands for it; None when closed."""
+    """Return the library's own file object, or the :class:`FileProxy` that stands for it; None when closed."""
     if not file.isopen():
         return None
-    return OpenFile(file) if file.isolated else file.io.raw_file
+    return FileProxy(file) if file.isolated else file.io.raw_file
 
 
 def work_on(file: H5SaverLowLevel, other: Any) -> None:
@@ -111,7 +111,7 @@ def work_on(file: H5SaverLowLevel, other: Any) -> None:
         return
     file.close_file()
     if owner is not None:
-        file.borrow(owner.io)
+        file.borrow(owner)
     elif other is not None:
         # somebody else's: this process has it open already, and may read it again without a lock
         path = getattr(other, "filename", None)
@@ -122,7 +122,7 @@ def work_on(file: H5SaverLowLevel, other: Any) -> None:
 
 def _owner_of(file: Any) -> H5SaverLowLevel | None:
     """Return the saver that opened a file object, None if none of ours did."""
-    if isinstance(file, OpenFile):
+    if isinstance(file, FileProxy):
         return file.saver
     if file is not None:
         for saver in list(known_savers):

@@ -13,7 +13,7 @@ from browsing_files import CURVES, FRAME, PNG, SETTINGS, SPECTRA, write_file
 
 from h5saver_widget import DataLoader, FileOpenError, H5BrowserUtil, H5SaverLowLevel, NodeError
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing import FileView, Look, shown_value
+from h5saver_widget.browsing import FileView, NodeIcon, shown_value
 from h5saver_widget.browsing.opening import Readers, open_to_look, why_not
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.browsing.text import tree_lines
@@ -30,13 +30,21 @@ def test_children_rows_and_their_looks(view):
     assert dict(view.children("/RawData"))["Logger"] is NodeKind.TEXT
     paths = ["/RawData", "/RawData/Scan000", "/RawData/Detector000", "/RawData/Logger", CURVES, SPECTRA, FRAME]
     rows = view.rows([*paths, f"{CURVES}/Axis00", f"{CURVES}/Data00", "/nothing"])
-    looks = [rows[path].look for path in paths]
-    assert looks == [Look.GROUP, Look.SCAN, Look.DETECTOR, Look.TEXT, Look.GROUP, Look.STACK, Look.IMAGE]
-    assert rows[f"{CURVES}/Axis00"].look is Look.AXIS and rows[f"{CURVES}/Data00"].look is Look.CURVE
+    looks = [rows[path].icon for path in paths]
+    assert looks == [
+        NodeIcon.GROUP,
+        NodeIcon.SCAN,
+        NodeIcon.DETECTOR,
+        NodeIcon.TEXT,
+        NodeIcon.GROUP,
+        NodeIcon.STACK,
+        NodeIcon.IMAGE,
+    ]
+    assert rows[f"{CURVES}/Axis00"].icon is NodeIcon.AXIS and rows[f"{CURVES}/Data00"].icon is NodeIcon.CURVE
     spectra = rows[SPECTRA]
     assert (spectra.title, spectra.content, spectra.kind) == ("spectrum", "5 × 4 × 11", "float64")
     assert rows["/RawData/Logger"].content == "3 lines"
-    assert rows["/nothing"].look is Look.UNREADABLE and "nothing" in rows["/nothing"].problem
+    assert rows["/nothing"].icon is NodeIcon.UNREADABLE and "nothing" in rows["/nothing"].problem
     with pytest.raises(NodeError):
         view.children(SPECTRA)
 
@@ -85,7 +93,7 @@ def test_a_group_that_holds_itself_is_walked_once(tmp_path, backend):
     with FileView(path, backend) as view:
         assert len(view.expand("/")) < 205
         assert next(path for part in view.search("again") for path, _ in part) == "/a/b/again"
-        assert view.rows(["/soft"])["/soft"].look is Look.LINK
+        assert view.rows(["/soft"])["/soft"].icon is NodeIcon.LINK
         assert "soft" in "\n".join(tree_lines(view))
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
 from h5saver_widget.backends.compression import pack_in_background
 
-__all__ = ["ChunkJob", "Collected", "Deflated", "Memory", "Points", "Tail"]
+__all__ = ["ChunkTask", "DeflateBuffer", "Memory", "PointBuffer", "RowBuffer", "WriteBuffer"]
 
-#: A tail of collected rows begins with so much.
+#: A buffer of rows begins with so much.
 _FIRST_BYTES = 512
 
 
-class ChunkJob:
+class ChunkTask:
     """A chunk that is being packed: the first `filled` rows of it belong to the array, `held` are in the file already.
 
     Of a fixed array, which has no rows to count, both are 0.
@@ -45,11 +45,11 @@ class ChunkJob:
 
 
 #: What takes a chunk that is being packed.
-Submit = Callable[[ChunkJob], None]
+Submit = Callable[[ChunkTask], None]
 
 
 class Memory:
-    """Bytes that all tails of a file have together, and how many they may have."""
+    """Bytes that all buffers of a file have together, and how many they may have."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -60,7 +60,7 @@ class Memory:
         return self.used + size <= self.most
 
 
-class Tail(ABC):
+class WriteBuffer(ABC):
     """What an array has accepted last, as far as the library has not got it.
 
     It doesn't know its array, but is handed it: the two would keep each other alive.
@@ -90,11 +90,11 @@ class Tail(ABC):
         """Take rows or, of a fixed array, the values of the point `at`."""
 
     @abstractmethod
-    def settle(self, array: ArrayWriter, submit: Submit) -> None:
+    def drain(self, array: ArrayWriter, submit: Submit) -> None:
         """Hand the rows to the library, or to the threads that deflate."""
 
 
-class Collected(Tail):
+class RowBuffer(WriteBuffer):
     """Small rows, collected until one call of the library is worth while: memory is taken as they come."""
 
     def __init__(self, array: ArrayWriter, most: int, memory: Memory) -> None:
@@ -120,7 +120,7 @@ class Collected(Tail):
         filled = self.pending
         stop = filled + len(rows)
         if stop > self._capacity and not self._has_grown(array, stop):
-            self.settle(array, submit)
+            self.drain(array, submit)
             filled, stop = 0, len(rows)
             if stop > self._capacity:
                 array.append(rows)
@@ -128,14 +128,14 @@ class Collected(Tail):
         self._rows[filled:stop] = rows
         self.pending = stop
 
-    def settle(self, array: ArrayWriter, submit: Submit) -> None:
+    def drain(self, array: ArrayWriter, submit: Submit) -> None:
         """Append them."""
         if self.pending:
             array.append(self._rows[: self.pending])
             self.pending = 0
 
 
-class Points(Tail):
+class PointBuffer(WriteBuffer):
     """Neighbouring points of a scan, collected until one call of the library is worth while."""
 
     def __init__(self, array: ArrayWriter, size: int, memory: Memory) -> None:
@@ -149,7 +149,7 @@ class Points(Tail):
         """Take the values of one point."""
         filled = self.pending
         if filled and (at != self._next or filled == len(self._rows)):
-            self.settle(array, submit)
+            self.drain(array, submit)
             filled = 0
         if not filled:
             self._first = at
@@ -159,7 +159,7 @@ class Points(Tail):
         self._next = (*at[:-1], at[-1] + 1)
         self.pending = filled + 1
 
-    def settle(self, array: ArrayWriter, submit: Submit) -> None:
+    def drain(self, array: ArrayWriter, submit: Submit) -> None:
         """Write them as one block."""
         if self.pending:
             rows, at = self._rows[: self.pending], self._first
@@ -167,7 +167,7 @@ class Points(Tail):
             self.pending = 0
 
 
-class Deflated(Tail):
+class DeflateBuffer(WriteBuffer):
     """The last chunk of an array with gzip, filled in memory and deflated when it is full or has to be in the file.
 
     A chunk that is flushed before it is full is deflated again later, has another size then, and moves to another
@@ -199,17 +199,17 @@ class Deflated(Tail):
             self.pending += len(part)
             rows = rows[len(part) :]
             if stop == whole:
-                self.settle(array, submit)
-                if array.tail is not self:
+                self.drain(array, submit)
+                if array.buffer is not self:
                     return  # an earlier chunk could not be written; nothing that follows it is
                 self._rows = np.empty(array.chunks, array.dtype)
                 self._start += whole
                 self._filled = self._held = 0
 
-    def settle(self, array: ArrayWriter, submit: Submit) -> None:
+    def drain(self, array: ArrayWriter, submit: Submit) -> None:
         """Have the last chunk deflated, as far as it is filled."""
         if self.pending:
             self._rows[self._filled :] = 0
-            job = ChunkJob(array, (self._start,), self._rows, self._filled, self._held)
+            job = ChunkTask(array, (self._start,), self._rows, self._filled, self._held)
             self._held, self.pending = self._filled, 0
             submit(job)
