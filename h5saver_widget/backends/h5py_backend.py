@@ -22,7 +22,7 @@ import numpy.typing as npt
 from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import (
     CommitMarks,
     as_key,
@@ -353,11 +353,11 @@ class H5pyBackend(QueuedBackend):
         if spec.kind is NodeKind.GROUP:
             return group.create_group(name)
         if spec.kind is NodeKind.TEXT:
-            return group.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(1024,))
+            return group.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(TEXT_ROWS,))
         shape, dtype, filters = spec.shape, spec.dtype, self._filters(spec)
         if spec.kind is NodeKind.GROWING:
             size: dict[str, Any] = {"shape": (0, *shape), "maxshape": (None, *shape)}
-            chunks: tuple[int, ...] | None = growing_chunks(shape, dtype)
+            chunks: tuple[int, ...] | None = growing_chunks(shape, dtype, packed=bool(filters))
         elif spec.data is not None and not filters:
             return _plain_array(group, name, spec.data)
         else:
@@ -365,6 +365,15 @@ class H5pyBackend(QueuedBackend):
             # in one piece HDF5 fills it all at once: 8 s before the first point of a scan of 2 GB
             chunks = fixed_chunks(shape, dtype, spec.frame_axes) if filters or is_large(shape, dtype) else None
         return group.create_dataset(name, **size, dtype=dtype, fillvalue=spec.fill_value, chunks=chunks, **filters)
+
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> h5py.Dataset:
+        old, plan = node.obj.id, node.obj.id.get_create_plist()
+        plan.set_chunk(chunks)
+        made = h5py.Dataset(h5d.create(self._h5().id, None, old.get_type(), old.get_space(), plan))
+        write_attributes(made, node.path, read_attributes(node.obj, None), fresh=True)
+        del self._h5()[node.path]
+        self._h5()[node.path] = made
+        return made
 
     def _fills_later(self, spec: NodeSpec) -> bool:
         return bool(self._filters(spec))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from h5json.objid import createObjId
 
-from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chunks
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.primitive import changing
@@ -146,7 +146,7 @@ class H5pydBackend(RemoteFile):
             body = _growing(BYTE_ROWS, (), {}, [1024])
         else:
             held, properties = spec.dtype.newbyteorder("<"), filters(self._library(spec.compression), spec.compression)
-            chunks = bounded_chunks(growing_chunks(spec.shape, held), held)
+            chunks = bounded_chunks(fast_chunks(spec.shape, held), held)
             body = _growing(type_json(held), spec.shape, properties, list(chunks))
         return self._new(group, name, "datasets", body, _counted(spec.attributes))
 

@@ -13,12 +13,15 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.array_writer import ArrayWriter
+from h5saver_widget.backends.chunks import FAST_ROWS, fast_chunks
+from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.handles import TreeNode, is_below
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.primitive import changing
@@ -70,6 +73,10 @@ class QueuedBackend(LocalFile):
     @abstractmethod
     def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array with values that its number type can hold."""
+
+    @abstractmethod
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> Any:
+        """Put an empty array with other chunks in the place of an empty one, and return the library's object."""
 
     @abstractmethod
     def _stored_info(self, node: TreeNode) -> ArrayInfo:
@@ -146,6 +153,8 @@ class QueuedBackend(LocalFile):
             writer = self._writers.get(key)
             if writer is None:
                 writer = self._writers[key] = self._make_writer(node)
+                if node.is_new and node.kind is NodeKind.GROWING and writer.packing == Packing():
+                    writer.is_young = prod(writer.chunks) < prod(fast_chunks(writer.row_shape, writer.dtype))
             node.writer = writer
         return writer
 
@@ -170,9 +179,26 @@ class QueuedBackend(LocalFile):
             if node.kind is NodeKind.TEXT:
                 self._append_bytes(node, values)
             elif len(values):
-                ledger.rows_added(node.writer.path, len(values))
+                writer = node.writer
+                if writer.is_young and writer.accepted + len(values) > FAST_ROWS:
+                    writer = self._with_larger_chunks(node)
+                ledger.rows_added(writer.path, len(values))
                 with self._losses_counted():
-                    queue.append(node.writer, values)
+                    queue.append(writer, values)
+
+    def _with_larger_chunks(self, node: TreeNode) -> ArrayWriter:
+        """Make an array anew to which many rows have come; as long as none is in the file, that costs little."""
+        old: ArrayWriter = node.writer
+        old.is_young = False
+        if self.swmr_active or not self._rows.collects or old.count():
+            return old
+        key = self._identity(node)
+        node.obj = self._with_chunks(node, fast_chunks(old.row_shape, old.dtype))
+        self._writers.pop(key, None)
+        node.writer = None
+        made = self._writer(node)
+        self._rows.replace(old, made)
+        return made
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])

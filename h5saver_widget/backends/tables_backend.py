@@ -25,7 +25,7 @@ import tables.hdf5extension
 import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.outside import is_outside
@@ -245,10 +245,10 @@ class TablesBackend(QueuedBackend):
         if spec.kind is NodeKind.GROUP:
             return file.create_group(group, name)
         if spec.kind is NodeKind.TEXT:
-            return file.create_vlarray(group, name, atom=tables.UInt8Atom())
+            return file.create_vlarray(group, name, atom=tables.UInt8Atom(), chunkshape=TEXT_ROWS)
         atom = _atom(dtype, spec.fill_value)
         if spec.kind is NodeKind.GROWING:
-            chunks = growing_chunks(shape, dtype)
+            chunks = growing_chunks(shape, dtype, packed=self._library(spec.compression) is not None)
             return file.create_earray(
                 group, name, atom=atom, shape=(0, *shape), chunkshape=chunks, filters=self._filters(spec)
             )
@@ -262,6 +262,18 @@ class TablesBackend(QueuedBackend):
             return empty
         chunks = fixed_chunks(shape, dtype, spec.frame_axes)
         return file.create_carray(group, name, atom=atom, shape=shape, chunkshape=chunks, filters=self._filters(spec))
+
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> tables.EArray:
+        old, parent, name = node.obj, node.obj._v_parent, node.obj._v_name
+        made = self._h5().create_earray(
+            parent, f"{name}__new", atom=old.atom, shape=old.shape, chunkshape=chunks, filters=old.filters
+        )
+        attributes = read_attributes(old, None)
+        write_attributes(made, node.path, attributes)
+        with quiet():
+            old._f_remove()
+            made._f_rename(name)
+        return made
 
     def _filters(self, spec: NodeSpec) -> tables.Filters:
         library = self._library(spec.compression)
