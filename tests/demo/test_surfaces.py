@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies
@@ -17,23 +18,29 @@ from recording_helpers import settle, wait_until
 
 from h5saver_widget.demo.scan_run import ScanState
 from h5saver_widget.demo.window import DemoWindow
+from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.status import format_duration
-from h5saver_widget.recording.status import RecorderState as State
+from h5saver_widget.recording.status import RecorderState as State, RecorderStatus
 
+#: The last status of each saver that was told.
+told_last: dict[H5Saver, RecorderStatus] = {}
 WALKS = int(os.environ.get("H5SAVER_WALK", "1"))
 LEFT = QtCore.Qt.MouseButton.LeftButton
 
 
 def told(window: DemoWindow) -> dict[str, object]:
-    """Return what status() says, for each surface in its own form."""
+    """Return what status() says, for each surface in its own form; numbers that grow as they were told last."""
     saver = window.docked
-    status, main = saver.status(), window.h5saver.status()
+    status, main, numbers = saver.status(), window.h5saver.status(), told_last[saver]
+    counts = status.statistics
+    if counts.frames_written - numbers.statistics.frames_written > 100:
+        numbers = status  # 25 frames/s are 12 until the next time
     return {
         "strip": status.state.value,
         "light": status.state,
-        "clock": format_duration(status.seconds) if status.is_open or status.seconds else "",
-        "frames": status.statistics.frames_written,
-        "lost": saver.frames_lost,
+        "clock": format_duration(numbers.seconds) if numbers.is_open or numbers.seconds else "",
+        "frames": numbers.statistics.frames_written,
+        "lost": numbers.statistics.frames_dropped,
         "remarks": "\n".join(status.remarks),
         "title": status.headline,
         "dock": status.state.value,
@@ -195,7 +202,9 @@ class Surfaces(RuleBasedStateMachine):
                 assert saver.io.is_open and status.is_open
             if status.state is State.RECORDING:
                 assert saver.watcher.flow.is_on and status.statistics.frames_written
+            assert saver.frames_lost >= told_last[saver].statistics.frames_dropped
             if status.state is State.CLOSED:
+                assert saver.frames_lost == saver.statistics().frames_dropped
                 assert not saver.isopen() and not saver.settings["do_save"]
         scan = self.window.scan
         if scan.scan is not None and scan.scan.state is ScanState.PAUSED:
@@ -213,10 +222,13 @@ def window(tmp_path_factory, qapp):
         saver.settings["backend", "isolated"] = False
         for head in saver.tree.sections.values():
             head.setExpanded(True)
+        saver.status_changed.connect(partial(told_last.__setitem__, saver))
+        saver.show_status()
     for stage in window.scan.actuators:
         stage.settings["speed"] = 1e6
     window.show()
     yield window
+    told_last.clear()
     window.close()
     window.deleteLater()
     QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
