@@ -171,7 +171,7 @@ class Watcher:
     @property
     def is_given_up(self) -> bool:
         """Whether the open file takes nothing any more."""
-        return self._file.isopen() and (self._is_gone or self._file.io.failure is not None)
+        return self._file.isopen() and (self._is_gone or self._file.io.queue.failure is not None)
 
     def pause(self) -> bool:
         """Leave out frames of continuous recordings from now on; return whether that is new. Never waits."""
