@@ -7,7 +7,7 @@ Structure, attributes and reads are one request each. Rows and slices are collec
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,21 @@ from h5json.objid import createObjId
 
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
-from h5saver_widget.backends.remote_blocks import Block, as_block
+from h5saver_widget.backends.remote_blocks import Block, Region, as_block, region_of
 from h5saver_widget.backends.remote_file import RemoteFile
-from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
-from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
-from h5saver_widget.backends.remote_reading import Part, part_of, read_part
-from h5saver_widget.backends.remote_rows import COUNT
-from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
+from h5saver_widget.backends.remote_objects import (
+    BYTE_ROWS,
+    COUNT,
+    HIDDEN,
+    RemoteObject,
+    attribute_json,
+    attribute_value,
+    bounded_chunks,
+    fill_json,
+    filters,
+    type_json,
+    within_one_request,
+)
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
@@ -191,9 +199,9 @@ class H5pydBackend(RemoteFile):
             self._follow(obj, path)
             handle = Handle(self._remember(path, obj, NodeKind.FIXED))
             if data is not None and data.size:
-                self._write_block(obj, as_block((0,) * data.ndim, data.astype(held, copy=False)))
+                self._write_block(obj, as_block(region_of(..., shape)[0], data.astype(held, copy=False)))
             elif shape == () and fill_value is not None:
-                self._write_block(obj, as_block((), np.asarray(fill_value).astype(held)))
+                self._write_block(obj, as_block(region_of(..., ())[0], np.asarray(fill_value).astype(held)))
             return handle
 
     @primitive
@@ -264,11 +272,8 @@ class H5pydBackend(RemoteFile):
             body |= {"shape": [0, *obj.shape[1:]], "maxdims": [0, *obj.shape[1:]]}
             copied = self._get(self._grown(group, path, body, attributes, source.kind)).obj
         with self._writing().together():
-            for block in read_part(self._server(), obj, part_of(..., obj.shape), blocks=True):
-                if block.start:
-                    self._accept(copied, block, obj.shape)
-                else:
-                    self._change("PUT", f"{copied.address}/value", block.content())
+            for region, values in self._values(obj, region_of(..., obj.shape)[0]):
+                self._write_block(copied, Block(region, values), obj.shape)
 
     # ---------------------------------------------------------------- arrays
     @primitive
@@ -287,20 +292,20 @@ class H5pydBackend(RemoteFile):
         self._writing().accept(obj.rows, block, shape)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
-        shape = node.obj.shape
-        start = (shape[0], *(0,) * (len(shape) - 1))
-        self._accept(node.obj, as_block(start, rows), (shape[0] + len(rows), *shape[1:]))
+        shape = (node.obj.shape[0] + len(rows), *node.obj.shape[1:])
+        region, _ = region_of(slice(node.obj.shape[0], None), shape)
+        self._accept(node.obj, as_block(region, rows), shape)
 
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         (count,) = node.obj.shape
-        self._accept(node.obj, Block((count,), [row.copy()]), (count + 1,))
+        self._accept(node.obj, Block(Region((count,), (1,), (1,)), [row.copy()]), (count + 1,))
 
-    def _write_block(self, obj: RemoteObject, block: Block) -> None:
-        if not block.start:  # a single value
+    def _write_block(self, obj: RemoteObject, block: Block, shape: tuple[int, ...] | None = None) -> None:
+        if not block.region.start:  # a single value
             self._send(obj)  # what came before goes before
             self._change("PUT", f"{obj.address}/value", block.content())
         else:
-            self._accept(obj, block, obj.shape)
+            self._accept(obj, block, shape or obj.shape)
 
     def _send(self, obj: RemoteObject) -> None:
         """Send what waits for an array, so that the server can answer for it."""
@@ -314,16 +319,16 @@ class H5pydBackend(RemoteFile):
         values = np.asarray(values)
         self._may_write(node, values, node.obj.dtype)
         try:
-            part = part_of(selection, node.obj.shape)
+            region, shape = region_of(selection, node.obj.shape)
             if values.size == 1:  # goes wherever a number goes
                 values = values.reshape(())
-            fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), part.shape)
+            fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
         if fitted.size:
-            self._write_block(node.obj, as_block(part.start, fitted.reshape(part.counts), part.steps))
+            self._write_block(node.obj, as_block(region, fitted.reshape(region.counts)))
 
     @primitive
     def read(self, array: Handle, selection: Selection = ...) -> Any:
@@ -331,14 +336,27 @@ class H5pydBackend(RemoteFile):
         node = self._array(array)
         obj = self._fresh(node.obj)
         try:
-            part: Part = part_of(selection, obj.shape)
+            region, shape = region_of(selection, obj.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(f"can't read {selection} of {node.path}, shape {obj.shape}: {error}") from error
         self._send(obj)
         try:
-            return read_part(self._server(), obj, part)
+            if obj.kind is NodeKind.TEXT:
+                rows = [row for _, part in self._values(obj, region) for row in part]
+                return rows if shape else rows[0]
+            found = np.zeros(region.counts, object if obj.is_text else obj.dtype)
+            for part, values in self._values(obj, region):
+                found[part.within(region)] = values
+            return found.reshape(shape)[()]
         except RemoteRefusedError as error:
             raise NodeError(f"{node.path} can't be read: {error}") from error
+
+    def _values(self, obj: RemoteObject, region: Region) -> Iterator[tuple[Region, Any]]:
+        """Iterate over parts of a region, as large as an answer may be, and their values."""
+        for part in region.cut(obj.dtype.itemsize):
+            if 0 not in part.counts:
+                content = self._server().ask("GET", f"{obj.address}/value", **part.params)
+                yield part, obj.decoded(content, part.counts)
 
     # ------------------------------------------------------------ attributes
     def _attributes(self, obj: RemoteObject) -> dict[str, RawAttribute | None]:

@@ -12,10 +12,10 @@ import logging
 import math
 import threading
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from h5pyd.httpconn import HttpConn
 from requests.adapters import HTTPAdapter
@@ -35,6 +35,7 @@ _SMALL = 256 << 10
 _AGAIN = (408, 425, 429, 500, 502, 503, 504, 507)
 _MISSING = (404, 410)
 _TOO_LARGE = 413
+_WHO = 401
 _NOT_TRUSTED = 495  # nginx' number for a certificate that is not right
 _LONGEST_PAUSE = 60.0  # whatever Retry-After says
 _WORDS = {
@@ -99,41 +100,43 @@ class Client:
     def __init__(self, domain: str, options: RemoteOptions) -> None:
         self.domain = domain
         self.options = options.completed()
-        if not self.options.endpoint:
-            raise FileOpenError(
-                "no HSDS server is named: give an endpoint such as http://server:5101, or set HS_ENDPOINT"
-            )
-        address = urlsplit(self.options.endpoint)
-        if not self.options.endpoint.startswith("http+unix://") and (
-            address.scheme not in ("http", "https") or not address.hostname
-        ):
-            raise FileOpenError(
-                f"{self.options.endpoint!r} is not the address of a server; expected something like http://server:5101"
-            )
+        self._addresses = self.options.addresses
+        self.endpoint = self._addresses[0]
         if self.options.certificate and not Path(self.options.certificate).is_file():
             raise FileOpenError(f"there is no certificate {self.options.certificate}; name the file of the server's")
         #: How many bytes a request may carry; less than at first where a proxy refused more.
         self.largest = MAX_REQUEST
         #: Instant (monotonic) after which nothing is tried again: a file is being closed.
         self.until = math.inf
+        self._given, self._was_let_in = options, False
         self._lock = threading.Lock()
         self._conn = self._connect(self.options.timeout_seconds)
+
+    def __enter__(self) -> Client:
+        """Return this object; the connection ends with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the connection."""
+        self.close()
 
     def _connect(self, timeout: float) -> Any:
         options = self.options
         conn = HttpConn(
             self.domain,
-            endpoint=options.endpoint,
-            username=options.username or "none",
+            endpoint=self.endpoint,
+            username=("" if options.api_key else options.username) or "none",
             password=options.password or "none",
             bucket=options.bucket or None,
-            api_key=options.api_key or None,
+            api_key="none" if options.api_key else None,  # it would put the key into addresses, which proxies log
             logger=_HTTP_LOG,
             retries=0,
             timeout=(min(options.connect_seconds, timeout), timeout),
         )
         conn.open()
-        if not options.endpoint.startswith("http+unix://"):
+        if options.api_key:
+            conn._s.headers["Authorization"] = b"Bearer " + options.api_key.encode()
+        if not self.endpoint.startswith("http+unix://"):
             for scheme in ("http://", "https://"):
                 conn._s.mount(scheme, _Adapter(options.certificate))
         return conn
@@ -156,10 +159,22 @@ class Client:
         finally:
             conn.close()
 
+    def use(self, options: RemoteOptions) -> None:
+        """Go on with another password, key or certificate; an address that is none of the server's is not taken."""
+        self._given = replace(options, endpoint=self.options.endpoint)
+        self._ask_again_who()
+
+    def _ask_again_who(self) -> None:
+        """Take the password or key that the environment or the keyring has now: one may have been renewed."""
+        found = self._given.completed()
+        if found != self.options:
+            self.options = found
+            self._reconnect(self._conn)
+
     def _said(self, error: BaseException, what: str) -> RemoteError:
         """Say why there was no answer."""
         causes = [error, error.__context__, error.__cause__]
-        endpoint, reason = self.options.endpoint, str(error.__context__ or error).lower()
+        endpoint, reason = self.endpoint, str(error.__context__ or error).lower()
         if any(isinstance(cause, SSLError) for cause in causes):
             why = "its certificate does not belong to that address"
             if "hostname mismatch" not in reason and "doesn't match" not in reason:
@@ -168,26 +183,30 @@ class Client:
                     why = "nobody who is known here has signed its certificate"
             return RemoteError(
                 f"{endpoint} is not trusted: {why}. Write its name as the certificate has it, or name the file of the "
-                "certificate (option certificate, or REQUESTS_CA_BUNDLE in the environment)",
+                "certificate (Certificate in the settings, or REQUESTS_CA_BUNDLE in the environment)",
                 _NOT_TRUSTED,
             )
         if any(isinstance(cause, (MissingSchema, InvalidURL)) for cause in causes):
             return RemoteError(f"{endpoint!r} is not the address of a server")
         if any(isinstance(cause, Timeout) for cause in causes):
             why = "it took too long"
-        elif any(isinstance(cause, LostError) for cause in causes) and ("reset" in reason or "aborted" in reason):
-            why = "the connection was lost"
+        elif any(isinstance(cause, LostError) for cause in causes):
+            lost = "reset" in reason or "aborted" in reason
+            why = "the connection was lost" if lost else "there is no connection"
         else:
-            why = "there is no connection"
+            why = "what came was not a whole answer"
         return RemoteError(f"no answer from {endpoint} to {what}: is the address right and the server running? ({why})")
 
-    @staticmethod
-    def _finished(answer: Any) -> tuple[int, Any, float]:
+    def _finished(self, answer: Any) -> tuple[int, Any, float]:
         """Read an answer to its end, so that the connection can be used again; the last is its Retry-After."""
         raw = answer._rsp
         content, kind = raw.content, raw.headers.get("Content-Type", "")
         if kind.startswith("application/json") and content:
             content = json.loads(content)
+        elif kind.startswith("text/html") and raw.status_code < 300:
+            raise RemoteError(f"{self.endpoint} shows a page, as a web site does: is it the address of an HSDS server?")
+        if raw.status_code < 300:
+            self._was_let_in = True
         return raw.status_code, content, _seconds(raw.headers)
 
     def send(self, method: str, path: str, body: Any = None, conn: Any = None, **params: Any) -> tuple[int, Any, float]:
@@ -205,14 +224,19 @@ class Client:
                 binary = isinstance(body, (bytes, memoryview))
                 answer = conn.PUT(path, body=body, params=params, format="binary" if binary else "json")
             return self._finished(answer)
+        except RemoteError:
+            raise
         except (OSError, ValueError) as error:
             if mine:
-                self._reconnect(conn)
+                self._reconnect(conn, elsewhere=True)
             raise self._said(error, f"{method} {path}") from error
 
-    def _reconnect(self, broken: Any) -> None:
+    def _reconnect(self, broken: Any, elsewhere: bool = False) -> None:
+        """Have another connection; `elsewhere`: to the next address of the server, if it has several."""
         with self._lock:
             if self._conn is broken:
+                if elsewhere:
+                    self.endpoint = self._addresses[(self._addresses.index(self.endpoint) + 1) % len(self._addresses)]
                 self._conn = self._connect(self.options.timeout_seconds)
                 self._conn._timeout = broken._timeout
                 broken.close()
@@ -226,9 +250,12 @@ class Client:
         while True:
             try:
                 status, answer, after = self.send(method, path, body, conn, **params)
-                if status not in _AGAIN:
+                expired = status == _WHO and self._was_let_in
+                if status not in _AGAIN and not expired:
                     return status, answer
                 error = RemoteError(self.in_words(status, f"{method} {path} of"), status, after)
+                if expired:
+                    self._ask_again_who()
             except RemoteError as lost:
                 error = lost
                 if lost.status == _NOT_TRUSTED:
@@ -290,9 +317,10 @@ class Client:
     def in_words(self, status: int, what: str) -> str:
         """Say what a status means."""
         why = _WORDS.get(status, "refused")
-        if status == 401 and self.options.api_key:
-            why = "the API key is not accepted"
-        return f"{self.options.endpoint} refused {what} {self.domain}: {why} ({status})"
+        if status == _WHO:
+            why = "the API key is not accepted" if self.options.api_key else why
+            why += "; it was accepted before: give the new one, what waits is sent then" if self._was_let_in else ""
+        return f"{self.endpoint} refused {what} {self.domain}: {why} ({status})"
 
 
 def _seconds(headers: Any) -> float:
@@ -321,22 +349,18 @@ def test_connection(options: RemoteOptions, folder: str = "") -> str:
     options = options.completed()
     where = folder or f"/home/{options.username}".rstrip("/")
     try:
-        client = Client(where.rstrip("/") or "/home", options)
+        with Client(where.rstrip("/") or "/home", options) as client:
+            status, answer = client.probe()
+            refused = client.in_words(status, "access to")
     except OSError as error:
         return str(error)
-    try:
-        status, answer = client.probe()
-    except RemoteError as error:
-        return str(error)
-    finally:
-        client.close()
-    who = f"{options.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
+    who = f"{client.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
     if status in _MISSING:
         return f"Connected to {who}, but there is no {where} on the server: make that folder, or name another."
     if status >= 300 and options.api_key:
-        return client.in_words(status, "access to") + "."
+        return f"{refused}."
     if status >= 300:
-        return f"{options.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
+        return f"{client.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
             _WORDS.get(status, f"status {status}") + "."
         )
     kind = "file" if isinstance(answer, dict) and "root" in answer else "folder"

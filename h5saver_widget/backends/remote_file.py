@@ -1,7 +1,8 @@
-"""A file on a server as a whole: found, created, opened, brought up to date, closed; its tree is another matter."""
+"""A file on a server as a whole: found, listed, made, opened, flushed, closed; its tree is another matter."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,16 @@ from h5json.objid import createObjId
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
 from h5saver_widget.backends.remote_journal import Delivery, Journal
-from h5saver_widget.backends.remote_nodes import Nodes
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.remote_places import (
-    move_aside_on_server,
-    remote_exists,
-    remote_make_folder,
-    remote_names,
-)
-from h5saver_widget.backends.remote_writer import WriterMark
+from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.format.naming import natural_key
 
 __all__ = ["RemoteFile"]
+
+_NAMES_PER_REQUEST = 1000
 
 
 class RemoteFile(TreeBackend):
@@ -64,20 +61,45 @@ class RemoteFile(TreeBackend):
         domain_of(path, new=mode == "x")
 
     def exists(self, path: Path) -> bool:
-        """Tell whether there is a file or folder at a path of the server."""
-        return remote_exists(path, self.options)
+        """Tell whether there is a file or folder at a path; RemoteError or FileOpenError if the server doesn't say."""
+        with self._at(path) as client:
+            status, _ = client.probe()
+            if status >= 300 and status not in (404, 410):
+                raise FileOpenError(client.in_words(status, "looking at"))
+            return status < 300
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder on the server, and those above it."""
-        remote_make_folder(folder, self.options)
+        """Make a folder on the server, and those above it; a FileOpenError says which one may not be made."""
+        missing = []
+        for place in (folder, *folder.parents):
+            if place == place.parent or self.exists(place):
+                break
+            missing.append(place)
+        for place in reversed(missing):
+            with self._at(place, new=True) as client:
+                status, _ = client.settle("PUT", "/", {"folder": 1})
+                if status >= 300 and status != 409:
+                    raise FileOpenError(client.in_words(status, "making the folder"))
 
     def move_aside(self, path: Path) -> Path:
-        """Give a file of the server its first free backup name."""
-        return move_aside_on_server(path, self.options)
+        """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
+        for number in itertools.count(1):
+            target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
+            with self._at(target) as client:
+                status, _ = client.settle("PUT", "/", {"linked_domain": domain_of(path)})
+                if status < 300:
+                    break
+                if status != 409:
+                    raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
+        with self._at(path) as old:
+            old.ask("DELETE", "/", keep_root=1)
+        return target
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Say on which server files are opened from now on."""
+        """Say on which server files are opened from now on; the open one goes on with another password or key."""
         self.options = RemoteOptions.of(options)
+        if self._client is not None:
+            self._client.use(self.options)
 
     @property
     def server(self) -> RemoteOptions:
@@ -85,8 +107,21 @@ class RemoteFile(TreeBackend):
         return self.options
 
     def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder of the server."""
-        return remote_names(folder, self.options)
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        found, place = list[str](), folder.as_posix().rstrip("/")
+        with self._at(folder) as client:
+            while True:
+                more = {"Marker": f"{place}/{found[-1]}"} if found else {}
+                patience, limit = client.options.connect_seconds, _NAMES_PER_REQUEST
+                params = {"domain": f"{place}/", "Limit": limit, **more}
+                answer = client.ask("GET", "/domains", missing=True, patience=patience, **params)
+                names = [] if answer is None else [entry["name"].rpartition("/")[2] for entry in answer["domains"]]
+                found += names
+                if len(names) < limit:
+                    return sorted(found, key=natural_key)
+
+    def _at(self, path: Path, new: bool = False) -> Client:
+        return Client(domain_of(path, new), self.options)
 
     def connection_in_words(self, folder: Path | None = None) -> str:
         """Try to reach the server, and say in a sentence what was found."""

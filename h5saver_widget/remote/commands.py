@@ -69,8 +69,7 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
 
 def _complete_all(options: RemoteOptions) -> int:
     """Send what mirrors and recordings to this server have left; 1 if something is still left."""
-    from h5saver_widget.backends.remote_rest import Rest
-    from h5saver_widget.backends.remote_spool import keep_folder
+    from h5saver_widget.backends.remote_rest import Rest, keep_folder
     from h5saver_widget.remote.identity import same_server
     from h5saver_widget.remote.mirror import complete, local_reader
     from h5saver_widget.remote.push_pull import remote_backend
@@ -103,7 +102,7 @@ def _complete_all(options: RemoteOptions) -> int:
 
 def _send_rest(path: Path, options: RemoteOptions) -> int:
     """Send what was left when a file on a server was closed."""
-    from h5saver_widget.backends.remote_sending import send_rest
+    from h5saver_widget.backends.remote_journal import send_rest
 
     try:
         print(f"{send_rest(path, options)}: complete; {path.name} was sent")

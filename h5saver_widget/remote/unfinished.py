@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+
+from h5saver_widget.backends.remote_options import state_folder
 
 __all__ = ["Unfinished", "notes_folder"]
 
 
 def notes_folder() -> Path:
     """Return the folder of this user for notes; it need not exist."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "h5saver_widget" / "unfinished"
+    return state_folder() / "unfinished"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from hsds_server import FAST, USER, HsdsServer
 
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_journal import Delivery
-from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_spool import keep_folder
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.cli import main
 from h5saver_widget.errors import RemoteError
 

@@ -10,9 +10,9 @@ import pytest
 from faults import backend_with, until
 from faulty_proxy import Proxy, anything
 
+from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_sending import send_rest
 from h5saver_widget.errors import RemoteError, RemoteRefusedError
 
 
@@ -160,10 +160,9 @@ def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -
 
 
 def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from h5saver_widget.backends import remote_blocks, remote_reading
+    from h5saver_widget.backends import remote_blocks
 
     monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
-    monkeypatch.setattr(remote_reading, "MAX_REQUEST", 1000)
     backend = backend_with()
     backend.open(domain, "x")
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(10, 30), dtype=np.dtype("i8"))

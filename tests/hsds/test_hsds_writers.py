@@ -13,9 +13,9 @@ from faults import backend_with
 from faulty_proxy import Proxy
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
+from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_sending import send_rest
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
 
