@@ -12,7 +12,6 @@ import logging
 import math
 import threading
 import time
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,12 @@ from h5pyd.httpconn import HttpConn
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as LostError, InvalidURL, MissingSchema, SSLError, Timeout
 
+from h5saver_widget.backends.remote_blocks import MAX_REQUEST
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
 __all__ = ["Client", "domain_of", "test_connection"]
 
-#: HSDS 1.0 refuses 100 MiB and more in one request, and attributes above 1 MiB.
-MAX_REQUEST = 32 << 20
-MAX_JSON = 900_000
 #: A lost connection may be a proxy that refuses the size: no piece is cut smaller than this for it.
 _SMALL = 256 << 10
 #: Busy, broken, full, or not there: what was to be written is kept, and sent again.
@@ -160,9 +157,11 @@ class Client:
             conn.close()
 
     def use(self, options: RemoteOptions) -> None:
-        """Go on with another password, key or certificate; an address that is none of the server's is not taken."""
-        self._given = replace(options, endpoint=self.options.endpoint)
-        self._ask_again_who()
+        """Go on with another password, key or certificate, if they are for the same user of the same server."""
+        known = options.completed(secret=False)
+        if (known.endpoint, known.username) == (self.options.endpoint, self.options.username):
+            self._given = options
+            self._ask_again_who()
 
     def _ask_again_who(self) -> None:
         """Take the password or key that the environment or the keyring has now: one may have been renewed."""

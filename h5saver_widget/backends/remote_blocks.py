@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.h5pyd_client import MAX_REQUEST
-from h5saver_widget.backends.remote_objects import rows_to
 from h5saver_widget.backends.terms import Selection
 
 __all__ = ["Block", "Region", "Spool", "Spooled", "as_block", "merged", "pieces", "plain_of", "region_of", "values_of"]
+
+#: HSDS 1.0 refuses 100 MiB and more in one request.
+MAX_REQUEST = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ class Block:
     def content(self) -> bytes:
         """Return the values as they are sent."""
         values = self.values
-        return rows_to(values) if isinstance(values, list) else values.tobytes()
+        if isinstance(values, list):
+            return b"".join(len(row).to_bytes(4, "little") + row.tobytes() for row in values)
+        return bytes(values.tobytes())
 
 
 def as_block(region: Region, values: npt.NDArray[Any]) -> Block:

@@ -265,5 +265,7 @@ class Courier:
             "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
         )
         return RemoteRefusedError(
-            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}", error.status
+            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}",
+            error.status,
+            self._client.options.keep,
         )

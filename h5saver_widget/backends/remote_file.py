@@ -11,10 +11,10 @@ from h5json.objid import createObjId
 
 from h5saver_widget.backends.base import primitive
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
-from h5saver_widget.backends.remote_journal import Delivery, Journal
+from h5saver_widget.backends.remote_journal import Journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
-from h5saver_widget.backends.terms import OpenMode
+from h5saver_widget.backends.terms import Activity, OpenMode
 from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
 from h5saver_widget.format.naming import natural_key
@@ -52,10 +52,10 @@ class RemoteFile(TreeBackend):
         """None: h5pyd's own file object would lose rows, and is not used."""
         return
 
-    @property
-    def delivery(self) -> Delivery:
-        """How far the server is with what was accepted; never waits."""
-        return Delivery() if self._journal is None else self._journal.delivery
+    def activity(self) -> Activity:
+        """Return how far the server is with what was accepted; never waits."""
+        journal = self._journal
+        return Activity() if journal is None else journal.activity()
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
         domain_of(path, new=mode == "x")

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,34 +22,15 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.backends.remote_waiting import SHORT_PATIENCE, ArrayRows
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
+from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
-__all__ = ["Delivery", "Journal", "send_rest"]
+__all__ = ["Journal", "send_rest"]
 
 _RETRY_SECONDS = 0.1
 _LONGEST_PAUSE = 5.0
 _GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How far a server is with what was accepted.
-
-    Attributes
-    ----------
-    in_memory, on_disk
-        Bytes that the server does not have safely yet, in memory and on the local disk.
-    problem
-        Why nothing can be sent now, ``''`` if all is well.
-    replays
-        How often nodes of the server were started again, and were sent what they had forgotten.
-    """
-
-    in_memory: int = 0
-    on_disk: int = 0
-    problem: str = ""
-    replays: int = 0
 
 
 class Journal(Courier):
@@ -64,11 +45,11 @@ class Journal(Courier):
         self._thread = threading.Thread(target=self._run, name="h5saver-remote", daemon=True)
         self._thread.start()
 
-    @property
-    def delivery(self) -> Delivery:
-        """How far the server is; never waits."""
+    def activity(self) -> Activity:
+        """Return how far the server is with what was accepted; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
-        return Delivery(self._waiting.in_memory, self._waiting.bytes_on_disk, problem, self._replays)
+        memory, disk = self._waiting.in_memory, self._waiting.bytes_on_disk
+        return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
         """Take values over; RemoteError if neither the memory nor the local disk has room for them."""
@@ -265,16 +246,16 @@ class Journal(Courier):
             counts={**self._told, **self._due},
             head={**head, "root": self._root_id, "lease": self._mark.word},
         )
-        size = self._waiting.in_memory + self._waiting.bytes_on_disk
+        size, kept = self._waiting.in_memory + self._waiting.bytes_on_disk, False
         said = f"{size} bytes of {len(left)} arrays were accepted and are not safe on the server: {error}"
         if options.keep:
             try:
-                place = rest.write(keep_folder(options.keep_folder))
+                place, kept = rest.write(keep_folder(options.keep_folder)), True
                 said += f". They are kept in {place}; 'h5saver push {place}' sends them"
             except OSError as full:
                 said += f". They are lost: the local disk does not take them ({full})"
         kind = RemoteRefusedError if isinstance(error, RemoteRefusedError) else RemoteError
-        return kind(said, error.status)
+        return kind(said, error.status, kept=kept)
 
     def end(self) -> None:
         """Stop the thread, without waiting for a server that does not answer."""

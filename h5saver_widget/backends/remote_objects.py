@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from h5json.array_util import arrayToBytes, bytesToArray
+from h5json.array_util import bytesToArray
 from h5json.hdf5dtype import createDataType, getTypeItem, special_dtype
 
-from h5saver_widget.backends.h5pyd_client import MAX_JSON
 from h5saver_widget.backends.terms import ArrayInfo, Compression, NodeKind, RawAttribute
 from h5saver_widget.errors import CodecError, RemoteError
 
@@ -35,7 +34,6 @@ __all__ = [
     "bounded_chunks",
     "fill_json",
     "filters",
-    "rows_to",
     "type_json",
     "within_one_request",
 ]
@@ -55,6 +53,8 @@ _TEXT = {"class": "H5T_STRING", "charSet": "H5T_CSET_UTF8", "strPad": "H5T_STR_N
 _BYTES_TAG = "bytes:"
 _SCALAR = {"class": "H5S_SCALAR"}
 _MAX_CHUNK = 16 << 20
+#: HSDS 1.0 refuses attributes above 1 MiB in one request.
+_MAX_JSON = 900_000
 _PACKERS: dict[str, dict[str, Any]] = {
     "lz4": {"class": "H5Z_FILTER_LZ4", "id": 32004},
     "blosclz": {"class": "H5Z_FILTER_BLOSC", "id": 32001},
@@ -283,14 +283,6 @@ def _holds_text(described: Any) -> bool:
     )
 
 
-def rows_to(rows: list[npt.NDArray[np.uint8]]) -> bytes:
-    """Return rows of bytes as they are sent."""
-    values = np.empty(len(rows), dtype=_ROW)
-    for number, row in enumerate(rows):
-        values[number] = row
-    return bytes(arrayToBytes(values))
-
-
 def _row(row: Any) -> npt.NDArray[np.uint8]:
     return np.zeros(0, np.uint8) if row is None or isinstance(row, int) else np.asarray(row, np.uint8)
 
@@ -330,7 +322,7 @@ def within_one_request(encoded: dict[str, Any]) -> tuple[dict[str, Any], list[di
     size = 0
     for name, value in encoded.items():
         length = len(json.dumps(value)) + len(name) + 20
-        if parts[-1] and size + length > MAX_JSON:
+        if parts[-1] and size + length > _MAX_JSON:
             parts.append({})
             size = 0
         parts[-1][name] = value

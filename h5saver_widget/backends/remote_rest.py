@@ -84,14 +84,18 @@ class Rest:
                 yield {**where, "shape": shape, "dtype": dtype}, content
         yield {"counts": self.counts}, b""
 
+    @staticmethod
+    def head_of(path: Path) -> dict[str, str]:
+        """Return where a file belongs, without reading all of it; CodecError if it is no such file."""
+        with path.open("rb") as file:
+            return _head(file, path)
+
     @classmethod
     def read(cls, path: Path) -> Rest:
         """Read a file; CodecError if it is none, or not whole."""
         try:
             with path.open("rb") as file:
-                found = cls(head={name: str(value) for name, value in _line(file).items()})
-                if found.head.get("format") != _FORMAT:
-                    raise ValueError("it begins otherwise")
+                found = cls(head=_head(file, path))
                 while "counts" not in (record := _line(file)):
                     if "change" in record:
                         method, where, body, params = record["change"]
@@ -107,13 +111,27 @@ class Rest:
                 found.counts = {name: int(count) for name, count in record["counts"].items() if _ARRAY.fullmatch(name)}
                 return found
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}") from error
+            raise _refusal(path, error) from error
 
     @staticmethod
     def files(folder: Path) -> list[Path]:
         """Return what is in a folder, oldest first."""
         found = folder.glob("*.unsent") if folder.is_dir() else ()
         return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def _refusal(path: Path, error: Exception) -> CodecError:
+    return CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}")
+
+
+def _head(file: Any, path: Path) -> dict[str, str]:
+    try:
+        found = {name: str(value) for name, value in _line(file).items()}
+        if found.get("format") != _FORMAT:
+            raise ValueError("it begins otherwise")
+        return found
+    except ValueError as error:
+        raise _refusal(path, error) from error
 
 
 def _line(file: Any) -> dict[str, Any]:

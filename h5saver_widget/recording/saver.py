@@ -101,7 +101,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.store = SettingsStore(Settings(save_type=kind.name, backend_type=backend or default_backend()))
         self.settings: Any = self.store
         self._in_step, self._step_thread = self.store.current, 0
-        super().__init__(kind, backend, isolated=True)
+        super().__init__(kind, self.store.current.library, isolated=True)
         self.policy = FilePolicy()
         self.watcher = Watcher(self, Mirroring(self._mirror_place, self._mirror_failed))
         self.h5_file_path: Path | None = None
@@ -163,7 +163,7 @@ class H5SaverBase(H5SaverLowLevel):
     @property
     def wants_mirror(self) -> bool:
         """Whether files are to be copied to a server while they are written."""
-        return self.store.current.mirror and not self.capabilities.remote
+        return self.store.current.is_copied and not self.capabilities.remote
 
     def mirror_status(self) -> MirrorStatus | None:
         """Return how the mirror on the server is; None without one. Never waits."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.errors import DataMismatchError, FileOpenError
 from h5saver_widget.format.layout import RECORDING_ID
 from h5saver_widget.remote.transfer import blocks_of, kinds_alike, walk
 from h5saver_widget.saving.provenance import recording_id
@@ -115,21 +117,20 @@ def same_server(one: str, other: str) -> bool:
     >>> same_server('http://localhost:5101/', 'HTTP://127.0.0.1:5101')
     True
     """
-    if one == other:
-        return True
     try:
-        (scheme, port, hosts), (scheme2, port2, hosts2) = _parts(one), _parts(other)
-    except ValueError:
+        return one == other or bool(_places(one) & _places(other))
+    except (ValueError, FileOpenError):
         return False
-    return scheme == scheme2 and port == port2 and bool(hosts & hosts2)
 
 
-def _parts(endpoint: str) -> tuple[str, int, set[str]]:
-    address = urlsplit(endpoint)
-    port = address.port or {"http": 80, "https": 443}.get(address.scheme, 0)
-    host = (address.hostname or "").lower()
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except OSError:
-        found = set()
-    return address.scheme, port, found | {host}
+def _places(endpoint: str) -> set[tuple[str, int, str]]:
+    """Return scheme, port and every name and number of the machines that an address means."""
+    found = set()
+    for address in RemoteOptions(endpoint).addresses:
+        parts = urlsplit(address)
+        port, hosts = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0), {(parts.hostname or "").lower()}
+        with suppress(OSError):
+            known = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+            hosts |= {str(entry[4][0]) for entry in known}
+        found |= {(parts.scheme, port, host) for host in hosts}
+    return found

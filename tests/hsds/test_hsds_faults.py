@@ -14,8 +14,8 @@ from faulty_proxy import Proxy
 from hsds_server import FAST, USER, HsdsServer
 
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.backends.remote_journal import Delivery
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
+from h5saver_widget.backends.terms import Activity
 from h5saver_widget.cli import main
 from h5saver_widget.errors import RemoteError
 
@@ -270,7 +270,7 @@ def test_a_healthy_server_is_sent_nothing_twice(domain: Path) -> None:
     for number in range(15):
         backend.append(rows, np.array([number]))
         backend.checkpoint()
-    assert backend.delivery == Delivery()
+    assert backend.activity() == Activity()
     backend.close()
 
 

@@ -29,12 +29,12 @@ def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_
         backend.append(rows, np.full((1, 1000), number))
         backend.append(text, np.frombuffer(f"line {number}".encode(), "u1"))
         backend.write(points, number, np.array(number))
-    until(lambda: f"({status})" in backend.delivery.problem)
-    found = backend.delivery
-    assert found.in_memory <= 200_000 and found.in_memory + found.on_disk > 800_000
+    until(lambda: f"({status})" in backend.activity().problem)
+    found = backend.activity()
+    assert found.unsafe_bytes <= 200_000 and found.unsafe_bytes + found.spilled_bytes > 800_000
     proxy.refuse = 0
     backend.close()
-    assert backend.delivery.on_disk == 0 and list((tmp_path / "kept").iterdir()) == []
+    assert backend.activity().is_safe and list((tmp_path / "kept").iterdir()) == []
     backend.open(domain, "r")
     assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(100))
     assert backend.read(backend.node("/Points")).tolist() == list(range(100))
@@ -101,7 +101,7 @@ def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Prox
     backend.flush()
     proxy.refuse = status
     backend.append(rows, np.arange(10, 30))
-    until(lambda: "No more is accepted" in backend.delivery.problem)
+    until(lambda: "No more is accepted" in backend.activity().problem)
     with pytest.raises(RemoteRefusedError, match=r"what is not on the server \(160 bytes\) is kept here"):
         backend.append(rows, np.arange(1))
     with pytest.raises(RemoteRefusedError, match=r"160 bytes of 1 arrays .* They are kept in"):

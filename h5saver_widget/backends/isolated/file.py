@@ -273,6 +273,9 @@ class IsolatedFile(TreeBackend):
         if not self.capabilities.remote:
             super().use_server(options)
         self._server = asdict(RemoteOptions.of(options))
+        if self._opened and self.is_owned and self.failure is None:
+            with self.lock:
+                self._link.post("use_server", self._server)  # the open file goes on with another password
 
     @property
     def server(self) -> RemoteOptions | None:

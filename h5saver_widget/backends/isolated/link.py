@@ -272,7 +272,8 @@ class Link:
         doing = Doing(ring[Counter.doing])
         late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
         seconds = max(0.0, late) if doing or waiting else 0.0
-        return Activity(doing.name if doing else "", seconds, waiting, self._trouble)
+        server = ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes], ring[Counter.replays]
+        return Activity(doing.name if doing else "", seconds, waiting, self._trouble, *server)
 
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
