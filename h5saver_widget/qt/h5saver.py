@@ -128,7 +128,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             name=self.settings_name,
             title="Saving",
             type="group",
-            children=parameters.saver_params(self.save_type, self.backend),
+            children=parameters.saver_params(self.save_type, self.store.current.backend_type),
         )
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
