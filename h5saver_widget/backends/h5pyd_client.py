@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import ssl
 import threading
 import time
 from email.utils import parsedate_to_datetime
@@ -83,6 +84,16 @@ def domain_of(path: Path, new: bool = False) -> str:
     return domain
 
 
+def _check_certificate(path: str) -> None:
+    try:
+        if path:
+            ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        raise FileOpenError(f"there is no certificate {path}; name the file of the server's") from None
+    except OSError as error:
+        raise FileOpenError(f"{path} is no certificate: name a file (PEM) with the server's") from error
+
+
 class Client:
     """One domain of a server.
 
@@ -99,8 +110,7 @@ class Client:
         self.options = options.completed()
         self._addresses = self.options.addresses
         self.endpoint = self._addresses[0]
-        if self.options.certificate and not Path(self.options.certificate).is_file():
-            raise FileOpenError(f"there is no certificate {self.options.certificate}; name the file of the server's")
+        _check_certificate(self.options.certificate)
         #: How many bytes a request may carry; less than at first where a proxy refused more.
         self.largest = MAX_REQUEST
         #: Instant (monotonic) after which nothing is tried again: a file is being closed.
@@ -150,11 +160,12 @@ class Client:
 
     def probe(self) -> tuple[int, Any]:
         """Ask for the domain within ``connect_seconds``; return status and answer. RemoteError if nobody answers."""
-        conn = self._connect(self.options.connect_seconds / 2)
+        usual, quick = self._conn._timeout, self.options.connect_seconds / 2
+        self._conn._timeout = (quick, quick)
         try:
-            return self._tried("GET", "/", None, {}, self.options.connect_seconds / 2, conn)
+            return self._tried("GET", "/", None, {}, quick)
         finally:
-            conn.close()
+            self._conn._timeout = usual
 
     def use(self, options: RemoteOptions) -> None:
         """Go on with another password, key or certificate, if they are for the same user of the same server."""
@@ -208,11 +219,10 @@ class Client:
             self._was_let_in = True
         return raw.status_code, content, _seconds(raw.headers)
 
-    def send(self, method: str, path: str, body: Any = None, conn: Any = None, **params: Any) -> tuple[int, Any, float]:
+    def send(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any, float]:
         """Send a request once; return status, answer and how long to wait. RemoteError if there was none."""
-        mine = conn is None
+        conn = self._conn
         try:
-            conn = self._conn if mine else conn
             if method == "GET":
                 answer = conn.GET(path, params=params, format="binary" if path.endswith("/value") else "json")
             elif method == "DELETE":
@@ -226,8 +236,7 @@ class Client:
         except RemoteError:
             raise
         except (OSError, ValueError) as error:
-            if mine:
-                self._reconnect(conn, elsewhere=True)
+            self._reconnect(conn, elsewhere=True)
             raise self._said(error, f"{method} {path}") from error
 
     def _reconnect(self, broken: Any, elsewhere: bool = False) -> None:
@@ -240,15 +249,13 @@ class Client:
                 self._conn._timeout = broken._timeout
                 broken.close()
 
-    def _tried(
-        self, method: str, path: str, body: Any, params: dict[str, Any], patience: float, conn: Any = None
-    ) -> tuple[int, Any]:
+    def _tried(self, method: str, path: str, body: Any, params: dict[str, Any], patience: float) -> tuple[int, Any]:
         """Send a request until its answer is not "try again"; RemoteError when there is no time left."""
         deadline = min(time.monotonic() + patience, self.until)
         wait = 0.05
         while True:
             try:
-                status, answer, after = self.send(method, path, body, conn, **params)
+                status, answer, after = self.send(method, path, body, **params)
                 expired = status == _WHO and self._was_let_in
                 if status not in _AGAIN and not expired:
                     return status, answer
