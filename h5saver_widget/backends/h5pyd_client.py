@@ -35,6 +35,7 @@ _MISSING = (404, 410)
 _TOO_LARGE = 413
 _WHO = 401
 _NOT_TRUSTED = 495  # nginx' number for a certificate that is not right
+_LONGEST_NAME = 255  # a node that was given a longer one tries for ever to store it
 _LONGEST_PAUSE = 60.0  # whatever Retry-After says
 _WORDS = {
     400: "the request is not valid",
@@ -79,6 +80,9 @@ def domain_of(path: Path, new: bool = False) -> str:
     domain = path.as_posix()
     if not domain.startswith("/") or domain == "/":
         raise FileOpenError(f"{domain!r} is not the path of a remote file; expected something like '/home/me/scan.h5'")
+    long = next((part for part in path.parts if len(part.encode()) > _LONGEST_NAME), "")
+    if long:
+        raise FileOpenError(f"{long[:40]}... is too long a name for a server: {_LONGEST_NAME} bytes; choose another")
     if new and "\\" in domain:
         raise FileOpenError(f"{domain} can't be created: a server never lists a name with a backslash; choose another")
     return domain

@@ -21,6 +21,8 @@ from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["is_same_recording", "open_target", "same_server"]
 
+_LONGEST_NAME = 255  # bytes, on disks and servers
+
 
 def is_same_recording(source: Backend, target: Backend) -> bool:
     """Tell whether the open files are one recording, of which `target` may hold less; nothing is changed.
@@ -64,11 +66,11 @@ def _equal(one: object, other: object) -> bool:
 def _names(place: Path, word: str) -> Iterator[Path]:
     """Iterate over the name that is wanted and, should it belong to another recording, other ones."""
     yield place
-    stem = f"{place.stem}_{word[:8]}" if word else place.stem
-    if word:
-        yield place.with_name(f"{stem}{place.suffix}")
-    for number in itertools.count(2):
-        yield place.with_name(f"{stem}_{number}{place.suffix}")
+    own = f"_{word[:8]}" if word else ""
+    for number in itertools.count(1 if word else 2):
+        ending = f"{own}_{number}{place.suffix}" if number > 1 else f"{own}{place.suffix}"
+        room = _LONGEST_NAME - len(ending.encode())
+        yield place.with_name(place.stem.encode()[:room].decode(errors="ignore") + ending)
 
 
 def open_target(source: Backend, target: Backend, place: Path) -> Path:
