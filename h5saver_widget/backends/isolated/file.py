@@ -349,7 +349,7 @@ class IsolatedFile(TreeBackend):
         link = self._link
         received, written = self._handed, link.counter(Counter.frames_flushed)
         dropped = link.counter(Counter.frames_refused)
-        if link.failure is not None:  # what the worker had not counted yet is lost with it
+        if link.is_gone:  # what the worker had not counted yet is lost with it
             dropped = received - written
         return Queue(
             received,

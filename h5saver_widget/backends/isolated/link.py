@@ -244,6 +244,12 @@ class Link:
         road = self._road
         return self._failed or (None if road is None else road.end)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the worker ended: it counts nothing any more. Never waits."""
+        road = self._road
+        return road is not None and road.end is not None
+
     def require_success(self) -> None:
         """Raise the reason if nothing can be written any more."""
         failure = self.failure
