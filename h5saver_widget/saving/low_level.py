@@ -197,7 +197,7 @@ class H5SaverLowLevel(H5Backend):
     def _flushed(self, frames: int) -> None:
         """Count frames as written, unless they wait for a server."""
         self._flushed_at = monotonic()
-        if self.io.activity().is_safe:
+        if not self.capabilities.remote or self.io.activity().is_safe:
             self._frames_flushed = frames
 
     def scan_begun(self) -> None:
