@@ -9,60 +9,65 @@ from typing import Any
 
 from h5json.objid import createObjId
 
-from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
+from h5saver_widget.backends.location import Location
+from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.remote_journal import Journal
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity, OpenMode
-from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
 from h5saver_widget.format.naming import natural_key
 
-__all__ = ["RemoteFile"]
+__all__ = ["RemoteFile", "ServerLocation"]
 
 _NAMES_PER_REQUEST = 1000
 
 
-class RemoteFile(TreeBackend):
-    """A backend that knows its server.
+class ServerQueue(FrameQueue):
+    """Rows on their way to a server."""
+
+    #: What has them; None while no file is open for writing.
+    journal: Journal | None = None
+
+    def activity(self) -> Activity:
+        """Return how much the server does not have safely yet, and why. Never waits."""
+        return Activity() if self.journal is None else self.journal.activity()
+
+
+class ServerLocation(Location):
+    """Domains of a server.
 
     Parameters
     ----------
     options
-        Where the server is, as :class:`RemoteOptions` or as plain data; the environment's by default.
+        Where the server is.
     """
 
-    def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        self.options = RemoteOptions.of(options)
-        self._client: Client | None = None
-        self._journal: Journal | None = None
-        self._root_id = ""
-        self._mark: WriterMark | None = None
+    server: RemoteOptions
+    #: The connection of the open file.
+    client: Client | None = None
 
-    # ------------------------------------------------------------------ file
-    @property
-    def is_open(self) -> bool:
-        """Whether a file is open."""
-        return self._client is not None
+    def __init__(self, options: RemoteOptions) -> None:
+        self.server = options
 
-    @property
-    def raw_file(self) -> None:
-        """None: h5pyd's own file object would lose rows, and is not used."""
-        return
+    def absolute(self, path: Path) -> Path:
+        """Return the path of a domain, which is absolute."""
+        return path
 
-    def activity(self) -> Activity:
-        """Return how far the server is with what was accepted; never waits."""
-        journal = self._journal
-        return Activity() if journal is None else journal.activity()
-
-    def _check_path(self, path: Path, mode: OpenMode) -> None:
+    def check(self, path: Path, mode: OpenMode) -> None:
+        """Refuse a path that is no domain; the server tells whether it is there."""
         domain_of(path, new=mode == "x")
+
+    def at(self, path: Path, new: bool = False) -> Client:
+        """Return a connection to a domain, or to a folder."""
+        return Client(domain_of(path, new), self.server)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file or folder at a path; RemoteError or FileOpenError if the server doesn't say."""
-        with self._at(path) as client:
+        with self.at(path) as client:
             status, _ = client.probe()
             if status >= 300 and status not in (404, 410):
                 raise FileOpenError(client.in_words(status, "looking at"))
@@ -76,7 +81,7 @@ class RemoteFile(TreeBackend):
                 break
             missing.append(place)
         for place in reversed(missing):
-            with self._at(place, new=True) as client:
+            with self.at(place, new=True) as client:
                 status, _ = client.settle("PUT", "/", {"folder": 1})
                 if status >= 300 and status != 409:
                     raise FileOpenError(client.in_words(status, "making the folder"))
@@ -85,31 +90,26 @@ class RemoteFile(TreeBackend):
         """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
         for number in itertools.count(1):
             target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
-            with self._at(target) as client:
+            with self.at(target) as client:
                 status, _ = client.settle("PUT", "/", {"linked_domain": domain_of(path)})
                 if status < 300:
                     break
                 if status != 409:
                     raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
-        with self._at(path) as old:
+        with self.at(path) as old:
             old.ask("DELETE", "/", keep_root=1)
         return target
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Say on which server files are opened from now on; the open one goes on with another password or key."""
-        self.options = RemoteOptions.of(options)
-        if self._client is not None:
-            self._client.use(self.options)
-
-    @property
-    def server(self) -> RemoteOptions:
-        """The server that was said."""
-        return self.options
+        """Choose the server for files opened from now on; the open one goes on with another password or key."""
+        self.server = RemoteOptions.of(options)
+        if self.client is not None:
+            self.client.use(self.server)
 
     def list_folder(self, folder: Path) -> list[str]:
         """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
         found, place = list[str](), folder.as_posix().rstrip("/")
-        with self._at(folder) as client:
+        with self.at(folder) as client:
             while True:
                 more = {"Marker": f"{place}/{found[-1]}"} if found else {}
                 patience, limit = client.options.connect_seconds, _NAMES_PER_REQUEST
@@ -120,16 +120,39 @@ class RemoteFile(TreeBackend):
                 if len(names) < limit:
                     return sorted(found, key=natural_key)
 
-    def _at(self, path: Path, new: bool = False) -> Client:
-        return Client(domain_of(path, new), self.options)
-
     def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and say in a sentence what was found."""
-        return test_connection(self.options, "" if folder is None else folder.as_posix())
+        """Try to reach the server, and describe the result in a sentence."""
+        return test_connection(self.server, "" if folder is None else folder.as_posix())
+
+
+class RemoteFile(Backend):
+    """A backend that knows its server.
+
+    h5pyd's own file object would lose rows, and is not used: there is no raw file.
+
+    Parameters
+    ----------
+    options
+        Where the server is, as :class:`RemoteOptions` or as plain data; the environment's by default.
+    """
+
+    location: ServerLocation
+    queue: ServerQueue
+
+    def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.location, self.queue = ServerLocation(RemoteOptions.of(options)), ServerQueue()
+        self._root_id = ""
+        self._mark: WriterMark | None = None
+
+    # ------------------------------------------------------------------ file
+    @property
+    def is_open(self) -> bool:
+        """Whether a file is open."""
+        return self.location.client is not None
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._forget("/")
-        client = Client(domain_of(path), self.options)
+        client = self.location.at(path)
         try:
             status, answer = client.probe()
             if status in (401, 403) or status >= 500:
@@ -138,28 +161,28 @@ class RemoteFile(TreeBackend):
             if mode == "x":
                 if found:
                     raise _exists(path)
-                answer = self._create(client, path)
+                answer = self._create_domain(client, path)
             elif not found or "root" not in answer:
                 raise FileNotFoundError(
                     f"{path} is not a file on {client.options.endpoint}; check the path, or create it with mode 'x'"
                 )
-            self._client, self._root_id = client, answer["root"]
+            self.location.client, self._root_id = client, answer["root"]
             if mode != "r":
                 nodes = Nodes(client, self._root_id)
                 nodes.remember()
                 self._mark = WriterMark(client, self._root_id)
                 self._mark.take(mode == "r+" and locking is False)
-                self._journal = Journal(client, self._root_id, self._mark, nodes)
+                self.queue.journal = Journal(client, self._root_id, self._mark, nodes)
         except BaseException as error:
             if self._mark is not None:
                 self._mark.let_go()
-            self._client = self._mark = None
+            self.location.client = self._mark = None
             client.close()
             if isinstance(error, (RemoteError, RemoteRefusedError)):
                 raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
             raise
 
-    def _create(self, client: Client, path: Path) -> Any:
+    def _create_domain(self, client: Client, path: Path) -> Any:
         root = createObjId("groups")  # so that it is known as ours when the answer was lost
         status, answer = client.settle("PUT", "/", {"root_id": root})
         if status in (400, 409):
@@ -175,43 +198,41 @@ class RemoteFile(TreeBackend):
         return answer
 
     def _close(self) -> None:
-        client, journal, mark = self._client, self._journal, self._mark
+        client, journal, mark = self.location.client, self.queue.journal, self._mark
         try:
             if journal is not None:
                 journal.close()
         finally:
             if mark is not None:
                 mark.let_go()
-            self._client = self._journal = self._mark = None
-            self._forget("/")
+            self.location.client = self.queue.journal = self._mark = None
             if client is not None:
                 client.close()
 
-    @primitive
-    def flush(self, timeout: float | None = None) -> None:
-        """Have readers find what was accepted. While the server is away it is kept and sent later, without an error."""
-        if self._journal is not None:
-            self._journal.flush()
+    def _flush(self) -> None:
+        """Have readers find all rows. While the server is away they are kept and sent later, without an error."""
+        if self.queue.journal is not None:
+            self.queue.journal.flush()
 
-    @primitive
+    @changing
     def checkpoint(self, timeout: float | None = None) -> None:
-        """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
-        if self._journal is not None:
-            self._journal.deliver()
-            self._journal.checkpoint()
+        """Send all rows and have the server write them to its storage; RemoteError if that is not possible now."""
+        if self.queue.journal is not None:
+            self.queue.journal.deliver()
+            self.queue.journal.checkpoint()
 
     def _server(self) -> Client:
-        if self._client is None:
+        if self.location.client is None:
             raise FileNotOpenError("no file is open; open or create one first")
-        return self._client
+        return self.location.client
 
     def _change(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._writing().execute(method, path, body, **params)
 
     def _writing(self) -> Journal:
-        if self._journal is None:
+        if self.queue.journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
-        return self._journal
+        return self.queue.journal
 
 
 def _exists(path: Path) -> FileExistsError:

@@ -411,7 +411,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     @_caught
     def _tick(self) -> None:
         """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
-        failure = self.io.failure
+        failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
                 self._failed_generation = self.generation

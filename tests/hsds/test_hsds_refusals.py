@@ -32,12 +32,12 @@ def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_
         backend.append(rows, np.full((1, 1000), number))
         backend.append(text, np.frombuffer(f"line {number}".encode(), "u1"))
         backend.write(points, number, np.array(number))
-    until(lambda: f"({status})" in backend.activity().problem)
-    found = backend.activity()
+    until(lambda: f"({status})" in backend.queue.activity().problem)
+    found = backend.queue.activity()
     assert found.unsafe_bytes <= 200_000 and found.unsafe_bytes + found.spilled_bytes > 800_000
     proxy.refuse = 0
     backend.close()
-    assert backend.activity().is_safe and list((tmp_path / "kept").iterdir()) == []
+    assert backend.queue.activity().is_safe and list((tmp_path / "kept").iterdir()) == []
     backend.open(domain, "r")
     assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(100))
     assert backend.read(backend.node("/Points")).tolist() == list(range(100))
@@ -84,11 +84,11 @@ def test_a_new_key_for_one_that_has_expired(domain: Path, proxy: Proxy) -> None:
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
     proxy.key = "of today"
     backend.append(rows, np.arange(10))
-    until(lambda: "the API key is not accepted; it was accepted before" in backend.activity().problem)
-    backend.use_server({**options, "username": "another user", "api_key": proxy.key})
-    assert not backend.activity().is_safe, "that is meant for other files"
-    backend.use_server({**options, "api_key": proxy.key})
-    until(lambda: backend.activity().is_safe)
+    until(lambda: "the API key is not accepted; it was accepted before" in backend.queue.activity().problem)
+    backend.location.use_server({**options, "username": "another user", "api_key": proxy.key})
+    assert not backend.queue.activity().is_safe, "that is meant for other files"
+    backend.location.use_server({**options, "api_key": proxy.key})
+    until(lambda: backend.queue.activity().is_safe)
     backend.append(rows, np.arange(10, 20))
     backend.close()
     reader = backend_with()
@@ -107,9 +107,9 @@ def test_only_the_file_that_is_refused_waits(domain: Path, proxy: Proxy) -> None
     proxy.refuse = 507
     for backend, rows in zip(backends, arrays, strict=True):
         backend.append(rows, np.arange(10))
-    until(lambda: "storage is full" in backends[0].activity().problem)
+    until(lambda: "storage is full" in backends[0].queue.activity().problem)
     backends[1].checkpoint()
-    assert backends[1].activity().is_safe and not backends[0].activity().is_safe
+    assert backends[1].queue.activity().is_safe and not backends[0].queue.activity().is_safe
     proxy.refuse = 0
     for backend, rows in zip(backends, arrays, strict=True):
         assert backend.read(rows).tolist() == list(range(10))
@@ -148,9 +148,9 @@ def test_a_file_that_somebody_deletes(domain: Path, tmp_path: Path) -> None:
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
     backend.checkpoint()
     other = backend_with()
-    other._at(domain).ask("DELETE", "/")
+    other.location.at(domain).ask("DELETE", "/")
     backend.append(rows, np.arange(10))
-    until(lambda: "No more is accepted" in backend.activity().problem)
+    until(lambda: "No more is accepted" in backend.queue.activity().problem)
     with pytest.raises(RemoteRefusedError, match=r"80 bytes of 1 arrays .* They are kept in"):
         backend.close()
     other.open(domain, "x")  # the name is free, and stays another file's
@@ -189,7 +189,7 @@ def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Prox
     backend.flush()
     proxy.refuse = status
     backend.append(rows, np.arange(10, 30))
-    until(lambda: "No more is accepted" in backend.activity().problem)
+    until(lambda: "No more is accepted" in backend.queue.activity().problem)
     with pytest.raises(RemoteRefusedError, match=r"what is not on the server \(160 bytes\) is kept here"):
         backend.append(rows, np.arange(1))
     with pytest.raises(RemoteRefusedError, match=r"160 bytes of 1 arrays .* They are kept in"):

@@ -144,7 +144,7 @@ def test_what_a_server_does_not_take_is_seen_and_sent_later(
     window.qtbot.waitUntil(lambda: "(403)" in " ".join(saver.status().missing), timeout=30_000)
     counted = saver.statistics()
     assert (counted.frames_written, counted.frames_waiting) == (5, 1)
-    assert saver.status().mirror.endswith("MB are not on the server yet") and saver.io.activity().unsafe_bytes
+    assert saver.status().mirror.endswith("MB are not on the server yet") and saver.io.queue.activity().unsafe_bytes
     saver.settings["do_save"] = False
     settle(saver)
     assert (saver.statistics().frames_written, saver.statistics().frames_dropped) == (5, 0)
@@ -315,7 +315,7 @@ def test_files_are_numbered_and_listed_on_the_server(
     saver.settings["recording", "name_template"] = "run_{counter:3}"
     names = [saver.new_file().name for _ in range(2)]
     first, second = saver.server_folder() / names[0], saver.server_folder() / names[1]
-    assert saver.next_file_name() not in names and saver.io.list_folder(folder) == sorted(names)
+    assert saver.next_file_name() not in names and saver.io.location.list_folder(folder) == sorted(names)
 
     def choose(dialog: ServerFiles) -> None:
         shown = [dialog.names.item(row).text() for row in range(dialog.names.count())]
@@ -400,9 +400,9 @@ def test_the_keyring_is_asked(
     before = keyring.get_keyring()
     try:
         keyring.set_keyring(Known())
-        assert create_backend("h5pyd").connection_in_words().startswith("Connected to")
+        assert create_backend("h5pyd").location.connection_in_words().startswith("Connected to")
         keyring.set_keyring(keyring.backends.fail.Keyring())  # a machine without one
-        assert "user name or password are wrong" in create_backend("h5pyd").connection_in_words()
+        assert "user name or password are wrong" in create_backend("h5pyd").location.connection_in_words()
     finally:
         keyring.set_keyring(before)
 

@@ -58,7 +58,7 @@ def record(saver: H5SaverLowLevel, frames: int) -> None:
 
 def assert_alike(path: Path, domain: Path, **options: object) -> None:
     local, remote = create_backend("h5py"), create_backend("h5pyd")
-    remote.use_server(RemoteOptions(**options))  # type: ignore[arg-type]
+    remote.location.use_server(RemoteOptions(**options))  # type: ignore[arg-type]
     local.open(path, "r")
     remote.open(domain, "r")
     try:
@@ -263,7 +263,7 @@ def test_two_files_of_one_name_in_one_program(tmp_path: Path, folder: Path) -> N
             saver.close_file()
         assert all(mirror.wait(60) for mirror in mirrors)
     asker = create_backend("h5pyd")
-    names = asker.list_folder(folder)
+    names = asker.location.list_folder(folder)
     assert len(names) == 2 and "Data.h5" in names
     (other,) = set(names) - {"Data.h5"}
     second = 1 if words[1] in other else 0
@@ -278,10 +278,10 @@ def test_a_copy_that_somebody_deletes_is_made_again(saver: H5SaverLowLevel, fold
         record(saver, 5)
         saver.flush()
         until(lambda: mirror.status().sent_bytes >= 5 * 50 * 8)
-        H5pydBackend()._at(domain).ask("DELETE", "/")
+        H5pydBackend().location.at(domain).ask("DELETE", "/")
         record(saver, 5)
         saver.flush()
-        until(lambda: H5pydBackend().exists(domain))
+        until(lambda: H5pydBackend().location.exists(domain))
         saver.close_file()
         assert mirror.wait(60)
     assert_alike(path, domain)

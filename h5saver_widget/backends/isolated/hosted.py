@@ -167,7 +167,7 @@ class HostedFile:
         except RowsLostError as error:  # the file was flushed all the same
             self.lost(error)
         self._refused_since, self._refusal = None, ""
-        if self._io.activity().is_safe:
+        if self._io.queue.activity().is_safe:
             self.ledger.flushed()
             self._ring[Counter.last_flush] = int(time() * 1e6)
         else:  # it waits for a server
@@ -203,13 +203,13 @@ class HostedFile:
             self.show()
 
     def _note_size(self) -> None:
-        size = self._io.file_size()
-        if size is not None:
-            self._ring[Counter.file_size] = size
+        counts = self._io.queue.counts()
+        if counts is not None:
+            self._ring[Counter.file_size] = counts.file_size
 
     def show(self) -> None:
         """Let the program see whether something is refused, and how far the server of the file is."""
-        ring, now = self._ring, self._io.activity()
+        ring, now = self._ring, self._io.queue.activity()
         ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes] = now.unsafe_bytes, now.spilled_bytes
         ring[Counter.replays] = now.replays
         trouble = self._refusal or now.problem
@@ -238,7 +238,7 @@ class HostedFile:
         self.count()
         for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
             self._ring[counter] = 0
-        self._io.durability = Durability(durability)
+        self._io.durability.level = Durability(durability)
         self.limit.seconds = limit
         if limit is not None:  # what is imported takes no time off that for reading
             self._io.prepare()
@@ -253,7 +253,7 @@ class HostedFile:
         self._io.prepare()
         self.limit.seconds = limit
         with self.limit:
-            return self._io.cannot_read(Path(path))
+            return self._io.inspection.cannot_read(Path(path))
 
     def close(self) -> None:
         """Close the file: complete, or as it was at its last flush if it was given up."""
