@@ -104,6 +104,7 @@ class ScanExtension(Station):
         self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
+        self.settings.sigTreeStateChanged.connect(lambda *_: self._show_progress())
         self.h5saver.before_closing(self._stop_and_wait)
         self.h5saver.let_pause(self._pause_scan)
         self._redraw_timer = QtCore.QTimer(self)
@@ -290,9 +291,10 @@ class ScanExtension(Station):
         self._show_progress()
 
     def _show_progress(self) -> None:
-        scan = self.scan
+        scan, plan = self.scan, self.plan()
+        wanted = f"next scan: {np.prod(plan.shape):,} points, about {format_duration(plan.seconds)}"
         if scan is None:
-            self._progress_label.setText("No scan yet")
+            self._progress_label.setText(wanted.capitalize())
             return
         self._progress.setMaximum(scan.points)
         self._progress.setValue(scan.done)
@@ -302,6 +304,8 @@ class ScanExtension(Station):
             parts.append(f"{format_duration(took / measured * (scan.points - scan.done))} left")
         else:
             parts.append(scan.state.value)
+        if not self.running:
+            parts.append(wanted)
         self._progress_label.setText(" · ".join(parts))
 
     def _show_state(self) -> None:

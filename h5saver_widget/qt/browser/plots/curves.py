@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
+from h5saver_widget.browsing.drawings import Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import (
-    Canvas,
-    escaped,
+from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped
+from h5saver_widget.qt.browser.plots.ticks import axis_text, is_time, position_text, start_of
+from h5saver_widget.qt.browser.plots.values import (
+    beam,
+    in_a_row,
     known_range,
     missing_text,
+    moved,
+    nearest,
     offset_of,
+    opened,
     statistics_text,
 )
-from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import curve_colour, shifted
 
@@ -39,6 +44,7 @@ class CurveCanvas(Canvas):
     def __init__(self) -> None:
         self._lines: list[tuple[int, pg.PlotDataItem]] = []
         self._names: list[str] = []
+        self._markers: list[pg.InfiniteLine] = []
         self._errors: list[tuple[int, Any]] = []
         self._offset: float | int = 0
         self.legend: pg.LegendItem | None = None
@@ -75,7 +81,7 @@ class CurveCanvas(Canvas):
             if points["connect"] is None:
                 points = {**points, "connect": "all", "pen": None}
             line.setData(**points)
-            many = len(points["x"]) > 5000 and _in_a_row(drawing.axis)
+            many = len(points["x"]) > 5000 and in_a_row(drawing.axis)
             line.setDownsampling(auto=many, method="peak")
             line.setClipToView(many)
         for number, curve in enumerate(drawing.curves):
@@ -111,7 +117,7 @@ class CurveCanvas(Canvas):
         x = axis.values
         known = np.isfinite(y) & np.isfinite(x)
         few = len(x) <= _FEW
-        scattered = drawing.as_points and not _in_a_row(axis)
+        scattered = drawing.as_points and not in_a_row(axis)
         marked = scattered or (self.marks and few and 0 < known.sum() <= _MARKED)
         found = [
             {
@@ -126,7 +132,7 @@ class CurveCanvas(Canvas):
         ]
         # between points without a value there is no line: what stands alone is seen as a point
         step = 2 if curve.step > 1 else 1
-        alone = known & ~_moved(known, step) & ~_moved(known, -step)
+        alone = known & ~moved(known, step) & ~moved(known, -step)
         if alone.any() and not marked:
             found.append({"x": x[alone], "y": y[alone], "connect": None, "symbol": "o", "symbolSize": 4})
         return [(number, points) for points in found]
@@ -137,7 +143,7 @@ class CurveCanvas(Canvas):
             return False
         x, y, errors = drawing.axis_of(curve).values, self._plain(curve.values), curve.errors.astype(np.float64)
         if len(x) <= _FEW:
-            item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
+            item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=beam(x))
         else:
             item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
         self.plot.addItem(item)
@@ -176,7 +182,7 @@ class CurveCanvas(Canvas):
         text = palette.color(QtGui.QPalette.ColorRole.Text)
         for number, line in self._lines:
             colour, style = curve_colour(number, count, palette)
-            hidden = drawing.as_points and not _in_a_row(drawing.axis_of(drawing.curves[number]))
+            hidden = drawing.as_points and not in_a_row(drawing.axis_of(drawing.curves[number]))
             if line.opts["pen"] is not None:
                 line.setPen(pg.mkPen(None) if hidden else pg.mkPen(colour, width=1, style=style))
             line.setSymbolBrush(colour)
@@ -239,7 +245,7 @@ class CurveCanvas(Canvas):
         ys = [part for curve in drawing.curves for part in self._seen(curve)]
         # counted from a number on, as dates are: a part of that number would be years
         margin = 1.0 if start_of(drawing.axis.values, drawing.axis.units) else None
-        return _opened(xs, self.log[0], margin), _opened(ys, self.log[1])
+        return opened(xs, self.log[0], margin), opened(ys, self.log[1])
 
     def _seen(self, curve: Curve) -> list[np.ndarray]:
         values = self._plain(curve.values)
@@ -254,6 +260,21 @@ class CurveCanvas(Canvas):
         if self._drawn is not None and not self.is_fitted:
             low, high = self.plot.viewRange()[0]
             self.zoomed.emit((10.0**low, 10.0**high) if self.log[0] else (low, high))
+
+    def set_markers(self, times: Sequence[float]) -> None:
+        """Show moments as dashed lines, if the curves are drawn along time; in s since 1970."""
+        axis = self._drawn.axis if self._drawn is not None else None
+        for line in self._markers:
+            self.plot.removeItem(line)
+        low, high = known_range(axis.values) if axis is not None and is_time(axis) and not self.log[0] else (1.0, 0.0)
+        colour = self.palette().color(QtGui.QPalette.ColorRole.Highlight)
+        self._markers = [
+            pg.InfiniteLine(time, angle=90, pen=pg.mkPen(colour, width=1.5, style=QtCore.Qt.PenStyle.DashLine))
+            for time in times
+            if low <= time <= high
+        ]
+        for line in self._markers:
+            self.plot.addItem(line, ignoreBounds=True)
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.LinearRegionItem:
@@ -317,17 +338,17 @@ class CurveCanvas(Canvas):
 
     def position_at(self, point: QtCore.QPointF) -> tuple[int, ...] | None:
         """Return the point nearest to a place."""
-        near = _nearest(self._drawn.axis.values, point.x())
+        near = nearest(self._drawn.axis.values, point.x())
         return None if near is None else (self._drawn.window.point(near),)
 
     def text_at(self, point: QtCore.QPointF) -> str:
         """Return the point nearest to a place and its values."""
         drawn, parts = self._drawn, []
-        at = _nearest(drawn.axis.values, point.x())
+        at = nearest(drawn.axis.values, point.x())
         if at is None:
             return ""
         for curve in drawn.curves[:4]:
-            near = at if curve.axis is None else _nearest(curve.axis.values, point.x())
+            near = at if curve.axis is None else nearest(curve.axis.values, point.x())
             if near is not None:
                 parts.append(f"{curve.label} {self._value_text(curve, near)}")
         more = f",  … {len(drawn.curves) - 4:,} more" if len(drawn.curves) > 4 else ""
@@ -351,49 +372,3 @@ def range_text(ends: tuple[float, float], units: str) -> str:
     """
     low, high = (position_text(end, units) for end in ends)
     return f", from {low} to {high}"
-
-
-def _moved(known: np.ndarray, by: int) -> np.ndarray:
-    """Return which points have a known neighbour `by` points before."""
-    found = np.zeros_like(known)
-    if by > 0:
-        found[by:] = known[:-by]
-    else:
-        found[:by] = known[-by:]
-    return found
-
-
-def _nearest(x: np.ndarray, place: float) -> int | None:
-    """Return the number of the position nearest to a place, None if there is none."""
-    return int(np.nanargmin(np.abs(x - place))) if np.isfinite(x).any() else None
-
-
-def _beam(x: np.ndarray) -> float:
-    """Return how wide the ends of error bars are."""
-    return float(np.ptp(x[np.isfinite(x)]) / max(len(x), 1) * 0.3) if np.isfinite(x).any() else 0.0
-
-
-def _in_a_row(axis: AxisValues) -> bool:
-    """Tell whether points follow each other along the axis, as those of a time do."""
-    return bool(np.all(np.diff(axis.values) >= 0))
-
-
-def _opened(parts: list[np.ndarray], log: bool, margin: float | None = None) -> tuple[float, float]:
-    """Return the range of all values with some room beside them, as logarithms if `log`.
-
-    >>> [round(v, 3) for v in _opened([np.array([0.0, 1.0])], False)], _opened([np.array([2.0])], False)
-    ([-0.04, 1.04], (1.9, 2.1))
-    """
-    ranges = []
-    for values in parts:
-        low, high = known_range(values[values > 0] if log else values)
-        if low <= high:
-            ranges.append((np.log10(low), np.log10(high)) if log else (low, high))
-    if not ranges:
-        return 0.0, 1.0
-    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
-    if high - low > max(abs(low), abs(high)) * 1e-12:
-        room = (high - low) * 0.04
-    else:
-        room = margin if margin is not None else abs(low) * 0.05 or 0.5
-    return float(low - room), float(high + room)

@@ -13,9 +13,10 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import Picture, Points
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import Canvas, known_range, missing_text, offset_of, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import Canvas
 from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
+from h5saver_widget.qt.browser.plots.values import known_range, missing_text, offset_of, round_ends, statistics_text
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import shifted, with_units
 
@@ -58,7 +59,7 @@ class _ColourCanvas(Canvas):
     @property
     def levels(self) -> tuple[float, float]:
         """The values of the first and the last colour."""
-        return self._levels or (_round(*self._extremes) if self.steady else self._extremes)
+        return self._levels or (round_ends(*self._extremes) if self.steady else self._extremes)
 
     def set_levels(self, levels: tuple[float, float] | None) -> None:
         """Set the values of the first and the last colour; None for the smallest and the largest of all."""
@@ -174,8 +175,7 @@ class ImageCanvas(_ColourCanvas):
 
     def forget_choices(self) -> None:
         """Forget the levels and the scale of another thing."""
-        super().forget_choices()
-        self._same_scale = None
+        self._levels = self._same_scale = None
 
     def show_drawing(self, drawing: Picture) -> None:
         """Show an image."""
@@ -384,17 +384,6 @@ class PointCanvas(_ColourCanvas):
             f"{x.label} {position_text(float(x.values[found[0]]), x.units)},  "
             f"{y.label} {position_text(float(y.values[found[0]]), y.units)}:  {value}"
         )
-
-
-def _round(low: float, high: float) -> tuple[float, float]:
-    """Return round values below and above what occurs: those of a live picture must not flicker with its noise.
-
-    >>> _round(103.0, 3977.0)
-    (0.0, 4000.0)
-    """
-    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-12)))
-    step = step / 2 if (high - low) / step < 2 else step
-    return float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
 
 
 def _plain(y: Grid, x: Grid) -> bool:

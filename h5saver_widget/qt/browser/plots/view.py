@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore, QtWidgets
@@ -91,6 +92,11 @@ class PlotView(QtWidgets.QStackedWidget):
         """Show a cross at a position, or none."""
         if self.canvas is not None:
             self.canvas.set_cross(position)
+
+    def set_markers(self, times: Sequence[float]) -> None:
+        """Show moments that were marked while recording, on curves along time."""
+        if isinstance(self.canvas, CurveCanvas):
+            self.canvas.set_markers(times)
 
     def statistics(self) -> str | None:
         """Return what is known of the values in the region, see :meth:`Canvas.statistics`."""
