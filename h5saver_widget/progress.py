@@ -33,7 +33,7 @@ class Step:
     done, total
         Pieces done and to be done, in any unit; a total of None is not known.
     text
-        What is being done, for people.
+        The present work, for people.
     """
 
     done: float = 0.0
@@ -47,10 +47,10 @@ class Step:
 
 
 class Progress:
-    """What a worker calls as it goes, and what others read.
+    """The progress of a worker, read by others.
 
     Functions that take long have a parameter ``progress: Progress | None = None`` and call :meth:`report` between
-    pieces, never in the middle of one: what is stopped there must be safe to leave.
+    pieces, where it is safe to stop.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What all module savers share: a module's group in the file, found or made, with the module's settings.
+"""The common base of module savers: the group of a module, found or made, with the module's settings.
 
 A module is any object with a ``title`` and, if it has them, ``settings`` (a parameter tree), ``viewers`` with regions
 of interest, or a ``modules_manager`` of sub-modules. Nothing else is asked of it.
@@ -31,14 +31,14 @@ _MAX_NODES = 64
 
 @runtime_checkable
 class Module(Protocol):
-    """What a module saver needs of a module."""
+    """The attributes of a module that a module saver reads."""
 
     title: str
 
 
 @dataclass
 class DataBundle:
-    """What a host hands from the thread that acquires to the thread that saves.
+    """Data that a host passes from its acquiring thread to its saving thread.
 
     Any object with these attributes is taken by ``add_data_bundle``.
     """

@@ -26,7 +26,7 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
     Parameters
     ----------
     name
-        What the frame is of, for the message.
+        The source of the frame, for the message.
     """
     if file.when_full == "wait":
         file.io.wait_for_room()
@@ -87,7 +87,7 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
-    """Return what was counted since the file was opened; never waits for the file."""
+    """Return the counts since the file was opened; never waits for the file."""
     queue = file.io.queue()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None

@@ -75,7 +75,7 @@ class GrowingAxes:
         self.rows += count
 
     def checked(self, values: Iterable[Rows], what: str) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended, in the number types of the axes; nothing is written yet.
+        """Return the values to append, in the number types of the axes; nothing is written yet.
 
         An axis of integers to which a fraction comes becomes one of float64.
 
@@ -97,7 +97,7 @@ class GrowingAxes:
         return found
 
     def _widen(self, number: int, row: Rows, what: str) -> tuple[Handle, np.dtype[Any]]:
-        """Make an axis anew in a number type that holds what is there and what comes."""
+        """Replace an axis by one of a number type that holds its present and its new values."""
         handle, dtype = self._arrays[number]
         held = plain(self._saver.io.read(handle), what)
         whole = held.dtype.kind == "f" and row.dtype.kind in "iu" and bool(np.all(held == np.trunc(held)))

@@ -1,4 +1,4 @@
-"""What a saver has to say about data that it saves otherwise than they came: in the log of the file, and to people."""
+"""Notices about data that are saved with a change: in the log of the file, and to people."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def tell_step(saver: H5SaverLowLevel, step: float) -> None:
 
 
 def tell_once(saver: H5SaverLowLevel, text: str) -> None:
-    """Tell what was not told before of this file."""
+    """Report a sentence, once per file."""
     if text not in saver.told:
         tell(saver, text)
