@@ -20,7 +20,7 @@ Rows = npt.NDArray[Any]
 
 
 class ArrayWriter(ABC):
-    """How a library writes into one array: what it needs for that is looked up once for an array, not once a row.
+    """Writes into one array through a library; everything it needs is looked up once per array, not once per row.
 
     Parameters
     ----------

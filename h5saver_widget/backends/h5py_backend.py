@@ -96,7 +96,7 @@ def _values(node: TreeNode, selection: Selection) -> Any:
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
-    """Make an array without filters from data: what ``create_dataset`` does, in a fifth of the time."""
+    """Make an array without filters from data, as ``create_dataset`` does, in a fifth of the time."""
     kind = h5t.py_create(data.dtype, logical=True)
     # a name that is said to be UTF-8 makes the group one of the newer kind, which PyTables lists in any order
     names = None if name.isascii() else _UTF8_NAME
@@ -294,7 +294,7 @@ class H5pyBackend(InspectingH5py):
     @primitive
     @reports_damage
     def details(self, node: Handle) -> Details:
-        """Return what is known of a node beyond shape and number type."""
+        """Return the details of a node beyond shape and number type."""
         found = self._described(node)
         return Details() if found is None else details_of(found.obj)
 
@@ -525,6 +525,6 @@ class H5pyBackend(InspectingH5py):
 
     @primitive
     def refresh(self, array: Handle) -> None:
-        """See what another process has appended."""
+        """See the rows that another process has appended."""
         node = self._array(array)
         node.obj.refresh()

@@ -1,4 +1,4 @@
-"""What the h5py backend can do, told without importing h5py: the files of a window are in other processes."""
+"""The capabilities of the h5py backend, without importing h5py: the files of a window are in other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading with h5py does not tell of an object: a filter is missing, it is odd and legal, it has no place yet."""
+"""Properties of objects that h5py does not report: a missing filter, an odd but legal layout, no storage yet."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _merged(ranges: Any) -> list[tuple[int, int]]:
 
 
 def read_raw(dataset: Any, space: Any = h5s.ALL, shape: tuple[int, ...] | None = None) -> Any:
-    """Read an array or an attribute as the bytes that are stored, of whatever type; OSError if that can't be done."""
+    """Read an array or an attribute of any type as its stored bytes; OSError if that can't be done."""
     kind = dataset.get_type()
     if shape is None:
         shape = dataset.get_space().get_simple_extent_dims() or ()
@@ -194,7 +194,7 @@ def unread_attributes(obj: Any, names: list[str]) -> list[str]:
 
 
 class InspectingH5py(QueuedBackend):
-    """The part of the h5py backend that tells what is wrong with what can't be read."""
+    """The part of the h5py backend that explains why an object can't be read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ class InspectingH5py(QueuedBackend):
     @primitive
     @reports_damage
     def needs(self, node: Handle) -> list[str]:
-        """Return what is not here and needed to read an array, or to follow a link."""
+        """Return missing filters and files that are needed to read an array, or to follow a link."""
         obj = self._get(node).obj
         folder = Path() if self._path is None else self._path.parent
         return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])

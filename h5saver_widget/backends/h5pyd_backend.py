@@ -303,7 +303,7 @@ class H5pydBackend(RemoteFile):
             self._accept(obj, block, obj.shape)
 
     def _send(self, obj: RemoteObject) -> None:
-        """Send what waits for an array, so that the server can answer for it."""
+        """Send the waiting values of an array, so that the server can answer for it."""
         if self._journal is not None and obj.rows is not None and not obj.rows.settled:
             self._journal.deliver(obj.rows)
 
@@ -393,7 +393,7 @@ class H5pydBackend(RemoteFile):
 
     @primitive
     def refresh(self, array: Handle) -> None:
-        """See what another program has appended."""
+        """See the rows that another program has appended."""
         node = self._array(array)
         if self._mode == "r":
             self._renew(node.obj)

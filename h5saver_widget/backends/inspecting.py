@@ -1,4 +1,4 @@
-"""What a backend tells of an object that can't be read in full: whether it is damaged, or something else is missing."""
+"""A backend's findings about an object that can't be read in full: damaged, or lacking a filter or a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Inspecting:
     """The answers of a backend that doesn't know; checking a file asks for them."""
 
     def needs(self, node: Handle) -> list[str]:
-        """Return what is not here and needed to read an array, in words: filters, other files."""
+        """Return missing filters and files that are needed to read an array, in words."""
         return []
 
     def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:

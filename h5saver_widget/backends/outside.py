@@ -28,7 +28,7 @@ def is_outside(path: Path, address: int) -> bool:
     Parameters
     ----------
     path
-        The file; what the library has changed must be on disk.
+        The file; the library's changes must be on disk.
     address
         Where the object's header stands, as the library says it.
 

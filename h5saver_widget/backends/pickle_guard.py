@@ -1,4 +1,4 @@
-"""Keeps a library from unpickling what a file holds while our own calls run; the host's own calls are left alone."""
+"""Keeps a library from unpickling the content of a file during our own calls; the host's own calls are left alone."""
 
 from __future__ import annotations
 

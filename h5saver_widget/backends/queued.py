@@ -1,7 +1,7 @@
 """Backends whose rows go through a queue (``rows.py``): it is emptied before anything else looks at the arrays.
 
-It is emptied, and not used any more, as soon as the host asks for the library's own objects: what the host reads
-through them is what was saved.
+It is drained, and not used any more, as soon as the host asks for the library's own objects: through them the host
+reads all saved data.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictiona
 
 @functools.cache
 def _drain_at_exit(library: str) -> None:
-    """Have rows written at exit before a library closes its files: what was registered last goes first."""
+    """Write rows at exit before a library closes its files: exit handlers run in reverse order."""
 
     def drain_all() -> None:
         for queue in [queue for queue, name in _open_queues.items() if name == library]:
@@ -63,7 +63,7 @@ def _drain_at_exit(library: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the operating system said, out of the page that HDF5 makes of it."""
+    """Return the operating system's message, out of the page that HDF5 makes of it."""
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else str(error)
 
@@ -74,7 +74,7 @@ def _drain_forgotten(queue: RowQueue, lock: Any) -> None:
 
 
 class QueuedBackend(TreeBackend):
-    """A backend on a file of this process, with a queue of rows; what the library gives are the underscored methods."""
+    """A backend on a file of this process, with a queue of rows; a library implements the underscored methods."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class QueuedBackend(TreeBackend):
 
     @property
     def _keeps_journal(self) -> bool:
-        """Whether what a refused flush could not write waits, and is written by the next one."""
+        """Whether data of a refused flush wait, and are written by the next one."""
         return False
 
     @abstractmethod
@@ -116,11 +116,11 @@ class QueuedBackend(TreeBackend):
 
     @abstractmethod
     def _identity(self, node: TreeNode) -> Hashable:
-        """Return what all paths to one object have in common."""
+        """Return a value that all paths to one object share."""
 
     @abstractmethod
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
-        """Return what writes into a growing or fixed array."""
+        """Return the writer of a growing or fixed array."""
 
     @abstractmethod
     def _info(self, node: TreeNode) -> ArrayInfo:
@@ -170,7 +170,7 @@ class QueuedBackend(TreeBackend):
         """Flush and close a file that was written; if it can't be flushed, cut the library off from it first.
 
         HDF5 2.0 never closes a file that it can't flush: it stays locked, and the second attempt to close it ends the
-        program. With the file's descriptor on the null device what is left goes nowhere, and the library closes.
+        program. With the file's descriptor on the null device the remaining bytes go nowhere, and the library closes.
         """
         try:
             self._flush_patiently()
@@ -204,12 +204,12 @@ class QueuedBackend(TreeBackend):
             self._close_file()
 
     def _let_go(self) -> None:
-        """Have what the library still writes go nowhere."""
+        """Discard the library's remaining writes."""
         self._fill_up()
         self._disconnect()
 
     def _end_that_is_told(self) -> int:
-        """Return where the file ends by what its superblock said at the last flush; 0 where nobody can tell."""
+        """Return the end of the file in its superblock at the last flush; 0 where it is unknown."""
         with suppress(OSError):
             block = None if self._path is None else read_superblock(self._path)
             return 0 if block is None else block.base + block.stored_end
@@ -229,7 +229,7 @@ class QueuedBackend(TreeBackend):
             os.close(nowhere)
 
     def _flush_patiently(self) -> None:
-        """Flush for the last time: what the disk refuses for a moment is not given up for that."""
+        """Flush for the last time: a write that the disk refuses for a moment is repeated."""
         for seconds in _PAUSES:
             try:
                 self._flushed()
@@ -263,8 +263,8 @@ class QueuedBackend(TreeBackend):
         """Raise FileIncompleteError for a flush that the disk refused.
 
         With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
-        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
-        was flushed before once the file is closed.
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to their
+        last flushed rows once the file is closed.
         """
         if self._keeps_journal:
             raise FileIncompleteError(
@@ -327,7 +327,7 @@ class QueuedBackend(TreeBackend):
         return os.fstat(self._number) if os.name == "posix" else os.stat(self._path or "")
 
     def disown(self) -> None:
-        """Let go of the file in a copy of the program: what the library still writes there goes nowhere."""
+        """Let go of the file in a copy of the program: the library's further writes there go nowhere."""
         super().disown()
         if self._when_forgotten is not None:
             self._when_forgotten.detach()
@@ -346,7 +346,7 @@ class QueuedBackend(TreeBackend):
         self._ledger.drop_frame()
 
     def queue(self) -> Queue:
-        """Return what became of the frames; never waits."""
+        """Return the counts of the frames; never waits."""
         ledger = self._ledger
         return Queue(
             ledger.received,
@@ -398,7 +398,7 @@ class QueuedBackend(TreeBackend):
 
     # ----------------------------------------------------------------- arrays
     def _writer(self, node: TreeNode) -> ArrayWriter:
-        """Return what writes into an array. All paths to one array share it, and so know of each other's rows."""
+        """Return the writer of an array. All paths to one array share it, and so know of each other's rows."""
         writer: ArrayWriter | None = node.writer
         if writer is None:
             key = self._identity(node)

@@ -124,7 +124,7 @@ def backend_versions(name: str) -> Mapping[str, str]:
 
 
 def backend_capabilities(name: str) -> Capabilities:
-    """Return what a backend can do, without opening a file."""
+    """Return the capabilities of a backend, without opening a file."""
     known = _CAPABILITIES.get(name)
     return known if known is not None and find_spec(_TABLE[name][2]) else _backend_class(name).capabilities
 

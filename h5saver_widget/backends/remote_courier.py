@@ -1,9 +1,9 @@
-"""Sends what waits to one domain of a server, in batches, and finds out what the server may have forgotten.
+"""Sends waiting changes to one domain of a server, in batches, and detects changes that the server may have forgotten.
 
 For every array one resize and one slice. Then the server is asked to write everything to its storage, and after that it
-is told the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
-length and its count lie on different nodes, and each of them may be killed alone. What nodes may have forgotten that
-were started again (:mod:`~.remote_nodes`) is sent again. Every request means the same when it comes twice.
+gets the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
+length and its count lie on different nodes, and each of them may be killed alone. Changes that restarted nodes may have
+forgotten (:mod:`~.remote_nodes`) are sent again. Every request means the same when it comes twice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Courier:
 
     @contextmanager
     def _on_the_wire(self) -> Iterator[None]:
-        """Be the only one who sends, to a server that is known to remember what it was told."""
+        """Be the only sender, to a server that is known to remember earlier requests."""
         left = self._client.until - time.monotonic()
         wait = -1 if left == inf else max(left, self._client.options.connect_seconds)
         if not self._wire.acquire(timeout=wait):
@@ -93,7 +93,7 @@ class Courier:
             raise self._fatal from error
 
     def deliver(self, only: ArrayRows | None = None) -> None:
-        """Send what waits: sizes, then values.
+        """Send waiting changes: sizes, then values.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class Courier:
             )
 
     def deleted(self, path: str) -> None:
-        """Take note that what is at a path, and below it, is not there any more."""
+        """Note that a path, and everything below it, was deleted."""
         for array_id in self._waiting.deleted(path):
             self._due.pop(array_id, None)
             self._told.pop(array_id, None)
@@ -175,7 +175,7 @@ class Courier:
         return self._client.ask(method, path, body, missing=True, patience=SHORT_PATIENCE, **params)
 
     def _recover(self) -> None:
-        """After the server was away: look whether it is the same, and if not, send what it may have forgotten."""
+        """Check, after the server was away, whether it is the same; if not, send changes that it may have forgotten."""
         if not self._suspect:
             return
         same = self._nodes.flushed()
@@ -200,7 +200,7 @@ class Courier:
             self.publish()
 
     def publish(self) -> None:
-        """Have the server write everything to its storage, forget what is safe there, and tell readers the counts.
+        """Have the server write everything to its storage, forget changes that are safe there, and publish the counts.
 
         Nothing is sent meanwhile: HSDS takes an object that is changed during a flush for one that was written.
         """
@@ -239,7 +239,7 @@ class Courier:
         return not (self._waiting or self._changes or self._due or self._told)
 
     def _never(self, error: BaseException) -> BaseException:
-        """Say what became of what was accepted, now that it can't be sent."""
+        """Report the state of accepted data that can't be sent any more."""
         if not isinstance(error, RemoteRefusedError):
             return error
         waits = self._waiting.in_memory + self._waiting.bytes_on_disk

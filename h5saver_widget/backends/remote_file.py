@@ -57,7 +57,7 @@ class RemoteFile(TreeBackend):
 
     @property
     def delivery(self) -> Delivery:
-        """How far the server is with what was accepted; never waits."""
+        """The state of accepted data on the server; never waits."""
         return Delivery() if self._journal is None else self._journal.delivery
 
     def _check_path(self, path: Path, mode: OpenMode) -> None:
@@ -89,7 +89,7 @@ class RemoteFile(TreeBackend):
         return remote_names(folder, self.options)
 
     def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and say in a sentence what was found."""
+        """Try to reach the server, and return the result as a sentence."""
         return test_connection(self.options, "" if folder is None else folder.as_posix())
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
@@ -154,13 +154,16 @@ class RemoteFile(TreeBackend):
 
     @primitive
     def flush(self, timeout: float | None = None) -> None:
-        """Have readers find what was accepted. While the server is away it is kept and sent later, without an error."""
+        """Make accepted data visible to readers.
+
+        While the server is away they wait and are sent later, without an error.
+        """
         if self._journal is not None:
             self._journal.flush()
 
     @primitive
     def checkpoint(self, timeout: float | None = None) -> None:
-        """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
+        """Send waiting changes, and have the server write them to its storage; RemoteError if it can't do that now."""
         if self._journal is not None:
             self._journal.deliver()
             self._journal.checkpoint()

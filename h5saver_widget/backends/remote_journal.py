@@ -1,7 +1,8 @@
-"""What was accepted for a file on a server, and how it gets there: a thread sends it, and nobody else waits.
+"""The queue of accepted changes for a file on a server: a thread sends them, and no other thread waits.
 
 Rows are kept with absolute offsets until they are safe on the server's storage (:mod:`~.remote_courier`): while it is
-away, busy or full they wait in memory, then on the local disk. What is not safe when the file is closed is kept there.
+away, busy or full they wait in memory, then on the local disk. Rows that are not safe when the file is closed are kept
+there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LOG = logging.getLogger("h5saver_widget.remote")
 
 @dataclass(frozen=True)
 class Delivery:
-    """How far a server is with what was accepted.
+    """The state of accepted data on a server.
 
     Attributes
     ----------
@@ -43,7 +44,7 @@ class Delivery:
     problem
         Why nothing can be sent now, ``''`` if all is well.
     replays
-        How often nodes of the server were started again, and were sent what they had forgotten.
+        How often nodes of the server were restarted, and got their forgotten changes again.
     """
 
     in_memory: int = 0
@@ -53,7 +54,7 @@ class Delivery:
 
 
 class Journal(Courier):
-    """Takes over what is written, and has it sent; parameters as :class:`.Courier`."""
+    """Queues changes and has them sent; parameters as :class:`.Courier`."""
 
     def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
         super().__init__(client, root_id, mark, nodes)
@@ -86,7 +87,7 @@ class Journal(Courier):
             yield
 
     def _make_room(self, size: int) -> None:
-        """Put what waits on the local disk; without one, wait for the server."""
+        """Move waiting changes to the local disk; without one, wait for the server."""
         options = self._client.options
         try:
             if options.keep:
@@ -144,7 +145,7 @@ class Journal(Courier):
             return answer
 
     def look(self, path: str, **params: Any) -> Any:
-        """Return a description, in order to change what it describes: waits as `execute` does."""
+        """Return a description, in order to change the object: waits as `execute` does."""
         try:
             found = self._client.ask("GET", path, missing=True, patience=SHORT_PATIENCE, **params)
         except RemoteError:
@@ -186,7 +187,7 @@ class Journal(Courier):
             self._away_since = None
 
     def flush(self) -> None:
-        """Have readers find what was accepted. While the server is away it goes on waiting, and nothing is raised."""
+        """Make accepted data visible to readers. While the server is away they go on waiting, and nothing is raised."""
         if self._away_since is not None and self._fatal is None:
             return  # the thread keeps trying
         try:
@@ -197,7 +198,7 @@ class Journal(Courier):
             self._tell(error)
 
     def load(self, rest: Rest) -> None:
-        """Take over what was left when the file was closed."""
+        """Take over the unsent changes of a closed file."""
         with self.together():
             for change in rest.changes:
                 self._changes.append(change)
@@ -256,7 +257,7 @@ class Journal(Courier):
                 time.sleep(pause)
 
     def _left(self, error: RemoteError | RemoteRefusedError) -> Exception:
-        """Put what is not safe on the local disk, and say so."""
+        """Move unsafe changes to the local disk, and report that."""
         options = self._client.options
         left = self._waiting.left()
         rest = Rest(

@@ -1,8 +1,8 @@
-"""Tells whether a data node of a server was started again, and so has forgotten what was not on its storage.
+"""Tells whether a data node of a server was restarted, and so has forgotten changes that were not on its storage.
 
-Names do not tell: in a cluster a node that was started again has another one, but as processes of one machine they are
-numbered. Its memory tells. HSDS remembers, in memory alone, what was deleted: of a group that was made and deleted
-on a node it says "410 gone", and "404 not found" once it was started again. So each node has one such grave of ours.
+Names do not tell: in a cluster a restarted node has another one, but as processes of one machine they are numbered. Its
+memory tells. HSDS remembers deleted objects, in memory alone: of a group that was made and deleted on a node it says
+"410 gone", and "404 not found" after a restart. So each node has one such grave of ours.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a client knows of the objects of one domain: descriptions as the server gave them, and how long they hold.
+"""A client's cache of the objects of one domain: descriptions as the server gave them, and how long they hold.
 
-The writer is alone (docs/hsds.md: the writer's mark), so what it knows stays true. A reader asks again after a second.
+The writer is alone (docs/hsds.md: the writer's mark), so its cache stays true. A reader asks again after a second.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class RemoteObject:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of what is complete: rows that were accepted here, or that a count speaks for."""
+        """Shape of the complete rows: those accepted here, or those included in a count."""
         if self.rows is not None:
             return self.rows.shape
         dims = self.dims
@@ -106,7 +106,7 @@ class RemoteObject:
 
     @property
     def kind(self) -> NodeKind:
-        """What it is, as far as storage goes."""
+        """The kind of the node in storage."""
         if self.object_id.startswith("g-"):
             return NodeKind.GROUP
         if not self.object_id.startswith("d-"):
@@ -117,7 +117,7 @@ class RemoteObject:
         return NodeKind.GROWING if grows else NodeKind.FIXED
 
     def info(self) -> ArrayInfo:
-        """Return what is known without reading."""
+        """Return shape and number type, without reading."""
         layout = self.described.get("creationProperties", {}).get("layout") or self.described.get("layout") or {}
         chunks = tuple(int(n) for n in layout["dims"]) if layout.get("class") == "H5D_CHUNKED" else None
         names = [str(f.get("name")) for f in self.described.get("creationProperties", {}).get("filters", ())]

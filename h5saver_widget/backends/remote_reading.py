@@ -1,4 +1,4 @@
-"""Parts of remote arrays: what a numpy selection means, and reading it in requests that a server accepts."""
+"""Parts of remote arrays: the meaning of a numpy selection, and reading it in requests that a server accepts."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def read_part(client: Client, obj: RemoteObject, part: Part, *, blocks: bool = F
     Parameters
     ----------
     client, obj, part
-        What is read.
+        The part.
     blocks
         Return an iterator of blocks as they can be written again, not an array.
     """

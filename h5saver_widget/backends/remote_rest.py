@@ -1,4 +1,4 @@
-"""What a server had not taken when a file on it was closed: a file on the local disk, sent later.
+"""The unsent changes of a file on a server when it was closed: a file on the local disk, sent later.
 
 One line of JSON and the bytes that it speaks of, again and again: plain data, of which nothing is executed.
 """
@@ -118,7 +118,7 @@ class Rest:
 
     @staticmethod
     def files(folder: Path) -> list[Path]:
-        """Return what is in a folder, oldest first."""
+        """Return the files in a folder, oldest first."""
         found = folder.glob("*.unsent") if folder.is_dir() else ()
         return sorted(found, key=lambda path: path.stat().st_mtime)
 

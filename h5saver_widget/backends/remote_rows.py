@@ -1,4 +1,4 @@
-"""What of one array is on its way to a server, and how many of its rows are complete there."""
+"""The unsent part of one array, and how many of its rows are complete on the server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_PATIENCE = 0.5
 
 @dataclass(eq=False)
 class ArrayRows:
-    """What of one array is on its way.
+    """The unsent part of one array.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class ArrayRows:
 
     @property
     def unsafe(self) -> list[Block]:
-        """What the server may still forget, or does not have, in order."""
+        """The changes that the server may still forget, or does not have, in order."""
         return [*self.sent, *self.sending, *self.waiting]
 
     def make_room(self, client: Client, count: int) -> bool:

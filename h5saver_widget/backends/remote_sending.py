@@ -1,4 +1,4 @@
-"""What was left when a file on a server was closed, sent later: by its identity on the server, not by its name."""
+"""Sending the unsent changes of a closed file later: by its identity on the server, not by its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["send_rest"]
 
 
 def send_rest(path: Path, options: RemoteOptions) -> Path:
-    """Send what a file on the local disk keeps, and delete that file; return the path on the server.
+    """Send the changes in a file on the local disk, and delete that file; return the path on the server.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["Spool", "Spooled", "keep_folder"]
 
 
 def keep_folder(named: str = "") -> Path:
-    """Return the folder of this user for what a server has not taken yet; it need not exist."""
+    """Return the folder of this user for unsent changes; it need not exist."""
     if named:
         return Path(named)
     if sys.platform == "win32":

@@ -67,7 +67,7 @@ def _plain(values: npt.NDArray[Any]) -> Any:
 
 
 def attribute_json(name: str, value: RawAttribute, where: str) -> dict[str, Any]:
-    """Return an attribute as it is sent; CodecError for what none can hold."""
+    """Return an attribute in the form of a request; CodecError for values that no backend can hold."""
     if isinstance(value, str):
         return {"type": _TEXT, "shape": _SCALAR, "value": value}
     if isinstance(value, bytes):

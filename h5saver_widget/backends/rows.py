@@ -1,7 +1,7 @@
 """Rows and points on their way into a file: small ones are collected, compressed chunks deflated by other threads.
 
-What was accepted and is not with the library yet is bounded (``PENDING_BYTES``), is handed over before anything looks
-at it (read, copy, flush, close) and, if it can't be written, reported with its number by the next call.
+Accepted rows that the library has not received are bounded (``PENDING_BYTES``), are written before any access to the
+arrays (read, copy, flush, close) and, if they can't be written, reported with their number by the next call.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PENDING_BYTES = 32 << 20
 
 
 class RowQueue:
-    """What one file's arrays have accepted and the library has not got yet.
+    """The accepted rows of one file's arrays that the library has not received yet.
 
     Not thread-safe: the backend calls it under its lock. The threads that deflate touch nothing of it.
     """
@@ -168,7 +168,7 @@ class RowQueue:
 
     # ------------------------------------------------------------ handing over
     def drain(self, only: ArrayWriter | None = None) -> None:
-        """Hand everything (or what one array has) to the library; RowsLostError if that fails, but all are tried."""
+        """Pass everything (or the rows of one array) to the library; RowsLostError if that fails, but all are tried."""
         for array in list(self._open) if only is None else [only]:
             buffer = array.buffer
             if buffer is None:
@@ -212,7 +212,7 @@ class RowQueue:
 
     # ----------------------------------------------------------------- errors
     def _lose(self, array: ArrayWriter, error: Exception) -> None:
-        """Give up what waits of an array; `report` says so."""
+        """Drop the waiting rows of an array; `report` says so."""
         pending, accepted = self.pending(array), array.accepted
         self.forget(array)
         self._jobs = deque(job for job in self._jobs if job.array is not array)

@@ -24,8 +24,8 @@ MAX_ATTRIBUTE = 64_000
 class _Attributes(tables.hdf5extension.AttributeSet):  # type: ignore[misc]
     """The calls that read and write attributes.
 
-    What PyTables puts on top reads all attributes of a node, and takes half of the time of writing one. What it
-    remembers of a node (``_v_attrs``) is thrown away after a change, and made again if somebody asks for it.
+    PyTables' own layer reads all attributes of a node, and takes half of the time of writing one. Its cache of a node
+    (``_v_attrs``) is thrown away after a change, and made again on request.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""The PyTables backend: the fastest for single rows (4 us), and what PyMoDAQ users know as ``tables``.
+"""The PyTables backend: the fastest for single rows (4 us), known to PyMoDAQ's users as ``tables``.
 
 Two things of PyTables are kept away from the program around it. It *unpickles* attributes while merely walking a file:
-here they are read by its raw reader, and whatever else inside PyTables asks for pickles during a call of ours gets a
-refusal (``pickle_guard.py``). And it is not thread-safe, not even between files: one lock serves all files.
+here they are read by its raw reader, and any other unpickling inside PyTables is refused during a call of ours
+(``pickle_guard.py``). And it is not thread-safe, not even between files: one lock serves all files.
 """
 
 from __future__ import annotations
@@ -154,11 +154,11 @@ class TablesBackend(QueuedBackend):
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
 
     def prepare(self) -> None:
-        """Import what looks into a file before PyTables does."""
+        """Import the probe that reads a file before PyTables does."""
         get_ready()
 
     def cannot_read(self, path: Path) -> str:
-        """Return what in a file PyTables can't read, in words."""
+        """Return the content of a file that PyTables can't read, in words."""
         return unknown_to_tables(path)
 
     def _close_file(self) -> None:

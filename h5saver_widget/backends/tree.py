@@ -1,4 +1,4 @@
-"""What all backends share: handles, looking nodes up, and refusing what can't be done before a library is asked.
+"""The common base of backends: handles, looking nodes up, and refusing impossible calls before a library is asked.
 
 A handle remembers the library's object. Handles are kept weakly by path, so that two look-ups of one node share one
 handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
@@ -39,9 +39,9 @@ SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", 
 class TreeNode:
     """A handle: path, the library's object (None once it is gone), kind; of a growing array the row shape too.
 
-    `owner` tells the handles of two backends apart. In `writer` a backend keeps what it has to know to write, and in
-    `held` the number type of a growing array that rows were appended to, so that both are looked up once for an array,
-    not per row.
+    `owner` tells the handles of two backends apart. In `writer` a backend keeps the writer of the array, and in `held`
+    the number type of a growing array that rows were appended to, so that both are looked up once for an array, not per
+    row.
     """
 
     __slots__ = ("__weakref__", "held", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
@@ -65,7 +65,7 @@ _L = TypeVar("_L", bound="TreeBackend")
 
 
 def reports_damage(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Concatenate[_L, _W, _P], _R]:
-    """Turn what a library raises where a file is damaged into a NodeError of the node that was looked at."""
+    """Turn the error of a library on a damaged file into a NodeError of the node that was read."""
 
     @functools.wraps(method)
     def looks(self: _L, where: _W, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -81,7 +81,7 @@ def reports_damage(method: Callable[Concatenate[_L, _W, _P], _R]) -> Callable[Co
 
 
 class TreeBackend(Backend):
-    """A backend on a file of this process; what it needs of the library are the underscored methods."""
+    """A backend on a file of this process; a library implements the underscored methods."""
 
     #: What the library raises when it refuses something.
     library_errors: ClassVar[tuple[type[Exception], ...]] = ()
@@ -110,7 +110,7 @@ class TreeBackend(Backend):
 
     @abstractmethod
     def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
-        """Write attributes; a fresh node has none of them yet. CodecError for what can't be stored."""
+        """Write attributes; a fresh node has none of them yet. CodecError for values that can't be stored."""
 
     @abstractmethod
     def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
@@ -126,14 +126,14 @@ class TreeBackend(Backend):
 
     @abstractmethod
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
-        """Append what was checked: C-contiguous rows (at least one) of the array's number type."""
+        """Append checked rows: C-contiguous, at least one, of the array's number type."""
 
     @abstractmethod
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""
 
     def _drain(self) -> None:
-        """Write what was accepted and is not written yet; by default there is nothing of the kind."""
+        """Write accepted rows that are not written yet; by default there are none."""
 
     # ---------------------------------------------------------------- handles
     def _get(self, handle: Handle) -> TreeNode:
@@ -163,7 +163,7 @@ class TreeBackend(Backend):
         return node
 
     def _described(self, handle: Handle) -> TreeNode | None:
-        """Return a node that can have attributes, None for a link or what the library can't open."""
+        """Return a node that can have attributes, None for a link or an object that the library can't open."""
         node = self._get(handle)
         return None if node.kind is NodeKind.LINK or node.obj is _UNREADABLE else node
 
@@ -253,7 +253,7 @@ class TreeBackend(Backend):
 
     @primitive
     def kind(self, node: Handle) -> NodeKind:
-        """Return what the node is."""
+        """Return the kind of the node."""
         return self._get(node).kind
 
     @primitive

@@ -34,7 +34,7 @@ def export_node(
     progress: Progress | None = None,
     allow: Sequence[Path] = (),
 ) -> Exported:
-    """Export a node; see :func:`h5saver_widget.exporters.export` for what may be raised.
+    """Export a node; see :func:`h5saver_widget.exporters.export` for its errors.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def long_text(value: Any) -> str:
 
 
 def explained(error: Exception) -> str:
-    """Return what an error says, as one line."""
+    """Return the message of an error, as one line."""
     return shown_value(str(error) or type(error).__name__, 1000)
 
 

@@ -1,4 +1,4 @@
-"""Open a file to look at it, whatever state it is in: written by another program, locked, of another library."""
+"""Open a file for reading in any state: written by another program, locked, of another library."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
     h5
         The open file.
     note
-        What a person should know of the way it was opened, ``''`` if nothing is unusual.
+        A notice about the way it was opened, ``''`` if nothing is unusual.
     """
 
     h5: H5Backend
@@ -51,7 +51,7 @@ class Opened(NamedTuple):
 
 
 class Readers:
-    """What files are read with; one may be made ahead of time: to start its process takes longer than most files do.
+    """Backends for reading; one may be made ahead of time: starting its process takes longer than opening most files.
 
     A process has one file in its life, so that nothing that a damaged one did to the library harms another.
 
@@ -95,7 +95,7 @@ class Readers:
                 self._ready.append(reader)
 
     def take(self, backend: str) -> H5Backend:
-        """Return what opens a file with a backend: what was prepared, if it is of that one."""
+        """Return a reader with a backend: the prepared one, if it has that backend."""
         with suppress(IndexError):
             ready = self._ready.pop()
             if ready.backend == backend:
@@ -104,7 +104,7 @@ class Readers:
         return self._new(backend)
 
     def close(self) -> None:
-        """End what was prepared and not taken."""
+        """End a prepared reader that was not used."""
         self._ready.clear()
 
 
@@ -118,8 +118,8 @@ def open_to_look(
 ) -> Opened:
     """Open a file for reading.
 
-    Tried in this order: as it is; as a reader of what is written under SWMR, if it is; without the lock that another
-    program holds; and then the same with the other libraries.
+    Tried in this order: as it is; as a reader of a streaming file (SWMR), if it is one; without the lock of another
+    program; and then the same with the other libraries.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ def open_to_look(
         Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
         file to write.
     readers
-        Where to take what opens the file; by default, a new one as `isolated` says.
+        The readers; by default, new ones as `isolated` says.
     reader
-        What had this file open before: opens it again if it is of the backend that is tried.
+        The reader that had this file open before: it opens the file again if its backend is the one that is tried.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def _to_be_tried(wanted: str) -> Iterator[str]:
 
 
 def _is_streaming(path: Path) -> bool:
-    """Tell whether somebody streams into a file: who reads such a one waits for half a minute at a damaged block."""
+    """Tell whether a program streams into a file: a reader of such a file waits half a minute at a damaged block."""
     try:
         block = read_superblock(path)
     except OSError:

@@ -56,7 +56,7 @@ class DataReader:
     Parameters
     ----------
     data
-        Loaded lazily: nothing is read but what is asked for.
+        Loaded lazily: only the requested parts are read.
     path
         The node it comes from.
     has_background
@@ -64,7 +64,7 @@ class DataReader:
     left_out
         How many further arrays of its group may be channels of it.
     part
-        What is drawn of complex numbers.
+        The drawn part of complex numbers.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class DataReader:
         Parameters
         ----------
         name
-            What tells it from the others; it becomes part of the labels.
+            Name that tells it from the others; it becomes part of the labels.
 
         Raises
         ------
@@ -334,7 +334,7 @@ class DataReader:
         fixed
             Position in every other dimension.
         how
-            What becomes of the numbers of a point.
+            The reduction of a point's numbers.
         channel
             The channel.
 

@@ -37,7 +37,7 @@ __all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 @dataclass
 class FrameCounts:
-    """What became of the frames of one file.
+    """Counts of the frames of one file.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class PanelRecorder(QtCore.QObject):
     Attributes
     ----------
     recording
-        What became of the frames of the current file, or of the last one.
+        Counts of the frames of the current file, or of the last one.
     """
 
     note = QtCore.Signal(str)
@@ -116,11 +116,11 @@ class PanelRecorder(QtCore.QObject):
         self._thread.drain()
 
     def close(self) -> None:
-        """Save what was taken, and nothing after it."""
+        """Save the accepted frames, and no later one."""
         self._thread.close()
 
     def let_go(self) -> None:
-        """Save what was taken, and listen no more: the panels are about to go."""
+        """Save the accepted frames, and disconnect: the panels are about to be deleted."""
         self._thread.close()
         if not isQObjectAlive(self):
             return  # forgotten together, this object may be gone before the panels

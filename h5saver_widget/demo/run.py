@@ -1,4 +1,4 @@
-"""What ``h5saver demo`` does: with a display it opens the window, without one it records some seconds and reports."""
+"""``h5saver demo``: with a display it opens the window, without one it records some seconds and reports."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def run_demo(
 
 
 def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
-    """Record all sources for some seconds, close the file, and print what became of it."""
+    """Record all sources for some seconds, close the file, and print the counts."""
     from pyqtgraph.Qt import QtCore
 
     window.show_panel("Camera (simulated)")
@@ -121,7 +121,7 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
 
 
 def _report(window: DemoWindow, screenshots: list[Path]) -> int:
-    """Print what was written and lost; 0 only if the file is closed, holds what was counted, and nothing is missing."""
+    """Print the written and lost frames; 0 only if the file is closed, holds all counted frames, and lacks nothing."""
     recording = window.recorder.recording
     closed = not window.h5saver.isopen() and recording.path is not None and recording.path.is_file()
     for line in report_lines(recording, screenshots):
@@ -169,7 +169,7 @@ class Progress:
     seconds
         How long it will take, in s.
     window
-        What is counted.
+        The window.
     """
 
     def __init__(self, stream: TextIO, seconds: float, window: DemoWindow) -> None:
@@ -239,7 +239,7 @@ def _prepare_offscreen() -> None:
 
 
 def _print_qt_message(kind: object, context: object, text: str) -> None:
-    """Print what Qt says, but not what it always says where there is no desktop."""
+    """Print Qt's messages, except those it prints on every machine without a desktop."""
     if not text.startswith(("This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR")):
         print(text, file=sys.stderr)
 

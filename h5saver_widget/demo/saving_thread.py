@@ -1,7 +1,7 @@
 """A thread that saves, so that a window goes on while a disk is slow: calls in the order they were given, all counted.
 
-The window gives a call and goes on at once. When so much waits that memory would fill, the next call is refused, and
-whoever gave it counts it: nothing is left out in silence. No Qt.
+The window queues a call and goes on at once. When the queue is so long that memory would fill, the next call is
+refused, and the caller counts it: no frame is dropped in silence. No Qt.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SavingThread:
         Parameters
         ----------
         call
-            What to do.
+            The call.
         size
             Memory that it holds until it is done, in bytes.
 
@@ -84,7 +84,7 @@ class SavingThread:
                 self._changed.wait_for(lambda: not self.waiting)
 
     def close(self) -> None:
-        """Do what was given, then end the thread; the next call begins another one."""
+        """Make the queued calls, then end the thread; the next call begins another one."""
         if self._thread is None or self._thread is threading.current_thread():
             return
         with self._changed:

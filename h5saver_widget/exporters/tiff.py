@@ -96,7 +96,7 @@ def _pages(channels: list[Channel], dtype: np.dtype[Any], job: Job) -> Iterator[
 
 
 def _scale(item: Item) -> tuple[tuple[float, float] | None, dict[str, Any]]:
-    """Return pixels per unit along x and y, and what ImageJ calls the units; None if an axis has no even steps."""
+    """Return pixels per unit along x and y, and ImageJ's name of the units; None if an axis has no even steps."""
     steps: list[float] = []
     units: list[str] = []
     for dimension in (item.data.ndim - 1, item.data.ndim - 2):

@@ -1,4 +1,4 @@
-"""The journal beside a file: what is in it, and whether it was made for the state that the file is in.
+"""The journal beside a file: its content, and whether it belongs to the present state of the file.
 
 It holds pages of 4 kB of a file, each as it was before a commit and as it is after it. So it belongs to one state of
 one file: a page in the file is the one, or the other, or (cut short) a mixture of the two; a file of which any page is
@@ -49,7 +49,7 @@ def journal_path(path: Path) -> Path:
 
 
 def journal_names(path: Path) -> Iterator[Path]:
-    """Iterate over where the journal of a file can be: what others have left there is not overwritten."""
+    """Iterate over the possible paths of a file's journal; journals of other files are not overwritten."""
     yield journal_path(path)
     for number in range(2, _MOST_NAMES + 1):
         yield path.with_name(f"{path.name}.journal{number}")
@@ -70,7 +70,7 @@ class Journal:
     size
         Size of the file with the pages in it.
     pages
-        What was there, and what belongs there, by offset; both of one length, at most 4096 bytes.
+        Old and new bytes, by offset; both of one length, at most 4096 bytes.
     """
 
     identity: bytes
@@ -173,7 +173,7 @@ def is_left_over(where: Path, identity: bytes) -> bool:
 
 
 def journals_beside(path: Path) -> Iterator[tuple[Path, Journal | None, bool | None]]:
-    """Iterate over what has a journal's name: where, the journal if it is one, and whether the file needs it.
+    """Iterate over the files with a journal's name: the path, the journal if it is one, and whether the file needs it.
 
     None, for whether it is needed, stands for a journal of which all is in the file; False for anything that is none of
     this file in the state that it is in.
@@ -194,7 +194,7 @@ def read_journal(path: Path) -> Journal | None:
 
 
 def strange_journals(path: Path) -> list[Path]:
-    """Return what has a journal's name beside a file and is none of the file in its present state; not empty files."""
+    """Return files with a journal's name that don't belong to the file in its present state; not empty ones."""
     if not path.exists():
         return [where for where in journal_names(path) if os.path.lexists(where) and not _is_empty(where)]
     return [where for where, _, needed in journals_beside(path) if needed is False and not _is_empty(where)]

@@ -12,7 +12,7 @@ _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\x9f\xff]")
 
 
 def text_of(raw: bytes) -> str | None:
-    r"""Return bytes as text, None for what is none: pictures, packed numbers.
+    r"""Return bytes as text, None for other content: pictures, packed numbers.
 
     >>> text_of('µm'.encode()), text_of(b'\xb5m'), text_of(b'\x89PNG\r\n\x1a\n')
     ('µm', 'µm', None)
@@ -24,7 +24,7 @@ def text_of(raw: bytes) -> str | None:
 
 
 def shown_text(raw: bytes, errors: str = "backslashreplace") -> str:
-    r"""Return bytes as text, whatever they are; `errors` says what becomes of what is none.
+    r"""Return any bytes as text; `errors` decides about bytes that are no text.
 
     >>> shown_text(b'\xb0C'), shown_text(b'\xff\x00')
     ('°C', '\\xff\x00')

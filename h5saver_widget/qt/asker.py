@@ -1,7 +1,7 @@
 """Asker: has a question answered by a thread of its own, as a folder on a share or a server may hang.
 
-The thread knows no widget and no saver. Who lets go of such an object last deletes it, and only the thread of the
-windows may do that: with PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
+The thread knows no widget and no saver: the thread that drops the last reference deletes such an object, and only the
+GUI thread may do that. With PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _POLL_MS: Final = 20
 
 
 class Answer(threading.Thread):
-    """What comes of a question, once the thread has ended.
+    """The answer to a question, once the thread has ended.
 
     Attributes
     ----------
     text
-        What was found.
+        The answer.
     error
         Why nothing was found; None if something was.
     seconds
@@ -40,7 +40,7 @@ class Answer(threading.Thread):
         self.seconds = 0.0
 
     def run(self) -> None:
-        """Ask, and keep what was found."""
+        """Ask, and keep the answer."""
         began = monotonic()
         try:
             self.text = self._question()

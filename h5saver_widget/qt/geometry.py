@@ -13,7 +13,7 @@ _FRAME: Final = QtCore.QSize(16, 48)
 
 
 def user_settings() -> QtCore.QSettings:
-    """Return where the windows of this package remember what their user had."""
+    """Return the store in which windows of this package remember their user's choices."""
     return QtCore.QSettings(
         QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, "h5saver_widget", "h5saver"
     )

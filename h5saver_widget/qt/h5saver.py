@@ -46,7 +46,7 @@ _SHOWN_FOR = timedelta(seconds=2)
 
 
 def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
-    """Have what goes wrong in a slot reported: an exception that leaves one ends the program (PyQt aborts)."""
+    """Report errors of a slot: an exception that leaves one ends the program (PyQt aborts)."""
 
     @functools.wraps(slot)
     def safe(self: H5Saver, *args: Any) -> Any:
@@ -65,7 +65,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     Parameters
     ----------
     save_type
-        What the files are for (``'scan'``, ``'detector'``...); decides how they are named.
+        The purpose of the files (``'scan'``, ``'detector'``...); decides how they are named.
     backend
         Name of the backend; None for the configured default.
 
@@ -233,10 +233,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         widget
             The panel; it need not be shown.
         node
-            What the picture belongs to: a scan, a detector, ``'/RawData'``.
+            The node that the picture belongs to: a scan, a detector, ``'/RawData'``.
         name
             ``'pixmap2D'`` and ``'pixmap1D'`` for scans; any other name is put behind ``pixmap_``, and a number is added
-            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for what PyMoDAQ shows.
+            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for the names that PyMoDAQ
+            shows.
 
         Returns
         -------
@@ -279,7 +280,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @QtCore.Slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
+        """Skip frames until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
         super().pause()
 
     @QtCore.Slot()
@@ -309,7 +310,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     # ------------------------------------------------------------- background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
-        """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
+        """Have the worker run a task that may wait for a disk; ``status_sig`` reports its end. See `H5SaverBase`."""
         self.background.begin(doing, work, failed)
 
     def wait(self, timeout: float | None = None) -> None:
@@ -322,12 +323,12 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._show_what_came()
 
     def _show_what_came(self) -> None:
-        """Show what the worker has changed: who has waited for it in this thread reads it in the tree at once."""
+        """Show the worker's changes, so that a caller that has waited in this thread reads them in the tree at once."""
         if QtCore.QThread.currentThread() == self.thread():
             self._binding.show_all()
 
     def do_save_changed(self, do_save: bool) -> None:
-        """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
+        """Begin to save, or complete and close the file; a task that has not started is cancelled."""
         if do_save and self.background.take_back("closing"):
             return  # the file that was about to be closed goes on
         if not do_save and self.isopen():
@@ -368,7 +369,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.status_sig.emit(ThreadCommand("message", {"text": text}))
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say by ``status_sig`` what did not work, and why."""
+        """Report a failure by ``status_sig``, with its reason."""
         log_error(what, error)
         self._notify("error", message=f"{what}: {explain(error)}", exception=error)
 
@@ -377,7 +378,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.file_changed_sig.emit(str(path))
 
     def slot_failed(self, error: Exception) -> None:
-        """Say what went wrong in a slot or a timer: once, however often it comes."""
+        """Report an error of a slot or a timer: once, however often it comes."""
         if (said := f"{type(error).__name__}: {error}") != self._said_once:
             self._said_once = said
             self.report("Something went wrong", error)
@@ -402,7 +403,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _tick(self) -> None:
-        """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
+        """Report the counts, and do the work that is due; no lock is taken, and no file is touched."""
         failure = self.io.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -494,7 +495,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def naming_time(self) -> datetime:
         """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
 
-        Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+        A user who sees a name and presses the button gets a file of this name, even if a second begins in between.
         """
         now = datetime.now()
         shows = questions.may_ask() and self.view is not None and self.view.isVisible()

@@ -35,7 +35,7 @@ class _Thread(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Do the work, and keep what came of it."""
+        """Do the work, and keep its result."""
         try:
             self.result = self._work(self.progress)
         except BaseException as error:  # travels to the thread of the windows as data
@@ -118,7 +118,7 @@ class LongWork(QtWidgets.QWidget):
         Parameters
         ----------
         title
-            What is done, for people: ``'Exporting'``.
+            The work, for people: ``'Exporting'``.
         work
             Called with a :class:`~h5saver_widget.progress.Progress` in a thread of its own.
 

@@ -1,4 +1,4 @@
-"""What a person writes down: the table of notes, and the line for a comment."""
+"""The table of notes, and the line for a comment."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class CommentLine(QtWidgets.QWidget):
         self.button.clicked.connect(self.write)
 
     def write(self) -> None:
-        """Write what was typed; if that is not possible, it stays, and the line below says why."""
+        """Write the text; if that is not possible, it stays, and the line below says why."""
         text = self.line.text().strip()
         if not text:
             return

@@ -100,7 +100,7 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
     Parameters
     ----------
     save_type
-        What the files are for.
+        The purpose of the files.
     backend
         Backend that is chosen at first; None for the default one.
 

@@ -1,4 +1,4 @@
-"""The questions that a saver asks: which file, and what to do with one whose SWMR state differs from the settings.
+"""The questions that a saver asks: which file, and how to open one whose SWMR state differs from the settings.
 
 Only the GUI thread can be asked; for another one there is no answer. The functions are methods of
 :class:`~h5saver_widget.qt.h5saver.H5Saver`.
@@ -31,7 +31,7 @@ def may_ask() -> bool:
 
 
 def choose_swmr(saver: H5Saver, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-    """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
+    """Ask how to open a file whose SWMR state differs from the settings; adapt in other threads."""
     return ask_swmr(saver.view, path, file_is_swmr) if may_ask() else SwmrAnswer.ADAPT
 
 

@@ -38,7 +38,7 @@ class Buttons:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it.
+    """A heading and the rows below it.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class SettingsTree(PlainTree):
     settings
         The settings of a saver.
     next_file
-        Returns what finds the name that a file gets that is made at a time. That looks into folders and is called in a
+        Returns a function that finds the name of a file made at a given time. It reads folders and is called in a
         thread of its own: it must hold no QObject. Both raise NamingError with a sentence when there can't be a name.
     comment
         Writes a line into the log of the file; raises an error with a sentence if it can't.
@@ -295,7 +295,7 @@ class SettingsTree(PlainTree):
         self._add_wide(head, self.comment_line)
 
     def _add_what_is_left(self) -> None:
-        """Show what a host has added, at the end: nothing may be out of reach because this table does not know it."""
+        """Add a host's own rows at the end: every row must be reachable, even one that this table does not know."""
         known = {path for section in SECTIONS for path in section.rows if isinstance(path, tuple)}
         actions = {
             path for section in SECTIONS for row in section.rows if isinstance(row, Buttons) for path, _ in row.actions
@@ -334,7 +334,7 @@ class SettingsTree(PlainTree):
 
     @property
     def next_file_text(self) -> str:
-        """What the line 'Next file' says."""
+        """The text of the line 'Next file'."""
         return self._next_line.text()
 
     def update_next_file(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""What a saver says by ``status_sig``, and numbers as people read them: sizes, durations, time left."""
+"""The commands of ``status_sig``, and numbers as people read them: sizes, durations, time left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ThreadCommand:
     command
         One of the names below.
     args
-        What belongs to it, by name:
+        Values of the command, by name:
 
         =========  ==================================================  ===========================================
         command    args                                                when
@@ -65,7 +65,7 @@ class ThreadCommand:
 
 
 def explain(error: BaseException) -> str:
-    """Return what an error says, in words: no numbers of the operating system, no empty text.
+    """Return the message of an error, in words: no numbers of the operating system, no empty text.
 
     Examples
     --------

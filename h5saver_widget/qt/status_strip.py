@@ -38,14 +38,14 @@ _WARNING: Final = "#d97706"
 
 
 class HasStatus(Protocol):
-    """What a strip can watch."""
+    """An object that a strip can watch."""
 
     def status(self) -> RecorderStatus:
         """Return how the recorder is, without waiting."""
 
 
 class _Light(QtWidgets.QWidget):
-    """A light whose form says what its colour says: ring, disc, two bars, hourglass, triangle."""
+    """A light with a form per colour: ring, disc, two bars, hourglass, triangle."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class StatusStrip(QtWidgets.QWidget):
             self._timer.start()
 
     def refresh(self) -> None:
-        """Ask what is watched how it is, now."""
+        """Read the status now."""
         if self._watched is not None:
             self.show_status(self._watched.status())
 

@@ -155,7 +155,7 @@ class Chronometer:
 
     @property
     def shown(self) -> float:
-        """What a display shows, in s: the time so far, or what is left (below zero once it is over)."""
+        """The displayed time in s: elapsed, or remaining (below zero once it is over)."""
         return self.elapsed if self._countdown is None else self._countdown - self.elapsed
 
     @property

@@ -146,7 +146,7 @@ def open_as_answered(
     file_is_swmr: bool | None,
     answer: SwmrAnswer | None,
 ) -> Path | None:
-    """Open an existing file whose SWMR state is known, or do what was answered; see :func:`open_existing`."""
+    """Open an existing file whose SWMR state is known, or follow the user's answer; see :func:`open_existing`."""
     if answer is SwmrAnswer.CANCEL:
         saver.update_status(f"{path.name} was not opened")
         return None
@@ -157,7 +157,7 @@ def open_as_answered(
 
 
 def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool | None:
-    """Return whether a file was made for SWMR, if that is not what the settings say; else None.
+    """Return the SWMR state of a file if it differs from the settings, else None.
 
     The open file is closed for it. A file that a person has `picked` may be any: it is read in a process of its own.
 
@@ -339,7 +339,7 @@ def save_file_as(saver: H5SaverBase, filename: Path | str) -> Path | None:
 
 
 def open_file_dialog_result(saver: H5SaverBase, path: Path | str) -> None:
-    """Open the file that the user has chosen, to add to it; what goes wrong is reported."""
+    """Open the file that the user has chosen, to add to it; problems are reported."""
     if path:
         saver.pick(Path(path))
 

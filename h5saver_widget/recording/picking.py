@@ -20,7 +20,7 @@ _SECONDS: Final = 10.0
 
 
 class SwmrAnswer(Enum):
-    """What to do with a file whose SWMR state is not that of the settings."""
+    """The user's decision about a file whose SWMR state differs from the settings."""
 
     ADAPT = "change the settings to fit the file"
     NEW = "make a new file, keep the existing one under another name"

@@ -65,7 +65,7 @@ GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What is declared of a setting.
+    """The declaration of a setting.
 
     Attributes
     ----------
@@ -78,11 +78,11 @@ class Setting:
     default
         Its value at first.
     title, tip
-        What people read.
+        Label for people.
     limits
         Smallest and largest number.
     choices
-        Returns what a list offers: values, or values by their names.
+        Returns the choices of a list: values, or values by their names.
     only_choices
         Whether other values than these are refused.
     unit

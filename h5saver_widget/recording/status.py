@@ -12,7 +12,7 @@ __all__ = ["RecorderState", "RecorderStatus"]
 
 
 class RecorderState(Enum):
-    """What a recorder is doing; the value is the word for people."""
+    """The state of a recorder; the value is the word for people."""
 
     CLOSED = "closed"
     OPENING = "opening..."
@@ -31,10 +31,10 @@ class RecorderStatus:
     Attributes
     ----------
     state
-        ``RECORDING`` is said once the first frame is known to be in the file, not before. ``NOT_ANSWERING``: a file is
-        open, and what writes it has not got on for some seconds although it has something to do.
+        ``RECORDING`` begins once the first frame is known to be in the file, not before. ``NOT_ANSWERING``: a file is
+        open, and its writer has made no progress for some seconds although it has work.
     statistics
-        What was counted, over all files of the recording; `queue_frames` and `queue_bytes` say how much waits.
+        Counts over all files of the recording; `queue_frames` and `queue_bytes` are the size of the queue.
     path
         The file that is open, or was last; None before there is one.
     seconds
@@ -42,9 +42,9 @@ class RecorderStatus:
     part
         Number of the file of this recording, from 1.
     missing
-        What should come and does not, one sentence each.
+        Missing sources, one sentence each.
     problem
-        What went wrong last; ``''`` for nothing.
+        The last problem; ``''`` for none.
     mirror
         How the copy on a server is, in words; ``''`` without one.
     waiting_seconds

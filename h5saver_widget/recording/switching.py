@@ -62,7 +62,7 @@ def _stop_saving(saver: H5SaverBase) -> None:
 def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
     """Have a method called before the file is closed because *Do Save* was switched off.
 
-    For those who save in a thread of their own: it waits until what is on its way is saved.
+    A host that saves in a thread of its own waits here until its frames are saved.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
 
 
 def pick(saver: H5SaverBase, path: Path) -> None:
-    """Open a file that a person has chosen, to add to it; what goes wrong is reported."""
+    """Open a file that a person has chosen, to add to it; problems are reported."""
     saver.do("opening", partial(_open_picked, saver, path), f"{path.name} could not be opened")
 
 

@@ -1,8 +1,8 @@
-"""Watcher: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
+"""Watcher: watches the file of a recording. It pauses, ends the file, or continues in the next one. No Qt.
 
-Whatever ends a file or begins the next one happens *between* frames: a frame asks for it, and when no thread is in the
-middle of a frame any more it is done. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan
-that was given up ends when the next one begins.
+A file ends and the next one begins *between* frames: a frame asks for it, and it happens when no thread is in the
+middle of a frame. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan that was given up
+ends when the next one begins.
 
 A watcher is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
@@ -41,7 +41,7 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class WatchedFile(Protocol):
-    """What a watcher needs of the file that it watches."""
+    """The methods of a file that its watcher needs."""
 
     io: Backend
     frames_saved: int
@@ -57,10 +57,10 @@ class WatchedFile(Protocol):
         """Tell whether a file is open; never waits."""
 
     def file_statistics(self) -> Statistics:
-        """Return what was counted in this file; never waits."""
+        """Return the counts of this file; never waits."""
 
     def pending(self) -> tuple[str, float]:
-        """Return what is done with the file in the background (``'opening'``, ``'closing'``), and for how long."""
+        """Return the running background work (``'opening'``, ``'closing'``), and for how many seconds it has run."""
 
     def is_within_step(self) -> bool:
         """Tell whether a thread is in the middle of a frame; to be asked with the file's lock."""
@@ -80,7 +80,7 @@ class WatchedFile(Protocol):
         """Say something worth knowing."""
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say what did not work, and why."""
+        """Report a failure with its reason."""
 
     def _notify(self, command: str, **args: Any) -> None: ...
 
@@ -91,7 +91,7 @@ class Watcher:
     Parameters
     ----------
     file
-        What is recorded into.
+        The file of the recording.
     mirroring
         Copies the files to a server, if the settings want it.
 
@@ -106,7 +106,7 @@ class Watcher:
     stopped_because
         Why saving was stopped; ``''`` if it was not.
     problem
-        What went wrong last.
+        The last problem.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -152,7 +152,7 @@ class Watcher:
             self.is_paused = False
 
     def failed(self, message: str) -> None:
-        """Take note of what went wrong."""
+        """Note a problem."""
         self.problem, self._problem_at = message, monotonic()
 
     def pause(self) -> bool:
@@ -286,13 +286,13 @@ class Watcher:
             self.is_rolling = False
 
     def file_ends(self) -> None:
-        """Keep what was counted in the file that ends now, because the recording goes on in another one."""
+        """Keep the counts of the file that ends now, because the recording continues in another one."""
         now = self._file.file_statistics()
         self._ended = now if now.bytes_on_disk else replace(now, bytes_on_disk=self._file_size())
 
     # ----------------------------------------------------------------- status
     def statistics(self) -> Statistics:
-        """Return what was counted since the recording began, over all of its files; never waits."""
+        """Return the counts since the recording began, over all of its files; never waits."""
         found = self.counts.total(self._file.file_statistics())
         return self.space.added_to(found, self.counts.part == 1, self._file.isopen())
 

@@ -27,20 +27,20 @@ MOST_MISSING = 1 << 30
 
 @dataclass
 class ReadAttempt:
-    """What was found in a file, and what had to be put right for that.
+    """One attempt to read a file: the content it found, and the corrections that it needed.
 
     Attributes
     ----------
     survey
-        What is in it.
+        The content.
     block, size
         Superblock and size that the file is looked at with.
     is_its_own
         Whether the file can be opened as it is.
     done
-        What was put right, for people.
+        The corrections, for people.
     missing
-        What stood in the part that is missing at the end.
+        The objects in the part that is missing at the end.
     """
 
     survey: Survey
@@ -82,7 +82,7 @@ def present_superblock(path: Path) -> tuple[Superblock | None, int]:
 
 
 def best_attempt(path: Path) -> ReadAttempt | None:
-    """Return what can be found in a file at most; None if there is no HDF5 file to be seen."""
+    """Return the attempt that finds most; None if there is no sign of an HDF5 file."""
     best: ReadAttempt | None = None
     for attempt in _attempts(path):
         if "driver should be used" in attempt.survey.refused:
@@ -109,7 +109,7 @@ def _attempts(path: Path) -> Iterator[ReadAttempt]:
 
 
 def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) -> Iterator[ReadAttempt]:
-    """Look at a file as it is, then as if it ended where it does, then with zeros for what may be missing."""
+    """Read a file as it is, then with its actual end, then with zeros for the missing part."""
     missing = block.size_needed - size
     must_clear = block.version >= 2 and block.is_writing
     cleared = (CLEARED,) if block.is_writing else ()
@@ -151,7 +151,7 @@ def _survey(path: Path, block: Superblock, size: int) -> Survey:
 
 
 def _look_with_every_reader(path: Path) -> Survey:
-    """Look at a file; what one library can't read another may, as with compression that only PyTables knows."""
+    """Read a file with every library: one may know a filter that the other does not, such as PyTables' compression."""
     survey = survey_file(path)
     for reader in local_readers():
         damaged = [] if survey.refused else survey.damaged_arrays

@@ -1,4 +1,4 @@
-"""What checking and repairing find out, as plain data and in words."""
+"""The results of checking and repairing, as plain data and in words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 20
 
 
 class Condition(Enum):
-    """What state a file is in; the value says it."""
+    """The state of a file; the value names it."""
 
     GOOD = "closed properly"
     NEEDS_MORE = "whole, but something that it needs is not here"
@@ -27,7 +27,7 @@ class Condition(Enum):
 
 
 class ExitCode(IntEnum):
-    """What the command line answers; 2 is a mistake in the command itself."""
+    """Exit codes of the command line; 2 is a mistake in the command itself."""
 
     GOOD = 0
     NEEDS_REPAIR = 1
@@ -44,7 +44,7 @@ class Problem:
     path
         Path of the node.
     what
-        What is wrong there.
+        The damage.
     """
 
     path: str
@@ -62,7 +62,7 @@ class ModuleContent:
     Attributes
     ----------
     path, title, kind
-        Where it is, what people call it, its type.
+        Path, title and type of the module.
     frames
         How many frames (of a scan: points) it holds.
     """
@@ -75,7 +75,7 @@ class ModuleContent:
 
 @dataclass(frozen=True)
 class FileState:
-    """What is known of a file.
+    """The findings about a file.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class FileState:
     missing_bytes
         How much is missing at the end.
     journal
-        Whether its program was killed in the middle of a flush: what is missing stands in the journal beside the file.
+        Whether its program was killed in the middle of a flush: the missing part is in the journal beside the file.
     writer, created
         The program that made it and when, as far as it says so.
     holders
@@ -104,9 +104,9 @@ class FileState:
     problems
         Places that can't be read.
     needs
-        What is not here and needed to read all of it: filters, other files.
+        Filters and other files that are needed to read all of it, and are not here.
     notes
-        What is unusual, and does no harm.
+        Unusual, harmless findings.
     """
 
     path: Path
@@ -134,7 +134,7 @@ class FileState:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What a program that checks files answers."""
+        """The exit code of a program that checks files."""
         if self.condition in (Condition.UNREADABLE, Condition.NOT_HDF5):
             return ExitCode.NOT_READABLE
         if self.condition is Condition.NEEDS_MORE:
@@ -143,7 +143,7 @@ class FileState:
 
     @property
     def content(self) -> str:
-        """What is in the file, in words."""
+        """The content of the file, in words."""
         counts: dict[str, int] = {}
         for module in self.modules:
             counts[module.kind] = counts.get(module.kind, 0) + 1
@@ -157,7 +157,7 @@ class FileState:
 
     @property
     def advice(self) -> str:
-        """What to do."""
+        """Advice for people."""
         name = self.path.name
         if self.condition is Condition.IN_USE:
             return "let the program that writes it close it; to look inside now, use open_for_reading()"
@@ -187,7 +187,7 @@ class FileState:
         }
 
     def in_words(self) -> str:
-        """Return what a person wants to know, on some lines."""
+        """Return the report for people, on some lines."""
         lines = [f"{self.path}: {self.condition.value}"]
         lines += [
             f"  {label:<12} {text}"
@@ -207,7 +207,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What was done to repair a file.
+    """The report of a repair.
 
     Attributes
     ----------
@@ -220,12 +220,12 @@ class RepairReport:
     after
         The state of the copy.
     done
-        What was done, step by step.
+        The steps of the repair.
     lost
-        What could not be saved.
+        The objects that could not be saved.
     objects
-        What became of each object that was copied by itself: ``whole``, ``part`` or ``lost``; empty where the file
-        was copied as it is.
+        The state of each object that was copied by itself: ``whole``, ``part`` or ``lost``; empty where the file was
+        copied as a whole.
     """
 
     path: Path

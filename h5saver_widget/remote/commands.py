@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
 
 
 def _complete_all(options: RemoteOptions) -> int:
-    """Send what mirrors and recordings to this server have left; 1 if something is still left."""
+    """Send the unfinished parts of mirrors and recordings to this server; 1 if a part is still left."""
     from h5saver_widget.backends.remote_rest import Rest
     from h5saver_widget.backends.remote_spool import keep_folder
     from h5saver_widget.remote.identity import same_server
@@ -102,7 +102,7 @@ def _complete_all(options: RemoteOptions) -> int:
 
 
 def _send_rest(path: Path, options: RemoteOptions) -> int:
-    """Send what was left when a file on a server was closed."""
+    """Send the unsent rest of a file on a server that was closed."""
     from h5saver_widget.backends.remote_sending import send_rest
 
     try:

@@ -20,12 +20,12 @@ __all__ = ["Copied", "copied_and_compared", "pull", "push", "remote_backend"]
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied, and the checksum that both files have.
+    """A copy, and the checksum that both files have.
 
     Attributes
     ----------
     transfer
-        Nodes, bytes, and what was left out.
+        Nodes, bytes, and the skipped nodes.
     checksum
         SHA-256 over paths, attributes and values; ``''`` if it was not asked for.
     target
@@ -80,7 +80,7 @@ def push(
     Raises
     ------
     DataMismatchError
-        If the copy holds what the file does not, or the checksums differ.
+        If the copy holds more than the file, or the checksums differ.
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """

@@ -1,4 +1,4 @@
-"""What can be done with a node from its menu: plot, export, copy the path or the Python lines that load it."""
+"""The menu of a node: plot, export, copy the path or the Python lines that load it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class NodeMenu(QtWidgets.QMenu):
     browser
         The window.
     report
-        What is known of the node that is selected.
+        The description of the selected node.
     file
         Its file.
     kind
-        What it is.
+        Its kind.
     """
 
     def __init__(self, browser: H5Browser, report: NodeReport, file: OpenFile, kind: NodeKind) -> None:

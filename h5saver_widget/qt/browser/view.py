@@ -38,9 +38,9 @@ __all__ = ["H5Browser"]
 
 
 class H5Browser(QtWidgets.QWidget):
-    """What is in some HDF5 files.
+    """Shows the content of HDF5 files.
 
-    What goes wrong is shown in its place: a file that can't be opened says why, and so does a node.
+    A problem is shown in its place: a file that can't be opened, or a node that can't be read, says why.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ class H5Browser(QtWidgets.QWidget):
 
     # --------------------------------------------------------------- refresh
     def refresh(self, *_: Any) -> None:
-        """Read the files again; what was open and selected stays so."""
+        """Read the files again; open and selected lines stay so."""
         self.follower.look(always=True)
 
     def _node_changed(self) -> None:

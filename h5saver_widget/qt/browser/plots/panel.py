@@ -31,14 +31,14 @@ __all__ = ["PlotPanel"]
 
 
 class _File(Protocol):
-    """What is asked of an open file."""
+    """The methods of an open file that the panel calls."""
 
     view: FileView
     worker: Worker
 
 
 class PlotPanel(PlotWidgets):
-    """Plots one data object, of which only what is shown is read, in the worker of its file."""
+    """Plots one data object; only its shown parts are read, by the worker of its file."""
 
     drawn = QtCore.Signal()
     """Something new is shown."""
@@ -74,7 +74,7 @@ class PlotPanel(PlotWidgets):
 
     @property
     def summary(self) -> DataSummary | None:
-        """What is known of the data that are shown."""
+        """The summary of the shown data."""
         return self.place.summary
 
     # ------------------------------------------------------------------ data
@@ -94,7 +94,7 @@ class PlotPanel(PlotWidgets):
         with_bkg
             Without the background.
         again
-            The same node, seen anew: what was chosen stays so.
+            The same node again: the user's choices stay.
         """
         self.forget()
         self._file, self._path, self._all, self._subtract = file, path, all_channels, with_bkg
@@ -182,7 +182,7 @@ class PlotPanel(PlotWidgets):
 
     # --------------------------------------------------------------- drawing
     def redraw(self) -> None:
-        """Read again what is shown."""
+        """Read the shown parts again."""
         if self.summary is None or self._file is None:
             return
         if self.place.signal_dims:
@@ -201,7 +201,7 @@ class PlotPanel(PlotWidgets):
         return lambda: file.view.data(path, everything, subtract, part)
 
     def _thing(self, *more: object) -> tuple[object, ...]:
-        """Return what tells that which is drawn from other things, wherever one is in it."""
+        """Return the identity of the drawn data, at any position in it."""
         assert self._file is not None
         which = (self._all, self._subtract, self.part.currentData(), self._channel(), len(self._others))
         return (str(self._file.view.path), self._path, *which, *more)
@@ -409,7 +409,7 @@ class PlotPanel(PlotWidgets):
 
     # --------------------------------------------------------------- numbers
     def _numbers(self) -> Numbers:
-        """Return what the table shows of what is drawn."""
+        """Return the numbers of the drawing for the table."""
         summary, dims, channel = self.summary, self.place.shown, self._channel()
         assert summary is not None
         labels = list(enumerate(summary.labels))
@@ -427,6 +427,6 @@ class PlotPanel(PlotWidgets):
             self.numbers.show_numbers(self._file.worker, self._numbers())
 
     def copy_numbers(self) -> None:
-        """Copy all numbers of what is drawn."""
+        """Copy all numbers of the drawing."""
         if self._file is not None and self.summary is not None and self.place.shown:
             self.numbers.copy_all(self._file.worker, self._numbers())
