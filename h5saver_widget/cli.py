@@ -104,7 +104,7 @@ class Chrono:
 class Check:
     """Checks the state of a file."""
 
-    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
+    help = "check the state of a file; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE and --json."""
@@ -173,7 +173,7 @@ class Look:
 class Info(Look):
     """Describes a node."""
 
-    help = "tell what a file or a node of it is, with its attributes; exit code 3: not readable"
+    help = "describe a file or a node of it, with its attributes; exit code 3: not readable"
 
     def lines(self, view: FileView, arguments: argparse.Namespace) -> Iterator[str]:
         """Iterate over facts and attributes."""
@@ -208,7 +208,7 @@ class Export:
         """Declare FILE, NODE, the format and where to."""
         parser.add_argument("file", nargs="?", type=Path, metavar="FILE")
         parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
-        parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list; by default what OUT ends with")
+        parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list (default: OUT's extension)")
         parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="file to write (by default named after FILE)")
         parser.add_argument(
             "--overwrite", action="store_true", help="replace OUT if it exists, be it a file or a folder"
@@ -218,7 +218,7 @@ class Export:
             "--allow",
             type=Path,
             metavar="DIR",
-            help="read values that stand in other files, if these are in this folder",
+            help="read values that are stored in other files, if these are in this folder",
         )
         parser.add_argument("--list", action="store_true", help="list the formats")
 
@@ -262,7 +262,7 @@ class Export:
 class Browse:
     """Shows files in a window."""
 
-    help = "open a window that shows what is in files"
+    help = "show the content of files in a window"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE."""

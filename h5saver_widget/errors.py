@@ -136,7 +136,7 @@ def incomplete(path: object, what: str) -> FileIncompleteError:
     """Return the error of a file that can't be completed, with the state of the file."""
     return FileIncompleteError(
         f"{path} can't be completed: {what}. Should it not open any more, 'h5saver repair' gets it back. Look whether "
-        "the disk is full, and go on in a new file",
+        "the disk is full, and start a new file",
         is_lost=True,
         is_final=True,
     )
@@ -235,4 +235,4 @@ class WrongThreadError(H5SaverError, RuntimeError):
 
 
 class ValuesElsewhereError(NodeError):
-    """The values of an array stand in other files, and nobody has allowed to read these."""
+    """The values of an array are stored in other files, and nobody has allowed to read these."""

@@ -75,7 +75,7 @@ class ArrayWriter(ABC):
 
     @abstractmethod
     def put(self, at: tuple[int, ...], data: Any) -> None:
-        """Write the bytes of the chunk that begins at `at`, as they stand in the file."""
+        """Write the bytes of the chunk that begins at `at`, as they are stored in the file."""
 
     @abstractmethod
     def flush_file(self) -> None:

@@ -435,7 +435,7 @@ class Backend(Inspecting, ABC):
         return self.path_of(node)
 
     def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
+        """Return where a link points to: the file, ``''`` for the one it is in, and the path as the link has it.
 
         ``('', '')`` for what is no link, and where the library can't tell.
         """
@@ -598,7 +598,7 @@ class Backend(Inspecting, ABC):
 
     @abstractmethod
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or hold something unreadable are left out."""
+        """Return raw attributes; names that are missing or are unreadable are skipped."""
 
     @abstractmethod
     def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:

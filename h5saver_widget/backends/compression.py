@@ -81,7 +81,7 @@ class Packing:
     item_bytes: int = 1
 
     def pack(self, chunk: npt.NDArray[Any]) -> bytes:
-        """Return the bytes of a C-contiguous chunk as they stand in the file."""
+        """Return the bytes of a C-contiguous chunk as they are stored in the file."""
         return _deflated(shuffled(chunk, self.item_bytes), self.level) if self.level else chunk.tobytes()
 
 

@@ -43,7 +43,7 @@ def attribute_names(obj: Any) -> list[str]:
 
 
 def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute]:
-    """Return attributes of an object, None for all; those that are missing or unreadable are left out."""
+    """Return attributes of an object, None for all; those that are missing or unreadable are skipped."""
     values: dict[str, RawAttribute] = {}
     attrs = obj.attrs
     for name in attribute_names(obj) if names is None else names:

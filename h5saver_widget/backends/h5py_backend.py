@@ -440,7 +440,7 @@ class H5pyBackend(InspectingH5py):
             raise
 
     def _writable(self, handle: Handle) -> TreeNode:
-        """Return an array of which parts may be overwritten; never one whose values stand in other files."""
+        """Return an array of which parts may be overwritten; never one whose values are stored in other files."""
         node = super()._writable(handle)
         if node.obj.is_virtual or node.obj.external:
             raise NodeError(f"{node.path} is no array of this file: its values stand elsewhere, and are not written")
@@ -490,7 +490,7 @@ class H5pyBackend(InspectingH5py):
     @primitive
     @reports_damage
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
+        """Return raw attributes; names that are missing or unreadable are skipped."""
         found = self._described(node)
         return {} if found is None else read_attributes(found.obj, names)
 

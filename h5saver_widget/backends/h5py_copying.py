@@ -69,7 +69,7 @@ class Copier:
         try:
             return self._copy(file, path, start)
         except _ERRORS as error:
-            self.notes.append(f"{path} could not be copied, and was left out: {_short(error)}")
+            self.notes.append(f"{path} could not be copied, and was skipped: {_short(error)}")
             return None
 
     def _copy(self, file: Any, path: str, start: int) -> int | None:
@@ -198,7 +198,7 @@ class Copier:
                     continue
                 target.attrs.create(name, self._mapped(source, source.attrs[name]), dtype=attribute.dtype)
             except _ERRORS as error:
-                self.notes.append(f"{path}: what its attribute {name} refers to was lost: {_short(error)}")
+                self.notes.append(f"{path}: the target of its attribute {name} was lost: {_short(error)}")
         if not isinstance(source, h5py.Dataset):
             return
         if target.maxshape and target.maxshape[0] is None and "shape" in target.attrs:  # up to date in a closed file
@@ -211,7 +211,7 @@ class Copier:
             try:
                 target[...] = self._mapped(source, source[...])
             except _ERRORS as error:
-                self.notes.append(f"{path}: what it refers to was lost: {_short(error)}")
+                self.notes.append(f"{path}: its target was lost: {_short(error)}")
         elif _points_elsewhere(kind, references_only=True):
             self.notes.append(f"{path}: the references in it were lost")
 

@@ -54,7 +54,7 @@ def missing_filters(dataset: h5d.DatasetID) -> list[str]:
     for place in range(plist.get_nfilters()):
         number, _, _, stored = plist.get_filter(place)
         if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
-            name, package = _FILTERS.get(number, ("", "ask whoever wrote the file for it"))
+            name, package = _FILTERS.get(number, ("", "ask the author of the file for it"))
             name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
             missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
     return missing

@@ -121,7 +121,7 @@ class _Rescue:
             self._places[address] = where
             yield {"object": where, **self.attributes(h5py.Group(found), made)}
             if depth >= _MAX_DEPTH:
-                yield _lost(where, f"what is in this group: it is {depth} groups deep")
+                yield _lost(where, f"the content of this group: it is {depth} groups deep")
                 return
             yield from self.group(h5py.Group(found), made, where, depth + 1)
             return

@@ -1,4 +1,4 @@
-"""Arrays whose values stand in other files: which files these are, and whether reading all of them was allowed.
+"""Arrays whose values are stored in other files: which files these are, and whether reading all of them was allowed.
 
 HDF5 follows such an array without a question: to a file named by the author of the array, through links in that file,
 and on. So every file on the way is checked before a value is read. Where HDF5 looks for a file:
@@ -115,7 +115,7 @@ def _check_file(name: str, path: str, file: Any, where: Path, allowed: Allowed, 
         found = source.resolve()
         if found != where.resolve() and not any(found.is_relative_to(folder) for folder in allowed.folders):
             raise ValuesElsewhereError(
-                f"values stand in another file ({name}), and nobody has allowed to read {found.parent}: allow that "
+                f"values are stored in another file ({name}), and reading {found.parent} was not allowed: allow that "
                 "folder, if you trust the file"
             )
         if path:

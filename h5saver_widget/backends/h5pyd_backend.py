@@ -353,7 +353,7 @@ class H5pydBackend(RemoteFile):
 
     @primitive
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
+        """Return raw attributes; names that are missing or unreadable are skipped."""
         found = self._described(node)
         if found is None:
             return {}

@@ -165,7 +165,7 @@ class Client:
             if "hostname mismatch" not in reason and "doesn't match" not in reason:
                 why = "its certificate can't be checked here"
                 if "self-signed" in reason or "unable to get local issuer" in reason:
-                    why = "nobody who is known here has signed its certificate"
+                    why = "no authority that is known here has signed its certificate"
             return RemoteError(
                 f"{endpoint} is not trusted: {why}. Write its name as the certificate has it, or name the file of the "
                 "certificate (option certificate, or REQUESTS_CA_BUNDLE in the environment)",

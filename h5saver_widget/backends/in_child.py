@@ -1,4 +1,4 @@
-"""Run one of our functions in a process of its own, because a damaged or hostile file may crash or hang a library.
+"""Run one of our functions in a worker process, because a damaged or hostile file may crash or hang a library.
 
 The function is a generator; its values travel back as lines of JSON, so nothing that comes from the child can run code
 here. The child is ended when it is silent for too long. It is started with the interpreter itself, not with

@@ -273,7 +273,7 @@ class JournaledFile(PagedFile):
                 _sync_folder(self._path.parent)
             return
         name = journal_path(self._path).name
-        raise FileOpenError(f"no journal can be made beside {self._path}: move away what is called {name}, {name}2...")
+        raise FileOpenError(f"no journal can be made beside {self._path}: move the files called {name}, {name}2...")
 
     def _follow(self) -> None:
         """Find out where the file is now, if it or its folder was renamed: its journal belongs beside it."""

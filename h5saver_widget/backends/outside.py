@@ -1,4 +1,4 @@
-"""Do the numbers of an array stand in other files? Told by its object header, for libraries that do not tell it.
+"""Do the numbers of an array are stored in other files? Told by its object header, for libraries that do not tell it.
 
 Source: HDF5 File Format Specification, version 3.0, section IV.A (object headers of version 1 and 2).
 """

@@ -276,9 +276,7 @@ class QueuedBackend(TreeBackend):
         told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
         rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
         rows = f": {', '.join(told[:3])}{rest}" if told else ""
-        self._gone = incomplete(
-            self._path, f"{reason}. What was flushed before is in it; what came after that is lost{rows}"
-        )
+        self._gone = incomplete(self._path, f"{reason}. Data flushed before are in it; later data are lost{rows}")
         raise self._gone from error
 
     def _require_place(self) -> None:
@@ -290,7 +288,7 @@ class QueuedBackend(TreeBackend):
         if self._gone is None and self._mode != "r":
             found = self._stat()
             if not found.st_nlink:
-                self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
+                self._gone = FileGoneError(f"{self._path} was removed while it was written: start a new file")
             elif found.st_size < self._size and found.st_size < self._end_that_is_told():
                 self._gone = FileGoneError(
                     f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "

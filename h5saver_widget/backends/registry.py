@@ -137,7 +137,7 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     name
         One of :func:`available_backends`; None for :func:`default_backend`.
     isolated
-        Have the file in a process of its own. Where none can be started (in a frozen program) a warning is given, and
+        Have the file in a worker process. Where none can be started (in a frozen program) a warning is given, and
         the file stays in this process.
 
     Raises

@@ -72,7 +72,7 @@ class Courier:
         left = self._client.until - time.monotonic()
         wait = -1 if left == inf else max(left, self._client.options.connect_seconds)
         if not self._wire.acquire(timeout=wait):
-            raise RemoteError(f"no answer from {self._client.options.endpoint} to what was sent before")
+            raise RemoteError(f"no answer from {self._client.options.endpoint} to an earlier request")
         try:
             self._check()
             self._live()
@@ -121,7 +121,7 @@ class Courier:
                     raise self._fatal from error
                 # a node that was started again has forgotten the array, or how long it is
                 self._again = True
-                raise RemoteError(f"what was sent since the last checkpoint is sent again: {error}") from error
+                raise RemoteError(f"changes since the last checkpoint are sent again: {error}") from error
             raise
         self._waiting.was_sent(batch)
 
@@ -247,5 +247,5 @@ class Courier:
             "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
         )
         return RemoteRefusedError(
-            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}", error.status
+            f"{error}. No more is accepted; data that are not on the server ({waits} bytes) {kept}", error.status
         )

@@ -93,7 +93,7 @@ class Journal(Courier):
             if options.keep:
                 folder = keep_folder(options.keep_folder)
                 if self._waiting.spill(folder):
-                    _LOG.warning("what waits for %s is put on the local disk, in %s", self._client.domain, folder)
+                    _LOG.warning("data for %s wait on the local disk, in %s", self._client.domain, folder)
                 return
             reason = "the option keep does not allow the local disk"
         except OSError as error:
@@ -230,7 +230,7 @@ class Journal(Courier):
             if self._fatal is not None:
                 raise
             _LOG.warning(
-                "%s is complete; its server could not be told that nobody writes it: %s", self._client.domain, error
+                "%s is complete; the server could not be informed that it is closed: %s", self._client.domain, error
             )
         finally:
             self.end()

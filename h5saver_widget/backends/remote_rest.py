@@ -114,7 +114,7 @@ class Rest:
                 found.counts = {name: int(count) for name, count in record["counts"].items() if _ARRAY.fullmatch(name)}
                 return found
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}") from error
+            raise CodecError(f"{path} is not the unsent rest of a file on a server, or not whole: {error}") from error
 
     @staticmethod
     def files(folder: Path) -> list[Path]:

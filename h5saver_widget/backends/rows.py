@@ -227,7 +227,7 @@ class RowQueue:
             lost, what = accepted - first, f"rows {first:,} to {accepted - 1:,}"
         message = f"{array.path}: {what} could not be written and are lost: {error}"
         if not array.fixed_shape:
-            array.broken = f"{message}. Nothing more is added to this array: go on in a new file"
+            array.broken = f"{message}. Nothing more is added to this array: start a new file"
         self._failures.append((array, max(lost, 0), message))
 
     def drop_all(self) -> None:
@@ -244,7 +244,7 @@ class RowQueue:
             failures, self._failures = self._failures, []
             told = "; ".join(message for _, _, message in failures)
             raise RowsLostError(
-                f"{told}. Look whether the disk is full, and go on in a new file",
+                f"{told}. Look whether the disk is full, and start a new file",
                 [(array.path, lost) for array, lost, _ in failures],
             )
 

@@ -43,7 +43,7 @@ def attribute_names(obj: Any) -> list[str]:
 
 
 def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute]:
-    """Return attributes of a node, None for all; those that are missing or unreadable are left out."""
+    """Return attributes of a node, None for all; those that are missing or unreadable are skipped."""
     values: dict[str, RawAttribute] = {}
     known = attribute_names(obj)
     with quiet():

@@ -200,7 +200,7 @@ class TablesBackend(QueuedBackend):
             return obj, NodeKind.LINK if self._is_outside(obj) else _kind_of(obj)
 
     def _is_outside(self, obj: Any) -> bool:
-        """Tell whether the numbers of an array stand in other files; PyTables does not tell, and would read them."""
+        """Tell whether the numbers of an array are stored in other files; PyTables would read them silently."""
         path = self._path
         if self._mode == "x" or path is None or not isinstance(obj, tables.Leaf) or obj.chunkshape is not None:
             return False  # all arrays made here are chunked, except single numbers
@@ -223,7 +223,7 @@ class TablesBackend(QueuedBackend):
         if name not in group._v_leaves:
             return None
         if self._mode != "x" and tables.utilsextension.which_class(group._v_objectid, name) == "ARRAY":
-            return None  # not chunked: its numbers may stand in other files
+            return None  # not chunked: its numbers may be stored in other files
         return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
     @primitive
@@ -388,7 +388,7 @@ class TablesBackend(QueuedBackend):
     @primitive
     @reports_damage
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
+        """Return raw attributes; names that are missing or unreadable are skipped."""
         found = self._described(node)
         return {} if found is None else read_attributes(found.obj, names)
 

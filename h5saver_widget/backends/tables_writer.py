@@ -22,7 +22,7 @@ class TablesWriter(ArrayWriter):
 
     The public calls check and convert values a second time: 5 us a row instead of 2, and 10 us a point of a scan
     instead of 4. Chunks are written directly into arrays made here alone: of others PyTables does not tell whether
-    their numbers stand in the file as in memory.
+    their numbers have the same bytes in the file as in memory.
     """
 
     def __init__(self, node: TreeNode) -> None:

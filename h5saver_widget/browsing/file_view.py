@@ -40,7 +40,7 @@ class FileView:
     backend
         Backend that opens a path; None for the default.
     isolated
-        Open a path in a process of its own, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
+        Open a path in a worker process, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
     readers
         The readers for the path; by default, new ones as `isolated` says.
 
@@ -72,7 +72,7 @@ class FileView:
         self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
         self._readers: dict[tuple[str, bool, bool, Part, bool], DataReader] = {}
-        #: Whether numbers of other programs are shown as they stand in the file: without scale, offset and dates.
+        #: Whether numbers of other programs are shown as they are stored in the file: without scale, offset and dates.
         self.as_stored = False
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
@@ -154,7 +154,7 @@ class FileView:
         return tuple(self._allowed)
 
     def allow(self, folder: Path) -> None:
-        """Allow to read other files in a folder, where the values of arrays stand in these; until this is closed."""
+        """Allow to read other files in a folder, that hold the values of arrays; until this is closed."""
         self._allowed.append(folder)
         if self._h5 is not None and self._h5.isopen():
             self._h5.io.allow(self._allowed)
@@ -277,7 +277,7 @@ class FileView:
         Parameters
         ----------
         groups
-            Groups whose content is wanted; those that are gone are left out.
+            Groups whose content is wanted; missing ones are skipped.
         shown
             The node that is looked at.
         always

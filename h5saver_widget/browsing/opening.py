@@ -25,13 +25,13 @@ __all__ = ["Opened", "Readers", "how_it_ended", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
-#: How long one question to a file may take, where it is read in a process of its own.
+#: How long one question to a file may take, where it is read in a worker process.
 _READING_SECONDS = 30.0
 
 _STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
-_CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
+_CRASHED = "The process that read the file has ended: the library crashed, or the process was ended."
 
-_STREAMS = "Read while it is written (SWMR). If nobody writes it any more, `h5saver repair FILE` makes a clean copy."
+_STREAMS = "Read while it is written (SWMR). If its writer has ended, `h5saver repair FILE` makes a clean copy."
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
 
@@ -60,7 +60,7 @@ class Readers:
     backend
         Backend that files are tried with first; None for the default.
     isolated
-        Read every file in a process of its own.
+        Read every file in a worker process.
     server
         Where files on a server are; None for the server that the environment names.
     """
@@ -128,7 +128,7 @@ def open_to_look(
     backend
         Backend that is tried first; None for the default.
     isolated
-        Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
+        Read in a worker process: a file that crashes the library harms nobody, and this program may open the same
         file to write.
     readers
         The readers; by default, new ones as `isolated` says.
@@ -162,7 +162,7 @@ def open_to_look(
         except MissingLibraryError as error:
             first = first or error
             continue
-        ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
+        ways.append(({"locking": False}, "Another program has this file open: data appear after its next flush."))
         tried = reader if reader is not None and reader.backend == name else readers.take(name)
         for options, note in ways:
             try:
@@ -223,7 +223,7 @@ def _let_others_write(reader: H5Backend, path: Path) -> None:
     """Open a file again without its lock.
 
     That it could be opened with the lock has shown that nobody is writing it; to keep the lock would refuse the file to
-    a program that wants to add to it. Only for a file in a process of its own: HDF5 refuses to open a file twice in one
+    a program that wants to add to it. Only for a file in a worker process: HDF5 refuses to open a file twice in one
     process, once with its lock and once without.
     """
     reader.close_file()
@@ -266,9 +266,9 @@ _REASONS = {
     "signature not found": "It is not an HDF5 file, or its beginning is lost.",
     "it is empty": "It is empty: nothing was ever written into it.",
     "already open for write": "It was not closed by the program that wrote it, or is being written now.",
-    "unable to lock": "Another program is writing it and lets nobody else read.",
+    "unable to lock": "Another program is writing it and has locked it.",
     "Unable to ": "It can't be made sense of: it may be damaged.",
 }
 
 _DAMAGED = ("truncated file", "already open for write", "Unable to ")
-_ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` saves what can be saved, into a copy."
+_ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` copies all readable data into a new file."

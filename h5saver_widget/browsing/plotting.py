@@ -208,7 +208,7 @@ class DataReader:
         ------
         float, Curves
             Which part is done (1 at the end), and the curves as far as they go. Where there are too many points to draw
-            them all, ``window.step`` points become two, the smallest and the largest; errors are left out then.
+            them all, ``window.step`` points become two, the smallest and the largest; without errors then.
         """
         total, chosen = self.summary.shape[along], self._chosen(channel)
         first = min(max(0, span[0]), total) if span else 0

@@ -46,7 +46,7 @@ class DataWithAxes(Arithmetic):
     source
         `DataSource`, its name, or a foreign member of that name; raw by default.
     dim
-        `DataDim` or its name; computed from the shape if left out, else compared with it.
+        `DataDim` or its name; computed from the shape if omitted, else compared with it.
     distribution
         `DataDistribution` or its name: navigation points on a grid, or a list of points whose axes all have index 0.
     data

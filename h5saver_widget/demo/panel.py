@@ -267,7 +267,7 @@ class DetectorPanel(QtWidgets.QWidget):
         )
         self._background_button.clicked.connect(self.take_background)
         self._subtract_box = QtWidgets.QCheckBox("S&ubtract")
-        self._subtract_box.setToolTip("Show the data less the background; what is saved stays as measured")
+        self._subtract_box.setToolTip("Show the data less the background; saved data stay as measured")
         self._subtract_box.setEnabled(False)
         self._subtract_box.toggled.connect(self._on_subtract_box)
         self._region_button = QtWidgets.QToolButton()

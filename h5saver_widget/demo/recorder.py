@@ -163,7 +163,7 @@ class PanelRecorder(QtCore.QObject):
             self._lose(panel, error)
             return
         if before == (h5saver.generation, h5saver.frames_saved):
-            return  # left out by the saver itself, which has counted it: paused, or told to drop
+            return  # skipped by the saver itself, which has counted it: paused, or told to drop
         recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1
         recording.bytes += frame_bytes(kept)
         recording.seconds = time.perf_counter() - recording.started
@@ -199,7 +199,7 @@ class PanelRecorder(QtCore.QObject):
         """Say once that the user's own settings keep the frames of a panel out of the file."""
         if panel.title not in self._left_out:
             self._left_out.add(panel.title)
-            self.note.emit(f"{panel.title}: left out of the file, as 'Save 2D and above' and 'Save raw only' say")
+            self.note.emit(f"{panel.title}: kept out of the file, as 'Save 2D and above' and 'Save raw only' say")
 
     def _lose(self, panel: DetectorPanel, error: Exception) -> None:
         self.recording.dropped[panel.title] = self.recording.dropped.get(panel.title, 0) + 1

@@ -338,7 +338,7 @@ class ScanExtension(Station):
         )
         self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), shrinks=False)
         self._stop_action = self.add_action(
-            "stop", "Stop", "End after this point; what was measured is saved, and can be resumed", lambda: self.stop(),
+            "stop", "Stop", "End after this point; the scan is saved and can be resumed", lambda: self.stop(),
             shrinks=False,
         )  # fmt: skip
         self.keep_width(self._pause_action, "Resume")

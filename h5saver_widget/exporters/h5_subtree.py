@@ -169,7 +169,7 @@ class _Copy:
             handle = source.node(path)
             identity = source.identity(handle)
             if identity in seen:
-                self._job.note(f"{path} is a second link to the same node, and was left out")
+                self._job.note(f"{path} is a second link to the same node, and was skipped")
                 continue
             seen.add(identity)
             found.append(path)
@@ -195,7 +195,7 @@ class _Copy:
         raw = self._source.get_attributes(handle)
         lost = [name for name in self._source.attribute_names(handle) if name not in raw]
         if lost:
-            self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, left out")
+            self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, skipped")
         # which library wrote the file, PyTables says itself
         return {name: value for name, value in raw.items() if name not in _OF_A_WRITER}
 
@@ -211,7 +211,7 @@ class _Copy:
             self._group(path)
             return
         if kind in (NodeKind.LINK, NodeKind.OTHER):
-            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was left out")
+            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was skipped")
             return
         attributes = self._attributes(handle)
         if kind is NodeKind.TEXT:

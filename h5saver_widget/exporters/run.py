@@ -134,7 +134,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
             exporter.write(Source([item], source.node), file, job)
         except (ExportError, NodeError) as error:  # no images among those that are wanted; or it can't be read
             file.unlink(missing_ok=True)
-            job.note(f"left out: {error}")
+            job.note(f"skipped: {error}")
         else:
             files.append(file)
     if not files:

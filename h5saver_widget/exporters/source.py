@@ -243,12 +243,12 @@ def _groups(top: GROUP) -> Iterator[GROUP]:
 def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) -> None:
     array = followed(node)
     if not isinstance(array, Array) or isinstance(array, VLARRAY):
-        source.skipped.append(f"{node.path} is a {node.class_name}: it holds no numbers, and was left out")
+        source.skipped.append(f"{node.path} is a {node.class_name}: it holds no numbers, and was skipped")
         return
     dtype = array.info.dtype
     if not (dtype.kind in "biufc" or dtype.names):
         held = array.info.holds or ("text" if dtype.kind in "SUO" else str(dtype))
-        source.skipped.append(f"{node.path} holds {held}, no numbers, and was left out")
+        source.skipped.append(f"{node.path} holds {held}, no numbers, and was skipped")
         return
     try:
         info = array.info
@@ -260,7 +260,7 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
             return
         data = data_from(node, load_all=channels is not None, channels=channels, lazy=True)
     except (DataMismatchError, NodeError) as error:
-        source.skipped.append(f"{node.path} was left out: {error}")
+        source.skipped.append(f"{node.path} was skipped: {error}")
         return
     item = Item(data, node.path)
     for number, channel in enumerate(channels or [array]):
@@ -270,7 +270,7 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
             if values.shape == data.shape:
                 item.backgrounds[number] = values
             else:
-                source.skipped.append(f"{background.path} has another shape than its data, and was left out")
+                source.skipped.append(f"{background.path} has another shape than its data, and was skipped")
     source.items.append(item)
 
 

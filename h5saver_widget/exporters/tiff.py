@@ -82,7 +82,7 @@ def _image_channels(item: Item, job: Job) -> list[Channel]:
     if len({channel.array.dtype for channel in channels}) > 1:
         raise ExportError(f"{data.name}: its channels have several number types; export them one by one, or as npz")
     if len(channels) < len(item.channels):
-        job.note("tiff holds images only: errors and background are left out (export their nodes, or use npz)")
+        job.note("tiff holds images only: errors and background are not exported (export their nodes, or use npz)")
     return channels
 
 

@@ -29,7 +29,7 @@ PLACEHOLDERS: Final = {
     "hour": "16",
     "minute": "58",
     "second": "48",
-    "type": "what the file is for: scan, detector",
+    "type": "purpose of the file: scan, detector",
     "counter": "000, 001, ...; {counter:5} has five digits",
 }
 _FORMATS: Final = {
@@ -114,7 +114,7 @@ class NameTemplate:
         if len(counters) > 1:
             raise NamingError("the name pattern has more than one {counter}: leave one")
         if counters and "/" in text[counters[0] :]:
-            raise NamingError("{counter} in the name pattern stands in a folder: it numbers files, put it at the end")
+            raise NamingError("{counter} in the name pattern is in a folder: it numbers files, put it at the end")
         if text.count("/") > _MOST_FOLDERS:
             raise NamingError(f"the name pattern has more than {_MOST_FOLDERS} folders: leave some out")
 

@@ -190,13 +190,13 @@ class ModuleSaver:
     def _add_module(self, where: Where, title: str) -> GROUP:
         """Make the module's group, with all settings.
 
-        Settings that can't be written are left out, and told: they must not cost the data.
+        Settings that can't be written are skipped, and reported: they must not cost the data.
         """
         try:
             settings = self.settings_xml()
         except Exception as error:  # of the host's parameters, whatever they raise
             settings = b'<All_settings type="group" />'
-            tell(self.saver, f"{title}: its settings can't be written and are left out: {error}")
+            tell(self.saver, f"{title}: its settings can't be written and are skipped: {error}")
         return self.saver.add_generic_group(where, title, settings, self.metadata(), self.group_type)
 
     def metadata(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _is_read_as_text(text: str) -> bool:
 
 
 def _storable_text(text: str) -> str:
-    """Return a text that HDF5 can hold: without NUL, which ends it, and without half characters."""
+    """Return a text that HDF5 can hold: without NUL, which ends it, and without lone surrogates."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 

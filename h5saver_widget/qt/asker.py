@@ -44,7 +44,7 @@ class Answer(threading.Thread):
         began = monotonic()
         try:
             self.text = self._question()
-        except Exception as error:  # travels to the thread of the windows as data
+        except Exception as error:  # travels to the GUI thread as data
             self.error = error
         self.seconds = monotonic() - began
 
@@ -65,7 +65,7 @@ class Asker(QtCore.QObject):
     """
 
     answered = QtCore.Signal(object)
-    """There is an :class:`Answer`; emitted in the thread of the windows."""
+    """There is an :class:`Answer`; emitted in the GUI thread."""
 
     def __init__(self, name: str, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)

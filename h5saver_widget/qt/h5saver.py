@@ -225,7 +225,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
         """Save a picture of a widget, as it looks now, with a node of the open file; browsers show it there.
 
-        To be called in the thread of the windows, like everything that touches a widget. A streaming file (SWMR) is
+        To be called in the GUI thread, like everything that touches a widget. A streaming file (SWMR) is
         reopened for it: take pictures before or after a scan.
 
         Parameters

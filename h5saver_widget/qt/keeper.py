@@ -15,7 +15,7 @@ from pyqtgraph.Qt import QtCore
 
 __all__ = ["Keeper"]
 
-#: What other threads have found, until the thread of the windows gets to it.
+#: What other threads have found, until the GUI thread gets to it.
 _found: list[Any] = []
 
 
@@ -47,7 +47,7 @@ _home: _Home | None = None
 
 
 class Keeper:
-    """Keeps an object, and all that it refers to, from being deleted outside of the thread of the windows.
+    """Keeps an object, and all that it refers to, from being deleted outside of the GUI thread.
 
     To be held by the object itself. Both are forgotten together then, and Python asks the keeper before it deletes
     anything: in another thread, the keeper hands the object over.

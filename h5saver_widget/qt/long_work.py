@@ -38,14 +38,14 @@ class _Thread(threading.Thread):
         """Do the work, and keep its result."""
         try:
             self.result = self._work(self.progress)
-        except BaseException as error:  # travels to the thread of the windows as data
+        except BaseException as error:  # travels to the GUI thread as data
             self.error = error
 
 
 class LongWork(QtWidgets.QWidget):
     """A line with title, progress and *Stop*; hidden while nothing is done.
 
-    One piece of work at a time. How it ended comes by a signal, in the thread of the windows.
+    One piece of work at a time. How it ended comes by a signal, in the GUI thread.
 
     Examples
     --------

@@ -86,7 +86,7 @@ class NotesTable(QtWidgets.QWidget):
 
     def setToolTip(self, text: str) -> None:
         """Explain the table."""
-        self.table.setToolTip(f"{text} A name in braces may stand in the name pattern: {{sample}}.")
+        self.table.setToolTip(f"{text} A name in braces may be used in the name pattern: {{sample}}.")
 
     def _shown(self) -> tuple[Note, ...]:
         rows = [

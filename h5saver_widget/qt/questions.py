@@ -25,7 +25,7 @@ _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
 def may_ask() -> bool:
-    """Whether this is the thread of the windows: only there a question can be asked."""
+    """Whether this is the GUI thread: only there a question can be asked."""
     application = QtWidgets.QApplication.instance()
     return isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
 

@@ -28,7 +28,7 @@ class ThreadCommand:
         saving     ``path``                                            Do Save was switched on
         saved      ``frames``, ``bytes``, ``lost``                     data were saved; at most 10 times a second
         closed     ``path``, ``frames``, ``bytes``                     the file is complete and closed
-        paused     ``path``                                            what comes now is left out
+        paused     ``path``                                            frames are skipped from now on
         resumed    ``path``                                            saving goes on after a pause
         message    ``text``                                            something worth knowing happened
         error      ``message``, ``exception`` (or None)                something did not work

@@ -136,7 +136,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.light = _Light()
         self.word = QtWidgets.QLabel()
         self.clock = QtWidgets.QLabel()
-        self.clock.setToolTip("Time recorded (hours:minutes:seconds), pauses left out")
+        self.clock.setToolTip("Time recorded (hours:minutes:seconds), without pauses")
         for label in (self.word, self.clock):
             label.setMinimumWidth(1)  # their letters become smaller before they would widen the saver
         self.frames = _Number("Frames that are in the file, over all files of this recording")
@@ -336,10 +336,10 @@ class StatusStrip(QtWidgets.QWidget):
 
 _DETAILS: Final = {
     "File": "Name of the file",
-    "Part": "Number of the file: a recording may go on in a second one, a third one ...",
+    "Part": "Number of the file: a recording may continue in a second one, a third one ...",
     "Accepted": "Frames that were taken for saving, and their size before compression",
     "Waiting": "Taken for saving, and not in the file yet",
-    "Left out": "Frames that were left out because they came during a pause",
+    "Skipped": "Frames that came during a pause",
     "Compression": "Size of the data compared with the size of the file",
     "Waited": "How long the program has waited for the file in all",
     "Last flush": "When everything was last handed to the disk: what is older survives a crash",

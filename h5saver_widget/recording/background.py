@@ -70,13 +70,11 @@ class Background:
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. It goes on in the background.
+            If it takes longer than `timeout` seconds. It continues in the background.
         """
         task = self.begin(doing, work, failed)
         if not task.wait(timeout):
-            raise NotAnsweringError(
-                f"the disk has not answered for {timeout:g} s; what was begun goes on in the background"
-            )
+            raise NotAnsweringError(f"the disk has not answered for {timeout:g} s; it continues in the background")
         if task.error is not None:
             raise task.error
         return task.result

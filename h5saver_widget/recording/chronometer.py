@@ -87,7 +87,7 @@ class Lap:
 
 
 class Chronometer:
-    """Measures how long something takes, pauses left out.
+    """Measures how long something takes, without pauses.
 
     Time is always the difference of two readings of the clock: nothing is added up by a timer, so nothing drifts. Any
     thread may read or change it.

@@ -43,7 +43,7 @@ class Counts:
         self.part, self._left_out, self.before = 1, 0, Statistics()
 
     def leave_out(self) -> None:
-        """Count a frame that is left out."""
+        """Count a frame that is skipped."""
         with self._adding:
             self._left_out += 1
 

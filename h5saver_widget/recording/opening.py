@@ -93,7 +93,7 @@ def next_part(saver: H5SaverBase, number: int, reason: str) -> Path:
     provider = saver.path_provider()  # what can't be named is known before the file is closed
     added, groups = skeleton(saver)
     now = datetime.now()
-    saver.add_log(f"{now:%Y-%m-%d %H:%M:%S} after {reason}, the recording goes on in the next file")
+    saver.add_log(f"{now:%Y-%m-%d %H:%M:%S} after {reason}, the recording continues in the next file")
     saver.flush()
     saver.watcher.file_ends()
     given = {**added, "part": number, "previous_file": before.name}
@@ -159,7 +159,7 @@ def open_as_answered(
 def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool | None:
     """Return the SWMR state of a file if it differs from the settings, else None.
 
-    The open file is closed for it. A file that a person has `picked` may be any: it is read in a process of its own.
+    The open file is closed for it. A file that a person has `picked` may be any: it is read in a worker process.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def init_file(  # the calls of hosts
     Raises
     ------
     NotAnsweringError
-        If it takes longer than `timeout`. It goes on in the background.
+        If it takes longer than `timeout`. It continues in the background.
     """
     path = addhoc_file_path or None
     if path is None and (custom_naming or saver.store.current.custom_name):

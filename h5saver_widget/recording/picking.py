@@ -31,7 +31,7 @@ def made_for_swmr(path: Path, io: Backend) -> bool | None:
     """Return whether a file was made for SWMR; None if it can't be read, opening it will tell why.
 
     Everything is read that opening it for saving reads. In some damaged files HDF5 comes to no end: where the file is
-    read in a process of its own, that is noticed.
+    read in a worker process, that is noticed.
 
     Parameters
     ----------

@@ -245,7 +245,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     @property
     def is_paused(self) -> bool:
-        """Whether frames of continuous recordings are left out now."""
+        """Whether frames of continuous recordings are skipped now."""
         return self.watcher.is_paused
 
     def pause(self) -> None:
@@ -426,7 +426,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._step_ended()
 
     def leaves_out_frame(self) -> bool:
-        """Tell whether the frame of a continuous recording that comes now is left out, and count it."""
+        """Tell whether the frame of a continuous recording that comes now is skipped, and count it."""
         if not self.watcher.is_paused:
             return self.when_full != "wait" and frames.leaves_out_frame(self)
         self.watcher.counts.leave_out()
@@ -465,7 +465,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer. It goes on in the background.
+            If it takes longer. It continues in the background.
         """
         if timeout is not None:
             self.background.done_within(timeout, "", self.flush, "The file could not be flushed")
@@ -489,7 +489,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout`. It goes on in the background.
+            If it takes longer than `timeout`. It continues in the background.
         """
         if timeout is not None:
             self.background.done_within(timeout, "closing", self.close_file, "The file could not be closed")

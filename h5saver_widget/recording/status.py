@@ -38,7 +38,7 @@ class RecorderStatus:
     path
         The file that is open, or was last; None before there is one.
     seconds
-        How long the recording lasts, in s, pauses left out.
+        How long the recording lasts, in s, without pauses.
     part
         Number of the file of this recording, from 1.
     missing

@@ -98,7 +98,7 @@ class Watcher:
     Attributes
     ----------
     is_paused
-        Whether frames of continuous recordings are left out now.
+        Whether frames of continuous recordings are skipped now.
     is_rolling
         Whether one file was closed and the next is not open yet.
     due
@@ -208,7 +208,7 @@ class Watcher:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
                 if self.due and file.scan_runs:
-                    file.update_status(f"After {self.due}, the recording goes on in a new file when the scan ends")
+                    file.update_status(f"After {self.due}, the recording continues in a new file when the scan ends")
         if stop:
             self.due, self._rolls = stop, False
 
@@ -221,7 +221,7 @@ class Watcher:
         return bool(self.due) and not (self._rolls and self._file.scan_runs)
 
     def settle(self) -> None:
-        """End the file or go on in the next one, if that is due and no thread is in the middle of a frame."""
+        """End the file or continue in the next one, if that is due and no thread is in the middle of a frame."""
         file, full = self._file, ""
         if not self.due or (self._rolls and file.scan_runs):
             return
@@ -266,7 +266,7 @@ class Watcher:
             file.update_status(f"Saving has ended after {reason}, as the settings say: {frames:,} frames")
 
     def _roll_over(self, reason: str) -> None:
-        """Go on in a new file; if none can be made, go on in this one."""
+        """Continue in a new file; if none can be made, continue in this one."""
         file = self._file
         self.due = ""
         self.is_rolling = True
@@ -277,10 +277,10 @@ class Watcher:
             new = file.next_part(self.counts.part + 1, reason)
         except (H5SaverError, OSError) as error:
             self.limits.try_later()
-            file.report("The recording could not go on in a new file; it goes on in the same one", error)
+            file.report("The recording could not continue in a new file; it continues in the same one", error)
         else:
             self.counts.part += 1
-            file.update_status(f"After {reason}, the recording goes on in {new.name}")
+            file.update_status(f"After {reason}, the recording continues in {new.name}")
         finally:
             self._ended = self._asked = None
             self.is_rolling = False
@@ -312,7 +312,7 @@ class Watcher:
             waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
         if activity.problem:
-            missing = (f"the disk refuses what is written, it is tried again: {activity.problem}", *missing)
+            missing = (f"the disk refuses a write, which is tried again: {activity.problem}", *missing)
         if waiting:
             missing = (_not_answering(doing, waiting, statistics), *missing)
         mirror = self.mirroring.status()

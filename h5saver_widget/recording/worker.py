@@ -129,7 +129,7 @@ class FileWorker:
             if not self._changed.wait_for(lambda: self._thread is None, timeout):
                 raise NotAnsweringError(
                     f"{self.doing or 'something'} takes longer than {timeout:g} s: the disk does not answer. "
-                    "It goes on in the background"
+                    "It continues in the background"
                 )
 
     def _run(self) -> None:

@@ -22,7 +22,7 @@ from h5saver_widget.recovery.survey import Survey, survey_file
 
 __all__ = ["check_file", "examine"]
 
-_BEGINNING = "what stands in the first bytes of the file is wrong, and can be put right"
+_BEGINNING = "the first bytes of the file are wrong, and can be corrected"
 _NOT_OURS = "called like a journal; it was not completed, or is not of this file as it is now: it is left alone"
 
 _MODULES = frozenset(kind.value for kind in GroupModuleType) - {GroupModuleType.SCAN.value, GroupModuleType.TIME.value}
@@ -50,7 +50,7 @@ def check_file(path: Path | str) -> FileState:
     FileOpenError
         If it can't even be read as bytes.
     MissingLibraryError
-        In a frozen program, which has no interpreter that could look at the file in a process of its own.
+        In a frozen program, which has no interpreter that could look at the file in a worker process.
 
     Examples
     --------

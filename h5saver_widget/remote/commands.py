@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     print(f"{transfer.nodes} nodes, {transfer.copied_bytes} bytes copied", end="")
     print(f"; both have the checksum {copied.checksum[:16]}" if copied.checksum else "")
     for path, reason in transfer.skipped.items():
-        print(f"left out: {path}: {reason}")
+        print(f"skipped: {path}: {reason}")
     return 0
 
 
@@ -125,10 +125,10 @@ class Push:
             type=Path,
             nargs="?",
             metavar="FILE",
-            help="the local file, or what was left of one on a server (.unsent)",
+            help="the local file, or the unsent rest of one on a server (.unsent)",
         )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
-        parser.add_argument("--unfinished", action="store_true", help="send what mirrors and recordings have left")
+        parser.add_argument("--unfinished", action="store_true", help="send unfinished mirrors and recordings")
         _add_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ class Transfer:
     nodes
         Nodes that were looked at.
     copied_bytes
-        Values that were copied; those that were there already are left out.
+        Values that were copied; those that were there already do not count.
     skipped
         Skipped paths, with the reason: links, and types that the other library does not know.
     """

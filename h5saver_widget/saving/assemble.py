@@ -276,7 +276,7 @@ def data_from(
         Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
         in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
     raw
-        Of arrays of other programs, take the numbers as they stand in the file: without scale, offset, fill values and
+        Of arrays of other programs, take the numbers as stored: without scale, offset, fill values and
         dates.
     most
         Of all channels, take the first so many.

@@ -136,7 +136,7 @@ def foreign_data(asked: Node, *, load_all: bool = False, lazy: bool = False, raw
     lazy
         Leave the numbers on disk.
     raw
-        Numbers as they stand in the file: without scale, offset, fill values and dates.
+        Numbers as they are stored in the file: without scale, offset, fill values and dates.
 
     Raises
     ------

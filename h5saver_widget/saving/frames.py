@@ -76,7 +76,7 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
-    """Tell whether the frame of a continuous recording that comes now is left out on purpose, and count it.
+    """Tell whether the frame of a continuous recording that comes now is skipped on purpose, and count it.
 
     With ``when_full = 'drop'`` it is, while the disk can't keep up.
     """

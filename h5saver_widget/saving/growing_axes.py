@@ -105,7 +105,7 @@ class GrowingAxes:
         wide = row.dtype if whole else np.result_type(dtype, row.dtype)
         if not whole and not (holds(wide, held) and holds(wide, row)):
             raise DataMismatchError(
-                f"axis of {what}: {row.flat[0]} can't stand beside what is there: float64 does not hold whole numbers "
+                f"axis of {what}: {row.flat[0]} can't be added: float64 does not hold whole numbers "
                 "beyond 2**53; give all values of the axis as integers, or all with fractions"
             )
         saver = self._saver

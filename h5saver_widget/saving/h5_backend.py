@@ -145,7 +145,7 @@ class H5Backend:
         locking
             False opens without the library's file lock.
         allow
-            Folders in which other files may be read, where the values of arrays stand in these (virtual and external
+            Folders in which other files may be read, that hold the values of arrays (virtual and external
             arrays). Without it, such an array shows shape, number type and sources; reading it raises
             ValuesElsewhereError.
 

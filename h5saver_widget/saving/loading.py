@@ -86,7 +86,7 @@ class DataLoader(DataManagement):
             and number type, read slice by slice (``data.inav[3]``, ``data.isig[10:20]``, ``data[0][3]``) as long as the
             file is open; a slice taken later raises FileNotOpenError or NodeError. Axes are read.
         raw
-            Of arrays of other programs (NeXus, netCDF...), return the numbers as they stand in the file: without scale,
+            Of arrays of other programs (NeXus, netCDF...), return the numbers as stored: without scale,
             offset, fill values and dates.
 
         Raises

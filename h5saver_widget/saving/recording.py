@@ -169,7 +169,7 @@ class Recording:
         channel = self._channels[key] = self._new(place, frame, after=before, moving=moving)
         channel.has_moved = has_moved
         kept = ", whose values are kept for every row from here on" if moving else ""
-        tell(self._saver, f"{frame.dwa.name}: {changed}{kept}; what follows is in {place.group.path}")
+        tell(self._saver, f"{frame.dwa.name}: {changed}{kept}; later data are in {place.group.path}")
         return channel
 
     def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> CachedGroup:

@@ -27,7 +27,7 @@ class Statistics:
     frames_dropped
         Those that could not be saved: lost. ``received = written + waiting + dropped``, at every instant.
     frames_left_out
-        Frames that were left out on purpose, during a pause.
+        Frames that were skipped on purpose, during a pause.
     queue_bytes
         Bytes that were accepted and have not reached the library yet.
     bytes_in

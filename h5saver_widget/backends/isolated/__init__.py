@@ -1,4 +1,4 @@
-"""A backend in a process of its own: the program may crash or hang, the file is written and closed all the same.
+"""A backend in a worker process: the program may crash or hang, the file is written and closed all the same.
 
 Read in this order: :mod:`~h5saver_widget.backends.isolated.ring` (how bytes get across),
 :mod:`~h5saver_widget.backends.isolated.messages` (what they mean),

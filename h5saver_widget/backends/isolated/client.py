@@ -289,7 +289,7 @@ class IsolatedBackend(IsolatedFile):
         if broken:
             for node, _ in ready:
                 if node.obj.number in broken:
-                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: go on in a new file")
+                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: start a new file")
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
         for node, values in ready:
@@ -373,7 +373,7 @@ class IsolatedBackend(IsolatedFile):
         return [] if found is None else list(self._link.ask("attribute_names", found.obj.number))
 
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
+        """Return raw attributes; names that are missing or unreadable are skipped."""
         self._require_open("get_attributes")
         found = self._described(node)
         return {} if found is None else self._link.ask("get_attributes", found.obj.number, names)

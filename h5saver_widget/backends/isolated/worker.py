@@ -95,7 +95,7 @@ class Worker:
                     return
                 self._wait()
         except RingError as error:
-            print(f"what the program sent makes no sense, the file is closed: {error}", file=sys.stderr)
+            print(f"the records of the program make no sense, the file is closed: {error}", file=sys.stderr)
             self._write_rows()
             self._file.flush()
             self._file.give_up(error)

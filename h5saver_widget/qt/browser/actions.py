@@ -116,7 +116,7 @@ class NodeMenu(QtWidgets.QMenu):
             if info.extensions:
                 action.triggered.connect(lambda _=False, info=info: self._choose_target(info.name, info.extensions))
         if self._report.data_path:
-            picture = self.exports.addAction("png, svg   a picture of what the plot shows")
+            picture = self.exports.addAction("png, svg   a picture of the plot")
             picture.triggered.connect(self._save_picture)
 
     def _choose_target(self, name: str, extensions: tuple[str, ...]) -> None:

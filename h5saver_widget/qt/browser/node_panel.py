@@ -85,7 +85,7 @@ class NodePanel(QtWidgets.QWidget):
         self.pictures = QtWidgets.QScrollArea()
         self.pictures.setWidgetResizable(True)
         self.comments = QtWidgets.QPlainTextEdit()
-        self.comments.setPlaceholderText("Remarks on this node, for whoever reads the file next")
+        self.comments.setPlaceholderText("Remarks on this node, for the next reader of the file")
         self.comment_button = QtWidgets.QPushButton("Save the comment into the file")
         self.comment_state = QtWidgets.QLabel()
         self.comment_state.setWordWrap(True)
@@ -161,7 +161,7 @@ class NodePanel(QtWidgets.QWidget):
     def _show_elsewhere(self, files: Sequence[str], asked: bool) -> None:
         some = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
         outside = " They lie outside of its folder, or are not there: nothing is read from them." if asked else ""
-        self.elsewhere.setText(f"Its values stand in other files: {some}.{outside}")
+        self.elsewhere.setText(f"Its values are stored in other files: {some}.{outside}")
         self.elsewhere.setVisible(bool(files))
         self.allow_button.setVisible(bool(files) and not asked)
 

@@ -209,7 +209,7 @@ class Worker(QtCore.QObject):
         try:
             tell(result)
         except Exception as error:
-            logger.exception("what was read from a file could not be shown")
+            logger.exception("the content of a file could not be shown")
             failed = job.tell["failed"]
             if what != "failed" and failed is not None:
                 failed(error)

@@ -33,7 +33,7 @@ class PlotBar(QtWidgets.QWidget):
         self.background = CheckBox("Subtract background")
         self.background.setToolTip("Subtract the background that was saved with these data")
         self.log = CheckBox("Log")
-        self.log.setToolTip("Values on a logarithmic scale; what is not above 0 is left out")
+        self.log.setToolTip("Values on a logarithmic scale; other values than positive ones are omitted")
         self.region = CheckBox("Region")
         self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
         self.numbers = CheckBox("Numbers")
