@@ -241,8 +241,8 @@ class Backend(Inspecting, ABC):
 
     def _mind_journal(self, path: Path, mode: OpenMode) -> None:
         """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
-        for left in strange_journals(path):
-            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
+        for left, why in strange_journals(path).items():
+            logger.warning("%s %s", left, why)
         if mode == "r":
             if not self.capabilities.journal and read_journal(path) is not None:
                 raise FileOpenError(

@@ -7,6 +7,8 @@ inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14
 from __future__ import annotations
 
 import errno
+import logging
+import os
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.h5py_copying import Copier
 
 __all__ = ["H5pyBackend"]
+
+logger = logging.getLogger(__name__)
 
 #: So many bytes may wait for a disk that refuses them; then the file is given up.
 _MOST_WAITING = 4 * PENDING_BYTES
@@ -156,7 +160,16 @@ class H5pyBackend(InspectingH5py):
     def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
         if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
             return read_journal(path) is not None
-        return self._durability is not Durability.FLUSH and not swmr
+        if self._durability is Durability.FLUSH or swmr:
+            return False
+        if os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
+            return True
+        if self._durability is Durability.POWER:
+            raise PermissionError(
+                "to survive a loss of power it needs a journal, and nothing can be made in its folder"
+            )
+        logger.warning("%s: no journal can be made in its folder: a kill in the middle of a flush may damage it", path)
+        return False
 
     def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
         block = read_superblock(path) if mode == "r+" else None

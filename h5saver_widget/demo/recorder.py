@@ -148,10 +148,9 @@ class PanelRecorder(QtCore.QObject):
 
     def _save(self, panel: DetectorPanel, data: DataToExport) -> None:
         """Save a frame; called in the thread that saves."""
-        h5saver, recording = self.h5saver, self.recording
+        h5saver = self.h5saver
         try:
             saver, node = self._saver_of(panel)
-            recording = self.recording
             kept = saver.filter_data(data)
             if not len(kept):
                 self._leave_out(panel)
@@ -163,7 +162,9 @@ class PanelRecorder(QtCore.QObject):
             self._lose(panel, error)
             return
         if before == (h5saver.generation, h5saver.frames_saved):
-            return  # skipped by the saver itself, which has counted it: paused, or told to drop
+            return  # left out by the saver itself, which has counted it: paused, or told to drop
+        self._count_in(node.known_as.generation)  # a new file may have begun while the frame was on its way
+        recording = self.recording
         recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1
         recording.bytes += frame_bytes(kept)
         recording.seconds = time.perf_counter() - recording.started
@@ -173,15 +174,10 @@ class PanelRecorder(QtCore.QObject):
     def _saver_of(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         """Return the saver and the group of a panel in the file that is open now."""
         self.h5saver.require_open("save a frame")  # waits for one that is being opened
-        path = self.h5saver.file_path
-        if path is None:
+        if self.h5saver.file_path is None:
             raise FileNotOpenError("no file is open: look at the messages before this one, then press Record again")
-        if self._generation != self.h5saver.generation or not self._savers:
-            if self.recording.path is not None:
-                self._begin(path)
-            self.recording.path = path
-            self._savers.clear()
-            self._generation = self.h5saver.generation
+        self._count_in(self.h5saver.generation)
+        if not self._savers:
             # Groups of all that grab now, so that their numbers follow the tabs and not who was first.
             for other in self.panels:
                 if other.grabbing or other is panel:
@@ -189,6 +185,16 @@ class PanelRecorder(QtCore.QObject):
         if panel.title not in self._savers:
             self._savers[panel.title] = self._new_saver(panel)
         return self._savers[panel.title]
+
+    def _count_in(self, generation: int) -> None:
+        """Count in the file that the saver has opened as its n-th, if that is another one than before."""
+        path = self.h5saver.file_path
+        if generation == self._generation and self.recording.path is not None:
+            return
+        if self.recording.path not in (None, path):
+            self._begin(path)
+        self.recording.path, self._generation = path, generation
+        self._savers.clear()
 
     def _new_saver(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         saver = DetectorTimeSaver(panel)

@@ -279,7 +279,7 @@ def is_pristine(saver: H5SaverBase) -> bool:
 
     Do Save makes a file, and the host that listens to Do Save then asks for a new file too: it gets this one.
     """
-    if not saver.io.is_open or saver.made_from != saver.recipe() or saver.frames_saved:
+    if not saver.is_ready or saver.made_from != saver.recipe() or saver.frames_saved:
         return False
     raw = saver.raw_group
     return isinstance(raw, GROUP) and raw.children_name() == [LOGGER_NAME]

@@ -338,7 +338,7 @@ class H5SaverBase(H5SaverLowLevel):
         if doing or told != self._told:  # what is tried again and again is told once for each file
             self._told = told
             self.report(failed, error)
-        if doing == "opening" and not self.io.is_open:
+        if doing == "opening" and not self.is_ready:
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     def pending(self) -> tuple[str, float]:
@@ -366,12 +366,12 @@ class H5SaverBase(H5SaverLowLevel):
         task = self._begun
         if task is not None and not self.background.worker.is_this_thread:
             return bool(task.doing == "opening")
-        return self.watcher.is_rolling or self.io.is_open
+        return self.watcher.is_rolling or self.is_ready
 
     def _arrive(self) -> None:
         """Wait for a file that is being opened, unless it is this thread that opens it or holds the file's lock."""
         task = self._begun
-        if task is None or task.doing != "opening" or self.io.is_open or self.background.worker.is_this_thread:
+        if task is None or task.doing != "opening" or self.is_ready or self.background.worker.is_this_thread:
             return
         if self.io.holds_lock():
             raise FileNotOpenError("the file is still being opened; call this before taking its lock")
@@ -381,7 +381,7 @@ class H5SaverBase(H5SaverLowLevel):
         """Raise FileNotOpenError when no file is open, with the reason if saving was stopped for one."""
         if self._begun is not None:
             self._arrive()
-        if self.io.is_open:
+        if self.is_ready:
             return
         if self.watcher.stopped_because:
             raise FileNotOpenError(f"can't {what}: saving was stopped, {self.watcher.stopped_because}")

@@ -55,8 +55,7 @@ def create_earray(
     with file._changing_structure():
         array = H5Backend.create_earray(file, where, name, dtype, shape, *args, **options)
         _note_array(file, where, name, 1 + len(shape), options.get("attributes"))
-        if file.session:
-            file.has_grown(array.path, array.handle)
+        file.has_grown(array.path, array.handle)
         return array
 
 
@@ -65,8 +64,7 @@ def create_vlarray(file: H5SaverLowLevel, where: Where, name: str, *args: Any, *
     with file._changing_structure():
         array = H5Backend.create_vlarray(file, where, name, *args, **options)
         file.note_made(file.path_of(where), name)
-        if file.session:
-            file.has_grown(array.path, array.handle)
+        file.has_grown(array.path, array.handle)
         return array
 
 
@@ -179,8 +177,8 @@ def _note_array(
     """Update the cache of a group, and remember the NeXus attributes that a new array needs."""
     parent = file.path_of(where)
     file.note_made(parent, name)
-    if file.session and attributes and file.nexus:
-        file.session.plots.made(parent, name, ndim, attributes)
+    if attributes and file.nexus:
+        file.require_session().plots.made(parent, name, ndim, attributes)
 
 
 def storable_fill(fill_value: Any, dtype: np.dtype[Any]) -> Any:

@@ -88,8 +88,8 @@ def create_group(
         group = H5Backend.create_group(
             file, where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes
         )
-        if classed and file.session:
-            file.session.plots.group_made(path, classed.get("default"))
+        if classed:
+            file.require_session().plots.group_made(path, classed.get("default"))
         file.note_made(parent, name, group)
         return group
 
@@ -104,8 +104,7 @@ def remove_node(file: H5SaverLowLevel, where: Where, name: str | None = None) ->
     """Delete a node and everything below it."""
     with file._changing_structure():
         H5Backend.remove_node(file, where, name)
-        if file.session:
-            file.group_cache.clear()
+        file.group_cache.clear()
 
 
 def copy_node(file: H5SaverLowLevel, where: Where, parent: Where, name: str) -> Node:

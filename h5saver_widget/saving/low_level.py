@@ -126,6 +126,7 @@ class H5SaverLowLevel(H5Backend):
         self.session: Session | None = None
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
         self._own: Backend | None = None  # its own backend, while it works on the file of another saver
+        self._borrowers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()  # those that work on the file of this one
         self._depth, self._structure_changed = 0, False
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
@@ -212,9 +213,26 @@ class H5SaverLowLevel(H5Backend):
             raise FileNotOpenError("no file is open; call init_file() first")
         return self.session
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a file is open and takes frames. Never waits.
+
+        A file that was only opened (to look whether it fits, or to be laid out next) has no session yet, one that is
+        being closed has none any more.
+        """
+        return self.session is not None and self.io.is_open
+
+    def isopen(self) -> bool:
+        """Tell whether a file is open; never waits."""
+        return self.is_ready
+
     def _begin_session(self, session: Session | None) -> None:
         self.session = session
         self._forgotten[:] = [] if session is None else [session]
+        for borrower in list(self._borrowers):
+            if borrower.io is self.io and borrower.is_borrowing:
+                borrower.session = session
+                borrower.generation += 1
 
     @property
     def group_cache(self) -> GroupCache:
@@ -222,9 +240,8 @@ class H5SaverLowLevel(H5Backend):
         return (self.session or self.require_session()).group_cache
 
     def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
-        """Add a new node to the cached group at a path."""
-        if self.session is not None:
-            self.session.group_cache.made(parent, name, group)
+        """Keep what is known of the group at a path true: a node was made in it."""
+        self.group_cache.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
@@ -242,12 +259,10 @@ class H5SaverLowLevel(H5Backend):
     @property
     def raw_group(self) -> GROUP | str:
         """The group that all data go into; its path while no file is open."""
-        if not self.isopen():
+        session = self.session
+        if session is None or not self.isopen():
             return RAW_GROUP
-        if self.session is None:
-            return self.get_group(RAW_GROUP)
-        held = self.session.raw
-        return self.get_group(self.session.raw_path) if held is None else GROUP(self.io, held)
+        return self.get_group(session.raw_path) if session.raw is None else GROUP(self.io, session.raw)
 
     # ------------------------------------------------------------------ file
     @classmethod
@@ -318,6 +333,7 @@ class H5SaverLowLevel(H5Backend):
                 try:
                     if session is not None:
                         session.counts = files.final_counts(self)
+                        self._begin_session(None)  # no frame comes between the last count and the end
                 finally:
                     (self.io if session is None else session).close()
             except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -328,10 +344,11 @@ class H5SaverLowLevel(H5Backend):
                 self._begin_session(None)
                 self._notify("closed", path=path, frames=frames_saved, bytes=size)
 
-    def borrow(self, io: Backend) -> None:
+    def borrow(self, lender: H5SaverLowLevel) -> None:
         """Work on the file that another saver has open, until this one is closed."""
-        self._own, self.io = self.io, io
+        self._own, self.io, self.session = self.io, lender.io, lender.session
         self.generation += 1
+        lender._borrowers.add(self)
 
     @property
     def is_borrowing(self) -> bool:

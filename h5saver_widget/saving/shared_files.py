@@ -111,7 +111,7 @@ def work_on(file: H5SaverLowLevel, other: Any) -> None:
         return
     file.close_file()
     if owner is not None:
-        file.borrow(owner.io)
+        file.borrow(owner)
     elif other is not None:
         # somebody else's: this process has it open already, and may read it again without a lock
         path = getattr(other, "filename", None)

@@ -12,6 +12,7 @@ from recording_helpers import settle
 
 from h5saver_widget.demo.plots import Hint
 from h5saver_widget.demo.window import DemoWindow
+from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.saving.loading import DataLoader
 
 TITLES = [
@@ -154,6 +155,25 @@ def test_new_file_while_recording_goes_on_in_the_new_one(qtbot, window, press) -
     second = window.recorder.recording
     assert sum(rows(first).values()) == first_count.frames
     assert sum(rows(second.path).values()) == second.frames
+
+
+def test_a_frame_is_counted_in_the_file_that_it_went_into(qtbot, window, press, monkeypatch) -> None:
+    window.show_panel("Spectrometer (simulated)")
+    press(window._record_action)
+    qtbot.waitUntil(lambda: window.recorder.recording.frames >= 2)
+    first, filtered = window.recorder.recording, DetectorTimeSaver.filter_data
+
+    def new_file_first(saver, data):
+        if window.h5saver.file_path == first.path:
+            window.h5saver.new_file()
+        return filtered(saver, data)
+
+    monkeypatch.setattr(DetectorTimeSaver, "filter_data", new_file_first)
+    qtbot.waitUntil(lambda: window.recorder.recording is not first and window.recorder.recording.frames >= 2)
+    press(window._record_action)
+    settle(window.h5saver)
+    for counted in (first, window.recorder.recording):
+        assert sum(rows(counted.path).values()) == counted.frames
 
 
 def test_closing_the_window_while_recording_saves_and_closes_the_file(qtbot, window, press) -> None:
