@@ -202,7 +202,7 @@ class HistoryPlot(LivePlot):
             self._history.popleft()
 
     def clear_frames(self) -> None:
-        """Forget what came so far."""
+        """Forget all frames."""
         super().clear_frames()
         self._history.clear()
 

@@ -162,7 +162,7 @@ class PanelRecorder(QtCore.QObject):
             self._lose(panel, error)
             return
         if before == (h5saver.generation, h5saver.frames_saved):
-            return  # left out by the saver itself, which has counted it: paused, or told to drop
+            return  # skipped by the saver itself, which has counted it: paused, or told to drop
         self._count_in(node.known_as.generation)  # a new file may have begun while the frame was on its way
         recording = self.recording
         recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1

@@ -349,7 +349,7 @@ def decode(raw: object) -> Any:
     Parameters
     ----------
     raw
-        What a backend found: str, bytes, numpy or native scalar, array, empty data space.
+        The stored value: str, bytes, numpy or native scalar, array, empty data space.
 
     Returns
     -------

@@ -58,7 +58,7 @@ def journal_path(path: Path) -> Path:
 
 
 def journal_names(path: Path) -> Iterator[Path]:
-    """Iterate over where the journal of a file can be: what others have left there is not overwritten."""
+    """Iterate over the possible paths of a file's journal; journals of other files are not overwritten."""
     first = journal_path(path)
     yield first
     for number in range(2, _MOST_NAMES + 1):

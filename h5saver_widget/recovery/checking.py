@@ -22,7 +22,7 @@ from h5saver_widget.recovery.survey import Survey, survey_file
 
 __all__ = ["check_file", "examine"]
 
-_BEGINNING = "what stands in the first bytes of the file is wrong, and can be put right"
+_BEGINNING = "the first bytes of the file are wrong, and can be corrected"
 
 _MODULES = frozenset(kind.value for kind in GroupModuleType) - {GroupModuleType.SCAN.value, GroupModuleType.TIME.value}
 _MEASURED = frozenset({DataType.data.name, DataType.data_enlargeable.name})

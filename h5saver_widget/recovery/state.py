@@ -260,7 +260,7 @@ class RepairReport:
         }
 
     def in_words(self) -> str:
-        """Return what a person wants to know, on some lines."""
+        """Return the report for people, on some lines."""
         lines = [f"{self.path}: {self.before.condition.value}"]
         lines += [f"  {step}" for step in self.done]
         if self.objects:

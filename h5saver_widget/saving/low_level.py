@@ -240,7 +240,7 @@ class H5SaverLowLevel(H5Backend):
         return (self.session or self.require_session()).group_cache
 
     def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
-        """Keep what is known of the group at a path true: a node was made in it."""
+        """Add a new node to the cached group at a path."""
         self.group_cache.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
