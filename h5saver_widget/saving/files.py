@@ -133,7 +133,7 @@ def _start(
     file.generation += 1
     file.told.clear()
     file.clock, file.scan_runs = WallClock(), False
-    file.frames_saved = file.bytes_saved = file.frames_lost = file._swmr_ticks = file._frames_flushed = 0
+    file.frames_saved = file.bytes_saved = file._frames_refused = file._swmr_ticks = file._frames_flushed = 0
     raw_path = f"/{raw_group_name.strip('/')}"
     try:
         made_for_swmr = swmr or (not created and streaming.read_swmr_compatible(file))
@@ -182,8 +182,8 @@ def _lay_out(
 
 
 def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:
-    """Return the counts of frames that are noted in the file when it is closed."""
-    if not file.frames_saved + file.frames_lost:
+    """Return what is noted in the file about the frames that came while it was open."""
+    if not file.frames_saved + file._frames_refused:
         return {}
     if file.io.failure is None:
         file.io.flush()

@@ -16,7 +16,7 @@ from h5saver_widget.saving.statistics import Statistics
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["flush_if_due", "frame_lost", "frame_saved", "leaves_out_frame", "saving_frame", "statistics"]
+__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "saving_frame", "statistics"]
 
 
 @contextmanager
@@ -67,12 +67,17 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
     error.counted_as_lost = True  # type: ignore[attr-defined]
     reason, now = f"{name}: {error}", monotonic()
     with file._counting:  # not the lock of the file: it may be busy, or there may be no file
-        file.frames_lost += 1
+        file._frames_refused += 1
         tell = reason != file._last_reason or now - file._last_told > 1.0
         if tell:
             file._last_reason, file._last_told = reason, now
     if tell:
         file._notify("error", message=f"a frame was not saved. {reason}", exception=error)
+
+
+def frames_lost(file: H5SaverLowLevel) -> int:
+    """Return how many frames could not be saved since the file was opened, for whatever reason."""
+    return statistics(file).frames_dropped
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
@@ -92,17 +97,17 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(
-            frames_received=file.frames_saved + file.frames_lost,
+            frames_received=file.frames_saved + file._frames_refused,
             frames_written=file._frames_flushed,
-            frames_dropped=file.frames_lost,
+            frames_dropped=file._frames_refused,
             frames_waiting=file.frames_saved - file._frames_flushed,
             bytes_in=file.bytes_saved,
             last_flush=flushed,
         )
     return Statistics(
-        frames_received=queue.frames_received + file.frames_lost,
+        frames_received=queue.frames_received + file._frames_refused,
         frames_written=queue.frames_written,
-        frames_dropped=queue.frames_dropped + file.frames_lost,
+        frames_dropped=queue.frames_dropped + file._frames_refused,
         frames_waiting=queue.frames_waiting,
         queue_bytes=queue.bytes_waiting,
         bytes_in=file.bytes_saved,

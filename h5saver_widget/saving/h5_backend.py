@@ -416,4 +416,4 @@ class H5Backend:
     def require_open(self, what: str) -> None:
         """Raise FileNotOpenError when no file is open."""
         if not self.isopen():
-            raise FileNotOpenError(f"can't {what}: no file is open; call init_file() or open_file() first")
+            raise FileNotOpenError(f"can't {what}: no file is open. Switch Do Save on, or open a file first")

@@ -92,6 +92,7 @@ class H5SaverLowLevel(H5Backend):
 
     saving_frame, frame_saved, frame_lost = frames.saving_frame, frames.frame_saved, frames.frame_lost
     leaves_out_frame, flush_if_due, statistics = frames.leaves_out_frame, frames.flush_if_due, frames.statistics
+    frames_lost = property(frames.frames_lost)
 
     enable_swmr, end_streaming = streaming.enable_swmr, streaming.end_streaming
     set_swmr_flush_interval, tick_flush = streaming.set_swmr_flush_interval, streaming.tick_flush
@@ -113,7 +114,7 @@ class H5SaverLowLevel(H5Backend):
         self.nexus = True
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
-        self.frames_saved = self.bytes_saved = self.frames_lost = 0
+        self.frames_saved = self.bytes_saved = self._frames_refused = 0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
         #: What was told of the file that is open, so that it is told once.
@@ -210,7 +211,7 @@ class H5SaverLowLevel(H5Backend):
     def require_session(self) -> Session:
         """Return the session of the open file; FileNotOpenError if none is open."""
         if self.session is None:
-            raise FileNotOpenError("no file is open; call init_file() first")
+            raise FileNotOpenError("no file is open")
         return self.session
 
     @property
