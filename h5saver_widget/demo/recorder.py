@@ -117,7 +117,7 @@ class PanelRecorder(QtCore.QObject):
         self._worker.wait()
 
     def let_go(self) -> None:
-        """Save what was taken, and listen no more: the panels are about to go."""
+        """Save the accepted frames, and disconnect: the panels are about to be deleted."""
         self.drain()
         if not isQObjectAlive(self):
             return  # forgotten together, this object may be gone before the panels

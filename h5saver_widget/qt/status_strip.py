@@ -99,7 +99,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.light = _Light()
         self.word = QtWidgets.QLabel()
         self.clock = QtWidgets.QLabel()
-        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), pauses left out")
+        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), without pauses")
         for label in (self.word, self.clock):
             label.setMinimumWidth(1)  # their letters become smaller before they would widen the saver
         self.frames = _Number("Frames that are in the file, over all files of this recording")

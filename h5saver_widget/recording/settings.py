@@ -406,7 +406,7 @@ class Settings:
     stop_after_time: float = _count(
         "Stop after",
         "min",
-        "Complete and close the file after so long, pauses left out. 0 = never.",
+        "Complete and close the file after so long, without pauses. 0 = never.",
     )
     stop_after_frames: int = _count(
         "Stop after ", "frames", "Complete and close the file after so many frames. 0 = never."

@@ -107,7 +107,7 @@ class Watcher:
     stopped_because
         Why saving was stopped; ``''`` if it was not.
     problem
-        What went wrong last.
+        The last problem.
     ended
         Why the last recording has ended by itself, and what never came into it.
     """

@@ -182,7 +182,7 @@ def _lay_out(
 
 
 def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:
-    """Return what is noted in the file about the frames that came while it was open."""
+    """Return the counts of frames that are noted in the file when it is closed."""
     if not file.frames_saved + file._frames_refused:
         return {}
     if file.io.failure is None:
