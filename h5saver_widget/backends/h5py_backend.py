@@ -22,7 +22,7 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import (
     CommitMarks,
     as_key,
@@ -401,16 +401,25 @@ class H5pyBackend(InspectingH5py):
                 maxshape=(None, *row_shape),
                 dtype=dtype,
                 fillvalue=fill_value,
-                chunks=growing_chunks(row_shape, np.dtype(dtype)),
+                chunks=growing_chunks(row_shape, np.dtype(dtype), packed=self._library(compression) is not None),
                 **self._filters(compression),
             )
             return self._made(path, obj, NodeKind.GROWING, attributes)
+
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> h5py.Dataset:
+        old, plan = node.obj.id, node.obj.id.get_create_plist()
+        plan.set_chunk(chunks)
+        made = h5py.Dataset(h5d.create(self._h5().id, None, old.get_type(), old.get_space(), plan))
+        write_attributes(made, node.path, read_attributes(node.obj, None), fresh=True)
+        del self._h5()[node.path]
+        self._h5()[node.path] = made
+        return made
 
     @primitive
     def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
         """Make a growing list of byte rows."""
         with self._making(parent, name) as (group, path):
-            obj = group.obj.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(1024,))
+            obj = group.obj.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(TEXT_ROWS,))
             return self._made(path, obj, NodeKind.TEXT, attributes)
 
     def _filters(self, compression: Compression | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from h5json.objid import createObjId
 
 from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chunks
 from h5saver_widget.backends.remote_blocks import Block, as_block
 from h5saver_widget.backends.remote_file import RemoteFile
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
@@ -211,7 +211,7 @@ class H5pydBackend(RemoteFile):
         """Make an array that grows along its first axis."""
         with self._making(parent, name) as (group, path):
             held = np.dtype(dtype).newbyteorder("<")
-            chunks = bounded_chunks(growing_chunks(row_shape, held), held)
+            chunks = bounded_chunks(fast_chunks(row_shape, held), held)
             body = {"type": type_json(held), "shape": [0, *row_shape], "maxdims": [0, *row_shape]}
             body["creationProperties"] = {
                 **filters(self._library(compression), compression),

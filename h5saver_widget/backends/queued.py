@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ import numpy.typing as npt
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.chunks import FAST_ROWS, fast_chunks
+from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
@@ -121,6 +124,10 @@ class QueuedBackend(TreeBackend):
     @abstractmethod
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
         """Return the writer of a growing or fixed array."""
+
+    @abstractmethod
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> Any:
+        """Put an empty array with other chunks in the place of an empty one, and return the library's object."""
 
     @abstractmethod
     def _info(self, node: TreeNode) -> ArrayInfo:
@@ -403,6 +410,8 @@ class QueuedBackend(TreeBackend):
             writer = self._writers.get(key)
             if writer is None:
                 writer = self._writers[key] = self._make_writer(node)
+                if node.is_new and node.kind is NodeKind.GROWING and writer.packing == Packing():
+                    writer.is_young = prod(writer.chunks) < prod(fast_chunks(writer.row_shape, writer.dtype))
             node.writer = writer
         return writer
 
@@ -430,9 +439,26 @@ class QueuedBackend(TreeBackend):
             if node.kind is NodeKind.TEXT:
                 self._append_bytes(node, values)
             elif len(values):
-                ledger.rows_added(node.writer.path, len(values))
+                writer = node.writer
+                if writer.is_young and writer.accepted + len(values) > FAST_ROWS:
+                    writer = self._with_larger_chunks(node)
+                ledger.rows_added(writer.path, len(values))
                 with self._losses_counted():
-                    queue.append(node.writer, values)
+                    queue.append(writer, values)
+
+    def _with_larger_chunks(self, node: TreeNode) -> ArrayWriter:
+        """Make an array anew to which many rows have come; as long as none is in the file, that costs little."""
+        old: ArrayWriter = node.writer
+        old.is_young = False
+        if self.swmr_active or not self._rows.collects or old.count():
+            return old
+        key = self._identity(node)
+        node.obj = self._with_chunks(node, fast_chunks(old.row_shape, old.dtype))
+        self._writers.pop(key, None)
+        node.writer = None
+        made = self._writer(node)
+        self._rows.replace(old, made)
+        return made
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])

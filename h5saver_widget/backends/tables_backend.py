@@ -26,7 +26,7 @@ import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks
 from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
@@ -305,16 +305,28 @@ class TablesBackend(QueuedBackend):
                 name,
                 atom=_atom(np.dtype(dtype), fill_value),
                 shape=(0, *row_shape),
-                chunkshape=growing_chunks(row_shape, np.dtype(dtype)),
+                chunkshape=growing_chunks(row_shape, np.dtype(dtype), packed=self._library(compression) is not None),
                 filters=self._filters(compression),
             )
             return self._made(path, obj, NodeKind.GROWING, attributes)
+
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> tables.EArray:
+        old, parent, name = node.obj, node.obj._v_parent, node.obj._v_name
+        made = self._h5().create_earray(
+            parent, f"{name}__new", atom=old.atom, shape=old.shape, chunkshape=chunks, filters=old.filters
+        )
+        attributes = read_attributes(old, None)
+        write_attributes(made, node.path, attributes)
+        with quiet():
+            old._f_remove()
+            made._f_rename(name)
+        return made
 
     @primitive
     def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
         """Make a growing list of byte rows."""
         with self._making(parent, name) as (group, path):
-            obj = self._h5().create_vlarray(group.obj, name, atom=tables.UInt8Atom())
+            obj = self._h5().create_vlarray(group.obj, name, atom=tables.UInt8Atom(), chunkshape=TEXT_ROWS)
             return self._made(path, obj, NodeKind.TEXT, attributes)
 
     def _filters(self, compression: Compression | None) -> tables.Filters:
