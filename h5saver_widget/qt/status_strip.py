@@ -251,7 +251,7 @@ class StatusStrip(QtWidgets.QWidget):
             "Part": f"{status.part}",
             "Accepted": f"{counts.frames_received:,} frames, {format_size(counts.bytes_in)}",
             "Waiting": f"{counts.frames_waiting:,} frames, {format_size(counts.queue_bytes)}",
-            "Left out": f"{counts.frames_left_out:,} frames",
+            "Skipped": f"{counts.frames_left_out:,} frames",
             "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.1 else "none",
             "Waited": f"{counts.waited_seconds:.1f} s",
             "Last flush": "–" if ago is None else f"{ago:.0f} s ago",
