@@ -345,7 +345,7 @@ class ScanExtension(Station):
             "grab", "Start", "Begin a scan: every point is saved", lambda: self.start()
         )
         self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), other="Resume")
-        tip = "End after this point; measured points are saved, and the scan can be resumed"
+        tip = "End after this point; the scan is saved and can be resumed"
         self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
         self._stack = QtWidgets.QStackedWidget()
         self._stack.addWidget(Hint(_HINT))
