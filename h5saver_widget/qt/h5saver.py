@@ -412,7 +412,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     @_caught
     def _tick(self) -> None:
         """Report the counts, and do the work that is due; no lock is taken, and no file is touched."""
-        failure = self.io.failure
+        failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
                 self._failed_generation = self.generation

@@ -168,7 +168,7 @@ def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool 
     ReadingStuckError
         If the file is damaged so that reading it comes to no end.
     """
-    if not saver.io.exists(path) or not (saver.is_swmr_capable or picked):
+    if not saver.io.location.exists(path) or not (saver.is_swmr_capable or picked):
         return None
     saver.wait()
     saver._close_now()

@@ -488,7 +488,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes, then do the work that is due between two frames."""
-        self.io.frame_done(size)
+        self.io.queue.frame_done(size)
         self.frames_saved += 1
         self.bytes_saved += size
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
@@ -585,7 +585,7 @@ class H5SaverBase(H5SaverLowLevel):
         The last frame must be flushed even if no frame follows; a recording ends after its time even if nothing
         arrives.
         """
-        for problem in self.io.take_problems():
+        for problem in self.io.queue.take_problems():
             self._notify("error", message=problem, exception=None)
         if not self.io.writable or not self.background.worker.is_idle:
             return

@@ -328,7 +328,7 @@ class Watcher:
         now, statistics, opened = monotonic(), self.statistics(), self._file.isopen()
         doing, seconds = self._file.pending()
         waiting = seconds if seconds > ANSWER_SECONDS else 0.0
-        activity = self._file.io.activity()
+        activity = self._file.io.queue.activity()
         if not doing:
             waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()

@@ -315,7 +315,7 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
-        if self._own is None and self.io.is_open and self.io.writable and self.io.failure is None:
+        if self._own is None and self.io.is_open and self.io.writable and self.io.queue.failure is None:
             with suppress(OSError):  # closing tells
                 self.io.flush()  # the long part of closing, while others may go on
         with self.io.lock:
@@ -374,9 +374,9 @@ class H5SaverLowLevel(H5Backend):
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
             self._close_now()
-            asked = self.io.durability
+            asked = self.io.durability.level
             self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:
-                fresh.durability = asked
+                fresh.durability.level = asked
             if self._server is not None:
                 self.use_server(self._server)
