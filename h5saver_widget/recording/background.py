@@ -19,7 +19,7 @@ class Background:
     failed
         Called in the worker's thread with the kind of work, a sentence for people, and the error.
     changed
-        Called when an opening or closing was begun or is done, in whatever thread; with the one begun last, or None.
+        Called when an opening or closing starts or ends, in any thread; with the latest task, or None.
     gate, let_in
         Called before an opening is begun, and when it is over: frames wait in between.
 
@@ -80,7 +80,7 @@ class Background:
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds (None: for ever). It goes on in the background.
+            If it takes longer than `timeout` seconds (None: for ever). It continues in the background.
         """
         task = self.begin(doing, work, failed)
         if not task.wait(timeout):

@@ -121,9 +121,7 @@ class Push:
             help="the local file, or the unsent rest of one on a server (.unsent)",
         )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
-        parser.add_argument(
-            "--unfinished", action="store_true", help="send the unfinished parts of mirrors and recordings"
-        )
+        parser.add_argument("--unfinished", action="store_true", help="send unfinished mirrors and recordings")
         parser.add_argument("--formerly", default="", metavar="URL", help="address that the server had before")
         _add_options(parser)
 
