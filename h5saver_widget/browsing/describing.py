@@ -20,13 +20,13 @@ from h5saver_widget.browsing.formatting import (
     number_text,
     shape_text,
     shown_value,
-    size_text,
 )
 from h5saver_widget.browsing.rows import NodeIcon, TreeRow, link_text, row_of
 from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError, ValuesElsewhereError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
+from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.columns import complex_type
 from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
@@ -320,7 +320,7 @@ def _facts(node: Node, plain: Mapping[str, Any], row: TreeRow, count: int) -> li
     elif 0 in info.shape:
         facts.insert(0, ("Value", "no values yet"))
     if not info.dtype.hasobject:  # else the size is not known: values stand elsewhere in the file
-        facts.append(("Size", size_text(math.prod(info.shape) * info.dtype.itemsize)))
+        facts.append(("Size", format_size(math.prod(info.shape) * info.dtype.itemsize)))
     stored = []
     if info.chunks:
         stored.append(f"chunks of {shape_text(info.chunks)}")

@@ -16,12 +16,12 @@ from typing import Self
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.drawings import Curves, Part
-from h5saver_widget.browsing.formatting import size_text
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import NodeIcon, TreeRow, row_of
 from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
+from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -266,7 +266,7 @@ class FileView:
         if self.path is not None and not self.is_remote:
             about = self.path.stat()
             changed = datetime.fromtimestamp(about.st_mtime).strftime("%Y-%m-%d %H:%M:%S")
-            facts += [("Size", size_text(about.st_size)), ("Changed", f"changed {changed}")]
+            facts += [("Size", format_size(about.st_size)), ("Changed", f"changed {changed}")]
         return [*facts, ("Library", f"read with {self.h5.backend}")]
 
     def look_again(

@@ -17,7 +17,6 @@ __all__ = [
     "number_text",
     "shape_text",
     "shown_value",
-    "size_text",
 ]
 
 #: Longest attribute shown in a table, in characters; the settings of an instrument can be a megabyte.
@@ -63,19 +62,6 @@ def count_text(count: int, noun: str, plural: str = "") -> str:
     ('1 node', '2,000 nodes', '0 rows of bytes')
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes for people.
-
-    >>> size_text(999), size_text(4_294_967_296)
-    ('999 B', '4.3 GB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def long_text(value: Any) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt import syscheck
 
 if TYPE_CHECKING:
@@ -133,8 +134,6 @@ def _report(window: DemoWindow, screenshots: list[Path]) -> int:
 
 def report_lines(recording: FrameCounts, screenshots: list[Path]) -> Iterator[str]:
     """Yield the report, one line for each fact, with units."""
-    from h5saver_widget.qt.status import format_size
-
     if recording.path is None or not recording.path.is_file():
         yield "File:       none was written"
         return
@@ -200,7 +199,7 @@ class Progress:
             self._stream.flush()
 
     def _numbers(self, share: float) -> str:
-        from h5saver_widget.qt.status import format_duration, format_size
+        from h5saver_widget.qt.status import format_duration
 
         recording = self._window.recorder.recording
         passed, whole = format_duration(share * self._seconds), format_duration(self._seconds)

@@ -1,13 +1,13 @@
-"""Bytes that are meant as text: UTF-8, and Latin-1 as older programs wrote it. Never lossy."""
+"""Text out of bytes (UTF-8, and Latin-1 as older programs wrote it; never lossy), and sizes as text for people."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-__all__ = ["shown_text", "text_of"]
+__all__ = ["format_size", "shown_text", "text_of"]
 
-#: What stands in no text of one byte a character: control characters but tab and the ends of lines; the mark of UTF-16.
+#: Bytes that no text of one byte a character has: control characters but tab and the ends of lines; the mark of UTF-16.
 _NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\x9f\xff]")
 
 
@@ -31,3 +31,16 @@ def shown_text(raw: bytes, errors: str = "backslashreplace") -> str:
     """
     text = text_of(raw)
     return raw.decode("utf-8", errors) if text is None else text
+
+
+def format_size(count: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> format_size(999), format_size(1_440_000_000)
+    ('999 B', '1.4 GB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -22,7 +22,7 @@ from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt import parameters, questions
-from h5saver_widget.qt.asker import Answer, Asker
+from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
@@ -541,9 +541,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._connection.ask(self.connection_test())
 
     @_caught
-    def _tested(self, answer: Answer) -> None:
+    def _tested(self, answer: BackgroundCall) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.store.change(connection=answer.text if answer.error is None else explain(answer.error))
+        self.store.change(connection=answer.result if answer.error is None else explain(answer.error))
 
     @_caught
     def _browse_pressed(self, *_: Any) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ThreadCommand", "explain", "format_duration", "format_left", "format_size"]
+from h5saver_widget.format.text import format_size
+
+__all__ = ["ThreadCommand", "explain", "format_duration", "format_left"]
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,6 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
     return str(error) or type(error).__name__
-
-
-def format_size(count: float) -> str:
-    """Return a number of bytes for people.
-
-    Examples
-    --------
-    >>> format_size(999), format_size(1_440_000_000)
-    ('999 B', '1.4 GB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def format_duration(seconds: float) -> str:

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.state_signs import WARNING, paint_state
-from h5saver_widget.qt.status import format_duration, format_left, format_size
+from h5saver_widget.qt.status import format_duration, format_left
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.statistics import RATE_SECONDS, RateMeter, Statistics
 

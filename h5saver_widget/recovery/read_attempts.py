@@ -14,8 +14,9 @@ from typing import Any
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import PAGE, read_journal
 from h5saver_widget.format.superblock import Superblock, corrected, guess_superblock, read_superblock
+from h5saver_widget.format.text import format_size
 from h5saver_widget.recovery.parts import rows_in_words
-from h5saver_widget.recovery.state import Problem, size_in_words
+from h5saver_widget.recovery.state import Problem
 from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
 
 __all__ = ["CLEARED", "MOST_MISSING", "ReadAttempt", "best_attempt", "present_superblock"]
@@ -121,12 +122,12 @@ def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) 
         if missing == 0:
             return
     ended = block.closed(size)
-    what = f"the file said that it ends {size_in_words(abs(missing))} {'behind' if missing > 0 else 'before'} its end"
+    what = f"the file said that it ends {format_size(abs(missing))} {'behind' if missing > 0 else 'before'} its end"
     short = ReadAttempt(_survey(path, ended, size), ended, size, False, (*done, *cleared, what))
     yield short
     if 0 < missing <= size + MOST_MISSING:
         full = block.closed(block.size_needed)
-        what = f"the missing {size_in_words(missing)} at the end were filled with zeros"
+        what = f"the missing {format_size(missing)} at the end were filled with zeros"
         attempt = ReadAttempt(
             _survey(path, full, block.size_needed), full, block.size_needed, False, (*done, *cleared, what)
         )

@@ -19,13 +19,14 @@ from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import journal_path, read_journal
 from h5saver_widget.format.naming import create_exclusive, rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
+from h5saver_widget.format.text import format_size
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.read_attempts import ReadAttempt
 from h5saver_widget.recovery.salvage import bring_up_to_date, rescue_file
-from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
+from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport
 
 __all__ = ["repair_file", "repaired_copy"]
 
@@ -139,7 +140,7 @@ def _ask_for_room(path: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise FileOpenError(
-            f"a copy of {path.name} needs {size_in_words(needed)}, and {folder} has {size_in_words(free)}: "
+            f"a copy of {path.name} needs {format_size(needed)}, and {folder} has {format_size(free)}: "
             "choose another place with `-o`"
         )
 

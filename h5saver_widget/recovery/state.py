@@ -8,7 +8,9 @@ from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Condition", "ExitCode", "FileState", "ModuleContent", "Problem", "RepairReport", "size_in_words"]
+from h5saver_widget.format.text import format_size
+
+__all__ = ["Condition", "ExitCode", "FileState", "ModuleContent", "Problem", "RepairReport"]
 
 _SHOWN = 20
 
@@ -192,8 +194,8 @@ class FileState:
         lines += [
             f"  {label:<12} {text}"
             for label, text in (
-                ("format", ", ".join(filter(None, (self.file_format, size_in_words(self.size))))),
-                ("missing", size_in_words(self.missing_bytes) if self.missing_bytes else ""),
+                ("format", ", ".join(filter(None, (self.file_format, format_size(self.size))))),
+                ("missing", format_size(self.missing_bytes) if self.missing_bytes else ""),
                 ("written by", ", ".join(filter(None, (self.writer, self.created)))),
                 ("open in", ", ".join(self.holders)),
                 ("content", self.content if self.nodes else ""),
@@ -286,15 +288,3 @@ def _listed(title: str, problems: tuple[Problem, ...]) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def size_in_words(size: int) -> str:
-    """Return a number of bytes as people say it.
-
-    >>> size_in_words(999), size_in_words(1_234_567)
-    ('999 bytes', '1.2 MB')
-    """
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= limit:
-            return f"{size / limit:.1f} {unit}"
-    return _count(size, "byte")

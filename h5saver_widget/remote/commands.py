@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.progress import Progress
+from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.unfinished import left_behind, notes_folder
 
 __all__ = ["Pull", "Push"]
-
-_TOLD_EVERY = 0.2
-
-
-class _Bar(Progress):
-    """Tells how far a copy is: one line that is written again and again on a terminal, nothing elsewhere."""
-
-    _told = 0.0
-
-    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
-        """Tell, at most five times a second."""
-        super().report(done, total, text)
-        now = time.monotonic()
-        if sys.stderr.isatty() and (done == total or now - self._told > _TOLD_EVERY):
-            self._told = now
-            share = 100 * (1.0 if self.step.share is None else self.step.share)
-            print(f"\r\033[K{share:3.0f} % of {(total or 0) / 1e6:.1f} MB  {self.step.text}", end="", file=sys.stderr)
-            if done == total and self.step.text == "/":
-                print(file=sys.stderr)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +29,9 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     domain = Path(PurePosixPath(arguments.domain))
     try:
         if to_server:
-            copied = push(arguments.file, domain, options, check=not arguments.no_check, progress=_Bar())
+            copied = push(arguments.file, domain, options, check=not arguments.no_check, progress=TerminalProgress())
         else:
-            copied = pull(domain, arguments.file, options, check=not arguments.no_check, progress=_Bar())
+            copied = pull(domain, arguments.file, options, check=not arguments.no_check, progress=TerminalProgress())
     except (H5SaverError, OSError) as error:
         print(f"h5saver: {error}", file=sys.stderr)
         return 1
@@ -78,7 +58,7 @@ def _complete_all(options: RemoteOptions, formerly: str) -> int:
             if not note.path.is_file():
                 raise FileNotFoundError("there is no such file any more; it was moved or deleted")
             try:
-                copied = complete(note, source, target, _Bar())
+                copied = complete(note, source, target, TerminalProgress())
             finally:
                 target.close()
         except (H5SaverError, OSError) as error:

@@ -13,10 +13,11 @@ from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.drawings import Curves, DataSummary, Part, Picture
 from h5saver_widget.browsing.file_view import FileView
-from h5saver_widget.browsing.formatting import shape_text, size_text
+from h5saver_widget.browsing.formatting import shape_text
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.browser.plots.canvas import statistics_text
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
@@ -284,7 +285,7 @@ class PlotPanel(PlotWidgets):
         size = self.place.map_size(shown, over)
         if size > FREE_BYTES and not self._map_wanted:
             self.map.hide()
-            self.map_bar.offer(f"Make the map (reads {size_text(size)})")
+            self.map_bar.offer(f"Make the map (reads {format_size(size)})")
             return
         how = self.map_bar.how.currentData()
         self.map_bar.show_making(can_stop=size > FREE_BYTES)
