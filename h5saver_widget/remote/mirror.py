@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import create_backend, universal_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, H5SaverError, RemoteError, WorkStoppedError
 from h5saver_widget.progress import Progress
@@ -366,7 +366,7 @@ class Mirror:
 
 def local_reader() -> Backend:
     """Return what closed files are read with: a crash while reading a damaged one harms nobody."""
-    return create_backend("h5py", isolated=True)
+    return create_backend(universal_backend(), isolated=True)
 
 
 def complete(note: Unfinished, source: Backend, target: Backend, progress: Progress | None = None) -> Copied:

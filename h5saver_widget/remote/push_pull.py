@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend, server_backend
+from h5saver_widget.backends.registry import create_backend, server_backend, universal_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, MissingLibraryError
 from h5saver_widget.progress import Progress
@@ -84,7 +84,7 @@ def push(
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """
-    source, target = create_backend("h5py"), remote_backend(options)
+    source, target = create_backend(universal_backend()), remote_backend(options)
     source.open(path, "r")
     try:
         open_target(source, target, domain)
@@ -103,7 +103,7 @@ def pull(
     progress: Progress | None = None,
 ) -> Copied:
     """Copy a file from a server to the local disk; parameters and errors as :func:`push`."""
-    source, target = remote_backend(options), create_backend("h5py")
+    source, target = remote_backend(options), create_backend(universal_backend())
     source.open(domain, "r")
     try:
         open_target(source, target, path)
