@@ -58,6 +58,10 @@ class _Entry:
     def is_installed(self) -> bool:
         return find_spec(self.library) is not None
 
+    @property
+    def is_remote(self) -> bool:
+        return self.capabilities is not None and self.capabilities.remote
+
 
 #: All backends of this package, and nowhere else; the first one is the default.
 _TABLE = {
@@ -91,7 +95,8 @@ def local_backends() -> list[str]:
     >>> local_backends()[:2]
     ['h5py', 'tables']
     """
-    return [name for name in available_backends() if not backend_capabilities(name).remote]
+    theirs = [name for name in _third_parties() if not backend_capabilities(name).remote]
+    return [*(name for name, entry in _TABLE.items() if entry.is_installed and not entry.is_remote), *theirs]
 
 
 @functools.cache
