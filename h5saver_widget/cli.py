@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.remote.commands import Pull, Push
 from h5saver_widget.version import __version__
@@ -68,7 +67,7 @@ class Demo:
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder below which files are written (default: ~/h5saver-demo)"
         )
-        parser.add_argument("--backend", choices=local_backends(), help="library that writes the file")
+        parser.add_argument("--backend", metavar="NAME", help="library that writes the file, such as tables")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the demo; Qt is imported only now."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.in_child import ChildEnd, can_start, run_in_child
-from h5saver_widget.backends.registry import create_backend, universal_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
@@ -35,7 +35,7 @@ _FILTERS_OF_OTHERS = ("lzf", "szip", "bitshuffle")
 
 def get_ready() -> None:
     """Import the library that looks into files first."""
-    create_backend(universal_backend())
+    create_backend(READS_ALL)
 
 
 def refuse_if_deadly(path: Path) -> None:
@@ -59,7 +59,7 @@ def refuse_if_deadly(path: Path) -> None:
 
 
 def _refuse_if_root_is_damaged(path: Path) -> None:
-    other = create_backend(universal_backend())
+    other = create_backend(READS_ALL)
     try:
         other.open(path, "r", locking=False)
     except (OSError, H5SaverError):
@@ -81,7 +81,7 @@ def unknown_to_tables(path: Path) -> str:
     On references it ends the process, null data spaces it reads as what happens to be in memory, of enumerations it
     drops the names, and text of any length, lists and filters of h5py it does not know.
     """
-    other = create_backend(universal_backend())
+    other = create_backend(READS_ALL)
     try:
         other.open(path, "r", locking=False)
     except (OSError, H5SaverError):

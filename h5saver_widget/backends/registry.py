@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILT_IN_DEFAULT",
     "ENTRY_POINTS",
+    "READS_ALL",
     "available_backends",
     "backend_capabilities",
     "backend_versions",
@@ -35,7 +36,6 @@ __all__ = [
     "local_backends",
     "server_backend",
     "set_default_backend",
-    "universal_backend",
 ]
 
 ENTRY_POINTS = "h5saver_widget.backends"
@@ -73,6 +73,9 @@ _TABLE = {
 BUILT_IN_DEFAULT = next(iter(_TABLE))
 """The backend that is taken when neither the program nor the environment chooses one."""
 
+READS_ALL = next(name for name, entry in _TABLE.items() if entry.capabilities and entry.capabilities.copies_objects)
+"""The backend that reads, and copies, objects that others can't."""
+
 _chosen: list[str] = []
 
 
@@ -106,22 +109,9 @@ def _third_parties() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _TABLE}
 
 
-def _first(has_feature: Callable[[Capabilities], bool]) -> str | None:
-    """Return the first installed backend with a feature that can be told without importing its library."""
-    for name, entry in _TABLE.items():
-        if entry.capabilities is not None and has_feature(entry.capabilities) and entry.is_installed:
-            return name
-    return None
-
-
 def server_backend() -> str | None:
     """Return the name of the backend whose files are on a server, None if its library is not installed."""
-    return _first(lambda capabilities: capabilities.remote)
-
-
-def universal_backend() -> str:
-    """Return the name of the backend that reads, and copies, objects that others can't."""
-    return _first(lambda capabilities: capabilities.copies_objects) or BUILT_IN_DEFAULT
+    return next((name for name, entry in _TABLE.items() if entry.is_remote and entry.is_installed), None)
 
 
 def default_backend() -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.registry import available_backends, create_backend, universal_backend
+from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
 from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.errors import ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -61,7 +61,7 @@ class H5Exporter(Exporter):
 @contextmanager
 def _opened_for_copies(source: Backend) -> Iterator[Backend]:
     """Open the file of a backend once more, with the one that copies objects as they are."""
-    reader = create_backend(universal_backend(), isolated=source.queue.is_isolated)
+    reader = create_backend(READS_ALL, isolated=source.queue.is_isolated)
     assert source.path is not None
     reader.open(source.path, "r", locking=False)
     try:

@@ -140,7 +140,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             name=self.settings_name,
             title="Saving",
             type="group",
-            children=parameters.saver_params(self.save_type, self.backend),
+            children=parameters.saver_params(self.save_type, self.store.current.backend_type),
         )
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
@@ -404,7 +404,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._report_timer.stop()
             if self.store.current.do_save:
                 self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
-            if self.backend != self.store.current.backend_type:
+            if self.backend != self.store.current.library:
                 self.apply_settings()  # what was chosen for the next file
         self.show_status()
 
@@ -453,17 +453,14 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
-        if name in ("backend_type", "mirror", "connection", "h5comp_library"):
+        if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
             self._in_own_thread(self._show_options)
 
     @_caught
     def _show_options(self) -> None:
         settings, now = self.settings, self.store.current
-        for path, visible in parameters.shown_with(self.capabilities).items():
+        for path, visible in parameters.shown_with(now, self.capabilities).items():
             settings.child(*path).setOpts(visible=visible)
-        server = settings.child("backend", "hsds_options")
-        server.setOpts(visible=self.capabilities.remote or self.wants_mirror)
-        server.child("connection").setOpts(visible=bool(now.connection))
         library = settings.child("data_format", "compression_options", "h5comp_library")
         library.setLimits(parameters.compression_libraries(self.capabilities))
         note = reader_note(now.h5comp_library)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget.backends.registry import create_backend, universal_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import LOGGER_NAME, SaveType
@@ -67,7 +67,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     saver.wait()
     settings, now = saver.store.current, now or saver.promised or saver.naming_time()
     saver.promised = None
-    if saver.backend != settings.backend_type:  # another library may keep its files elsewhere
+    if saver.backend != settings.library:  # another library may keep its files elsewhere
         saver.apply_settings()
     provider = saver.path_provider()
     if not saver.capabilities.remote:
@@ -326,7 +326,7 @@ def save_file(saver: H5SaverBase, filename: Path | str | None = None, progress: 
 def _copy_to_disk(saver: H5SaverBase, path: Path) -> None:
     """Copy the open file of a server to the local disk, checked by checksum."""
     saver.flush()
-    local = create_backend(universal_backend(), isolated=saver.isolated)
+    local = create_backend(READS_ALL, isolated=saver.isolated)
     local.open(path, "x")
     try:
         copied_and_compared(saver.io, local)

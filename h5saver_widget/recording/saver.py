@@ -102,7 +102,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.store = SettingsStore(Settings(save_type=kind.name, backend_type=backend or default_backend()))
         self.settings: Any = self.store
         self._in_step, self._step_thread = self.store.current, 0
-        super().__init__(kind, backend, isolated=True)
+        super().__init__(kind, self.store.current.library, isolated=True)
         self.policy = FilePolicy()
         self.watcher = Watcher(self, Mirroring(self._mirror_place, self._mirror_failed))
         self.h5_file_path: Path | None = None
@@ -150,8 +150,8 @@ class H5SaverBase(H5SaverLowLevel):
 
     def apply_settings(self) -> None:
         """Have the next file written by the library, and where, the settings say; an open file may be closed for it."""
-        if self.backend != self.store.current.backend_type:
-            self.set_backend(self.store.current.backend_type)
+        if self.backend != self.store.current.library:
+            self.set_backend(self.store.current.library)
         self.apply_isolated()
 
     def apply_isolated(self) -> None:
@@ -172,7 +172,7 @@ class H5SaverBase(H5SaverLowLevel):
     @property
     def wants_mirror(self) -> bool:
         """Whether files are to be copied to a server while they are written."""
-        return self.store.current.mirror and not self.capabilities.remote
+        return self.store.current.is_copied and not self.capabilities.remote
 
     def mirror_status(self) -> MirrorStatus | None:
         """Return how the mirror on the server is; None without one. Never waits."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend, universal_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, NodeKind, NodeSpec, OpenMode
 from h5saver_widget.data.plain import plain
@@ -174,9 +174,8 @@ class H5Backend:
         reads = modes[mode] == "r" and not swmr_mode and not self.io.is_open
         if reads and (what := self.io.inspection.cannot_read(where)):
             # who opens a file to read it asks for its content, not for a library
-            reader = universal_backend()
-            self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {reader}."
-            self._asked, self.io = self.io, create_backend(reader, isolated=self.isolated)
+            self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
+            self._asked, self.io = self.io, create_backend(READS_ALL, isolated=self.isolated)
             self.io.reading_seconds = self._asked.reading_seconds
         if allow:
             self.io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
