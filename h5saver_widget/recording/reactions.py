@@ -39,7 +39,7 @@ class Reactions:
             **limits,
             **server,
             "save_type": self._save_type_changed,
-            "do_save": saver.do_save_changed,
+            "do_save": saver.do_save_switched,
             "current_h5_file": self._current_file_changed,
             "backend_type": self._backend_changed,
             "local_first": self._backend_changed,
