@@ -19,7 +19,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt import parameters, questions, telling
-from h5saver_widget.qt.asker import Answer, Asker
+from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
@@ -46,7 +46,7 @@ _PATIENCE = 10.0
 
 
 def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
-    """Have what goes wrong in a slot reported: an exception that leaves one ends the program (PyQt aborts)."""
+    """Report errors of a slot: an exception that leaves one ends the program (PyQt aborts)."""
 
     @functools.wraps(slot)
     def safe(self: H5Saver, *args: Any) -> Any:
@@ -65,7 +65,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     Parameters
     ----------
     save_type
-        What the files are for (``'scan'``, ``'detector'``...); decides how they are named.
+        The purpose of the files (``'scan'``, ``'detector'``...); decides how they are named.
     backend
         Name of the backend; None for the configured default.
 
@@ -237,7 +237,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     # ------------------------------------------------------------- background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
-        """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
+        """Have the worker run a task that may wait for a disk; ``status_sig`` reports its end. See `H5SaverBase`."""
         self.background.begin(doing, work, failed)
 
     def wait(self, timeout: float | None = None) -> None:
@@ -250,7 +250,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._show_what_came()
 
     def _show_what_came(self) -> None:
-        """Show what the worker has changed: who has waited for it in this thread reads it in the tree at once."""
+        """Show the worker's changes, so that a caller that has waited in this thread reads them in the tree at once."""
         if QtCore.QThread.currentThread() == self.thread():
             self._binding.show_all()
 
@@ -303,7 +303,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.status_sig.emit(ThreadCommand("message", {"text": text}))
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say by ``status_sig`` what did not work, and why."""
+        """Report a failure by ``status_sig``, with its reason."""
         log_error(what, error)
         self._notify("error", message=f"{what}: {explain(error)}", exception=error)
 
@@ -312,7 +312,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.file_changed_sig.emit(str(path))
 
     def slot_failed(self, error: Exception) -> None:
-        """Say what went wrong in a slot or a timer: once, however often it comes."""
+        """Report an error of a slot or a timer: once, however often it comes."""
         if (said := f"{type(error).__name__}: {error}") != self._said_once:
             self._said_once = said
             self.report("Something went wrong", error)
@@ -335,7 +335,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _tick(self) -> None:
-        """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
+        """Report the counts, and do the work that is due; no lock is taken, and no file is touched."""
         failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -375,6 +375,6 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._connection.ask(self.connection_test())
 
     @_caught
-    def _tested(self, answer: Answer) -> None:
+    def _tested(self, answer: BackgroundCall) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
         self.store.change(connection=answer.text if answer.error is None else explain(answer.error))

@@ -32,7 +32,7 @@ __all__ = ["H5Browser"]
 class H5Browser(FileWindow):
     """What is in some HDF5 files.
 
-    What goes wrong is shown in its place: a file that can't be opened says why, and so does a node.
+    A problem is shown in its place: a file that can't be opened, or a node that can't be read, says why.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class H5Browser(FileWindow):
 
     # --------------------------------------------------------------- refresh
     def refresh(self, *_: Any) -> None:
-        """Read the files again; what was open and selected stays so."""
+        """Read the files again; open and selected lines stay so."""
         self.follower.look(always=True)
 
     def _node_changed(self) -> None:
@@ -305,7 +305,7 @@ class H5Browser(FileWindow):
         self.trees.select(report.link, file)
 
     def show_as_stored(self, on: bool) -> None:
-        """Show numbers of other programs as they stand in the file, or as they are meant: with scale and dates."""
+        """Show numbers of other programs as they are stored in the file, or as they are meant: with scale and dates."""
         file = self.current_file()
         if file is not None:
             file.view.as_stored = on

@@ -11,8 +11,8 @@ from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.drawings import Curves, DataSummary, Part
 from h5saver_widget.browsing.file_view import FileView
-from h5saver_widget.browsing.formatting import size_text
 from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.browser.plots.place import Place
 from h5saver_widget.qt.browser.plots.widgets import PlotWidgets
 from h5saver_widget.qt.browser.worker import Worker
@@ -88,7 +88,7 @@ class MapPanel(PlotWidgets):
         size = self.place.map_size(shown, over)
         if size > FREE_BYTES and not self._map_wanted:
             self.map.hide()
-            self.map_bar.offer(f"Make the map (reads {size_text(size)})")
+            self.map_bar.offer(f"Make the map (reads {format_size(size)})")
             return
         how = self.map_bar.how.currentData()
         self.map_bar.show_making(can_stop=size > FREE_BYTES)

@@ -70,7 +70,7 @@ class PlotPanel(MapPanel):
         with_bkg
             Without the background.
         again
-            The same node, seen anew: what was chosen stays so.
+            The same node again: the user's choices stay.
         """
         self.forget()
         self._file, self._path, self._all, self._subtract = file, path, all_channels, with_bkg
@@ -172,7 +172,7 @@ class PlotPanel(MapPanel):
 
     # --------------------------------------------------------------- drawing
     def redraw(self) -> None:
-        """Read again what is shown."""
+        """Read the shown parts again."""
         if self.summary is None or self._file is None:
             return
         if self.place.signal_dims:
@@ -306,7 +306,7 @@ class PlotPanel(MapPanel):
 
     # --------------------------------------------------------------- numbers
     def _numbers(self) -> Numbers:
-        """Return what the table shows of what is drawn."""
+        """Return the numbers of the drawing for the table."""
         summary, dims, channel = self.summary, self.place.shown, self._channel()
         assert summary is not None
         labels = list(enumerate(summary.labels))
@@ -324,7 +324,7 @@ class PlotPanel(MapPanel):
             self.numbers.show_numbers(self._file.worker, self._numbers())
 
     def copy_numbers(self) -> None:
-        """Copy all numbers of what is drawn."""
+        """Copy all numbers of the drawing."""
         if self._file is not None and self.summary is not None and self.place.shown:
             self.numbers.copy_all(self._file.worker, self._numbers())
 

@@ -99,5 +99,5 @@ class PlotView(QtWidgets.QStackedWidget):
             self.canvas.set_markers(times)
 
     def statistics(self) -> str | None:
-        """Return what is known of the values in the region, see :meth:`Canvas.statistics`."""
+        """Return statistics of the values in the region, see :meth:`Canvas.statistics`."""
         return self.canvas.statistics() if self.canvas is not None else ""
