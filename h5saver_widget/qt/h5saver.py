@@ -377,4 +377,4 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     @_caught
     def _tested(self, answer: BackgroundCall) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.store.change(connection=answer.text if answer.error is None else explain(answer.error))
+        self.store.change(connection=answer.result if answer.error is None else explain(answer.error))
