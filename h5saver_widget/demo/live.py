@@ -1,4 +1,4 @@
-"""Live plots of what is measured now, on the canvases of the browser: `add` is cheap, `redraw` draws the last frame.
+"""Live plots of the last frames, on the canvases of the browser: `add` is cheap, `redraw` draws the last frame.
 
 They look and behave as in the browser: what somebody has zoomed stays, another thing is fitted, a right click opens the
 menu. Data of 0 dimensions are drawn over the last minute, one canvas for each unit.
@@ -44,7 +44,7 @@ class LivePlot(QtWidgets.QWidget):
     roi_manager
         The regions of interest; None where there can be none.
     background
-        Subtracted from what is shown, never from what is saved; None for nothing.
+        Subtracted from the shown data, never from the saved ones; None for nothing.
     """
 
     def __init__(self, dim: str = "Data1D", histogram: bool = False) -> None:
@@ -66,7 +66,7 @@ class LivePlot(QtWidgets.QWidget):
 
     @property
     def canvases(self) -> list[Canvas]:
-        """What was drawn on so far."""
+        """The canvases that were drawn on so far."""
         found = (view.canvas if isinstance(view, PlotView) else view for view in self._views)
         return [canvas for canvas in found if canvas is not None]
 
@@ -195,7 +195,7 @@ def _steps(dwa: DataWithAxes, axis: AxisValues, channels: list[np.ndarray]) -> C
 
 
 def _thing(dwa: DataWithAxes) -> tuple[Any, ...]:
-    """Return what tells data from others: name, units and size, labels and ends of the axes."""
+    """Return the identity of data: name, units and size, labels and ends of the axes."""
     found: list[Any] = [dwa.name, dwa.units, dwa.shape]
     for axis in dwa.axes:
         values = axis.get_data()

@@ -1,4 +1,4 @@
-"""What windows remember of their user: where they were, and which files and folders were used last."""
+"""The memory of windows: where they were, and which files and folders were used last."""
 
 from __future__ import annotations
 

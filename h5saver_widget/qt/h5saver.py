@@ -207,7 +207,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @QtCore.Slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; see `H5SaverBase`. Never waits."""
+        """Leave out the frames from now on, until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()
 
     @QtCore.Slot()

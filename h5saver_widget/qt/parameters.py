@@ -201,7 +201,7 @@ dashboard_submodules_params = [
 
 
 def show_options(tree: Parameter, now: Settings) -> None:
-    """Show of a tree what the library that is chosen can do; it may be chosen for the next file."""
+    """Show the settings that the chosen library has; it may be chosen for the next file."""
     capabilities = backend_capabilities(now.backend_type)
     for path, visible in shown_with(now, capabilities).items():
         tree.child(*path).setOpts(visible=visible)

@@ -77,9 +77,9 @@ def folder_to_open(saver: H5Saver) -> Path:
 
 
 def naming_time(saver: H5Saver) -> datetime:
-    """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
+    """Return the time for the name of a file made now: that of the name on screen, or the clock's.
 
-    Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+    A user who sees a name and presses the button gets a file of this name, even if a second begins in between.
     """
     now = datetime.now()
     shows = may_ask() and saver.view is not None and saver.view.isVisible()

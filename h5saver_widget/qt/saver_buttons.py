@@ -1,4 +1,4 @@
-"""What the buttons between the settings of a saver do; what goes wrong is told by the saver's slot that calls them."""
+"""The actions of the buttons between the settings; the saver's slot that calls them reports their errors."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def add_screenshot(saver: H5Saver, widget: QtWidgets.QWidget, node: Where, name:
     widget
         The panel; it need not be shown.
     node
-        What the picture belongs to: a scan, a detector, ``'/RawData'``.
+        The node of the picture: a scan, a detector, ``'/RawData'``.
     name
         ``'pixmap2D'`` and ``'pixmap1D'`` for scans; any other name is put behind ``pixmap_``, and a number is added
         to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for what PyMoDAQ shows.

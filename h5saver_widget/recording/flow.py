@@ -15,7 +15,7 @@ SCAN_PATIENCE: Final = 60.0
 
 
 class Flow:
-    """What a clock shows and a light says: it is on while frames come, whoever sends them.
+    """The flow of frames, which a clock and a light show: it is on while frames come from any source.
 
     Any thread may look, as often as it likes.
 

@@ -274,9 +274,9 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.is_paused
 
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`. Never waits.
+        """Leave out the frames from now on, until :meth:`resume`. Never waits.
 
-        No point of a scan is left out: the pause is passed on to who makes the scan (:meth:`let_pause`), or refused.
+        No point of a scan is left out: the pause is passed on to the scan's own program (:meth:`let_pause`), or refused.
         """
         scan = self._scan_pauses() if self.scan_runs else None
         if self.scan_runs and scan is None:
@@ -296,7 +296,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._notify("resumed", path=self.file_path)
 
     def let_pause(self, pause: Callable[[bool], None]) -> None:
-        """Have a pause passed on to who makes scans.
+        """Have a pause passed on to the program of a scan.
 
         Parameters
         ----------

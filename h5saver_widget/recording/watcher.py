@@ -110,7 +110,7 @@ class Watcher:
     problem
         The last problem.
     ended
-        Why the last recording has ended by itself, and what never came into it.
+        Why the last recording has ended by itself, and which sources never came into it.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -165,7 +165,7 @@ class Watcher:
         return self.sources.never_came() if is_one else ""
 
     def failed(self, message: str, error: BaseException | None = None) -> None:
-        """Take note of what went wrong; a file that was removed while it was written takes nothing any more."""
+        """Take note of an error; a file that was removed while it was written takes nothing any more."""
         self.problem, self._problem_at = message, monotonic()
         self._is_gone = self._is_gone or isinstance(error, FileGoneError)
 

@@ -77,7 +77,7 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for whatever reason."""
+    """Return how many frames could not be saved since the file was opened, for any reason."""
     return statistics(file).frames_dropped
 
 
@@ -93,7 +93,7 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
-    """Return what was counted since the file was opened; never waits for the file."""
+    """Return the counts since the file was opened; never waits for the file."""
     if file._kept is not None:
         found, lost = file._kept
         more = file._frames_refused - lost

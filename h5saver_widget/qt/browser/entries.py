@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def icon(self) -> NodeIcon:
-        """The sign of what it is, or of what can't be read."""
+        """The sign of its kind, or of a node that can't be read."""
         return NodeIcon.UNREADABLE if self._wrong else self._row.icon
 
     @property
@@ -75,7 +75,7 @@ class Entry:
 
     @property
     def content(self) -> str:
-        """What stands beside the name: title, shape, kind; or why it can't be read."""
+        """The text beside the name: title, shape, kind; or why it can't be read."""
         row = self._row
         title = row.title if row.title != self.name else ""
         about = row.content if row.icon in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))

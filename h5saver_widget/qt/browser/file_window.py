@@ -1,4 +1,4 @@
-"""The files of the browser's window: opened, dropped, repaired, and what is said of those that can't be read."""
+"""The files of the browser's window: opened, dropped, repaired, and the reasons of those that can't be read."""
 
 from __future__ import annotations
 

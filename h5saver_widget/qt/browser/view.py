@@ -30,7 +30,7 @@ __all__ = ["H5Browser"]
 
 
 class H5Browser(FileWindow):
-    """What is in some HDF5 files.
+    """Shows the content of HDF5 files.
 
     A problem is shown in its place: a file that can't be opened, or a node that can't be read, says why.
 

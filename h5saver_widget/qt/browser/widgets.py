@@ -19,7 +19,7 @@ __all__ = ["BrowserWidgets"]
 
 
 class BrowserWidgets(QtWidgets.QWidget):
-    """What the window is made of; what the widgets do is up to who inherits."""
+    """The parts of the window; sub-classes connect them."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)

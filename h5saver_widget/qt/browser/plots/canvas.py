@@ -134,7 +134,7 @@ class Canvas(pg.GraphicsLayoutWidget):
                 self.draw(self._drawn, self._thing)
 
     def set_note(self, text: str) -> None:
-        """Say above the plot what it can't show."""
+        """Show a note above the plot about values that it can't show."""
         if text != self._note:
             self._note = text
             self._fit_labels()

@@ -112,7 +112,7 @@ class CurveCanvas(Canvas):
         return shifted(values, self._offset)
 
     def _lines_of(self, number: int, curve: Curve, drawing: Curves) -> list[tuple[int, dict[str, Any]]]:
-        """Return what is drawn of a curve: a line with or without marks, and the points that stand alone."""
+        """Return the parts of a drawn curve: a line with or without marks, and the points that stand alone."""
         axis, y = drawing.axis_of(curve), self._plain(curve.values)
         x = axis.values
         known = np.isfinite(y) & np.isfinite(x)

@@ -21,14 +21,14 @@ __all__ = ["MapPanel", "OpenedFile"]
 
 
 class OpenedFile(Protocol):
-    """What is asked of an open file."""
+    """The methods of an open file that the panel calls."""
 
     view: FileView
     worker: Worker
 
 
 class MapPanel(PlotWidgets):
-    """What is shown of one data object, and the map of it."""
+    """One data object, and the map of it."""
 
     drawn = QtCore.Signal()
     """Something new is shown."""
@@ -47,7 +47,7 @@ class MapPanel(PlotWidgets):
 
     @property
     def summary(self) -> DataSummary | None:
-        """What is known of the data that are shown."""
+        """The summary of the shown data."""
         return self.place.summary
 
     def _channel(self) -> int | None:
@@ -61,7 +61,7 @@ class MapPanel(PlotWidgets):
         return lambda: file.view.data(path, everything, subtract, part)
 
     def _thing(self, *more: object) -> tuple[object, ...]:
-        """Return what tells that which is drawn from other things, wherever one is in it."""
+        """Return the identity of the drawn data, at any position in it."""
         assert self._file is not None
         which = (self._all, self._subtract, self.part.currentData(), self._channel(), len(self._others))
         return (str(self._file.view.path), self._path, *which, *more)

@@ -30,7 +30,7 @@ __all__ = ["PlotPanel"]
 
 
 class PlotPanel(MapPanel):
-    """Plots one data object, of which only what is shown is read, in the worker of its file."""
+    """Plots one data object; only its shown parts are read, by the worker of its file."""
 
     def __init__(self) -> None:
         super().__init__()

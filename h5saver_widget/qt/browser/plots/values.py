@@ -1,4 +1,4 @@
-"""What is said and computed of values before they are drawn: what is missing, where they lie, how they are spread."""
+"""Values before they are drawn: which are missing, where they lie, how they are spread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def statistics_text(label: str, found: ValueStatistics, units: str) -> str:
-    """Return mean, deviation, extremes and sum of what is in a region, as one line.
+    """Return mean, deviation, extremes and sum of the values in a region, as one line.
 
     >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
     'CH00: mean 2 V, σ 1 V, min 1 V, max 3 V, sum 4 V, 2 points'
@@ -51,7 +51,7 @@ def known_range(values: np.ndarray) -> tuple[float, float]:
 
 
 def offset_of(parts: Sequence[np.ndarray]) -> int:
-    """Return what is subtracted before whole numbers become floats, which are too coarse for those beyond 2**53.
+    """Return the number to subtract before integers become floats, which are too coarse for those beyond 2**53.
 
     >>> offset_of([np.array([2**60 + 3, 2**60 + 9])]) - 2**60, offset_of([np.array([1, 2])])
     (3, 0)
@@ -64,7 +64,7 @@ def offset_of(parts: Sequence[np.ndarray]) -> int:
 
 
 def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
-    """Return in words what a plot of these values does not show, ``''`` if it shows all of them.
+    """Return in words which values a plot can't show, ``''`` if it shows all of them.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def opened(parts: list[np.ndarray], log: bool, margin: float | None = None) -> t
 
 
 def round_ends(low: float, high: float) -> tuple[float, float]:
-    """Return round values below and above what occurs: those of a live picture must not flicker with its noise.
+    """Return round values below and above two others: those of a live picture must not flicker with its noise.
 
     >>> round_ends(103.0, 3977.0)
     (0.0, 4000.0)
