@@ -276,7 +276,7 @@ class H5SaverBase(H5SaverLowLevel):
     def pause(self) -> None:
         """Leave out the frames from now on, until :meth:`resume`. Never waits.
 
-        No point of a scan is left out: the pause is passed on to the scan's own program (:meth:`let_pause`), or refused.
+        No point of a scan is left out: a pause is passed on to its program (:meth:`let_pause`), or refused.
         """
         scan = self._scan_pauses() if self.scan_runs else None
         if self.scan_runs and scan is None:
