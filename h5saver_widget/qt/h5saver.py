@@ -18,17 +18,17 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.qt import parameters, questions, telling
+from h5saver_widget.qt import parameters, questions, screenshots, telling
 from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.saver_buttons import PRESSED
 from h5saver_widget.qt.saver_view import SaverView
-from h5saver_widget.qt.screenshots import add_screenshot
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
     from h5saver_widget.qt.settings_view import SettingsTree
@@ -145,7 +145,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
     choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
-    add_screenshot, show_status, show_file_content = add_screenshot, telling.show_status, telling.show_file_content
+    show_status, show_file_content = telling.show_status, telling.show_file_content
 
     # ---------------------------------------------------------------- screen
     @property
@@ -193,6 +193,13 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
         self.settings_tree.setVisible(show)
+
+    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
+        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
+
+        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
+        """
+        return screenshots.add_screenshot(self, widget, node, name)
 
     # ---------------------------------------------------------------- remote
     @QtCore.Slot()

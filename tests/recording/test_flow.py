@@ -66,7 +66,8 @@ def test_recording_is_said_only_while_frames_come(saver):
 
 def test_a_pause_is_refused_while_a_scan_runs_or_passed_on_to_it(saver):
     class Program:
-        told: list[bool] = []
+        def __init__(self) -> None:
+            self.told: list[bool] = []
 
         def pause(self, on: bool) -> None:
             self.told.append(on)
