@@ -229,8 +229,9 @@ class ScanExtension(Station):
             return
         self._list_scan(scan)
         if what in (ScanState.DONE, ScanState.STOPPED, ScanState.FAILED):
-            self._redraw_timer.stop()
-            self._redraw()
+            if scan is self.scan:  # else the next one has begun before this is told
+                self._redraw_timer.stop()
+                self._redraw()
             name = scan.node_path.rpartition("/")[2] or "Scan"
             text = f"{name} {what.value}: {scan.done:,} of {scan.points:,} points"
             if what is ScanState.FAILED:
@@ -351,6 +352,7 @@ class ScanExtension(Station):
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(10)
         self._progress_label = QtWidgets.QLabel()
+        self._progress_label.setWordWrap(True)  # it never pushes the form
         self._form = ScanForm(self.settings, self.actuators)
         self._list.setAccessibleName("Scans in this file")
         self._list.itemClicked.connect(self._show_listed)

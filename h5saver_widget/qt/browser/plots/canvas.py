@@ -51,6 +51,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.plot.disableAutoRange()
         self.setMinimumSize(160, 120)
         self._labels: dict[Any, str] = {}
+        self._written: dict[Any, tuple[str, str]] = {}
         self._note = ""
         self.region: Any = None
         self.cross: list[Any] = []
@@ -65,6 +66,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.scene().sigMouseClicked.connect(self._mouse_clicked)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.paint_colours()
+        self.plot.vb.sigResized.connect(self._fit_labels)
 
     # --------------------------------------------------------------- drawing
     @property
@@ -257,13 +259,17 @@ class Canvas(pg.GraphicsLayoutWidget):
             self._labels[axis] = text
             self._fit_labels()
 
-    def _fit_labels(self) -> None:
+    def _fit_labels(self, *_: object) -> None:
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""
         colour = self.palette().color(QtGui.QPalette.ColorRole.Text).name()
-        room = {"bottom": self.width() - 90, "left": self.height() - 70}
+        view = self.plot.vb
+        room = {"bottom": max(self.width() - 90, view.width()), "left": min(self.height() - 40, view.height())}
         elide, middle = self.fontMetrics().elidedText, QtCore.Qt.TextElideMode.ElideMiddle
         for axis, text in self._labels.items():
-            axis.setLabel(escaped(elide(text, middle, int(max(40, room[axis.orientation])))), color=colour)
+            shown = elide(text, middle, int(max(40, room[axis.orientation])))
+            if (shown, colour) != self._written.get(axis):
+                self._written[axis] = (shown, colour)
+                axis.setLabel(escaped(shown), color=colour)
         lines = wrapped(self._note, self.fontMetrics(), max(80, int(self.plot.vb.width())))
         text = "<br>".join(map(escaped, lines))
         self.plot.setTitle(text or None, color=colour, size=f"{self.font().pointSizeF():g}pt")
