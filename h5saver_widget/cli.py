@@ -67,12 +67,13 @@ class Demo:
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder below which files are written (default: ~/h5saver-demo)"
         )
-        parser.add_argument("--backend", type=_backend, metavar="NAME", help="library that writes the file, such as tables")
+        parser.add_argument(
+            "--backend", type=_backend, metavar="NAME", help="library that writes the file, such as tables"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the demo; Qt is imported only now."""
         from h5saver_widget.demo.run import run_demo
-
 
         return run_demo(arguments.seconds, arguments.offscreen, arguments.out, arguments.backend)
 
