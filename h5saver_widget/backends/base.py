@@ -34,6 +34,7 @@ from h5saver_widget.backends.inspecting import Inspecting
 from h5saver_widget.backends.journal import finish_journal, read_journal
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import (
     Activity,
     ArrayInfo,
@@ -571,6 +572,22 @@ class Backend(Inspecting, ABC):
         with self.lock:
             for array, values in rows:
                 self.append(array, values)
+
+    def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
+        """Get ready to add a row to each of several growing arrays, again and again; see :meth:`append_row`."""
+        infos = [self.info(array) for array in arrays]
+        return RowLayout(arrays, [(info.dtype, info.shape[1:]) for info in infos])
+
+    def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
+        """Add a row to each array of a layout, as append_many does.
+
+        `values` are buffers in the order of the arrays: C-contiguous, of their number types, one row each.
+        """
+        self.append_packed(layout, layout.joined(values))
+
+    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
+        """Add a row to each array of a layout, given in one piece; nothing of it is kept that the caller may change."""
+        self.append_many(list(layout.rows_of([row])))
 
     def extend(self, array: Handle, count: int, fill: Any) -> None:
         """Add `count` rows that hold `fill`, the value that the array was made with.

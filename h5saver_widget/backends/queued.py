@@ -13,12 +13,12 @@ import re
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,8 @@ from h5saver_widget.backends.chunks import FAST_ROWS, fast_chunks
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.reading_size import require_memory
-from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
+from h5saver_widget.backends.row_layout import RowLayout
+from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, is_point, reports_damage
 from h5saver_widget.errors import (
@@ -447,6 +448,44 @@ class QueuedBackend(TreeBackend):
                 ledger.rows_added(writer.path, len(values))
                 with self._losses_counted():
                     queue.append(writer, values)
+
+    @primitive
+    def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
+        """Add a row to each array of a layout."""
+        if layout.size > LARGE_FRAME:  # copied once, into the file
+            rows = zip(layout.arrays, values, layout.kinds, strict=True)
+            self.append_many([(a, np.ndarray((1, *shape), dtype, v)) for a, v, (dtype, shape) in rows])
+        else:
+            self.append_packed(layout, layout.joined(values))
+
+    @primitive
+    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
+        """Add a row to each array of a layout, given in one piece."""
+        self._require_valid(layout)
+        if layout.size > LARGE_FRAME or not self._rows.collects:
+            super().append_packed(layout, row)
+            return
+        if self._gone is not None:
+            raise_again(self._gone)
+        queue, nodes = self._rows, cast("list[TreeNode]", layout.arrays)
+        with self._losses_counted():
+            queue.report()
+        if queue.has_broken:
+            for node in nodes:
+                if node.writer is not None and node.writer.broken:
+                    raise RowsLostError(node.writer.broken)
+        if not layout.number:
+            layout.number = 1
+            layout.counts = {self._writer(node).path: 1 for node in nodes}
+        layout.rows += 1
+        self._ledger.row_added(layout.counts)
+        with self._losses_counted():
+            queue.append_frame(layout, bytes(row))
+            if layout.rows == FAST_ROWS + 1:
+                queue.spread()
+                for node in nodes:
+                    if node.writer.is_young and node.writer.accepted > FAST_ROWS:
+                        self._with_larger_chunks(node)
 
     def _with_larger_chunks(self, node: TreeNode) -> ArrayWriter:
         """Make an array anew to which many rows have come; as long as none is in the file, that costs little."""

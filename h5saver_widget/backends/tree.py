@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.base import Backend, primitive
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute, Selection
 from h5saver_widget.errors import (
     DataMismatchError,
@@ -90,6 +91,8 @@ class TreeBackend(Backend):
         super().__init__()
         self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
         self._owner = object()
+        #: How often nodes were forgotten.
+        self._forgotten = 0
 
     # ------------------------------------------------ what a library provides
     @abstractmethod
@@ -182,6 +185,7 @@ class TreeBackend(Backend):
 
     def _forget(self, path: str) -> None:
         """Make the handles of a node and of everything below it invalid."""
+        self._forgotten += 1
         below = path.rstrip("/") + "/"
         for known, node in list(self._nodes.items()):
             if known == path or known.startswith(below):
@@ -300,6 +304,26 @@ class TreeBackend(Backend):
     def append_many(self, rows: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
         """Add rows to several growing arrays: all are checked before any is written."""
         self._append_checked([self._appendable(array, values) for array, values in rows])
+
+    @primitive
+    def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
+        """Get ready to add a row to each of several growing arrays, again and again."""
+        self._require_changes()
+        nodes = [self._array(array) for array in arrays]
+        layout = RowLayout(arrays, [(self._held(node), node.row_shape) for node in nodes])
+        layout.state = self._forgotten
+        return layout
+
+    def _require_changes(self) -> None:
+        if self._mode == "r":
+            raise FileNotOpenError(f"can't append: {self.path} is open for reading only; open it with mode 'r+'")
+
+    def _require_valid(self, layout: RowLayout) -> None:
+        """Raise NodeError if an array of a layout is gone."""
+        if layout.state != self._forgotten:
+            for array in layout.arrays:
+                self._get(array)
+            layout.state = self._forgotten
 
     def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         # what the checks would let pass as it is, at a third of their price: five channels in 5 us instead of 8

@@ -158,6 +158,13 @@ class DataToExportEnlargeableSaver(DataManagement):
 
         New arrays (of a new segment, say) end streaming (SWMR): readers have to open the file again.
         """
+        return self._prepare(where, dte, self._on_axes(values))
+
+    def _on_axes(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return values as they are saved."""
+        return values
+
+    def _prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
         try:
             return self._recording(where).prepare(dte, values)
         except StreamingError:
@@ -201,8 +208,12 @@ class DataToExportEnlargeableSaver(DataManagement):
             return
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         with self.h5saver.saving_frame(str(dte.name)):
-            self.prepare(where, dte, values)()
-            self.h5saver.frame_saved(frame_bytes(dte))
+            values = self._on_axes(values)
+            size = self._recording(where).repeat(dte, values)
+            if not size:
+                self._prepare(where, dte, values)()
+                size = frame_bytes(dte)
+            self.h5saver.frame_saved(size)
             if self._interrupted:
                 self._interrupted = False
                 self.h5saver.enable_swmr()
@@ -232,13 +243,13 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
         """Append a bundle at its own time of acquisition (``dte.timestamp``)."""
         super().add_data(where, dte, [float(dte.timestamp)])
 
-    def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it. Steps of the wall clock are told, and left out of its time."""
+    def _on_axes(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return times without steps of the wall clock, which are told."""
         saver = self.h5saver
         step = saver.clock.look()
         if step:
             tell_step(saver, step)
-        return super().prepare(where, dte, [saver.clock.on_axis(value) for value in values])
+        return [saver.clock.on_axis(value) for value in values]
 
 
 class DataToExportExtendedSaver(DataManagement):

@@ -198,6 +198,35 @@ class GrowingArrays:
         return handles, nodes
 
     # ---------------------------------------------------------------- comparing
+    @property
+    def handles(self) -> list[Handle]:
+        """The arrays of the channels."""
+        return self._handles
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """The number types of the channels."""
+        return self._channel_dtypes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a row."""
+        return self._row_shape
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the channels."""
+        return self._meaning.labels
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a frame is a row of each channel, and nothing else."""
+        return not (self.is_block or self._moving or self._error_handles or self._extras.has_any)
+
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return what is other about the signal axes of a frame, ``''`` if nothing is."""
+        return self._meaning.axes_change(axes)
+
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if is_block(frame.dwa) != self.is_block:

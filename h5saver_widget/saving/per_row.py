@@ -62,6 +62,11 @@ class ExtraRows:
             else:
                 self._numbers[str(node.attrs.get("name"))] = node.handle, node.dtype
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there are extra attributes, or were."""
+        return bool(self._names or self._numbers or self._noted)
+
     def is_same(self, dwa: DataLike) -> bool:
         """Tell whether all attributes are what they were at first, and none of them has an array."""
         given = dwa.extra_attributes
