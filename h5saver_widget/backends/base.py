@@ -171,6 +171,10 @@ class Backend(Inspecting, ABC):
     def raw_file(self) -> Any:
         """The library's own file object, None when closed or when there is none in this process."""
 
+    def is_raw_file(self, file: Any) -> bool:
+        """Tell whether this is the library's own object of the open file."""
+        return False
+
     def open(
         self,
         path: Path,

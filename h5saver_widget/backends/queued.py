@@ -30,7 +30,7 @@ from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, RowQueue
+from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, LARGE_ROW, RowQueue
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, OpenMode, Queue, Selection
 from h5saver_widget.backends.tree import TreeBackend, TreeNode, is_point, reports_damage
 from h5saver_widget.errors import (
@@ -374,6 +374,11 @@ class QueuedBackend(TreeBackend):
             self._rows.stop_collecting()
             return self._file_object()
 
+    def is_raw_file(self, file: Any) -> bool:
+        """Tell whether this is the library's own object of the open file."""
+        with self.lock:
+            return self.is_open and self._file_object() is file
+
     @primitive
     def raw_node(self, node: Handle) -> Any:
         """Return the library's own object. From now on rows are written at once."""
@@ -414,6 +419,8 @@ class QueuedBackend(TreeBackend):
             if writer is None:
                 writer = self._writers[key] = self._make_writer(node)
                 if node.is_new and node.kind is NodeKind.GROWING and writer.packing == Packing():
+                    if 0 < writer.row_bytes <= LARGE_ROW:
+                        writer.blank = np.full(writer.row_shape, writer.fill, writer.dtype).tobytes()
                     writer.is_young = prod(writer.chunks) < prod(fast_chunks(writer.row_shape, writer.dtype))
             node.writer = writer
         return writer
@@ -509,7 +516,10 @@ class QueuedBackend(TreeBackend):
         """Add rows of the fill value: none of them is written, but for those that share a chunk with earlier rows."""
         node = self._array(array)
         writer = self._writer(node)
-        if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
+        is_fill = np.asarray(writer.fill, writer.dtype).tobytes() == np.asarray(fill, writer.dtype).tobytes()
+        if (
+            node.is_new and writer.chunks and is_fill
+        ):  # of others it is not known what they hold where nothing was written
             self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
             self._rows.drain(writer)
             self._rows.unsafe.setdefault(writer, writer.count())

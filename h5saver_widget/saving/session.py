@@ -95,6 +95,8 @@ class Session:
         What is in the groups used last: group 10,000 costs what group 10 cost.
     titles
         Name of the last group of a title, by path of the parent and type, for the same reason.
+    groups_made
+        How many numbered groups were made.
     plots
         What NeXus readers have still to be told of new arrays.
     """
@@ -110,6 +112,7 @@ class Session:
     group_cache: GroupCache = field(default_factory=GroupCache)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     plots: Plots = field(default_factory=Plots)
+    groups_made: int = 0
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
