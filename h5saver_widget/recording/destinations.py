@@ -108,12 +108,12 @@ def _make_asker(options: RemoteOptions) -> Backend:
     if name is None:
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
     asker = create_backend(name, isolated=True)
-    asker.use_server(options)
+    asker.location.use_server(options)
     return asker
 
 
 def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
-    return make_asker().connection_in_words(folder)
+    return make_asker().location.connection_in_words(folder)
 
 
 def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[[datetime], str]:

@@ -42,7 +42,7 @@ class FilePolicy:
         if pattern:
             notes = read_notes(settings.notes)
             template = NameTemplate(pattern, {note.name: note.value for note in notes})
-        where = io.list_folder if io.capabilities.remote else None
+        where = io.location.list_folder if io.capabilities.remote else None
         kind = SaveType.of(settings.save_type)
         return PathProvider(base_path, settings.base_name, kind, settings.dated_folders, template, where)
 
@@ -58,7 +58,11 @@ class FilePolicy:
     def server_options(self, settings: Settings) -> RemoteOptions:
         """Return the server that the settings name; what they leave open, the environment says."""
         return RemoteOptions(
-            endpoint=settings.endpoint.strip(), username=settings.user.strip(), password=settings.password
+            endpoint=settings.endpoint.strip(),
+            username=settings.user.strip(),
+            password=settings.password,
+            api_key=settings.api_key,
+            certificate=settings.certificate.strip(),
         )
 
     def server_folder(self, settings: Settings) -> Path:

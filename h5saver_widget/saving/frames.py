@@ -29,13 +29,13 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
         What the frame is of, for the message.
     """
     if file.when_full == "wait":
-        file.io.wait_for_room()
+        file.io.queue.wait_for_room()
     try:
         with file.saving():
             try:
                 yield
             except BaseException:
-                file.io.frame_refused()
+                file.io.queue.frame_refused()
                 raise
     except Exception as error:
         file.frame_lost(name, error)
@@ -50,7 +50,7 @@ def flush_if_due(file: H5SaverLowLevel) -> None:
 
 def frame_saved(file: H5SaverLowLevel, size: int) -> None:
     """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
-    file.io.frame_done(size)
+    file.io.queue.frame_done(size)
     file.frames_saved += 1
     file.bytes_saved += size
     file._notify("saved", frames=file.frames_saved, bytes=file.bytes_saved)
@@ -85,7 +85,7 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
     With ``when_full = 'drop'`` it is, while the disk can't keep up.
     """
-    if file.when_full == "wait" or file.io.has_room():
+    if file.when_full == "wait" or file.io.queue.has_room():
         return False
     file.frame_lost("the disk can't keep up", QueueFullError("too much is waiting to be written, a frame was dropped"))
     return True
@@ -93,7 +93,7 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
     """Return what was counted since the file was opened; never waits for the file."""
-    queue = file.io.queue()
+    queue = file.io.queue.counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(

@@ -100,6 +100,31 @@ class GrowingArrays:
     def _row_shape_of(self, frame: Frame) -> tuple[int, ...]:
         return (frame.shape[1:] or (1,)) if self.is_block else frame.shape
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a frame is nothing but a row for each channel."""
+        return not (self.is_block or self._moving or self._error_handles or self._extras.has_rows)
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the channels, in the order of their arrays."""
+        return self._meaning.labels
+
+    @property
+    def handles(self) -> list[Handle]:
+        """The arrays of the channels."""
+        return self._handles
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a row."""
+        return self._row_shape
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Number types of the channels."""
+        return self._channel_dtypes
+
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
         frame.as_given()
@@ -206,31 +231,6 @@ class GrowingArrays:
         return handles, nodes
 
     # ---------------------------------------------------------------- comparing
-    @property
-    def handles(self) -> list[Handle]:
-        """The arrays of the channels."""
-        return self._handles
-
-    @property
-    def dtypes(self) -> list[np.dtype[Any]]:
-        """The number types of the channels."""
-        return self._channel_dtypes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a row."""
-        return self._row_shape
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels of the channels."""
-        return self._meaning.labels
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether a frame is a row of each channel, and nothing else."""
-        return not (self.is_block or self._moving or self._error_handles or self._extras.has_any)
-
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
         """Return what is other about the signal axes of a frame, ``''`` if nothing is."""
         return self._meaning.axes_change(axes)

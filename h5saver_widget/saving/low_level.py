@@ -186,14 +186,20 @@ class H5SaverLowLevel(H5Backend):
         before = self.frames_saved
         super().flush()
         self._structure_changed = False
-        self._flushed_at, self._frames_flushed = monotonic(), before
+        self._flushed(before)
 
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         before = self.frames_saved
         self._structure_changed = False
         self.io.flush_soon()
-        self._flushed_at, self._frames_flushed = monotonic(), before
+        self._flushed(before)
+
+    def _flushed(self, frames: int) -> None:
+        """Count frames as written, unless they wait for a server."""
+        self._flushed_at = monotonic()
+        if not self.capabilities.remote or self.io.queue.activity().is_safe:
+            self._frames_flushed = frames
 
     def scan_begun(self) -> None:
         """Be told by a module saver that a scan has begun: a new file has to wait for its end."""
@@ -317,7 +323,7 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
-        if self._own is None and self.io.is_open and self.io.writable and self.io.failure is None:
+        if self._own is None and self.io.is_open and self.io.writable and self.io.queue.failure is None:
             with suppress(OSError):  # closing tells
                 self.io.flush()  # the long part of closing, while others may go on
         with self.io.lock:
@@ -376,9 +382,9 @@ class H5SaverLowLevel(H5Backend):
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
             self._close_now()
-            asked = self.io.durability
+            asked = self.io.durability.level
             self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:
-                fresh.durability = asked
+                fresh.durability.level = asked
             if self._server is not None:
                 self.use_server(self._server)

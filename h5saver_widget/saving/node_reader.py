@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,7 +47,9 @@ class NodeReader:
         """Become a reader that opens the file itself."""
         backend = self._node.backend
         remote = backend.capabilities.remote
-        server = replace(backend.server, password="") if remote and backend.server is not None else None
+        server = backend.location.server
+        if server is not None:
+            server = server.without_secrets()
         file = self._file or Path()
         return ElsewhereReader, (backend.name, file.as_posix() if remote else str(file.absolute()), self._path, server)
 

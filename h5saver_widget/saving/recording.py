@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
 from h5saver_widget.data.enums import DataDim
@@ -28,7 +29,7 @@ from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell, tell_once
 from h5saver_widget.saving.repeated import Repeated
 
-__all__ = ["Key", "Recording"]
+__all__ = ["Key", "Recording", "Repeat"]
 
 #: Dimensionality, origin, name, and which of several of that name.
 Key = tuple[str, str, str, int]
@@ -122,7 +123,7 @@ class Recording:
 
         return append
 
-    def repeat(self, dte: DataToExportLike, values: Sequence[Any]) -> int:
+    def append_again(self, dte: DataToExportLike, values: Sequence[Any]) -> int:
         """Append a point that is like the one before, and return its size in bytes; 0, and nothing done, if not."""
         repeated = self._repeated
         if repeated is None:
@@ -147,6 +148,14 @@ class Recording:
 
     def _forget_repetition(self) -> None:
         self._repeated, self._looked_at = None, 0
+
+    def repeat(self) -> Repeat | None:
+        """Return what appends more points like the last one, None if each has to be looked at."""
+        if self._opened is None or len(self._channels) != 1:
+            return None
+        (channel,) = self._channels.values()
+        is_plain = channel.is_plain and self._opened.dtypes == [np.dtype(float)]
+        return Repeat(self, channel, self._opened) if is_plain else None
 
     def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
         return with_occurrence(dte)
@@ -223,3 +232,40 @@ class Recording:
             # recording have one value per block, which don't fit its rows: an empty group keeps loaders from them.
             nav_axes_group(self._saver, place.group)
         return place
+
+
+class Repeat:
+    """Appends points of one data object that mean what the last one meant: nothing but their numbers is looked at.
+
+    Parameters
+    ----------
+    recording, channel, axes
+        The recording, its only arrays, and the axis along which they grow.
+
+    Attributes
+    ----------
+    labels, shape, dtypes
+        Labels of the channels, their shape, and number type of each.
+    """
+
+    def __init__(self, recording: Recording, channel: GrowingArrays, axes: GrowingAxes) -> None:
+        self._recording, self._channel, self._axes = recording, channel, axes
+        self._io = recording._saver.io
+        self._handles = [*channel.handles, *axes.handles]
+        self._layout: RowLayout | None = None  # most are never used: a frame before has told what the next one may be
+        self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
+
+    def append(self, rows: list[Rows]) -> None:
+        """Append a point.
+
+        Parameters
+        ----------
+        rows
+            One row of each channel, shape ``(1,) + shape``, then the value of the axis, shape (1,).
+        """
+        self._recording.broken = True
+        self._layout = self._layout or self._io.row_layout(self._handles)
+        self._io.append_row(self._layout, rows)
+        self._channel.rows += 1
+        self._axes.rows += 1
+        self._recording.broken = False

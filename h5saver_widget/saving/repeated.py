@@ -69,13 +69,15 @@ class Repeated:
         for dwa, arrays in zip(dte.data, channels, strict=True):
             if dwa.extra_attributes or dwa.errors is not None or list(dwa.labels) != arrays.labels:
                 return None
-            if [(array.dtype, array.shape) for array in dwa.data] != [(dtype, arrays.shape) for dtype in arrays.dtypes]:
+            if [(array.dtype, array.shape) for array in dwa.data] != [
+                (dtype, arrays.row_shape) for dtype in arrays.dtypes
+            ]:
                 return None
         return cls(saver, dte, channels, axes)
 
     def is_valid(self, axes: GrowingAxes) -> bool:
-        """Tell whether the axes still are the arrays that they were."""
-        return axes.handles == self._axis_handles
+        """Tell whether frames still have to go into these arrays alone."""
+        return axes.handles == self._axis_handles and all(arrays.is_plain for arrays in self._channels)
 
     def append(self, dte: DataToExportLike, values: Sequence[Any]) -> bool:
         """Append a frame that is like this one; False, and nothing done, if it is not."""

@@ -313,7 +313,7 @@ def test_many_small_rows_take_few_writes(durability: str, tmp_path: Path, monkey
     monkeypatch.setattr(journal, "os", watched)
     monkeypatch.setattr(paged_file, "os", watched)
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     arrays = [io.create_growing(io.root(), f"R{n}", row_shape=(), dtype=np.dtype("f8")) for n in range(4)]
     io.flush()
@@ -332,7 +332,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
     durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     rows = io.create_growing(io.root(), "Rows", row_shape=(), dtype=np.dtype("f8"))
     io.append(rows, np.arange(5.0))
@@ -374,7 +374,7 @@ def test_a_refused_flush_loses_nothing(
 
     setattr(watched, call, refused)
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     rows = io.create_growing(io.root(), "Rows", row_shape=(3000,), dtype=np.dtype("f8"))
     io.flush()
@@ -401,7 +401,7 @@ def test_a_refused_flush_loses_nothing(
 @DURABLE
 def test_much_that_waits_is_committed_before_memory_runs_out(durability: str, tmp_path: Path) -> None:
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     frames = io.create_array(io.root(), "Frames", shape=(100, 1 << 19), dtype=np.dtype("f4"), fill_value=0.0)
     io.flush()

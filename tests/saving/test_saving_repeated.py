@@ -65,7 +65,22 @@ def frame(number: int, change: str = "") -> tuple[DataToExport, list[Any]]:
     return DataToExport("grab", data=data), [value]
 
 
-CHANGES = ["units", "order", "dtype", "integers", "strided", "swapped", "shape", "axis", "extra", "whole", "errors", "missing", "new", "turned"]
+CHANGES = [
+    "units",
+    "order",
+    "dtype",
+    "integers",
+    "strided",
+    "swapped",
+    "shape",
+    "axis",
+    "extra",
+    "whole",
+    "errors",
+    "missing",
+    "new",
+    "turned",
+]
 
 
 def content(path: Path) -> dict[str, Any]:

@@ -154,7 +154,8 @@ class Link:
         self._road: Road | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
-        self._is_copy = False
+        #: Whether this process is a copy of the program that has the worker.
+        self.is_copy = False
         #: Numbers of objects that nobody holds any more; the worker is told from time to time.
         self.released: deque[int] = deque()
         self._forget_trouble()
@@ -170,7 +171,7 @@ class Link:
     # ---------------------------------------------------------------- process
     def start(self) -> None:
         """Start the process if none is running, without waiting for it to be ready."""
-        if self._is_copy:
+        if self.is_copy:
             refuse_copy()
         with self._starting:
             if self._road is None or not self._road.is_alive:
@@ -195,7 +196,7 @@ class Link:
 
     def disown(self) -> None:
         """Let go of the process in a copy of the program."""
-        self._is_copy = True
+        self.is_copy = True
         self.lock = FrameLock()
         self._starting = threading.Lock()
         if self._finalizer is not None:
@@ -204,7 +205,7 @@ class Link:
     @property
     def road(self) -> Road:
         """The road to the process; SavingProcessError if there is none."""
-        if self._is_copy:
+        if self.is_copy:
             refuse_copy()
         if self._road is None:
             raise SavingProcessError("there is no process that has a file; open a file again")
@@ -244,6 +245,12 @@ class Link:
         road = self._road
         return self._failed or (None if road is None else road.end)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the worker ended: it counts nothing any more. Never waits."""
+        road = self._road
+        return road is not None and road.end is not None
+
     def require_success(self) -> None:
         """Raise the reason if nothing can be written any more."""
         failure = self.failure
@@ -272,7 +279,8 @@ class Link:
         doing = Doing(ring[Counter.doing])
         late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
         seconds = max(0.0, late) if doing or waiting else 0.0
-        return Activity(doing.name if doing else "", seconds, waiting, self._trouble)
+        server = ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes], ring[Counter.replays]
+        return Activity(doing.name if doing else "", seconds, waiting, self._trouble, *server)
 
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
