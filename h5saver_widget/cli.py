@@ -67,7 +67,7 @@ class Demo:
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder below which files are written (default: ~/h5saver-demo)"
         )
-        parser.add_argument("--backend", choices=("h5py", "tables"), help="library that writes the file")
+        parser.add_argument("--backend", metavar="NAME", help="library that writes the file, such as tables")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the demo; Qt is imported only now."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.data import Axis, DataDistribution
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -39,7 +39,7 @@ class NexusExporter(Exporter):
 
     def write(self, source: Source, path: Path, job: Job) -> None:
         """Write all data objects."""
-        backend = create_backend("h5py")  # texts of any length: those of PyTables are bytes to most readers
+        backend = create_backend(READS_ALL)  # texts of any length: those of PyTables are bytes to most readers
         backend.open(path, "x")
         try:
             _write(backend, source, job)

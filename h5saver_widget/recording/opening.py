@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import LOGGER_NAME, SaveType
@@ -326,7 +326,7 @@ def save_file(saver: H5SaverBase, filename: Path | str | None = None, progress: 
 def _copy_to_disk(saver: H5SaverBase, path: Path) -> None:
     """Copy the open file of a server to the local disk, checked by checksum."""
     saver.flush()
-    local = create_backend("h5py", isolated=saver.isolated)
+    local = create_backend(READS_ALL, isolated=saver.isolated)
     local.open(path, "x")
     try:
         copied_and_compared(saver.io, local)

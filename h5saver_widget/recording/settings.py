@@ -17,7 +17,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.registry import READS_ALL, available_backends, default_backend, server_backend
+from h5saver_widget.backends.registry import (
+    BUILT_IN_DEFAULT,
+    READS_ALL,
+    available_backends,
+    default_backend,
+    server_backend,
+)
 from h5saver_widget.errors import SettingError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.recording.disk import DEFAULT_RESERVE
@@ -260,7 +266,7 @@ class Settings:
 
     backend_type: str = _setting(
         "Backend type",
-        "h5py",
+        BUILT_IN_DEFAULT,
         "Writes the files; each reads the other's. Applies from the next file on.",
         _BACKEND,
         choices=available_backends,
