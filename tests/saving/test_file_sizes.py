@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.saving import groups
@@ -47,7 +48,6 @@ def test_a_few_spectra(tmp_path: Path, backend: str) -> None:
     assert (tmp_path / "a.h5").stat().st_size <= 80_000
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_values_that_never_change_are_not_written(tmp_path: Path, backend: str) -> None:
     """Of a channel that keeps its first value only the number of rows is written, until it does change."""
     path, count = tmp_path / "a.h5", 20_000
