@@ -158,7 +158,7 @@ def backend_versions(name: str) -> Mapping[str, str]:
 
 
 def backend_capabilities(name: str) -> Capabilities:
-    """Return what a backend can do, without opening a file."""
+    """Return the capabilities of a backend, without opening a file."""
     entry = _TABLE.get(name)
     known = None if entry is None or not entry.is_installed else entry.capabilities
     return known or _backend_class(name).capabilities
@@ -172,7 +172,7 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     name
         One of :func:`available_backends`; None for :func:`default_backend`.
     isolated
-        Have the file in a process of its own. Where none can be started (in a frozen program) a warning is given, and
+        Have the file in a worker process. Where none can be started (in a frozen program) a warning is given, and
         the file stays in this process.
 
     Raises

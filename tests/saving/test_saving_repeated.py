@@ -145,7 +145,7 @@ def test_most_frames_go_the_short_way(
 
     monkeypatch.setattr(Repeated, "append", append)
     changes = [""] * 20
-    changes[10], changes[15] = "extra", "units"
+    changes[10], changes[15] = "strided", "units"
     recorded(h5saver, tmp_path / "a.h5", changes)
     assert count[0] >= 12
 
