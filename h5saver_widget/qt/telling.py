@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from h5saver_widget.qt.browser import H5Browser
+from h5saver_widget.qt.geometry import keep_geometry
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
@@ -81,5 +82,6 @@ def show_file_content(saver: H5Saver) -> H5Browser | None:
     except Exception as error:
         saver.report("The file can't be shown", error)
         return None
+    keep_geometry(saver.analysis_prog, "content")
     saver.analysis_prog.show()
     return saver.analysis_prog
