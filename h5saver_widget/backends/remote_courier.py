@@ -58,6 +58,7 @@ class Courier:
         self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
         self._told: dict[str, int] = {}  # and those that a node may still forget
         self._suspect = self._again = False
+        self._untold = 0  # bytes of rows that are safe, but whose counts were not told yet
         self._replays = self._parts = 0
         self._end = inf  # instant when closing is given up
         self._fatal: BaseException | None = None
@@ -231,12 +232,14 @@ class Courier:
                     if not self._nodes.flushed():
                         self._again = True
                         raise RemoteError(f"{self._client.options.endpoint} was started again, and is sent all again")
+                self._untold += self._waiting.bytes_sent
                 self._changes.clear()
                 self._told = {}
                 self._due |= self._waiting.forget_sent()
             finally:
                 self._waiting.flushing = False
             self._tell_counts()
+            self._untold = 0
             self._last_checkpoint = time.monotonic()
 
     def _tell_counts(self) -> None:

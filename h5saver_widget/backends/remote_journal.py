@@ -48,7 +48,7 @@ class Journal(Courier):
     def activity(self) -> Activity:
         """Return how far the server is with what was accepted; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
-        memory, disk = self._waiting.in_memory, self._waiting.bytes_on_disk
+        memory, disk = self._waiting.in_memory + self._untold, self._waiting.bytes_on_disk
         return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
