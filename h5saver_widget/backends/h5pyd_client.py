@@ -329,7 +329,7 @@ class Client:
         why = _WORDS.get(status, "refused")
         if status == _WHO:
             why = "the API key is not accepted" if self.options.api_key else why
-            why += "; it was accepted before: give the new one, what waits is sent then" if self._was_let_in else ""
+            why += "; it was accepted before: give the new one, waiting rows are sent then" if self._was_let_in else ""
         return f"{self.endpoint} refused {what} {self.domain}: {why} ({status})"
 
 
