@@ -41,16 +41,14 @@ class Courier:
     ----------
     client
         The connection.
-    root_id
-        The server's name of the root group.
     mark
         The lease: renewed before anything is sent.
     nodes
         The nodes, remembered before anything was changed.
     """
 
-    def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
-        self._client, self._root_id, self._mark, self._nodes = client, root_id, mark, nodes
+    def __init__(self, client: Client, mark: WriterMark, nodes: Nodes) -> None:
+        self._client, self._mark, self._nodes = client, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
         self._waiting = Waiting()
         #: What was made or changed, as requests that mean the same when they come twice, until it is safe.
@@ -249,7 +247,7 @@ class Courier:
                 array_id: {"attributes": {COUNT: attribute_json(COUNT, np.int64(count), array_id)}}
                 for array_id, count in due[at : at + _COUNTS_PER_REQUEST]
             }
-            self._send("PUT", f"/groups/{self._root_id}/attributes", {"obj_ids": counts}, replace=1)
+            self._send("PUT", f"/groups/{self._client.root_id}/attributes", {"obj_ids": counts}, replace=1)
         for array_id, count in due:
             if self._due.pop(array_id, None) is not None:  # not deleted meanwhile
                 self._told[array_id] = count
@@ -264,11 +262,9 @@ class Courier:
         if not isinstance(error, RemoteRefusedError):
             return error
         waits = self._waiting.in_memory + self._waiting.bytes_on_disk
-        kept = (
-            "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
-        )
+        kept = "and put on the local disk when the file is closed" if self._client.options.keep else "in memory"
         return RemoteRefusedError(
-            f"{error}. No more is accepted; data that are not on the server ({waits} bytes) {kept}",
+            f"{error}. No more is accepted; {waits} bytes that are not on the server are kept here, {kept}",
             error.status,
             self._client.options.keep,
         )
