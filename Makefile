@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | faults | corpus | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | frozen | corpus | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
 #   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
 #   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
@@ -25,7 +25,7 @@ export PYTEST_QT_API := $(QT)
 export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= 2
 
-.PHONY: help demo test lint format bench faults corpus docs clean
+.PHONY: help demo test lint format bench faults frozen corpus docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -66,6 +66,11 @@ corpus: $(VENV)/.test-stamp
 faults: $(VENV)/.test-stamp
 	@$(PY) tests/faults/full.py $(NAMES) $(if $(TIMES),--times "$(TIMES)") --results "$(or $(OUT),.)/faults.jsonl"
 
+# Programs built by PyInstaller, of one folder and of one file, run and killed: some minutes.
+frozen: $(VENV)/.frozen-stamp
+	@QT_QPA_PLATFORM=offscreen $(VENV)/frozen/bin/python -m pytest -c /dev/null --rootdir . --confcutdir tests/frozen \
+	    tests/frozen/frozen_programs.py $(ARGS)
+
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -89,6 +94,13 @@ $(VENV)/.tiled-stamp: $(VENV)/.made
 	@$(PYTHON) -m venv $(VENV)/tiled && \
 	    $(VENV)/tiled/bin/python -m pip install 'tiled[server] ==0.2.20' h5py hdf5plugin >$(VENV)/tiled.log 2>&1 || { \
 	    echo "Tiled could not be installed: tests/tiled is left out (what pip said: $(VENV)/tiled.log)" >&2; rm -rf $(VENV)/tiled; }
+	@touch $@
+
+# What is built takes in whatever it finds: a place with nothing but the package.
+$(VENV)/.frozen-stamp: $(VENV)/.made setup.cfg pyproject.toml $(shell find h5saver_widget -name '*.py')
+	@echo "Installing h5saver_widget[frozen] into $(VENV)/frozen ..."
+	@$(PYTHON) -m venv $(VENV)/frozen && $(VENV)/frozen/bin/python -m pip install '.[frozen]' >$(VENV)/frozen.log 2>&1 || { \
+	    echo "It could not be installed (what pip said: $(VENV)/frozen.log)" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.%-stamp: $(VENV)/.made setup.cfg pyproject.toml

@@ -47,8 +47,24 @@ class SaverView(QtWidgets.QWidget):
         self.marker_key.activated.connect(saver.settings.child("recording", "marker").activate)
         saver.status_changed.connect(self.strip.show_status)
         self.strip.show_status(saver.status())
+        self._saver = weakref.ref(saver)
         self._end = _End(saver, self.tree)
         self.destroyed.connect(self._end.told)
+
+    def enterEvent(self, event: QtCore.QEvent) -> None:
+        """Have the process for the file started: whoever points here may want a file soon."""
+        self._start_ahead()
+        super().enterEvent(event)
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        """Have the process for the file started, the first time by what shows it."""
+        self._start_ahead()
+        super().showEvent(event)
+
+    def _start_ahead(self) -> None:
+        saver = self._saver()
+        if saver is not None and isQObjectAlive(saver):
+            saver.start_ahead()
 
 
 class _End:

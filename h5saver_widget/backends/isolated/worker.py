@@ -275,9 +275,8 @@ class Worker:
             )
 
 
-def main() -> None:
+def main(hosted: str, capacity: str, token: str, program: str, _log: str) -> None:
     """Work for the program that started this process, until it is gone."""
-    _, _, hosted, capacity, token, program, _log = sys.argv
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     answers = os.dup(1)
