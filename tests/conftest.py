@@ -78,7 +78,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[False, True], ids=["here", "isolated"])
 def isolated(request: pytest.FixtureRequest) -> bool:
-    """Whether the file is in a process of its own."""
+    """Whether the file is in a worker process."""
     return bool(request.param)
 
 

@@ -101,7 +101,7 @@ def _values(node: TreeNode, selection: Selection) -> Any:
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:
-    """Make an array without filters from data: what ``create_dataset`` does, in a fifth of the time."""
+    """Make an array without filters from data, as ``create_dataset`` does, in a fifth of the time."""
     kind = h5t.py_create(data.dtype, logical=True)
     # a name that is said to be UTF-8 makes the group one of the newer kind, which PyTables lists in any order
     names = None if name.isascii() else _UTF8_NAME

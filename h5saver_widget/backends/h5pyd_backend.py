@@ -255,7 +255,7 @@ class H5pydBackend(RemoteFile):
             self._accept(obj, block, shape or obj.shape)
 
     def _send(self, obj: RemoteObject) -> None:
-        """Send what waits for an array, so that the server can answer for it."""
+        """Send the waiting values of an array, so that the server can answer for it."""
         if self.queue.journal is not None and obj.rows is not None and not obj.rows.settled:
             self.queue.journal.deliver(obj.rows)
 

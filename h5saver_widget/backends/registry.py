@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES, SERVER_CAPABILITIES
 from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
@@ -158,7 +159,7 @@ def backend_versions(name: str) -> Mapping[str, str]:
 
 
 def backend_capabilities(name: str) -> Capabilities:
-    """Return what a backend can do, without opening a file."""
+    """Return the capabilities of a backend, without opening a file."""
     entry = _TABLE.get(name)
     known = None if entry is None or not entry.is_installed else entry.capabilities
     return known or _backend_class(name).capabilities
@@ -172,7 +173,7 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     name
         One of :func:`available_backends`; None for :func:`default_backend`.
     isolated
-        Have the file in a process of its own. Where none can be started (in a frozen program) a warning is given, and
+        Have the file in a worker process. Where none can be started (in a frozen program) a warning is given, and
         the file stays in this process.
 
     Raises

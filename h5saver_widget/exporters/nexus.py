@@ -122,7 +122,7 @@ class _NXdata:
         return name
 
     def _axis_names(self, names: Mapping[int, str]) -> list[str]:
-        """Return what ``axes`` says: one name per dimension, ``.`` without an axis; of scattered points, all."""
+        """Return the value of ``axes``: one name per dimension, ``.`` without an axis; of scattered points, all."""
         data = self._item.data
         spread = data.distribution is DataDistribution.spread
         if spread and data.ndim == 1 and data.axes:
@@ -131,7 +131,7 @@ class _NXdata:
         return ["." if axis is None else names[id(axis)] for axis in first]
 
     def _described(self) -> dict[str, RawAttribute]:
-        """Return what NeXus has no name for, so that a person finds it."""
+        """Return facts that NeXus has no name for, so that a person finds them."""
         about = self._item.about
         kept = {key: about[key] for key in ("name", "origin", "source", "dimension", "distribution", "timestamp")}
         values = {**kept, "navigation": about["navigation"], **about["extra"]}

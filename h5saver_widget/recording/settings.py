@@ -64,14 +64,14 @@ GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
     _COMPRESSION: ("Compression", "Makes files smaller; the data stay exactly the same."),
     _RECORDING: (
         "Recording",
-        "When a recording pauses, ends, or goes on in a new file, and what files are called.",
+        "When a recording pauses, ends, or continues in a new file, and the names of files.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is declared of a setting.
+    """The declaration of a setting.
 
     Attributes
     ----------
@@ -84,11 +84,11 @@ class Setting:
     default
         Its value at first.
     title, tip
-        What people read.
+        Label for people.
     limits
         Smallest and largest number.
     choices
-        Returns what a list offers: values, or values by their names.
+        Returns the choices of a list: values, or values by their names.
     only_choices
         Whether other values than these are refused.
     unit
@@ -206,7 +206,7 @@ class Settings:
     save_raw_only: bool = _setting(
         "Save raw only",
         True,
-        "Save only what the instrument delivers, without what is computed from it (regions of interest).",
+        "Save only the instrument's own data, without calculated data (regions of interest).",
     )
     do_save: bool = _setting(
         "Do Save",
@@ -282,7 +282,7 @@ class Settings:
         "Mirror on a server",
         False,
         "Also copy every file to an HSDS server while it is written. The file on the disk comes first: it does not "
-        "wait for the server, and what is missing there is sent when the server is back.",
+        "wait for the server: missing data are sent when it is back.",
         _BACKEND,
     )
     power_safe: bool = _setting(
@@ -437,7 +437,7 @@ class Settings:
     stop_after_time: float = _count(
         "Stop after",
         "min",
-        "Complete and close the file after so long, pauses left out. 0 = never.",
+        "Complete and close the file after so long, without pauses. 0 = never.",
     )
     stop_after_frames: int = _count(
         "Stop after ", "frames", "Complete and close the file after so many frames. 0 = never."
@@ -458,7 +458,7 @@ class Settings:
     notes: str = _setting(
         "Notes",
         "",
-        "Name, value and unit of what you want to keep with the data. Saved with every file and scan.",
+        "Names, values and units to keep with the data. Saved with every file and scan.",
         _RECORDING,
         check=_readable_notes,
     )

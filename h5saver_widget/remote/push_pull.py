@@ -22,12 +22,12 @@ __all__ = ["Copied", "complete", "copied_and_compared", "local_reader", "pull", 
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied, and the checksum that both files have.
+    """A copy, and the checksum that both files have.
 
     Attributes
     ----------
     transfer
-        Nodes, bytes, and what was left out.
+        Nodes, bytes, and the skipped nodes.
     checksum
         SHA-256 over paths, attributes and values; ``''`` if it was not asked for.
     target
@@ -82,7 +82,7 @@ def push(
     Raises
     ------
     DataMismatchError
-        If the copy holds what the file does not, or the checksums differ.
+        If the copy holds more than the file, or the checksums differ.
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """
@@ -131,7 +131,7 @@ def copied_and_compared(
 
 
 def local_reader() -> Backend:
-    """Return what closed files are read with: a crash while reading a damaged one harms nobody."""
+    """Return a reader for closed files: a crash while reading a damaged one ends only its worker."""
     return create_backend(READS_ALL, isolated=True)
 
 

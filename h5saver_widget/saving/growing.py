@@ -185,7 +185,7 @@ class GrowingArrays:
 
     # --------------------------------------------------------------- reopening
     def _reopen(self, frame: Frame, own: list[Axis]) -> None:
-        """Take arrays as they are in the file; what they mean is written beside them."""
+        """Take arrays as they are in the file; their meaning is written beside them."""
         self._handles, nodes = self._found(DataType.data_enlargeable)
         self._error_handles, _ = self._found(DataType.error)
         described = nodes[0].attrs.to_dict()
@@ -248,7 +248,7 @@ class GrowingArrays:
 
     # ----------------------------------------------------------------- appending
     def checked(self, frame: Frame, axis_values: Sequence[Rows]) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended for a frame that belongs here, its rows first; nothing is written yet.
+        """Return the writes of a frame that belongs here, its rows first; nothing is written yet.
 
         `axis_values` are those of the axes of the recording.
         """
