@@ -31,10 +31,6 @@ _START: Final = (
     "import os, sys; sys.path.extend(sys.argv[1].split(os.pathsep)); "
     "from h5saver_widget.backends.own_process import main; main(sys.argv[2:])"
 )
-_MAINS: Final = {
-    "file": "h5saver_widget.backends.isolated.worker",
-    "child": "h5saver_widget.backends.in_child",
-}
 _NAME: Final = re.compile(r"python(w|\d[\d.]*t?)?(\.exe)?", re.IGNORECASE)
 _VERSION: Final = "import sys; print(sys.version_info[:2])"
 
@@ -76,7 +72,11 @@ def start_command(role: str, *arguments: str) -> list[str]:
 def main(arguments: list[str]) -> None:
     """Be the process that the arguments of :func:`start_command` ask for."""
     role, *rest = arguments
-    import_module(_MAINS[role]).main(*rest)
+    if role == "file":
+        create_backend = import_module("h5saver_widget.backends.registry").create_backend
+        import_module("h5saver_widget.backends.isolated.worker").main(create_backend, *rest)
+    else:
+        import_module("h5saver_widget.backends.in_child").main(*rest)
 
 
 def freeze_support() -> None:
