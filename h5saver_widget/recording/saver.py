@@ -122,6 +122,8 @@ class H5SaverBase(H5SaverLowLevel):
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
         self.chosen: Path | None = None
+        #: The file that a host has made by itself, and what from: *Do Save* goes on in it.
+        self.made_by_host: tuple[int, tuple[Any, ...]] | None = None
         #: The time that the next new file is named by, because it was promised on screen.
         self.promised: datetime | None = None
         #: The path that the next new file is to have, because a program has asked for it.
