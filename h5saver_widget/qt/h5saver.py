@@ -20,7 +20,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import WrongThreadError
-from h5saver_widget.format.layout import SaveType, SaveTypeName
+from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt import parameters, questions
 from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
@@ -36,6 +36,7 @@ from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
+    from h5saver_widget.format.layout import SaveTypeName
     from h5saver_widget.qt.settings_view import SettingsTree
     from h5saver_widget.qt.status_strip import StatusStrip
 
@@ -152,11 +153,11 @@ class H5Saver(H5SaverBase, QObject):
             type="group",
             children=parameters.saver_params(self.save_type, self.store.current.backend_type),
         )
-        self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
-        self.store.listen(self._look_changed)
         if reason := self.why_not_isolated():
             row = self.settings.child("backend", "isolated")
-            row.setOpts(enabled=False, title=f"{SETTINGS['isolated'].title} (not possible here)", tip=reason)
+            row.setOpts(enabled=False, title=f"{row.title()} (not possible here)", tip=reason)
+        self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
+        self.store.listen(self._look_changed)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
         self.settings.child("recording", "stop").sigActivated.connect(self._stop_pressed)
         self.settings.child("recording", "marker").sigActivated.connect(self._marker_pressed)

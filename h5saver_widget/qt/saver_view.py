@@ -32,6 +32,7 @@ class SaverView(QtWidgets.QWidget):
 
     def __init__(self, saver: H5Saver) -> None:
         super().__init__()
+        self._saver = weakref.ref(saver)
         self.setObjectName("h5saver")
         self.setWindowTitle("H5Saver")
         self.tree = SettingsTree(saver.settings, saver.next_file_finder, comment=saver.add_comment)
@@ -47,7 +48,6 @@ class SaverView(QtWidgets.QWidget):
         self.marker_key.activated.connect(saver.settings.child("recording", "marker").activate)
         saver.status_changed.connect(self.strip.show_status)
         self.strip.show_status(saver.status())
-        self._saver = weakref.ref(saver)
         self._end = _End(saver, self.tree)
         self.destroyed.connect(self._end.told)
 
