@@ -337,8 +337,7 @@ class Settings:
         "File (PEM) with the certificate of a server with https:// that nobody known to this system has signed, or of "
         "who has signed it. Empty: those that the system trusts.",
         _SERVER,
-        kind="file",
-        placeholder="that the system trusts",
+        placeholder="those that the system trusts",
     )
     domain: str = _setting(
         "Folder",
@@ -393,6 +392,13 @@ class Settings:
         "Add NeXus attributes",
         True,
         "Add the few attributes by which programs that know NeXus find and plot the data.",
+        _FORMAT,
+    )
+    nexus_entry: bool = _setting(
+        "Add /entry for archives",
+        False,
+        "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
+        "values, and adds 30 kB to a file.",
         _FORMAT,
     )
     h5comp_library: str = _setting(
