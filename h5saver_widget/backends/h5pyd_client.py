@@ -275,7 +275,7 @@ class Client:
             time.sleep(max(wait, error.retry_after))
             wait = min(2 * wait, 1.0)
 
-    def settle(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
+    def exchange(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
         """Send a request until it is answered, as `ask` does; return its status, even of a refusal, and the answer."""
         return self._tried(method, path, body, params, self.options.patience_seconds)
 

@@ -26,7 +26,7 @@ from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
-__all__ = ["Journal", "send_rest"]
+__all__ = ["SendQueue", "send_rest"]
 
 _RETRY_SECONDS = 0.1
 _LONGEST_PAUSE = 5.0
@@ -34,7 +34,7 @@ _GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
 
 
-class Journal(Courier):
+class SendQueue(Courier):
     """Queues changes and has them sent; parameters as :class:`.Courier`."""
 
     def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
@@ -301,7 +301,7 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
             )
         nodes.remember()
         mark.take_over(rest.head["lease"])
-        journal = Journal(client, rest.head["root"], mark, nodes)
+        journal = SendQueue(client, rest.head["root"], mark, nodes)
         journal.load(rest)
         journal.close()
         path.unlink()

@@ -501,7 +501,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _step_ended(self) -> None:
         if self.watcher.due:
-            self.watcher.settle()
+            self.watcher.end_file_if_due()
 
     def scan_ended(self) -> None:
         """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
@@ -628,7 +628,7 @@ class H5SaverBase(H5SaverLowLevel):
         if stale or self._structure_changed:
             self.background.begin("", self.flush_if_due, "What was saved last could not be flushed")
         if self.watcher.is_due():
-            self.background.begin("", self.watcher.settle, "The recording could not go on")
+            self.background.begin("", self.watcher.end_file_if_due, "The recording could not go on")
 
 
 def _look(saver_of: weakref.ref[H5SaverBase]) -> None:

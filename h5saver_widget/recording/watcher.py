@@ -235,14 +235,14 @@ class Watcher:
             self.due, self._rolls = stop, False
 
     def is_due(self) -> bool:
-        """Tell whether :meth:`settle` has something to do; takes no lock and looks at no disk."""
+        """Tell whether :meth:`end_file_if_due` has something to do; takes no lock and looks at no disk."""
         if not self._file.io.writable:
             return False
         room = self.space.watch.latest
         self._look(lambda: 0 if room is None else room.file_size or 0)
         return bool(self.due) and not (self._rolls and self._file.scan_runs)
 
-    def settle(self) -> None:
+    def end_file_if_due(self) -> None:
         """End the file or continue in the next one, if that is due and no thread is in the middle of a frame."""
         file, full = self._file, ""
         if not self.due or (self._rolls and file.scan_runs):

@@ -1,4 +1,4 @@
-"""The road to the worker process: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
+"""The transport to the worker process: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
 
 from __future__ import annotations
 
@@ -384,7 +384,7 @@ def test_a_ring_that_makes_no_sense_ends_the_worker(io: IsolatedBackend, path: P
     array = io.create_growing(io.root(), "A", row_shape=(), dtype=F8)
     io.append(array, np.arange(10.0))
     io.flush()
-    worker, ring = psutil.Process(io.pid), io._link.road.ring
+    worker, ring = psutil.Process(io.pid), io._connection.transport.ring
     with stopped(io):
         io.append(array, np.full(1, 10.0))
         behind = ring.position
@@ -443,9 +443,9 @@ def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, pa
     bad = io.create_growing(io.root(), "Bad", row_shape=(2,), dtype=F8)
     io.flush()
     with io.lock:
-        io._link.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
-        io._link.post("set_attributes", 10_000, {"a": 1})
-    io._link.broken = {**io._link.broken, bad.obj.number: "/Bad: the last 3 rows could not be written"}
+        io._connection.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
+        io._connection.post("set_attributes", 10_000, {"a": 1})
+    io._connection.broken = {**io._connection.broken, bad.obj.number: "/Bad: the last 3 rows could not be written"}
     with pytest.raises(RowsLostError, match="nonsense"):
         io.flush()
     io.flush()
