@@ -325,7 +325,7 @@ FORKED = """
 import os, sys, time, multiprocessing, gc
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
-from test_road import H5SaverLowLevel, camera, frame
+from test_transport import H5SaverLowLevel, camera, frame
 backend, isolated, path = sys.argv[1], sys.argv[2] == "1", Path(sys.argv[3])
 def work(number):
     return number * number
@@ -525,7 +525,7 @@ def test_what_others_do_with_the_file(
 
 # ------------------------------------------------------------------------------- odd surroundings
 def run(code: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    script = "from test_road import *\n" + textwrap.dedent(code)
+    script = "from test_transport import *\n" + textwrap.dedent(code)
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
         capture_output=True,
