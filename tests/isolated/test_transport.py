@@ -1,4 +1,4 @@
-"""The transport to the worker process: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
+"""The transport to the worker: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
 
 from __future__ import annotations
 
