@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class GrowingArrays:
         after: GrowingArrays | None = None,
         moving: bool = False,
     ) -> None:
-        self._saver, self.place = saver, place
+        self._saver, self.place, self._is_late = saver, place, rows_before > 0
         self._handles: list[Handle] = []
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
         self._fills: dict[Handle, Any] = {}
@@ -134,14 +135,19 @@ class GrowingArrays:
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
         enlargeable = DataType.data_enlargeable
-        self._handles = [self._create(enlargeable, dwa, i, dtype) for i, dtype in enumerate(dtypes)]
+        # rows before the first of a late channel hold the fill value
+        firsts = [None if self._is_late else a.astype(d) for a, d in zip(frame.data, dtypes, strict=True)]
+        kinds = zip(dtypes, firsts, strict=True)
+        self._handles = [self._create(enlargeable, dwa, i, dtype, first) for i, (dtype, first) in enumerate(kinds)]
         errors = frame.errors or ()
         self._error_handles = [self._create(DataType.error, dwa, i, e.dtype) for i, e in enumerate(errors)]
         self._extras = ExtraRows(self._saver, self.place, extras_of(dwa))
         if moving:
             self._make_moving(dwa)
 
-    def _create(self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any]) -> Handle:
+    def _create(
+        self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any], first: Rows | None = None
+    ) -> Handle:
         saver = self._saver
         is_error = data_type is DataType.error
         own = tuple(int(i) for i in dwa.nav_indexes)
@@ -157,10 +163,12 @@ class GrowingArrays:
                 elif axis.index > 0:
                     AxisSaverLoader(saver).add_to(self.place, axis, axis.index)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        fill = storable_fill(np.nan if is_error else saver.fill_value, dtype)
+        fill = held = storable_fill(np.nan if is_error else saver.fill_value, dtype)
+        if first is not None and first.size and prod(self._row_shape) == 1:  # a value that never changes takes no room
+            held = first.flat[0]
         name = channel_name(data_type, channel)
         handle = saver.create_earray(
-            self.place.group, name, dtype, self._row_shape, title, fill_value=fill, attributes=described
+            self.place.group, name, dtype, self._row_shape, title, fill_value=held, attributes=described
         ).handle
         self._dtypes[handle], self._fills[handle], self._counts[handle] = dtype, fill, 0
         return handle
@@ -223,6 +231,10 @@ class GrowingArrays:
         return handles, nodes
 
     # ---------------------------------------------------------------- comparing
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return what is other about the signal axes of a frame, ``''`` if nothing is."""
+        return self._meaning.axes_change(axes)
+
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if is_block(frame.dwa) != self.is_block:

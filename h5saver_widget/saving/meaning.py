@@ -153,7 +153,7 @@ class Meaning:
         if frame.given is not None:
             frame.as_given()
         if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
-            return self._axes_change(axes, not self.moving) if axes else ""
+            return self.axes_change(axes) if axes else ""
         if dwa.units != self.units and str(dwa.units) != self.units:
             return f"units {str(dwa.units)!r} instead of {self.units!r}"
         if dwa.labels != self.labels and not self._put_in_order(frame):
@@ -162,7 +162,7 @@ class Meaning:
             if dwa.source.name != self.source:
                 return f"{dwa.source.name} data instead of {self.source}"
             self._member = dwa.source
-        return self._axes_change(axes, not self.moving) if axes else ""
+        return self.axes_change(axes) if axes else ""
 
     def has_moved(self, frame: Frame) -> bool:
         """Tell whether nothing but the values of axes is other about a frame."""
@@ -181,11 +181,12 @@ class Meaning:
         frame.put_in_order([given.index(label) for label in self.labels])
         return True
 
-    def _axes_change(self, axes: Sequence[AxisLike], values_count: bool) -> str:
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return what is other about the axes of a frame, ``''`` if nothing is."""
         if len(axes) != len(self.axes):
             return f"{len(axes)} axes instead of {len(self.axes)}"
         for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):
-            said = known.change(axis, values_count)
+            said = known.change(axis, not self.moving)
             if said:
                 return said
         return ""

@@ -136,6 +136,41 @@ class ArrayContract(AttributeContract):
         assert backend.read(lines)[:, 0].tolist() == [0, 0, 1, 2, -2]
         assert [len(found) for found in backend.read(text)] == [0, 1, 2]
 
+    @pytest.mark.parametrize("width", [3, 5000])
+    def test_rows_by_a_layout(self, backend: Backend, width: int) -> None:
+        """A row of each array in one piece, in between rows of single arrays; large ones go another way."""
+        root = backend.root()
+        scalars = backend.create_growing(root, "S", row_shape=(1,), dtype=np.dtype("f8"))
+        lines = backend.create_growing(root, "L", row_shape=(width, 2), dtype=np.dtype("u2"))
+        flags = backend.create_growing(root, "F", row_shape=(), dtype=np.dtype("bool"))
+        layout = backend.row_layout([scalars, lines, flags])
+        other = backend.row_layout([flags, scalars])
+        line = np.zeros((width, 2), "u2")
+        for number in range(4):
+            line[:] = number
+            backend.append_row(layout, [np.array([number / 2]), line, np.array(number % 2 == 0)])
+            if number == 1:
+                assert backend.info(lines).shape == (2, width, 2)
+                backend.append(lines, np.full((1, width, 2), 9, "u2"))
+                backend.append_row(other, [np.array(True), np.array([7.0])])
+                backend.flush()
+        line[:] = 99
+        assert backend.read(scalars)[:, 0].tolist() == [0, 0.5, 7, 1, 1.5]
+        assert backend.read(lines)[:, -1, 1].tolist() == [0, 1, 9, 2, 3]
+        assert backend.read(flags).tolist() == [True, False, True, True, False]
+        backend.delete(flags)
+        with pytest.raises(NodeError, match="gone"):
+            backend.append_row(layout, [np.array([0.0]), line, np.array(True)])
+        backend.append_row(backend.row_layout([lines]), [line])
+        assert backend.read(lines)[-1, 0, 0] == 99
+        self.reopen(backend)
+        assert [backend.info(backend.node(name)).shape[0] for name in ("/S", "/L")] == [5, 6]
+        with pytest.raises(NodeError, match="gone"):
+            backend.append_row(layout, [np.array([0.0]), line, np.array(True)])
+        self.reopen(backend, "r")
+        with pytest.raises(FileNotOpenError, match="reading only"):
+            backend.row_layout([backend.node("/S")])
+
     def test_rows_of_several_arrays_of_which_one_does_not_fit(self, backend: Backend) -> None:
         root = backend.root()
         scalars = backend.create_growing(root, "S", row_shape=(), dtype=np.dtype("i4"))

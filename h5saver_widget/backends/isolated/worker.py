@@ -147,6 +147,9 @@ class Worker:
             self._parts = []
         if kind == Kind.rows:
             self._gather(content)
+        elif kind == Kind.row:
+            self._write_rows()
+            self._append_row(content)
         elif kind == Kind.frame:
             self._file.ledger.frame_done()
             if not self._rows:
@@ -219,6 +222,36 @@ class Worker:
             self._gathered += size
         if is_large or self._gathered >= _GATHERED_BYTES:
             self._write_rows()
+
+    def _append_row(self, content: memoryview) -> None:
+        """Take a row of each array of a layout."""
+        file = self._file
+        found = self._orders.layouts.get(int.from_bytes(content[:8], "little"))
+        if file.failed or found is None or not file.broken.isdisjoint(found[1]):
+            file.ledger.spoil()
+            return
+        layout, counts = found
+        file.changes()
+        try:
+            try:
+                self._io.append_packed(layout, content[8:])
+            except RowsLostError as error:
+                file.lost(error)  # of what was accepted before
+                if not file.broken.isdisjoint(counts):
+                    raise
+                self._io.append_packed(layout, content[8:])
+            file.ledger.row_added(counts)
+            self._ring[Counter.bytes_written] += layout.size
+        except Exception as error:
+            file.ledger.spoil()
+            if isinstance(error, (FileGoneError, FileIncompleteError)):
+                file.give_up(error)
+            elif not isinstance(error, RowsLostError):
+                numbers = [number for number in counts if isinstance(number, int)]
+                file.break_off(
+                    numbers,
+                    f"{self._orders.paths(numbers)}: a row could not be written and is lost: {message_of(error)}",
+                )
 
     def _write_rows(self) -> None:
         """Append the gathered rows, array by array: an error of one is not an error of the others."""
