@@ -224,24 +224,24 @@ class IsolatedBackend(IsolatedFile):
         numbers = [self._nodes.get(array).obj.number for array in arrays]
         layout.number, layout.counts = next(self._numbers), dict.fromkeys(numbers, 1)
         layout.head = layout.number.to_bytes(8, "little")
-        self._link.post("declare", layout.number, numbers, [(dtype.str, shape) for dtype, shape in layout.kinds])
-        weakref.finalize(layout, self._link.released.append, layout.number).atexit = False
+        self._connection.post("declare", layout.number, numbers, [(dtype.str, shape) for dtype, shape in layout.kinds])
+        weakref.finalize(layout, self._connection.released.append, layout.number).atexit = False
         return layout
 
     @changing
     def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
         """Append a row to each array of a layout: the values alone are sent."""
         self._require_valid(layout)
-        link = self._link
-        link.require_success()
-        if link.broken:
+        connection = self._connection
+        connection.require_success()
+        if connection.broken:
             for number in layout.counts:
-                if number in link.broken:
+                if number in connection.broken:
                     raise RowsLostError(f"{link.broken[number]}. Nothing more is added: start a new file")
         if layout.size <= _SHORT_FRAME:
-            link.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
+            connection.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
         else:
-            link.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
+            connection.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
 
     def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
         """Append a row to each array of a layout, given in one piece."""
