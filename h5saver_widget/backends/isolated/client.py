@@ -237,7 +237,7 @@ class IsolatedBackend(IsolatedFile):
         if connection.broken:
             for number in layout.counts:
                 if number in connection.broken:
-                    raise RowsLostError(f"{link.broken[number]}. Nothing more is added: start a new file")
+                    raise RowsLostError(f"{connection.broken[number]}. Nothing more is added: start a new file")
         if layout.size <= _SHORT_FRAME:
             connection.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
         else:
