@@ -1,4 +1,4 @@
-"""A file of this process on a disk: flushed as far as the disk takes it, closed whatever the disk refuses."""
+"""A file of this process on a disk: flushed as far as the disk allows, closed in any case."""
 
 from __future__ import annotations
 

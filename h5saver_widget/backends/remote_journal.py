@@ -47,7 +47,7 @@ class SendQueue(Courier):
         self._thread.start()
 
     def activity(self) -> Activity:
-        """Return how far the server is with what was accepted; never waits."""
+        """Return the state of accepted data on the server; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
         memory, disk = self._waiting.in_memory, self._waiting.bytes_on_disk
         return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)

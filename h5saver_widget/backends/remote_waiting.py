@@ -1,4 +1,4 @@
-"""What was accepted and is not safe on a server: of which arrays, how much of it, in memory or on the local disk."""
+"""Accepted values that are not safe on a server: of which arrays, how much, in memory or on the local disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_PATIENCE = 0.5
 
 @dataclass(eq=False)
 class ArrayRows:
-    """What of one array is on its way.
+    """The unsent part of one array.
 
     Attributes
     ----------

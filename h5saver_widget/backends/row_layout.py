@@ -1,7 +1,6 @@
 """RowLayout: several growing arrays that get a row each, again and again, and their rows in one piece of memory.
 
-A frame of 1,000 scalars is 8 kB in one message, not 1,000 arrays with a head each. What arrays they belong to is
-declared once.
+A frame of 1,000 scalars is 8 kB in one message, not 1,000 arrays with a head each. Its arrays are declared once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What windows remember of their user: where they were, and which files and folders were used last."""
+"""The memory of windows: their places, and recently used files and folders."""
 
 from __future__ import annotations
 

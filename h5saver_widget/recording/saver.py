@@ -274,9 +274,9 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.is_paused
 
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`. Never waits.
+        """Skip frames until :meth:`resume`. Never waits.
 
-        No point of a scan is left out: the pause is passed on to who makes the scan (:meth:`let_pause`), or refused.
+        No point of a scan is skipped: the pause is passed on to the scan (:meth:`let_pause`), or refused.
         """
         scan = self._scan_pauses() if self.scan_runs else None
         if self.scan_runs and scan is None:
@@ -296,7 +296,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._notify("resumed", path=self.file_path)
 
     def let_pause(self, pause: Callable[[bool], None]) -> None:
-        """Have a pause passed on to who makes scans.
+        """Pass a pause on to the program that scans.
 
         Parameters
         ----------
@@ -487,7 +487,7 @@ class H5SaverBase(H5SaverLowLevel):
         return self._begun  # type: ignore[no-any-return]
 
     def step_ended(self) -> None:
-        """Do what is due between two frames; to be called without the file's lock."""
+        """Do the work that is due between two frames; to be called without the file's lock."""
         self._step_ended()
 
     def sibling(self) -> H5SaverBase:

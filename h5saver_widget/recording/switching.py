@@ -93,7 +93,7 @@ def _begins_only() -> Iterator[None]:
 
 
 def do_save_switched(saver: H5SaverBase, do_save: bool) -> None:
-    """Begin what *Do Save* says; where no window shows how it goes, wait until it is done."""
+    """Apply *Do Save*; without a window that shows the progress, wait until it is done."""
     saver.do_save_changed(do_save)
     if saver.waits_for_switch and not getattr(_asking, "begins_only", False):
         _wait_for(saver, True)
@@ -110,7 +110,7 @@ def _wait_for(saver: H5SaverBase, wait: bool | float) -> None:
 
 
 def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
-    """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
+    """Begin to save, or complete and close the file; a task that has not started is cancelled."""
     path = None
     asks = do_save and saver.asked_path is None and saver.store.current.custom_name and not _goes_on(saver)
     if asks and saver.may_ask():

@@ -110,7 +110,7 @@ class Watcher:
     problem
         The last problem.
     ended
-        Why the last recording has ended by itself, and what never came into it.
+        Why the last recording has ended by itself, and its missing sources.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -374,7 +374,7 @@ class Watcher:
 
 
 def _not_safe(activity: Activity) -> str:
-    """Say what a server that is recorded to does not have yet; ``''`` if it has everything."""
+    """Return in words the data that the server of the recording does not have yet; ``''`` if it has everything."""
     waiting, on_disk = activity.unsafe_bytes + activity.spilled_bytes, activity.spilled_bytes
     where = f", {on_disk / 1e6:,.1f} MB of that on the local disk" if on_disk else ""
     return f"{waiting / 1e6:,.1f} MB are not on the server yet{where}" if waiting else ""

@@ -49,7 +49,7 @@ class Task:
             self._done.set()
 
     def drop(self) -> None:
-        """Give it up before it has begun: who waits for it goes on."""
+        """Give it up before it has begun; threads that wait for it continue."""
         del self._work
         self._done.set()
 

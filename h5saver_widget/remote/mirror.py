@@ -283,7 +283,7 @@ class Mirror:
         self._found_notes = True
 
     def _send_rests(self) -> None:
-        """Send what the server had not taken when files on it were closed."""
+        """Send the unsent rests of closed files."""
         _, found, _ = left_behind(self._options, self._notes)
         self._rests = [path for path in found if path not in self._refused]
         for path in self._rests:

@@ -224,7 +224,7 @@ class DataToExportEnlargeableSaver(DataManagement):
                 self.h5saver.enable_swmr()
 
     def repeat(self, where: Where) -> Repeat | None:
-        """Return what appends more frames like the last one; None if they have to be looked at, one by one."""
+        """Return a function that appends more frames like the last one; None if each frame has to be checked."""
         return self._recording(where).repeat()
 
 

@@ -76,7 +76,7 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for whatever reason."""
+    """Return how many frames could not be saved since the file was opened, for any reason."""
     return statistics(file).frames_dropped
 
 
