@@ -1,4 +1,4 @@
-"""Copies that are unfinished on a server: notes of local files, which outlive the program, and rests of closed files."""
+"""Unfinished copies on a server: notes of local files, which outlive the program, and the rests of closed files."""
 
 from __future__ import annotations
 
