@@ -62,7 +62,7 @@ class QueuedBackend(LocalFile):
         self._writers: weakref.WeakValueDictionary[Hashable, ArrayWriter] = weakref.WeakValueDictionary()
         self._when_forgotten: weakref.finalize[..., Any] | None = None
 
-    # ------------------------------------------------ what a library provides
+    # ------------------------------------------------ implemented by a library
     @abstractmethod
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""

@@ -53,7 +53,7 @@ class Courier:
         self._client, self._root_id, self._mark, self._nodes = client, root_id, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
         self._waiting = Waiting()
-        #: What was made or changed, as requests that mean the same when they come twice, until it is safe.
+        #: Changes, as requests that mean the same when they come twice, until they are safe.
         self._changes: list[tuple[str, str, Any, dict[str, Any]]] = []
         self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
         self._told: dict[str, int] = {}  # and those that a node may still forget

@@ -29,7 +29,7 @@ _NAMES_PER_REQUEST = 1000
 class ServerQueue(FrameQueue):
     """Rows on their way to a server."""
 
-    #: What has them; None while no file is open for writing.
+    #: Their owner; None while no file is open for writing.
     journal: SendQueue | None = None
 
     def activity(self) -> Activity:

@@ -31,7 +31,7 @@ _GONE = 410
 _LOOK_SECONDS = 0.1
 _FREE = "-"
 _EARLIER_SECONDS, _LONGEST_SECONDS = 30.0, 120.0
-#: What leases of this process are called; those of files that are open.
+#: Names of the leases of this process, for open files.
 _OURS: set[str] = set()
 _IN_USE: set[str] = set()
 

@@ -49,7 +49,7 @@ class RowLayout:
         self._dtype = np.dtype([(name, *kind) for name, kind in zip(self._names, self.kinds, strict=True)])
         self.size = self._dtype.itemsize
         self.rows = 0
-        #: What backends note of it: a number, how often nodes were forgotten when it was last looked at, rows by array.
+        #: Notes of backends: a number, how often nodes were forgotten when it was last looked at, rows by array.
         self.number = 0
         self.state: Any = None
         self.counts: dict[object, int] = {}

@@ -44,7 +44,7 @@ class ChunkTask:
             self.array.flush_file()
 
 
-#: What takes a chunk that is being packed.
+#: Takes a chunk that is being packed.
 Submit = Callable[[ChunkTask], None]
 
 

@@ -21,7 +21,7 @@ MOST_FOUND: Final = 2000
 
 #: A group may hold itself; where a library can't tell, no walk goes deeper.
 _MAX_DEPTH: Final = 100
-#: So many nodes, or what was found in so many seconds, are told at once.
+#: So many nodes, or the finds of so many seconds, are reported at once.
 _TOLD_AT_ONCE: Final = 250
 _TOLD_AFTER: Final = 0.1
 

@@ -214,7 +214,7 @@ class ScanExtension(Station):
             self.scan.stop()
             self.scan.wait()
 
-    # ------------------------------------------------------------------------------------------- what happened
+    # ------------------------------------------------------------------------------------------- events
     def _tell(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
         """Pass on the messages of a scan from its thread."""
         if not isQObjectAlive(self):

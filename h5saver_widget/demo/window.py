@@ -215,7 +215,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             panel.source.close()
         super().closeEvent(event)
 
-    # ------------------------------------------------------------------------------------ what happened
+    # ------------------------------------------------------------------------------------ events
 
     def _on_status(self, status: ThreadCommand) -> None:
         if status.command == "error":

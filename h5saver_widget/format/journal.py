@@ -45,7 +45,7 @@ _ENTRY = struct.Struct("<QQ")
 _SIGNATURE = b"H5SJRNL2"
 _DIGEST_BYTES = 32
 _MOST_NAMES = 9
-#: A virus scanner, a backup, a share that comes back: what is refused is tried again after so many seconds.
+#: A virus scanner, a backup, a share that comes back: a refused call is repeated after so many seconds.
 _PAUSES = (0.01, 0.05, 0.2)
 
 Found = TypeVar("Found")

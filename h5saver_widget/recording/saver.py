@@ -117,7 +117,7 @@ class H5SaverBase(H5SaverLowLevel):
         self._told: tuple[int, str] = (0, "")
         self._scan_pauses: Callable[[], Callable[[bool], None] | None] = lambda: None
         self.drains: list[weakref.WeakMethod[Callable[[], None]]] = []
-        # What the current file was made from, as long as nothing else was made of it; see is_pristine().
+        # The settings that the current file was made from, while it is pristine; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
         self.chosen: Path | None = None
         #: The time that the next new file is named by, because it was promised on screen.
@@ -126,7 +126,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.asked_path: Path | None = None
         self.intake = Intake(self)
         self.background = Background(self._did_not_work, self._begun_changed, self.intake.gate, self.intake.let_in)
-        #: Held while it is decided what is begun by *Do Save*; what was begun last.
+        #: Held while *Do Save* decides; the latest task.
         self.may_switch = threading.RLock()
         self.switched: Task | None = None
         self._sibling: H5SaverBase | None = None
@@ -347,7 +347,7 @@ class H5SaverBase(H5SaverLowLevel):
         """Write the current file and the next scan into the settings."""
         self.store.change(current_scan_name=scan_name, current_scan_path=str(path.parent), current_h5_file=str(path))
 
-    # --------------------------------------------- what a saver with a screen does otherwise
+    # --------------------------------------------- overridden by a saver with a screen
     def patience(self, wait: bool | float) -> float | None:
         """Return how long a call of this thread waits for the disk, in s; None: until it is done."""
         return None if wait is True else float(wait)

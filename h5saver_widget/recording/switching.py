@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_later", "before_closing", "do_save_changed", "open_looked_at", "pick", "start", "stop"]
 
-#: Whether a call waits by itself for what it begins; of each thread.
+#: Whether a call waits by itself for its task; of each thread.
 _asking = threading.local()
 
 

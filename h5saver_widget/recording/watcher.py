@@ -248,7 +248,7 @@ class Watcher:
         if not self.due or (self._rolls and file.scan_runs):
             return
         if self.space.problem(file.bytes_saved):
-            # What was accepted may be compressed, or be on the disk since: only a new look at a flushed file decides.
+            # Accepted data may be compressed, or be on the disk since: only measuring a flushed file decides.
             file.flush()
             full = self.space.problem_now(file.bytes_saved)
         with file.io.switching():

@@ -33,7 +33,7 @@ __all__ = [
     "copy_of",
 ]
 
-#: Classes that are known to be bundles: what is behind a protocol is asked once.
+#: Classes that are known to be bundles: a protocol is checked once.
 BUNDLES: set[type] = {Bundle, DataToExport}
 
 #: A frame: an array, a number, a list of numbers, several of them by their labels, or a data object.

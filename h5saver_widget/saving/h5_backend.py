@@ -53,7 +53,7 @@ class H5Backend:
         #: The primitives of the backend, and its lock.
         self.io: Backend = create_backend(backend, isolated=isolated)
         self._server: RemoteOptions | None = None
-        #: What opens the next file, while another backend reads one that this one can't read.
+        #: The backend for the next file, while another one reads a file that this one can't read.
         self._asked: Backend | None = None
         #: That this is so, and why, in a line for people; ``''`` if it isn't.
         self.reading_note = ""

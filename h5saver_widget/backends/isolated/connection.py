@@ -148,7 +148,7 @@ class WorkerConnection:
     def __init__(self, hosted: str, capacity: int) -> None:
         self._hosted = hosted
         self._capacity = capacity
-        #: Held while something is put into the ring, and by whoever makes several things one; never while waiting.
+        #: Held while a record is put into the ring, and for several records that are one step; never while waiting.
         self.lock = FrameLock()
         self._starting = threading.Lock()
         self._transport: Transport | None = None

@@ -316,7 +316,7 @@ def main() -> None:
     answers = os.dup(1)
     if sys.platform != "win32":
         os.set_blocking(answers, False)
-    os.dup2(2, 1)  # what a library prints goes into the log, not between the answers
+    os.dup2(2, 1)  # prints of a library go into the log, not between the answers
     try:
         Worker(hosted, Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
     except FileNotOpenError as error:
