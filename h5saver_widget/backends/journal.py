@@ -360,7 +360,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _lock(descriptor: int, path: Path, shared: bool) -> None:
-    """Take the lock that HDF5 takes; where the file system has none, HDF5 goes on too."""
+    """Take the lock that HDF5 takes; where the file system has none, HDF5 continues too."""
     if sys.platform == "win32":
         return
     import fcntl

@@ -55,7 +55,7 @@ class Courier:
         self._waiting = Waiting()
         #: Changes, as requests that mean the same when they come twice, until they are safe.
         self._changes: list[tuple[str, str, Any, dict[str, Any]]] = []
-        self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
+        self._due: dict[str, int] = {}  # counts of safe rows, to be published
         self._told: dict[str, int] = {}  # and those that a node may still forget
         self._suspect = self._again = False
         self._replays = self._parts = 0

@@ -67,7 +67,7 @@ class ArrayRows:
     def make_room(self, client: Client, count: int) -> bool:
         """Have room for so many rows; False if the server has no such array.
 
-        It is told how many are missing, not how many there are to be: a request that is carried out late, after it was
+        It names the missing rows, not the final number: a request that is carried out late, after it was
         given up, would make the array smaller, and HSDS clears the rows it takes away. Too much room does no harm,
         readers go by the count.
         """

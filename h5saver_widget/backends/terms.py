@@ -228,7 +228,7 @@ class Activity:
     doing
         ``'writing'``, ``'flushing'``, ``'opening'``, ``'closing'``, ``'reading'``; ``''`` while there is nothing to do.
     seconds
-        How long it has not got on although there is something to do, in s: a disk or share that does not answer.
+        How long it has made no progress although it has work, in s: a disk or share that does not answer.
     waiting_bytes
         Accepted data that were not taken yet, bytes.
     problem

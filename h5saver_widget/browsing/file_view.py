@@ -36,7 +36,7 @@ class FileView:
     ----------
     source
         Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
-        handle. When the saver has closed it, the same file is opened here for reading, and goes on being shown.
+        handle. When the saver has closed it, the same file is opened here for reading, and stays on screen.
     backend
         Backend that opens a path; None for the default.
     isolated

@@ -62,7 +62,7 @@ def search(h5: H5Backend, text: str, most: int = MOST_FOUND) -> Iterator[list[Ch
     found: list[Child] = []
     for some in _matching(h5, text.casefold()):
         found += some
-        # a window that is told of each group has no time for anything else
+        # a window that gets a message per group has no time for anything else
         if len(found) >= _TOLD_AT_ONCE or monotonic() - told > _TOLD_AFTER:
             yield found[: most - count]
             count, told, found = count + len(found), monotonic(), []

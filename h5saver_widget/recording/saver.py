@@ -392,7 +392,7 @@ class H5SaverBase(H5SaverLowLevel):
         """
         try:
             work()
-        except Exception as error:  # asked for by people: they are told, whatever it is
+        except Exception as error:  # people asked for it, so they see any error
             self._did_not_work(doing, failed, error)
 
     def _begun_changed(self, task: Task | None) -> None:
@@ -401,7 +401,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _did_not_work(self, doing: str, failed: str, error: Exception) -> None:
         told = (self.generation, f"{failed}: {error}")
-        if doing or told != self._told:  # what is tried again and again is told once for each file
+        if doing or told != self._told:  # a repeated attempt is reported once per file
             self._told = told
             self.report(failed, error)
         if doing == "opening" and not self.is_ready:
@@ -418,7 +418,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. The work goes on.
+            If it takes longer than `timeout` seconds. The work continues.
         """
         if not self.io.holds_lock():
             self.background.worker.wait(timeout)

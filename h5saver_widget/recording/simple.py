@@ -138,7 +138,7 @@ def snapshot(
     wait: bool | float = True,
     **extras: Any,
 ) -> Path | None:
-    """Save one set of data: into the open file, or into a file of its own, named as the settings say.
+    """Save one set of data: into the open file, or into a separate file, named as the settings say.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
             return
         if do_save:
             if saver.asked_path is None and saver.background.take_back("closing"):
-                return  # the file that was about to be closed goes on
+                return  # the file that was about to be closed stays open
             _begin_saving(saver, saver.naming_time(), path)
             return
         saver.chosen = None
@@ -167,7 +167,7 @@ def _stop_saving(saver: H5SaverBase) -> None:
 def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
     """Have a method called before the file is closed because *Do Save* was switched off.
 
-    A host that saves in a thread of its own waits here until its frames are saved.
+    A host that saves in its own thread waits here until its frames are saved.
 
     Parameters
     ----------

@@ -259,7 +259,7 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
         return list(map(self.on_axis, values))
 
     def on_axis(self, timestamp: float) -> float:
-        """Return a time as it stands on the axis: steps of the wall clock are told, and left out of it."""
+        """Return a time as it stands on the axis: steps of the wall clock are reported, and removed from it."""
         saver = self.h5saver
         step = saver.clock.look()
         if step:

@@ -22,7 +22,7 @@ from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5Backend", "Where"]
 
-_MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk goes on for ever
+_MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk continues for ever
 
 Where = str | Node | Any
 """A place in a file: a path, a node, or the library's own object."""

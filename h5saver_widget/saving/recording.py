@@ -99,7 +99,7 @@ class Recording:
             if changed:
                 channel = self._next_segment(key, frame, key, changed)
             found.append((channel, channel.checked(frame, axis_values)))
-        if self._opened is not axes:  # a segment with axes of its own
+        if self._opened is not axes:  # a segment with its own axes
             axes = self._axes_for(axis_values)
             axis_rows = axes.checked(axis_values, str(dte.name))
 

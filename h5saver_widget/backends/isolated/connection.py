@@ -156,7 +156,7 @@ class WorkerConnection:
         self._calls = itertools.count(1)
         #: Whether this process is a copy of the program that has the worker.
         self.is_copy = False
-        #: Numbers of objects that nobody holds any more; the worker is told from time to time.
+        #: Numbers of released objects; the worker gets them from time to time.
         self.released: deque[int] = deque()
         self._forget_trouble()
         register_owned(self)
