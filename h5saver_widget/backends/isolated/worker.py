@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.isolated.hosted import HostedFile, message_of
 from h5saver_widget.backends.isolated.messages import ROWS, Kind, Notice, error_of, pack, unpack
 from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe, WakePipe
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
-from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
 
 __all__ = ["Worker", "main"]
@@ -44,16 +44,16 @@ class Worker:
 
     Parameters
     ----------
-    hosted
-        Name of the backend.
+    io
+        The backend.
     ring, wake
         Where orders come from.
     answers
         File descriptor for answers.
     """
 
-    def __init__(self, hosted: str, ring: Ring, wake: WakePipe, answers: int) -> None:
-        self._io = create_backend(hosted)
+    def __init__(self, io: Backend, ring: Ring, wake: WakePipe, answers: int) -> None:
+        self._io = io
         self._ring, self._wake = ring, wake
         self._answers = AnswerPipe(answers, wake, self._beat)
         self._orders = Orders(self._io)
@@ -308,8 +308,14 @@ class Worker:
             )
 
 
-def main() -> None:
-    """Work for the program that started this process, until it is gone."""
+def main(create_backend: Callable[[str], Backend]) -> None:
+    """Work for the program that started this process, until it is gone.
+
+    Parameters
+    ----------
+    create_backend
+        Makes the backend of a name.
+    """
     _, _, hosted, capacity, token, program, _log = sys.argv
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
@@ -318,6 +324,6 @@ def main() -> None:
         os.set_blocking(answers, False)
     os.dup2(2, 1)  # prints of a library go into the log, not between the answers
     try:
-        Worker(hosted, Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
+        Worker(create_backend(hosted), Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
     except FileNotOpenError as error:
         sys.exit(str(error))
