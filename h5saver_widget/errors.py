@@ -168,7 +168,7 @@ class RemoteRefusedError(H5SaverError, OSError):
     status
         The HTTP status.
     kept
-        Whether what it did not take is kept on the local disk, to be sent later.
+        Whether refused data are kept on the local disk, to be sent later.
     """
 
     def __init__(self, message: str, status: int = 0, kept: bool = False) -> None:

@@ -35,7 +35,7 @@ DEFAULT_MINIMUM_FREE: Final = 500_000_000
 LARGEST_SHARE: Final = 0.05
 #: How long a measurement may take before nobody waits for it any longer, in s.
 PATIENCE: Final = 2.0
-#: The time left on a disk follows from the growth of the file over so long, in s: a slow file grows by a chunk at times.
+#: The time left follows from the growth of the file over so long, in s: a slow file grows by a chunk at times.
 GROWTH_SECONDS: Final = 30.0
 
 
