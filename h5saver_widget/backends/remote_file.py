@@ -29,7 +29,7 @@ _NAMES_PER_REQUEST = 1000
 class ServerQueue(FrameQueue):
     """Rows on their way to a server."""
 
-    #: What has them; None while no file is open for writing.
+    #: Their owner; None while no file is open for writing.
     journal: SendQueue | None = None
 
     def activity(self) -> Activity:
@@ -101,7 +101,7 @@ class ServerLocation(Location):
         return target
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Choose the server for files opened from now on; the open one goes on with another password or key."""
+        """Choose the server for files opened from now on; the open one continues with another password or key."""
         self.server = RemoteOptions.of(options)
         if self.client is not None:
             self.client.use(self.server)

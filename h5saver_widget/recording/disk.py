@@ -35,7 +35,7 @@ DEFAULT_MINIMUM_FREE: Final = 500_000_000
 LARGEST_SHARE: Final = 0.05
 #: How long a measurement may take before nobody waits for it any longer, in s.
 PATIENCE: Final = 2.0
-#: How long a disk lasts is told from the growth of the file over so long, in s: a slow file grows by a chunk at times.
+#: The time left follows from the growth of the file over so long, in s: a slow file grows by a chunk at times.
 GROWTH_SECONDS: Final = 30.0
 
 
@@ -123,7 +123,7 @@ class MinimumFreeSpace:
 
 
 class DiskWatch:
-    """Measures the disk of one file again and again, in a thread of its own.
+    """Measures the disk of one file again and again, in a thread.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ _STORABLE = frozenset("?bhilqBHILQfdFD")
 
 
 class _Remote:
-    """An object of the worker's library, known here by a number. The worker is told when the last reference is gone."""
+    """An object of the worker's library, known here by a number. The worker is informed when it is released."""
 
     __slots__ = ("_released", "dtype", "number", "path", "shape")
 
@@ -219,7 +219,7 @@ class IsolatedBackend(IsolatedFile):
 
     @changing
     def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
-        """Get ready to append a row to each of several growing arrays: the child is told which these are, once."""
+        """Get ready to append a row to each of several growing arrays: the worker gets the list of them, once."""
         layout = super().row_layout(arrays)
         numbers = [self._nodes.get(array).obj.number for array in arrays]
         layout.number, layout.counts = next(self._numbers), dict.fromkeys(numbers, 1)
@@ -322,7 +322,7 @@ def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
 
 
 def _is_plain(selection: Selection) -> bool:
-    """Tell whether a selection is made of numbers, forward slices and ``...``: whether it fits can be told here."""
+    """Tell whether a selection is made of numbers, forward slices and ``...``: whether it fits is known here."""
     return all(
         part is ... or isinstance(part, (int, np.integer)) or (isinstance(part, slice) and (part.step or 1) > 0)
         for part in (selection if isinstance(selection, tuple) else (selection,))

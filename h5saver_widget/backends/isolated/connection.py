@@ -148,7 +148,7 @@ class WorkerConnection:
     def __init__(self, hosted: str, capacity: int) -> None:
         self._hosted = hosted
         self._capacity = capacity
-        #: Held while something is put into the ring, and by whoever makes several things one; never while waiting.
+        #: Held while a record is put into the ring, and for several records that are one step; never while waiting.
         self.lock = FrameLock()
         self._starting = threading.Lock()
         self._transport: Transport | None = None
@@ -156,7 +156,7 @@ class WorkerConnection:
         self._calls = itertools.count(1)
         #: Whether this process is a copy of the program that has the worker.
         self.is_copy = False
-        #: Numbers of objects that nobody holds any more; the worker is told from time to time.
+        #: Numbers of released objects; the worker gets them from time to time.
         self.released: deque[int] = deque()
         self._forget_trouble()
         register_owned(self)

@@ -139,7 +139,7 @@ class ServerOfWorker(Location):
         self.server = RemoteOptions.of(options)
         if self._queue.is_open and not self._connection.is_copy and self._queue.failure is None:
             with self._connection.lock:
-                self._connection.post("use_server", asdict(self.server))  # the open file goes on with another password
+                self._connection.post("use_server", asdict(self.server))  # the open file gets another password
 
     def _ask(self, operation: str, path: Path | None) -> Any:
         if not self._queue.is_open:

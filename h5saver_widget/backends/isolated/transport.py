@@ -314,7 +314,7 @@ class Transport:
         if self._is_copy or self._is_closed:
             return
         if self.has_backlog and self.end is None:
-            # what is left then goes with the program: whoever saves it still waits, or was told
+            # the rest is lost with the program: its saver still waits, or got an error
             with suppress(SavingProcessError, NotAnsweringError):
                 while not self.process.is_stuck:
                     with suppress(NotAnsweringError):
