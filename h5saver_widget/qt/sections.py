@@ -107,6 +107,7 @@ SECTIONS: Final = (
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
             ("data_format", "nexus"),
+            ("data_format", "nexus_entry"),
             Buttons(((("recording", "presets"), "settings"),)),
         ),
         expanded=False,

@@ -21,10 +21,12 @@ __all__ = [
     "dynamic",
     "fill_value",
     "nexus",
+    "nexus_entry",
     "set_compression",
     "set_dynamic",
     "set_fill_value",
     "set_nexus",
+    "set_nexus_entry",
 ]
 
 
@@ -74,3 +76,13 @@ def nexus(saver: H5SaverBase) -> bool:
 def set_nexus(saver: H5SaverBase, nexus: bool) -> None:
     """Set the value of :func:`nexus`."""
     saver.store.change(nexus=nexus)
+
+
+def nexus_entry(saver: H5SaverBase) -> bool:
+    """Return whether new files get an ``/entry`` for validators and archives."""
+    return _now(saver).nexus_entry
+
+
+def set_nexus_entry(saver: H5SaverBase, nexus_entry: bool) -> None:
+    """Set the value of :func:`nexus_entry`."""
+    saver.store.change(nexus_entry=nexus_entry)

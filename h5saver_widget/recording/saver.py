@@ -149,6 +149,7 @@ class H5SaverBase(H5SaverLowLevel):
     fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
     compression = property(format_settings.compression, format_settings.set_compression)
     nexus = property(format_settings.nexus, format_settings.set_nexus)
+    nexus_entry = property(format_settings.nexus_entry, format_settings.set_nexus_entry)
 
     record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
 

@@ -395,6 +395,13 @@ class Settings:
         "Add the few attributes by which programs that know NeXus find and plot the data.",
         _FORMAT,
     )
+    nexus_entry: bool = _setting(
+        "Add /entry for archives",
+        False,
+        "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
+        "values, and adds 30 kB to a file.",
+        _FORMAT,
+    )
     h5comp_library: str = _setting(
         "Library",
         "zlib",

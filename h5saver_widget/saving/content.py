@@ -179,6 +179,7 @@ def _note_array(
     file.note_made(parent, name)
     if attributes and file.nexus:
         file.require_session().plots.made(parent, name, ndim, attributes)
+        file.require_session().entry.made(parent, name, ndim, attributes)
 
 
 def storable_fill(fill_value: Any, dtype: np.dtype[Any]) -> Any:

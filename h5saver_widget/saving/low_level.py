@@ -58,6 +58,8 @@ class H5SaverLowLevel(H5Backend):
         ``'drop'`` it and count it.
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
+    nexus_entry
+        Whether new files get an ``/entry`` for validators and archives, too.
     frames_saved, bytes_saved
         Counts since the file was opened.
     frames_lost
@@ -112,7 +114,7 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus = True
+        self.nexus, self.nexus_entry = True, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
@@ -259,6 +261,7 @@ class H5SaverLowLevel(H5Backend):
         """Write the NeXus attributes of new arrays; while the file streams this is impossible."""
         if self.session is not None and not self.io.swmr_active:
             self.session.plots.write(self.io, self._group_handle)
+            self.session.entry.write()
 
     def _group_handle(self, path: str) -> Handle:
         known = self.group_cache.get(path)

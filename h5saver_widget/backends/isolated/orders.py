@@ -12,7 +12,7 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies, Plain
 from h5saver_widget.errors import DataMismatchError, H5SaverError, NodeError
 
 __all__ = ["Orders"]
@@ -56,6 +56,7 @@ class Orders:
             "node": self._look_up,
             "children_kinds": self._children_kinds,
             "create": self._create,
+            "add_plain": lambda path, node: io.add_plain(path, Plain(*node)),
             "declare": self._declare,
             "copy": self._copy,
             "info": self._info,
