@@ -187,7 +187,7 @@ class IsolatedBackend(IsolatedFile):
     def add_plain(self, path: str, node: Plain) -> None:
         """Make a node for other programs, or add to a group."""
         self._may_change(f"make {path}")
-        self._link.post("add_plain", path, node.packed())
+        self._connection.post("add_plain", path, node.packed())
         parent, name = parent_and_name(path)
         self._known.get(parent, set()).add(name)
         self._known.pop(path, None)
