@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.handles import TreeNode, is_below, parent_and_name
+from h5saver_widget.backends.isolated.connection import WorkerConnection
 from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
 from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
