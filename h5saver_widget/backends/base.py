@@ -99,6 +99,8 @@ class Backend(Checks):
     inspector: ClassVar[type[Inspection]] = Inspection
     #: Whether the lock is held while something is read.
     locks_reading: ClassVar[bool] = True
+    #: Whether small rows of a frame are collected; others get the rows of several frames at a time.
+    collects_frames: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import (
     CommitMarks,
     as_key,
@@ -157,6 +157,7 @@ class H5pyBackend(QueuedBackend):
                 libver=("v110" if swmr and mode != "r" else "earliest", "v110"),
                 swmr=swmr and mode == "r",
                 locking=locking,
+                rdcc_nslots=None if mode == "r" else CACHED_CHUNKS,
             )
         except (OSError, ValueError, RuntimeError) as error:
             if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
@@ -215,7 +216,14 @@ class H5pyBackend(QueuedBackend):
         try:
             # 'w': to HDF5 the file that was just made is there already, and it is empty
             library_mode = "w" if mode == "x" else mode
-            self._file = h5py.File(path, library_mode, driver="fileobj", fileobj=disk, libver=("earliest", "v110"))
+            self._file = h5py.File(
+                path,
+                library_mode,
+                driver="fileobj",
+                fileobj=disk,
+                libver=("earliest", "v110"),
+                rdcc_nslots=CACHED_CHUNKS,
+            )
         except BaseException:
             disk.close()
             raise

@@ -25,7 +25,7 @@ import tables.hdf5extension
 import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
@@ -169,7 +169,10 @@ class TablesBackend(QueuedBackend):
         known = set(tables.file._open_files.handlers)
         try:
             with quiet():
-                self._file = tables.open_file(str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30)
+                cached = {} if mode == "r" else {"CHUNK_CACHE_NELMTS": CACHED_CHUNKS}
+                self._file = tables.open_file(
+                    str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30, **cached
+                )
         except self.library_errors as error:
             for half_open in set(tables.file._open_files.handlers) - known:
                 half_open.close()  # or it would keep the file busy until the program ends

@@ -31,6 +31,9 @@ from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5SaverLowLevel"]
 
+#: A flush that takes longer, in s, is not repeated before as much time has passed.
+_LONG_FLUSH = 0.2
+
 
 class H5SaverLowLevel(H5Backend):
     """Creates files of the common layout, and groups, arrays and log lines in them.
@@ -135,6 +138,7 @@ class H5SaverLowLevel(H5Backend):
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
         self._swmr_interval, self._swmr_ticks = 1, 0
+        self._flush_took = 0.0
         #: Whether module savers are to tell which module has saved a frame.
         self.wants_sources = False
         self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
@@ -184,10 +188,15 @@ class H5SaverLowLevel(H5Backend):
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
-        before = self.frames_saved
+        before, began = self.frames_saved, monotonic()
         super().flush()
         self._structure_changed = False
         self._flushed(before)
+        self._flush_took = monotonic() - began
+
+    def flushes_too_often(self) -> bool:
+        """Tell whether flushes would take more than half of the time with one now, as with thousands of arrays."""
+        return self._flush_took > _LONG_FLUSH and monotonic() - self._flushed_at < self._flush_took
 
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""

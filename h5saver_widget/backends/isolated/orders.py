@@ -38,7 +38,7 @@ class Orders:
         self._copies: ObjectCopies | None = None
         self._dtypes: dict[int, tuple[np.dtype[Any] | None, tuple[int, ...]]] = {}
         #: Arrays that get a row each, again and again, by the number of the declaration; rows by array in each.
-        self.layouts: dict[int, tuple[RowLayout, dict[object, int]]] = {}
+        self.layouts: dict[int, tuple[RowLayout, dict[int, int]]] = {}
         #: Arrays that rows were appended to, by number.
         self.grown: dict[int, Handle] = {}
         self.by_name: dict[str, Callable[..., Any]] = {
@@ -91,7 +91,7 @@ class Orders:
         """Return the numbers by which the program knows the array at a path."""
         return [number for number, handle in self._nodes.items() if self._io.path_of(handle) == path]
 
-    def rows_of(self, number: int, pieces: list[tuple[int, memoryview]]) -> list[tuple[Handle, Any]]:
+    def rows_of(self, number: int, pieces: list[tuple[int, Any]]) -> list[tuple[Handle, Any]]:
         """Return the rows of an array, out of the records that they came in, as they are appended."""
         handle, (dtype, row_shape) = self.node(number), self._dtypes[number]
         self.grown[number] = handle
