@@ -171,7 +171,7 @@ class RemoteFile(Backend):
                 nodes.remember()
                 self._mark = WriterMark(client)
                 self._mark.take(mode == "r+" and locking is False)
-                self.queue.journal = Journal(client, self._mark, nodes)
+                self.queue.journal = SendQueue(client, self._mark, nodes)
         except BaseException as error:
             if self._mark is not None:
                 self._mark.let_go()

@@ -302,7 +302,7 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
             )
         nodes.remember()
         mark.take_over(rest.head["lease"])
-        journal = Journal(client, mark, nodes)
+        journal = SendQueue(client, mark, nodes)
         journal.load(rest)
         journal.close()
         path.unlink()

@@ -63,7 +63,7 @@ class Nodes:
             object_id = createObjId("groups", root_id=self._client.root_id)
             while _number(object_id, len(self._names)) != number:
                 object_id = createObjId("groups", root_id=self._client.root_id)
-            status, _ = self._client.settle("POST", "/groups", {"id": object_id})
+            status, _ = self._client.exchange("POST", "/groups", {"id": object_id})
             if status not in (200, 201, 400, 409):  # 400: it was made by a request whose answer was lost
                 raise RemoteRefusedError(self._client.in_words(status, "changing"), status)
             self._client.ask("DELETE", f"/groups/{object_id}", missing=True)
