@@ -25,6 +25,7 @@ from hypothesis import given, settings, strategies as st
 from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverLowLevel
 from h5saver_widget.backends.isolated import ring as ring_module
 from h5saver_widget.backends.isolated.client import IsolatedBackend
+from h5saver_widget.backends.isolated.connection import FrameLock
 from h5saver_widget.backends.isolated.ring import Ring
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import (
@@ -605,3 +606,11 @@ def test_a_program_ends_although_its_disk_does_not_answer(backend: str, path: Pa
     worker.send_signal(signal.SIGCONT)
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert rows_in(path, VALUES) == list(range(5))
+
+
+def test_the_lock_of_frames_has_every_method_that_conditions_of_any_python_call() -> None:
+    lock = FrameLock()
+    with lock, lock:
+        assert lock.locked()
+    assert not lock.locked()
+    assert {name for name in ("acquire", "release", "locked") if not callable(getattr(lock, name))} == set()

@@ -79,6 +79,10 @@ class FrameLock:
         self._depth -= 1
         self._lock.release()
 
+    def locked(self) -> bool:
+        """Tell whether a thread has the lock; conditions need this since Python 3.14."""
+        return self._depth > 0
+
     @contextmanager
     def switching(self) -> Iterator[None]:
         """Close a file and open the next one in the block: for all others it is one step.

@@ -106,7 +106,7 @@ class IsolatedFile(Backend):
     def prepare(self) -> None:
         """Start the worker now, without waiting for it, so that the first file opens at once."""
         self._uses += 1
-        self._link.start()
+        self._connection.start()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Have the worker open the file. The lock is not held while this waits."""
@@ -149,7 +149,7 @@ class IsolatedFile(Backend):
         """End the worker if it was not used since its use of this number."""
         with self.lock:
             if self.is_owned and uses == self._uses and not self.is_open and not self._is_changing:
-                self._link.leave()
+                self._connection.leave()
 
     def allow(self, folders: Sequence[Path]) -> None:
         """Allow to read the values of arrays from other files in these folders."""
@@ -218,7 +218,7 @@ class IsolatedFile(Backend):
     def flush_soon(self) -> None:
         """Have the worker flush when it has caught up. Never waits, takes no lock."""
         require_open(self, "flush_soon")
-        self._link.flush_soon()
+        self._connection.flush_soon()
 
 
 def _end_idle(backend_of: weakref.ref[IsolatedFile], uses: int) -> None:
