@@ -2,7 +2,7 @@
 
 While *Do Save* of the saver's tree is on, every frame that a panel takes is saved by a ``DetectorTimeSaver`` of its
 own; all of them write to the file that the saver has open, whichever it is: a new file is noticed with the next frame.
-Saving is done in a thread of its own: a panel goes on measuring and drawing while the disk is busy.
+Saving is done in a thread: a panel continues measuring and drawing while the disk is busy.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def save_snapshot(
     backend: str | None = None,
     server: RemoteOptions | None = None,
 ) -> Path:
-    """Write one frame, with the panel's background if there is one, to a file of its own.
+    """Write one frame, with the panel's background if there is one, to a separate file.
 
     Parameters
     ----------

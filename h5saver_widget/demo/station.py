@@ -231,6 +231,6 @@ class Station(QtWidgets.QWidget):
             self._splitter.setSizes([self.height() // 2] * 2 if narrow else [10 * SAVER_WIDTH, SAVER_WIDTH])
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        """Stop, save and close the file before the widget goes, if it is a window of its own."""
+        """Stop, save and close the file before the widget goes, if it is a window."""
         self.finish()
         super().closeEvent(event)

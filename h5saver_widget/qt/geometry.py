@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 __all__ = ["keep_geometry", "recent_paths", "remember_path", "user_settings"]
 
-#: What a frame and a title take of the screen, in pixels.
+#: Size of a window's frame and title, in pixels.
 _FRAME: Final = QtCore.QSize(16, 48)
 #: So many files, and folders, are remembered.
 MOST_RECENT: Final = 12

@@ -281,7 +281,7 @@ class H5Saver(H5SaverBase, QObject):
         self.stopping_sig.emit()
 
     def has_switched(self) -> None:
-        """Show in the tree what came of it."""
+        """Show the result in the tree."""
         self._show_what_came()
 
     def _begin_looking(self) -> None:

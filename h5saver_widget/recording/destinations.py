@@ -122,8 +122,8 @@ def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[
     Parameters
     ----------
     folder
-        A base path that somebody is typing; None for that of the settings. What it finds raises OSError if no file can
-        be made in it.
+        A base path that is being typed; None for that of the settings. The function raises OSError if no file can be
+        made in it.
 
     Raises
     ------

@@ -49,7 +49,8 @@ class RecorderStatus:
     problem
         The last problem; ``''`` for none.
     mirror
-        How the copy on a server is, in words, or what a server that is recorded to does not have yet; ``''`` for none.
+        The state of the copy on a server, in words, or the data that the server of the recording does not have yet;
+        ``''`` for none.
     waiting_seconds
         How long the disk has not answered, in s; 0 while it does.
     is_open

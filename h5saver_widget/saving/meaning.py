@@ -182,7 +182,7 @@ class Meaning:
         return True
 
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
-        """Return what is other about the axes of a frame, ``''`` if nothing is."""
+        """Return the difference of a frame's axes in words, ``''`` if there is none."""
         if len(axes) != len(self.axes):
             return f"{len(axes)} axes instead of {len(self.axes)}"
         for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):
