@@ -117,7 +117,7 @@ def test_nothing_of_one_machine_is_in_the_repository() -> None:
     assert done.returncode == 0, done.stderr
     # Put together here, so that this file does not find itself.
     words = ["/".join(parts) for parts in (("", "root", ""), ("", "work", "main"), ("", "work", "shared"))]
-    words += [".".join(parts) for parts in (("pypi", "org"), ("files", "pythonhosted", "org"))]
+    words += [".".join(parts) for parts in (("pypi", "org/simple"), ("files", "pythonhosted", "org"))]
     found = []
     for name in filter(None, done.stdout.split("\0")):
         path = ROOT / name
