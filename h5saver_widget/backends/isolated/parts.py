@@ -189,7 +189,7 @@ class QuestionsToWorker(Inspection):
         if backend.capabilities.copies_objects or backend.capabilities.remote:
             return ""
         backend.prepare()
-        return str(backend.connection.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
+        return str(backend._connection.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
 
 
 class ObjectCopiesOfWorker:
