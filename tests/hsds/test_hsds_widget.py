@@ -148,7 +148,7 @@ def test_what_a_server_does_not_take_is_seen_and_sent_later(
     saver.settings["do_save"] = False
     settle(saver)
     assert (saver.statistics().frames_written, saver.statistics().frames_dropped) == (5, 0)
-    assert any("'h5saver push" in status.message for status in window.said if status.command == "error")
+    assert any("kept" in status.message for status in window.said if status.command == "error")
     proxy.refuse = 0
     window.qtbot.waitUntil(lambda: not saver.mirror_status().waiting and not Rest.files(keep_folder()), timeout=60_000)
     with DataLoader(path, backend="h5pyd") as loader:
