@@ -68,14 +68,13 @@ node_or_data = loader.get_node("/RawData")
 #: What is looked at when the code of a page has run.
 AFTERWARDS = {
     "README.md": """
-import tempfile, numpy as np
-h5saver.settings["base_path"] = tempfile.mkdtemp()
-h5saver.start()
-camera.frame_ready.emit(np.arange(10.0))
-h5saver.flush()
-assert h5saver.status().statistics.frames_written == 1
-h5saver.stop()
-h5saver.close_file()
+import tempfile
+saver.settings["base_path"] = tempfile.mkdtemp()
+saver.start()
+assert saver.record("camera", np.arange(10.0))
+saver.flush()
+assert saver.status().statistics.frames_written >= 1
+saver.stop()
 """,
     "docs/recording.md": "assert line.wait(20)\n",
     "docs/chronotimer.md": "assert not timer.isVisible()\n",
