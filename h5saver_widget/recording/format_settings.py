@@ -20,11 +20,10 @@ __all__ = [
     "compression",
     "dynamic",
     "fill_value",
-    "nexus",
+    "followed",
     "set_compression",
     "set_dynamic",
     "set_fill_value",
-    "set_nexus",
 ]
 
 
@@ -66,11 +65,6 @@ def set_compression(saver: H5SaverBase, compression: Compression) -> None:
     saver.store.change(h5comp_library=compression.library, h5comp_level=compression.level)
 
 
-def nexus(saver: H5SaverBase) -> bool:
-    """Return whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file."""
-    return _now(saver).nexus
-
-
-def set_nexus(saver: H5SaverBase, nexus: bool) -> None:
-    """Set what :func:`nexus` returns."""
-    saver.store.change(nexus=nexus)
+def followed(name: str) -> property:
+    """Return a property that is a setting of this name."""
+    return property(lambda saver: getattr(_now(saver), name), lambda saver, value: saver.store.change(**{name: value}))

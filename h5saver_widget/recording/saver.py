@@ -134,7 +134,7 @@ class H5SaverBase(H5SaverLowLevel):
     dynamic = property(format_settings.dynamic, format_settings.set_dynamic)
     fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
     compression = property(format_settings.compression, format_settings.set_compression)
-    nexus = property(format_settings.nexus, format_settings.set_nexus)
+    nexus, convert_units = format_settings.followed("nexus"), format_settings.followed("convert_units")
 
     do_save_changed, before_closing = switching.do_save_changed, switching.before_closing
     pick, ask_later, open_looked_at = switching.pick, switching.ask_later, switching.open_looked_at
@@ -209,7 +209,7 @@ class H5SaverBase(H5SaverLowLevel):
         """
         if not self.isopen():
             self.require_open("write a comment")
-        line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.split())}"
+        line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.splitlines())}"
         self.do("", partial(self.add_log, line), "The comment could not be written")
 
     def add_generic_group(self, where: Where, title: str = "", *args: Any, **options: Any) -> GROUP:

@@ -357,6 +357,13 @@ class Settings:
         _FORMAT,
         choices=lambda: list(DYNAMICS),
     )
+    convert_units: bool = _setting(
+        "Convert units",
+        False,
+        "Data whose units change by a power of ten (mV, then V) are converted to the units they began with, where no "
+        "digit is lost. Off: they go on in another array, as the instrument gave them.",
+        _FORMAT,
+    )
     nexus: bool = _setting(
         "For NeXus readers too",
         True,

@@ -321,7 +321,7 @@ class DataToExportExtendedSaver(DataManagement):
         kind = str(getattr(distribution, "name", distribution))
         path = saver.path_of(where)
         dynamic = None if self._as_acquired else saver.dynamic
-        frames = [(key, Frame(dwa, dynamic)) for key, dwa in with_occurrence(dte)]
+        frames = [(key, Frame(dwa, dynamic, saver.convert_units)) for key, dwa in with_occurrence(dte)]
         if saver.is_swmr_active:
             streams = self._known()
             ready = (streams.get((path, *key)) for key, _ in frames)

@@ -15,13 +15,14 @@ from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, chann
 from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.content import storable_fill
+from h5saver_widget.saving.content import storable_fill, store_words
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
-from h5saver_widget.saving.notices import tell
+from h5saver_widget.saving.notices import tell, tell_once
 from h5saver_widget.saving.per_row import ExtraRows
+from h5saver_widget.saving.value_types import CODED, ValueType
 
 __all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
 
@@ -68,15 +69,16 @@ class ExtendedArrays:
         self._scan_shape = scan_shape
         self._shape = () if frame.shape == (1,) else frame.shape
         self._distribution, self._fill_value = distribution, fill_value
+        self._coded: dict[Handle, ValueType] = {}
         if channel_name(DataType.data, 0) in place.names:
             self._reopen()
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
-            self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
+            self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._dtypes = [dtype for _, dtype in self._handles]
+        self._dtypes = [self._coded[h].dtype if h in self._coded else dtype for h, dtype in self._handles]
         self._frame_shape = self._shape or (1,)
 
     def _reopen(self) -> None:
@@ -99,6 +101,8 @@ class ExtendedArrays:
     def _found(self, data_type: DataType) -> tuple[list[tuple[Handle, np.dtype[Any]]], list[Array]]:
         nodes = [self.place.group.get_child(name) for _, name in self.place.numbered(data_type.value)]
         arrays = [node for node in nodes if isinstance(node, Array)]
+        kinds = [(node.handle, ValueType.on(node)) for node in arrays]
+        self._coded.update((handle, kind) for handle, kind in kinds if kind is not None)
         return [(node.handle, node.dtype) for node in arrays], arrays
 
     def _create_errors(self, frame: Frame) -> list[tuple[Handle, np.dtype[Any]]]:
@@ -116,16 +120,22 @@ class ExtendedArrays:
         if channel == 0 and not is_error:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
+        kind = ValueType(dtype) if dtype.kind in CODED else None
+        if kind is not None:
+            described, dtype = {**described, **kind.attributes}, kind.stored
+        fill = np.nan if is_error else self._fill_value
         made = saver.create_carray(
             self.place.group,
             channel_name(data_type, channel),
             title=f"{dwa.name}_errors" if is_error else str(dwa.name),
             shape=(*self._scan_shape, *self._shape),
             dtype=dtype,
-            fill_value=storable_fill(np.nan if is_error else self._fill_value, dtype),
+            fill_value=storable_fill(fill, dtype) if kind is None else kind.fill,
             frame_axes=len(self._shape),
             attributes=described,
         )
+        if kind is not None:
+            self._coded[made.handle] = kind
         return made.handle, dtype
 
     def change(self, frame: Frame) -> str:
@@ -135,11 +145,14 @@ class ExtendedArrays:
         if len(frame.data) != len(self._handles):
             return f"{len(frame.data)} channels instead of {len(self._handles)}"
         said = self._meaning.change(frame)
+        if self._meaning.notice:
+            tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
+            self._meaning.notice = ""
         if said:
             return said
         if frame.dtypes != self._dtypes:
-            for dtype, values in zip(self._dtypes, frame.data, strict=True):
-                if values.dtype != dtype and not holds(dtype, values):
+            for dtype, given, values in zip(self._dtypes, frame.dtypes, frame.data, strict=True):
+                if given != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
         if frame.errors is None and not self._error_handles:
             return ""
@@ -147,7 +160,10 @@ class ExtendedArrays:
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
-        return (frame.errors is None or bool(self._error_handles)) and self._extras.is_same(frame.dwa)
+        if (frame.errors is not None and not self._error_handles) or not self._extras.is_same(frame.dwa):
+            return False
+        kinds = [self._coded.get(handle) for handle, _ in self._handles] if self._coded else []
+        return not any(kind is not None and kind.news(values) for kind, values in zip(kinds, frame.data, strict=False))
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
         """Return what is to be written for a point: array, where (None: at its end), values. Nothing is written yet."""
@@ -155,7 +171,8 @@ class ExtendedArrays:
         shape = self._shape
         for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
             if values.dtype != dtype:
-                values = values.astype(dtype)
+                kind = self._coded.get(handle)
+                values = values.astype(dtype) if kind is None else store_words(self._saver, handle, kind, values)
             found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
         if frame.errors is not None:
             self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data

@@ -17,13 +17,15 @@ from h5saver_widget.format.layout import NAV_GROUP, PER_ROW, DataType, channel_n
 from h5saver_widget.nodes.typed import EARRAY
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.content import storable_fill
+from h5saver_widget.saving.content import storable_fill, store_words
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
+from h5saver_widget.saving.notices import tell_once
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
+from h5saver_widget.saving.value_types import CODED, ValueType
 
 __all__ = ["GrowingArrays", "is_block"]
 
@@ -65,6 +67,7 @@ class GrowingArrays:
         self._handles: list[Handle] = []
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
         self._fills: dict[Handle, Any] = {}
+        self._coded: dict[Handle, ValueType] = {}
         #: Whether only the values of axes were other than in the segment before.
         self.has_moved = False
         self._block_axes: GrowingAxes | None = None
@@ -81,11 +84,12 @@ class GrowingArrays:
             self._own = len(mine)
             self._block_axes = GrowingAxes(saver, place, [*mine, *axes])
         self._moving: list[tuple[Handle, np.dtype[Any]]] = []
+        self._moved: list[Rows] = []
         if held:
             self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
-        self._channel_dtypes = [self._dtypes[handle] for handle in self._handles]
+        self._channel_dtypes = [self._value_dtype(handle) for handle in self._handles]
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -104,8 +108,8 @@ class GrowingArrays:
         frame.as_given()
         dwa, dtypes = frame.dwa, frame.dtypes
         if after is not None and len(after._handles) == len(dtypes):
-            was = [after._dtypes[handle] for handle in after._handles]
-            dtypes = [b if holds(b, a) else a.dtype for a, b in zip(frame.data, was, strict=True)]
+            known = zip(frame.data, dtypes, after._channel_dtypes, strict=True)
+            dtypes = [was if dtype == was or holds(was, array) else dtype for array, dtype, was in known]
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
         enlargeable = DataType.data_enlargeable
@@ -132,12 +136,17 @@ class GrowingArrays:
                 elif axis.index > 0:
                     AxisSaverLoader(saver).add_to(self.place, axis, axis.index)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        fill = storable_fill(np.nan if is_error else saver.fill_value, dtype)
+        kind = ValueType(dtype) if dtype.kind in CODED else None
+        if kind is not None:
+            described, dtype = {**described, **kind.attributes}, kind.stored
+        fill = storable_fill(np.nan if is_error else saver.fill_value, dtype) if kind is None else kind.fill
         name = channel_name(data_type, channel)
         handle = saver.create_earray(
             self.place.group, name, dtype, self._row_shape, title, fill_value=fill, attributes=described
         ).handle
         self._dtypes[handle], self._fills[handle], self._counts[handle] = dtype, fill, 0
+        if kind is not None:
+            self._coded[handle] = kind
         return handle
 
     def _make_moving(self, dwa: DataLike) -> None:
@@ -190,6 +199,9 @@ class GrowingArrays:
             node = self.place.group.get_child(name)
             if not isinstance(node, EARRAY):
                 raise DataMismatchError(f"{node.path} can't take rows; save into a new file or a new group")
+            kind = ValueType.on(node)
+            if kind is not None:
+                self._coded[node.handle], self._fills[node.handle] = kind, kind.fill
             info = node.info
             self._saver.has_grown(node.path, node.handle)
             self._dtypes[node.handle], self._counts[node.handle] = info.dtype, info.shape[0]
@@ -207,11 +219,14 @@ class GrowingArrays:
         if len(frame.data) != len(self._handles):
             return f"{len(frame.data)} channels instead of {len(self._handles)}"
         said = self._meaning.change(frame)
+        if self._meaning.notice:
+            tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
+            self._meaning.notice = ""
         if said:
             return said
         if frame.dtypes != self._channel_dtypes:
-            for dtype, values in zip(self._channel_dtypes, frame.data, strict=True):
-                if values.dtype != dtype and not holds(dtype, values):
+            for dtype, given, values in zip(self._channel_dtypes, frame.dtypes, frame.data, strict=True):
+                if given != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
         if frame.errors is None and not self._error_handles:
             return ""
@@ -219,7 +234,9 @@ class GrowingArrays:
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
-        return not self.is_block and frame.shape == self._row_shape and self._meaning.has_moved(frame)
+        if self.is_block or frame.shape != self._row_shape or not self._meaning.has_moved(frame):
+            return False
+        return all(np.asarray(axis.get_data()).dtype.kind not in CODED for axis in frame.dwa.axes)
 
     # ----------------------------------------------------------------- appending
     def checked(self, frame: Frame, axis_values: Sequence[Rows]) -> list[tuple[Handle, Rows]]:
@@ -229,7 +246,9 @@ class GrowingArrays:
         """
         count = frame.shape[0] if self.is_block else 1
         shape, data = (count, *self._row_shape), frame.data
-        if frame.dtypes != self._channel_dtypes:
+        if self._coded:
+            data = [self._numbers(handle, array) for handle, array in zip(self._handles, data, strict=True)]
+        elif frame.dtypes != self._channel_dtypes:
             data = [array.astype(dtype) for array, dtype in zip(data, self._channel_dtypes, strict=True)]
         rows = [(handle, array.reshape(shape)) for handle, array in zip(self._handles, data, strict=True)]
         if frame.errors is not None or self._error_handles:
@@ -237,8 +256,13 @@ class GrowingArrays:
         if not self._extras.is_same(frame.dwa):
             rows += self._extras.checked(frame.dwa, self.rows, count)
         if self._moving:
-            for (handle, dtype), axis in zip(self._moving, _signal_axes(frame.dwa), strict=True):
-                rows.append((handle, np.asarray(axis.get_data()).astype(dtype)[np.newaxis]))
+            if frame.dwa.axes:  # copies: drivers use one buffer again and again
+                self._moved = [np.array(axis.get_data())[np.newaxis] for axis in _signal_axes(frame.dwa)]
+            elif not self._moved:  # a recording that goes on in a file
+                last = slice(self.rows - 1, self.rows)
+                self._moved = [self._saver.io.read(handle, last) for handle, _ in self._moving]
+            for (handle, dtype), moved in zip(self._moving, self._moved, strict=True):
+                rows.append((handle, moved.astype(dtype)))
         if self._block_axes is not None:
             own = [np.asarray(axis.get_data()) for axis in _own_axes(frame.dwa)]
             values = [
@@ -247,6 +271,14 @@ class GrowingArrays:
             ]
             rows += self._block_axes.checked(values, str(frame.dwa.name))
         return rows
+
+    def _numbers(self, handle: Handle, values: Rows) -> Rows:
+        kind = self._coded.get(handle)
+        return values.astype(self._dtypes[handle]) if kind is None else store_words(self._saver, handle, kind, values)
+
+    def _value_dtype(self, handle: Handle) -> np.dtype[Any]:
+        kind = self._coded.get(handle)
+        return self._dtypes[handle] if kind is None else kind.dtype
 
     def _error_rows(self, frame: Frame, count: int) -> Iterable[tuple[Handle, Rows]]:
         errors = frame.errors

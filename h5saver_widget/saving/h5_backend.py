@@ -327,7 +327,7 @@ class H5Backend:
 
         `frame_axes` says how many of the last axes are written at a time, if not all of the array is.
         """
-        data = None if obj is None else plain(obj, name, text=True)
+        data = None if obj is None else plain(obj, name, also="S")
         if data is not None:
             shape, dtype = data.shape, data.dtype
         described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}

@@ -56,6 +56,9 @@ class H5SaverLowLevel(H5Backend):
     when_full
         What to do with a frame of a continuous recording while more is waiting to be written than memory was set aside
         for: ``'wait'`` until there is room, or ``'drop'`` it and count it.
+    convert_units
+        Whether data in other units than before are converted, where only a power of ten is between them (mV, V) and no
+        digit is lost. Without it, they go on in another array.
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     frames_saved, bytes_saved
@@ -111,7 +114,7 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus = True
+        self.nexus, self.convert_units = True, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self.frames_lost = 0

@@ -81,8 +81,8 @@ class Recording:
                 f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
             )
         axis_values = list(map(one_number, values, self._names))
-        dynamic = self._saver.dynamic
-        frames = {key: Frame(dwa, dynamic) for key, dwa in self._keyed(dte)}
+        dynamic, converts = self._saver.dynamic, self._saver.convert_units
+        frames = {key: Frame(dwa, dynamic, converts) for key, dwa in self._keyed(dte)}
         axes = self._axes_for(axis_values)
         axis_rows = axes.checked(axis_values, str(dte.name))
         found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
