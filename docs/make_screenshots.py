@@ -182,7 +182,7 @@ def picture_recorder() -> None:
             image = noise.integers(0, 4096, (512, 512), dtype=np.uint16)
             module.add_data(node, DataToExport("grab", data=[DataRaw("image", data=[image])]))
             wait(0.04)
-        h5saver.strip.refresh()
+        h5saver.show_status()
         widget.grab().save(str(PICTURES / "recorder.png"))
         h5saver.stop()
         widget.close()

@@ -1,86 +1,83 @@
-"""The backend interface: what the saver asks of an HDF5 library, and nothing more.
+"""The backend interface: everything that the saver asks of an HDF5 library, and nothing more.
 
 A backend holds at most one open file. Nodes are named by *handles*: opaque objects that only the backend which gave
 them can read. Everything above (walking, numbering, get-or-create, attribute encoding) is written once on top of these
-primitives, so that a library, a server or another process can take the place of a local file without a change above.
+calls, so that a library, a server or another process can take the place of a local file without a change above.
 
-The rules every backend keeps, checked by ``tests/backend_contract.py``:
+A library provides the primitives of :class:`~h5saver_widget.backends.storage.Storage`: read that file to write a
+backend. The public calls are written here, once: they take the lock, refuse calls that make no sense, and turn the
+library's errors into ours. Four parts beside the calls can be exchanged: ``location`` (a disk, a server), ``queue``
+(frames on their way), ``durability`` (journal) and ``inspection`` (links, damage).
 
-- every primitive may be called from any thread; one call is atomic;
-- a primitive on a closed file raises :class:`~h5saver_widget.errors.FileNotOpenError`, a handle of a deleted node or of
+Rules that every backend keeps, checked by ``h5saver_widget.testing``:
+
+- every call may be made from any thread; one call is atomic;
+- a call on a closed file raises :class:`~h5saver_widget.errors.FileNotOpenError`, a handle of a deleted node or of
   a file that was closed meanwhile raises :class:`~h5saver_widget.errors.NodeError`;
 - a link is shown as a node of its own kind and never followed; it has neither attributes nor content;
 - reading never writes, opening never creates (mode ``x`` alone does), nothing is ever overwritten;
-- attributes are raw: text, bytes, numbers, booleans and arrays of them. What they mean is decided in
+- attributes are raw: text, bytes, numbers, booleans and arrays of them. Their meaning is decided in
   :mod:`h5saver_widget.format.codec`; nothing found in a file is ever unpickled or evaluated.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
 import math
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.inspecting import Inspecting
-from h5saver_widget.backends.journal import finish_journal, read_journal
+from h5saver_widget.backends.checks import Checks
+from h5saver_widget.backends.durable import DurabilityPolicy
+from h5saver_widget.backends.frame_queue import FrameQueue
+from h5saver_widget.backends.handles import UNREADABLE, TreeNode, no_such_node, parent_and_name
+from h5saver_widget.backends.inspecting import Inspection
+from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
-from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.primitive import changing, looking
 from h5saver_widget.backends.terms import (
-    Activity,
     ArrayInfo,
-    Capabilities,
-    Compression,
-    Details,
-    Durability,
     Handle,
     NodeKind,
+    NodeSpec,
+    ObjectCopies,
     OpenMode,
-    Queue,
     RawAttribute,
     Selection,
 )
-from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError
-from h5saver_widget.format.journal import strange_journals
-from h5saver_widget.format.naming import move_aside, natural_key
+from h5saver_widget.errors import DataMismatchError, FileOpenError, H5SaverError, NodeError
 
-__all__ = ["Backend", "primitive"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Backend"]
 
 #: Rows of a fill value are written in blocks of at most so many bytes.
 FILL_BYTES = 1 << 24
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
-_B = TypeVar("_B", bound="Backend")
 
 
-def primitive(method: Callable[Concatenate[_B, _P], _R]) -> Callable[Concatenate[_B, _P], _R]:
-    """Make a method atomic, and refuse it with a clear error when no file is open."""
-
-    @functools.wraps(method)
-    def locked(self: _B, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self.lock:
-            if not self.is_owned:
-                refuse_copy()
-            if not self.is_open:
-                raise FileNotOpenError(f"{method.__name__}: no file is open; open or create one first")
-            return method(self, *args, **kwargs)
-
-    return locked
-
-
-class Backend(Inspecting, ABC):
+class Backend(Checks):
     """One HDF5 file through one library.
+
+    Attributes
+    ----------
+    lock
+        Held during every call; take it around several calls to make them one.
+    location
+        The disk or server with the files.
+    queue
+        Frames on their way into the file.
+    durability
+        The faults that a file survives.
+    reading_seconds
+        The longest time that one call may take on a file that is opened to read, seconds; None: no limit. A worker
+        process is ended after it: in some damaged files HDF5 comes to no end.
+    is_owned
+        False in a copy of the process (``os.fork``), where every call is refused.
 
     Examples
     --------
@@ -88,31 +85,27 @@ class Backend(Inspecting, ABC):
     >>> from h5saver_widget.backends.registry import create_backend
     >>> backend = create_backend('h5py')
     >>> backend.open(pathlib.Path(tempfile.mkdtemp()) / 'a.h5', 'x')
-    >>> group = backend.create_group(backend.root(), 'Run')
-    >>> array = backend.create_growing(group, 'Counts', row_shape=(), dtype=np.dtype('int64'))
+    >>> group = backend.create(backend.root(), 'Run', NodeSpec(NodeKind.GROUP))
+    >>> array = backend.create(group, 'Counts', NodeSpec(NodeKind.GROWING, dtype='int64'))
     >>> backend.append(array, np.arange(3))
     >>> backend.read(array).tolist(), backend.path_of(array)
     ([0, 1, 2], '/Run/Counts')
     >>> backend.close()
     """
 
-    name: ClassVar[str]
-    capabilities: ClassVar[Capabilities]
-    #: Versions of the libraries that write, by the name of the attribute that keeps them in a file.
-    versions: ClassVar[Mapping[str, str]] = {}
+    #: Answers questions about links, damage and types of other programs.
+    inspector: ClassVar[type[Inspection]] = Inspection
+    #: Whether the lock is held while something is read.
+    locks_reading: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        #: Held during every primitive; take it around several to make them one.
+        super().__init__()
         self.lock: threading.RLock | Any = threading.RLock()
-        #: How long one call may take on a file that is opened to read, seconds; None: for ever. Where the file is in a
-        #: process of its own, one that takes longer is ended: in some damaged files HDF5 comes to no end.
+        self.location = Location()
+        self.queue = FrameQueue()
+        self.durability = DurabilityPolicy(self.name, self.capabilities)
         self.reading_seconds: float | None = None
-        self._path: Path | None = None
         self._allowed: tuple[Path, ...] = ()
-        self._mode: OpenMode = "r"
-        self._swmr = False
-        self._durability = Durability.FLUSH
-        #: Whether this process has opened the file; False in a copy of it (``os.fork``), where everything is refused.
         self.is_owned = True
         register_owned(self)
 
@@ -122,53 +115,22 @@ class Backend(Inspecting, ABC):
         self.lock = threading.RLock()
 
     def holds_lock(self) -> bool:
-        """Tell whether this thread has the lock: who has it must wait for nothing that another thread does."""
+        """Tell whether this thread has the lock: it must not wait for anything that another thread does then."""
         lock: Any = self.lock
         return bool(lock._is_owned())  # as threading.Condition asks
 
+    def switching(self) -> AbstractContextManager[Any]:
+        """Close a file and open the next one in the block, as one step for other threads: their frames wait for it."""
+        return self.lock
+
     # ------------------------------------------------------------------ file
     @property
-    def path(self) -> Path | None:
-        """Path of the open file, None when closed."""
-        return self._path if self.is_open else None
-
-    @property
-    def writable(self) -> bool:
-        """Whether the open file may be changed."""
-        return self.is_open and self._mode != "r"
-
-    @property
-    def swmr_active(self) -> bool:
-        """Whether the file streams: only appends and slice writes are possible until it is closed."""
-        return self._swmr and self.is_open
-
-    @property
-    def durability(self) -> Durability:
-        """What files opened from now on survive; a file that is made for streaming (SWMR) has ways of its own.
-
-        Raises
-        ------
-        FileOpenError
-            When set to what this backend can't do.
-        """
-        return self._durability
-
-    @durability.setter
-    def durability(self, durability: Durability | str) -> None:
-        wanted = Durability(durability)
-        if wanted is not Durability.FLUSH and not self.capabilities.journal:
-            raise FileOpenError(f"{self.name} can't write by way of a journal; choose another backend, or 'flush'")
-        self._durability = wanted
-
-    @property
-    @abstractmethod
-    def is_open(self) -> bool:
-        """Whether a file is open. Never waits for another thread."""
-
-    @property
-    @abstractmethod
     def raw_file(self) -> Any:
         """The library's own file object, None when closed or when there is none in this process."""
+        return None
+
+    def prepare(self) -> None:
+        """Get ready for the first file, without waiting."""
 
     def open(
         self,
@@ -193,7 +155,7 @@ class Backend(Inspecting, ABC):
         locking
             False opens without taking the library's file lock; None leaves the library's default.
         timeout
-            How long to wait where another process opens the file, in s; None: for ever.
+            The longest wait for another process that opens the file, in s; None: no limit.
 
         Raises
         ------
@@ -206,18 +168,21 @@ class Backend(Inspecting, ABC):
         NotAnsweringError
             The time is over. No file is open then, and the next one is opened without waiting for this one.
         """
-        with self.lock:
-            self._may_open(path, mode, swmr)
-            if not self.capabilities.remote:
-                path = path.absolute()  # whoever changes the current folder means no other file
-            self._check_path(path, mode)
-            if not self.capabilities.remote:
-                self._mind_journal(path, mode)
-            self._open(path, mode, swmr, locking)
+        with self._changing_file(timeout):
+            path = self._checked_path(path, mode, swmr)
             self._path, self._mode, self._swmr = path, mode, False
+            try:
+                self._open(path, mode, swmr, locking)
+            except BaseException:
+                self._path = None
+                raise
 
-    def _may_open(self, path: Path, mode: OpenMode, swmr: bool) -> None:
-        """Refuse what can't be opened whatever is at the path."""
+    def _changing_file(self, timeout: float | None) -> AbstractContextManager[Any]:
+        """Open or close in the block, one thread at a time."""
+        return self.lock
+
+    def _checked_path(self, path: Path, mode: OpenMode, swmr: bool) -> Path:
+        """Return the absolute path of a file that may be opened; an error says why another one may not."""
         if not self.is_owned:
             refuse_copy()
         if self.is_open:
@@ -226,73 +191,11 @@ class Backend(Inspecting, ABC):
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' to change, 'x' to create")
         if swmr and not self.capabilities.swmr:
             raise FileOpenError(f"{self.name} can't do SWMR; choose another backend or switch SWMR off")
-        if swmr and mode != "r" and self._durability is Durability.POWER:
-            raise FileOpenError(f"{path}: a file that streams (SWMR) can't survive a loss of power; switch one off")
-
-    def _check_path(self, path: Path, mode: OpenMode) -> None:
-        """Refuse a path that can't be opened; a file that is not on a local disk is looked for elsewhere."""
-        if mode == "x" and path.exists():
-            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
-        if mode != "x" and not path.is_file():
-            raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
-        if mode != "x" and path.stat().st_size == 0:
-            # HDF5 would make a file of it in mode r+
-            raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
-
-    def _mind_journal(self, path: Path, mode: OpenMode) -> None:
-        """Finish what a program left undone that was killed in the middle of a flush, where the file may be changed."""
-        for left in strange_journals(path):
-            logger.warning("%s was not completed, or is not of %s as it is now: it is left alone", left, path.name)
-        if mode == "r":
-            if not self.capabilities.journal and read_journal(path) is not None:
-                raise FileOpenError(
-                    f"{path} was being flushed when its program was killed, and {self.name} can't read the journal "
-                    f"beside it: read it with h5py, or run `h5saver repair {path.name}`, which works on a copy"
-                )
-        elif mode == "r+" and finish_journal(path):
-            logger.warning("%s: the last flush, cut short when its program was killed, was finished", path)
-
-    def exists(self, path: Path) -> bool:
-        """Tell whether there is a file (or folder) at a path; for a remote file, on the server."""
-        return path.exists()
-
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, where they are missing; OSError if that can't be done."""
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def move_aside(self, path: Path) -> Path:
-        """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
-        return move_aside(path)
-
-    def cannot_read(self, path: Path) -> str:
-        """Return what in a file this library can't read and another one can, in words; ``''`` if nothing."""
-        return ""
-
-    # ------------------------------------------------------------------ server
-    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Say on which server files are opened from now on, and by whom; DataMismatchError where they are on a disk."""
-        raise DataMismatchError(f"{self.name} keeps files on a disk and asks no server; choose a backend that does")
-
-    @property
-    def server(self) -> RemoteOptions | None:
-        """The server that was said; None if none was, or files are on a disk."""
-        return None
-
-    def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and say in a sentence what was found; never raises."""
-        return f"{self.name} keeps files on a disk: there is no server to connect to."
-
-    def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
-        return sorted((entry.name for entry in folder.iterdir()), key=natural_key) if folder.is_dir() else []
-
-    @abstractmethod
-    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        """Open the file; `path` was checked, nothing else is open."""
-
-    def switching(self) -> AbstractContextManager[Any]:
-        """Close a file and open the next one in the block, as one step for other threads: their frames wait for it."""
-        return self.lock
+        if swmr and mode != "r":
+            self.durability.check_streaming(path)
+        path = self.location.absolute(path)
+        self.location.check(path, mode)
+        return path
 
     def close(self, timeout: float | None = None) -> None:
         """Close the file; does nothing if none is open. The backend is closed afterwards even if this raises.
@@ -300,187 +203,136 @@ class Backend(Inspecting, ABC):
         Parameters
         ----------
         timeout
-            How long to wait where another process closes the file, in s; None: for ever.
+            The longest wait for another process that closes the file, in s; None: no limit.
 
         Raises
         ------
         NotAnsweringError
-            The time is over: what was accepted is written, and the file closed, as soon as the disk answers.
+            The time is over: accepted rows are written, and the file closed, as soon as the disk answers.
         """
         if not self.is_owned:
             refuse_copy()
-        with self.lock:
+        with self._changing_file(timeout):
             if not self.is_open:
                 return
             try:
                 self._close()
             finally:
+                self._forget("/")
                 self._path, self._swmr = None, False
-
-    @abstractmethod
-    def _close(self) -> None:
-        """Close the library's file."""
-
-    @abstractmethod
-    def flush(self, timeout: float | None = None) -> None:
-        """Hand everything written so far to the operating system.
-
-        Raises
-        ------
-        NotAnsweringError
-            The `timeout` (in s, None: for ever) is over; it is flushed as soon as the disk answers.
-        """
-
-    def checkpoint(self, timeout: float | None = None) -> None:
-        """Flush, and return once what was written is kept where the file is; an error says that it is not."""
-        self.flush(timeout)
 
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""
 
-    def file_size(self) -> int | None:
-        """Return the size of the open file, bytes; None where nobody can tell."""
-        return None
-
-    def flush_soon(self) -> None:
-        """Flush, without waiting for it where another process does it."""
-        self.flush()
-
-    def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
-        """Where another process has the file, have it append a row of bytes to the text array at `path`, in the end.
-
-        That is for rows which wait in this program until the file does not stream any more, should it end before. None:
-        they were written, or are not wanted any more. Without another process nobody could, and nothing is done.
-        """
-        return
-
-    # ---------------------------------------------------------------- queueing
-    @property
-    def is_isolated(self) -> bool:
-        """Whether another process has the file: what is written is handed over, and done a little later."""
-        return False
-
-    @property
-    def failure(self) -> Exception | None:
-        """Why what was handed over before could not be written; None while all is well. Never waits."""
-        return None
-
-    def take_problems(self) -> list[str]:
-        """Return what could not be written of single arrays and was not told yet, in sentences. Never waits."""
-        return []
-
-    def prepare(self) -> None:
-        """Get ready for the first file, without waiting."""
-
-    def queue(self) -> Queue | None:
-        """Return what became of the frames since the file was opened; None where nobody counts. Never waits."""
-        return None
-
-    def activity(self) -> Activity:
-        """Return what is being done, and how long it has not got on. Never waits, takes no lock."""
-        return Activity()
-
-    def has_room(self) -> bool:
-        """Tell whether another frame can be taken without waiting."""
-        return True
-
-    def wait_for_room(self) -> None:
-        """Wait until another frame can be taken; to be called without the lock."""
-
-    def frame_done(self, size: int) -> None:
-        """Mark that a frame of `size` bytes is complete, for those who count what was written."""
-
-    def frame_refused(self) -> None:
-        """Mark that the frame whose rows were appended last was given up half-way, and an error has told so."""
-
-    # ------------------------------------------------------------------ tree
-    @abstractmethod
-    def root(self) -> Handle:
-        """Return the root group."""
-
-    @abstractmethod
-    def node(self, path: str) -> Handle:
-        """Return the node at an absolute path.
+    @changing
+    def flush(self, timeout: float | None = None) -> None:
+        """Put everything written so far on storage.
 
         Raises
         ------
-        NodeError
-            If there is none.
+        NotAnsweringError
+            The `timeout` (in s, None: no limit) is over; it is flushed as soon as the disk answers.
         """
+        self._flush()
 
-    @abstractmethod
+    def flush_soon(self) -> None:
+        """Flush; where another process writes the file, without waiting for it."""
+        self.flush()
+
+    def checkpoint(self, timeout: float | None = None) -> None:
+        """Flush, and return once a server keeps everything; an error says that it does not."""
+        self.flush(timeout)
+
+    # ------------------------------------------------------------------ tree
+    def root(self) -> Handle:
+        """Return the root group."""
+        return self.node("/")
+
+    @looking
+    def node(self, path: str) -> Handle:
+        """Return the node at an absolute path; NodeError if there is none."""
+        known = self._nodes.known(path)
+        if known is None:
+            owner = self._nodes.owner
+            obj, kind = self._look_up(path)
+            with self.lock:
+                if owner is not self._nodes.owner:
+                    raise NodeError(f"{path} is gone: its file was closed meanwhile")
+                known = self._nodes.known(path) or self._nodes.remember(path, obj, kind)
+        return Handle(known)
+
+    def _look_up(self, path: str) -> tuple[Any, NodeKind]:
+        """Return the object and the kind of a node that has no handle yet."""
+        if path == "/":
+            return self._root_object(), NodeKind.GROUP
+        above, name = parent_and_name(path)
+        parent = self._nodes.group(self.node(above))
+        if not self._has(parent.obj, name):
+            raise no_such_node(path, self.path, above, self._names(parent.obj))
+        try:
+            return self._child(parent.obj, name)
+        except self.library_errors:
+            # damaged, or of a type the library doesn't know: shown as such, so that a walk goes on beside it
+            return UNREADABLE, NodeKind.OTHER
+
     def path_of(self, node: Handle) -> str:
         """Return the absolute path of a node."""
+        return cast(TreeNode, node).path
 
-    @abstractmethod
+    @looking
+    def kind(self, node: Handle) -> NodeKind:
+        """Return the kind of a node."""
+        return self._nodes.get(node).kind
+
+    @looking
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order (2 before 10)."""
+        return self._sorted_names(self._nodes.group(group).obj)
 
-    @abstractmethod
-    def has_child(self, group: Handle, name: str) -> bool:
-        """Tell whether a group holds a node of that name, whatever it is; costs the same in a group of 10,000."""
-
-    @abstractmethod
-    def kind(self, node: Handle) -> NodeKind:
-        """Return what the node is."""
-
+    @looking
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
         """Return names and kinds of the nodes in a group, in natural order: one call for a whole group."""
-        with self.lock:
-            path = self.path_of(group).rstrip("/")
-            return {name: self.kind(self.node(f"{path}/{name}")) for name in self.children(group)}
+        found = self._nodes.group(group)
+        kinds: dict[str, NodeKind] = {}
+        for name in self._sorted_names(found.obj):
+            try:
+                kind = self._kind_of_child(found.obj, name)
+            except self.library_errors:
+                kind = None
+            kinds[name] = self.kind(self.node(f"{found.path.rstrip('/')}/{name}")) if kind is None else kind
+        return kinds
 
+    @looking
+    def has_child(self, group: Handle, name: str) -> bool:
+        """Tell whether a group holds a node of that name, of any kind; costs the same in a group of 10,000."""
+        found = self._nodes.group(group)
+        return bool(name) and "/" not in name and "\0" not in name and self._has(found.obj, name)
+
+    @looking
     def identity(self, node: Handle) -> Hashable:
-        """Return what two paths to one object have in common; the path, where the library can't tell."""
-        return self.path_of(node)
+        """Return a value that all paths to one object have in common; the path, where the library can't tell."""
+        found = self._nodes.described(node)
+        return self.path_of(node) if found is None else self._identity(found)
 
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: the file, ``''`` for the one it is in, and the path as it stands in the link.
-
-        ``('', '')`` for what is no link, and where the library can't tell.
-        """
-        return "", ""
-
-    def details(self, node: Handle) -> Details:
-        """Return what is known of a node beyond shape and number type; nothing, where the library can't tell."""
-        return Details()
-
-    # ----------------------------------------------------------- other files
-    def allow(self, folders: Sequence[Path]) -> None:
-        """Allow to read the values of arrays from other files in these folders; only those of this call count.
-
-        Without it, such an array shows shape, number type and sources, and reading it raises ValuesElsewhereError.
-        """
-        self._allowed = tuple(folders)
-
-    def begin_copy(self, path: Path) -> None:
-        """Make the file that nodes of the open one are copied into; FileExistsError if there is one.
-
-        Only where ``capabilities.copies_objects``.
-        """
-        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
-
-    def copy_out(self, node: Handle, start: int = 0) -> int | None:
-        """Copy a node to its own path in that file; of a group, itself and its attributes.
-
-        Returns
-        -------
-        int or None
-            What `start` has to be in the next call for this node; None if all of it is copied.
-        """
-        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
-
-    def end_copy(self) -> list[str]:
-        """Complete that file; return sentences on what could not be copied. It is closed also if this raises."""
-        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
-
-    @abstractmethod
+    @changing
     def raw_node(self, node: Handle) -> Any:
         """Return the library's own object for a node, None when there is none in this process."""
+        return self._nodes.get(node).obj
 
-    @abstractmethod
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group.
+    @property
+    def inspection(self) -> Inspection:
+        """Answers questions about links, damage, and types of other programs."""
+        return self.inspector(self)
+
+    @looking
+    def ask_about(self, node: Handle, question: Callable[[TreeNode], _R]) -> _R:
+        """Return the answer of a function about a node, for parts of a backend; errors as those of reading."""
+        return question(self._nodes.get(node))
+
+    # -------------------------------------------------------------- creation
+    @changing
+    def create(self, parent: Handle, name: str, spec: NodeSpec) -> Handle:
+        """Make a node with its attributes and data: all of it, or nothing.
 
         Raises
         ------
@@ -488,94 +340,102 @@ class Backend(Inspecting, ABC):
             If there is a node of that name.
         NamingError
             If the name is empty or holds a slash.
+        DataMismatchError, CodecError
+            If the library can't hold such an array, or such an attribute.
         StreamingError
             While the file streams.
         """
+        with self._making(parent, name) as (group, path):
+            return Handle(self._make(group, path, spec))
 
-    @abstractmethod
-    def create_array(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        data: npt.NDArray[Any] | None = None,
-        shape: tuple[int, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-        fill_value: Any = None,
-        frame_axes: int | None = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of fixed shape, from `data` or from shape, dtype and fill value. Errors as create_group.
+    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
+        """Make a group; errors as `create`."""
+        return self.create(parent, name, NodeSpec(NodeKind.GROUP, attributes=attributes or {}))
 
-        Parameters
-        ----------
-        parent, name
-            Where it is made.
-        data, shape, dtype, fill_value
-            What is in it.
-        frame_axes
-            So many of its last axes are written at a time; None if all of it is.
-        compression, attributes
-            How it is stored, and what is said of it.
-        """
+    def create_array(self, parent: Handle, name: str, **spec: Any) -> Handle:
+        """Make an array of fixed shape; errors as `create`, of whose spec the other arguments are."""
+        return self.create(parent, name, NodeSpec(NodeKind.FIXED, **spec))
 
-    @abstractmethod
-    def create_growing(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        fill_value: Any = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of shape ``(0,) + row_shape`` that grows along its first axis. Errors as create_group."""
+    def create_growing(self, parent: Handle, name: str, *, row_shape: tuple[int, ...], **spec: Any) -> Handle:
+        """Make an array that grows along its first axis; errors as `create`, of whose spec the other arguments are."""
+        return self.create(parent, name, NodeSpec(NodeKind.GROWING, row_shape, **spec))
 
-    @abstractmethod
     def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows of any length. Errors as create_group."""
+        """Make a growing list of byte rows of any length; errors as `create`."""
+        return self.create(parent, name, NodeSpec(NodeKind.TEXT, attributes=attributes or {}))
 
-    @abstractmethod
+    def _make(self, group: TreeNode, path: str, spec: NodeSpec) -> TreeNode:
+        """Make a node whose place and name were checked."""
+        node = self._nodes.remember(path, self._create(group.obj, path.rpartition("/")[2], spec), spec.kind)
+        node.is_new = True
+        try:
+            self._complete_new(node, spec)
+        except BaseException:
+            # all or nothing: half a node would be in the way of the next attempt
+            with suppress(H5SaverError, *self.library_errors):
+                self._remove(node)
+            self._forget(path)
+            raise
+        return node
+
+    @changing
     def delete(self, node: Handle) -> None:
         """Remove a node and everything below it."""
+        found = self._nodes.get(node)
+        self._may_change(f"delete {found.path}")
+        if found.path == "/":
+            raise NodeError("the root of a file can't be deleted")
+        self._drain()
+        self._remove(found)
+        self._forget(found.path)
 
-    @abstractmethod
+    @changing
     def copy(self, node: Handle, parent: Handle, name: str) -> Handle:
         """Copy a node and everything below it, attributes included, into a group of this file.
 
         A group can't be copied into itself, nor can a link: NodeError.
         """
+        source = self._nodes.get(node)
+        with self._making(parent, name) as (group, path):
+            self._may_copy(source, path)
+            self._drain()
+            self._copy(source, group, name)
+            return self.node(path)
+
+    def object_copies(self, path: Path) -> ObjectCopies:
+        """Make a file that nodes of the open one are copied into as they are; FileExistsError if there is one.
+
+        Only where ``capabilities.copies_objects``.
+        """
+        raise DataMismatchError(f"{self.name} can't copy nodes into another file as they are")
 
     # ---------------------------------------------------------------- arrays
-    @abstractmethod
+    @looking
     def info(self, array: Handle) -> ArrayInfo:
         """Return shape, dtype and storage of an array. The dtype of byte rows is uint8."""
+        return self._info(self._nodes.array(array))
 
-    @abstractmethod
+    @changing
     def append(self, array: Handle, rows: npt.NDArray[Any]) -> None:
         """Add rows at the end of a growing array: shape ``(n,) + row_shape``; for byte rows one uint8 row.
 
         DataMismatchError if shape or dtype don't fit (the array stays as it was); StreamingError for byte rows while
         the file streams, because HDF5 breaks rows of any length under SWMR.
         """
+        self._append_checked([self._appendable(array, rows)])
 
+    @changing
     def append_many(self, rows: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
-        """Add rows to several growing arrays in one call, in the order given; errors as append.
+        """Add rows to several growing arrays: all are checked before any is written.
 
-        A frame has many channels: one call is one wait for the lock (or one message to another process). If the rows of
-        one array are refused, no array grows; a backend that can't check beforehand may leave earlier ones grown.
+        A frame has many channels: one call is one wait for the lock (or one message to another process).
         """
-        with self.lock:
-            for array, values in rows:
-                self.append(array, values)
+        self._append_checked([self._appendable(array, values) for array, values in rows])
 
     def extend(self, array: Handle, count: int, fill: Any) -> None:
         """Add `count` rows that hold `fill`, the value that the array was made with.
 
-        Where the library can, they are not written: it knows what rows hold that nobody has written.
+        Where the library can, they are not written: it knows the value of rows that nobody has written.
         """
         with self.lock:
             info = self.info(array)
@@ -583,36 +443,58 @@ class Backend(Inspecting, ABC):
             for start in range(0, count, step):
                 self.append(array, np.full((min(step, count - start), *info.shape[1:]), fill, info.dtype))
 
-    @abstractmethod
+    @changing
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
+        node, values = self._nodes.array(array), np.asarray(values)
+        self._may_overwrite(node, values)
+        self._write(node, selection, values)
 
-    @abstractmethod
+    @looking
     def read(self, array: Handle, selection: Selection = ...) -> Any:
         """Read an array or part of it; byte rows come as a list of uint8 arrays."""
+        return self._read(self._nodes.array(array), selection)
+
+    def allow(self, folders: Sequence[Path]) -> None:
+        """Allow to read the values of arrays from other files in these folders; only those of this call count.
+
+        Without it, such an array shows shape, number type and sources, and reading it raises ValuesElsewhereError.
+        """
+        self._allowed = tuple(folders)
 
     # ------------------------------------------------------------ attributes
-    @abstractmethod
+    @looking
     def attribute_names(self, node: Handle) -> list[str]:
         """Return the sorted names of the attributes of a node."""
+        found = self._nodes.described(node)
+        return [] if found is None else self._attribute_names(found)
 
-    @abstractmethod
+    @looking
     def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or hold something unreadable are left out."""
+        """Return raw attributes, except for names that are missing or unreadable."""
+        found = self._nodes.described(node)
+        return {} if found is None else self._get_attributes(found, names)
 
-    @abstractmethod
+    @changing
     def set_attributes(self, node: Handle, attributes: Mapping[str, RawAttribute]) -> None:
         """Set attributes, replacing existing ones of the same names."""
+        self._set_attributes(self._changeable(node, "set attributes"), attributes)
 
-    @abstractmethod
+    @changing
     def delete_attribute(self, node: Handle, name: str) -> None:
         """Remove an attribute; NodeError if it is not there."""
+        self._delete_attribute(self._changeable(node, "delete an attribute"), name)
 
     # ------------------------------------------------------------------ SWMR
-    @abstractmethod
+    @changing
     def start_swmr(self) -> None:
         """Start streaming; it ends when the file is closed."""
+        if not self._swmr:
+            self._may_change("start streaming")
+            self._start_swmr()
+            self._swmr = True
 
-    @abstractmethod
+    @looking
     def refresh(self, array: Handle) -> None:
-        """See what another process has appended since the file was opened for reading."""
+        """See rows that another process has appended since the file was opened for reading."""
+        self._refresh(self._nodes.array(array))

@@ -1,8 +1,10 @@
 """How arrays are cut into chunks, the unit in which HDF5 stores, compresses and caches them.
 
-One frame is one chunk, or about 1 MB of rows for small ones: with h5py's own guess, frames of 1024 x 1024 were written
-17 to 22 times slower. Scalars are limited to 8192 rows (64 kB of float64), so that a short log of many channels stays
-small; chunks of a scan, which is written point by point, to 64 kB.
+A frame of 64 kB and more is a chunk: with h5py's own guess, frames of 1024 x 1024 were written 17 to 22 times slower.
+Of smaller rows a chunk holds those of some seconds. An array begins with small chunks (128 numbers): a short log of
+many channels stays small, and a flush writes little. Where rows come fast the array gets larger chunks before any row
+is in the file, see docs/decisions/037-chunks-follow-the-rate.md. Chunks of a scan, which is written point by point,
+have 64 kB.
 """
 
 from __future__ import annotations
@@ -12,12 +14,20 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fixed_chunks", "growing_chunks", "is_large"]
+__all__ = ["FAST_ROWS", "TEXT_ROWS", "fast_chunks", "fixed_chunks", "growing_chunks", "is_large"]
 
 TARGET_BYTES = 1 << 20
 #: Of a scan: its points come slowly, and each flush writes the last chunk again.
 POINTS_BYTES = 1 << 16
+#: Of an array that begins to grow: so many bytes, or so many rows that are longer, but not more than `POINTS_BYTES`.
+FIRST_BYTES, FIRST_ROWS = 1 << 10, 8
+#: Of a compressed one: what is not filled yet takes no room, and smaller chunks would not be compressed well.
+PACKED_BYTES = 1 << 13
+#: More rows than these before the first flush are many: they get chunks of `MAX_ROWS`.
+FAST_ROWS = 1024
 MAX_ROWS = 8192
+#: Of rows of bytes, of which a chunk holds the places: PyTables' own choice makes each file 1 MB larger.
+TEXT_ROWS = 128
 MAX_CHUNK_BYTES = 64 << 20
 
 
@@ -33,13 +43,25 @@ def _within(shape: tuple[int, ...], itemsize: int, limit: int) -> tuple[int, ...
     return tuple(chunk)
 
 
-def growing_chunks(row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Return the chunk shape of an array that grows by rows.
+def growing_chunks(row_shape: tuple[int, ...], dtype: np.dtype[Any], *, packed: bool = False) -> tuple[int, ...]:
+    """Return the chunk shape of an array that begins to grow by rows; `packed`: a compressed one.
 
     >>> growing_chunks((1024, 1024), np.dtype('uint16'))
     (1, 1024, 1024)
-    >>> growing_chunks((1,), np.dtype('float64'))
-    (8192, 1)
+    >>> growing_chunks((1,), np.dtype('float64')), growing_chunks((1024,), np.dtype('float64'))
+    ((128, 1), (8, 1024))
+    """
+    row = _within(row_shape, dtype.itemsize, MAX_CHUNK_BYTES)
+    size = max(1, prod(row) * dtype.itemsize)
+    target = min(max(PACKED_BYTES if packed else FIRST_BYTES, FIRST_ROWS * size), POINTS_BYTES)
+    return (min(max(target // size, 1), MAX_ROWS), *row)
+
+
+def fast_chunks(row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the chunk shape of an array to which many rows come in a second.
+
+    >>> fast_chunks((1,), np.dtype('float64')), fast_chunks((1024,), np.dtype('float64'))
+    ((8192, 1), (128, 1024))
     """
     row = _within(row_shape, dtype.itemsize, MAX_CHUNK_BYTES)
     rows = TARGET_BYTES // max(1, prod(row) * dtype.itemsize)

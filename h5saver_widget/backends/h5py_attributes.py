@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5a, h5s, h5t
 
-from h5saver_widget.backends.terms import RawAttribute
-from h5saver_widget.backends.tree import SYSTEM_TEXT
+from h5saver_widget.backends.terms import SYSTEM_TEXT, RawAttribute
 from h5saver_widget.errors import CodecError
 from h5saver_widget.format.layout import COMMIT_MARK, RECORDING_ID
 from h5saver_widget.format.text import shown_text

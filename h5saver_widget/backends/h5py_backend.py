@@ -7,8 +7,11 @@ inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14
 from __future__ import annotations
 
 import errno
+import logging
+import os
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,8 +22,7 @@ import numpy.typing as npt
 from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import (
     CommitMarks,
     as_key,
@@ -30,25 +32,26 @@ from h5saver_widget.backends.h5py_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.h5py_details import details_of, dtype_of, holds_of, values_of
-from h5saver_widget.backends.h5py_examine import InspectingH5py
+from h5saver_widget.backends.h5py_details import dtype_of, holds_of, values_of
+from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_writer import H5pyWriter
+from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import JournaledFile, read_journal
+from h5saver_widget.backends.primitive import changing
+from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import (
     ArrayInfo,
-    Compression,
-    Details,
     Durability,
-    Handle,
     NodeKind,
+    NodeSpec,
+    ObjectCopies,
     OpenMode,
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode, reports_damage
 from h5saver_widget.errors import (
     DataMismatchError,
     FileIncompleteError,
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.h5py_copying import Copier
 
 __all__ = ["H5pyBackend"]
+
+logger = logging.getLogger(__name__)
 
 #: So many bytes may wait for a disk that refuses them; then the file is given up.
 _MOST_WAITING = 4 * PENDING_BYTES
@@ -106,16 +111,20 @@ def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.D
     return h5py.Dataset(made)
 
 
-class H5pyBackend(InspectingH5py):
+class H5pyBackend(QueuedBackend):
     """A local HDF5 file through h5py."""
 
     name = "h5py"
     versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
     capabilities = H5PY_CAPABILITIES
     library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
+    inspector = H5pyInspection
 
     def __init__(self) -> None:
         super().__init__()
+        self._file: h5py.File | None = None
+        #: The file object that a journaled file is written through, or that shows a damaged file as another.
+        self._disk: JournaledFile | None = None
         #: The marks of the commits of a file that is journaled.
         self._marks: CommitMarks | None = None
         self._copier: Copier | None = None
@@ -132,8 +141,7 @@ class H5pyBackend(InspectingH5py):
         learn_plugins()  # nobody looks for missing filters where h5py is used directly
         return self._h5()
 
-    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._begin()
+    def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._locking = locking
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
             learn_plugins()
@@ -153,17 +161,55 @@ class H5pyBackend(InspectingH5py):
                 raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
 
+    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
+        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
+
+        Parameters
+        ----------
+        path
+            The file, which is locked by nobody.
+        offset, beginning
+            Where the superblock stands, and its bytes.
+        size
+            Size of the file, in bytes; it may be more than there is: zeros.
+
+        Raises
+        ------
+        FileOpenError
+            If it can't be opened all the same.
+        """
+        self._begin()
+        learn_plugins()
+        disk = JournaledFile(path, "r", False)
+        disk.show(offset, beginning, size)
+        try:
+            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
+        except (OSError, ValueError, RuntimeError) as error:
+            disk.close()
+            raise FileOpenError(f"{path} could not be opened: {error}") from error
+        self._disk = disk
+        self._path, self._mode, self._swmr = path, "r", False
+
     def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
         if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
             return read_journal(path) is not None
-        return self._durability is not Durability.FLUSH and not swmr
+        if self.durability.level is Durability.FLUSH or swmr:
+            return False
+        if os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
+            return True
+        if self.durability.level is Durability.POWER:
+            raise PermissionError(
+                "to survive a loss of power it needs a journal, and nothing can be made in its folder"
+            )
+        logger.warning("%s: no journal can be made in its folder: a kill in the middle of a flush may damage it", path)
+        return False
 
     def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
         block = read_superblock(path) if mode == "r+" else None
         if block is not None and block.version >= 3 and block.is_writing:
             # with a file of ours the library does not look, and who streams holds no lock: two would write
             raise OSError("it is open for writing in another program, or was when that program was killed")
-        disk = JournaledFile(path, mode, locking, self._durability is Durability.POWER)
+        disk = JournaledFile(path, mode, locking, self.durability.level is Durability.POWER)
         try:
             # 'w': to HDF5 the file that was just made is there already, and it is empty
             library_mode = "w" if mode == "x" else mode
@@ -206,10 +252,8 @@ class H5pyBackend(InspectingH5py):
         super()._append_checked(ready)
         self._bound_waiting()
 
-    @primitive
-    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
-        """Overwrite part of an array."""
-        super().write(array, selection, values)
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+        super()._write(node, selection, values)
         self._bound_waiting()
 
     def _bound_waiting(self) -> None:
@@ -234,7 +278,8 @@ class H5pyBackend(InspectingH5py):
         else:
             self._disk.abandon()
 
-    def _descriptor(self) -> int:
+    def descriptor(self) -> int:
+        """Return the operating system's number of the open file."""
         return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 
     def _h5(self) -> h5py.File:
@@ -280,129 +325,64 @@ class H5pyBackend(InspectingH5py):
         # rows of any length are told from others by their number type
         return None if dataset.get_type().get_class() == h5t.VLEN else NodeKind.GROWING
 
-    @primitive
-    @reports_damage
-    def identity(self, node: Handle) -> Hashable:
-        """Return the address of an object in the file; the path of a link."""
-        found = self._described(node)
-        return self.path_of(node) if found is None else self._identity(found)
-
     def _identity(self, node: TreeNode) -> Hashable:
         about = h5o.get_info(node.obj.id)
         return about.fileno, about.addr
 
-    @primitive
-    @reports_damage
-    def details(self, node: Handle) -> Details:
-        """Return what is known of a node beyond shape and number type."""
-        found = self._described(node)
-        return Details() if found is None else details_of(found.obj)
-
-    @primitive
-    def begin_copy(self, path: Path) -> None:
-        """Make the file that nodes of the open one are copied into."""
+    @changing
+    def object_copies(self, path: Path) -> ObjectCopies:
+        """Make a file that nodes of the open one are copied into as they are."""
         from h5saver_widget.backends.h5py_copying import Copier  # most processes copy nothing
 
         self._copier = Copier(self._h5(), path)
+        return _Copies(self)
 
-    @primitive
-    def copy_out(self, node: Handle, start: int = 0) -> int | None:
-        """Copy a node to its own path in that file."""
+    @changing
+    def _copy_object(self, path: str, start: int) -> int | None:
         if self._copier is None:
             raise DataMismatchError("there is no file to copy into; begin a copy first")
         self._drain()
-        return self._copier.copy(self._h5(), self.path_of(node), start)
+        return self._copier.copy(self._h5(), self.path_of(self.node(path)), start)
 
-    @primitive
-    def end_copy(self) -> list[str]:
-        """Complete that file."""
-        copier, self._copier = self._copier, None
-        return [] if copier is None else copier.close()
+    def _end_copies(self) -> list[str]:
+        with self.lock:
+            copier, self._copier = self._copier, None
+            return [] if copier is None else copier.close()
 
-    @primitive
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: file and path."""
-        link = self._get(node).obj
-        if isinstance(link, h5py.ExternalLink):
-            return as_text(link.filename), as_text(link.path)
-        return "", as_text(link.path) if isinstance(link, h5py.SoftLink) else ""
-
-    @primitive
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group."""
-        with self._making(parent, name) as (group, path):
-            return self._made(path, group.obj.create_group(name), NodeKind.GROUP, attributes)
-
-    @primitive
-    def create_array(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        data: npt.NDArray[Any] | None = None,
-        shape: tuple[int, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-        fill_value: Any = None,
-        frame_axes: int | None = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of fixed shape."""
-        with self._making(parent, name) as (group, path):
-            if data is not None:
-                data = np.asarray(data)
-                shape, dtype = data.shape, data.dtype
-            filters = self._filters(compression) if shape and 0 not in shape else {}
-            if data is not None and not filters:
-                return self._made(path, _plain_array(group.obj, name, data), NodeKind.FIXED, attributes)
-            held = np.dtype(dtype)
+    def _create(self, group: h5py.Group, name: str, spec: NodeSpec) -> Any:
+        if spec.kind is NodeKind.GROUP:
+            return group.create_group(name)
+        if spec.kind is NodeKind.TEXT:
+            return group.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(TEXT_ROWS,))
+        shape, dtype, filters = spec.shape, spec.dtype, self._filters(spec)
+        if spec.kind is NodeKind.GROWING:
+            size: dict[str, Any] = {"shape": (0, *shape), "maxshape": (None, *shape)}
+            chunks: tuple[int, ...] | None = growing_chunks(shape, dtype, packed=bool(filters))
+        elif spec.data is not None and not filters:
+            return _plain_array(group, name, spec.data)
+        else:
+            size = {"shape": shape}
             # in one piece HDF5 fills it all at once: 8 s before the first point of a scan of 2 GB
-            in_chunks = filters or is_large(shape, held)
-            obj = group.obj.create_dataset(
-                name,
-                shape=shape,
-                dtype=dtype,
-                fillvalue=fill_value,
-                chunks=fixed_chunks(shape, held, frame_axes) if in_chunks else None,
-                **filters,
-            )
-            return self._made(path, obj, NodeKind.FIXED, attributes, data)
+            chunks = fixed_chunks(shape, dtype, spec.frame_axes) if filters or is_large(shape, dtype) else None
+        return group.create_dataset(name, **size, dtype=dtype, fillvalue=spec.fill_value, chunks=chunks, **filters)
 
-    @primitive
-    def create_growing(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        fill_value: Any = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array that grows along its first axis."""
-        with self._making(parent, name) as (group, path):
-            obj = group.obj.create_dataset(
-                name,
-                shape=(0, *row_shape),
-                maxshape=(None, *row_shape),
-                dtype=dtype,
-                fillvalue=fill_value,
-                chunks=growing_chunks(row_shape, np.dtype(dtype)),
-                **self._filters(compression),
-            )
-            return self._made(path, obj, NodeKind.GROWING, attributes)
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> h5py.Dataset:
+        old, plan = node.obj.id, node.obj.id.get_create_plist()
+        plan.set_chunk(chunks)
+        made = h5py.Dataset(h5d.create(self._h5().id, None, old.get_type(), old.get_space(), plan))
+        write_attributes(made, node.path, read_attributes(node.obj, None), fresh=True)
+        del self._h5()[node.path]
+        self._h5()[node.path] = made
+        return made
 
-    @primitive
-    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows."""
-        with self._making(parent, name) as (group, path):
-            obj = group.obj.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(1024,))
-            return self._made(path, obj, NodeKind.TEXT, attributes)
+    def _fills_later(self, spec: NodeSpec) -> bool:
+        return bool(self._filters(spec))
 
-    def _filters(self, compression: Compression | None) -> dict[str, Any]:
-        library = self._library(compression)
-        return {} if library is None or compression is None else filter_options(library, compression.level)
+    def _filters(self, spec: NodeSpec) -> dict[str, Any]:
+        if spec.kind is NodeKind.FIXED and not prod(spec.shape or (0,)):
+            return {}
+        library = self._library(spec.compression)
+        return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]
@@ -411,7 +391,7 @@ class H5pyBackend(InspectingH5py):
         self._h5().copy(source.obj, group.obj, name=name, expand_soft=False, expand_external=False)
 
     # ---------------------------------------------------------------- arrays
-    def _info(self, node: TreeNode) -> ArrayInfo:
+    def _stored_info(self, node: TreeNode) -> ArrayInfo:
         obj = node.obj
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(tuple(obj.shape), np.dtype(np.uint8), tuple(obj.maxshape), obj.chunks, compression_of(obj))
@@ -439,14 +419,13 @@ class H5pyBackend(InspectingH5py):
             node.obj.resize(count, axis=0)
             raise
 
-    def _writable(self, handle: Handle) -> TreeNode:
-        """Return an array of which parts may be overwritten; never one whose values stand in other files."""
-        node = super()._writable(handle)
-        if node.obj.is_virtual or node.obj.external:
+    def _may_overwrite(self, node: TreeNode, values: npt.NDArray[Any]) -> None:
+        """Refuse also an array whose values are in other files."""
+        if node.kind is not NodeKind.TEXT and (node.obj.is_virtual or node.obj.external):
             raise NodeError(f"{node.path} is no array of this file: its values stand elsewhere, and are not written")
-        return node
+        super()._may_overwrite(node, values)
 
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
             node.obj[selection] = values
         except (TypeError, ValueError, IndexError) as error:
@@ -454,7 +433,7 @@ class H5pyBackend(InspectingH5py):
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
 
-    def _read(self, node: TreeNode, selection: Selection) -> Any:
+    def _read_part(self, node: TreeNode, selection: Selection) -> Any:
         if node.obj.is_virtual or node.obj.external:
             assert self._path is not None
             require_allowed(node.obj, self._path, self._allowed, self._locking)
@@ -480,38 +459,22 @@ class H5pyBackend(InspectingH5py):
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
     # ------------------------------------------------------------ attributes
-    @primitive
-    @reports_damage
-    def attribute_names(self, node: Handle) -> list[str]:
-        """Return the sorted names of the attributes of a node."""
-        found = self._described(node)
-        return [] if found is None else attribute_names(found.obj)
+    def _attribute_names(self, node: TreeNode) -> list[str]:
+        return attribute_names(node.obj)
 
-    @primitive
-    @reports_damage
-    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
-        found = self._described(node)
-        return {} if found is None else read_attributes(found.obj, names)
+    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
+        return read_attributes(node.obj, names)
 
-    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         write_attributes(node.obj, node.path, attributes, fresh)
 
-    @primitive
-    def delete_attribute(self, node: Handle, name: str) -> None:
-        """Remove an attribute."""
-        found = self._changeable(node, "delete an attribute")
-        if name not in found.obj.attrs:
-            raise NodeError(f"{found.path} has no attribute {name!r}")
-        del found.obj.attrs[name]
+    def _delete_attribute(self, node: TreeNode, name: str) -> None:
+        if name not in node.obj.attrs:
+            raise NodeError(f"{node.path} has no attribute {name!r}")
+        del node.obj.attrs[name]
 
     # ------------------------------------------------------------------ SWMR
-    @primitive
-    def start_swmr(self) -> None:
-        """Start streaming."""
-        if self._swmr:
-            return
-        self._may_change("start streaming")
+    def _start_swmr(self) -> None:
         file = self._h5()
         self.flush()
         try:
@@ -520,11 +483,22 @@ class H5pyBackend(InspectingH5py):
             raise StreamingError(
                 f"{self._path} was not made for SWMR; create the file with SWMR on: {error}"
             ) from error
-        self._swmr = True
-        self._size = self.file_size() or 0  # the library has cut off what it had taken in advance
+        self.queue.file_size = self._stat().st_size  # the library has cut off what it had taken in advance
 
-    @primitive
-    def refresh(self, array: Handle) -> None:
-        """See what another process has appended."""
-        node = self._array(array)
+    def _refresh(self, node: TreeNode) -> None:
         node.obj.refresh()
+
+
+class _Copies:
+    """The copies of nodes in another file, see :class:`~h5saver_widget.backends.terms.ObjectCopies`."""
+
+    def __init__(self, backend: H5pyBackend) -> None:
+        self._backend = backend
+
+    def copy(self, path: str, start: int = 0) -> int | None:
+        """Copy the node at a path to the same path; return the `start` of the next call, None when it is complete."""
+        return self._backend._copy_object(path, start)
+
+    def close(self) -> list[str]:
+        """Complete the file; return sentences on nodes that could not be copied."""
+        return self._backend._end_copies()

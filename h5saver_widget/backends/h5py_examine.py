@@ -11,15 +11,15 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5o, h5s, h5t, h5z
 
-from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.h5py_attributes import as_text
+from h5saver_widget.backends.h5py_details import details_of
 from h5saver_widget.backends.h5py_filters import learn_plugins
-from h5saver_widget.backends.journal import JournaledFile
-from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.terms import Handle
-from h5saver_widget.backends.tree import reports_damage
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.backends.handles import TreeNode
+from h5saver_widget.backends.inspecting import Inspection
+from h5saver_widget.backends.local_file import LocalFile
+from h5saver_widget.backends.terms import Details, Handle
 
-__all__ = ["InspectingH5py", "has_addresses", "missing_filters", "read_raw"]
+__all__ = ["H5pyInspection", "has_addresses", "missing_filters", "read_raw"]
 
 #: Registered filters by their numbers: name, and where to get it.
 #: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
@@ -193,66 +193,44 @@ def unread_attributes(obj: Any, names: list[str]) -> list[str]:
     return damaged
 
 
-class InspectingH5py(QueuedBackend):
-    """The part of the h5py backend that tells what is wrong with what can't be read."""
+class H5pyInspection(Inspection):
+    """The answers of h5py."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._file: h5py.File | None = None
-        #: What a file is written through that is journaled, or read through that is shown as another.
-        self._disk: JournaledFile | None = None
+    _backend: LocalFile
 
-    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
-        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return the target of a link: file and path."""
 
-        Parameters
-        ----------
-        path
-            The file, which is locked by nobody.
-        offset, beginning
-            Where the superblock stands, and its bytes.
-        size
-            Size of the file, in bytes; it may be more than there is: zeros.
+        def target(found: TreeNode) -> tuple[str, str]:
+            if isinstance(found.obj, h5py.ExternalLink):
+                return as_text(found.obj.filename), as_text(found.obj.path)
+            return "", as_text(found.obj.path) if isinstance(found.obj, h5py.SoftLink) else ""
 
-        Raises
-        ------
-        FileOpenError
-            If it can't be opened all the same.
-        """
-        self._begin()
-        learn_plugins()
-        disk = JournaledFile(path, "r", False)
-        disk.show(offset, beginning, size)
-        try:
-            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
-        except (OSError, ValueError, RuntimeError) as error:
-            disk.close()
-            raise FileOpenError(f"{path} could not be opened: {error}") from error
-        self._disk = disk
-        self._path, self._mode, self._swmr = path, "r", False
+        return self._backend.ask_about(node, target)
 
-    @primitive
-    @reports_damage
+    def details(self, node: Handle) -> Details:
+        """Return details of a node beyond shape and number type."""
+        return self._backend.ask_about(node, lambda found: details_of(found.obj) if found.is_described else Details())
+
     def needs(self, node: Handle) -> list[str]:
-        """Return what is not here and needed to read an array, or to follow a link."""
-        obj = self._get(node).obj
-        folder = Path() if self._path is None else self._path.parent
-        return missing_files(obj, folder) + (missing_filters(obj.id) if isinstance(obj, h5py.Dataset) else [])
+        """Return the missing parts without which an array can't be read, or a link not be followed."""
+        folder = Path() if self._backend.path is None else self._backend.path.parent
 
-    @primitive
-    @reports_damage
+        def missing(found: TreeNode) -> list[str]:
+            files = missing_files(found.obj, folder)
+            return files + (missing_filters(found.obj.id) if isinstance(found.obj, h5py.Dataset) else [])
+
+        return self._backend.ask_about(node, missing)
+
     def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
-        """Return which rows of an array have a place in the file."""
-        return stored_rows(self._array(array).obj.id, self._descriptor())
+        """Return the ranges of rows that have a place in the file."""
+        number = self._backend.descriptor()
+        return self._backend.ask_about(array, lambda found: stored_rows(found.obj.id, number))
 
-    @primitive
-    @reports_damage
     def is_odd(self, array: Handle) -> bool:
         """Tell whether an array that can't be read is whole."""
-        return is_readable_raw(self._get(array).obj.id)
+        return self._backend.ask_about(array, lambda found: is_readable_raw(found.obj.id))
 
-    @primitive
-    @reports_damage
     def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
-        """Return which attributes are damaged of those that can't be read."""
-        return unread_attributes(self._get(node).obj, names)
+        """Return those of some unreadable attributes that are damaged."""
+        return self._backend.ask_about(node, lambda found: unread_attributes(found.obj, names))

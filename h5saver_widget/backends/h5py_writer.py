@@ -12,7 +12,7 @@ from h5py import h5f, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.h5py_filters import packing_of
-from h5saver_widget.backends.tree import TreeNode
+from h5saver_widget.backends.handles import TreeNode
 
 __all__ = ["H5pyWriter"]
 

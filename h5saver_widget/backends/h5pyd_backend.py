@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from h5json.objid import createObjId
 
-from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import TARGET_BYTES, fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chunks
+from h5saver_widget.backends.handles import TreeNode
+from h5saver_widget.backends.inspecting import Inspection
+from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.remote_blocks import Block, as_block
 from h5saver_widget.backends.remote_file import RemoteFile
 from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
@@ -26,13 +28,12 @@ from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attr
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
-    Compression,
     Handle,
     NodeKind,
+    NodeSpec,
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -45,6 +46,19 @@ __all__ = ["H5pydBackend"]
 
 _READER_SECONDS = 1.0
 _MAX_ATTRIBUTE = 150_000  # JSON takes six bytes for a character that is not ASCII
+
+
+class H5pydInspection(Inspection):
+    """The answers of a server."""
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return the target of a link: domain and path."""
+
+        def target(found: TreeNode) -> tuple[str, str]:
+            link = found.obj.described if found.kind is NodeKind.LINK else {}
+            return link.get("file") or link.get("h5domain", ""), link.get("h5path", "")
+
+        return self._backend.ask_about(node, target)
 
 
 class H5pydBackend(RemoteFile):
@@ -61,6 +75,7 @@ class H5pydBackend(RemoteFile):
         remote=True, compression=("zlib", "gzip", "lz4", "blosclz"), max_attribute_bytes=_MAX_ATTRIBUTE
     )
     library_errors = (RemoteRefusedError, TypeError, ValueError)
+    inspector = H5pydInspection
 
     # ------------------------------------------------------------------ tree
     def _fetch(self, object_id: str) -> RemoteObject:
@@ -106,13 +121,6 @@ class H5pydBackend(RemoteFile):
             self._follow(obj, name)
         return obj, obj.kind
 
-    @primitive
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: domain and path."""
-        found = self._get(node)
-        link = found.obj.described if found.kind is NodeKind.LINK else {}
-        return link.get("file") or link.get("h5domain", ""), link.get("h5path", "")
-
     def _follow(self, obj: RemoteObject, path: str) -> None:
         """Have the journal know an array."""
         grows, dims = obj.kind is not NodeKind.FIXED, obj.dims
@@ -120,122 +128,72 @@ class H5pydBackend(RemoteFile):
         rows = obj.rows = self._writing().rows_of(obj.object_id, obj.shape, grows, room)
         rows.path = rows.path or path
 
-    def identity(self, node: Handle) -> Any:
-        """Return the server's name of an object; the path of a link."""
-        found = self._described(node)
-        return self.path_of(node) if found is None else found.obj.object_id
+    def _identity(self, node: TreeNode) -> Any:
+        return node.obj.object_id
 
-    @primitive
+    @changing
     def raw_node(self, node: Handle) -> None:
         """Return None: there is no object of h5pyd."""
-        self._get(node)
+        self._nodes.get(node)
+
+    def _create(self, group: RemoteObject, name: str, spec: NodeSpec) -> RemoteObject:
+        """Make an object with its attributes and its link in one request."""
+        if spec.kind is NodeKind.GROUP:
+            return self._new(group, name, "groups", {}, spec.attributes)
+        if spec.kind is NodeKind.FIXED:
+            return self._new(group, name, "datasets", self._fixed(spec), spec.attributes)
+        if spec.kind is NodeKind.TEXT:
+            body = _growing(BYTE_ROWS, (), {}, [1024])
+        else:
+            held, properties = spec.dtype.newbyteorder("<"), filters(self._library(spec.compression), spec.compression)
+            chunks = bounded_chunks(fast_chunks(spec.shape, held), held)
+            body = _growing(type_json(held), spec.shape, properties, list(chunks))
+        return self._new(group, name, "datasets", body, _counted(spec.attributes))
+
+    def _fixed(self, spec: NodeSpec) -> dict[str, Any]:
+        held, shape = spec.dtype.newbyteorder("<"), spec.shape
+        is_chunked = bool(shape) and 0 not in shape
+        properties = filters(self._library(spec.compression) if is_chunked else None, spec.compression)
+        if is_chunked:
+            chunks = bounded_chunks(fixed_chunks(shape, held, spec.frame_axes, TARGET_BYTES), held)
+            properties["layout"] = {"class": "H5D_CHUNKED", "dims": list(chunks)}
+        if spec.fill_value is not None:
+            properties["fillValue"] = fill_json(spec.fill_value, held)
+        dims = list(shape) if shape else "H5S_SCALAR"
+        return {"type": type_json(held), "shape": dims, "creationProperties": properties}
 
     def _new(
         self,
-        group: TreeNode,
-        path: str,
+        group: RemoteObject,
+        name: str,
         collection: str,
         body: dict[str, Any],
-        attributes: Mapping[str, RawAttribute] | None,
+        attributes: Mapping[str, RawAttribute],
     ) -> RemoteObject:
-        """Make an object with its attributes and its link in one request."""
-        name = path.rpartition("/")[2]
-        encoded = {key: attribute_json(key, value, path) for key, value in (attributes or {}).items()}
+        encoded = {key: attribute_json(key, value, name) for key, value in attributes.items()}
         small, large = within_one_request(encoded)
         object_id = createObjId(collection, root_id=self._root_id)
-        link = {"id": group.obj.object_id, "name": name}
+        link = {"id": group.object_id, "name": name}
         answer = self._change("POST", f"/{collection}", {**body, "id": object_id, "link": link, "attributes": small})
         made = RemoteObject(object_id, {**(answer if isinstance(answer, dict) else {}), "attributes": dict(small)})
         for some in large:
             self._change("PUT", f"{made.address}/attributes", {"attributes": some}, replace=1)
             made.attributes.update(some)
-        group.obj.links[name] = {"id": object_id, "class": "H5L_TYPE_HARD"}
+        group.links[name] = {"id": object_id, "class": "H5L_TYPE_HARD"}
         return made
 
-    @primitive
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group."""
-        with self._making(parent, name) as (group, path):
-            return Handle(self._remember(path, self._new(group, path, "groups", {}, attributes), NodeKind.GROUP))
-
-    @primitive
-    def create_array(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        data: npt.NDArray[Any] | None = None,
-        shape: tuple[int, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-        fill_value: Any = None,
-        frame_axes: int | None = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of fixed shape."""
-        with self._making(parent, name) as (group, path):
-            if data is not None:
-                data = np.asarray(data)
-                shape, dtype = data.shape, data.dtype
-            held = np.dtype(dtype).newbyteorder("<")
-            body: dict[str, Any] = {"type": type_json(held), "shape": list(shape) if shape else "H5S_SCALAR"}
-            properties = filters(self._library(compression) if shape and 0 not in shape else None, compression)
-            if shape and 0 not in shape:
-                properties["layout"] = {
-                    "class": "H5D_CHUNKED",
-                    "dims": list(bounded_chunks(fixed_chunks(shape, held, frame_axes, TARGET_BYTES), held)),
-                }
-            if fill_value is not None:
-                properties["fillValue"] = fill_json(fill_value, held)
-            obj = self._new(group, path, "datasets", {**body, "creationProperties": properties}, attributes)
-            self._follow(obj, path)
-            handle = Handle(self._remember(path, obj, NodeKind.FIXED))
-            if data is not None and data.size:
-                self._write_block(obj, as_block((0,) * data.ndim, data.astype(held, copy=False)))
-            elif shape == () and fill_value is not None:
-                self._write_block(obj, as_block((), np.asarray(fill_value).astype(held)))
-            return handle
-
-    @primitive
-    def create_growing(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        fill_value: Any = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array that grows along its first axis."""
-        with self._making(parent, name) as (group, path):
-            held = np.dtype(dtype).newbyteorder("<")
-            chunks = bounded_chunks(growing_chunks(row_shape, held), held)
-            body = {"type": type_json(held), "shape": [0, *row_shape], "maxdims": [0, *row_shape]}
-            body["creationProperties"] = {
-                **filters(self._library(compression), compression),
-                "layout": {"class": "H5D_CHUNKED", "dims": list(chunks)},
-            }
-            return self._grown(group, path, body, attributes, NodeKind.GROWING)
-
-    @primitive
-    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows."""
-        with self._making(parent, name) as (group, path):
-            layout = {"class": "H5D_CHUNKED", "dims": [1024]}
-            body = {"type": BYTE_ROWS, "shape": [0], "maxdims": [0], "creationProperties": {"layout": layout}}
-            return self._grown(group, path, body, attributes, NodeKind.TEXT)
-
-    def _grown(self, group: TreeNode, path: str, body: Any, attributes: Any, kind: NodeKind) -> Handle:
-        # with a count from the first moment: without one, readers take the whole array for complete
-        obj = self._new(group, path, "datasets", body, {**(attributes or {}), COUNT: np.int64(0)})
-        self._follow(obj, path)
-        return Handle(self._remember(path, obj, kind))
+    def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:
+        if spec.kind is not NodeKind.GROUP:
+            self._follow(node.obj, node.path)
+        held = spec.dtype.newbyteorder("<")
+        if spec.data is not None and spec.data.size:
+            self._write_block(node.obj, as_block((0,) * spec.data.ndim, spec.data.astype(held, copy=False)))
+        elif spec.kind is NodeKind.FIXED and spec.shape == () and spec.fill_value is not None:
+            self._write_block(node.obj, as_block((), np.asarray(spec.fill_value).astype(held)))
 
     def _remove(self, node: TreeNode) -> None:
         parent, _, name = node.path.rpartition("/")
-        group = self._group(self.node(parent or "/"))
+        group = self._nodes.group(self.node(parent or "/"))
         self._writing().deliver()  # what was appended goes before: the array may have a second link
         self._writing().deleted(node.path)
         if isinstance(node.obj, RemoteObject) and node.obj.rows is not None:
@@ -247,22 +205,21 @@ class H5pydBackend(RemoteFile):
         obj, path = source.obj, f"{group.path.rstrip('/')}/{name}"
         attributes = {key: value for key, value in self._attributes(obj).items() if value is not None}
         if source.kind is NodeKind.GROUP:
-            made = self._remember(path, self._new(group, path, "groups", {}, attributes), NodeKind.GROUP)
+            made = self._make(group, path, NodeSpec(NodeKind.GROUP, attributes=attributes))
             for child in self._names(obj):
-                inner = self._get(self.node(f"{source.path.rstrip('/')}/{child}"))
+                inner = self._nodes.get(self.node(f"{source.path.rstrip('/')}/{child}"))
                 if inner.kind not in (NodeKind.LINK, NodeKind.OTHER):
                     self._copy(inner, made, child)
             return
         self._send(obj)
-        described = obj.described
-        body = {"type": described["type"], "creationProperties": described.get("creationProperties", {})}
+        kind, properties = obj.described["type"], obj.described.get("creationProperties", {})
         if source.kind is NodeKind.FIXED:
-            body["shape"] = list(obj.shape) if obj.shape else "H5S_SCALAR"
-            copied = self._new(group, path, "datasets", body, attributes)
-            self._follow(copied, path)
+            body = {"type": kind, "shape": list(obj.shape) if obj.shape else "H5S_SCALAR"}
+            copied = self._new(group.obj, name, "datasets", {**body, "creationProperties": properties}, attributes)
         else:
-            body |= {"shape": [0, *obj.shape[1:]], "maxdims": [0, *obj.shape[1:]]}
-            copied = self._get(self._grown(group, path, body, attributes, source.kind)).obj
+            body = _growing(kind, obj.shape[1:], properties, None)
+            copied = self._new(group.obj, name, "datasets", body, _counted(attributes))
+        self._follow(copied, path)
         with self._writing().together():
             for block in read_part(self._server(), obj, part_of(..., obj.shape), blocks=True):
                 if block.start:
@@ -270,11 +227,7 @@ class H5pydBackend(RemoteFile):
                 else:
                     self._change("PUT", f"{copied.address}/value", block.content())
 
-    # ---------------------------------------------------------------- arrays
-    @primitive
-    def info(self, array: Handle) -> ArrayInfo:
-        """Return shape, dtype and storage of an array."""
-        node = self._array(array)
+    def _info(self, node: TreeNode) -> ArrayInfo:
         found: ArrayInfo = self._fresh(node.obj).info()
         return found
 
@@ -288,12 +241,11 @@ class H5pydBackend(RemoteFile):
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         shape = node.obj.shape
-        start = (shape[0], *(0,) * (len(shape) - 1))
-        self._accept(node.obj, as_block(start, rows), (shape[0] + len(rows), *shape[1:]))
-
-    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
-        (count,) = node.obj.shape
-        self._accept(node.obj, Block((count,), [row.copy()]), (count + 1,))
+        if node.kind is NodeKind.TEXT:
+            self._accept(node.obj, Block(shape, [rows.copy()]), (shape[0] + 1,))
+        else:
+            start = (shape[0], *(0,) * (len(shape) - 1))
+            self._accept(node.obj, as_block(start, rows), (shape[0] + len(rows), *shape[1:]))
 
     def _write_block(self, obj: RemoteObject, block: Block) -> None:
         if not block.start:  # a single value
@@ -307,12 +259,7 @@ class H5pydBackend(RemoteFile):
         if self._journal is not None and obj.rows is not None and not obj.rows.settled:
             self._journal.deliver(obj.rows)
 
-    @primitive
-    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
-        """Overwrite part of an array."""
-        node = self._writable(array)
-        values = np.asarray(values)
-        self._may_write(node, values, node.obj.dtype)
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
             part = part_of(selection, node.obj.shape)
             if values.size == 1:  # goes wherever a number goes
@@ -325,10 +272,7 @@ class H5pydBackend(RemoteFile):
         if fitted.size:
             self._write_block(node.obj, as_block(part.start, fitted.reshape(part.counts), part.steps))
 
-    @primitive
-    def read(self, array: Handle, selection: Selection = ...) -> Any:
-        """Read an array or part of it."""
-        node = self._array(array)
+    def _read(self, node: TreeNode, selection: Selection) -> Any:
         obj = self._fresh(node.obj)
         try:
             part: Part = part_of(selection, obj.shape)
@@ -345,24 +289,16 @@ class H5pydBackend(RemoteFile):
         known = self._fresh(obj).attributes
         return {name: attribute_value(known[name]) for name in sorted(known) if name not in HIDDEN}
 
-    @primitive
-    def attribute_names(self, node: Handle) -> list[str]:
-        """Return the sorted names of the attributes of a node."""
-        found = self._described(node)
-        return [] if found is None else sorted(set(self._fresh(found.obj).attributes) - HIDDEN)
+    def _attribute_names(self, node: TreeNode) -> list[str]:
+        return sorted(set(self._fresh(node.obj).attributes) - HIDDEN)
 
-    @primitive
-    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
-        found = self._described(node)
-        if found is None:
-            return {}
-        known = self._fresh(found.obj).attributes
+    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
+        known = self._fresh(node.obj).attributes
         wanted = sorted(known) if names is None else [name for name in names if name in known]
         values = {name: attribute_value(known[name]) for name in wanted if name not in HIDDEN}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         encoded = {name: attribute_json(name, value, node.path) for name, value in attributes.items()}
         first, rest = within_one_request(encoded)
         for some in [first, *rest]:
@@ -374,26 +310,36 @@ class H5pydBackend(RemoteFile):
                 raise CodecError(f"attributes {sorted(some)} of {node.path} can't be written: {error}") from error
             node.obj.attributes.update(some)
 
-    @primitive
-    def delete_attribute(self, node: Handle, name: str) -> None:
-        """Remove an attribute."""
-        found = self._changeable(node, "delete an attribute")
-        if name not in found.obj.attributes or name in HIDDEN:
-            raise NodeError(f"{found.path} has no attribute {name!r}")
+    def _delete_attribute(self, node: TreeNode, name: str) -> None:
+        if name not in node.obj.attributes or name in HIDDEN:
+            raise NodeError(f"{node.path} has no attribute {name!r}")
         self._change(
-            "DELETE", f"{found.obj.address}/attributes", attr_names=name, separator="\n" if "/" in name else "/"
+            "DELETE", f"{node.obj.address}/attributes", attr_names=name, separator="\n" if "/" in name else "/"
         )
-        del found.obj.attributes[name]
+        del node.obj.attributes[name]
 
     # ------------------------------------------------------------------ SWMR
-    @primitive
-    def start_swmr(self) -> None:
-        """Refuse: a server needs none, its files can be read while they are written."""
+    def _start_swmr(self) -> None:
         raise StreamingError("a remote file has no SWMR mode: others can read it during writing as it is")
 
-    @primitive
-    def refresh(self, array: Handle) -> None:
-        """See what another program has appended."""
-        node = self._array(array)
+    def _refresh(self, node: TreeNode) -> None:
         if self._mode == "r":
             self._renew(node.obj)
+
+
+def _growing(
+    kind: Any, row_shape: tuple[int, ...], properties: dict[str, Any], chunks: list[int] | None
+) -> dict[str, Any]:
+    """Return the description of an array that grows."""
+    layout = {} if chunks is None else {"layout": {"class": "H5D_CHUNKED", "dims": chunks}}
+    return {
+        "type": kind,
+        "shape": [0, *row_shape],
+        "maxdims": [0, *row_shape],
+        "creationProperties": {**properties, **layout},
+    }
+
+
+def _counted(attributes: Mapping[str, RawAttribute]) -> dict[str, RawAttribute]:
+    """Return attributes with a count from the first moment: without one, readers take the whole array for complete."""
+    return {**attributes, COUNT: np.int64(0)}

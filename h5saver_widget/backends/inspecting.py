@@ -1,30 +1,57 @@
-"""What a backend tells of an object that can't be read in full: whether it is damaged, or something else is missing."""
+"""Questions about a node or a file beyond its content: links, types of other programs, damage, missing filters."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h5saver_widget.backends.terms import Details, Handle
+
 if TYPE_CHECKING:
-    from h5saver_widget.backends.terms import Handle
+    from h5saver_widget.backends.base import Backend
 
-__all__ = ["Inspecting"]
+__all__ = ["Inspection"]
 
 
-class Inspecting:
-    """The answers of a backend that doesn't know; checking a file asks for them."""
+class Inspection:
+    """The answers of a library that can't tell.
+
+    Parameters
+    ----------
+    backend
+        Whose nodes are looked at.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return the target of a link: the file, ``''`` for the one it is in, and the path as it stands in the link.
+
+        ``('', '')`` for other nodes, and where the library can't tell.
+        """
+        return "", ""
+
+    def details(self, node: Handle) -> Details:
+        """Return details of a node beyond shape and number type; none, where the library can't tell."""
+        return Details()
+
+    def cannot_read(self, path: Path) -> str:
+        """Return, in words, the part of a file that another library can read and this one can't; ``''`` if none."""
+        return ""
 
     def needs(self, node: Handle) -> list[str]:
-        """Return what is not here and needed to read an array, in words: filters, other files."""
+        """Return the missing parts without which an array can't be read, in words: filters, other files."""
         return []
 
     def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
-        """Return which rows of an array have a place in the file (first, last + 1); None: all."""
+        """Return the ranges of rows that have a place in the file (first, last + 1); None: all."""
         return None
 
     def is_odd(self, array: Handle) -> bool:
-        """Tell whether an array that can't be read is whole: there are no numbers in Python for its bytes."""
+        """Tell whether an array that can't be read is whole: Python has no numbers for its bytes."""
         return False
 
     def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
-        """Return which attributes are damaged of those that can't be read; the others are odd."""
+        """Return those of some unreadable attributes that are damaged; the others are odd."""
         return names

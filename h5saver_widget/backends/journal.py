@@ -24,9 +24,8 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from h5saver_widget.backends.paged_file import PagedFile, runs, write_at
@@ -40,45 +39,53 @@ from h5saver_widget.format.journal import (
     journal_path,
     journals_beside,
     read_journal,
+    tried_again,
 )
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["Journal", "JournaledFile", "finish_journal", "journal_path", "read_journal"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
-#: A virus scanner, a backup, a share that comes back: what is refused is tried again after so many seconds.
-_PAUSES = (0.01, 0.05, 0.2)
 
 
 def finish_journal(path: Path) -> bool:
-    """Bring a file to its last commit, remove the journal, and tell whether the file was changed for that.
+    """Bring a file to its last commit, remove the journal, and tell whether the file needed it.
 
     What only has a journal's name is left alone.
 
     Raises
     ------
     FileOpenError
-        If another program holds the file: the journal is that program's.
+        If another program holds the file: the journal is that program's. Or if it can't be told whether the file needs
+        what is there: it must not be changed then.
     OSError
         If the file can't be written.
     """
-    changed = False
-    for where, journal, needed in journals_beside(path):
-        if journal is None or needed is False:
-            continue
-        descriptor = os.open(path, os.O_RDWR | _BINARY)
-        try:
-            _lock(descriptor, path, False)
-            if needed:
+    for where, _, _, unknown in (beside := list(journals_beside(path))):
+        if unknown:
+            raise FileOpenError(
+                f"{path} can't be changed: it may need the journal {where.name} beside it, which {unknown}. Make it "
+                "readable, open the file with that version, or move the journal away if it is of another file"
+            )
+    if any(found.needed is not False for found in beside):
+        tried_again(lambda: _finish(path))
+    return any(found.needed for found in beside)
+
+
+def _finish(path: Path) -> None:
+    """Put the journal into its file, which nobody else can open to write meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | _BINARY)
+    try:
+        _lock(descriptor, path, False)
+        for where, journal, needed, _ in journals_beside(path, descriptor):  # as it is now: another may have done it
+            if journal is not None and needed is not False:
                 _put(descriptor, journal.changes)
                 os.ftruncate(descriptor, journal.size)
                 os.fsync(descriptor)
-                changed = True
-            with suppress(OSError):  # all of it is in the file: it does no harm, and is removed another time
-                where.unlink()
-        finally:
-            os.close(descriptor)
-    return changed
+                with suppress(OSError):  # all of it is in the file: it does no harm, and is removed another time
+                    where.unlink()
+    finally:
+        os.close(descriptor)
 
 
 class JournaledFile(PagedFile):
@@ -121,7 +128,7 @@ class JournaledFile(PagedFile):
     def __init__(self, path: Path, mode: str, locking: bool = True, power: bool = False) -> None:
         flags = {"x": os.O_RDWR | os.O_CREAT | os.O_EXCL, "r+": os.O_RDWR, "r": os.O_RDONLY}[mode]
         super().__init__(os.open(path, flags | _BINARY, 0o666))
-        self._path = path
+        self._path = Path(os.path.realpath(path))
         self._power = power
         self._writes = mode != "r"
         self.identity = secrets.token_bytes(16)
@@ -145,9 +152,9 @@ class JournaledFile(PagedFile):
             if mode == "r+":
                 block = read_superblock(path)
                 self._first_page = 0 if block is None else block.offset // PAGE * PAGE
-                self._spent = {where for where, _, needed in journals_beside(path) if needed is None}
+                self._spent = {beside.where for beside in journals_beside(path) if beside.needed is None}
             if power and self._writes:
-                _sync_folder(path.parent)  # its name is on the disk
+                _sync_folder(self._path.parent)  # its name is on the disk
         except BaseException:
             self._close_all()
             raise
@@ -174,16 +181,12 @@ class JournaledFile(PagedFile):
         """
         if self._refused is not None:
             raise self._refused
-        for pause in (*_PAUSES, None):
-            try:
-                self._commit(mark)
-                self._failed = None
-                return
-            except OSError as error:
-                self._failed = error
-                if pause is None:
-                    raise
-                time.sleep(pause)
+        try:
+            tried_again(lambda: self._commit(mark))
+        except OSError as error:
+            self._failed = error
+            raise
+        self._failed = None
 
     def _commit(self, mark: bytes) -> None:
         self._finish()
@@ -313,10 +316,11 @@ class JournaledFile(PagedFile):
                 self._remove_journal()
 
     def _close_all(self) -> None:
-        for descriptor in (self._journal, self._file):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._journal = self._file = -1
+        with ExitStack() as closing:  # all of them, whatever one of them says
+            for descriptor in (self._journal, self._file):
+                if descriptor >= 0:
+                    closing.callback(os.close, descriptor)
+            self._journal = self._file = -1
 
 
 def _pages_with(mark: bytes, start: int, run: bytes) -> set[int]:

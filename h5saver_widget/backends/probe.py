@@ -109,7 +109,7 @@ def _unknown(io: Backend, node: Handle) -> str:
     kind = io.kind(node)
     if kind in (NodeKind.LINK, NodeKind.TEXT):
         return ""
-    details = io.details(node)
+    details = io.inspection.details(node)
     if details.references:
         return "references"
     if kind is NodeKind.GROUP:

@@ -8,8 +8,10 @@ from typing import Any
 
 from h5json.objid import createObjId
 
-from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
+from h5saver_widget.backends.location import Location
+from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.remote_journal import Delivery, Journal
 from h5saver_widget.backends.remote_nodes import Nodes
 from h5saver_widget.backends.remote_options import RemoteOptions
@@ -21,14 +23,62 @@ from h5saver_widget.backends.remote_places import (
 )
 from h5saver_widget.backends.remote_writer import WriterMark
 from h5saver_widget.backends.terms import OpenMode
-from h5saver_widget.backends.tree import TreeBackend
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
 
-__all__ = ["RemoteFile"]
+__all__ = ["RemoteFile", "ServerLocation"]
 
 
-class RemoteFile(TreeBackend):
+class ServerLocation(Location):
+    """Domains of a server.
+
+    Parameters
+    ----------
+    options
+        Where the server is.
+    """
+
+    server: RemoteOptions
+
+    def __init__(self, options: RemoteOptions) -> None:
+        self.server = options
+
+    def absolute(self, path: Path) -> Path:
+        """Return the path of a domain, which is absolute."""
+        return path
+
+    def check(self, path: Path, mode: OpenMode) -> None:
+        """Refuse a path that is no domain; the server tells whether it is there."""
+        domain_of(path, new=mode == "x")
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file or folder at a path of the server."""
+        return remote_exists(path, self.server)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder on the server, and those above it."""
+        remote_make_folder(folder, self.server)
+
+    def move_aside(self, path: Path) -> Path:
+        """Give a file of the server its first free backup name."""
+        return move_aside_on_server(path, self.server)
+
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Choose the server for files opened from now on."""
+        self.server = RemoteOptions.of(options)
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder of the server."""
+        return remote_names(folder, self.server)
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and describe the result in a sentence."""
+        return test_connection(self.server, "" if folder is None else folder.as_posix())
+
+
+class RemoteFile(Backend):
     """A backend that knows its server.
+
+    h5pyd's own file object would lose rows, and is not used: there is no raw file.
 
     Parameters
     ----------
@@ -36,9 +86,11 @@ class RemoteFile(TreeBackend):
         Where the server is, as :class:`RemoteOptions` or as plain data; the environment's by default.
     """
 
+    location: ServerLocation
+
     def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.options = RemoteOptions.of(options)
+        self.location = ServerLocation(RemoteOptions.of(options))
         self._client: Client | None = None
         self._journal: Journal | None = None
         self._root_id = ""
@@ -51,50 +103,12 @@ class RemoteFile(TreeBackend):
         return self._client is not None
 
     @property
-    def raw_file(self) -> None:
-        """None: h5pyd's own file object would lose rows, and is not used."""
-        return
-
-    @property
     def delivery(self) -> Delivery:
         """How far the server is with what was accepted; never waits."""
         return Delivery() if self._journal is None else self._journal.delivery
 
-    def _check_path(self, path: Path, mode: OpenMode) -> None:
-        domain_of(path, new=mode == "x")
-
-    def exists(self, path: Path) -> bool:
-        """Tell whether there is a file or folder at a path of the server."""
-        return remote_exists(path, self.options)
-
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder on the server, and those above it."""
-        remote_make_folder(folder, self.options)
-
-    def move_aside(self, path: Path) -> Path:
-        """Give a file of the server its first free backup name."""
-        return move_aside_on_server(path, self.options)
-
-    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Say on which server files are opened from now on."""
-        self.options = RemoteOptions.of(options)
-
-    @property
-    def server(self) -> RemoteOptions:
-        """The server that was said."""
-        return self.options
-
-    def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder of the server."""
-        return remote_names(folder, self.options)
-
-    def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and say in a sentence what was found."""
-        return test_connection(self.options, "" if folder is None else folder.as_posix())
-
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._forget("/")
-        client = Client(domain_of(path), self.options)
+        client = Client(domain_of(path), self.location.server)
         try:
             status, answer = client.probe()
             if status in (401, 403) or status >= 500:
@@ -103,7 +117,7 @@ class RemoteFile(TreeBackend):
             if mode == "x":
                 if found:
                     raise _exists(path)
-                answer = self._create(client, path)
+                answer = self._create_domain(client, path)
             elif not found or "root" not in answer:
                 raise FileNotFoundError(
                     f"{path} is not a file on {client.options.endpoint}; check the path, or create it with mode 'x'"
@@ -124,7 +138,7 @@ class RemoteFile(TreeBackend):
                 raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
             raise
 
-    def _create(self, client: Client, path: Path) -> Any:
+    def _create_domain(self, client: Client, path: Path) -> Any:
         root = createObjId("groups")  # so that it is known as ours when the answer was lost
         status, answer = client.settle("PUT", "/", {"root_id": root})
         if status in (400, 409):
@@ -148,19 +162,17 @@ class RemoteFile(TreeBackend):
             if mark is not None:
                 mark.let_go()
             self._client = self._journal = self._mark = None
-            self._forget("/")
             if client is not None:
                 client.close()
 
-    @primitive
-    def flush(self, timeout: float | None = None) -> None:
-        """Have readers find what was accepted. While the server is away it is kept and sent later, without an error."""
+    def _flush(self) -> None:
+        """Have readers find all rows. While the server is away they are kept and sent later, without an error."""
         if self._journal is not None:
             self._journal.flush()
 
-    @primitive
+    @changing
     def checkpoint(self, timeout: float | None = None) -> None:
-        """Send what waits and have the server write it to its storage; RemoteError if that is not possible now."""
+        """Send all rows and have the server write them to its storage; RemoteError if that is not possible now."""
         if self._journal is not None:
             self._journal.deliver()
             self._journal.checkpoint()

@@ -6,14 +6,20 @@ at it (read, copy, flush, close) and, if it can't be written, reported with its 
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from itertools import product
 
 import numpy as np
 
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
-from h5saver_widget.backends.write_buffers import ChunkTask, DeflateBuffer, PointBuffer, RowBuffer, WriteBuffer
+from h5saver_widget.backends.write_buffers import (
+    ChunkTask,
+    DeflateBuffer,
+    Memory,
+    PointBuffer,
+    RowBuffer,
+    WriteBuffer,
+)
 from h5saver_widget.errors import RowsLostError
 
 __all__ = ["COLLECT_BYTES", "PENDING_BYTES", "RowQueue"]
@@ -38,8 +44,7 @@ class RowQueue:
         self._open: dict[ArrayWriter, None] = {}
         self._jobs: deque[ChunkTask] = deque()
         self._job_bytes = 0
-        #: Bytes of all buffers that there are, in a list that their finalizers may hold.
-        self._buffer_bytes = [0]
+        self._memory = Memory(PENDING_BYTES)
         self._failures: list[tuple[ArrayWriter, int, str]] = []
         #: Growing arrays that rows came to since the last flush, and how many they had then.
         self.unsafe: dict[ArrayWriter, int] = {}
@@ -86,21 +91,14 @@ class RowQueue:
             return None
         if not self._has_room(size):
             return None  # too many arrays at once: this one is left to the library
-        return self._counted(DeflateBuffer(array, size) if deflates else RowBuffer(array, size))
-
-    def _counted(self, buffer: WriteBuffer) -> WriteBuffer:
-        """Count the memory of a buffer as long as there is one."""
-        self._buffer_bytes[0] += buffer.size
-        weakref.finalize(buffer, _give_back, self._buffer_bytes, buffer.size).atexit = False
-        return buffer
+        return (DeflateBuffer if deflates else RowBuffer)(array, size, self._memory)
 
     def _has_room(self, size: int) -> bool:
         """Tell whether one more array may be kept; if need be, forget those that got nothing since the last flush."""
-        most = PENDING_BYTES - size
-        if self._buffer_bytes[0] > most:
+        if not self._memory.has(size):
             for array in [array for array in self._open if not self.pending(array)]:
                 self.forget(array)
-        return self._buffer_bytes[0] <= most
+        return self._memory.has(size)
 
     def pending(self, array: ArrayWriter | None) -> int:
         """Return how many rows of an array wait."""
@@ -147,7 +145,7 @@ class RowQueue:
     def _point_buffer(self, array: ArrayWriter) -> WriteBuffer | None:
         if not self.collects or not self._has_room(COLLECT_BYTES):
             return None
-        return self._counted(PointBuffer(array, COLLECT_BYTES))
+        return PointBuffer(array, COLLECT_BYTES, self._memory)
 
     def submit(self, job: ChunkTask) -> None:
         """Have a chunk packed; write those that are ready, and as many as it takes to stay within the bound."""
@@ -198,6 +196,15 @@ class RowQueue:
         finally:
             self.forget_below("/")
 
+    def replace(self, array: ArrayWriter, by: ArrayWriter) -> None:
+        """Have another writer go on with what an array has accepted; the library has none of it."""
+        by.buffer, by.accepted = array.buffer, array.accepted
+        array.buffer = None
+        if array in self._open:
+            self._open[by] = self._open.pop(array)
+        if array in self.unsafe:
+            self.unsafe[by] = self.unsafe.pop(array)
+
     def forget(self, array: ArrayWriter) -> None:
         """Look into the file again before the next row of an array is taken; there must be none that wait."""
         array.buffer = None
@@ -247,7 +254,3 @@ class RowQueue:
                 f"{told}. Look whether the disk is full, and go on in a new file",
                 [(array.path, lost) for array, lost, _ in failures],
             )
-
-
-def _give_back(held: list[int], size: int) -> None:
-    held[0] -= size

@@ -10,8 +10,7 @@ import tables
 import tables.hdf5extension
 
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet
-from h5saver_widget.backends.terms import RawAttribute
-from h5saver_widget.backends.tree import SYSTEM_TEXT
+from h5saver_widget.backends.terms import SYSTEM_TEXT, RawAttribute
 from h5saver_widget.errors import CodecError
 from h5saver_widget.format.text import shown_text
 

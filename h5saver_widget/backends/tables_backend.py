@@ -25,12 +25,14 @@ import tables.hdf5extension
 import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.base import primitive
-from h5saver_widget.backends.chunks import fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks
+from h5saver_widget.backends.handles import TreeNode
+from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.selections import check_selection
 from h5saver_widget.backends.tables_attributes import (
     MAX_ATTRIBUTE,
     attribute_names,
@@ -43,21 +45,19 @@ from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
-    Compression,
     Handle,
     NodeKind,
+    NodeSpec,
     OpenMode,
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode, check_selection, reports_damage
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import (
     DataMismatchError,
     FileNotOpenError,
     FileOpenError,
     NodeError,
-    StreamingError,
 )
 
 __all__ = ["TablesBackend"]
@@ -101,6 +101,25 @@ _KINDS = {
 }
 
 
+class TablesInspection(Inspection):
+    """The answers of PyTables."""
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return the target of a link: file and path."""
+
+        def target(found: TreeNode) -> tuple[str, str]:
+            if isinstance(found.obj, tables.link.ExternalLink):
+                file, _, path = found.obj.target.partition(":/")
+                return file, f"/{path}"
+            return "", found.obj.target if isinstance(found.obj, tables.link.SoftLink) else ""
+
+        return self._backend.ask_about(node, target)
+
+    def cannot_read(self, path: Path) -> str:
+        """Return, in words, the part of a file that PyTables can't read."""
+        return unknown_to_tables(path)
+
+
 class TablesBackend(QueuedBackend):
     """A local HDF5 file through PyTables."""
 
@@ -113,6 +132,7 @@ class TablesBackend(QueuedBackend):
         max_attribute_bytes=MAX_ATTRIBUTE,
     )
     library_errors = LIBRARY_ERRORS
+    inspector = TablesInspection
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,8 +149,7 @@ class TablesBackend(QueuedBackend):
     def _file_object(self) -> tables.File:
         return self._h5()
 
-    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._begin()
+    def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         if mode == "x":
             # PyTables itself can only create by overwriting
             try:
@@ -157,10 +176,6 @@ class TablesBackend(QueuedBackend):
         """Import what looks into a file before PyTables does."""
         get_ready()
 
-    def cannot_read(self, path: Path) -> str:
-        """Return what in a file PyTables can't read, in words."""
-        return unknown_to_tables(path)
-
     def _close_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
@@ -176,7 +191,8 @@ class TablesBackend(QueuedBackend):
             file.flush()
         require_flushed()
 
-    def _descriptor(self) -> int:
+    def descriptor(self) -> int:
+        """Return the operating system's number of the open file."""
         return int(self._h5().fileno())
 
     def _h5(self) -> tables.File:
@@ -208,13 +224,6 @@ class TablesBackend(QueuedBackend):
             obj._v_file.flush()
         return is_outside(path, obj._get_obj_info().addr)
 
-    @primitive
-    @reports_damage
-    def identity(self, node: Handle) -> Hashable:
-        """Return the address of an object in the file; the path of a link."""
-        found = self._described(node)
-        return self.path_of(node) if found is None else self._identity(found)
-
     def _kind_of_child(self, group: tables.Group, name: str) -> NodeKind | None:
         if name in group._v_groups:
             return NodeKind.GROUP
@@ -226,102 +235,51 @@ class TablesBackend(QueuedBackend):
             return None  # not chunked: its numbers may stand in other files
         return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
-    @primitive
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: file and path."""
-        link = self._get(node).obj
-        if isinstance(link, tables.link.ExternalLink):
-            file, _, path = link.target.partition(":/")
-            return file, f"/{path}"
-        return "", link.target if isinstance(link, tables.link.SoftLink) else ""
-
     @contextmanager
     def _making(self, parent: Handle, name: str) -> Iterator[tuple[TreeNode, str]]:
         with quiet(), super()._making(parent, name) as place:
             yield place
 
-    @primitive
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group."""
-        with self._making(parent, name) as (group, path):
-            return self._made(path, self._h5().create_group(group.obj, name), NodeKind.GROUP, attributes)
-
-    @primitive
-    def create_array(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        data: npt.NDArray[Any] | None = None,
-        shape: tuple[int, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-        fill_value: Any = None,
-        frame_axes: int | None = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of fixed shape."""
-        with self._making(parent, name) as (group, path):
-            if data is not None:
-                data = np.asarray(data)
-                shape, dtype = data.shape, data.dtype
-            kind, file = np.dtype(dtype), self._h5()
-            atom = _atom(kind, fill_value)
-            if shape == ():
-                obj = file.create_array(group.obj, name, obj=np.array(atom.dflt, kind) if data is None else data)
-            elif 0 in shape:
-                # PyTables refuses fixed arrays without elements: one that could grow along the empty axis holds them
-                grow = tuple(0 if i == shape.index(0) else max(n, 1) for i, n in enumerate(shape))
-                obj = file.create_earray(group.obj, name, atom=atom, shape=grow)
-                obj._v_attrs._g__setattr("CLASS", "CARRAY")
-            else:
-                obj = file.create_carray(
-                    group.obj,
-                    name,
-                    atom=atom,
-                    shape=shape,
-                    chunkshape=fixed_chunks(shape, kind, frame_axes),
-                    filters=self._filters(compression),
-                )
-                return self._made(path, obj, NodeKind.FIXED, attributes, data)
-            return self._made(path, obj, NodeKind.FIXED, attributes)
-
-    @primitive
-    def create_growing(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        fill_value: Any = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array that grows along its first axis."""
-        with self._making(parent, name) as (group, path):
-            obj = self._h5().create_earray(
-                group.obj,
-                name,
-                atom=_atom(np.dtype(dtype), fill_value),
-                shape=(0, *row_shape),
-                chunkshape=growing_chunks(row_shape, np.dtype(dtype)),
-                filters=self._filters(compression),
+    def _create(self, group: tables.Group, name: str, spec: NodeSpec) -> Any:
+        file, shape, dtype = self._h5(), spec.shape, spec.dtype
+        if spec.kind is NodeKind.GROUP:
+            return file.create_group(group, name)
+        if spec.kind is NodeKind.TEXT:
+            return file.create_vlarray(group, name, atom=tables.UInt8Atom(), chunkshape=TEXT_ROWS)
+        atom = _atom(dtype, spec.fill_value)
+        if spec.kind is NodeKind.GROWING:
+            chunks = growing_chunks(shape, dtype, packed=self._library(spec.compression) is not None)
+            return file.create_earray(
+                group, name, atom=atom, shape=(0, *shape), chunkshape=chunks, filters=self._filters(spec)
             )
-            return self._made(path, obj, NodeKind.GROWING, attributes)
+        if shape == ():
+            return file.create_array(group, name, obj=np.array(atom.dflt, dtype) if spec.data is None else spec.data)
+        if 0 in shape:
+            # PyTables refuses fixed arrays without elements: one that could grow along the empty axis holds them
+            grow = tuple(0 if i == shape.index(0) else max(n, 1) for i, n in enumerate(shape))
+            empty = file.create_earray(group, name, atom=atom, shape=grow)
+            empty._v_attrs._g__setattr("CLASS", "CARRAY")
+            return empty
+        chunks = fixed_chunks(shape, dtype, spec.frame_axes)
+        return file.create_carray(group, name, atom=atom, shape=shape, chunkshape=chunks, filters=self._filters(spec))
 
-    @primitive
-    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows."""
-        with self._making(parent, name) as (group, path):
-            obj = self._h5().create_vlarray(group.obj, name, atom=tables.UInt8Atom())
-            return self._made(path, obj, NodeKind.TEXT, attributes)
+    def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> tables.EArray:
+        old, parent, name = node.obj, node.obj._v_parent, node.obj._v_name
+        made = self._h5().create_earray(
+            parent, f"{name}__new", atom=old.atom, shape=old.shape, chunkshape=chunks, filters=old.filters
+        )
+        attributes = read_attributes(old, None)
+        write_attributes(made, node.path, attributes)
+        with quiet():
+            old._f_remove()
+            made._f_rename(name)
+        return made
 
-    def _filters(self, compression: Compression | None) -> tables.Filters:
-        library = self._library(compression)
-        if library is None or compression is None:
+    def _filters(self, spec: NodeSpec) -> tables.Filters:
+        library = self._library(spec.compression)
+        if library is None or spec.compression is None:
             return tables.Filters(complevel=0)
-        return tables.Filters(complevel=min(compression.level, 9), complib=library, shuffle=True)
+        return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():
@@ -332,7 +290,7 @@ class TablesBackend(QueuedBackend):
             self._h5().copy_node(source.obj, group.obj, name, recursive=source.kind is NodeKind.GROUP)
 
     # ---------------------------------------------------------------- arrays
-    def _info(self, node: TreeNode) -> ArrayInfo:
+    def _stored_info(self, node: TreeNode) -> ArrayInfo:
         shape, dtype = shape_and_dtype(node)
         if node.kind is NodeKind.TEXT:
             return ArrayInfo(shape, dtype, (None,))
@@ -350,7 +308,7 @@ class TablesBackend(QueuedBackend):
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         node.obj.append(row)
 
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         shape, dtype = shape_and_dtype(node)
         try:
             check_selection(selection, shape)
@@ -361,7 +319,7 @@ class TablesBackend(QueuedBackend):
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"
             ) from error
 
-    def _read(self, node: TreeNode, selection: Selection) -> Any:
+    def _read_part(self, node: TreeNode, selection: Selection) -> Any:
         shape, _ = shape_and_dtype(node)
         try:
             check_selection(selection, shape)
@@ -378,41 +336,19 @@ class TablesBackend(QueuedBackend):
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
     # ------------------------------------------------------------ attributes
-    @primitive
-    @reports_damage
-    def attribute_names(self, node: Handle) -> list[str]:
-        """Return the sorted names of the attributes of a node."""
-        found = self._described(node)
-        return [] if found is None else attribute_names(found.obj)
+    def _attribute_names(self, node: TreeNode) -> list[str]:
+        return attribute_names(node.obj)
 
-    @primitive
-    @reports_damage
-    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
-        found = self._described(node)
-        return {} if found is None else read_attributes(found.obj, names)
+    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
+        return read_attributes(node.obj, names)
 
-    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         write_attributes(node.obj, node.path, attributes)
 
-    @primitive
-    def delete_attribute(self, node: Handle, name: str) -> None:
-        """Remove an attribute."""
-        found = self._changeable(node, "delete an attribute")
-        if name not in attribute_names(found.obj):
-            raise NodeError(f"{found.path} has no attribute {name!r}")
-        delete_attribute(found.obj, name)
-
-    # ------------------------------------------------------------------ SWMR
-    @primitive
-    def start_swmr(self) -> None:
-        """Refuse: PyTables can't stream."""
-        raise StreamingError("PyTables can't do SWMR; record with the h5py backend")
-
-    @primitive
-    def refresh(self, array: Handle) -> None:
-        """Do nothing: PyTables reads no file that another process is writing."""
-        self._array(array)
+    def _delete_attribute(self, node: TreeNode, name: str) -> None:
+        if name not in attribute_names(node.obj):
+            raise NodeError(f"{node.path} has no attribute {name!r}")
+        delete_attribute(node.obj, name)
 
 
 def _atom(dtype: np.dtype[Any], fill_value: Any = None) -> tables.Atom:

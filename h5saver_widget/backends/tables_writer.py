@@ -10,9 +10,9 @@ import tables
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.tables_errors import require_flushed
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.backends.tree import TreeNode
 
 __all__ = ["TablesWriter", "shape_and_dtype"]
 

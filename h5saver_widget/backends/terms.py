@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NewType, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "SYSTEM_TEXT",
     "Activity",
     "ArrayInfo",
     "Capabilities",
@@ -19,11 +20,16 @@ __all__ = [
     "Durability",
     "Handle",
     "NodeKind",
+    "NodeSpec",
+    "ObjectCopies",
     "OpenMode",
     "Queue",
     "RawAttribute",
     "Selection",
 ]
+
+#: Attributes that PyTables writes as ASCII bytes; they are text all the same.
+SYSTEM_TEXT = frozenset({"CLASS", "FLAVOR", "PYTABLES_FORMAT_VERSION", "TITLE", "VERSION"})
 
 Handle = NewType("Handle", object)
 """A node, as its backend knows it. Compare with ``==``; never look inside."""
@@ -77,6 +83,58 @@ class Compression:
         return self.level > 0 and self.library not in ("", "none")
 
 
+@dataclass(frozen=True, eq=False)
+class NodeSpec:
+    """A node that is to be made, except for its place and its name.
+
+    Attributes
+    ----------
+    kind
+        ``GROUP``, ``FIXED``, ``GROWING`` or ``TEXT`` (a growing list of byte rows of any length).
+    shape
+        Of a fixed array; of a growing array, the shape of one row.
+    dtype
+        Number type of the elements.
+    data
+        All elements of a fixed array; shape and dtype are those of the data then.
+    fill_value
+        Elements that are never written have this value; None: 0.
+    frame_axes
+        A fixed array is written in frames of so many of its last axes; None: all at once.
+    compression
+        Of the chunks; None: none.
+    attributes
+        Written with the node: there is never a node without them.
+
+    Examples
+    --------
+    >>> NodeSpec(NodeKind.FIXED, data=np.zeros((2, 3), 'int16')).shape
+    (2, 3)
+    """
+
+    kind: NodeKind
+    shape: tuple[int, ...] = ()
+    dtype: Any = None
+    data: npt.NDArray[Any] | None = None
+    fill_value: Any = None
+    frame_axes: int | None = None
+    compression: Compression | None = None
+    attributes: Mapping[str, RawAttribute] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take shape and number type from the data, if there are any."""
+        data = self.data if self.data is None else np.asarray(self.data)
+        object.__setattr__(self, "data", data)
+        if data is not None:
+            object.__setattr__(self, "shape", data.shape)
+        object.__setattr__(self, "dtype", np.dtype(self.dtype) if data is None else data.dtype)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it has elements of a number type."""
+        return self.kind in (NodeKind.FIXED, NodeKind.GROWING)
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a backend can do; asked instead of testing a backend's name.
@@ -94,7 +152,7 @@ class Capabilities:
     journal
         Files can be written by way of a journal, see :class:`Durability`.
     copies_objects
-        Nodes can be copied into another file as they are, see ``Backend.copy_out``.
+        Nodes can be copied into another file as they are, see ``Backend.object_copies``.
     """
 
     swmr: bool = False
@@ -143,6 +201,22 @@ class Details:
     sources: tuple[tuple[str, str], ...] = ()
     scales: tuple[tuple[str, ...], ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
+
+
+class ObjectCopies(Protocol):
+    """A new file that nodes are copied into as they are, whatever their types and filters."""
+
+    def copy(self, path: str, start: int = 0) -> int | None:
+        """Copy the node at a path of the open file to the same path; of a group, itself and its attributes.
+
+        Returns
+        -------
+        int or None
+            The `start` of the next call for this node; None once all of it is copied.
+        """
+
+    def close(self) -> list[str]:
+        """Complete the file; return sentences on nodes that could not be copied. It is closed also if this raises."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,10 @@ import numpy as np
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
 from h5saver_widget.backends.compression import pack_in_background
 
-__all__ = ["ChunkTask", "DeflateBuffer", "PointBuffer", "RowBuffer", "WriteBuffer"]
+__all__ = ["ChunkTask", "DeflateBuffer", "Memory", "PointBuffer", "RowBuffer", "WriteBuffer"]
+
+#: A buffer of rows begins with so much.
+_FIRST_BYTES = 512
 
 
 class ChunkTask:
@@ -45,6 +48,18 @@ class ChunkTask:
 Submit = Callable[[ChunkTask], None]
 
 
+class Memory:
+    """Bytes that all buffers of a file have together, and how many they may have."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+
+    def has(self, size: int) -> bool:
+        """Tell whether there are so many left."""
+        return self.used + size <= self.most
+
+
 class WriteBuffer(ABC):
     """What an array has accepted last, as far as the library has not got it.
 
@@ -53,12 +68,22 @@ class WriteBuffer(ABC):
 
     #: Whether there is something to keep after everything is with the library.
     holds = False
+    size = 0
 
-    def __init__(self, size: int) -> None:
-        #: Bytes of memory.
-        self.size = size
+    def __init__(self, size: int, memory: Memory) -> None:
+        self._memory = memory
+        self._take(size)
         #: Rows that wait here.
         self.pending = 0
+
+    def _take(self, size: int) -> None:
+        """Count so many more bytes of memory."""
+        self.size += size
+        self._memory.used += size
+
+    def __del__(self) -> None:
+        """Give the memory back."""
+        self._take(-self.size)
 
     @abstractmethod
     def add(self, array: ArrayWriter, values: Rows, submit: Submit, at: tuple[int, ...]) -> None:
@@ -70,18 +95,31 @@ class WriteBuffer(ABC):
 
 
 class RowBuffer(WriteBuffer):
-    """Small rows, collected until one call of the library is worth while."""
+    """Small rows, collected until one call of the library is worth while: memory is taken as they come."""
 
-    def __init__(self, array: ArrayWriter, size: int) -> None:
-        super().__init__(size)
-        self._capacity = size // array.row_bytes
+    def __init__(self, array: ArrayWriter, most: int, memory: Memory) -> None:
+        self._most = most // array.row_bytes
+        self._capacity = min(self._most, max(1, _FIRST_BYTES // array.row_bytes))
+        super().__init__(self._capacity * array.row_bytes, memory)
         self._rows = np.empty((self._capacity, *array.row_shape), array.dtype)
+
+    def _has_grown(self, array: ArrayWriter, wanted: int) -> bool:
+        """Take memory for so many rows, and for as many again; False if there is none, or they are too many."""
+        rows = min(self._most, 2 * wanted)
+        more = (rows - self._capacity) * array.row_bytes
+        if wanted > self._most or not self._memory.has(more):
+            return False
+        larger = np.empty((rows, *array.row_shape), array.dtype)
+        larger[: self.pending] = self._rows[: self.pending]
+        self._take(more)
+        self._rows, self._capacity = larger, rows
+        return True
 
     def add(self, array: ArrayWriter, rows: Rows, submit: Submit, at: tuple[int, ...] = ()) -> None:
         """Take rows."""
         filled = self.pending
         stop = filled + len(rows)
-        if stop > self._capacity:
+        if stop > self._capacity and not self._has_grown(array, stop):
             self.drain(array, submit)
             filled, stop = 0, len(rows)
             if stop > self._capacity:
@@ -100,8 +138,8 @@ class RowBuffer(WriteBuffer):
 class PointBuffer(WriteBuffer):
     """Neighbouring points of a scan, collected until one call of the library is worth while."""
 
-    def __init__(self, array: ArrayWriter, size: int) -> None:
-        super().__init__(size)
+    def __init__(self, array: ArrayWriter, size: int, memory: Memory) -> None:
+        super().__init__(size, memory)
         self._rows = np.empty(0, array.dtype)
         #: Where the first of them is, and where the next one has to be to be written with them.
         self._first: tuple[int, ...] = ()
@@ -140,8 +178,8 @@ class DeflateBuffer(WriteBuffer):
 
     holds = True
 
-    def __init__(self, array: ArrayWriter, size: int) -> None:
-        super().__init__(size)
+    def __init__(self, array: ArrayWriter, size: int, memory: Memory) -> None:
+        super().__init__(size, memory)
         count = array.count()
         #: Rows of the chunk, those of them that are in the file, and the row it begins with.
         self._filled = self._held = count % array.chunks[0]

@@ -280,7 +280,7 @@ def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], .
 def _details_of(node: Node) -> Details:
     """Return what a library knows of a node; nothing of one whose attributes are damaged."""
     try:
-        return node.backend.details(node.handle)
+        return node.backend.inspection.details(node.handle)
     except NodeError:
         return Details()
 
@@ -289,7 +289,7 @@ def _link_report(h5: H5Backend, node: LINK, icon: NodeIcon, problem: str) -> Nod
     details = _details_of(node)
     if details.holds:
         return NodeReport(node.path, "", icon, (("Content", details.holds), *_more_facts(node, details, {})))
-    file, target = node.backend.link_target(node.handle)
+    file, target = node.backend.inspection.link_target(node.handle)
     if problem or not target:
         return NodeReport(node.path, "", icon, (("Content", problem or link_text(file, target)),))
     link = target
@@ -421,7 +421,7 @@ def _variable_in(group: GROUP, names: list[str]) -> str:
     best, most = "", 0
     for name in names[:MAX_COLUMNS]:
         node = group.get_child(name)
-        if is_numbers(node) and any(node.backend.details(node.handle).scales):
+        if is_numbers(node) and any(node.backend.inspection.details(node.handle).scales):
             ndim = len(node.shape)  # type: ignore[attr-defined]
             best, most = (name, ndim) if ndim > most else (best, most)
     return best

@@ -73,7 +73,7 @@ def row_of(node: Node) -> TreeRow:
     try:
         if isinstance(node, LINK):
             return (
-                TreeRow(NodeIcon.LINK, content=link_text(*node.backend.link_target(node.handle)))
+                TreeRow(NodeIcon.LINK, content=link_text(*node.backend.inspection.link_target(node.handle)))
                 if _is_link(node)
                 else _unknown(node)
             )
@@ -118,7 +118,7 @@ def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
 
 def _unknown(node: Node) -> TreeRow:
     """Return what is known of a node that is no group, array or link: a named type, what a library has no word for."""
-    holds = node.backend.details(node.handle).holds
+    holds = node.backend.inspection.details(node.handle).holds
     if holds:
         return TreeRow(NodeIcon.BYTES, content=holds)
     return TreeRow(

@@ -7,9 +7,10 @@ Saving is done in a thread of its own: a panel goes on measuring and drawing whi
 
 from __future__ import annotations
 
-import time
+import threading
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from pyqtgraph.Qt import QtCore, isQObjectAlive
 
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.demo.saving_thread import SavingThread
-from h5saver_widget.errors import FileNotOpenError, QueueFullError
+from h5saver_widget.errors import QueueFullError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.format.naming import PathProvider
 from h5saver_widget.modules.detector import DetectorSaver, DetectorTimeSaver
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.recording.worker import FileWorker
 from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
@@ -35,38 +36,27 @@ if TYPE_CHECKING:
 __all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class FrameCounts:
-    """What became of the frames of one file.
+    """What became of the frames of a recording, as its saver has counted them.
 
     Attributes
     ----------
     path
-        The file; None while none could be opened.
-    saved, dropped
-        Frames saved, and frames taken while recording that were not, by title of the panel.
+        The file that is open or was last; None before there is one.
+    frames, lost
+        Frames that were accepted, and frames that could not be saved.
     bytes
-        Size of the saved data in memory, in bytes.
+        Size of the accepted data in memory, in bytes.
     seconds
-        Time from the first frame to the last, in s.
+        Time in which frames have come, in s.
     """
 
     path: Path | None
-    saved: dict[str, int] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
-    bytes: int = 0
-    seconds: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames saved, of all panels."""
-        return sum(self.saved.values())
-
-    @property
-    def lost(self) -> int:
-        """Number of frames dropped, of all panels."""
-        return sum(self.dropped.values())
+    frames: int
+    lost: int
+    bytes: int
+    seconds: float
 
 
 class PanelRecorder(QtCore.QObject):
@@ -81,8 +71,8 @@ class PanelRecorder(QtCore.QObject):
 
     Attributes
     ----------
-    recording
-        What became of the frames of the current file, or of the last one.
+    most
+        How much may wait to be saved, in bytes; what comes then is lost, and counted.
     """
 
     note = QtCore.Signal(str)
@@ -94,12 +84,15 @@ class PanelRecorder(QtCore.QObject):
         self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.h5saver = h5saver
         self.panels = panels
-        self.recording = FrameCounts(None)
+        self.most = 64_000_000
         self._savers: dict[str, tuple[DetectorTimeSaver, Any]] = {}
+        #: Titles of the panels of which frames are in the file, which were left out, and whose background is in it.
+        self._saved: set[str] = set()
         self._left_out: set[str] = set()
         self._with_background: set[str] = set()
         self._generation: int | None = None
-        self._thread = SavingThread(lambda error: h5saver.report("A frame could not be counted", error))
+        self._worker = FileWorker()
+        self._waiting, self._counting = 0, threading.Lock()
         h5saver.settings.child("do_save").sigValueChanged.connect(self._on_do_save)
         h5saver.before_closing(self.drain)
         for panel in panels:
@@ -111,43 +104,52 @@ class PanelRecorder(QtCore.QObject):
         """Whether frames are to be saved now."""
         return bool(self.h5saver.settings["do_save"])
 
+    @property
+    def recording(self) -> FrameCounts:
+        """What became of the frames of this recording, or of the last one."""
+        status = self.h5saver.status()
+        counts = status.statistics
+        accepted = counts.frames_received - counts.frames_dropped
+        return FrameCounts(status.path, accepted, counts.frames_dropped, counts.bytes_in, status.seconds)
+
     def drain(self) -> None:
         """Wait until every frame that was taken is in the file, or counted as lost."""
-        self._thread.drain()
-
-    def close(self) -> None:
-        """Save what was taken, and nothing after it."""
-        self._thread.close()
+        self._worker.wait()
 
     def let_go(self) -> None:
         """Save what was taken, and listen no more: the panels are about to go."""
-        self._thread.close()
+        self.drain()
         if not isQObjectAlive(self):
             return  # forgotten together, this object may be gone before the panels
         with suppress(RuntimeError):  # and so may the saver
             self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
 
     def _on_do_save(self) -> None:
-        if self.is_recording:
-            # Also when no file could be opened: the frames lost until then must have a place to be counted.
-            self._begin(None)
         for panel in self.panels:
             panel.lock_regions(self.is_recording)
 
-    def _begin(self, path: Path | None) -> None:
-        self._savers.clear()
-        self._left_out.clear()
-        self._with_background.clear()
-        self.recording = FrameCounts(path)
-
     def _on_frame(self, panel: DetectorPanel, data: DataToExport) -> None:
-        if not self.is_recording:
-            return
-        if not self._thread.give(partial(self._save, panel, data), frame_bytes(data)):
+        if self.is_recording and not self._give(partial(self._save, panel, data), frame_bytes(data)):
             self._lose(panel, QueueFullError("too much is waiting to be saved, the disk can't keep up"))
 
+    # ---------------------------------------------------------------------------------------- in the thread that saves
+    def _give(self, call: Callable[[], None], size: int = 0) -> bool:
+        """Have a call made by the thread that saves; False if too much waits already."""
+        with self._counting:
+            if self._waiting and self._waiting + size > self.most:
+                return False
+            self._waiting += size
+        self._worker.begin("saving", partial(self._do, call, size))
+        return True
+
+    def _do(self, call: Callable[[], None], size: int) -> None:
+        try:
+            call()
+        finally:
+            with self._counting:
+                self._waiting -= size
+
     def _save(self, panel: DetectorPanel, data: DataToExport) -> None:
-        """Save a frame; called in the thread that saves."""
         h5saver = self.h5saver
         try:
             saver, node = self._saver_of(panel)
@@ -161,23 +163,18 @@ class PanelRecorder(QtCore.QObject):
             # Whatever it was (a full disk, a shape that changed, a bug): the frame is lost, and that has to be seen.
             self._lose(panel, error)
             return
-        if before == (h5saver.generation, h5saver.frames_saved):
-            return  # left out by the saver itself, which has counted it: paused, or told to drop
-        self._count_in(node.known_as.generation)  # a new file may have begun while the frame was on its way
-        recording = self.recording
-        recording.saved[panel.title] = recording.saved.get(panel.title, 0) + 1
-        recording.bytes += frame_bytes(kept)
-        recording.seconds = time.perf_counter() - recording.started
-        if recording.saved[panel.title] == 1:
+        was_saved = before != (h5saver.generation, h5saver.frames_saved)  # else left out during a pause
+        if was_saved and panel.title not in self._saved:
+            self._saved.add(panel.title)
             self._save_background(panel)
 
     def _saver_of(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         """Return the saver and the group of a panel in the file that is open now."""
         self.h5saver.require_open("save a frame")  # waits for one that is being opened
-        if self.h5saver.file_path is None:
-            raise FileNotOpenError("no file is open: look at the messages before this one, then press Record again")
-        self._count_in(self.h5saver.generation)
-        if not self._savers:
+        if self._generation != self.h5saver.generation or not self._savers:
+            for known in (self._savers, self._saved, self._left_out, self._with_background):
+                known.clear()
+            self._generation = self.h5saver.generation
             # Groups of all that grab now, so that their numbers follow the tabs and not who was first.
             for other in self.panels:
                 if other.grabbing or other is panel:
@@ -185,16 +182,6 @@ class PanelRecorder(QtCore.QObject):
         if panel.title not in self._savers:
             self._savers[panel.title] = self._new_saver(panel)
         return self._savers[panel.title]
-
-    def _count_in(self, generation: int) -> None:
-        """Count in the file that the saver has opened as its n-th, if that is another one than before."""
-        path = self.h5saver.file_path
-        if generation == self._generation and self.recording.path is not None:
-            return
-        if self.recording.path not in (None, path):
-            self._begin(path)
-        self.recording.path, self._generation = path, generation
-        self._savers.clear()
 
     def _new_saver(self, panel: DetectorPanel) -> tuple[DetectorTimeSaver, Any]:
         saver = DetectorTimeSaver(panel)
@@ -208,15 +195,14 @@ class PanelRecorder(QtCore.QObject):
             self.note.emit(f"{panel.title}: left out of the file, as 'Save 2D and above' and 'Save raw only' say")
 
     def _lose(self, panel: DetectorPanel, error: Exception) -> None:
-        self.recording.dropped[panel.title] = self.recording.dropped.get(panel.title, 0) + 1
         self.h5saver.frame_lost(panel.title, error)  # counts it once, and says why once a second
 
     def _on_background(self, panel: DetectorPanel, _: DataToExport) -> None:
         if self.is_recording:
-            self._thread.give(partial(self._save_later_background, panel))
+            self._give(partial(self._save_later_background, panel))
 
     def _save_later_background(self, panel: DetectorPanel) -> None:
-        if self.recording.saved.get(panel.title, 0) and panel.title in self._savers:
+        if panel.title in self._saved:
             self._save_background(panel)
 
     def _save_background(self, panel: DetectorPanel) -> None:

@@ -142,8 +142,6 @@ def report_lines(recording: FrameCounts, screenshots: list[Path]) -> Iterator[st
     yield f"File:       {recording.path} ({format_size(recording.path.stat().st_size)} on disk)"
     amount = f"{recording.frames:,} frames, {format_size(recording.bytes)}"
     yield f"Saved:      {amount} of data in {recording.seconds:.1f} s"
-    for title, count in recording.saved.items():
-        yield f"            {count:>8,} frames  {title}"
     yield f"Rate:       {recording.frames / seconds:,.1f} frames/s, {recording.bytes / seconds / 1e6:,.1f} MB/s"
     yield f"Dropped:    {recording.lost:,} frames"
     for path in screenshots:

@@ -106,6 +106,7 @@ class ScanExtension(Station):
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
         self.h5saver.before_closing(self._stop_and_wait)
+        self.h5saver.let_pause(self._pause_scan)
         self._redraw_timer = QtCore.QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw)
@@ -166,9 +167,16 @@ class ScanExtension(Station):
         return True
 
     def pause(self) -> None:
-        """Stay at the next point until :meth:`resume`."""
-        if self.scan is not None:
+        """Stay at the next point until :meth:`resume`; the saver says so, and its *Pause* does the same."""
+        if self.running:
+            self.h5saver.pause()
+
+    def _pause_scan(self, on: bool) -> None:
+        """Be told by the saver to pause the scan, or to go on."""
+        if self.scan is not None and on:
             self.scan.pause()
+        elif self.scan is not None:
+            self.scan.resume()
 
     def resume(self) -> None:
         """Go on with a scan that was paused or stopped, in the file it is in."""
@@ -176,7 +184,7 @@ class ScanExtension(Station):
         if scan is None or not self.can_resume:
             return
         if scan.state is ScanState.PAUSED:
-            scan.resume()
+            self.h5saver.resume()
             return
         if scan.path is not None and self.h5saver.file_path != scan.path:
             self.h5saver.open_file_dialog_result(scan.path)  # says itself what goes wrong
@@ -333,14 +341,11 @@ class ScanExtension(Station):
     # ------------------------------------------------------------------------------------------------- building
     def _build(self) -> None:
         self._start_action = self.add_action(
-            "grab", "Start", "Begin a scan: every point is saved", lambda: self.start(), shrinks=False
+            "grab", "Start", "Begin a scan: every point is saved", lambda: self.start()
         )
-        self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), shrinks=False)
-        self._stop_action = self.add_action(
-            "stop", "Stop", "End after this point; what was measured is saved, and can be resumed", lambda: self.stop(),
-            shrinks=False,
-        )  # fmt: skip
-        self.keep_width(self._pause_action, "Resume")
+        self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), other="Resume")
+        tip = "End after this point; what was measured is saved, and can be resumed"
+        self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
         self._stack = QtWidgets.QStackedWidget()
         self._stack.addWidget(Hint(_HINT))
         self._stack.setMinimumSize(160, 140)

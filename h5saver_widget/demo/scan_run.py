@@ -217,6 +217,7 @@ class ScanRun:
             self.problem, state = str(error), ScanState.FAILED
         for actuator in self.plan.actuators:
             actuator.stop()
+        self.h5saver.scan_ended()  # also of one that was given up: nothing comes of it for now
         self._change(state)
 
     def _prepare(self) -> ScanSaver:

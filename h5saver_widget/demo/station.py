@@ -6,18 +6,77 @@ from collections.abc import Callable
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status import ThreadCommand
+from h5saver_widget.recording.status import RecorderStatus
 
-__all__ = ["RED", "Station"]
+__all__ = ["Station", "add_action", "show_grab", "show_record"]
 
-RED = "#d32f2f"
+_RED = "#d32f2f"
 SAVER_WIDTH = 320
 NARROW = 620
 """Below this width, in pixels, the saver stands under the content and not beside it."""
+
+
+def add_action(
+    bar: QtWidgets.QToolBar,
+    name: str,
+    text: str,
+    tip: str,
+    do: Callable,
+    *,
+    keys: str = "",
+    checkable: bool = False,
+    other: str = "",
+) -> QtGui.QAction:
+    """Add a button to a tool bar.
+
+    Parameters
+    ----------
+    bar
+        The tool bar.
+    name, text, tip
+        Icon, words and tooltip.
+    do
+        What it does.
+    keys
+        Keys that do the same, such as ``'Ctrl+R or F9'``; the tooltip names them.
+    checkable
+        Whether it stays pressed.
+    other
+        Another text that it will have: it is as wide as the longer one, as the buttons beside it must not jump.
+    """
+    action = bar.addAction(icon(name), text)
+    action.setShortcuts([QtGui.QKeySequence(key) for key in keys.split(" or ") if key])
+    action.setToolTip(f"{tip} ({keys})" if keys else tip)
+    action.setCheckable(checkable)
+    action.triggered.connect(do)
+    button = bar.widgetForAction(action)
+    button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
+    if other:
+        width = button.sizeHint().width()
+        action.setText(other)
+        button.setMinimumWidth(max(width, button.sizeHint().width()))
+        action.setText(text)
+    return action
+
+
+def show_grab(action: QtGui.QAction, on: bool, text: str = "Grab", other: str = "Stop") -> None:
+    """Show on a button whether frames are taken, and what it would do."""
+    action.setChecked(on)
+    action.setText(other if on else text)
+    action.setIcon(icon("stop" if on else "grab"))
+
+
+def show_record(action: QtGui.QAction, status: RecorderStatus) -> None:
+    """Show on a button whether a file is open to be recorded into, and what it would do."""
+    action.setChecked(status.is_open)
+    action.setText("Stop recording" if status.is_open else "Record")
+    action.setIcon(icon("stop") if status.is_open else icon("record", _RED))
 
 
 class Station(QtWidgets.QWidget):
@@ -66,6 +125,7 @@ class Station(QtWidgets.QWidget):
         self.h5saver = H5Saver(save_type) if h5saver is None else h5saver
         self._owns_saver = h5saver is None
         self.h5saver.status_sig.connect(self._on_status)
+        self.h5saver.status_changed.connect(self.show_status)
         self.toolbar = QtWidgets.QToolBar(title)
         self.toolbar.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.toolbar.setIconSize(QtCore.QSize(18, 18))
@@ -110,27 +170,13 @@ class Station(QtWidgets.QWidget):
         tip: str,
         do: Callable,
         checkable: bool = False,
-        colour: str | None = None,
-        shrinks: bool = True,
+        other: str = "",
     ) -> QtGui.QAction:
-        """Add a button to the tool bar; `name` is that of its icon, all that is left of it in a narrow window."""
-        action = self.toolbar.addAction(icon(name) if colour is None else icon(name, colour), text)
-        action.setToolTip(tip)
-        action.setCheckable(checkable)
-        action.triggered.connect(do)
-        button = self.toolbar.widgetForAction(action)
-        button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
-        if shrinks:
-            self._shrinking.append(button)
+        """Add a button to the tool bar, see :func:`add_action`; one without another text shrinks in a narrow window."""
+        action = add_action(self.toolbar, name, text, tip, do, checkable=checkable, other=other)
+        if not other:
+            self._shrinking.append(self.toolbar.widgetForAction(action))
         return action
-
-    def keep_width(self, action: QtGui.QAction, other: str) -> None:
-        """Make a button as wide as the longer of its two texts: the buttons beside it must not jump."""
-        button, text = self.toolbar.widgetForAction(action), action.text()
-        width = button.sizeHint().width()
-        action.setText(other)
-        button.setMinimumWidth(max(width, button.sizeHint().width()))
-        action.setText(text)
 
     # ------------------------------------------------------------------------------------------------- for all
     def finish(self) -> None:
@@ -155,11 +201,17 @@ class Station(QtWidgets.QWidget):
         self._line.setText(text)
         self._line.setToolTip(text)
 
+    def show_status(self, status: RecorderStatus) -> None:
+        """Show how the saver is, beside what its own strip says."""
+
     def _on_status(self, status: ThreadCommand) -> None:
         if status.command == "error":
             self.show_error(status.message)
         elif status.command not in ("saved", "saving"):  # the strip below the settings shows these
             self.show_message(status.message)
+        lost = self.h5saver.frames_lost if status.command == "closed" else 0
+        if lost:
+            self.show_error(f"{count_text(lost, 'frame')} of this recording could not be saved")
 
     # ---------------------------------------------------------------------------------------------- Qt's calls
     def minimumSizeHint(self) -> QtCore.QSize:

@@ -12,15 +12,15 @@ from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.demo.panel import DetectorPanel
 from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
-from h5saver_widget.demo.station import RED, Station
+from h5saver_widget.demo.station import Station, show_grab, show_record
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.qt.icons import icon
 
 if TYPE_CHECKING:
     from h5saver_widget.data import DataToExport
     from h5saver_widget.demo.sources import Source
     from h5saver_widget.qt.h5saver import H5Saver
+    from h5saver_widget.recording.status import RecorderStatus
 
 __all__ = ["ViewerPanel"]
 
@@ -79,30 +79,16 @@ class ViewerPanel(Station):
         self.recorder = PanelRecorder(self.h5saver, [self.panel])
         self.recorder.note.connect(self.show_message)
         self._grab_action = self.add_action(
-            "grab", "Grab", "Take frames continuously", self.grab_frames, True, shrinks=False
+            "grab", "Grab", "Take frames continuously", self.grab_frames, True, other="Stop"
         )
-        self._record_action = self.add_action(
-            "record",
-            "Record",
-            "Save every frame that is taken to one file: the same as Do Save",
-            self.record,
-            True,
-            RED,
-            shrinks=False,
-        )
+        tip = "Save every frame that is taken to one file: the same as Do Save"
+        self._record_action = self.add_action("record", "Record", tip, self.record, True, other="Stop recording")
         self.toolbar.addSeparator()
         self.add_action("snap", "Snap", "Take one frame", lambda: self.snap())
-        self.add_action(
-            "save",
-            "Save snapshot",
-            "Save the frame on the screen to a file of its own",
-            lambda: self.save_snapshot(),
-        )
-        self.keep_width(self._grab_action, "Stop")
-        self.keep_width(self._record_action, "Stop recording")
+        tip = "Save the frame on the screen to a file of its own"
+        self.add_action("save", "Save snapshot", tip, lambda: self.save_snapshot())
         self.set_content(self.panel)
-        self.h5saver.settings.child("do_save").sigValueChanged.connect(self._show_recording)
-        self._show_recording()
+        self.show_status(self.h5saver.status())
         self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
 
     @property
@@ -120,8 +106,10 @@ class ViewerPanel(Station):
 
     def record(self, on: bool = True) -> None:
         """Save every frame from now on, or stop: the file is complete and closed then."""
-        self.h5saver.settings["do_save"] = on
-        self._show_recording()
+        if on:
+            self.h5saver.start()
+        else:
+            self.h5saver.stop()
 
     def save_snapshot(self) -> Path | None:
         """Save the frame that is shown (a new one, if there is none yet) to a file of its own; return its path."""
@@ -145,18 +133,11 @@ class ViewerPanel(Station):
         self.h5saver.close_file()
 
     def _show_grabbing(self, on: bool) -> None:
-        self._grab_action.setChecked(on)
-        self._grab_action.setText("Stop" if on else "Grab")
-        self._grab_action.setIcon(icon("pause" if on else "grab"))
+        show_grab(self._grab_action, on)
 
-    def _show_recording(self) -> None:
-        on = self.recording
-        self._record_action.setChecked(on)
-        self._record_action.setText("Stop recording" if on else "Record")
-        self._record_action.setIcon(icon("stop") if on else icon("record", RED))
-        lost = self.recorder.recording.lost
-        if not on and lost:
-            self.show_error(f"{lost:,} frames were lost in this recording")
+    def show_status(self, status: RecorderStatus) -> None:
+        """Show on the button whether a file is recorded into."""
+        show_record(self._record_action, status)
 
 
 def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:

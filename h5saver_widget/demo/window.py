@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.demo.guide import GuideWindow
 from h5saver_widget.demo.log_panel import LogPanel
 from h5saver_widget.demo.panel import DetectorPanel
@@ -14,13 +15,15 @@ from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera
 from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
 from h5saver_widget.demo.scan_extension import ScanExtension
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SystemMonitor
-from h5saver_widget.demo.station import RED, Station
+from h5saver_widget.demo.station import Station, add_action, show_grab, show_record
 from h5saver_widget.demo.viewer import ViewerPanel
 from h5saver_widget.errors import H5SaverError, MissingLibraryError
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.state_signs import state_icon
 from h5saver_widget.qt.status import ThreadCommand
+from h5saver_widget.recording.status import RecorderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,16 +102,21 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._build_docks()
         self._build_actions()
         self._build_status_bar()
+        self._tray = QtWidgets.QSystemTrayIcon(self)
+        self._tray.activated.connect(self._raise)
         self.resize(1280, 800)
         self.resizeDocks([self._saver_dock], [340], QtCore.Qt.Orientation.Horizontal)
         self.resizeDocks([self._log_dock], [96], QtCore.Qt.Orientation.Vertical)
 
-        self.h5saver.settings.child("do_save").sigValueChanged.connect(self._on_do_save)
+        for saver in (self.h5saver, *(station.h5saver for station in self._stations)):
+            saver.status_changed.connect(self._show_states)
         self._status_timer = QtCore.QTimer(self)
         self._status_timer.setInterval(STATUS_MS)
-        self._status_timer.timeout.connect(self._show_state)
+        self._status_timer.timeout.connect(self._show_sources)
         self._status_timer.start()
-        self._show_state()
+        self._on_tab()
+        if self._tray.isSystemTrayAvailable():
+            self._tray.show()
         self.show_message("Ready. Press Grab (F5), then Record (Ctrl+R); F1 opens a short guide.")
 
     # ------------------------------------------------------------------------------------------- doing
@@ -127,8 +135,13 @@ class DemoWindow(QtWidgets.QMainWindow):
 
     @property
     def recording(self) -> bool:
-        """Whether frames are being saved."""
+        """Whether frames that are taken are to be saved."""
         return self.recorder.is_recording
+
+    @property
+    def docked(self) -> H5Saver:
+        """The saver that is docked: title, dock, task bar and tray say how it is."""
+        return self.shown.h5saver if isinstance(self.shown, Station) else self.h5saver
 
     def show_panel(self, title: str) -> None:
         """Show the tab whose detector, viewer or scan has this title."""
@@ -141,8 +154,10 @@ class DemoWindow(QtWidgets.QMainWindow):
         if on and not any(panel.grabbing for panel in self.panels):
             self.panel.grab()
             self.show_message(f"Nothing was being grabbed: {self.panel.title} was started")
-        self.h5saver.settings["do_save"] = on
-        self._on_do_save()
+        if on:
+            self.h5saver.start()
+        else:
+            self.h5saver.stop()
 
     def grab_all(self, on: bool = True) -> None:
         """Start or stop all sources."""
@@ -167,10 +182,9 @@ class DemoWindow(QtWidgets.QMainWindow):
     def finish(self) -> None:
         """Stop grabbing and recording, and close the file; may be called again."""
         self.grab_all(False)
-        if self.recording:
-            self.h5saver.settings["do_save"] = False
+        self.record(False)
+        self.recorder.drain()
         self.h5saver.close_file()
-        self.recorder.close()
         for station in self._stations:
             station.finish()
 
@@ -208,56 +222,64 @@ class DemoWindow(QtWidgets.QMainWindow):
             self.show_error(status.message)
         elif status.command not in ("saved", "saving"):  # the strip below the settings shows these
             self.show_message(status.message)
-
-    def _on_do_save(self) -> None:
-        on = self.recording
-        self._record_action.setChecked(on)
-        self._record_action.setText("Stop recording" if on else "Record")
-        self._record_action.setIcon(icon("stop") if on else icon("record", RED))
-        if not on and self.recorder.recording.lost:
-            self.show_error(f"{self.recorder.recording.lost:,} frames were lost in this recording")
-        self._show_state()
+        lost = self.h5saver.frames_lost if status.command == "closed" else 0
+        if lost:
+            self.show_error(f"{count_text(lost, 'frame')} of this recording could not be saved")
 
     def _on_tab(self, *_: object) -> None:
         """Dock the saver of the shown tab; the tool bar is for sources, the other tabs have one of their own."""
-        station = self.shown if isinstance(self.shown, Station) else None
-        tree = (station or self).h5saver.settings_tree
-        self._savers.setCurrentWidget(tree)
-        self._saver_dock.setWindowTitle(f"H5Saver: {station.title}" if station else "H5Saver")
-        for action in (self._grab_action, self._snap_action, self._snapshot_action):
-            action.setEnabled(station is None)
-        self._record_action.setEnabled(station is None or self.recording)
+        is_source = not isinstance(self.shown, Station)
+        self._savers.setCurrentWidget(self.docked.settings_tree)
+        for action in self._source_actions:
+            action.setVisible(is_source)
         self._on_grabbing()
 
     def _on_grabbing(self, *_: object) -> None:
-        for index, panel in enumerate(self.panels):
-            self._tabs.setTabIcon(index, icon("grab") if panel.grabbing else QtGui.QIcon())
-        grabbing = self.panel.grabbing
-        self._grab_action.setChecked(grabbing)
-        self._grab_action.setText("Stop" if grabbing else "Grab")
-        self._grab_action.setIcon(icon("pause" if grabbing else "grab"))
+        show_grab(self._grab_action, self.panel.grabbing)
         everything = all(panel.grabbing for panel in self.panels)
-        self._grab_all_action.setChecked(everything)
-        self._grab_all_action.setText("Stop all" if everything else "Grab all")
-        self._grab_all_action.setIcon(icon("pause" if everything else "grab"))
-        self._show_state()
+        show_grab(self._grab_all_action, everything, "Grab all", "Stop all")
+        self._show_sources()
+        self._show_states()
 
     def _on_log(self, *_: object) -> None:
         self._log_action.setChecked(self._log_dock.isVisible())
 
-    def _show_state(self) -> None:
+    def _show_states(self, *_: object) -> None:
+        """Show how the savers are: the docked one everywhere, of the others a sign on their tabs."""
+        status, name = self.docked.status(), "H5Saver demo"
+        self.setWindowTitle(f"{status.headline} - {name}")
+        self._saver_dock.setWindowTitle(f"H5Saver{self._of_station()}: {status.state.value}")
+        sign = state_icon(status.state)
+        self.setWindowIcon(sign)
+        self._tray.setIcon(sign)
+        self._tray.setToolTip(f"{name}: {status.headline}")
+        main = self.h5saver.status()
+        show_record(self._record_action, main)
+        for index in range(self._tabs.count()):
+            self._tabs.setTabIcon(index, self._sign_of(self._tabs.widget(index), main.state))
+
+    def _sign_of(self, page: DetectorPanel | Station, state: RecorderState) -> QtGui.QIcon:
+        """Return what a tab shows: how its saver is, if that concerns it; else whether it grabs."""
+        if isinstance(page, Station):
+            state = page.h5saver.status().state
+        elif not page.grabbing:
+            state = RecorderState.CLOSED
+        if state is not RecorderState.CLOSED:
+            return state_icon(state)
+        return icon("grab") if isinstance(page, DetectorPanel) and page.grabbing else QtGui.QIcon()
+
+    def _of_station(self) -> str:
+        return f" ({self.shown.title})" if isinstance(self.shown, Station) else ""
+
+    def _show_sources(self) -> None:
         running = [panel for panel in self.panels if panel.grabbing]
         rate = sum(panel.frames_per_second for panel in running)
         self._source_label.setText(f"grabbing {len(running)} of {len(self.panels)} sources, {rate:.1f} frames/s")
-        recording = self.recorder.recording
-        self._lost_label.setText(f"{recording.lost:,} lost")
-        font = self._lost_label.font()
-        font.setBold(recording.lost > 0)
-        self._lost_label.setFont(font)
-        title = "H5Saver demo"
-        if self.recording and recording.path is not None:
-            title = f"{recording.path.name} - recording - {title}"
-        self.setWindowTitle(title)
+
+    def _raise(self, *_: object) -> None:
+        self.showNormal()
+        self.raise_()
+        self.activateWindow()
 
     # ----------------------------------------------------------------------------------------- building
 
@@ -300,6 +322,8 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._savers = QtWidgets.QStackedWidget()
         for saver in (self.h5saver, *(station.h5saver for station in self._stations)):
             self._savers.addWidget(saver.settings_tree)
+            # the whole window listens to the key: only one of them is seen
+            saver.settings_tree.marker_key.setContext(QtCore.Qt.ShortcutContext.WindowShortcut)
         self._saver_dock.setWidget(self._savers)
         self._saver_dock.setMinimumWidth(300)
         self._saver_dock.setFeatures(
@@ -322,45 +346,25 @@ class DemoWindow(QtWidgets.QMainWindow):
         self.addToolBar(bar)
         self._toolbar = bar
 
-        def add(name: str, text: str, keys: str, tip: str, do: Callable, checkable: bool = False) -> QtGui.QAction:
-            action = bar.addAction(icon(name), text)
-            action.setShortcuts([QtGui.QKeySequence(key) for key in keys.split(" or ")])
-            action.setToolTip(f"{tip} ({keys})")
-            action.setCheckable(checkable)
-            action.triggered.connect(do)
-            button = bar.widgetForAction(action)
-            button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
-            return action
+        def add(name: str, text: str, keys: str, tip: str, do: Callable, other: str = "") -> QtGui.QAction:
+            return add_action(bar, name, text, tip, do, keys=keys, checkable=bool(other), other=other)
 
-        self._grab_action = add(
-            "grab", "Grab", "F5", "Take frames of the shown source continuously", lambda on: self.panel.grab(on), True
-        )
-        self._grab_all_action = add(
-            "grab", "Grab all", "Shift+F5", "Take frames of all sources continuously", self.grab_all, True
-        )
+        tip = "Take frames of the shown source continuously"
+        self._grab_action = add("grab", "Grab", "F5", tip, lambda on: self.panel.grab(on), "Stop")
+        tip = "Take frames of all sources continuously"
+        self._grab_all_action = add("grab", "Grab all", "Shift+F5", tip, self.grab_all, "Stop all")
         self._snap_action = add("snap", "Snap", "F6", "Take one frame of the shown source", lambda: self.panel.snap())
-        self._snapshot_action = add(
-            "save",
-            "Save snapshot",
-            "Ctrl+S",
-            "Save the frame on the screen to a file of its own",
-            lambda: self.save_snapshot(),
-        )
+        tip = "Save the frame on the screen to a file of its own"
+        self._snapshot_action = add("save", "Save snapshot", "Ctrl+S", tip, lambda: self.save_snapshot())
         bar.addSeparator()
-        self._record_action = add(
-            "record",
-            "Record",
-            "Ctrl+R or F9",
-            "Save every frame that is grabbed to one file: the same as Do Save on the right",
-            self.record,
-            True,
-        )
+        tip = "Save every frame that is grabbed to one file: the same as Do Save on the right"
+        self._record_action = add("record", "Record", "Ctrl+R or F9", tip, self.record, "Stop recording")
+        self._source_actions = bar.actions()
         spacer = QtWidgets.QWidget()
         spacer.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
-        self._log_action = add(
-            "log", "Log", "Ctrl+L", "Show or hide the log", lambda on: self._log_dock.setVisible(on), True
-        )
+        tip = "Show or hide the log"
+        self._log_action = add("log", "Log", "Ctrl+L", tip, lambda on: self._log_dock.setVisible(on), "Log")
         self._log_dock.visibilityChanged.connect(self._on_log)
         add("help", "Guide", "F1", "Open a short guide", lambda: self.show_guide())
 
@@ -368,26 +372,9 @@ class DemoWindow(QtWidgets.QMainWindow):
             key = QtGui.QKeySequence(f"Ctrl+{index + 1}")
             QtGui.QShortcut(key, self).activated.connect(lambda index=index: self._tabs.setCurrentIndex(index))
         QtGui.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
-        self._record_action.setIcon(icon("record", RED))
-        for action, other in (
-            (self._grab_action, "Stop"),
-            (self._grab_all_action, "Stop all"),
-            (self._record_action, "Stop recording"),
-        ):
-            self._keep_width(action, other)
-
-    def _keep_width(self, action: QtGui.QAction, other: str) -> None:
-        """Make a button as wide as the longer of its two texts: the buttons beside it must not jump."""
-        button, text = self._toolbar.widgetForAction(action), action.text()
-        width = button.sizeHint().width()
-        action.setText(other)
-        button.setMinimumWidth(max(width, button.sizeHint().width()))
-        action.setText(text)
 
     def _build_status_bar(self) -> None:
-        self._source_label, self._lost_label = QtWidgets.QLabel(), QtWidgets.QLabel()
+        self._source_label = QtWidgets.QLabel()
         self._source_label.setToolTip("Sources that grab now, and how many frames they give together")
-        self._lost_label.setToolTip("Frames that were taken while recording and could not be saved")
-        for label in (self._source_label, self._lost_label):
-            label.setMargin(4)
-            self.statusBar().addPermanentWidget(label)
+        self._source_label.setMargin(4)
+        self.statusBar().addPermanentWidget(self._source_label)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
-from h5saver_widget.backends.terms import Compression, Handle, NodeKind, RawAttribute
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.errors import ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job, block_parts
@@ -62,7 +61,7 @@ class H5Exporter(Exporter):
 @contextmanager
 def _opened_for_copies(source: Backend) -> Iterator[Backend]:
     """Open the file of a backend once more, with the one that copies objects as they are."""
-    reader = create_backend(READS_ALL, isolated=source.is_isolated)
+    reader = create_backend(READS_ALL, isolated=source.queue.is_isolated)
     assert source.path is not None
     reader.open(source.path, "r", locking=False)
     try:
@@ -80,16 +79,16 @@ def _copy_objects(node: Node, path: Path, job: Job) -> None:
         above = [up for top in tops for up in _above(top)]
         sizes = {path: _stored_size(io, path) for path in below}
     job.begin(sum(sizes.values()))
-    io.begin_copy(path)
+    copies = io.object_copies(path)
     try:
         for where in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
             at: int | None = 0
             while at is not None:  # looked up anew: a file that stops streaming is reopened, and old handles are void
-                at = io.copy_out(io.node(where), at)
+                at = copies.copy(where, at)
                 job.advance(0)
             job.advance(sizes.get(where, 0))
     finally:
-        for sentence in io.end_copy():
+        for sentence in copies.close():
             job.note(sentence)
 
 
@@ -101,7 +100,7 @@ def _tops(node: Node) -> list[str]:
         tops.append(nav_group.path)
     if not isinstance(node, GROUP):
         tops += [beside.path for beside in _beside(node)]
-        tops += [path for scales in node.backend.details(node.handle).scales for path in scales]
+        tops += [path for scales in node.backend.inspection.details(node.handle).scales for path in scales]
     return list(dict.fromkeys(tops))
 
 
@@ -188,7 +187,7 @@ class _Copy:
         if path == "/":
             self._target.set_attributes(self._target.root(), attributes)
         else:
-            self._target.create_group(self._parent(path), _name(path), attributes)
+            self._target.create(self._parent(path), _name(path), NodeSpec(NodeKind.GROUP, attributes=attributes))
         self._copied.add(path)
 
     def _attributes(self, handle: Handle) -> dict[str, RawAttribute]:
@@ -215,7 +214,8 @@ class _Copy:
             return
         attributes = self._attributes(handle)
         if kind is NodeKind.TEXT:
-            made = self._target.create_text(self._parent(path), _name(path), attributes)
+            spec = NodeSpec(NodeKind.TEXT, attributes=attributes)
+            made = self._target.create(self._parent(path), _name(path), spec)
             rows = self._source.read(handle)
             for row in rows:
                 self._target.append(made, row)
@@ -229,12 +229,11 @@ class _Copy:
         info = source.info(handle)  # a growing array is copied as long as it is now
         libraries = target.capabilities.compression
         library = info.compression if info.compression in libraries else "zlib"
-        more: dict[str, Any] = {"attributes": attributes}
-        if info.compression:
-            more["compression"] = Compression(library, _LEVEL)
+        packed = Compression(library, _LEVEL) if info.compression else None
         parent, name = self._parent(path), _name(path)
         if kind is NodeKind.GROWING:
-            made = target.create_growing(parent, name, row_shape=info.shape[1:], dtype=info.dtype, **more)
+            spec = NodeSpec(kind, info.shape[1:], info.dtype, compression=packed, attributes=attributes)
+            made = target.create(parent, name, spec)
             for part in block_parts(info.shape[:1], max(1, int(np.prod(info.shape[1:]))) * info.dtype.itemsize):
                 # looked up anew: a file that stops streaming (SWMR) is reopened, and old handles are void
                 rows = np.asarray(source.read(source.node(path), part[0]))
@@ -243,9 +242,10 @@ class _Copy:
             self._grown += [made] if "shape" in attributes else []
         elif not info.shape or 0 in info.shape or info.dtype.kind not in "biufc":
             values = np.asarray(source.read(handle))
-            target.create_array(parent, name, data=values, **more)
+            target.create(parent, name, NodeSpec(kind, data=values, compression=packed, attributes=attributes))
         else:
-            made = target.create_array(parent, name, shape=info.shape, dtype=info.dtype, **more)
+            spec = NodeSpec(kind, info.shape, info.dtype, compression=packed, attributes=attributes)
+            made = target.create(parent, name, spec)
             for part in block_parts(info.shape, info.dtype.itemsize):
                 values = np.asarray(source.read(source.node(path), part))
                 target.write(made, part, values)

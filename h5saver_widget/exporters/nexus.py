@@ -15,7 +15,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.backends.terms import Handle, RawAttribute
+from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.data import Axis, DataDistribution
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
@@ -53,14 +53,15 @@ def _write(backend: Backend, source: Source, job: Job) -> None:
     backend.set_attributes(root, {"NX_class": "NXroot", "default": "entry", **known})
     names = [_nexus_name(name) for name in source.names()]
     names = [_free(name, names[:i]) for i, name in enumerate(names)]
-    entry = backend.create_group(root, "entry", {"NX_class": "NXentry", "default": names[0]})
+    about: dict[str, RawAttribute] = {"NX_class": "NXentry", "default": names[0]}
+    entry = backend.create(root, "entry", NodeSpec(NodeKind.GROUP, attributes=about))
     times = [item.data.timestamp for item in source.items]
     for name, text in {
         "title": source.items[0].data.name if len(source.items) == 1 else f"{len(source.items)} data objects",
         "start_time": _first_time(times),
         "program_name": "h5saver_widget",
     }.items():
-        backend.create_array(entry, name, data=np.array(str(text).encode()))
+        backend.create(entry, name, NodeSpec(NodeKind.FIXED, data=np.array(str(text).encode())))
     for item, name in zip(source.items, names, strict=True):
         _NXdata(backend, entry, name, item, job).write()
 
@@ -102,15 +103,16 @@ class _NXdata:
             described["auxiliary_signals"] = names_attribute(signals[1:])
         for axis in data.axes:
             described[f"{axes[id(axis)]}_indices"] = np.int32(axis.index)
-        group = self._backend.create_group(self._entry, self._name, {**self._described(), **described})
+        spec = NodeSpec(NodeKind.GROUP, attributes={**self._described(), **described})
+        group = self._backend.create(self._entry, self._name, spec)
         for axis in data.axes:
             values = np.asarray(axis.get_data())
             about = _about(str(axis.label), str(axis.units))
-            self._backend.create_array(group, axes[id(axis)], data=values, attributes=about)
+            self._backend.create(group, axes[id(axis)], NodeSpec(NodeKind.FIXED, data=values, attributes=about))
         for channel in item.channels:
             if channel.role == "text":
                 words = np.array([str(value).encode() for value in channel.array[...]], dtype=np.bytes_)
-                self._backend.create_array(group, self._take(channel.label), data=words)
+                self._backend.create(group, self._take(channel.label), NodeSpec(NodeKind.FIXED, data=words))
                 continue
             self._field(group, signals[channel.number] + _SUFFIX[channel.role], channel)
 
@@ -147,9 +149,11 @@ class _NXdata:
         if array.ndim > 2 and signal in (1, 2):
             about["interpretation"] = "spectrum" if signal == 1 else "image"
         if 0 in array.shape:
-            self._backend.create_array(group, name, data=np.asarray(array[...]), attributes=about)
+            whole = NodeSpec(NodeKind.FIXED, data=np.asarray(array[...]), attributes=about)
+            self._backend.create(group, name, whole)
             return
-        made = self._backend.create_array(group, name, shape=array.shape, dtype=array.dtype, attributes=about)
+        spec = NodeSpec(NodeKind.FIXED, array.shape, array.dtype, attributes=about)
+        made = self._backend.create(group, name, spec)
         for part, values in self._job.blocks(array):
             self._backend.write(made, part, values)
 

@@ -16,11 +16,14 @@ import hashlib
 import os
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import NamedTuple, TypeVar
+
+from h5saver_widget.errors import FileOpenError
 
 __all__ = [
     "PAGE",
@@ -38,21 +41,40 @@ PAGE = 4096
 NO_FOLLOW = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _HEAD = struct.Struct("<8s16s5Q")
 _ENTRY = struct.Struct("<QQ")
+#: The last byte is the version of the format.
 _SIGNATURE = b"H5SJRNL2"
 _DIGEST_BYTES = 32
 _MOST_NAMES = 9
+#: A virus scanner, a backup, a share that comes back: what is refused is tried again after so many seconds.
+_PAUSES = (0.01, 0.05, 0.2)
+
+Found = TypeVar("Found")
 
 
 def journal_path(path: Path) -> Path:
-    """Return where the journal of a file is, unless something else has that name."""
+    """Return where the journal of a file is, unless something else has that name: beside the file, not a link to it."""
+    path = Path(os.path.realpath(path))
     return path.with_name(f"{path.name}.journal")
 
 
 def journal_names(path: Path) -> Iterator[Path]:
     """Iterate over where the journal of a file can be: what others have left there is not overwritten."""
-    yield journal_path(path)
+    first = journal_path(path)
+    yield first
     for number in range(2, _MOST_NAMES + 1):
-        yield path.with_name(f"{path.name}.journal{number}")
+        yield first.with_name(f"{first.name}{number}")
+
+
+def tried_again(work: Callable[[], Found]) -> Found:
+    """Do something that the system may refuse for a moment; OSError if it refuses several times."""
+    for pause in _PAUSES:
+        try:
+            return work()
+        except FileOpenError:  # that is no whim of the system
+            raise
+        except OSError:
+            time.sleep(pause)
+    return work()
 
 
 @dataclass(frozen=True)
@@ -94,16 +116,19 @@ class Journal:
         """The pages that a file gets."""
         return {at: new for at, (old, new) in self.pages.items() if old != new}
 
-    def fits(self, path: Path) -> bool | None:
-        """Tell whether a file is in the state that the journal was made for: True; None if all of it is in the file."""
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+    def fits(self, file: Path | int) -> bool | None:
+        """Tell whether a file, or what is open as one, is in the state that the journal was made for.
+
+        None stands for a file that has all of it.
+        """
+        with open(file, "rb", closefd=not isinstance(file, int)) as content:
+            size = os.fstat(content.fileno()).st_size
             if size < self.grown and size != self.size:
                 return False
             needed = size != self.size
             for at, (old, new) in self.pages.items():
-                file.seek(at)
-                found = file.read(len(old))
+                content.seek(at)
+                found = content.read(len(old))
                 length = min(len(old), size - at)
                 if found == new[:length]:
                     continue
@@ -118,39 +143,60 @@ def _is_mixed(found: bytes, old: bytes, new: bytes) -> bool:
     return all(byte in pair for byte, *pair in zip(found, old, new, strict=False))
 
 
-def load(where: Path, most: int | None = None) -> Journal | None:
-    """Return the journal in a file, None if there is none, or not all of it.
+class Beside(NamedTuple):
+    """What has a journal's name beside a file.
 
-    Parameters
+    Attributes
     ----------
     where
-        Anything: a folder, a pipe or 20 GB of zeros are no journals, and are not read.
-    most
-        How many pages it may have.
+        Its path.
+    journal
+        The journal, if it is a complete one.
+    needed
+        Whether the file needs it. None stands for a journal of which all is in the file; False for anything that is
+        none of this file in the state that it is in.
+    unknown
+        Why it can't be told whether the file needs it; ``''`` if it can.
     """
-    with suppress(OSError, struct.error), _opened(where) as file:
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size or not head.startswith(_SIGNATURE):
-            return None
-        _, identity, number, grown, size, count, length = _HEAD.unpack(head)
-        largest = _HEAD.size + count * (_ENTRY.size + 2 * PAGE) + _DIGEST_BYTES
-        if not _HEAD.size + _DIGEST_BYTES <= length <= largest or (most is not None and count > most):
-            return None
-        whole = head + file.read(length - len(head))
-        body, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
-        if len(whole) < length or hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest:
-            return None
-        return Journal(identity, number, grown, size, dict(_entries(body, count)))
+
+    where: Path
+    journal: Journal | None
+    needed: bool | None
+    unknown: str = ""
+
+
+def _load(where: Path, most: int | None = None) -> Journal | str | None:
+    """Return the journal in a file; None if it is none, or not all of it; why that can't be told.
+
+    A folder, a pipe or 20 GB of zeros are no journals, and are not read; `most` is how many pages it may have.
+    """
+    try:
+        whole = tried_again(lambda: _content(where, most))
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
+    if whole[: len(_SIGNATURE)] != _SIGNATURE:
+        return "was written by another version of this package" if whole.startswith(_SIGNATURE[:-1]) else None
+    body, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
+    with suppress(struct.error):
+        _, identity, number, grown, size, count, length = _HEAD.unpack_from(whole)
+        if len(whole) == length and hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() == digest:
+            return Journal(identity, number, grown, size, dict(_entries(body, count)))
     return None
 
 
-@contextmanager
-def _opened(where: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; OSError for anything else, without waiting for it."""
-    with open(os.open(where, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{where} is no file")
-        yield file
+def _content(where: Path, most: int | None) -> bytes:
+    """Return the bytes of a journal, as many as its head says; the head alone if no journal says this."""
+    if not os.path.lexists(where) or not stat.S_ISREG(where.lstat().st_mode):
+        return b""
+    with open(os.open(where, os.O_RDONLY | NO_FOLLOW), "rb") as file:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or not head.startswith(_SIGNATURE):
+            return head
+        *_, count, length = _HEAD.unpack(head)
+        largest = _HEAD.size + count * (_ENTRY.size + 2 * PAGE) + _DIGEST_BYTES
+        if not _HEAD.size + _DIGEST_BYTES <= length <= largest or (most is not None and count > most):
+            return head
+        return head + file.read(length - len(head))
 
 
 def _entries(body: bytes, count: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
@@ -164,40 +210,45 @@ def _entries(body: bytes, count: int) -> Iterator[tuple[int, tuple[bytes, bytes]
 
 def is_left_over(where: Path, identity: bytes) -> bool:
     """Tell whether a file is empty, or a journal of this recording that was not completed: nobody can use it."""
-    with suppress(OSError), _opened(where) as file:
-        head = file.read(_HEAD.size)
-        mine = head[:24] == (_SIGNATURE + identity)[: len(head)]
+    with suppress(OSError):
+        about, head = where.lstat(), _content(where, 0)
         length = _HEAD.unpack(head)[-1] if len(head) == _HEAD.size else _HEAD.size
-        return mine and os.fstat(file.fileno()).st_size <= length and load(where) is None
+        mine = head[:24] == (_SIGNATURE + identity)[: len(head)] and about.st_size <= length
+        return mine and stat.S_ISREG(about.st_mode) and _load(where) is None
     return False
 
 
-def journals_beside(path: Path) -> Iterator[tuple[Path, Journal | None, bool | None]]:
-    """Iterate over what has a journal's name: where, the journal if it is one, and whether the file needs it.
-
-    None, for whether it is needed, stands for a journal of which all is in the file; False for anything that is none of
-    this file in the state that it is in.
-    """
-    most: Any = None
-    for where in journal_names(path):
-        if os.path.lexists(where):
-            most = path.stat().st_size // PAGE + 1 if most is None else most
-            found = load(where, most)
-            yield where, found, found is not None and found.fits(path)
+def journals_beside(path: Path, file: int | None = None) -> Iterator[Beside]:
+    """Iterate over what has a journal's name beside a file, which may be open under a number."""
+    about = path.stat()
+    names = list(journal_names(path))
+    if about.st_nlink > 1:  # a program may have had it open by another name
+        for other in os.scandir(path.parent):
+            if other.inode() == about.st_ino and other.name != path.name:
+                names += journal_names(path.with_name(other.name))
+    for where in filter(os.path.lexists, names):
+        found = _load(where, about.st_size // PAGE + 1)
+        if isinstance(found, str):
+            yield Beside(where, None, False, found)
+        else:
+            yield Beside(where, found, found is not None and found.fits(path if file is None else file))
 
 
 def read_journal(path: Path) -> Journal | None:
     """Return the journal that a file needs to be whole; None if it needs none, or its journal is not there."""
     with suppress(FileNotFoundError):
-        return next((found for _, found, needed in journals_beside(path) if needed), None)
+        return next((beside.journal for beside in journals_beside(path) if beside.needed), None)
     return None
 
 
-def strange_journals(path: Path) -> list[Path]:
-    """Return what has a journal's name beside a file and is none of the file in its present state; not empty files."""
+def strange_journals(path: Path) -> dict[Path, str]:
+    """Return what has a journal's name beside a file and is not empty, where it is not known as one of it; and why."""
     if not path.exists():
-        return [where for where in journal_names(path) if os.path.lexists(where) and not _is_empty(where)]
-    return [where for where, _, needed in journals_beside(path) if needed is False and not _is_empty(where)]
+        left = {where: "" for where in journal_names(path) if os.path.lexists(where)}
+    else:
+        left = {where: unknown for where, _, needed, unknown in journals_beside(path) if needed is False}
+    alien = f"was not completed, or is not of {path.name} as it is now: it is left alone"
+    return {where: unknown or alien for where, unknown in left.items() if not _is_empty(where)}
 
 
 def _is_empty(where: Path) -> bool:
@@ -209,8 +260,9 @@ def carried_along(path: Path, target: Path) -> list[Path]:
     """Give the journal that a file needs the name that it has to have beside `target`, too; return both names' paths.
 
     The file can then be renamed: at no instant it is without. The first path is the old name, to be removed afterwards.
+    A link that is renamed leaves the file, and its journal, where they are.
     """
-    for where, _, needed in journals_beside(path):
+    for where, _, needed, _ in () if path.is_symlink() else journals_beside(path):
         if needed:
             beside = next(name for name in journal_names(target) if not os.path.lexists(name))
             try:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit"]
+from h5saver_widget.qt.geometry import recent_paths
+
+__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "plain_tip"]
+
+
+def plain_tip(text: str) -> str:
+    """Return a tooltip that Qt does not take for HTML, whatever a file or a person has written.
+
+    >>> plain_tip('<b>x</b>')
+    '‹b›x‹/b›'
+    """
+    return text.replace("<", "‹").replace(">", "›")
 
 
 class ElidedEdit(QtWidgets.QLineEdit):
@@ -51,7 +65,7 @@ class ElidedEdit(QtWidgets.QLineEdit):
 
 
 class FolderEdit(QtWidgets.QWidget):
-    """A line for a folder, and a button that lets one choose it."""
+    """A line for a folder, and a button that lets one choose it, or one of the last."""
 
     sigChanged = QtCore.Signal()
     """Another folder was typed or chosen."""
@@ -61,7 +75,11 @@ class FolderEdit(QtWidgets.QWidget):
         self._title = title
         self.line = ElidedEdit()
         self.button = QtWidgets.QToolButton()
-        self.button.setToolTip("Choose a folder")
+        self.button.setToolTip("Choose a folder, or one of the last")
+        self.button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.menu = QtWidgets.QMenu(self.button)
+        self.menu.aboutToShow.connect(self._list_recent)
+        self.button.setMenu(self.menu)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -72,8 +90,9 @@ class FolderEdit(QtWidgets.QWidget):
         self.button.clicked.connect(self.choose)
 
     def value(self) -> str:
-        """Return the folder."""
-        return self.line.text()
+        """Return the folder as a whole, also of one that was typed as a part."""
+        text = self.line.text().strip()
+        return str(Path(text).expanduser().absolute()) if text else ""
 
     def setValue(self, value: object) -> None:
         """Show a folder."""
@@ -87,8 +106,18 @@ class FolderEdit(QtWidgets.QWidget):
         """Let the user choose a folder."""
         folder = QtWidgets.QFileDialog.getExistingDirectory(self, self._title, self.value())
         if folder:
-            self.line.setText(folder)
-            self.sigChanged.emit()
+            self._take(folder)
+
+    def _take(self, folder: str) -> None:
+        self.line.setText(folder)
+        self.sigChanged.emit()
+
+    def _list_recent(self) -> None:
+        self.menu.clear()
+        for folder in recent_paths("folders"):
+            self.menu.addAction(str(folder).replace("&", "&&")).triggered.connect(partial(self._take, str(folder)))
+        if self.menu.isEmpty():
+            self.menu.addAction("No folder was used yet").setEnabled(False)
 
 
 class ElidedCombo(QtWidgets.QComboBox):

@@ -1,15 +1,18 @@
-"""Windows open where they were when they were closed, and never larger than the screen."""
+"""What windows remember of their user: where they were, and which files and folders were used last."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-__all__ = ["keep_geometry", "user_settings"]
+__all__ = ["keep_geometry", "recent_paths", "remember_path", "user_settings"]
 
 #: What a frame and a title take of the screen, in pixels.
 _FRAME: Final = QtCore.QSize(16, 48)
+#: So many files, and folders, are remembered.
+MOST_RECENT: Final = 12
 
 
 def user_settings() -> QtCore.QSettings:
@@ -17,6 +20,19 @@ def user_settings() -> QtCore.QSettings:
     return QtCore.QSettings(
         QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, "h5saver_widget", "h5saver"
     )
+
+
+def recent_paths(kind: str) -> list[Path]:
+    """Return the ``'files'`` or ``'folders'`` that were used last, the last one first; no disk is asked for them."""
+    found = user_settings().value(f"recent/{kind}") or []
+    return [Path(str(name)) for name in ([found] if isinstance(found, str) else found)]
+
+
+def remember_path(kind: str, path: Path) -> None:
+    """Put a file or a folder at the top of the list."""
+    path = path.absolute()
+    names = [str(path), *(str(other) for other in recent_paths(kind) if other != path)]
+    user_settings().setValue(f"recent/{kind}", names[:MOST_RECENT])
 
 
 class _Keeper(QtCore.QObject):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import logging
-import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.parametertree import Parameter
-from pyqtgraph.Qt import QtCore, QtWidgets, isQObjectAlive
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import WrongThreadError
@@ -25,14 +25,17 @@ from h5saver_widget.qt.asker import Answer, Asker
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.settings_view import SettingsTree
+from h5saver_widget.qt.saver_view import SaverView
 from h5saver_widget.qt.status import ThreadCommand, explain
-from h5saver_widget.qt.status_strip import StatusStrip
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
+
+if TYPE_CHECKING:
+    from h5saver_widget.qt.settings_view import SettingsTree
+    from h5saver_widget.qt.status_strip import StatusStrip
 
 __all__ = ["H5Saver"]
 
@@ -40,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 #: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
 REPORT_MS = 100
+
+#: How often numbers that grow are shown, in s.
+SHOW_SECONDS = 0.5
 
 #: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
 _SHOWN_FOR = timedelta(seconds=2)
@@ -93,11 +99,15 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread says by
     :meth:`before_closing` what waits for them."""
 
+    status_changed = QtCore.Signal(object)
+    """How the recorder is, as a :class:`~h5saver_widget.recording.status.RecorderStatus`: at every change, and twice a
+    second while a file is open. Whatever shows a state takes it from here, so that all say the same."""
+
     _call = QtCore.Signal(object)
     """A call that another thread wants made in the thread of this object."""
 
-    _opened_or_closed = QtCore.Signal()
-    """A file was opened or closed, in whatever thread; received in the thread of this object."""
+    _state_changes = QtCore.Signal()
+    """A file was opened or closed, something went wrong, in whatever thread; received in the thread of this object."""
 
     _question = QtCore.Signal(object, bool)
     """The worker has found that the SWMR state of a file that was picked is not that of the settings: path, state."""
@@ -108,15 +118,17 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         QtCore.QObject.__init__(self)
         self._keeper = Keeper(self)
-        self.view: QtWidgets.QWidget | None = None
+        self.view: SaverView | None = None
         self._reported = (0, 0, 0)
+        self._shown: tuple[object, ...] = ()
+        self._shown_at = 0.0
         self._failed_generation = -1
         self.analysis_prog: H5Browser | None = None
         self._report_timer = QtCore.QTimer(self)
         self._report_timer.setInterval(REPORT_MS)
         self._report_timer.timeout.connect(self._tick)
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
-        self._opened_or_closed.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._state_changes.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
         self._call.connect(self._called, QtCore.Qt.ConnectionType.QueuedConnection)
         self._question.connect(self._ask_swmr, QtCore.Qt.ConnectionType.QueuedConnection)
         self._connection = Asker("connection", self)
@@ -133,6 +145,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
+        self.settings.child("recording", "stop").sigActivated.connect(self._stop_pressed)
+        self.settings.child("recording", "marker").sigActivated.connect(self._marker_pressed)
+        self.settings.child("recording", "open_folder").sigActivated.connect(self._open_folder_pressed)
         self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
         self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
         self.settings.child("browse").sigActivated.connect(self._browse_pressed)
@@ -143,7 +158,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     # ---------------------------------------------------------------- screen
     @property
-    def settings_tree(self) -> QtWidgets.QWidget:
+    def settings_tree(self) -> SaverView:
         """The widget to embed: the settings, and below them how saving goes. Made when it is first asked for.
 
         Raises
@@ -153,21 +168,18 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """
         self._require_gui_thread("the settings tree")
         if self.view is None:
-            self.view = QtWidgets.QWidget()
-            self.view.setObjectName("h5saver")
-            self.view.setWindowTitle("H5Saver")
-            self.tree = SettingsTree(self.settings, lambda: self.path_provider().preview, comment=self.add_comment)
-            self.strip = StatusStrip()
-            layout = QtWidgets.QVBoxLayout(self.view)
-            layout.setContentsMargins(0, 0, 0, 0)
-            layout.setSpacing(0)
-            layout.addWidget(self.tree, 1)
-            layout.addWidget(self.strip)
-            self.strip.watch(self)
-            self.status_sig.connect(self._show_in_strip)
-            self._view_end = _ViewEnd(self)
-            self.view.destroyed.connect(self._view_end.told)
+            self.view = SaverView(self)
         return self.view
+
+    @property
+    def tree(self) -> SettingsTree:
+        """The settings on screen, in :attr:`settings_tree`."""
+        return self.settings_tree.tree
+
+    @property
+    def strip(self) -> StatusStrip:
+        """How saving goes on screen, in :attr:`settings_tree`."""
+        return self.settings_tree.strip
 
     def _require_gui_thread(self, what: str) -> None:
         application = QtWidgets.QApplication.instance()
@@ -199,7 +211,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         Returns
         -------
         H5Browser or None
-            None, and an error status, if there is no file.
+            None, and a message, if there is no file.
         """
         if self.analysis_prog is not None:
             self.analysis_prog.close()
@@ -215,7 +227,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             elif path.is_file():
                 self.analysis_prog = H5Browser(h5file=path, backend=self.backend)
             else:
-                raise FileNotFoundError("there is no file yet; switch Do Save on or press New file")
+                self.update_status("There is no file to show yet: switch Do Save on, or press New file")
+                return None
         except Exception as error:
             self.report("The file can't be shown", error)
             return None
@@ -259,9 +272,6 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.end_streaming()
             return add_png(self.get_node(path), bytes(buffer.data()), name)
 
-    def _show_in_strip(self, _: ThreadCommand) -> None:
-        self.strip.refresh()
-
     # ---------------------------------------------------------------- remote
     @QtCore.Slot()
     def start(self) -> None:
@@ -279,7 +289,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @QtCore.Slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
+        """Leave out what comes now, until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()
 
     @QtCore.Slot()
@@ -357,8 +367,8 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             args = {"exception": None, **args}
         if command == "opened":
             self._reported = (0, 0, 0)
-        if command in ("opened", "closed", "paused", "resumed", "pending"):
-            self._opened_or_closed.emit()
+        if command in ("opened", "closed", "paused", "resumed", "pending", "error"):
+            self._state_changes.emit()
         if command != "pending":
             self.status_sig.emit(ThreadCommand(command, args))
 
@@ -387,39 +397,59 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _follow_file(self) -> None:
-        pause = "Resume" if self.is_paused else "Pause"
         doing, _ = self.pending()
-        self.settings.child("recording", "pause").setOpts(enabled=self.isopen(), title=pause)
-        self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
-        if self.view is not None:
-            self.strip.refresh()
-        if self.isopen():
+        if self.isopen() or doing:
             self._report_timer.start()
         else:
             self._report_timer.stop()
-            if self.store.current.do_save and not doing:
+            if self.store.current.do_save:
                 self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
+            if self.backend != self.store.current.backend_type:
+                self.apply_settings()  # what was chosen for the next file
+        self.show_status()
 
     @_caught
     def _tick(self) -> None:
         """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
-        failure = self.io.failure
+        failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
                 self._failed_generation = self.generation
                 self._notify("error", message=str(failure), exception=failure)
-            return
-        counts = (self.frames_saved, self.bytes_saved, self.frames_lost)
+        else:
+            self.look_after()
+        self.show_status(only_if_changed=True)
+
+    def show_status(self, only_if_changed: bool = False) -> RecorderStatus:
+        """Show how the recorder is, wherever it is shown, and return it.
+
+        Parameters
+        ----------
+        only_if_changed
+            Numbers that grow are shown twice a second, and not with every call.
+        """
+        status, now = self.status(), monotonic()
+        counts = (self.frames_saved, self.bytes_saved, status.statistics.frames_dropped)
         if counts != self._reported and self.isopen():
             self._reported = counts
             self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
-        self.look_after()
-        missing = self.status().missing
-        names = tuple(line.partition(":")[0] for line in missing)
+        names = tuple(line.partition(":")[0] for line in status.missing)
         if names != self._missing:
             self._missing = names
-            if missing:
-                self.update_status(f"Something is missing: {', '.join(missing)}")
+            if status.missing:
+                self.update_status(f"Something is missing: {', '.join(status.missing)}")
+        shown = (status.state, status.is_open, status.path, status.problem, status.ended, names, self.is_paused)
+        if only_if_changed and shown == self._shown and now - self._shown_at < SHOW_SECONDS:
+            return status
+        self._shown, self._shown_at = shown, now
+        doing, _ = self.pending()
+        pause, stop = (self.settings.child("recording", name) for name in ("pause", "stop"))
+        pause.setOpts(enabled=status.can_pause, title="Resume" if self.is_paused else "Pause")
+        stop.setOpts(enabled=status.can_pause)
+        self.settings.child("recording", "marker").setOpts(enabled=status.can_pause)
+        self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
+        self.status_changed.emit(status)
+        return status
 
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
@@ -457,6 +487,23 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self.pause()
 
     @_caught
+    def _stop_pressed(self, *_: Any) -> None:
+        self.stop()
+
+    @_caught
+    def _marker_pressed(self, *_: Any) -> None:
+        if self.isopen():
+            self.add_marker()
+        else:
+            self.update_status("No marker was set: no file is open")
+
+    @_caught
+    def _open_folder_pressed(self, *_: Any) -> None:
+        folder = questions.folder_to_open(self)
+        if not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(folder))):
+            self.update_status(f"The files are in {folder}")
+
+    @_caught
     def _new_file_pressed(self, *_: Any) -> None:
         if self.isopen() and self.watcher.wait_for_scan(
             functools.partial(self._new_file_after_scan, self.naming_time())
@@ -466,7 +513,13 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.new_file_sig.emit()
         if (self.generation, self._begun) != before and self.isopen() and not self.frames_saved:
             return  # a host has made the file, or has begun to
-        self.do("opening", functools.partial(self.new_file, None, self.naming_time()), "No new file could be made")
+        self.do("opening", functools.partial(self._new_file_to_save, self.naming_time()), "No new file could be made")
+
+    def _new_file_to_save(self, now: datetime) -> None:
+        """Make a file, and save into it: Do Save is on while a file is open, unless the host has hidden it."""
+        self.chosen = self.new_file(None, now)
+        if self.settings.child("do_save").opts["visible"]:
+            self.store.change(do_save=True)
 
     def _new_file_after_scan(self, now: datetime) -> Path:
         path = self.new_file(None, now)
@@ -498,25 +551,5 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         """
         now = datetime.now()
         shows = questions.may_ask() and self.view is not None and self.view.isVisible()
-        shown = self.tree.shown_for if shows else None
+        shown = self.view.tree.shown_for if shows and self.view is not None else None
         return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now
-
-
-class _ViewEnd:
-    """Lets a saver go on without its widget, which its host has deleted; asked for again, it is made again.
-
-    A plain object and its method: Qt's signals refer to them weakly. Forgotten together with the window, the saver may
-    be half deleted when the window goes; PySide6 then complained about a method of its own, and PyQt ended the program
-    in a function.
-    """
-
-    def __init__(self, saver: H5Saver) -> None:
-        self._saver = weakref.ref(saver)
-
-    def told(self, *_: Any) -> None:
-        """Be told that the widget is gone."""
-        saver = self._saver()
-        if saver is not None and isQObjectAlive(saver):
-            saver.view = None
-            saver.tree.let_go()
-            saver.status_sig.disconnect(saver._show_in_strip)

@@ -135,12 +135,9 @@ def _read_svg(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _folder() -> Traversable:
-    """Return the folder of the icons: the installed package, or the source tree's top-level ``icons/``."""
-    try:
-        return resources.files("h5saver_widget.icons")
-    except ModuleNotFoundError:
-        # Run from the source tree: package_dir maps the folder into the package only when it is installed.
-        return Path(__file__).resolve().parents[2] / "icons"
+    """Return the folder of the icons: the source tree's, beside this package, or the installed one."""
+    beside = Path(__file__).resolve().parents[2] / "icons"
+    return beside if (beside / "h5saver.svg").is_file() else resources.files("h5saver_widget.icons")
 
 
 def _blend(first: QtGui.QColor, second: QtGui.QColor, share: float) -> QtGui.QColor:

@@ -31,7 +31,7 @@ SETTINGS_NAME: Final = "h5saver_settings"
 #: Buttons, by the path of what they stand before in the tree.
 _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
     ("backend",): [
-        ("show_file", "Show file content", "Look into the current file, also while it is being written."),
+        ("show_file", "Show content", "Look into the current file, also while it is being written."),
         (
             "new_file",
             "New file",
@@ -47,13 +47,15 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
         )
     ],
     ("recording", "name_template"): [
-        (
-            "pause",
-            "Pause",
-            "Leave out what comes now, until Resume. The file stays open; the points of a scan are saved all the same.",
-        )
+        ("pause", "Pause", "Leave out what comes now, until Resume; the file stays open. A scan is paused, too."),
+        ("stop", "Stop", "Complete the file and close it."),
+        ("marker", "Marker", "Mark this moment in the log of the file (Ctrl+M); plots along time show it."),
+        ("open_folder", "Open folder", "Show the folder of the files in the file manager."),
+        ("presets", "Presets", "Keep all settings under a name, and take them again. A right click resets a setting."),
     ],
 }
+#: Buttons that do something only while a file is open.
+_WITH_A_FILE: Final = ("pause", "stop", "marker")
 _FILE_TYPES: Final = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "folder": {"type": "file", "fileMode": "Directory"},
@@ -153,7 +155,7 @@ def _button(name: str, title: str, tip: str) -> dict[str, Any]:
         "name": name,
         "type": "action",
         "tip": tip,
-        **({"enabled": False} if name == "pause" else {}),
+        **({"enabled": False} if name in _WITH_A_FILE else {}),
     }
 
 

@@ -19,7 +19,7 @@ from h5saver_widget.recording.picking import SwmrAnswer
 if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["choose_existing_path", "choose_new_path", "choose_swmr", "may_ask"]
+__all__ = ["choose_existing_path", "choose_new_path", "choose_swmr", "folder_to_open", "may_ask"]
 
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
@@ -65,3 +65,9 @@ def _choose_on_server(saver: H5Saver, folder: Path | None) -> Path | None:
         saver.report("The server can't be looked into", error)
         return None
     return ask_existing(saver.view, saver.server_asker(), where)
+
+
+def folder_to_open(saver: H5Saver) -> Path:
+    """Return the folder of the current file; where there is none, the nearest one above those that files will go to."""
+    wanted = saver.h5_file_path or saver.base_folder()
+    return next((folder for folder in (wanted, *wanted.absolute().parents) if folder.is_dir()), Path.home())

@@ -34,7 +34,7 @@ class _Asker:
         """Return the names in a folder, files last; waits for the server."""
         if self._io is None:
             self._io = self._make()
-        return sorted(self._io.list_folder(folder), key=lambda name: (not _is_folder(name), natural_key(name)))
+        return sorted(self._io.location.list_folder(folder), key=lambda name: (not _is_folder(name), natural_key(name)))
 
     def end(self) -> None:
         """Let go of who asks; its process ends."""

@@ -27,7 +27,6 @@ from h5saver_widget.qt.numbers import read_number
 
 __all__ = [
     "BoolRow",
-    "ButtonsRow",
     "DoSaveRow",
     "FolderRow",
     "ListRow",
@@ -45,9 +44,6 @@ __all__ = [
 
 def disconnect_row(row: Any) -> None:
     """Let a row listen to its parameters no more."""
-    if isinstance(row, ButtonsRow):
-        row.let_go()
-        return
     with suppress(RuntimeError):  # at the end of a program, the parameters may be gone before the window
         param = row.param
         param.sigValueChanged.disconnect(row.valueChanged)
@@ -343,65 +339,3 @@ class FolderRow(_Row):
     def _show_tips(self) -> None:
         super()._show_tips()
         self.widget.setToolTip(f"{self.widget.value()}\n{self.param.opts.get('tip', '')}")
-
-
-class ButtonsRow(QtWidgets.QTreeWidgetItem):
-    """Actions side by side, each with its icon.
-
-    Parameters
-    ----------
-    actions
-        Action parameters and the names of their icons.
-    """
-
-    def __init__(self, actions: list[tuple[Parameter, str]]) -> None:
-        super().__init__()
-        self.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
-        self.buttons: dict[str, QtWidgets.QPushButton] = {}
-        self._actions = actions
-        self._widget = QtWidgets.QWidget()
-        layout = QtWidgets.QHBoxLayout(self._widget)
-        layout.setContentsMargins(2, 2, 4, 2)
-        layout.setSpacing(6)
-        for action, _ in actions:
-            button = QtWidgets.QPushButton(action.title())
-            button.setToolTip(action.opts.get("tip", ""))
-            button.clicked.connect(action.activate)
-            button.setAutoDefault(False)
-            button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)  # on macOS too: what is being typed is then taken
-            layout.addWidget(button)
-            self.buttons[action.name()] = button
-            button.setEnabled(bool(action.opts.get("enabled", True)))
-            action.sigOptionsChanged.connect(self._options_changed)
-        layout.addStretch()
-        self.setSizeHint(0, QtCore.QSize(100, self._widget.sizeHint().height()))
-
-    def put(self) -> None:
-        """Show the buttons; to be called once the row is in its tree."""
-        self.setFirstColumnSpanned(True)
-        self.treeWidget().setItemWidget(self, 0, self._widget)
-        for action, _ in self._actions:
-            self._options_changed(action, action.opts)
-
-    def let_go(self) -> None:
-        """Listen to the actions no more."""
-        for action, _ in self._actions:
-            with suppress(RuntimeError):
-                action.sigOptionsChanged.disconnect(self._options_changed)
-
-    def update_icons(self) -> None:
-        """Draw the icons in the colours of the palette."""
-        for action, name in self._actions:
-            self.buttons[action.name()].setIcon(icon(name))
-
-    def _options_changed(self, action: Parameter, opts: dict[str, Any]) -> None:
-        button = self.buttons[action.name()]
-        if "enabled" in opts:
-            button.setEnabled(bool(opts["enabled"]))
-        if "title" in opts:
-            button.setText(action.title())
-        if "tip" in opts:
-            button.setToolTip(opts["tip"])
-        if "visible" in opts:
-            button.setVisible(bool(opts["visible"]))
-            self.setHidden(not any(action.opts.get("visible", True) for action, _ in self._actions))

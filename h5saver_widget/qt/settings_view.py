@@ -1,13 +1,12 @@
 """The settings of a saver on screen: four sections in the order of use, narrow, in the host's colours.
 
-The parameters stay as programs know them; this view only decides which one stands where (:data:`SECTIONS`) and which
-row shows it. A host that puts the same parameters into a tree of its own gets pyqtgraph's usual look.
+The parameters stay as programs know them; which one stands where is in :mod:`h5saver_widget.qt.sections`, and this view
+decides which row shows it. A host that puts the same parameters into a tree of its own gets pyqtgraph's usual look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -18,115 +17,20 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.asker import Answer, Asker
-from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.buttons_row import ButtonsRow
+from h5saver_widget.qt.editors import ElidedEdit, plain_tip
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.notes_table import CommentLine
 from h5saver_widget.qt.plain_tree import PlainTree
+from h5saver_widget.qt.sections import COMMENT, SECTIONS, Buttons, Section
 from h5saver_widget.qt.server_rows import PasswordRow, SentenceRow
+from h5saver_widget.qt.settings_menu import SettingsMenu
+from h5saver_widget.qt.status import explain
 
-__all__ = ["SECTIONS", "Section", "SettingsTree"]
-
-Path = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Buttons:
-    """Actions that share a line: paths of parameters and icons."""
-
-    actions: tuple[tuple[Path, str], ...]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading and what stands below it.
-
-    Attributes
-    ----------
-    title
-        The heading.
-    rows
-        Paths of parameters, buttons, ``'next file'`` or ``'comment'``.
-    expanded
-        Whether it is open at first.
-    """
-
-    title: str
-    rows: tuple[Path | Buttons | str, ...]
-    expanded: bool = True
-
+__all__ = ["SettingsTree"]
 
 #: The name of the next file is looked for again after so many times as long as it took.
 _LOOK_SHARE: Final = 50
-
-NEXT_FILE: Final = "next file"
-COMMENT: Final = "comment"
-
-SECTIONS: Final = (
-    Section(
-        "Saving",
-        (
-            ("do_save",),
-            Buttons(((("recording", "pause"), "pause"),)),
-            Buttons(((("new_file",), "new-file"), (("browse",), "folder"))),
-            ("N_saved",),
-            ("current_h5_file",),
-            Buttons(((("show_file",), "browse"),)),
-        ),
-    ),
-    Section(
-        "Where",
-        (
-            ("base_path",),
-            ("base_name",),
-            ("recording", "name_template"),
-            ("custom_name",),
-            NEXT_FILE,
-            ("recording", "dated_folders"),
-            ("current_scan_name",),
-            ("current_scan_path",),
-        ),
-    ),
-    Section("Notes", (("recording", "notes"), COMMENT), expanded=False),
-    Section(
-        "What",
-        (
-            ("save_type",),
-            ("save_2D",),
-            ("save_raw_only",),
-            ("data_format", "dynamic"),
-            ("data_format", "fill_value"),
-            ("close_after_scan",),
-        ),
-        expanded=False,
-    ),
-    Section(
-        "Limits",
-        (
-            ("recording", "roll_over_size"),
-            ("recording", "roll_over_time"),
-            ("recording", "roll_over_frames"),
-            ("recording", "stop_after_time"),
-            ("recording", "stop_after_frames"),
-            ("recording", "reserve"),
-            ("recording", "sources"),
-        ),
-        expanded=False,
-    ),
-    Section(
-        "How",
-        (
-            ("backend", "backend_type"),
-            ("backend", "isolated"),
-            ("backend", "power_safe"),
-            ("backend", "mirror"),
-            ("backend", "hsds_options"),
-            ("backend", "swmr_options"),
-            ("data_format", "compression_options"),
-            ("data_format", "nexus"),
-        ),
-        expanded=False,
-    ),
-)
 
 #: Rows by parameter name, then by type; everything else takes pyqtgraph's own.
 _ROW_BY_NAME: Final = {
@@ -160,8 +64,9 @@ class SettingsTree(PlainTree):
     settings
         The settings of a saver.
     next_file
-        Returns what finds the name that a file gets that is made at a time. That looks into folders and is called in a
-        thread of its own: it must hold no QObject. Both raise NamingError with a sentence when there can't be a name.
+        Returns what finds the name that a file gets that is made at a time, in the folder that is given or, for None,
+        that of the settings. That looks into folders and is called in a thread of its own: it must hold no QObject.
+        NamingError says why there can't be a name, OSError what is wrong with the folder.
     comment
         Writes a line into the log of the file; raises an error with a sentence if it can't.
     """
@@ -169,7 +74,7 @@ class SettingsTree(PlainTree):
     def __init__(
         self,
         settings: Parameter,
-        next_file: Callable[[], Callable[[datetime], str]],
+        next_file: Callable[[str | None], Callable[[datetime], str]],
         parent: QtWidgets.QWidget | None = None,
         comment: Callable[[str], None] | None = None,
     ) -> None:
@@ -178,8 +83,9 @@ class SettingsTree(PlainTree):
         self._settings = settings
         self._next_file = next_file
         self._comment = comment
-        self._items: list[ParameterItem | rows.ButtonsRow] = []
+        self._items: list[ParameterItem | ButtonsRow] = []
         self._looking_for = datetime.now()
+        self._typed: str | None = None
         self._changed_meanwhile = False
         self._shown_at = self._cost = 0.0
         #: The time that stands in the name shown as *Next file*; None while there is none.
@@ -187,7 +93,7 @@ class SettingsTree(PlainTree):
         self._asker = Asker("next file", self)
         self._asker.answered.connect(self._look_ended)
         self.setRootIsDecorated(True)
-        self.setIndentation(14)
+        self.setIndentation(11)
         self.setAlternatingRowColors(False)
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -201,7 +107,9 @@ class SettingsTree(PlainTree):
         self.sections = {section.title: self._add_section(section) for section in SECTIONS}
         self._add_what_is_left()
         self.itemClicked.connect(self._item_clicked)
+        settings.child("recording", "presets").sigActivated.connect(self._presets_pressed)
         self._update_icons()
+        self.row_of("base_path").widget.line.textEdited.connect(self._folder_typed)
         names: list[tuple[str, ...]] = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
         names += [
             ("backend", "backend_type"),
@@ -238,7 +146,7 @@ class SettingsTree(PlainTree):
         return head
 
     def _add_buttons(self, actions: list[tuple[Parameter, str]], root: QtWidgets.QTreeWidgetItem) -> None:
-        buttons = rows.ButtonsRow(actions)
+        buttons = ButtonsRow(actions)
         self._items.append(buttons)
         root.addChild(buttons)
         buttons.put()
@@ -283,6 +191,7 @@ class SettingsTree(PlainTree):
         layout.addWidget(self._next_line, 1)
         self._add_wide(head, self._next_box)
         self._reason = QtWidgets.QLabel()
+        self._reason.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self._reason.setWordWrap(True)
         self._reason.setContentsMargins(2, 0, 4, 2)
         self._reason_item = self._add_wide(head, self._reason)
@@ -311,7 +220,10 @@ class SettingsTree(PlainTree):
         Rows are no QObjects, so Qt does not do it: the next change of a parameter would reach a widget that is gone.
         """
         for item in self._items:
-            rows.disconnect_row(item)
+            if isinstance(item, ButtonsRow):
+                item.let_go()
+            else:
+                rows.disconnect_row(item)
 
     # --------------------------------------------------------------- content
     def parameter_items(self) -> Iterator[ParameterItem]:
@@ -326,9 +238,7 @@ class SettingsTree(PlainTree):
     def button_of(self, name: str) -> QtWidgets.QPushButton:
         """Return the button of an action."""
         found = [
-            item.buttons[name]
-            for item in self.listAllItems()
-            if isinstance(item, rows.ButtonsRow) and name in item.buttons
+            item.buttons[name] for item in self.listAllItems() if isinstance(item, ButtonsRow) and name in item.buttons
         ]
         return found[0]
 
@@ -342,17 +252,24 @@ class SettingsTree(PlainTree):
 
         A network share that hangs must not hang the window: a thread looks, one at a time; the last question counts.
         """
+        if not self.row_of("base_path").widget.line.hasFocus():
+            self._typed = None
         if self._asker.busy:
             self._changed_meanwhile = True
         else:
             self._look()
 
+    def _folder_typed(self, text: str) -> None:
+        """Say what is wrong with a folder while it is typed."""
+        self._typed = text
+        self.update_next_file()
+
     def _look(self) -> None:
         now = datetime.now()
         try:
-            find = self._next_file()
+            find = self._next_file(self._typed)
         except (ValueError, OSError) as error:
-            self._show_next_file(now, "", str(error))
+            self._show_next_file(now, "", error)
             return
         self._looking_for, self._changed_meanwhile = now, False
         self._asker.ask(partial(find, now))
@@ -362,15 +279,20 @@ class SettingsTree(PlainTree):
         if self._changed_meanwhile:
             self._look()
         else:
-            reason = "" if answer.error is None else str(answer.error)
-            self._show_next_file(self._looking_for, answer.text, reason)
+            self._show_next_file(self._looking_for, answer.text, answer.error)
 
-    def _show_next_file(self, now: datetime, text: str, reason: str) -> None:
+    def _show_next_file(self, now: datetime, text: str, error: Exception | None) -> None:
         self._shown_at = monotonic()
         self.shown_for = now if text else None
-        tip = reason or f"{text}\nName of the next new file, if it were made now."
-        for line in (self._next_line, self.row_of("recording", "name_template").widget):
-            rows.set_alarm(line, bool(reason))
+        reason = "" if error is None else explain(error)
+        tip = plain_tip(reason or f"{text}\nName of the next new file, if it were made now.")
+        is_folder = isinstance(error, OSError)
+        for line, wrong in (
+            (self._next_line, bool(reason)),
+            (self.row_of("recording", "name_template").widget, bool(reason) and not is_folder),
+            (self.row_of("base_path").widget.line, is_folder),
+        ):
+            rows.set_alarm(line, wrong)
         text = text or "not possible"
         if text != self._next_line.text():
             self._next_line.setText(text)
@@ -392,6 +314,19 @@ class SettingsTree(PlainTree):
     def _item_clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:
         if item in self.sections.values():
             item.setExpanded(not item.isExpanded())
+
+    # ------------------------------------------------------------------ menu
+    def menu_of(self, item: QtWidgets.QTreeWidgetItem | None) -> SettingsMenu:
+        """Return the menu of a row: its setting as it is at first, and the presets."""
+        return SettingsMenu(self, self._settings, item.param if isinstance(item, ParameterItem) else None)
+
+    def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:
+        """Offer to reset a setting, and the presets."""
+        self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos()))).popup(event.globalPos())
+
+    def _presets_pressed(self, *_: object) -> None:
+        button = self.button_of("presets")
+        self.menu_of(None).popup(button.mapToGlobal(QtCore.QPoint(0, button.height())))
 
     # ------------------------------------------------------------------ look
     def _update_icons(self) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.state_signs import WARNING, paint_state
 from h5saver_widget.qt.status import format_duration, format_left, format_size
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.statistics import RATE_SECONDS, RateMeter, Statistics
@@ -20,21 +21,9 @@ __all__ = ["HasStatus", "StatusStrip"]
 
 #: How often something that is watched is asked, in ms.
 LOOK_MS: Final = 500
-#: Time left is said in the colour of a warning below this, in s.
+#: Time left is said in the colour of a warning below this, and not at all beyond that, in s.
 SHORT_SECONDS: Final = 600.0
-
-#: state -> colour; each has at least 3:1 contrast on white and on dark grey
-_COLOURS: Final = {
-    RecorderState.CLOSED: "#8a8a8a",
-    RecorderState.OPENING: "#2e8b57",
-    RecorderState.CLOSING: "#8a8a8a",
-    RecorderState.NOT_ANSWERING: "#d97706",
-    RecorderState.OPEN: "#2e8b57",
-    RecorderState.RECORDING: "#e0352b",
-    RecorderState.PAUSED: "#3f83c8",
-    RecorderState.ERROR: "#d97706",
-}
-_WARNING: Final = "#d97706"
+LONG_SECONDS: Final = 48 * 3600.0
 
 
 class HasStatus(Protocol):
@@ -45,7 +34,7 @@ class HasStatus(Protocol):
 
 
 class _Light(QtWidgets.QWidget):
-    """A light whose form says what its colour says: ring, disc, two bars, hourglass, triangle."""
+    """A light whose form says what its colour says."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,33 +51,7 @@ class _Light(QtWidgets.QWidget):
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         """Draw the sign of the state."""
         painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        colour = QtGui.QColor(_COLOURS[self.state])
-        painter.setPen(QtGui.QPen(colour, 2.5))
-        area = QtCore.QRectF(self.rect()).adjusted(3, 3, -3, -3)
-        if self.state in (RecorderState.OPENING, RecorderState.CLOSING):
-            begin = 90 if self.state is RecorderState.OPENING else -90
-            painter.drawArc(area, begin * 16, 240 * 16)
-        elif self.state in (RecorderState.CLOSED, RecorderState.OPEN):
-            painter.drawEllipse(area)
-            if self.state is RecorderState.OPEN:
-                painter.setBrush(colour)
-                painter.drawEllipse(area.center(), area.width() / 7, area.width() / 7)
-        else:
-            painter.setBrush(colour)
-            if self.state is RecorderState.RECORDING:
-                painter.drawEllipse(area)
-            elif self.state is RecorderState.PAUSED:
-                width = area.width() / 4
-                painter.drawRect(QtCore.QRectF(area.left() + 1, area.top(), width, area.height()))
-                painter.drawRect(QtCore.QRectF(area.right() - 1 - width, area.top(), width, area.height()))
-            elif self.state is RecorderState.NOT_ANSWERING:
-                centre = area.center()
-                painter.drawPolygon(QtGui.QPolygonF([area.topLeft(), area.topRight(), centre]))
-                painter.drawPolygon(QtGui.QPolygonF([area.bottomLeft(), area.bottomRight(), centre]))
-            else:
-                top = QtCore.QPointF(area.center().x(), area.top())
-                painter.drawPolygon(QtGui.QPolygonF([top, area.bottomRight(), area.bottomLeft()]))
+        paint_state(painter, QtCore.QRectF(self.rect()), self.state)
         painter.end()
 
 
@@ -111,7 +74,7 @@ class _Number(QtWidgets.QLabel):
             self.setFont(font)
             palette = QtGui.QPalette()
             if warn:
-                palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(_WARNING))
+                palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(WARNING))
             self.setPalette(palette)
 
 
@@ -136,7 +99,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.light = _Light()
         self.word = QtWidgets.QLabel()
         self.clock = QtWidgets.QLabel()
-        self.clock.setToolTip("Time recorded (hours:minutes:seconds), pauses left out")
+        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), pauses left out")
         for label in (self.word, self.clock):
             label.setMinimumWidth(1)  # their letters become smaller before they would widen the saver
         self.frames = _Number("Frames that are in the file, over all files of this recording")
@@ -145,6 +108,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.size = _Number("Size of the current file on the disk", True)
         self.left = _Number("How long the disk lasts at the present rate")
         self.problem = QtWidgets.QLabel()
+        self.problem.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # names of files are no HTML
         self.problem.setWordWrap(True)
         self.problem.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         # A path has no space to break at; without this one long word would widen the whole saver.
@@ -227,14 +191,13 @@ class StatusStrip(QtWidgets.QWidget):
         self._meter.add(now, counts.bytes_in)
         self.light.show_state(status.state)
         self.word.setText(status.state.value)
-        self.clock.setText(format_duration(status.seconds) if status.path or status.seconds else "")
+        self.clock.setText(format_duration(status.seconds) if status.is_open or status.seconds else "")
         self._fit_head()
         self.frames.show_text(f"{counts.frames_written:,} frame{'' if counts.frames_written == 1 else 's'}")
         self.lost.show_text(f"{counts.frames_dropped:,} lost", counts.frames_dropped > 0)
-        closed = status.state is RecorderState.CLOSED
-        self.rate.show_text("" if closed else f"{format_size(self._meter.rate(now))}/s")
+        self.rate.show_text(f"{format_size(self._meter.rate(now))}/s" if status.is_open else "")
         self.size.show_text("" if counts.file_size is None else f"{format_size(counts.file_size)} file")
-        self._show_left(counts, closed)
+        self._show_left(counts, status.state is RecorderState.RECORDING)
         self._show_problem(status)
         self._show_rows(status)
 
@@ -260,8 +223,9 @@ class StatusStrip(QtWidgets.QWidget):
         super().resizeEvent(event)
         self._fit_head()
 
-    def _show_left(self, counts: Statistics, closed: bool) -> None:
-        if counts.seconds_left is not None and not closed:
+    def _show_left(self, counts: Statistics, grows: bool) -> None:
+        """Say how long the disk lasts; of what grows so slowly that it lasts for days, only how much is free."""
+        if grows and counts.seconds_left is not None and counts.seconds_left < LONG_SECONDS:
             self.left.show_text(f"disk: {format_left(counts.seconds_left)} left", counts.seconds_left < SHORT_SECONDS)
         elif counts.free_bytes is not None:
             self.left.show_text(f"disk: {format_size(counts.free_bytes)} free")
@@ -269,8 +233,7 @@ class StatusStrip(QtWidgets.QWidget):
             self.left.show_text("")
 
     def _show_problem(self, status: RecorderStatus) -> None:
-        lines = [status.problem, *status.missing]
-        text = "\n".join(line for line in lines if line)
+        text = "\n".join(status.remarks)
         if text != self.problem.text():
             self.problem.setText(text)
             self.problem.setToolTip("" if not text else "What went wrong last, or does not come")

@@ -5,7 +5,9 @@ Some of these functions are methods of :class:`~h5saver_widget.recording.saver.H
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "base_folder",
     "connection_test",
+    "next_file_finder",
     "next_file_name",
     "path_provider",
     "server_asker",
@@ -105,9 +108,41 @@ def _make_asker(options: RemoteOptions) -> Backend:
     if name is None:
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
     asker = create_backend(name, isolated=True)
-    asker.use_server(options)
+    asker.location.use_server(options)
     return asker
 
 
 def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
-    return make_asker().connection_in_words(folder)
+    return make_asker().location.connection_in_words(folder)
+
+
+def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[[datetime], str]:
+    """Return what finds the name of the file that is made at a time, to be called by a thread: it holds no saver.
+
+    Parameters
+    ----------
+    folder
+        A base path that somebody is typing; None for that of the settings. What it finds raises OSError if no file can
+        be made in it.
+
+    Raises
+    ------
+    NamingError
+        If there can be no name.
+    """
+    settings = saver.store.current
+    if saver.capabilities.remote:
+        return saver.policy.provider(settings, saver.io).preview
+    typed = settings if folder is None else replace(settings, base_path=folder)
+    return partial(_name_below, saver.policy.provider(typed, saver.io))
+
+
+def _name_below(provider: PathProvider, now: datetime) -> str:
+    there = next((f for f in (provider.base_path, *provider.base_path.absolute().parents) if f.exists()), None)
+    if there is None:
+        raise FileNotFoundError(f"there is no {provider.base_path.anchor}: choose another base path")
+    if not there.is_dir():
+        raise NotADirectoryError(f"{there} is a file, no folder: choose another base path")
+    if not os.access(there, os.W_OK):
+        raise PermissionError(f"no file can be made in {there}: choose another base path, or ask who owns it")
+    return provider.preview(now)

@@ -27,6 +27,8 @@ DEFAULT_RESERVE: Final = 500_000_000
 LARGEST_SHARE: Final = 0.05
 #: How long a measurement may take before nobody waits for it any longer, in s.
 PATIENCE: Final = 2.0
+#: How long a disk lasts is told from the growth of the file over so long, in s: a slow file grows by a chunk at times.
+GROWTH_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class DiskWatch:
         self._seconds = seconds
         self._path: Path | None = None
         self._done = threading.Event()
-        self._growth = RateMeter()
+        self._growth = RateMeter(GROWTH_SECONDS)
         #: The last measurement, None before there is one.
         self.latest: Room | None = None
 

@@ -42,7 +42,7 @@ class FilePolicy:
         if pattern:
             notes = read_notes(settings.notes)
             template = NameTemplate(pattern, {note.name: note.value for note in notes})
-        where = io.list_folder if io.capabilities.remote else None
+        where = io.location.list_folder if io.capabilities.remote else None
         kind = SaveType.of(settings.save_type)
         return PathProvider(base_path, settings.base_name, kind, settings.dated_folders, template, where)
 

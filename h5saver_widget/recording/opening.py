@@ -67,10 +67,12 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     saver.wait()
     settings, now = saver.store.current, now or saver.promised or saver.naming_time()
     saver.promised = None
+    if saver.backend != settings.backend_type:  # another library may keep its files elsewhere
+        saver.apply_settings()
     provider = saver.path_provider()
     if not saver.capabilities.remote:
         saver.watcher.space.check(provider.folder(now))
-    saver.apply_isolated()
+    saver.apply_settings()
     given = {**saver.note_attributes(), **(metadata or {})}
     path = saver.create_new_file(provider.candidates(now), given, swmr=saver.wants_swmr)
     saver.made_from = None if metadata else saver.recipe()
@@ -166,11 +168,11 @@ def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool 
     ReadingStuckError
         If the file is damaged so that reading it comes to no end.
     """
-    if not saver.io.exists(path) or not (saver.is_swmr_capable or picked):
+    if not saver.io.location.exists(path) or not (saver.is_swmr_capable or picked):
         return None
     saver.wait()
     saver._close_now()
-    saver.apply_isolated()
+    saver.apply_settings()
     io = saver.io if saver.isolated or not picked else create_backend(saver.backend, isolated=True)
     found = made_for_swmr(path, io)
     return found if saver.is_swmr_capable and found is not None and found != saver.wants_swmr else None
@@ -183,7 +185,7 @@ def start_file_at(saver: H5SaverBase, path: Path | str, metadata: Mapping[str, A
 
 
 def _open_at(saver: H5SaverBase, path: Path, renew: bool, mode: str, metadata: Mapping[str, Any] | None) -> Path:
-    saver.apply_isolated()
+    saver.apply_settings()
     begin = partial(files.init_file, saver, metadata=metadata, mode=mode, swmr=saver.wants_swmr)
     try:
         begin(path, new_file=renew)

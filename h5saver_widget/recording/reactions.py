@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget.backends.registry import server_backend
+from h5saver_widget.backends.registry import backend_capabilities, server_backend
 from h5saver_widget.errors import MissingLibraryError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.nodes.typed import GROUP
@@ -43,7 +43,8 @@ class Reactions:
             "backend_type": self._backend_changed,
             "enable_swmr": self._enable_swmr_changed,
             "flush_interval": saver.set_swmr_flush_interval,
-            "isolated": self._isolated_changed,
+            "isolated": partial(self._way_of_writing_changed, "isolated"),
+            "power_safe": partial(self._way_of_writing_changed, "power_safe"),
             "mirror": self._mirror_changed,
             "notes": self._notes_changed,
         }
@@ -66,12 +67,21 @@ class Reactions:
         self._saver.save_type = SaveType.of(value)
 
     def _enable_swmr_changed(self, enable: bool) -> None:
-        if enable and not self._saver.is_swmr_capable:
+        if enable and not backend_capabilities(self._saver.store.current.backend_type).swmr:
             self._saver.store.change(enable_swmr=False)
+        else:
+            self._say_when("enable_swmr")
 
-    def _isolated_changed(self, _: Any) -> None:
-        if not self._saver.isopen():
-            self._saver.apply_isolated()
+    def _way_of_writing_changed(self, name: str, _: Any) -> None:
+        if not self._say_when(name):
+            self._saver.apply_settings()
+
+    def _say_when(self, name: str) -> bool:
+        """Say of a setting that it can't apply to the open file; return whether one is open."""
+        is_open = self._saver.isopen()
+        if is_open:
+            self._saver.update_status(f"'{SETTINGS[name].title}' applies from the next file on")
+        return is_open
 
     def _current_file_changed(self, value: str) -> None:
         saver = self._saver
@@ -93,20 +103,12 @@ class Reactions:
     # ---------------------------------------------------------------- backend
     def _backend_changed(self, name: str) -> None:
         saver = self._saver
-        if name == saver.backend:
-            return
-        if saver.isopen():
-            saver.do("", partial(self._change_backend, name), "Another library can't be taken")
-        else:
-            self._change_backend(name)
-
-    def _change_backend(self, name: str) -> None:
-        saver = self._saver
-        try:
-            saver.set_backend(name)
-        except Exception:
-            saver.store.change(backend_type=saver.backend)
-            raise
+        if name != saver.backend and not self._say_when("backend_type"):
+            try:
+                saver.apply_settings()
+            except Exception:
+                saver.store.change(backend_type=saver.backend)
+                raise
 
     def backend_is_another(self) -> None:
         """Have the settings fit the library that writes now."""

@@ -29,6 +29,7 @@ from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.recording import destinations, format_settings, opening, switching
 from h5saver_widget.recording.background import Background
 from h5saver_widget.recording.file_policy import FilePolicy
+from h5saver_widget.recording.markers import marker_line
 from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
 from h5saver_widget.recording.picking import SwmrAnswer
@@ -110,6 +111,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.current_scan_group: GROUP | None = None
         self.file_loaded = False
         self._told: tuple[int, str] = (0, "")
+        self._scan_pauses: Callable[[], Callable[[bool], None] | None] = lambda: None
         self.drains: list[weakref.WeakMethod[Callable[[], None]]] = []
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
@@ -127,7 +129,8 @@ class H5SaverBase(H5SaverLowLevel):
     open_file_dialog_result = opening.open_file_dialog_result
 
     base_folder, path_provider = destinations.base_folder, destinations.path_provider
-    next_file_name, server_folder = destinations.next_file_name, destinations.server_folder
+    next_file_name, next_file_finder = destinations.next_file_name, destinations.next_file_finder
+    server_folder = destinations.server_folder
     server_options, server_asker = destinations.server_options, destinations.server_asker
     test_connection, connection_test = destinations.test_connection, destinations.connection_test
 
@@ -144,6 +147,12 @@ class H5SaverBase(H5SaverLowLevel):
     def wants_swmr(self) -> bool:
         """Whether new files are to be made for SWMR."""
         return self.is_swmr_capable and self.store.current.enable_swmr
+
+    def apply_settings(self) -> None:
+        """Have the next file written by the library, and where, the settings say; an open file may be closed for it."""
+        if self.backend != self.store.current.backend_type:
+            self.set_backend(self.store.current.backend_type)
+        self.apply_isolated()
 
     def apply_isolated(self) -> None:
         """Have the next file written as the settings say, in a separate process or here; an open file is closed."""
@@ -207,10 +216,24 @@ class H5SaverBase(H5SaverLowLevel):
         FileNotOpenError
             If no file is open.
         """
+        self._log_later(f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.splitlines())}", "write a comment")
+
+    def add_marker(self) -> None:
+        """Mark this moment: a line with the time, to the millisecond, in the log of the file; plots along time show it.
+
+        Raises
+        ------
+        FileNotOpenError
+            If no file is open.
+        """
+        now = datetime.now()
+        self._log_later(marker_line(now), "set a marker")
+        self.update_status(f"Marker set at {now:%H:%M:%S}")
+
+    def _log_later(self, line: str, what: str) -> None:
         if not self.isopen():
-            self.require_open("write a comment")
-        line = f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.splitlines())}"
-        self.do("", partial(self.add_log, line), "The comment could not be written")
+            self.require_open(what)
+        self.do("", partial(self.add_log, line), f"Can't {what}")
 
     def add_generic_group(self, where: Where, title: str = "", *args: Any, **options: Any) -> GROUP:
         """Make the next numbered group of a kind, with the notes if it stands for a scan or a whole recording."""
@@ -249,15 +272,37 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.is_paused
 
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; the points of a scan are saved all the same. Never waits."""
-        if self.watcher.pause():
+        """Leave out what comes now, until :meth:`resume`. Never waits.
+
+        No point of a scan is left out: the pause is passed on to who makes the scan (:meth:`let_pause`), or refused.
+        """
+        scan = self._scan_pauses() if self.scan_runs else None
+        if self.scan_runs and scan is None:
+            self.update_status("A scan is being saved, of which no point is left out: pause it where it was started")
+        elif self.watcher.pause():
+            if scan is not None:
+                scan(True)
             self.background.begin("", self.flush, "What was saved last could not be flushed")
             self._notify("paused", path=self.file_path)
 
     def resume(self) -> None:
         """Go on after a pause. Never waits."""
         if self.watcher.resume():
+            scan = self._scan_pauses()
+            if scan is not None:
+                scan(False)
             self._notify("resumed", path=self.file_path)
+
+    def let_pause(self, pause: Callable[[bool], None]) -> None:
+        """Have a pause passed on to who makes scans.
+
+        Parameters
+        ----------
+        pause
+            A bound method; its object is not kept alive by this. Called with True for a pause while a scan runs, with
+            False to go on; it must not wait.
+        """
+        self._scan_pauses = weakref.WeakMethod(pause)
 
     def clear_problem(self) -> None:
         """Count an error as seen."""
@@ -270,6 +315,11 @@ class H5SaverBase(H5SaverLowLevel):
     def statistics(self) -> Statistics:
         """Return what was counted since the recording began, over all of its files; never waits."""
         return self.watcher.statistics()
+
+    @property
+    def frames_lost(self) -> int:
+        """How many frames of the recording could not be saved: the same number as in :meth:`statistics`."""
+        return self.statistics().frames_dropped
 
     def file_statistics(self) -> Statistics:
         """Return what was counted in the file that is open; never waits."""
@@ -422,6 +472,10 @@ class H5SaverBase(H5SaverLowLevel):
     def scan_ended(self) -> None:
         """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
         super().scan_ended()
+        was_paused = self.is_paused
+        self.watcher.scan_ended()
+        if was_paused:
+            self._notify("resumed", path=self.file_path)
         if not self.is_within_step():
             self._step_ended()
 
@@ -434,7 +488,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def frame_saved(self, size: int) -> None:
         """Count a frame of `size` bytes; what is to be done between this one and the next is done then."""
-        self.io.frame_done(size)
+        self.io.queue.frame_done(size)
         self.frames_saved += 1
         self.bytes_saved += size
         if self.frames_saved == 1 or monotonic() - self._flushed_at > self.flush_seconds:
@@ -499,6 +553,10 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _close_now(self) -> None:
         with suppress(OSError, RuntimeError, ValueError, KeyError):  # told by _notify
+            never = self.watcher.never_came()
+            if never and self.io.writable and not self.watcher.is_rolling:
+                self.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {never}")
+        with suppress(OSError, RuntimeError, ValueError, KeyError):
             super()._close_now()
 
     def close(self) -> None:
@@ -527,7 +585,7 @@ class H5SaverBase(H5SaverLowLevel):
         What came last must not wait for the next frame to be flushed; a recording ends after its time also when nothing
         comes.
         """
-        for problem in self.io.take_problems():
+        for problem in self.io.queue.take_problems():
             self._notify("error", message=problem, exception=None)
         if not self.io.writable or not self.background.worker.is_idle:
             return

@@ -261,15 +261,15 @@ class Settings:
     backend_type: str = _setting(
         "Backend type",
         "h5py",
-        "Writes the files. Changing it closes the current file. Each reads the other's files.",
+        "Writes the files; each reads the other's. Applies from the next file on.",
         _BACKEND,
         choices=available_backends,
     )
     isolated: bool = _setting(
-        "Write in its own process",
+        "Write in a separate process",
         True,
-        "The file then survives a crash of this program, and the window never waits for the disk. Applies to the next "
-        "file that is opened.",
+        "The file then survives a crash of this program, and the window never waits for the disk. Applies from the "
+        "next file on.",
         _BACKEND,
     )
     mirror: bool = _setting(
@@ -280,10 +280,10 @@ class Settings:
         _BACKEND,
     )
     power_safe: bool = _setting(
-        "Survive loss of power",
+        "Survive power loss",
         False,
         "The file is then forced onto the disk in an order that survives a loss of power at any moment: each flush "
-        "takes some milliseconds longer. Not together with SWMR. Applies to the next file.",
+        "takes some milliseconds longer. Not together with SWMR. Applies from the next file on.",
         _BACKEND,
     )
     endpoint: str = _setting(
@@ -329,13 +329,14 @@ class Settings:
     enable_swmr: bool = _setting(
         "Enable SWMR",
         False,
-        "Make new files readable by other programs while they are written (single writer, multiple readers).",
+        "Make new files readable by other programs while they are written (single writer, multiple readers). Applies "
+        "from the next file on.",
         _SWMR,
     )
     flush_interval: int = _setting(
         "Flush interval",
         1,
-        "After how many scan steps readers see the new data. 0: only at the end.",
+        "After how many scan steps readers see the new data. 0 = only at the end.",
         _SWMR,
         limits=(0, 1_000_000),
         unit="steps",
@@ -365,7 +366,7 @@ class Settings:
         _FORMAT,
     )
     nexus: bool = _setting(
-        "For NeXus readers too",
+        "Add NeXus attributes",
         True,
         "Add the few attributes by which programs that know NeXus find and plot the data.",
         _FORMAT,
@@ -399,29 +400,29 @@ class Settings:
     roll_over_size: float = _count(
         "New file at",
         "MB",
-        "Go on in a new file when this one has become so large. No frame is lost. 0: never.",
+        "Go on in a new file when this one has become so large. No frame is lost. 0 = never.",
     )
     roll_over_time: float = _count(
         "New file after",
         "min",
-        "Go on in a new file after so long. No frame is lost. 0: never. Scans change between two scans.",
+        "Go on in a new file after so long. No frame is lost. 0 = never. Scans change between two scans.",
     )
     roll_over_frames: int = _count(
-        "New file every", "frames", "Go on in a new file after so many frames. No frame is lost. 0: never."
+        "New file every", "frames", "Go on in a new file after so many frames. No frame is lost. 0 = never."
     )
     stop_after_time: float = _count(
         "Stop after",
         "min",
-        "Complete and close the file after so long, pauses left out. 0: only when you stop.",
+        "Complete and close the file after so long, pauses left out. 0 = never.",
     )
     stop_after_frames: int = _count(
-        "Stop after ", "frames", "Complete and close the file after so many frames. 0: only when you stop."
+        "Stop after ", "frames", "Complete and close the file after so many frames. 0 = never."
     )
     reserve: float = _count(
         "Keep free",
         "MB",
         "Saving stops, with everything complete, before the disk has less free space than this (at most a twentieth of "
-        "the disk). 0: write until nothing is left.",
+        "the disk). 0 = write until nothing is left.",
         DEFAULT_RESERVE / 1e6,
     )
     sources: str = _setting(

@@ -59,6 +59,11 @@ class Sources:
             found.last = now
             found.frames += 1
 
+    def never_came(self) -> str:
+        """Return which needed sources have not saved anything, in words; ``''`` if all have."""
+        names = [title for title in self.required if title not in self._known]
+        return f"Nothing has come from {', '.join(names)}." if names else ""
+
     def missing(self, now: float, since: float) -> tuple[str, ...]:
         """Return what is missing at a time, in words; `since` is when recording began."""
         found = []

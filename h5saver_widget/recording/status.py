@@ -12,7 +12,11 @@ __all__ = ["RecorderState", "RecorderStatus"]
 
 
 class RecorderState(Enum):
-    """What a recorder is doing; the value is the word for people."""
+    """What happens to the data; the value is the word for people, the same on every surface.
+
+    ``OPEN``: a file is open, and nothing comes into it. ``RECORDING``: frames come, and a reader finds the first ones.
+    ``PAUSED``: what comes is left out. ``NOT_ANSWERING``: the disk has not got on for some seconds.
+    """
 
     CLOSED = "closed"
     OPENING = "opening..."
@@ -31,14 +35,13 @@ class RecorderStatus:
     Attributes
     ----------
     state
-        ``RECORDING`` is said once the first frame is known to be in the file, not before. ``NOT_ANSWERING``: a file is
-        open, and what writes it has not got on for some seconds although it has something to do.
+        What happens to the data now.
     statistics
         What was counted, over all files of the recording; `queue_frames` and `queue_bytes` say how much waits.
     path
         The file that is open, or was last; None before there is one.
     seconds
-        How long the recording lasts, in s, pauses left out.
+        How long frames have come into the recording, in s: pauses and gaps are left out.
     part
         Number of the file of this recording, from 1.
     missing
@@ -49,6 +52,15 @@ class RecorderStatus:
         How the copy on a server is, in words; ``''`` without one.
     waiting_seconds
         How long the disk has not answered, in s; 0 while it does.
+    is_open
+        Whether a file is open, or is being opened: *Stop* closes it.
+    ended
+        Why the last recording has ended by itself, and what never came into it; ``''`` while a file is open.
+
+    Examples
+    --------
+    >>> RecorderStatus(RecorderState.OPEN, path=Path('/data/Laser.h5')).headline
+    'Laser.h5: open'
     """
 
     state: RecorderState = RecorderState.CLOSED
@@ -60,3 +72,20 @@ class RecorderStatus:
     problem: str = ""
     mirror: str = ""
     waiting_seconds: float = 0.0
+    is_open: bool = False
+    ended: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The state and the file in one line, for titles."""
+        return self.state.value if self.path is None else f"{self.path.name}: {self.state.value}"
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether *Pause* or *Resume* does something."""
+        return self.is_open and self.state not in (RecorderState.OPENING, RecorderState.CLOSING)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should read, one sentence each."""
+        return tuple(line for line in (self.problem, self.ended, *self.missing) if line)

@@ -8,8 +8,8 @@ A watcher is made of parts, each with a question of its own: :class:`~h5saver_wi
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
 :class:`~h5saver_widget.recording.sources.Sources` (does everything come?),
 :class:`~h5saver_widget.recording.mirroring.Mirroring` (is it copied?),
-:class:`~h5saver_widget.recording.counts.Counts` (how much was it?), and a clock. The file itself, with its frames,
-belongs to the one who made the watcher.
+:class:`~h5saver_widget.recording.counts.Counts` (how much was it?), :class:`~h5saver_widget.recording.flow.Flow` (does
+anything come?), and a clock. The file itself, with its frames, belongs to the one who made the watcher.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from h5saver_widget.errors import H5SaverError
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.counts import Counts
 from h5saver_widget.recording.disk import FreeSpace
+from h5saver_widget.recording.flow import PATIENCE, SCAN_PATIENCE, Flow
 from h5saver_widget.recording.limits import Limits
 from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.settings import Settings
@@ -107,16 +108,18 @@ class Watcher:
         Why saving was stopped; ``''`` if it was not.
     problem
         What went wrong last.
+    ended
+        Why the last recording has ended by itself, and what never came into it.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
         self._file = file
-        self.clock, self.counts = Chronometer(), Counts()
+        self.clock, self.counts, self.flow = Chronometer(), Counts(), Flow()
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
         self.is_paused = self.is_rolling = self._rolls = False
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
-        self.due = self.stopped_because = self.problem = ""
+        self.due = self.stopped_because = self.problem = self.ended = ""
         self._problem_at = 0.0
 
     def follow(self, settings: Settings) -> None:
@@ -134,8 +137,9 @@ class Watcher:
                 self.counts.add(self._ended)
         else:
             self.counts.begin()
+            self.flow.begin()
             self.is_paused = False
-            self.stopped_because = self.problem = self.due = ""
+            self.stopped_because = self.problem = self.due = self.ended = ""
             self._asked = None
             self.sources.clear()
             self.clock.reset()
@@ -149,7 +153,14 @@ class Watcher:
         self.mirroring.file_closed()
         if not self.is_rolling:
             self.clock.pause()
+            self.flow.end(monotonic(), self._frames_so_far())
             self.is_paused = False
+            self.ended = self.never_came()
+
+    def never_came(self) -> str:
+        """Return which needed sources have never come into a recording that is not just begun, in words."""
+        is_one = self._frames_so_far() or self.clock.elapsed > PATIENCE
+        return self.sources.never_came() if is_one else ""
 
     def failed(self, message: str) -> None:
         """Take note of what went wrong."""
@@ -161,6 +172,7 @@ class Watcher:
             return False
         self.is_paused = True
         self.clock.pause()
+        self.flow.end(monotonic(), self._frames_so_far())
         return True
 
     def resume(self) -> bool:
@@ -169,10 +181,20 @@ class Watcher:
         if not was_paused or not self._file.isopen():
             return False
         self.clock.start()
+        self.flow.resume(monotonic())
         return True
 
+    def _frames_so_far(self) -> int:
+        return self.counts.before.frames_received + self._file.frames_saved
+
+    def scan_ended(self) -> None:
+        """Take note that a scan has ended: nothing comes of it any more, and its pause ends with it."""
+        self.flow.end(monotonic(), self._frames_so_far())
+        self.resume()
+
     def scan_begins(self) -> None:
-        """Go on in a new file if one is due: the scan before was given up, nothing of the next one is there."""
+        """End a pause; go on in a new file if one is due: the scan before was given up, this one has nothing yet."""
+        self.resume()
         if self.due and self._rolls:
             self._roll_over(self.due)
 
@@ -202,8 +224,7 @@ class Watcher:
             return
         stop = self.space.problem(file.bytes_saved)
         if not stop and self.limits.any:
-            frames = self.counts.before.frames_received + file.frames_saved
-            stop = self.limits.stop_reason(self.clock.elapsed, frames)
+            stop = self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
             if not stop and not self.due:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
@@ -232,8 +253,7 @@ class Watcher:
         with file.io.switching():
             if self.is_rolling or file.is_within_step() or not file.io.writable:
                 return
-            frames = self.counts.before.frames_received + file.frames_saved
-            stop = full or self.limits.stop_reason(self.clock.elapsed, frames)
+            stop = full or self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
             if stop:
                 self._end(stop, failed=bool(full))
             elif self._rolls:
@@ -263,7 +283,8 @@ class Watcher:
             state = trouble or f"{path} is complete and closed, {frames:,} frames are in it"
             file._notify("error", message=f"Saving was stopped: {reason}. {state}", exception=None)
         else:
-            file.update_status(f"Saving has ended after {reason}, as the settings say: {frames:,} frames")
+            self.ended = f"Saving has ended after {reason}, as set under Limits. {self.ended}".strip()
+            file.update_status(f"{self.ended} {frames:,} frames are in the file")
 
     def _roll_over(self, reason: str) -> None:
         """Go on in a new file; if none can be made, go on in this one."""
@@ -307,7 +328,7 @@ class Watcher:
         now, statistics, opened = monotonic(), self.statistics(), self._file.isopen()
         doing, seconds = self._file.pending()
         waiting = seconds if seconds > ANSWER_SECONDS else 0.0
-        activity = self._file.io.activity()
+        activity = self._file.io.queue.activity()
         if not doing:
             waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
@@ -315,6 +336,9 @@ class Watcher:
             missing = (f"the disk refuses what is written, it is tried again: {activity.problem}", *missing)
         if waiting:
             missing = (_not_answering(doing, waiting, statistics), *missing)
+        patience = SCAN_PATIENCE if self._file.scan_runs else PATIENCE
+        if opened and not self.is_paused:
+            self.flow.look(now, self._frames_so_far(), patience)
         mirror = self.mirroring.status()
         if mirror is not None and mirror.problem:
             missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
@@ -322,12 +346,14 @@ class Watcher:
             self._state(doing, opened, waiting, statistics, now),
             statistics,
             self._file.file_path or (Path(last_file) if last_file else None),
-            self.clock.elapsed,
+            self.flow.seconds(now),
             self.counts.part,
             missing,
             self.problem,
             "" if mirror is None else mirror.text,
             waiting,
+            opened,
+            "" if opened else self.ended,
         )
 
     def _state(self, doing: str, opened: bool, waiting: float, statistics: Statistics, now: float) -> RecorderState:
@@ -342,7 +368,7 @@ class Watcher:
             return RecorderState.NOT_ANSWERING
         if self.is_paused:
             return RecorderState.PAUSED
-        return RecorderState.RECORDING if statistics.frames_flushed else RecorderState.OPEN
+        return RecorderState.RECORDING if self.flow.is_on and statistics.frames_written else RecorderState.OPEN
 
 
 def _not_answering(doing: str, seconds: float, statistics: Statistics) -> str:

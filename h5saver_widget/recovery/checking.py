@@ -23,7 +23,6 @@ from h5saver_widget.recovery.survey import Survey, survey_file
 __all__ = ["check_file", "examine"]
 
 _BEGINNING = "what stands in the first bytes of the file is wrong, and can be put right"
-_NOT_OURS = "called like a journal; it was not completed, or is not of this file as it is now: it is left alone"
 
 _MODULES = frozenset(kind.value for kind in GroupModuleType) - {GroupModuleType.SCAN.value, GroupModuleType.TIME.value}
 _MEASURED = frozenset({DataType.data.name, DataType.data_enlargeable.name})
@@ -99,7 +98,7 @@ def examine(path: Path) -> tuple[FileState, ReadAttempt | None]:
         return replace(state, condition=Condition.NOT_HDF5, missing_bytes=0), None
     if needs := _other_files(attempt.survey):
         return replace(state, condition=Condition.NEEDS_MORE, missing_bytes=0, needs=needs), attempt
-    notes = [Problem(where.name, _NOT_OURS) for where in strange_journals(path)]
+    notes = [Problem(where.name, f"called like a journal; it {why}") for where, why in strange_journals(path).items()]
     state = replace(state, journal=has_journal, notes=tuple(notes), must_repair=has_journal or not attempt.is_its_own)
     if has_journal or attempt.block.is_writing or (block is not None and block.is_valid and block.is_writing):
         state = replace(state, condition=Condition.NOT_CLOSED)

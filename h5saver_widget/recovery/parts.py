@@ -45,7 +45,7 @@ class PartReader:
         self._backend, self._handle, self._avoid = backend, handle, avoid
         self._failures = 0
         #: What has no place in the file holds the fill value, and is not read.
-        self._stored = backend.stored_rows(handle)
+        self._stored = backend.inspection.stored_rows(handle)
         shape = self.info.shape
         row = max(prod(shape[1:]) * max(self.info.dtype.itemsize, 1), 1)
         self._grain = self.info.chunks or (max(1, _LEAST_BYTES // row), *shape[1:])

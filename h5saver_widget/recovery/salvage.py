@@ -34,7 +34,7 @@ def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -
     """Write into a repaired copy what closing would have written: shapes of growing arrays, that nobody streams."""
     made = create_backend(writer)
     if made.capabilities.journal:  # should this end the library, the file is as it was
-        made.durability = Durability.JOURNAL
+        made.durability.level = Durability.JOURNAL
     made.open(Path(path), "r+", locking=False)
     for where, node in nodes.items():
         yield {"at": where}

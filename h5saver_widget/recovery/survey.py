@@ -167,7 +167,7 @@ def look_through(
                 kind = NodeKind.LINK
             if kind is not NodeKind.LINK:
                 yield from _attributes(backend, handle, node)
-            if needs := backend.needs(handle):
+            if needs := backend.inspection.needs(handle):
                 node["needs"] = "; ".join(needs)
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
@@ -211,13 +211,13 @@ def _array(
                     lost.append(box)
                 else:
                     good += 1
-        if lost and not good and backend.is_odd(handle):
+        if lost and not good and backend.inspection.is_odd(handle):
             node["odd"] = "numbers of a kind that Python has not; they are whole"
         elif lost:
             node["lost"] = lost
     except Exception as error:
         # as above
-        if "shape" not in node and backend.is_odd(handle):
+        if "shape" not in node and backend.inspection.is_odd(handle):
             node["odd"] = "numbers of a kind that Python has not; they are whole"
         else:
             node["array_problem"] = node["problem"] = _short(error)
@@ -233,7 +233,7 @@ def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Itera
         # as above; what is in the node may still be in reach
         node["problem"] = f"its attributes: {_short(error)}"
         return
-    if unread := backend.damaged_attributes(handle, unread) if unread else []:
+    if unread := backend.inspection.damaged_attributes(handle, unread) if unread else []:
         node["unread"] = unread
     shape = attributes.get("shape")
     if isinstance(shape, tuple) and all(type(item) is int for item in shape):

@@ -88,8 +88,8 @@ def open_target(source: Backend, target: Backend, place: Path) -> Path:
     if target.capabilities.remote:
         place = place.with_name(place.name.replace("\\", "_"))
     for name in itertools.islice(_names(place, word), 100):
-        if not target.exists(name):
-            target.make_folder(name.parent)
+        if not target.location.exists(name):
+            target.location.make_folder(name.parent)
             try:
                 target.open(name, "x")
             except FileExistsError:  # another one was faster: it is looked at

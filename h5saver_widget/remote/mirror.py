@@ -308,7 +308,7 @@ class Mirror:
         except WorkStoppedError:
             pass  # the file was closed, or the mirror stopped
         except Exception as error:  # whatever came of it: what nobody waited for may have failed before, and says why
-            reason = self._target.failure if self._target is not None else None
+            reason = self._target.queue.failure if self._target is not None else None
             if reason is not None or not isinstance(error, RemoteError):
                 self._abandon()
             if live.is_open and reason is not None:

@@ -47,7 +47,7 @@ def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, 
         raise MissingLibraryError("files on a server need the library h5pyd: pip install 'h5saver_widget[remote]'")
     backend = create_backend(name, isolated=isolated)
     known = RemoteOptions.of(options)
-    backend.use_server(replace(known, change_seconds=known.patience_seconds, keep=False))
+    backend.location.use_server(replace(known, change_seconds=known.patience_seconds, keep=False))
     return backend
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, RawAttribute
+from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import COMMIT_MARK
 from h5saver_widget.progress import Progress
@@ -58,7 +58,7 @@ def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
         path = stack.pop()
         node = backend.node(path)
         kind = backend.kind(node)
-        if kind in _VALUES and backend.details(node).sources:  # its values stand elsewhere, and stay there
+        if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
             kind = NodeKind.LINK
         yield path, node, kind
         if kind is NodeKind.GROUP:
@@ -262,21 +262,14 @@ def _make(
     kind: NodeKind,
     attributes: Mapping[str, RawAttribute],
 ) -> Handle:
-    if kind is NodeKind.GROUP:
-        return target.create_group(parent, name, attributes)
-    if kind is NodeKind.TEXT:
-        return target.create_text(parent, name, attributes)
+    if kind in (NodeKind.GROUP, NodeKind.TEXT):
+        return target.create(parent, name, NodeSpec(kind, attributes=attributes))
     info = source.info(node)
     if info.dtype.kind not in "biufc":
         raise DataMismatchError(f"{source.path_of(node)} holds {info.dtype}, which can't be copied to {target.path}")
     packed = Compression("gzip", 4) if info.compression else None
-    if kind is NodeKind.GROWING:
-        return target.create_growing(
-            parent, name, row_shape=info.shape[1:], dtype=info.dtype, compression=packed, attributes=attributes
-        )
-    return target.create_array(
-        parent, name, shape=info.shape, dtype=info.dtype, compression=packed, attributes=attributes
-    )
+    shape = info.shape[1:] if kind is NodeKind.GROWING else info.shape
+    return target.create(parent, name, NodeSpec(kind, shape, info.dtype, compression=packed, attributes=attributes))
 
 
 @dataclass

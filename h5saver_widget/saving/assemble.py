@@ -179,7 +179,7 @@ def is_data(node: Node) -> bool:
         return node.name.lower() == OLDER_NAME
     if "data_type" in about:
         return False
-    return isinstance(node, Array) and any(node.backend.details(node.handle).scales)
+    return isinstance(node, Array) and any(node.backend.inspection.details(node.handle).scales)
 
 
 def data_in(group: GROUP) -> Iterator[list[Array]]:

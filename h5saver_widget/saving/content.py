@@ -165,7 +165,7 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
         session = file.require_session()
         if file.io.swmr_active:
             session.late_lines.append(str(msg))
-            file.io.keep_row(session.logger_path, codec.encode_log_line(str(msg)))
+            file.io.queue.keep_row(session.logger_path, codec.encode_log_line(str(msg)))
             return
         if session.logger is None:
             logger = file.get_set_logger()

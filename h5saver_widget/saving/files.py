@@ -76,10 +76,10 @@ def init_file(
         moved = None
         if mode != "r":
             _make_folder(file, path.parent)
-            if new_file and file.io.exists(path):
-                moved = file.io.move_aside(path)
+            if new_file and file.io.location.exists(path):
+                moved = file.io.location.move_aside(path)
         swmr = (swmr or swmr_mode) and mode != "r" and file.capabilities.swmr
-        created = mode != "r" and not file.io.exists(path)
+        created = mode != "r" and not file.io.location.exists(path)
         access: OpenMode = "r" if mode == "r" else "x" if created else "r+"
         file.io.open(path, access, swmr=swmr)
         _start(file, path, raw_group_name, metadata, created, swmr and created, moved)
@@ -114,7 +114,7 @@ def create_new_file(
 
 def _make_folder(file: H5SaverLowLevel, folder: Path) -> None:
     try:
-        file.io.make_folder(folder)
+        file.io.location.make_folder(folder)
     except OSError as error:
         other = "" if file.capabilities.remote else "; choose another base path"
         raise FileOpenError(f"the folder {folder} can't be made: {error}{other}") from error
@@ -133,7 +133,7 @@ def _start(
     file.generation += 1
     file.told.clear()
     file.clock, file.scan_runs = WallClock(), False
-    file.frames_saved = file.bytes_saved = file.frames_lost = file._swmr_ticks = file._frames_flushed = 0
+    file.frames_saved = file.bytes_saved = file._frames_refused = file._swmr_ticks = file._frames_flushed = 0
     raw_path = f"/{raw_group_name.strip('/')}"
     try:
         made_for_swmr = swmr or (not created and streaming.read_swmr_compatible(file))
@@ -183,9 +183,9 @@ def _lay_out(
 
 def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:
     """Return what is noted in the file about the frames that came while it was open."""
-    if not file.frames_saved + file.frames_lost:
+    if not file.frames_saved + file._frames_refused:
         return {}
-    if file.io.failure is None:
+    if file.io.queue.failure is None:
         file.io.flush()
     counted = frames.statistics(file)  # of this file: a recording may have had others before
     return file.raw(

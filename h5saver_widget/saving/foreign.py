@@ -177,7 +177,7 @@ def foreign_data(asked: Node, *, load_all: bool = False, lazy: bool = False, raw
         errors=None if errors is None else [_read(errors, lazy)],
         timestamp=about["timestamp"] if isinstance(about.get("timestamp"), (int, float)) else None,
     )
-    names = node.backend.details(node.handle).names
+    names = node.backend.inspection.details(node.handle).names
     _add_extra(data, {**about, **({"enumeration": {str(n): text for n, text in names.items()}} if names else {})})
     return data
 
@@ -240,7 +240,7 @@ def _axes(beside: _Beside, node: Array, name: str, about: Mapping[str, Any], raw
     named = names_in(beside.about.get("axes")) or names_in(about.get("axes"))
     if named and name not in named:
         return _named_axes(beside, named, shape, raw)
-    scales = node.backend.details(node.handle).scales
+    scales = node.backend.inspection.details(node.handle).scales
     if any(scales):
         return _scale_axes(node, scales, shape, raw)
     is_signal = "signal" in about or name == text_in(beside.about.get("signal")) or name == "data"

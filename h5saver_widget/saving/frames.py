@@ -16,7 +16,7 @@ from h5saver_widget.saving.statistics import Statistics
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["flush_if_due", "frame_lost", "frame_saved", "leaves_out_frame", "saving_frame", "statistics"]
+__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "saving_frame", "statistics"]
 
 
 @contextmanager
@@ -29,13 +29,13 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
         What the frame is of, for the message.
     """
     if file.when_full == "wait":
-        file.io.wait_for_room()
+        file.io.queue.wait_for_room()
     try:
         with file.saving():
             try:
                 yield
             except BaseException:
-                file.io.frame_refused()
+                file.io.queue.frame_refused()
                 raise
     except Exception as error:
         file.frame_lost(name, error)
@@ -50,7 +50,7 @@ def flush_if_due(file: H5SaverLowLevel) -> None:
 
 def frame_saved(file: H5SaverLowLevel, size: int) -> None:
     """Count a frame of `size` bytes, and flush if the last flush was too long ago."""
-    file.io.frame_done(size)
+    file.io.queue.frame_done(size)
     file.frames_saved += 1
     file.bytes_saved += size
     file._notify("saved", frames=file.frames_saved, bytes=file.bytes_saved)
@@ -67,7 +67,7 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
     error.counted_as_lost = True  # type: ignore[attr-defined]
     reason, now = f"{name}: {error}", monotonic()
     with file._counting:  # not the lock of the file: it may be busy, or there may be no file
-        file.frames_lost += 1
+        file._frames_refused += 1
         tell = reason != file._last_reason or now - file._last_told > 1.0
         if tell:
             file._last_reason, file._last_told = reason, now
@@ -75,12 +75,17 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
         file._notify("error", message=f"a frame was not saved. {reason}", exception=error)
 
 
+def frames_lost(file: H5SaverLowLevel) -> int:
+    """Return how many frames could not be saved since the file was opened, for whatever reason."""
+    return statistics(file).frames_dropped
+
+
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
     """Tell whether the frame of a continuous recording that comes now is left out on purpose, and count it.
 
     With ``when_full = 'drop'`` it is, while the disk can't keep up.
     """
-    if file.when_full == "wait" or file.io.has_room():
+    if file.when_full == "wait" or file.io.queue.has_room():
         return False
     file.frame_lost("the disk can't keep up", QueueFullError("too much is waiting to be written, a frame was dropped"))
     return True
@@ -88,21 +93,21 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
     """Return what was counted since the file was opened; never waits for the file."""
-    queue = file.io.queue()
+    queue = file.io.queue.counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(
-            frames_received=file.frames_saved + file.frames_lost,
+            frames_received=file.frames_saved + file._frames_refused,
             frames_written=file._frames_flushed,
-            frames_dropped=file.frames_lost,
+            frames_dropped=file._frames_refused,
             frames_waiting=file.frames_saved - file._frames_flushed,
             bytes_in=file.bytes_saved,
             last_flush=flushed,
         )
     return Statistics(
-        frames_received=queue.frames_received + file.frames_lost,
+        frames_received=queue.frames_received + file._frames_refused,
         frames_written=queue.frames_written,
-        frames_dropped=queue.frames_dropped + file.frames_lost,
+        frames_dropped=queue.frames_dropped + file._frames_refused,
         frames_waiting=queue.frames_waiting,
         queue_bytes=queue.bytes_waiting,
         bytes_in=file.bytes_saved,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.terms import Handle
+from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec
 from h5saver_widget.data import Axis
 from h5saver_widget.data.plain import holds, plain
 from h5saver_widget.data.protocols import AxisLike
@@ -116,7 +116,8 @@ class GrowingAxes:
         parent, _, name = path.rpartition("/")
         fill = storable_fill(np.nan, wide)
         # as it was described: what made it is not asked again
-        made = saver.io.create_growing(saver.handle_of(parent), name, row_shape=(), dtype=wide, fill_value=fill)
+        spec = NodeSpec(NodeKind.GROWING, (), wide, fill_value=fill)
+        made = saver.io.create(saver.handle_of(parent), name, spec)
         saver.io.set_attributes(made, {n: v for n, v in attributes.items() if n != "VERSION"})
         saver.io.append(made, held.astype(wide))
         saver.has_grown(path, made)

@@ -12,7 +12,7 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, OpenMode
+from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, NodeKind, NodeSpec, OpenMode
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format import naming
@@ -77,16 +77,16 @@ class H5Backend:
         ``'flush'``, ``'journal'`` (the process may be killed at any instant), ``'power'`` (the power may fail, too).
         FileOpenError when the backend can't do that.
         """
-        return self.io.durability
+        return self.io.durability.level
 
     @durability.setter
     def durability(self, durability: Durability | str) -> None:
-        self.io.durability = durability
+        self.io.durability.level = durability
 
     @property
     def isolated(self) -> bool:
         """Whether files are opened in a process of their own."""
-        return self.io.is_isolated
+        return self.io.queue.is_isolated
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Say on which server files are opened from now on, and by whom; without this the environment says it.
@@ -95,7 +95,7 @@ class H5Backend:
         """
         self._server = RemoteOptions.of(options)
         if self.capabilities.remote:
-            self.io.use_server(self._server)
+            self.io.location.use_server(self._server)
 
     @property
     def h5file(self) -> Any:
@@ -164,14 +164,15 @@ class H5Backend:
             "r+": "r+",
             "x": "x",
             "w": "x",
-            "a": "r+" if self.io.exists(where) else "x",
+            "a": "r+" if self.io.location.exists(where) else "x",
         }
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
         if self._asked is not None and not self.io.is_open:
             self.io, self._asked = self._asked, None
         self.reading_note = ""
-        if modes[mode] == "r" and not swmr_mode and not self.io.is_open and (what := self.io.cannot_read(where)):
+        reads = modes[mode] == "r" and not swmr_mode and not self.io.is_open
+        if reads and (what := self.io.inspection.cannot_read(where)):
             # who opens a file to read it asks for its content, not for a library
             self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
             self._asked, self.io = self.io, create_backend(READS_ALL, isolated=self.isolated)
@@ -294,7 +295,7 @@ class H5Backend:
     ) -> GROUP:
         """Make a group; NodeExistsError if the name is taken. Texts in `unwrapped` become attributes as they are."""
         raw = {**self.raw({"CLASS": "GROUP", "TITLE": title, **attributes}), **(unwrapped or {})}
-        return GROUP(self.io, self.io.create_group(self.handle_of(where), name, raw))
+        return GROUP(self.io, self.io.create(self.handle_of(where), name, NodeSpec(NodeKind.GROUP, attributes=raw)))
 
     def get_set_group(self, where: Where, name: str, title: str = "", **attributes: Any) -> GROUP:
         """Return the group of that name, made if it is not there; `attributes` are stored as they are (plain text)."""
@@ -331,18 +332,9 @@ class H5Backend:
         if data is not None:
             shape, dtype = data.shape, data.dtype
         described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}
-        handle = self.io.create_array(
-            self.handle_of(where),
-            name,
-            data=data,
-            shape=shape,
-            dtype=np.dtype(dtype),
-            fill_value=fill_value,
-            frame_axes=frame_axes,
-            compression=self.compression,
-            attributes=self.raw(described),
-        )
-        return CARRAY(self.io, handle)
+        raw = self.raw(described)
+        spec = NodeSpec(NodeKind.FIXED, shape, dtype, data, fill_value, frame_axes, self.compression, raw)
+        return CARRAY(self.io, self.io.create(self.handle_of(where), name, spec))
 
     def create_earray(
         self,
@@ -357,16 +349,11 @@ class H5Backend:
     ) -> EARRAY:
         """Make an array of rows of `shape` that grows by rows; `fill_value` is what rows hold that nobody writes."""
         described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
-        handle = self.io.create_growing(
-            self.handle_of(where),
-            name,
-            row_shape=shape,
-            dtype=np.dtype(dtype),
-            fill_value=fill_value,
-            compression=self.compression,
-            attributes=self.raw(described),
+        raw = self.raw(described)
+        spec = NodeSpec(
+            NodeKind.GROWING, shape, dtype, fill_value=fill_value, compression=self.compression, attributes=raw
         )
-        return EARRAY(self.io, handle)
+        return EARRAY(self.io, self.io.create(self.handle_of(where), name, spec))
 
     def create_vlarray(
         self,
@@ -388,7 +375,8 @@ class H5Backend:
             raise DataMismatchError(f"rows of any length hold bytes (dtype uint8) or text ('string'), got {dtype!r}")
         described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
         described["subdtype"] = "string" if text else ""
-        handle = self.io.create_text(self.handle_of(where), name, self.raw(described))
+        spec = NodeSpec(NodeKind.TEXT, attributes=self.raw(described))
+        handle = self.io.create(self.handle_of(where), name, spec)
         return (StringARRAY if text else VLARRAY)(self.io, handle)
 
     def remove_node(self, where: Where, name: str | None = None) -> None:
@@ -416,4 +404,4 @@ class H5Backend:
     def require_open(self, what: str) -> None:
         """Raise FileNotOpenError when no file is open."""
         if not self.isopen():
-            raise FileNotOpenError(f"can't {what}: no file is open; call init_file() or open_file() first")
+            raise FileNotOpenError(f"can't {what}: no file is open. Switch Do Save on, or open a file first")

@@ -39,7 +39,7 @@ def resolved(io: Backend, path: str) -> str:
             if io.kind(node) is not NodeKind.LINK:
                 here = there
                 continue
-            file, target = io.link_target(node)
+            file, target = io.inspection.link_target(node)
             steps += 1
             if file or not target or steps > _MOST_STEPS:
                 raise NodeError(f"{there} leads to {f'{file}, ' if file else ''}{target or 'nowhere'}: not followed")

@@ -96,6 +96,7 @@ class H5SaverLowLevel(H5Backend):
 
     saving_frame, frame_saved, frame_lost = frames.saving_frame, frames.frame_saved, frames.frame_lost
     leaves_out_frame, flush_if_due, statistics = frames.leaves_out_frame, frames.flush_if_due, frames.statistics
+    frames_lost = property(frames.frames_lost)
 
     enable_swmr, end_streaming = streaming.enable_swmr, streaming.end_streaming
     set_swmr_flush_interval, tick_flush = streaming.set_swmr_flush_interval, streaming.tick_flush
@@ -117,7 +118,7 @@ class H5SaverLowLevel(H5Backend):
         self.nexus, self.convert_units = True, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
-        self.frames_saved = self.bytes_saved = self.frames_lost = 0
+        self.frames_saved = self.bytes_saved = self._frames_refused = 0
         #: Counts files: whoever keeps handles compares it before using them.
         self.generation = 0
         #: What was told of the file that is open, so that it is told once.
@@ -214,7 +215,7 @@ class H5SaverLowLevel(H5Backend):
     def require_session(self) -> Session:
         """Return what is known of the open file; FileNotOpenError if none is open."""
         if self.session is None:
-            raise FileNotOpenError("no file is open; call init_file() first")
+            raise FileNotOpenError("no file is open")
         return self.session
 
     @property
@@ -318,7 +319,7 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
-        if self._own is None and self.io.is_open and self.io.writable and self.io.failure is None:
+        if self._own is None and self.io.is_open and self.io.writable and self.io.queue.failure is None:
             with suppress(OSError):  # closing tells
                 self.io.flush()  # the long part of closing, while others may go on
         with self.io.lock:
@@ -377,9 +378,9 @@ class H5SaverLowLevel(H5Backend):
     def _exchange(self, fresh: Backend) -> None:
         with self.io.lock:
             self._close_now()
-            asked = self.io.durability
+            asked = self.io.durability.level
             self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:
-                fresh.durability = asked
+                fresh.durability.level = asked
             if self._server is not None:
                 self.use_server(self._server)

@@ -47,7 +47,9 @@ class NodeReader:
         """Become a reader that opens the file itself."""
         backend = self._node.backend
         remote = backend.capabilities.remote
-        server = replace(backend.server, password="") if remote and backend.server is not None else None
+        server = backend.location.server
+        if server is not None:
+            server = replace(server, password="")
         file = self._file or Path()
         return ElsewhereReader, (backend.name, file.as_posix() if remote else str(file.absolute()), self._path, server)
 

@@ -42,10 +42,10 @@ def _answers(io: Backend) -> bool:
 
     Nothing is lost then: the process that has the file completes it when the disk is back.
     """
-    if not io.is_isolated:
+    if not io.queue.is_isolated:
         return True
     pause = threading.Event()
-    while (activity := io.activity()).doing and activity.seconds < EXIT_SECONDS:
+    while (activity := io.queue.activity()).doing and activity.seconds < EXIT_SECONDS:
         pause.wait(0.05)
     try:
         if activity.doing:
@@ -169,7 +169,7 @@ class Session:
                 self.io.append(logger, codec.encode_log_line(line))
             self.growing[self.io.path_of(logger)] = logger
             self.late_lines = []
-            self.io.keep_row(self.logger_path, None)
+            self.io.queue.keep_row(self.logger_path, None)
 
     @property
     def logger_path(self) -> str:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
-from h5saver_widget.backends import journal, paged_file
+from h5saver_widget.backends import h5py_backend, journal, paged_file
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
+from h5saver_widget.format import journal as journal_format
+from h5saver_widget.format.naming import move_aside
 from h5saver_widget.recovery import Condition
 
 DURABLE = pytest.mark.parametrize("durability", ["journal", "power"])
@@ -189,6 +192,100 @@ def test_a_file_that_is_moved_aside_takes_its_journal_along(isolated_: bool, tmp
     assert rows_in(tmp_path / "a_old1.h5") == list(range(9))
 
 
+@pytest.mark.parametrize("how", ["symbolic link", "hard link", "link moved aside"])
+def test_a_file_of_several_names_has_one_journal(how: str, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    path, named = tmp_path / "disk" / "a.h5", tmp_path / "b.h5"
+    left_behind(path)
+    if how == "hard link":
+        named = tmp_path / "disk" / "b.h5"
+        named.hardlink_to(path)
+    else:
+        named.symlink_to(path)
+    if how == "link moved aside":
+        named = move_aside(named)
+    assert check_file(named).journal and rows_in(named) == list(range(9))
+    with H5Backend("h5py") as h5:
+        h5.durability = "journal"
+        h5.open_file(named, "r+")
+        h5.get_node("/Rows").append(np.arange(9.0, 10.0))
+    assert rows_in(path) == list(range(10)) and not list(tmp_path.rglob("*.journal*"))
+
+
+def test_killed_files_that_are_moved_aside_keep_their_journals(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    for rows in (7, 8, 9):
+        left_behind(path, rows)
+        move_aside(path)
+    assert [rows_in(tmp_path / f"a_old{number}.h5")[-1] for number in (1, 2, 3)] == [6, 7, 8]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_journal_that_another_program_has_just_finished_is_not_put_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock = tmp_path / "a.h5", journal._lock
+    left_behind(path)
+
+    def other_first(descriptor: int, where: Path, shared: bool) -> None:
+        monkeypatch.setattr(journal, "_lock", lock)
+        with H5Backend("h5py") as h5:
+            h5.open_file(path, "r+")
+            h5.get_node("/Rows").append(np.arange(9.0, 700.0))
+        lock(descriptor, where, shared)
+
+    monkeypatch.setattr(journal, "_lock", other_first)
+    finish_journal(path)
+    assert rows_in(path) == list(range(700))
+
+
+@pytest.mark.parametrize("why", ["another version", "can't be read"])
+def test_a_file_whose_journal_can_not_be_understood_is_not_changed(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, where = tmp_path / "a.h5", journal_path(tmp_path / "a.h5")
+    whole = left_behind(path)
+    if why == "another version":
+        where.write_bytes(b"H5SJRNL3" + whole[8:])
+    else:
+        monkeypatch.setattr(journal_format, "_content", refuse(PermissionError(errno.EACCES, "Permission denied")))
+        monkeypatch.setattr(journal_format, "_PAUSES", (0,))
+    before = path.read_bytes(), where.read_bytes()
+    with H5Backend("h5py") as h5, pytest.raises(FileOpenError, match=f"a.h5.journal beside it, which .*{why}"):
+        h5.open_file(path, "r+")
+    with suppress(FileOpenError), H5Backend("h5py") as h5:
+        h5.open_file(path, "r")
+    assert "a.h5.journal" in caplog.text and why in caplog.text
+    assert any(why in note.what for note in check_file(path).notes)
+    assert (path.read_bytes(), where.read_bytes()) == before
+
+
+def refuse(error: OSError) -> Any:
+    def call(*_: Any) -> Any:
+        raise error
+
+    return call
+
+
+def test_a_folder_in_which_nothing_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.h5"
+    with H5Backend("h5py") as h5:
+        h5.open_file(path, "x")
+        h5.create_earray("/", "Rows", "f8", ()).append(np.arange(5.0))
+    monkeypatch.setattr(h5py_backend.os, "access", lambda folder, mode: False)
+    with H5Backend("h5py") as h5:
+        h5.durability = "journal"
+        h5.open_file(path, "r+")
+        h5.get_node("/Rows").append(np.arange(5.0, 6.0))
+        h5.flush()
+    assert rows_in(path) == list(range(6)) and "no journal can be made" in caplog.text
+    with H5Backend("h5py") as h5, pytest.raises(FileOpenError, match="survive a loss of power"):
+        h5.durability = "power"
+        h5.open_file(path, "r+")
+
+
 def test_a_file_that_was_made_anew_is_not_touched(tmp_path: Path) -> None:
     whole = left_behind(tmp_path / "a.h5")
     (tmp_path / "a.h5").unlink()
@@ -216,7 +313,7 @@ def test_many_small_rows_take_few_writes(durability: str, tmp_path: Path, monkey
     monkeypatch.setattr(journal, "os", watched)
     monkeypatch.setattr(paged_file, "os", watched)
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     arrays = [io.create_growing(io.root(), f"R{n}", row_shape=(), dtype=np.dtype("f8")) for n in range(4)]
     io.flush()
@@ -235,7 +332,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
     durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     rows = io.create_growing(io.root(), "Rows", row_shape=(), dtype=np.dtype("f8"))
     io.append(rows, np.arange(5.0))
@@ -246,7 +343,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal, "_PAUSES", ())
+        patched.setattr(journal_format, "_PAUSES", ())
         patched.setattr(journal.Journal, "packed", full)
         with pytest.raises(OSError, match="No space left"):
             io.flush()
@@ -277,13 +374,13 @@ def test_a_refused_flush_loses_nothing(
 
     setattr(watched, call, refused)
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     rows = io.create_growing(io.root(), "Rows", row_shape=(3000,), dtype=np.dtype("f8"))
     io.flush()
     for module in (journal, paged_file):
         monkeypatch.setattr(module, "os", watched)
-    monkeypatch.setattr(journal, "_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(journal_format, "_PAUSES", (0, 0, 0))
     for number in range(60):
         io.append(rows, np.full((1, 3000), float(number)))
         if number % 5 == 0:
@@ -304,7 +401,7 @@ def test_a_refused_flush_loses_nothing(
 @DURABLE
 def test_much_that_waits_is_committed_before_memory_runs_out(durability: str, tmp_path: Path) -> None:
     io = create_backend("h5py")
-    io.durability = durability
+    io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
     frames = io.create_array(io.root(), "Frames", shape=(100, 1 << 19), dtype=np.dtype("f4"), fill_value=0.0)
     io.flush()

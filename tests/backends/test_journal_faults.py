@@ -11,14 +11,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import JournaledFile, finish_journal, journal_path, read_journal
+from h5saver_widget.format import journal as journal_format, naming
 from h5saver_widget.format.journal import journal_names
 
-CALLS = ("open", "pwrite", "ftruncate", "fsync", "unlink", "close", "preadv")
+CALLS = ("open", "pwrite", "ftruncate", "fsync", "unlink", "close", "preadv", "replace", "link")
 
 
 class Killed(BaseException):
@@ -37,9 +39,10 @@ class Disk:
         self.os = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
         for name in CALLS:
             setattr(self.os, name, self._watched(name, getattr(os, name)))
+        self.read = self._watched("read", open)
 
     def _watched(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **more: Any) -> Any:
             self.calls += 1
             if self.calls == self.kill_at:
                 if name == "pwrite" and self.half:
@@ -47,14 +50,17 @@ class Disk:
                     os.pwrite(number, data[: len(data) // 2], offset)
                 raise Killed
             if self.refuse(name, self.calls):
+                if name == "close" or (name == "read" and arguments[0] in self.opened and more.get("closefd", True)):
+                    self.opened.discard(arguments[0])
+                    os.close(arguments[0])
                 if name == "pwrite":  # a disk that gets full takes a part
                     number, data, offset = arguments
                     os.pwrite(number, data[: len(data) // 3], offset)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            found = real(*arguments)
+            found = real(*arguments, **more)
             if name == "open":
                 self.opened.add(found)
-            elif name == "close":
+            elif name == "close" or (name == "read" and more.get("closefd", True)):
                 self.opened.discard(arguments[0])
             return found
 
@@ -69,15 +75,27 @@ class Disk:
         self.refuse = lambda name, number: False
 
 
+def again(work: Callable[[], Any]) -> Any:
+    """Do something that may be refused once."""
+    try:
+        return work()
+    except OSError:
+        return work()
+
+
 class JournalMachine(RuleBasedStateMachine):
     """A file that is written, refused, killed, copied, renamed and restored, and what has to be in it."""
 
     @initialize(power=st.booleans())
     def begin(self, power: bool) -> None:
         self.power, self.disk = power, Disk()
-        self.before = journal.os, journal.time, paged_file._LARGE, paged_file._COLLECTED
-        journal.os, journal.time = self.disk.os, SimpleNamespace(sleep=lambda seconds: None)
-        paged_file.os, paged_file._LARGE, paged_file._COLLECTED = self.disk.os, 6000, 12000
+        self.patched = pytest.MonkeyPatch()
+        for module in (journal, paged_file, journal_format, naming):
+            self.patched.setattr(module, "os", self.disk.os)
+        self.patched.setattr(journal_format, "time", SimpleNamespace(sleep=lambda seconds: None))
+        self.patched.setattr(journal_format, "open", self.disk.read, raising=False)
+        self.patched.setattr(paged_file, "_LARGE", 6000)
+        self.patched.setattr(paged_file, "_COLLECTED", 12000)
         self.folder = Path(tempfile.mkdtemp(prefix="h5saver-test-"))
         self.path = self.folder / "a"
         self.marks = 0
@@ -88,10 +106,9 @@ class JournalMachine(RuleBasedStateMachine):
         self.open("x")
 
     def teardown(self) -> None:
-        if hasattr(self, "before"):
+        if hasattr(self, "patched"):
             self.disk.die()
-            journal.os, journal.time, paged_file._LARGE, paged_file._COLLECTED = self.before
-            paged_file.os = journal.os
+            self.patched.undo()
             shutil.rmtree(self.folder)
 
     def open(self, mode: str) -> None:
@@ -181,11 +198,17 @@ class JournalMachine(RuleBasedStateMachine):
         self.file = None
 
     @is_killed
-    @rule(how=st.sampled_from(["here", "renamed", "copied", "copied slowly", "opened"]))
-    def come_back(self, how: str) -> None:
-        """Open the file again, there or somewhere else, as it is: it is that of one of the last two commits."""
-        path = self.path
-        if how != "here":
+    @rule(how=st.sampled_from(["here", "renamed", "copied", "copied slowly", "moved aside"]), at=st.integers(1, 30))
+    def come_back(self, how: str, at: int) -> None:
+        """Open the file again, there or somewhere else, as it is: it is that of one of the last two commits.
+
+        One call of the system is refused on the way, which may be told, and harms nothing.
+        """
+        path, start = self.path, self.disk.calls
+        self.disk.refuse = lambda name, number: number == start + at and name != "preadv"
+        if how == "moved aside":
+            self.path = again(lambda: naming.move_aside(path))
+        elif how != "here":
             self.path = self.folder / f"b{self.disk.calls}"
             names = zip(journal_names(path), journal_names(self.path), strict=True)
             for source, target in [(path, self.path), *names]:
@@ -197,13 +220,15 @@ class JournalMachine(RuleBasedStateMachine):
             for name in journal_names(self.path):
                 if name.exists():
                     os.utime(name, (0, 0))
-        wanted = read_journal(self.path)
-        shown = JournaledFile(self.path, "r")
+        wanted = again(lambda: read_journal(self.path))
+        shown = again(lambda: JournaledFile(self.path, "r"))
         content = bytearray(shown.seek(0, os.SEEK_END))
         shown.seek(0)
         shown.readinto(content)
-        shown.close()
-        assert finish_journal(self.path) is (wanted is not None)
+        again(shown.close)
+        was_finished = again(lambda: finish_journal(self.path))
+        self.disk.refuse = lambda name, number: False
+        assert was_finished is (wanted is not None)
         found = self.path.read_bytes()
         known = [state for state in self.states[-3:] if found[: len(state)] == state]
         assert known and content == found

@@ -75,7 +75,7 @@ def test_a_large_scan_takes_no_room_before_its_points_come(backend: Backend) -> 
 def test_neighbouring_points_are_written_together(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     array = backend.create_array(backend.root(), "S", shape=(3, 100), dtype=np.dtype("f8"))
     backend.write(array, (0, 0), np.array(0.0))
-    writer, blocks = backend._get(array).writer, []  # type: ignore[attr-defined]
+    writer, blocks = backend._nodes.get(array).writer, []  # type: ignore[attr-defined]
     monkeypatch.setattr(writer, "write", lambda start, count, values: blocks.append((start, count)))
     for at in [(0, x) for x in range(1, 100)] + [(1, x) for x in range(10)] + [(2, 5)]:
         backend.write(array, at, np.array(1.0))
@@ -122,7 +122,7 @@ def test_points_that_can_t_be_written_are_told_and_the_array_goes_on(
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(backend._get(array).writer, "write", refuse)  # type: ignore[attr-defined]
+        patched.setattr(backend._nodes.get(array).writer, "write", refuse)  # type: ignore[attr-defined]
         with pytest.raises(RowsLostError, match=r"/S: the last 2 points could not be written .*No space left"):
             backend.flush()
     backend.write(array, (3,), np.array(1.0))

@@ -32,7 +32,7 @@ def press(qtbot, window):
 
     def click(action) -> None:
         button = window._toolbar.widgetForAction(action)
-        assert button.isVisible()
+        qtbot.waitUntil(button.isVisible)
         qtbot.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
         settle(window.h5saver)
 

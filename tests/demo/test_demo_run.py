@@ -44,7 +44,7 @@ def test_without_a_display_it_records_and_reports_what_is_in_the_file(tmp_path: 
     assert done.returncode == 0, done.stderr
     text = done.stdout
     path = Path(re.search(r"^File: +(\S+\.h5) \(.+ on disk\)$", text, re.MULTILINE)[1])
-    frames = int(re.search(r"^Saved: +(\d+) frames, [\d.]+ MB of data in [12]\.\d s$", text, re.MULTILINE)[1])
+    frames = int(re.search(r"^Saved: +(\d+) frames, [\d.]+ MB of data in [0-3]\.\d s$", text, re.MULTILINE)[1])
     assert re.search(r"^Rate: +[\d,.]+ frames/s, [\d,.]+ MB/s$", text, re.MULTILINE)
     assert re.search(r"^Dropped: +0 frames$", text, re.MULTILINE)
     screenshot = Path(re.search(r"^Screenshot: (\S+\.png)$", text, re.MULTILINE)[1])

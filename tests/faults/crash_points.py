@@ -39,7 +39,7 @@ def record(path: Path, backend: str, level: int, how: str, mark: Callable[[dict[
     import h5saver_widget
 
     saver = H5SaverLowLevel("detector", backend)
-    saver.io.durability = how if how in ("journal", "power") else "flush"
+    saver.io.durability.level = how if how in ("journal", "power") else "flush"
     saver.compression = Compression("zlib", level)
     counts = dict.fromkeys("clsp", 0)
     flush = saver.io.flush

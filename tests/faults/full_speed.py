@@ -81,7 +81,7 @@ _last_flushed = 0
 def flushed(saver: Any) -> None:
     """Say how much another process has flushed; here, `flush` says it itself."""
     global _last_flushed
-    queue = saver.io.queue()
+    queue = saver.io.queue.counts()
     if queue is not None and queue.frames_written != _last_flushed:
         _last_flushed = queue.frames_written
         say("f", _last_flushed)

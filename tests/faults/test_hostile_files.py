@@ -88,7 +88,7 @@ def test_what_lies_in_other_files_is_shown_not_read(backend: str, name: str, tmp
                 h5.close_file()
                 h5.open_file(tmp_path / "a.h5", mode)
             node = h5.get_node("/RawData/Detector000/Data1D/CH00/Data00")
-            assert isinstance(node, LINK) or h5.io.details(node.handle).sources
+            assert isinstance(node, LINK) or h5.io.inspection.details(node.handle).sources
             with pytest.raises(NodeError, match=r"link|elsewhere|another file"):
                 h5.io.read(node.handle)
             with pytest.raises((NodeError, FileNotOpenError)):

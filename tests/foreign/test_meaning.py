@@ -163,7 +163,8 @@ def test_values_elsewhere_are_read_when_allowed_and_never_from_outside(master, i
     with H5Backend("h5py", isolated=isolated) as h5:
         h5.open_file(master)
         for name, shape in (("frames", (2, 4)), ("bytes", (5,)), ("away", (4,))):
-            assert h5.get_node(f"/{name}").shape == shape and h5.io.details(h5.get_node(f"/{name}").handle).sources
+            node = h5.get_node(f"/{name}")
+            assert node.shape == shape and h5.io.inspection.details(node.handle).sources
             with pytest.raises(ValuesElsewhereError):
                 h5.get_node(f"/{name}").read()
     with H5Backend("h5py", isolated=isolated) as h5:

@@ -115,7 +115,7 @@ class TestH5pydBackend(ArrayContract):
         backend.flush()
         backend.refresh(array)
         backend.append(array, np.arange(2))
-        assert backend.read(array).tolist() == [0, 1, 2, 0, 1] and backend.exists(path)
+        assert backend.read(array).tolist() == [0, 1, 2, 0, 1] and backend.location.exists(path)
 
     def test_attributes_are_read_back_as_they_were_written(self, backend: Backend) -> None:
         """By the handle that wrote them: what is known of an object is not asked for again."""

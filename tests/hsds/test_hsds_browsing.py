@@ -16,7 +16,7 @@ from h5saver_widget import DataLoader, H5SaverLowLevel, RemoteOptions
 from h5saver_widget.browsing import FileView, H5BrowserUtil
 from h5saver_widget.errors import FileOpenError, NodeError
 from h5saver_widget.qt.browser import H5Browser
-from h5saver_widget.qt.browser.recent import recent_files
+from h5saver_widget.qt.geometry import recent_paths
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_slow_server_is_opened_beside_the_window(
     proxy.delay = 0.0
     assert ticks.count(True) > 5
     assert browser.wait(30) and browser.panel.report.path == "/"
-    assert recent_files() == []  # it would be looked for on the disk
+    assert recent_paths("files") == []  # it would be looked for on the disk
     requests = proxy.requests
     browser.refresh()
     assert browser.wait(30) and proxy.requests > requests and not browser.current_file().problem

@@ -47,7 +47,7 @@ def test_wrong_password_is_said_and_never_shown(domain: Path, caplog: pytest.Log
     backend = backend_with(password="not the one")
     with pytest.raises(FileOpenError, match="user name or password are wrong") as caught:
         backend.open(domain, "x")
-    for text in (str(caught.value), repr(backend.options), repr(RemoteOptions().completed()), caplog.text):
+    for text in (str(caught.value), repr(backend.location.server), repr(RemoteOptions().completed()), caplog.text):
         assert "not the one" not in text and PASSWORD not in text
 
 

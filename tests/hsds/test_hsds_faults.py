@@ -80,7 +80,7 @@ def test_a_server_that_was_started_again_before_anybody_noticed(own_server: Hsds
 @pytest.mark.parametrize("isolated", [False, True], ids=["here", "isolated"])
 def test_groups_and_arrays_wait_for_a_server_that_is_away(own_server: HsdsServer, isolated: bool) -> None:
     backend = create_backend("h5pyd", isolated=isolated)
-    backend.use_server({**QUICK, "endpoint": own_server.endpoint, "patience_seconds": 0.2})
+    backend.location.use_server({**QUICK, "endpoint": own_server.endpoint, "patience_seconds": 0.2})
     path = Path(f"/home/{USER}/waits{isolated}.h5")
     backend.open(path, "x")
     first = backend.create_growing(backend.root(), "First", row_shape=(), dtype=np.dtype("i8"))

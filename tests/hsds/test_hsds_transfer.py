@@ -101,7 +101,7 @@ def test_another_recording_is_not_touched(tmp_path: Path, domain: Path, known: b
     before = ours.read_bytes()
     back = pull(domain, ours)
     assert ours.read_bytes() == before and back.checksum == first.checksum and back.target != ours
-    assert len(create_backend("h5pyd").list_folder(domain.parent)) == 2
+    assert len(create_backend("h5pyd").location.list_folder(domain.parent)) == 2
 
 
 def test_a_copy_that_holds_more_is_not_changed(tmp_path: Path, domain: Path) -> None:
@@ -129,7 +129,7 @@ def test_names_with_a_backslash(tmp_path: Path, folder: Path) -> None:
     """A server never lists them."""
     copied = push(record(tmp_path / "a\\b.h5", 2), folder / "a\\b.h5")
     asker = create_backend("h5pyd")
-    assert copied.target == folder / "a_b.h5" and asker.list_folder(folder) == ["a_b.h5"]
+    assert copied.target == folder / "a_b.h5" and asker.location.list_folder(folder) == ["a_b.h5"]
     with pytest.raises(FileOpenError, match="never lists a name with a backslash"):
         asker.open(folder / "a\\b.h5", "x")
 

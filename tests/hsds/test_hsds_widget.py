@@ -251,7 +251,7 @@ def test_files_are_numbered_and_listed_on_the_server(
     saver.settings["recording", "name_template"] = "run_{counter:3}"
     names = [saver.new_file().name for _ in range(2)]
     first, second = saver.server_folder() / names[0], saver.server_folder() / names[1]
-    assert saver.next_file_name() not in names and saver.io.list_folder(folder) == sorted(names)
+    assert saver.next_file_name() not in names and saver.io.location.list_folder(folder) == sorted(names)
 
     def choose(dialog: ServerFiles) -> None:
         shown = [dialog.names.item(row).text() for row in range(dialog.names.count())]
@@ -336,9 +336,9 @@ def test_the_keyring_is_asked(
     before = keyring.get_keyring()
     try:
         keyring.set_keyring(Known())
-        assert create_backend("h5pyd").connection_in_words().startswith("Connected to")
+        assert create_backend("h5pyd").location.connection_in_words().startswith("Connected to")
         keyring.set_keyring(keyring.backends.fail.Keyring())  # a machine without one
-        assert "user name or password are wrong" in create_backend("h5pyd").connection_in_words()
+        assert "user name or password are wrong" in create_backend("h5pyd").location.connection_in_words()
     finally:
         keyring.set_keyring(before)
 

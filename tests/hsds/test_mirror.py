@@ -53,7 +53,7 @@ def record(saver: H5SaverLowLevel, frames: int) -> None:
 
 def assert_alike(path: Path, domain: Path, **options: object) -> None:
     local, remote = create_backend("h5py"), create_backend("h5pyd")
-    remote.use_server(RemoteOptions(**options))  # type: ignore[arg-type]
+    remote.location.use_server(RemoteOptions(**options))  # type: ignore[arg-type]
     local.open(path, "r")
     remote.open(domain, "r")
     try:

@@ -52,7 +52,7 @@ def io(backend: str, path: Path) -> Iterator[IsolatedBackend]:
     assert isinstance(io, IsolatedBackend)
     io.open(path, "x")
     yield io
-    if io.failure is None:
+    if io.queue.failure is None:
         io.close()
 
 
@@ -122,10 +122,10 @@ def test_a_full_queue_makes_the_caller_wait(backend: str, path: Path) -> None:
     thread = threading.Thread(target=record)
     thread.start()
     assert ready.wait(10)
-    until(lambda: not io.has_room())
+    until(lambda: not io.queue.has_room())
     os.kill(io.pid, signal.SIGCONT)
     thread.join(60)
-    assert io.read(array, (slice(None), 0)).tolist() == list(range(30)) and io.queue().waited_seconds > 0
+    assert io.read(array, (slice(None), 0)).tolist() == list(range(30)) and io.queue.counts().waited_seconds > 0
     io.close()
 
 
@@ -180,7 +180,7 @@ def test_a_killed_child_is_told_and_a_new_file_goes_on(io: IsolatedBackend, path
     io.append(array, np.arange(10.0))
     io.flush()
     os.kill(io.pid, signal.SIGKILL)
-    until(lambda: io.failure is not None)
+    until(lambda: io.queue.failure is not None)
     with pytest.raises(SavingProcessError, match=r"signal 9.*open a file again"):
         io.append(array, np.zeros(1))
     assert io.is_open
@@ -208,7 +208,7 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
             io.append(array, np.ones((1, 1000, 1000), "u2"))
             io.flush()
     if io.name == "tables":  # without a journal nothing can be tried again
-        until(lambda: io.failure is not None)
+        until(lambda: io.queue.failure is not None)
         for call in (
             lambda: io.append(array, np.ones((1, 1000, 1000), "u2")),
             lambda: io.create_group(io.root(), "G"),
@@ -316,7 +316,7 @@ def test_errors_of_opening_leave_the_process_usable(io: IsolatedBackend, path: P
 def test_no_interpreter_means_staying_here(backend: str, monkeypatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     with pytest.warns(RuntimeWarning, match="no Python interpreter"):
-        assert not create_backend(backend, isolated=True).is_isolated
+        assert not create_backend(backend, isolated=True).queue.is_isolated
 
 
 # ------------------------------------------------------------------------------------ threads

@@ -171,19 +171,19 @@ def test_while_the_disk_stands_still(io: IsolatedBackend, path: Path) -> None:
     with stopped(io):
         thread = threading.Thread(target=save)
         thread.start()
-        until(lambda: not io.has_room() and io.activity().seconds > 0.3)
-        assert io.activity().waiting_bytes > 40 << 20
+        until(lambda: not io.queue.has_room() and io.queue.activity().seconds > 0.3)
+        assert io.queue.activity().waiting_bytes > 40 << 20
         with io.lock:  # nobody waits with it
             assert io.is_open
         io.flush_soon()
         for call in (io.flush, io.checkpoint):
             with pytest.raises(NotAnsweringError, match="does not answer"):
                 call(timeout=0.05)
-        counted = io.queue()
-        assert counted.frames_waiting == 0 and io.failure is None
+        counted = io.queue.counts()
+        assert counted.frames_waiting == 0 and io.queue.failure is None
     thread.join(60)
     io.flush()
-    assert io.activity().seconds < 5 and len(saved) == 60
+    assert io.queue.activity().seconds < 5 and len(saved) == 60
     io.close()
     assert rows_in(path) == list(range(60))
 
@@ -391,8 +391,8 @@ def test_a_ring_that_makes_no_sense_ends_the_worker(io: IsolatedBackend, path: P
         io.append(array, np.full(1, 11.0))
         ring._records[behind % ring.capacity : behind % ring.capacity + 8] = b"\xff" * 8
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
-    until(lambda: io.failure is not None)
-    assert "no record" in str(io.failure)
+    until(lambda: io.queue.failure is not None)
+    assert "no record" in str(io.queue.failure)
     with pytest.raises(SavingProcessError):
         io.append(array, np.zeros(1))
     assert rows_in(path) == list(range(11))
@@ -421,7 +421,7 @@ def test_a_flush_that_is_refused(backend: str, path: Path) -> None:
     assert counted.frames_received == counted.frames_written + counted.frames_waiting + counted.frames_dropped == 20
     assert counted.frames_written == 10
     refuse(saver.io, None)
-    until(lambda: not saver.io.activity().problem)
+    until(lambda: not saver.io.queue.activity().problem)
     raised = 0
     for number in range(20, 30):
         try:
@@ -443,7 +443,7 @@ def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, pa
     bad = io.create_growing(io.root(), "Bad", row_shape=(2,), dtype=F8)
     io.flush()
     with io.lock:
-        io._link.post("create", 10_000, "nonsense", 1, "X", (), None, None, {}, {})
+        io._link.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
         io._link.post("set_attributes", 10_000, {"a": 1})
     io._link.broken = {**io._link.broken, bad.obj.number: "/Bad: the last 3 rows could not be written"}
     with pytest.raises(RowsLostError, match="nonsense"):

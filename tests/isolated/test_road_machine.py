@@ -40,7 +40,7 @@ class Road(RuleBasedStateMachine):
     @rule()
     def save(self) -> None:
         """Save a frame: it is accepted, or raises and is counted as lost."""
-        if self.saver.io.has_room():  # else it would wait
+        if self.saver.io.queue.has_room():  # else it would wait
             with contextlib.suppress(H5SaverError):
                 self.save_frame(frame(self.number, 20_000))
             self.number += 1

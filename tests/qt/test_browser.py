@@ -17,7 +17,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import NodeError
 from h5saver_widget.qt.browser import H5Browser
-from h5saver_widget.qt.browser.recent import recent_files
+from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
@@ -47,7 +47,7 @@ def test_a_file_is_shown_and_its_only_group_opened(qtbot, browser, written):
     qtbot.waitUntil(lambda: browser.model.index_of("/RawData/Logger").siblingAtColumn(1).data() == "3 lines")
     assert browser.model.index_of("/RawData/Scan000").siblingAtColumn(1).data() == "DAQScan"
     assert not browser.model.index_of("/RawData/Nothing").isValid()
-    assert recent_files() == [written]
+    assert recent_paths("files") == [written]
 
 
 def test_the_model_keeps_qts_rules(browser, qtmodeltester):

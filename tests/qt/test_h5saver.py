@@ -252,7 +252,8 @@ def test_show_file_content_reads_through_the_saver(shown):
     assert not shown.saver.isopen()
 
 
-def test_show_file_content_without_a_file_is_an_error_status(shown):
+def test_to_show_the_content_of_no_file_is_no_error(shown):
     shown.press("show_file")
-    assert shown.commands() == ["error"]
+    assert shown.commands() == ["message"] and "no file" in shown.said[0].message
+    assert shown.saver.status().problem == ""
     assert shown.saver.analysis_prog is None

@@ -17,18 +17,30 @@ from h5saver_widget.qt.h5saver import H5Saver
 
 
 # ------------------------------------------------------------------ backend
-def test_switching_backend_closes_the_file_properly(shown, backend, qtbot):
+@pytest.mark.parametrize("closed_before", [True, False])
+def test_another_backend_is_taken_from_the_next_file_on(shown, backend, qtbot, closed_before):
     other = {"h5py": "tables", "tables": "h5py"}[backend]
+    saver = shown.saver
     shown.check("do_save")
-    save_frame(shown.saver)
-    path = shown.saver.file_path
+    save_frame(saver)
+    path = saver.file_path
     shown.choose(other, "backend", "backend_type")
-    assert shown.saver.backend == other
-    assert shown.last("closed").args["frames"] == 1
+    shown.check("backend", "isolated")
+    assert saver.file_path == path and saver.backend == backend, "nothing ends a recording but who wants it to end"
+    assert [said.message for said in shown.said if said.command == "message"] == [
+        "'Backend type' applies from the next file on",
+        "'Write in a separate process' applies from the next file on",
+    ]
+    save_frame(saver)
+    if closed_before:
+        shown.press("stop")
+        qtbot.waitUntil(lambda: saver.backend == other)
+        shown.check("do_save")
+    else:
+        shown.press("new_file")
+    assert shown.last("closed").args["frames"] == 2
     assert "/RawData/Frames" in open_elsewhere(path)
-    qtbot.waitUntil(lambda: not shown.saver.settings["do_save"])
-    shown.check("do_save")
-    assert shown.saver.isopen() and shown.saver.backend == other
+    assert saver.isopen() and saver.file_path != path and (saver.backend, saver.isolated) == (other, False)
 
 
 def test_swmr_options_appear_with_a_backend_that_can(make):

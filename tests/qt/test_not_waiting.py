@@ -54,7 +54,7 @@ def test_do_save_is_begun_and_told(here, gate):
     gate.clear()
     saver.settings["do_save"] = True
     assert saver.isopen() and saver.status().state is State.OPENING and saver.file_path is None
-    saver.strip.refresh()
+    saver.show_status()
     assert saver.strip.state == "opening..."
     wait_until(lambda: here.editor("do_save").text() == "Do Save (opening...)")
     module, frames = None, []

@@ -134,7 +134,7 @@ def test_a_source_that_does_not_come_is_told(shown, saver, qtbot, monkeypatch):
     camera.add_data(node, frame(1))
     qtbot.waitUntil(lambda: "message" in shown.commands(), timeout=20_000)
     assert "Laser: nothing yet" in shown.last("message").message
-    saver.strip.refresh()
+    saver.show_status()
     assert "Laser: nothing yet" in saver.strip.problem.text()
 
 
@@ -158,10 +158,10 @@ def test_a_frame_that_is_not_safe_lights_nothing(shown, saver, qtbot, monkeypatc
         held.setattr(saver, "_flush_soon", lambda: None)
         module.add_data(node, frame(7))
         qtbot.waitUntil(lambda: bool(shown.commands("saved")))
-        saver.strip.refresh()
+        saver.show_status()
         assert saver.strip.state == "open" and saver.strip.frames.text() == "0 frames"
     saver.flush()
-    saver.strip.refresh()
+    saver.show_status()
     assert saver.strip.state == "recording"
 
 

@@ -29,7 +29,8 @@ PATHS = [
     "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
     "data_format/nexus data_format/compression_options data_format/compression_options/h5comp_library",
     "data_format/compression_options/h5comp_level",
-    "recording recording/pause recording/name_template recording/dated_folders",
+    "recording recording/pause recording/stop recording/marker recording/open_folder recording/presets",
+    "recording/name_template recording/dated_folders",
     "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
 ]
@@ -74,15 +75,15 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert titles == ["Saving", "Where", "Notes", "What", "Limits", "How"]
-    fresh = SettingsTree(shown.saver.settings, lambda: shown.saver.path_provider().preview)
+    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "File format"]
+    fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_finder)
     qtbot.addWidget(fresh)
     assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False, False, False]
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):
     tree = make().tree
-    head = tree.sections["What"]
+    head = tree.sections["Data"]
     centre = tree.visualItemRect(head).center()
     qtbot.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=centre)
     assert not head.isExpanded()
@@ -106,7 +107,7 @@ def test_hosts_hide_show_and_rename(make):
 def test_what_a_host_adds_is_shown_too(make, qtbot):
     settings = make().saver.settings
     settings.addChild({"name": "operator", "type": "str", "value": "Ada"})
-    tree = SettingsTree(settings, lambda: str)
+    tree = SettingsTree(settings, lambda folder: str)
     qtbot.addWidget(tree)
     assert tree.row_of("operator").widget.text() == "Ada"
 
@@ -216,7 +217,7 @@ def test_a_name_that_was_not_renewed_for_long_is_no_promise(make, qtbot):
 
 def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     gate = threading.Event()
-    tree = SettingsTree(make().saver.settings, lambda: lambda now: str(gate.wait(20)))
+    tree = SettingsTree(make().saver.settings, lambda folder: lambda now: str(gate.wait(20)))
     qtbot.addWidget(tree)
     for _ in range(5):
         tree.update_next_file()

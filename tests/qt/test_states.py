@@ -14,16 +14,18 @@ from h5saver_widget.saving.h5_backend import H5Backend
 #: States that last until somebody does something; test_not_waiting.py has the others.
 LASTING = (State.CLOSED, State.OPEN, State.RECORDING, State.PAUSED, State.ERROR)
 
-BUTTONS = ("do_save", "new_file", "browse", "pause", "show_file")
+BUTTONS = ("do_save", "new_file", "browse", "pause", "stop", "show_file")
 
 #: What each button makes of each state. None: the button is grey and does nothing.
 NEXT = {
-    State.CLOSED: {"do_save": State.OPEN, "new_file": State.OPEN, "browse": State.OPEN, "pause": None},
+    State.CLOSED: {"do_save": State.OPEN, "new_file": State.OPEN, "browse": State.OPEN, "pause": None, "stop": None},
     State.OPEN: {"do_save": State.CLOSED, "new_file": State.OPEN, "browse": State.OPEN, "pause": State.PAUSED},
     State.RECORDING: {"do_save": State.CLOSED, "new_file": State.OPEN, "browse": State.OPEN, "pause": State.PAUSED},
     State.PAUSED: {"do_save": State.CLOSED, "new_file": State.OPEN, "browse": State.OPEN, "pause": State.RECORDING},
-    State.ERROR: {"do_save": State.OPEN, "new_file": State.OPEN, "browse": State.OPEN, "pause": None},
+    State.ERROR: {"do_save": State.OPEN, "new_file": State.OPEN, "browse": State.OPEN, "pause": None, "stop": None},
 }
+for _state in (State.OPEN, State.RECORDING, State.PAUSED):
+    NEXT[_state]["stop"] = State.CLOSED
 
 
 #: The same for what programs call; nothing of it fails in any state.
@@ -75,7 +77,7 @@ def test_each_button_in_each_state(make, state, button, monkeypatch, older, qtbo
     saver = shown.saver
     saver.settings["backend", "isolated"] = False  # the states are the same; a process for each pair takes its time
     enter(shown, state)
-    saver.strip.refresh()
+    saver.show_status()
     assert saver.strip.state == state.value, "the strip says so"
     errors = len(shown.commands("error"))
     before = saver.file_path
@@ -84,12 +86,11 @@ def test_each_button_in_each_state(make, state, button, monkeypatch, older, qtbo
     else:
         shown.press(button)
     if button == "show_file":
-        expected = State.ERROR if before is None else state  # without a file there is nothing to show
+        expected = state
     else:
         expected = NEXT[state][button] or state
     qtbot.waitUntil(lambda: saver.status().state is expected)
-    told = button == "show_file" and before is None
-    assert len(shown.commands("error")) == errors + told
+    assert len(shown.commands("error")) == errors
     if button in ("new_file", "browse"):
         assert saver.file_path != before and (button == "new_file" or saver.file_path == older)
     # whatever the state is now, Stop ends it, and recording can begin again
@@ -117,7 +118,7 @@ def test_each_call_from_another_thread_in_each_state(make, state, call, qtbot):
     qtbot.waitUntil(done.is_set)
     settle(saver)
     assert saver.status().state is expected
-    saver.strip.refresh()
+    saver.show_status()
     assert saver.strip.state == expected.value
     assert len(shown.commands("error")) == errors, "no call fails"
     if expected is not State.CLOSED and before is not None:

@@ -42,16 +42,19 @@ def test_numbers_for_people(strip, now):
             free_bytes=10**12,
             seconds_left=11_400,
         )
-        strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("a.h5"), now[0] - 100))
+        strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("a.h5"), now[0] - 100, is_open=True))
     shown = (strip.state, strip.clock.text(), strip.frames.text(), strip.lost.text())
     assert shown == ("recording", "00:00:10", "610,000 frames", "2 lost")
     assert (strip.rate.text(), strip.size.text()) == ("61.0 MB/s", "1.4 GB file")
     assert strip.left.text() == "disk: 3 h 10 min left" and strip.lost.font().bold() and not strip.left.font().bold()
     now[0] += 20
-    strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("a.h5"), 30))
+    strip.show_status(RecorderStatus(RecorderState.RECORDING, counts, Path("a.h5"), 30, is_open=True))
     assert strip.rate.text() == "0 B/s"
+    slow = Statistics(seconds_left=580_000, free_bytes=47_000_000_000)
+    strip.show_status(RecorderStatus(RecorderState.RECORDING, slow, Path("b.h5"), 1, is_open=True))
+    assert strip.left.text() == "disk: 47.0 GB free", "of 82 B/s nobody knows how many days they last"
     short = Statistics(seconds_left=59, free_bytes=1)
-    strip.show_status(RecorderStatus(RecorderState.RECORDING, short, Path("b.h5"), 1))
+    strip.show_status(RecorderStatus(RecorderState.RECORDING, short, Path("b.h5"), 1, is_open=True))
     assert strip.left.text() == "disk: 59 s left" and strip.left.font().bold()
     strip.show_status(RecorderStatus(RecorderState.CLOSED, short, Path("b.h5"), 1))
     assert (strip.rate.text(), strip.left.text(), strip.lost.font().bold()) == ("", "disk: 1 B free", False)

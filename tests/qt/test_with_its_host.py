@@ -109,7 +109,7 @@ def test_language_and_style_of_the_program(recording, qtbot, base):
         assert recording.saver.settings["recording", "roll_over_time"] == 2.5
         assert not recording.widget.grab().isNull()
         recording.saver.flush()
-        recording.saver.strip.refresh()
+        recording.saver.show_status()
         assert recording.saver.strip.frames.text() == "2 frames"
     finally:
         QtCore.QLocale.setDefault(usual)
@@ -153,7 +153,7 @@ def test_a_dark_host_is_followed_while_recording(recording):
     try:
         QtWidgets.QApplication.setPalette(QtGui.QPalette(QtGui.QColor("#333333"), QtGui.QColor("#2b2b2b")))
         QtWidgets.QApplication.processEvents()
-        recording.saver.strip.refresh()
+        recording.saver.show_status()
         image = recording.saver.strip.frames.grab().toImage()
         points = [(x, y) for x in range(image.width()) for y in range(image.height())]
         assert max(image.pixelColor(x, y).lightness() for x, y in points) > 150

@@ -18,22 +18,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.base import primitive
+from h5saver_widget.backends.handles import TreeNode, is_below
 from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
+from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
+from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
+from h5saver_widget.backends.primitive import changing, looking, require_open
+from h5saver_widget.backends.selections import check_selection, is_point
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
-    Compression,
-    Details,
     Handle,
     NodeKind,
+    NodeSpec,
+    ObjectCopies,
     RawAttribute,
     Selection,
 )
-from h5saver_widget.backends.tree import TreeNode, check_selection, is_point
-from h5saver_widget.errors import CodecError, DataMismatchError, NodeError, RowsLostError
-from h5saver_widget.format.naming import natural_key
+from h5saver_widget.errors import CodecError, DataMismatchError, RowsLostError
 
 __all__ = ["IsolatedBackend"]
 
@@ -68,30 +70,25 @@ class _Remote:
 class IsolatedBackend(IsolatedFile):
     """A file in another process; its parameters are those of `IsolatedFile`."""
 
-    def __init__(self, hosted: str, capabilities: Capabilities, queue_bytes: int = QUEUE_BYTES) -> None:
-        super().__init__(hosted, capabilities, queue_bytes)
-        self._numbers = itertools.count(1)
-        #: What is in a group, by its path: nobody else changes a file that is open for writing here.
-        self._known: OrderedDict[str, set[str]] = OrderedDict()
+    inspector = QuestionsToWorker
 
-    def _reset(self) -> None:
-        super()._reset()
-        self._owner = object()
-        self._known.clear()
+    def __init__(self, hosted: str, capabilities: Capabilities, queue_bytes: int = QUEUE_BYTES) -> None:
+        self._numbers = itertools.count(1)
+        #: Names in a group, by its path: no other program changes a file that is open for writing here.
+        self._known: OrderedDict[str, set[str]] = OrderedDict()
+        super().__init__(hosted, capabilities, queue_bytes)
+
+    @property
+    def link(self) -> Link:
+        """The link to the worker that has the open file; FileNotOpenError if there is none."""
+        require_open(self, "link")
+        return self._link
 
     # ------------------------------------------------------------------- tree
-    def node(self, path: str) -> Handle:
-        """Return the node at an absolute path; NodeError if there is none."""
-        self._require_open("node")
-        known = self._nodes.get(path)
-        if known is None:
-            owner = self._owner
-            obj, kind = self._look_up(path)
-            with self.lock:
-                if owner is not self._owner:
-                    raise NodeError(f"{path} is gone: its file was closed meanwhile")
-                known = self._nodes.get(path) or self._remember(path, obj, kind)
-        return Handle(known)
+    @looking
+    def ask_worker(self, node: Handle, operation: str, *arguments: Any) -> Any:
+        """Return the worker's answer to a question about a node."""
+        return self._link.ask(operation, self._nodes.get(node).obj.number, *arguments)
 
     def _look_up(self, path: str) -> tuple[_Remote, NodeKind]:
         number = next(self._numbers)
@@ -104,27 +101,12 @@ class IsolatedBackend(IsolatedFile):
     def _child(self, group: _Remote, name: str) -> tuple[_Remote, NodeKind]:
         return self._look_up(f"{group.path.rstrip('/')}/{name}")
 
-    def children(self, group: Handle) -> list[str]:
-        """Return the names of the nodes in a group, in natural order."""
-        self._require_open("children")
-        found = self._group(group).obj
-        if not self.writable:
-            return list(self._link.ask("children", found.number))  # sorted there
-        return sorted(self._names(found), key=natural_key)
-
-    def has_child(self, group: Handle, name: str) -> bool:
-        """Tell whether a group holds a node of that name."""
-        self._require_open("has_child")
-        return self._has(self._group(group).obj, name)
-
-    def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
-        """Return names and kinds of the nodes in a group, in natural order."""
-        self._require_open("children_kinds")
-        kinds = self._link.ask("children_kinds", self._group(group).obj.number)
-        return {name: NodeKind(kind) for name, kind in kinds.items()}
+    def _sorted_names(self, group: _Remote) -> list[str]:
+        # names that come from the worker are sorted
+        return super()._sorted_names(group) if self.writable else list(self._link.ask("children", group.number))
 
     def _names(self, group: _Remote) -> set[str]:
-        if not self.writable:  # somebody else may be writing
+        if not self.writable:  # another program may be writing
             return set(self._link.ask("children", group.number))
         with self.lock:
             known = self._known.get(group.path)
@@ -143,43 +125,23 @@ class IsolatedBackend(IsolatedFile):
     def _has(self, group: _Remote, name: str) -> bool:
         return name in self._names(group) if self.writable else bool(self._link.ask("has_child", group.number, name))
 
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return where a link points to: file and path."""
-        self._require_open("link_target")
-        file, path = self._link.ask("link_target", self._get(node).obj.number)
-        return file, path
+    @looking
+    def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
+        """Return names and kinds of the nodes in a group, in natural order."""
+        kinds = self._link.ask("children_kinds", self._nodes.group(group).obj.number)
+        return {name: NodeKind(kind) for name, kind in kinds.items()}
 
-    def details(self, node: Handle) -> Details:
-        """Return what is known of a node beyond shape and number type."""
-        self._require_open("details")
-        return Details(*self._link.ask("details", self._get(node).obj.number))
+    def object_copies(self, path: Path) -> ObjectCopies:
+        """Have the worker make a file that nodes are copied into."""
+        return ObjectCopiesOfWorker(self.link, path)
 
-    def begin_copy(self, path: Path) -> None:
-        """Have the child make the file that nodes are copied into."""
-        self._require_open("begin_copy")
-        self._link.ask("begin_copy", str(path.absolute()))
-
-    def copy_out(self, node: Handle, start: int = 0) -> int | None:
-        """Have the child copy a node into that file."""
-        self._require_open("copy_out")
-        found: int | None = self._link.ask("copy_out", self._get(node).obj.number, start)
-        return found
-
-    def end_copy(self) -> list[str]:
-        """Have the child complete that file."""
-        self._require_open("end_copy")
-        return list(self._link.ask("end_copy"))
-
-    def identity(self, node: Handle) -> Hashable:
-        """Return what two paths to one object have in common."""
-        self._require_open("identity")
-        found: Hashable = self._link.ask("identity", self._get(node).obj.number)
+    def _identity(self, node: TreeNode) -> Hashable:
+        found: Hashable = self._link.ask("identity", node.obj.number)
         return found
 
     def _forget(self, path: str) -> None:
         super()._forget(path)
-        below = path.rstrip("/") + "/"
-        for known in [known for known in self._known if known == path or known.startswith(below)]:
+        for known in [known for known in self._known if is_below(known, path)]:
             del self._known[known]
 
     def _remove(self, node: TreeNode) -> None:
@@ -192,95 +154,37 @@ class IsolatedBackend(IsolatedFile):
         self._known.get(group.path, set()).add(name)
 
     # --------------------------------------------------------------- creation
-    def _create(
-        self,
-        kind: NodeKind,
-        parent: Handle,
-        name: str,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any] | None,
-        compression: Compression | None,
-        attributes: Mapping[str, RawAttribute] | None,
-        **more: Any,
-    ) -> Handle:
+    def _create(self, group: _Remote, name: str, spec: NodeSpec) -> _Remote:
         """Make a node: sent, if nothing can come in between, else waited for."""
-        with self._making(parent, name) as (group, path):
-            self._library(compression)
-            if dtype is not None and dtype.hasobject:
-                raise DataMismatchError(f"{path} could not be made: it can't hold {dtype}, but numbers and short text")
-            attributes = _sendable(path, attributes or {})
-            packed = None if compression is None else (compression.library, compression.level)
-            number = next(self._numbers)
-            arguments = (number, kind.value, group.obj.number, name, row_shape, dtype, packed, attributes, more)
-            sizes = (*row_shape, *more.get("shape", ()), *np.shape(more.get("data", 0)))
-            is_plain = (dtype is None or dtype.char in _STORABLE) and 0 not in sizes and len(sizes) < _MOST_DIMENSIONS
-            if is_plain and _surely_storable(attributes.values()):
-                self._link.post("create", *arguments)
-            else:
-                self._link.change("create", *arguments)
-            self._known.setdefault(group.path, set()).add(name)
-            shape = (0, *row_shape) if kind is NodeKind.GROWING else ()
-            made = self._remember(path, _Remote(number, path, self._link.released, shape, dtype), kind)
-            if kind is NodeKind.GROUP:
-                self._know(path, set())
-            return Handle(made)
-
-    @primitive
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group."""
-        return self._create(NodeKind.GROUP, parent, name, (), None, None, attributes)
-
-    @primitive
-    def create_array(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        data: npt.NDArray[Any] | None = None,
-        shape: tuple[int, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-        fill_value: Any = None,
-        frame_axes: int | None = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array of fixed shape."""
-        values = None if data is None else np.asarray(data)
-        held = np.dtype(dtype if values is None else values.dtype)
-        more: dict[str, Any] = {"shape": shape, "fill_value": fill_value} if values is None else {"data": values}
-        return self._create(
-            NodeKind.FIXED, parent, name, (), held, compression, attributes, frame_axes=frame_axes, **more
+        path, dtype = f"{group.path.rstrip('/')}/{name}", spec.dtype if spec.is_array else None
+        self._library(spec.compression)
+        if dtype is not None and dtype.hasobject:
+            raise DataMismatchError(f"{path} could not be made: it can't hold {dtype}, but numbers and short text")
+        attributes = _sendable(path, spec.attributes)
+        packed = None if spec.compression is None else (spec.compression.library, spec.compression.level)
+        number = next(self._numbers)
+        what = (spec.kind.value, spec.shape, dtype, spec.data, spec.fill_value, spec.frame_axes, packed, attributes)
+        is_plain = dtype is None or (
+            dtype.char in _STORABLE and 0 not in spec.shape and len(spec.shape) < _MOST_DIMENSIONS
         )
+        send = self._link.post if is_plain and _surely_storable(attributes.values()) else self._link.change
+        send("create", number, group.number, name, what)
+        self._known.setdefault(group.path, set()).add(name)
+        if spec.kind is NodeKind.GROUP:
+            self._know(path, set())
+        shape = (0, *spec.shape) if spec.kind is NodeKind.GROWING else ()
+        return _Remote(number, path, self._link.released, shape, dtype)
 
-    @primitive
-    def create_growing(
-        self,
-        parent: Handle,
-        name: str,
-        *,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        fill_value: Any = None,
-        compression: Compression | None = None,
-        attributes: Mapping[str, RawAttribute] | None = None,
-    ) -> Handle:
-        """Make an array that grows along its first axis."""
-        return self._create(
-            NodeKind.GROWING, parent, name, row_shape, np.dtype(dtype), compression, attributes, fill_value=fill_value
-        )
-
-    @primitive
-    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows."""
-        return self._create(NodeKind.TEXT, parent, name, (), None, None, attributes)
+    def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:
+        """Do nothing: attributes and data went with the order to make the node."""
 
     # ----------------------------------------------------------------- arrays
-    def info(self, array: Handle) -> ArrayInfo:
-        """Return shape, dtype and storage of an array."""
-        self._require_open("info")
-        return ArrayInfo(*self._link.ask("info", self._array(array).obj.number))
+    def _info(self, node: TreeNode) -> ArrayInfo:
+        return ArrayInfo(*self._link.ask("info", node.obj.number))
 
     def _held(self, node: TreeNode) -> np.dtype[Any]:
+        if node.kind is NodeKind.FIXED and not node.obj.shape:
+            node.obj.shape, node.obj.dtype = self._link.ask("info", node.obj.number)[:2]
         return node.obj.dtype  # type: ignore[no-any-return]
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
@@ -311,25 +215,17 @@ class IsolatedBackend(IsolatedFile):
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
 
-    def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
-        self._append_checked([(node, row)])
-
-    @primitive
+    @changing
     def extend(self, array: Handle, count: int, fill: Any) -> None:
         """Add rows of the fill value."""
-        node = self._array(array)
+        node = self._nodes.array(array)
         self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
         self._link.post("extend", node.obj.number, count, fill)
 
-    @primitive
-    def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
-        """Overwrite part of an array."""
-        node = self._writable(array)
-        values = np.asarray(values)
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         remote = node.obj
-        if node.kind is not NodeKind.FIXED or not remote.shape:
+        if node.kind is not NodeKind.FIXED:
             remote.shape, remote.dtype = self._link.ask("info", remote.number)[:2]
-        self._may_write(node, values, remote.dtype)
         if is_point(selection, remote.shape, values):
             self._send_values(remote, selection, values)
             return
@@ -358,49 +254,32 @@ class IsolatedBackend(IsolatedFile):
         head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
         self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
 
-    def read(self, array: Handle, selection: Selection = ...) -> Any:
-        """Read an array or part of it."""
-        self._require_open("read")
-        node = self._array(array)
+    def _read(self, node: TreeNode, selection: Selection) -> Any:
         found = self._link.ask("read", node.obj.number, selection)
         return list(found) if isinstance(found, tuple) else found
 
     # ------------------------------------------------------------- attributes
-    def attribute_names(self, node: Handle) -> list[str]:
-        """Return the sorted names of the attributes of a node."""
-        self._require_open("attribute_names")
-        found = self._described(node)
-        return [] if found is None else list(self._link.ask("attribute_names", found.obj.number))
+    def _attribute_names(self, node: TreeNode) -> list[str]:
+        return list(self._link.ask("attribute_names", node.obj.number))
 
-    def get_attributes(self, node: Handle, names: list[str] | None = None) -> dict[str, RawAttribute]:
-        """Return raw attributes; names that are missing or unreadable are left out."""
-        self._require_open("get_attributes")
-        found = self._described(node)
-        return {} if found is None else self._link.ask("get_attributes", found.obj.number, names)
+    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
+        found: dict[str, RawAttribute] = self._link.ask("get_attributes", node.obj.number, names)
+        return found
 
-    def _set(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         plain = _sendable(node.path, attributes)
-        if _surely_storable(plain.values()):
-            self._link.post("set_attributes", node.obj.number, plain)
-        else:
-            self._link.change("set_attributes", node.obj.number, plain)
+        send = self._link.post if _surely_storable(plain.values()) else self._link.change
+        send("set_attributes", node.obj.number, plain)
 
-    @primitive
-    def delete_attribute(self, node: Handle, name: str) -> None:
-        """Remove an attribute; NodeError if it is not there."""
-        self._link.change("delete_attribute", self._changeable(node, "delete an attribute").obj.number, name)
+    def _delete_attribute(self, node: TreeNode, name: str) -> None:
+        self._link.change("delete_attribute", node.obj.number, name)
 
     # ------------------------------------------------------------------- SWMR
-    @primitive
-    def start_swmr(self) -> None:
-        """Start streaming; it ends when the file is closed."""
+    def _start_swmr(self) -> None:
         self._link.change("start_swmr")
-        self._swmr = True
 
-    def refresh(self, array: Handle) -> None:
-        """See what another process has appended since the file was opened for reading."""
-        self._require_open("refresh")
-        self._link.ask("refresh", self._array(array).obj.number)
+    def _refresh(self, node: TreeNode) -> None:
+        self._link.ask("refresh", node.obj.number)
 
 
 def _bytes_of(values: npt.NDArray[Any]) -> memoryview:

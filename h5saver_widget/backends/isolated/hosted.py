@@ -192,9 +192,9 @@ class HostedFile:
             self._answers.notice(Notice.trouble, message_of(error))
 
     def _note_size(self) -> None:
-        size = self._io.file_size()
-        if size is not None:
-            self._ring[Counter.file_size] = size
+        counts = self._io.queue.counts()
+        if counts is not None:
+            self._ring[Counter.file_size] = counts.file_size
 
     def count(self) -> None:
         """Let the program see what became of the frames."""
@@ -216,7 +216,7 @@ class HostedFile:
         self.count()
         for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
             self._ring[counter] = 0
-        self._io.durability = Durability(durability)
+        self._io.durability.level = Durability(durability)
         self.limit.seconds = limit
         if limit is not None:  # what is imported takes no time off that for reading
             self._io.prepare()
@@ -231,7 +231,7 @@ class HostedFile:
         self._io.prepare()
         self.limit.seconds = limit
         with self.limit:
-            return self._io.cannot_read(Path(path))
+            return self._io.inspection.cannot_read(Path(path))
 
     def close(self) -> None:
         """Close the file: complete, or as it was at its last flush if it was given up."""

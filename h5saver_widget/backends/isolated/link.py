@@ -154,7 +154,8 @@ class Link:
         self._road: Road | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
-        self._is_copy = False
+        #: Whether this process is a copy of the program that has the worker.
+        self.is_copy = False
         #: Numbers of objects that nobody holds any more; the worker is told from time to time.
         self.released: deque[int] = deque()
         self._forget_trouble()
@@ -170,7 +171,7 @@ class Link:
     # ---------------------------------------------------------------- process
     def start(self) -> None:
         """Start the process if none is running, without waiting for it to be ready."""
-        if self._is_copy:
+        if self.is_copy:
             refuse_copy()
         with self._starting:
             if self._road is None or not self._road.is_alive:
@@ -195,7 +196,7 @@ class Link:
 
     def disown(self) -> None:
         """Let go of the process in a copy of the program."""
-        self._is_copy = True
+        self.is_copy = True
         self.lock = FrameLock()
         self._starting = threading.Lock()
         if self._finalizer is not None:
@@ -204,7 +205,7 @@ class Link:
     @property
     def road(self) -> Road:
         """The road to the process; SavingProcessError if there is none."""
-        if self._is_copy:
+        if self.is_copy:
             refuse_copy()
         if self._road is None:
             raise SavingProcessError("there is no process that has a file; open a file again")

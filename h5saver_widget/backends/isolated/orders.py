@@ -11,8 +11,8 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.terms import Compression, Handle, NodeKind
-from h5saver_widget.errors import H5SaverError, NodeError
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies
+from h5saver_widget.errors import DataMismatchError, H5SaverError, NodeError
 
 __all__ = ["Orders"]
 
@@ -34,42 +34,37 @@ class Orders:
     def __init__(self, io: Backend) -> None:
         self._io = io
         self._nodes: dict[int, Handle] = {}
+        self._copies: ObjectCopies | None = None
         self._dtypes: dict[int, tuple[np.dtype[Any] | None, tuple[int, ...]]] = {}
         #: Arrays that rows were appended to, by number.
         self.grown: dict[int, Handle] = {}
         self.by_name: dict[str, Callable[..., Any]] = {
             "allow": lambda folders: io.allow([Path(folder) for folder in folders]),
-            "details": self._details,
-            "begin_copy": lambda path: io.begin_copy(Path(path)),
-            "copy_out": lambda number, start: io.copy_out(self.node(number), start),
-            "end_copy": io.end_copy,
-            "link_target": lambda number: io.link_target(self.node(number)),
+            "begin_copies": self._begin_copies,
+            "copy_object": lambda path, start: self._object_copies().copy(path, start),
+            "end_copies": lambda: self._object_copies().close(),
             "release": self._release,
-            "use_server": io.use_server,
-            "connection_in_words": lambda path: io.connection_in_words(None if path is None else Path(path)),
-            "exists": lambda path: io.exists(Path(path)),
-            "make_folder": lambda path: io.make_folder(Path(path)),
-            "move_aside": lambda path: io.move_aside(Path(path)).as_posix(),
-            "list_folder": lambda path: io.list_folder(Path(path)),
+            "use_server": io.location.use_server,
+            "connection_in_words": lambda path: io.location.connection_in_words(None if path is None else Path(path)),
+            "exists": lambda path: io.location.exists(Path(path)),
+            "make_folder": lambda path: io.location.make_folder(Path(path)),
+            "move_aside": lambda path: io.location.move_aside(Path(path)).as_posix(),
+            "list_folder": lambda path: io.location.list_folder(Path(path)),
             "node": self._look_up,
-            "children": lambda number: io.children(self.node(number)),
             "children_kinds": self._children_kinds,
-            "has_child": lambda number, name: io.has_child(self.node(number), name),
-            "identity": lambda number: io.identity(self.node(number)),
             "create": self._create,
-            "delete": lambda number: io.delete(self.node(number)),
             "copy": self._copy,
             "info": self._info,
-            "read": lambda number, selection: io.read(self.node(number), selection),
+            "details": self._details,
             "extend": self._extend,
-            "write": lambda number, selection, values: io.write(self.node(number), selection, values),
-            "attribute_names": lambda number: io.attribute_names(self.node(number)),
-            "get_attributes": self._get_attributes,
-            "set_attributes": lambda number, values: io.set_attributes(self.node(number), values),
-            "delete_attribute": lambda number, name: io.delete_attribute(self.node(number), name),
             "start_swmr": io.start_swmr,
-            "refresh": lambda number: io.refresh(self.node(number)),
+            "link_target": self._of_node(io.inspection.link_target),
+            **{method.__name__: self._of_node(method) for method in _methods_of_nodes(io)},
         }
+
+    def _of_node(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method that takes the number of a node in place of its handle."""
+        return lambda number, *arguments: method(self.node(number), *arguments)
 
     def forget_all(self) -> None:
         """Forget all nodes: another file is opened."""
@@ -135,32 +130,19 @@ class Orders:
     def _children_kinds(self, number: int) -> dict[str, str]:
         return {name: kind.value for name, kind in self._io.children_kinds(self.node(number)).items()}
 
-    def _create(
-        self,
-        number: int,
-        kind_name: str,
-        parent: int,
-        name: str,
-        row_shape: tuple[int, ...],
-        dtype: np.dtype[Any] | None,
-        packed: tuple[str, int] | None,
-        attributes: dict[str, Any],
-        more: dict[str, Any],
-    ) -> None:
-        kind, group, io = NodeKind(kind_name), self.node(parent), self._io
+    def _create(self, number: int, parent: int, name: str, what: tuple[Any, ...]) -> None:
+        kind, shape, dtype, data, fill_value, frame_axes, packed, attributes = what
         compression = None if packed is None else Compression(*packed)
-        if kind is NodeKind.GROUP:
-            made = io.create_group(group, name, attributes)
-        elif kind is NodeKind.TEXT:
-            made = io.create_text(group, name, attributes)
-        elif kind is NodeKind.GROWING:
-            assert dtype is not None
-            made = io.create_growing(
-                group, name, row_shape=row_shape, dtype=dtype, compression=compression, attributes=attributes, **more
-            )
-        else:
-            made = io.create_array(group, name, dtype=dtype, compression=compression, attributes=attributes, **more)
-        self._keep(number, made, kind, dtype, row_shape)
+        spec = NodeSpec(NodeKind(kind), shape, dtype, data, fill_value, frame_axes, compression, attributes)
+        self._keep(number, self._io.create(self.node(parent), name, spec), spec.kind, dtype, shape)
+
+    def _begin_copies(self, path: str) -> None:
+        self._copies = self._io.object_copies(Path(path))
+
+    def _object_copies(self) -> ObjectCopies:
+        if self._copies is None:
+            raise DataMismatchError("there is no file to copy into; begin a copy first")
+        return self._copies
 
     def _copy(self, number: int, parent: int, name: str) -> None:
         self._io.copy(self.node(number), self.node(parent), name)
@@ -171,7 +153,7 @@ class Orders:
         return found.shape, found.dtype, found.max_shape, found.chunks, found.compression, found.holds
 
     def _details(self, number: int) -> tuple[Any, ...]:
-        found = self._io.details(self.node(number))
+        found = self._io.inspection.details(self.node(number))
         return found.holds, dict(found.names), found.sources, found.scales, dict(found.references)
 
     def _extend(self, number: int, count: int, fill: Any) -> None:
@@ -179,5 +161,10 @@ class Orders:
         self.grown[number] = handle
         self._io.extend(handle, count, fill)
 
-    def _get_attributes(self, number: int, names: tuple[str, ...] | None) -> dict[str, Any]:
-        return self._io.get_attributes(self.node(number), None if names is None else list(names))
+
+def _methods_of_nodes(io: Backend) -> tuple[Callable[..., Any], ...]:
+    """Return the methods that are asked for with the number of a node and plain arguments."""
+    return (
+        *(io.children, io.has_child, io.identity, io.delete, io.read, io.write, io.refresh),
+        *(io.attribute_names, io.get_attributes, io.set_attributes, io.delete_attribute),
+    )

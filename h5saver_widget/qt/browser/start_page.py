@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.qt.browser.recent import recent_files
+from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.qt.icons import icon
 
 __all__ = ["StartPage"]
@@ -67,7 +67,7 @@ class StartPage(QtWidgets.QWidget):
 
     def update_recent(self) -> None:
         """List the files that were opened last."""
-        files = recent_files()
+        files = recent_paths("files")
         self.recent.clear()
         for path in files:
             item = QtWidgets.QListWidgetItem(icon("h5saver"), f"{path.name}   –   {path.parent}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.qt.browser.recent import recent_files
 from h5saver_widget.qt.editors import CheckBox, ElidedEdit
+from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.qt.icons import icon
 
 __all__ = ["TopBar"]
@@ -61,7 +61,7 @@ class TopBar(QtWidgets.QWidget):
 
     def _list_recent(self) -> None:
         self.recent_menu.clear()
-        files = recent_files()
+        files = recent_paths("files")
         for path in files:
             action = self.recent_menu.addAction(f"{path.name}   {path.parent}".replace("&", "&&"))
             action.triggered.connect(lambda _=False, path=path: self.chosen.emit(path))

@@ -21,10 +21,10 @@ from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
 from h5saver_widget.qt.browser.follower import Follower
 from h5saver_widget.qt.browser.node_panel import NodePanel
 from h5saver_widget.qt.browser.overlay import Overlay
-from h5saver_widget.qt.browser.recent import recent_files, remember_file
 from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
+from h5saver_widget.qt.geometry import recent_paths, remember_path
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.long_work import LongWork
@@ -212,7 +212,7 @@ class H5Browser(QtWidgets.QWidget):
     def _opened(self, file: OpenFile, _: object = None) -> None:
         file.problem, file.note = "", file.view.note
         if file.view.is_own and file.path is not None and not file.view.is_remote:
-            remember_file(file.path)
+            remember_path("files", file.path)
         self.model.file_changed(file)
         self.trees.show_content(file)
         if file is self.current_file():
@@ -441,7 +441,7 @@ class H5Browser(QtWidgets.QWidget):
     # ------------------------------------------------------------------ open
     def _open_pressed(self) -> None:
         file = self.current_file()
-        recent = recent_files()
+        recent = recent_paths("files")
         folder = file.path.parent if file is not None and file.path is not None else recent[0].parent if recent else ""
         self._readers.prepare()  # it starts while the file is chosen
         names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)

@@ -1,0 +1,59 @@
+"""Frames on their way into a file: the room for them, their counts, and the reasons why they are dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.terms import Activity, Queue
+
+__all__ = ["FrameQueue"]
+
+
+class FrameQueue:
+    """Frames that are written at once; a backend that writes later overrides the methods.
+
+    Attributes
+    ----------
+    is_isolated
+        Whether another process writes the file, a little later.
+    """
+
+    is_isolated = False
+
+    @property
+    def failure(self) -> Exception | None:
+        """The reason why nothing can be written any more; None while all is well."""
+        return None
+
+    def take_problems(self) -> list[str]:
+        """Return sentences on arrays that could not be written, each once."""
+        return []
+
+    def counts(self) -> Queue | None:
+        """Return the counts of frames since the file was opened; None where they are not counted."""
+        return None
+
+    def activity(self) -> Activity:
+        """Return the current activity, and for how long it has made no progress. Takes no lock."""
+        return Activity()
+
+    def has_room(self) -> bool:
+        """Tell whether another frame can be taken without waiting."""
+        return True
+
+    def wait_for_room(self) -> None:
+        """Wait until another frame can be taken; to be called without the lock."""
+
+    def frame_done(self, size: int) -> None:
+        """Count a frame of `size` bytes: all of its rows were appended."""
+
+    def frame_refused(self) -> None:
+        """Forget the rows of a frame that was given up half-way, and whose error was raised."""
+
+    def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
+        """Have another process append a row of bytes to the text array at `path`, should this program end.
+
+        Rows of the log wait in this program until the file does not stream any more. None: they are not needed any
+        more. Without another process nobody could write them, and nothing is done.
+        """

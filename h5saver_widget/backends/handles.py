@@ -1,0 +1,149 @@
+"""The handles of one open file: opaque to all callers, looked up by path, checked before a library is asked.
+
+A handle remembers the library's object. Handles are kept weakly by path, so that two look-ups of one node share one
+handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+
+from h5saver_widget.backends.terms import Handle, NodeKind
+from h5saver_widget.errors import NodeError
+from h5saver_widget.format.naming import natural_key
+
+__all__ = ["UNREADABLE", "Handles", "TreeNode", "is_below", "no_such_node", "parent_and_name"]
+
+#: Stands for the object of a damaged node, or of a type that the library does not know.
+UNREADABLE = object()
+
+
+class TreeNode:
+    """A handle, as its backend sees it.
+
+    Attributes
+    ----------
+    path, kind
+        Of the node.
+    obj
+        The library's own object; None once the node is deleted or its file is closed.
+    owner
+        Tells the handles of two backends apart.
+    row_shape
+        Of a growing array: the shape of one row.
+    writer
+        For the backend: prepared once for an array, not once a row.
+    held
+        Number type of a growing array that rows were appended to.
+    is_new
+        Whether the node was made through this handle, so that no other program chose how it is stored.
+    """
+
+    __slots__ = ("__weakref__", "held", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
+
+    def __init__(self, path: str, obj: Any, kind: NodeKind, owner: object) -> None:
+        self.path = path
+        self.obj = obj
+        self.kind = kind
+        self.owner = owner
+        self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
+        self.writer: Any = None
+        self.held: np.dtype[Any] | None = None
+        self.is_new = False
+
+    @property
+    def is_described(self) -> bool:
+        """Whether it can have attributes: not a link, nor an object that the library can't open."""
+        return self.kind is not NodeKind.LINK and self.obj is not UNREADABLE
+
+
+class Handles:
+    """The handles that are in use, by path.
+
+    Attributes
+    ----------
+    owner
+        Changes when a file is closed: a node that was looked up meanwhile belongs to no open file.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
+        self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
+        self.owner = object()
+
+    def known(self, path: str) -> TreeNode | None:
+        """Return the handle of a path that is in use, None if there is none."""
+        return self._nodes.get(path)
+
+    def remember(self, path: str, obj: Any, kind: NodeKind) -> TreeNode:
+        """Make the handle of a node."""
+        node = self._nodes[path] = TreeNode(path, obj, kind, self.owner)
+        return node
+
+    def forget(self, path: str) -> None:
+        """Make the handles of a node and of everything below it invalid."""
+        for known, node in list(self._nodes.items()):
+            if is_below(known, path):
+                node.obj = node.writer = node.held = None
+                self._nodes.pop(known, None)
+        if path == "/":
+            self.owner = object()
+
+    def get(self, handle: Handle) -> TreeNode:
+        """Return a node; NodeError if it is gone."""
+        node = cast(TreeNode, handle)
+        # the last condition refuses handles of another backend: they would be used without that one's lock
+        if not isinstance(node, TreeNode) or node.obj is None or node.owner is not self.owner:
+            raise NodeError(f"{getattr(node, 'path', node)} is gone: it was deleted, or its file was closed")
+        return node
+
+    def group(self, handle: Handle) -> TreeNode:
+        """Return a group; NodeError for any other node."""
+        node = self.get(handle)
+        if node.kind is not NodeKind.GROUP:
+            raise NodeError(f"{node.path} is a {node.kind.value}, not a group")
+        return node
+
+    def array(self, handle: Handle) -> TreeNode:
+        """Return an array; NodeError for any other node."""
+        node = self.get(handle)
+        if node.kind in (NodeKind.GROUP, NodeKind.LINK, NodeKind.OTHER):
+            raise NodeError(f"{node.path} is a {node.kind.value}, not an array that can be read with {self._backend}")
+        return node
+
+    def described(self, handle: Handle) -> TreeNode | None:
+        """Return a node that can have attributes, None for a link or an object that the library can't open."""
+        node = self.get(handle)
+        return node if node.is_described else None
+
+
+def is_below(path: str, top: str) -> bool:
+    """Tell whether a path is that of a node, or of something below it.
+
+    >>> is_below('/A/B', '/A'), is_below('/AB', '/A'), is_below('/A', '/')
+    (True, False, True)
+    """
+    return path == top or path.startswith(f"{top.rstrip('/')}/")
+
+
+def parent_and_name(path: str) -> tuple[str, str]:
+    """Split an absolute path.
+
+    >>> parent_and_name('/RawData/Logger')
+    ('/RawData', 'Logger')
+    """
+    if not path.startswith("/") or path == "/" or path.endswith("/"):
+        raise NodeError(f"{path!r} is not the absolute path of a node; expected something like '/RawData/Detector000'")
+    parent, _, name = path.rpartition("/")
+    return parent or "/", name
+
+
+def no_such_node(path: str, file: object, parent: str, names: Iterable[str]) -> NodeError:
+    """Return the error for a path that leads nowhere, with the names that are there instead."""
+    found = sorted(names, key=natural_key)
+    some = ", ".join(found[:8]) + (f", ... ({len(found)} nodes)" if len(found) > 8 else "")
+    return NodeError(f"there is no node {path!r} in {file}; {parent} holds: {some or 'nothing'}")

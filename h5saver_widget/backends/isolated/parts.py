@@ -1,0 +1,206 @@
+"""The parts of a backend whose file is in a worker: its frame queue, the server it knows, its answers about nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.frame_queue import FrameQueue
+from h5saver_widget.backends.inspecting import Inspection
+from h5saver_widget.backends.isolated.link import Link
+from h5saver_widget.backends.isolated.messages import Kind
+from h5saver_widget.backends.isolated.ring import Counter
+from h5saver_widget.backends.location import Location
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.terms import Activity, Details, Handle, OpenMode, Queue
+from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, SavingProcessError
+
+if TYPE_CHECKING:
+    from h5saver_widget.backends.isolated.client import IsolatedBackend
+
+__all__ = ["LinkQueue", "ObjectCopiesOfWorker", "QuestionsToWorker", "ServerOfWorker"]
+
+
+class LinkQueue(FrameQueue):
+    """Frames on their way to a worker.
+
+    Attributes
+    ----------
+    is_open
+        Whether the worker has a file open.
+    """
+
+    is_isolated = True
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.is_open = False
+        self._largest_frame = self._handed = 0
+        #: Counts of the last file that was closed.
+        self._last = Queue(0, 0, 0)
+
+    def begin(self) -> None:
+        """Count from now on: another file is being opened."""
+        self._largest_frame = self._handed = 0
+        self._link.opened()
+
+    def end(self) -> None:
+        """Keep the counts of a file that was closed."""
+        self._last = self._count()
+
+    @property
+    def failure(self) -> SavingProcessError | None:
+        """The reason why nothing can be written any more; None while all is well. Never waits."""
+        return self._link.failure if self.is_open else None
+
+    def take_problems(self) -> list[str]:
+        """Return sentences on arrays that could not be written, each once."""
+        return self._link.take_problems()
+
+    def activity(self) -> Activity:
+        """Return the worker's activity, and for how long it has made no progress. Never waits."""
+        return self._link.activity()
+
+    def has_room(self) -> bool:
+        """Tell whether another frame as large as the largest so far fits into the ring now."""
+        return self._link.has_room(2 * self._largest_frame + 65536)
+
+    def wait_for_room(self) -> None:
+        """Wait until another frame as large as the largest so far fits into the ring."""
+        if self.is_open and not self._link.is_copy:
+            self._link.wait_room(self._largest_frame + 65536)
+
+    def frame_done(self, size: int) -> None:
+        """Mark that a frame of `size` bytes is complete: the worker counts it once all of it is written."""
+        with self._link.lock:
+            self._require_open("frame_done")
+            self._largest_frame = max(self._largest_frame, size)
+            self._link.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
+            self._handed += 1
+
+    def frame_refused(self) -> None:
+        """Mark that the frame whose rows were sent last was given up half-way."""
+        with self._link.lock, suppress(SavingProcessError, ForkedCopyError):
+            self._link.put(Kind.spoilt, [b""])
+
+    def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
+        """Have the worker append a row of bytes when this program has ended; None: forget all of them."""
+        with self._link.lock:
+            self._require_open("keep_row")
+            self._link.post("keep_row", path, None if row is None else row.tobytes())
+
+    def _require_open(self, call: str) -> None:
+        if not self.is_open:
+            raise FileNotOpenError(f"{call}: no file is open; open or create one first")
+
+    def counts(self) -> Queue:
+        """Return the counts of frames since the file was opened; never waits."""
+        return self._count() if self.is_open else self._last
+
+    def _count(self) -> Queue:
+        link = self._link
+        received, written = self._handed, link.counter(Counter.frames_flushed)
+        dropped = link.counter(Counter.frames_refused)
+        if link.failure is not None:  # frames that the worker had not counted yet are lost with it
+            dropped = received - written
+        return Queue(
+            received,
+            written,
+            min(dropped, received - written),
+            link.waiting_bytes,
+            link.counter(Counter.bytes_written),
+            link.counter(Counter.file_size),
+            link.counter(Counter.last_flush) / 1e6 or None,
+            link.lock.waited,
+        )
+
+
+class ServerOfWorker(Location):
+    """The server that the library of a worker knows. The choice is kept here, and told to every worker process."""
+
+    def __init__(self, link: Link, queue: LinkQueue) -> None:
+        self._link, self._queue = link, queue
+
+    def absolute(self, path: Path) -> Path:
+        """Return the path of a file on a server, which is absolute."""
+        return path
+
+    def check(self, path: Path, mode: OpenMode) -> None:
+        """Refuse nothing: the worker does."""
+
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Choose the server for files opened from now on."""
+        self.server = RemoteOptions.of(options)
+
+    def _ask(self, operation: str, path: Path | None) -> Any:
+        if not self._queue.is_open:
+            self._link.start()
+        if self.server is not None:
+            self._link.ask("use_server", asdict(self.server))
+        return self._link.ask(operation, None if path is None else path.as_posix())
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file or folder at a path."""
+        return bool(self._ask("exists", path))
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+        self._ask("make_folder", folder)
+
+    def move_aside(self, path: Path) -> Path:
+        """Rename a file to its first free backup name; return the new path."""
+        return Path(self._ask("move_aside", path))
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder."""
+        return list(self._ask("list_folder", folder))
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and describe the result in a sentence."""
+        return str(self._ask("connection_in_words", folder))
+
+
+class QuestionsToWorker(Inspection):
+    """The answers of the library in a worker."""
+
+    _backend: IsolatedBackend
+
+    def link_target(self, node: Handle) -> tuple[str, str]:
+        """Return the target of a link: file and path."""
+        file, path = self._backend.ask_worker(node, "link_target")
+        return file, path
+
+    def details(self, node: Handle) -> Details:
+        """Return details of a node beyond shape and number type."""
+        return Details(*self._backend.ask_worker(node, "details"))
+
+    def cannot_read(self, path: Path) -> str:
+        """Return, in words, the part of a file that the library of the worker can't read."""
+        backend = self._backend
+        if backend.capabilities.copies_objects or backend.capabilities.remote:
+            return ""
+        backend.prepare()
+        return str(backend.link.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
+
+
+class ObjectCopiesOfWorker:
+    """A file that the worker copies nodes into, see :class:`~h5saver_widget.backends.terms.ObjectCopies`."""
+
+    def __init__(self, link: Link, path: Path) -> None:
+        self._link = link
+        link.ask("begin_copies", str(path.absolute()))
+
+    def copy(self, path: str, start: int = 0) -> int | None:
+        """Copy the node at a path to the same path; return the `start` of the next call, None when it is complete."""
+        found: int | None = self._link.ask("copy_object", path, start)
+        return found
+
+    def close(self) -> list[str]:
+        """Complete the file; return sentences on nodes that could not be copied."""
+        return list(self._link.ask("end_copies"))

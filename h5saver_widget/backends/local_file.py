@@ -1,0 +1,301 @@
+"""A file of this process on a disk: flushed as far as the disk takes it, closed whatever the disk refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from abc import abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from h5saver_widget.backends.array_writer import ArrayWriter
+from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.frame_queue import FrameQueue
+from h5saver_widget.backends.handles import TreeNode
+from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.rows import RowQueue
+from h5saver_widget.backends.terms import OpenMode, Queue
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, incomplete, raise_again
+from h5saver_widget.format.superblock import read_superblock
+
+__all__ = ["LocalFile", "LocalQueue"]
+
+#: Before a file is closed that can't be flushed, it is tried again after so long, in s.
+_PAUSES = (0.05, 0.2, 0.5)
+
+#: So much may be missing at the end of a file that the disk did not take, bytes.
+_LONGEST_END = 1 << 32
+
+
+def _reason(error: BaseException) -> str:
+    """Return the operating system's words, out of the page that HDF5 makes of them."""
+    found = re.search(r"error message = '([^']+)'", str(error))
+    return found[1] if found else str(error)
+
+
+class LocalQueue(FrameQueue):
+    """Counts frames by the flushes that put them into the file.
+
+    Attributes
+    ----------
+    ledger
+        Frames and their rows.
+    file_size
+        Bytes that the file had at the last flush, or when it was opened.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = FrameLedger()
+        self.file_size = self._bytes_written = 0
+        self._last_flush: float | None = None
+
+    def begin(self) -> None:
+        """Count from now on: another file is being opened."""
+        self.__init__()  # type: ignore[misc]
+
+    def flushed(self, file_size: int) -> None:
+        """Count all complete frames as written."""
+        self.ledger.flushed()
+        self._last_flush = time.time()
+        self.file_size = file_size
+
+    def counts(self) -> Queue:
+        """Return the counts of frames since the file was opened; never waits."""
+        ledger = self.ledger
+        return Queue(
+            ledger.received,
+            ledger.written,
+            ledger.dropped,
+            bytes_written=self._bytes_written,
+            file_size=self.file_size,
+            last_flush=self._last_flush,
+        )
+
+    def frame_done(self, size: int) -> None:
+        """Count a frame: all of its rows were appended."""
+        self.ledger.frame_done()
+        self._bytes_written += size
+
+    def frame_refused(self) -> None:
+        """Forget the rows of a frame that was given up half-way."""
+        self.ledger.drop_frame()
+
+
+class LocalFile(Backend):
+    """A backend on a file of this process, whose rows may wait in a row queue."""
+
+    queue: LocalQueue
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = LocalQueue()
+        self._rows = RowQueue()
+        #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
+        self._number = -1
+        self._gone: FileGoneError | FileIncompleteError | None = None
+        #: Of a file that is given up: rows of each array at the last flush.
+        self._safe_rows: dict[str, int] = {}
+
+    # ------------------------------------------------ what a library provides
+    @abstractmethod
+    def _file_object(self) -> Any:
+        """Return the library's object of the open file."""
+
+    @abstractmethod
+    def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        """Open or create the library's file."""
+
+    @abstractmethod
+    def _close_file(self) -> None:
+        """Close the library's file."""
+
+    @abstractmethod
+    def _flush_file(self) -> None:
+        """Flush the library's file; one of `library_errors` if that fails."""
+
+    @abstractmethod
+    def descriptor(self) -> int:
+        """Return the operating system's number of the open file."""
+
+    @abstractmethod
+    def _make_writer(self, node: TreeNode) -> ArrayWriter:
+        """Return the writer of a growing or fixed array."""
+
+    @property
+    def _keeps_journal(self) -> bool:
+        """Whether the changes of a refused flush are kept, and written by the next one."""
+        return False
+
+    # ------------------------------------------------------------------- file
+    def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
+        self.durability.complete_last_flush(path, mode)
+        self._begin()
+        self._open_file(path, mode, swmr, locking)
+        self._number = self.descriptor()
+        self.queue.file_size = self._stat().st_size
+
+    @property
+    def raw_file(self) -> Any:
+        """The library's own file object, None when closed. From now on rows are written at once."""
+        with self.lock:
+            if not self.is_open:
+                return None
+            self._rows.stop_collecting()
+            return self._file_object()
+
+    def _begin(self) -> None:
+        """Start with nothing that waits, before a file is opened."""
+        self._forget("/")
+        self._rows, self._gone = RowQueue(), None
+        self.queue.begin()
+
+    def _flush(self) -> None:
+        try:
+            self._drain()
+        finally:
+            self._flush_drained()
+
+    def _flush_drained(self) -> None:
+        self._require_place()
+        try:
+            self._flush_file()
+        except self.library_errors as error:
+            self._refused(_reason(error), error)
+        self._rows.unsafe.clear()
+        self.queue.flushed(self._stat().st_size)
+
+    def _complete(self, failed: bool) -> None:
+        """Flush and close a file that was written; if it can't be flushed, cut the library off from it first.
+
+        HDF5 2.0 never closes a file that it can't flush: it stays locked, and the second attempt to close it ends the
+        program. With the file's descriptor on the null device what is left goes nowhere, and the library closes.
+        """
+        try:
+            self._flush_patiently()
+        except (FileIncompleteError, FileGoneError):
+            self._let_go()
+            self.queue.ledger.lose_rest()
+            failed = True
+            raise
+        finally:
+            self._forget("/")
+            try:
+                self._close_file()
+            except self.library_errors:
+                if not failed:  # what went wrong first tells more
+                    raise
+            self._cut_back()
+
+    def _flush_patiently(self) -> None:
+        """Flush for the last time: what the disk refuses for a moment is not given up for that."""
+        for seconds in _PAUSES:
+            try:
+                self._flush_drained()
+                return
+            except FileIncompleteError as error:
+                if error.is_lost:
+                    raise
+                time.sleep(seconds)  # of this file nothing else can be done now
+        try:
+            self._flush_drained()
+        except FileIncompleteError as error:
+            if error.is_lost:
+                raise
+            raise incomplete(
+                self._path, f"{_reason(error.__cause__ or error)}. What was flushed before is in it"
+            ) from error
+
+    def _refused(self, reason: str, error: Exception) -> None:
+        """Raise FileIncompleteError for a flush that the disk refused.
+
+        With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
+        was flushed before once the file is closed.
+        """
+        if self._keeps_journal:
+            raise FileIncompleteError(
+                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                "Look whether the disk is full"
+            ) from error
+        self.queue.ledger.lose_rest()
+        self._safe_rows = {array.path: rows for array, rows in self._rows.unsafe.items()}
+        told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
+        rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        rows = f": {', '.join(told[:3])}{rest}" if told else ""
+        self._gone = incomplete(
+            self._path, f"{reason}. What was flushed before is in it; what came after that is lost{rows}"
+        )
+        raise self._gone from error
+
+    def _require_place(self) -> None:
+        """Raise FileGoneError if the file was removed or cut off.
+
+        The system lets a program write on, and drops it at the end. A file that was only renamed is written to its end
+        under its new name.
+        """
+        if self._gone is None and self._mode != "r":
+            found = self._stat()
+            if not found.st_nlink:
+                self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
+            elif found.st_size < self.queue.file_size and found.st_size < self._end_that_is_told():
+                self._gone = FileGoneError(
+                    f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "
+                    "on in a new file"
+                )
+            if self._gone is not None:
+                self.queue.ledger.lose_all()
+        if self._gone is not None:
+            raise_again(self._gone)
+
+    def abandon(self) -> None:
+        """Have nothing more written into the open file: it stays as it was at its last flush."""
+        self._rows.drop_all()
+        self._let_go()
+
+    def _stat(self) -> os.stat_result:
+        assert self._path is not None or self._number >= 0
+        # elsewhere the number belongs to the library's own C runtime, and an open file can't be renamed
+        return os.fstat(self._number) if os.name == "posix" else os.stat(self._path or "")
+
+    def _cut_back(self) -> None:
+        """Cut the arrays of a file that was given up to the rows that they had at the last flush, where it opens."""
+        safe, self._safe_rows = self._safe_rows, {}
+        path = self._path
+        if not safe or path is None:
+            return
+        with suppress(H5SaverError, *self.library_errors):
+            self._begin()
+            self._open_file(path, "r+", False, None)
+            for name, rows in safe.items():
+                writer = self._make_writer(self._nodes.get(self.node(name)))
+                if writer.count() > rows:
+                    writer.resize(rows)
+            self._forget("/")
+            self._close_file()
+
+    def _let_go(self) -> None:
+        """Have what the library still writes go nowhere."""
+        self._fill_up()
+        self._disconnect()
+
+    def _end_that_is_told(self) -> int:
+        """Return where the file ends by what its superblock said at the last flush; 0 where nobody can tell."""
+        with suppress(OSError):
+            block = None if self._path is None else read_superblock(self._path)
+            return 0 if block is None else block.base + block.stored_end
+        return 0
+
+    def _fill_up(self) -> None:
+        """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
+        end = self._end_that_is_told()
+        with suppress(OSError):
+            if self._path is not None and self._path.stat().st_size < end < self.queue.file_size + _LONGEST_END:
+                os.truncate(self._path, end)
+
+    def _disconnect(self) -> None:
+        if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self._number, inheritable=False)
+            os.close(nowhere)

@@ -1,0 +1,70 @@
+"""The places where files are kept: a folder of a disk, or of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.terms import OpenMode
+from h5saver_widget.errors import DataMismatchError, FileOpenError
+from h5saver_widget.format.naming import move_aside, natural_key
+
+__all__ = ["Location"]
+
+
+class Location:
+    """Files of a disk; another place overrides the methods.
+
+    Attributes
+    ----------
+    server
+        The server that was chosen; None if none was, or files are on a disk.
+    """
+
+    server: RemoteOptions | None = None
+
+    def absolute(self, path: Path) -> Path:
+        """Return a path that a change of the current folder does not change."""
+        return path.absolute()
+
+    def check(self, path: Path, mode: OpenMode) -> None:
+        """Refuse a path that can't be opened in this mode.
+
+        Raises
+        ------
+        FileExistsError, FileNotFoundError, FileOpenError
+            With the path, and the mode or name to use instead.
+        """
+        if mode == "x" and path.exists():
+            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        if mode != "x" and not path.is_file():
+            raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
+        if mode != "x" and path.stat().st_size == 0:
+            # HDF5 would make a file of it in mode r+
+            raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file or folder at a path."""
+        return path.exists()
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, where they are missing; OSError if that can't be done."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def move_aside(self, path: Path) -> Path:
+        """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
+        return move_aside(path)
+
+    def list_folder(self, folder: Path) -> list[str]:
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        return sorted((entry.name for entry in folder.iterdir()), key=natural_key) if folder.is_dir() else []
+
+    def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
+        """Choose the server and the user for files opened from now on; DataMismatchError for files on a disk."""
+        raise DataMismatchError("files of this backend are on a disk; choose a backend whose files are on a server")
+
+    def connection_in_words(self, folder: Path | None = None) -> str:
+        """Try to reach the server, and describe the result in a sentence; never raises."""
+        return "Files of this backend are on a disk: there is no server to connect to."

@@ -1,0 +1,44 @@
+"""Parts of arrays: points of a scan are told from other parts, and parts outside of an array are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.terms import Selection
+
+__all__ = ["check_selection", "is_point"]
+
+
+def is_point(selection: Selection, shape: tuple[int, ...], values: npt.NDArray[Any]) -> bool:
+    """Tell whether values fill the part that numbers from 0 on select, as every step of a scan does.
+
+    >>> is_point((3, 1), (10, 5, 256), np.zeros(256)), is_point((3, 5), (10, 5, 256), np.zeros(256))
+    (True, False)
+    """
+    if type(selection) is not tuple or not selection or values.shape != shape[len(selection) :]:
+        return False
+    for i, n in zip(selection, shape, strict=False):
+        if type(i) is not int or not 0 <= i < n:
+            return False
+    return len(selection) <= len(shape)
+
+
+def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:
+    """Raise IndexError for a number outside of an array: PyTables would take another row instead.
+
+    >>> check_selection((0, ..., -3), (5, 4, 3))
+    >>> check_selection(-4, (3,))
+    Traceback (most recent call last):
+        ...
+    IndexError: -4 is outside of an axis of 3
+    """
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    if any(part is ... for part in parts):
+        at = next(i for i, part in enumerate(parts) if part is ...)
+        parts = (*parts[:at], *(slice(None),) * (len(shape) - len(parts) + 1), *parts[at + 1 :])
+    for part, size in zip(parts, shape, strict=False):
+        if isinstance(part, (int, np.integer)) and not -size <= part < size:
+            raise IndexError(f"{part} is outside of an axis of {size}")
