@@ -21,6 +21,7 @@ __all__ = [
     "dynamic",
     "fill_value",
     "followed",
+    "frame_format",
     "set_compression",
     "set_dynamic",
     "set_fill_value",
@@ -33,10 +34,15 @@ def _now(saver: H5SaverBase) -> Settings:
     return saver._in_step if in_step else saver.store.current
 
 
+def frame_format(saver: H5SaverBase) -> tuple[np.dtype[Any] | None, bool]:
+    """Return the number type in which measured data are stored, and whether units are converted."""
+    now = _now(saver)
+    return None if now.dynamic == AS_ACQUIRED else np.dtype(now.dynamic), now.convert_units
+
+
 def dynamic(saver: H5SaverBase) -> np.dtype[Any] | None:
     """Return the number type in which measured data are stored; None keeps each array's own."""
-    name = _now(saver).dynamic
-    return None if name == AS_ACQUIRED else np.dtype(name)
+    return frame_format(saver)[0]
 
 
 def set_dynamic(saver: H5SaverBase, dtype: Any) -> None:

@@ -137,6 +137,7 @@ class H5SaverBase(H5SaverLowLevel):
     dynamic = property(format_settings.dynamic, format_settings.set_dynamic)
     fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
     compression = property(format_settings.compression, format_settings.set_compression)
+    frame_format = format_settings.frame_format
     nexus, convert_units = format_settings.followed("nexus"), format_settings.followed("convert_units")
 
     do_save_changed, before_closing = switching.do_save_changed, switching.before_closing

@@ -140,17 +140,21 @@ class DataToExportEnlargeableSaver(DataManagement):
         units = [axis_units] if enl_axis_names is None else list(enl_axis_units or ())
         self._units = [*units, *[""] * (len(self._names) - len(units))]
         self._recordings: dict[str, Recording] = {}
+        self._last: tuple[Where, Recording] | None = None
         self._interrupted = False
         self._generation = -1
 
     def _recording(self, where: Where) -> Recording:
         saver = self.h5saver
         if self._generation != saver.generation:  # another file: what was looked up in the last one is void
-            self._recordings, self._generation = {}, saver.generation
+            self._recordings, self._generation, self._last = {}, saver.generation, None
+        if self._last is not None and self._last[0] is where and not self._last[1].broken:
+            return self._last[1]
         path = saver.path_of(where)
         found = self._recordings.get(path)
         if found is None or found.broken:
             found = self._recordings[path] = Recording(saver, path, self._names, self._units)
+        self._last = where, found
         return found
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
@@ -238,7 +242,7 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
         step = saver.clock.look()
         if step:
             tell_step(saver, step)
-        return super().prepare(where, dte, [saver.clock.on_axis(value) for value in values])
+        return super().prepare(where, dte, [saver.clock.on_axis(*values)])
 
 
 class DataToExportExtendedSaver(DataManagement):
@@ -320,8 +324,9 @@ class DataToExportExtendedSaver(DataManagement):
         at = checked_indexes(indexes, self.extended_shape)
         kind = str(getattr(distribution, "name", distribution))
         path = saver.path_of(where)
-        dynamic = None if self._as_acquired else saver.dynamic
-        frames = [(key, Frame(dwa, dynamic, saver.convert_units)) for key, dwa in with_occurrence(dte)]
+        dynamic, converts = saver.frame_format()
+        dynamic = None if self._as_acquired else dynamic
+        frames = [(key, Frame(dwa, dynamic, converts)) for key, dwa in with_occurrence(dte)]
         if saver.is_swmr_active:
             streams = self._known()
             ready = (streams.get((path, *key)) for key, _ in frames)

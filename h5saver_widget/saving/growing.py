@@ -212,7 +212,7 @@ class GrowingArrays:
     # ---------------------------------------------------------------- comparing
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        if is_block(frame.dwa) != self.is_block:
+        if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
         if (self._row_shape_of(frame) if self.is_block else frame.shape) != self._row_shape:
             return f"shape {self._row_shape_of(frame)} instead of {self._row_shape}"
@@ -250,7 +250,9 @@ class GrowingArrays:
             data = [self._numbers(handle, array) for handle, array in zip(self._handles, data, strict=True)]
         elif frame.dtypes != self._channel_dtypes:
             data = [array.astype(dtype) for array, dtype in zip(data, self._channel_dtypes, strict=True)]
-        rows = [(handle, array.reshape(shape)) for handle, array in zip(self._handles, data, strict=True)]
+        rows: list[tuple[Handle, Rows]] = []
+        for handle, array in zip(self._handles, data, strict=True):
+            rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
             rows += self._error_rows(frame, count)
         if not self._extras.is_same(frame.dwa):

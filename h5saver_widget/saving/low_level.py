@@ -218,6 +218,10 @@ class H5SaverLowLevel(H5Backend):
             raise FileNotOpenError("no file is open")
         return self.session
 
+    def frame_format(self) -> tuple[np.dtype[Any] | None, bool]:
+        """Return `dynamic` and `convert_units`, as every frame needs them."""
+        return self.dynamic, self.convert_units
+
     @property
     def is_ready(self) -> bool:
         """Whether a file is open and takes frames. Never waits.

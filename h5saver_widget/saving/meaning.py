@@ -61,22 +61,23 @@ class Frame:
             if dynamic is not None:
                 array = fit_dynamic(array, dynamic, str(dwa.name))
             self.data.append(array)
-            self.dtypes.append(type_of(array))
-            if array.shape != shape:
-                shape = self._only(shape, array)
+            self.dtypes.append(array.dtype if array.dtype in PLAIN else type_of(array))
+            if shape is None:
+                shape = array.shape
+            elif array.shape != shape:
+                raise self._odd(shape, array)
         assert shape is not None
         self.errors = None if errors is None else [self._plain(error) for error in errors]
         for array in self.errors or ():
-            self._only(shape, array)
+            if array.shape != shape:
+                raise self._odd(shape, array)
         self.shape = shape or (1,)
 
-    def _only(self, shape: tuple[int, ...] | None, array: Values) -> tuple[int, ...]:
-        if shape is not None and array.shape != shape:
-            raise DataMismatchError(
-                f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
-                "object have one shape, put others in a data object of their own"
-            )
-        return array.shape
+    def _odd(self, shape: tuple[int, ...], array: Values) -> DataMismatchError:
+        return DataMismatchError(
+            f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
+            "object have one shape, put others in a data object of their own"
+        )
 
     def _plain(self, array: Any, also: str = "") -> Values:
         return plain(array, str(self.dwa.name), also=also)

@@ -6,7 +6,7 @@ point 100,000 costs what saving point 2 costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,10 @@ class Recording:
                 f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
             )
         axis_values = list(map(one_number, values, self._names))
-        dynamic, converts = self._saver.dynamic, self._saver.convert_units
-        frames = {key: Frame(dwa, dynamic, converts) for key, dwa in self._keyed(dte)}
+        dynamic, converts = self._saver.frame_format()
+        frames: dict[Key, Frame] = {}
+        for key, dwa in self._keyed(dte):
+            frames[key] = Frame(dwa, dynamic, converts)
         axes = self._axes_for(axis_values)
         axis_rows = axes.checked(axis_values, str(dte.name))
         found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
@@ -117,8 +119,8 @@ class Recording:
 
         return append
 
-    def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
-        return with_occurrence(dte)
+    #: Data objects, each with what it is recognised by.
+    _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
     # ------------------------------------------------------------------ streams
     def _appeared(self, key: Key, frame: Frame, frames: dict[Key, Frame]) -> GrowingArrays:

@@ -155,7 +155,7 @@ class DataExtendedSaver(DataManagement):
         """Write the point at `indexes`. Errors as DataToExportExtendedSaver.add_data."""
         saver = self.h5saver
         with saver.saving_frame(str(dwa.name)):
-            at, frame = checked_indexes(indexes, self.extended_shape), Frame(dwa, saver.dynamic, saver.convert_units)
+            at, frame = checked_indexes(indexes, self.extended_shape), Frame(dwa, *saver.frame_format())
             path = saver.path_of(where)
             stream = self._stream(path, frame, distribution)
             streamed = saver.is_swmr_active
