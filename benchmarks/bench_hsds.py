@@ -57,7 +57,7 @@ def timed(backend: str, path: Path, job: Callable[[ours.H5SaverLowLevel, int], N
     with ours.H5SaverLowLevel("detector", backend) as saver:
         saver.init_file(path)
         job(saver, count)
-        replays = saver.io.delivery.replays if backend == "h5pyd" else 0
+        replays = saver.io.queue.activity().replays
     return (time.perf_counter() - begin) / count * 1e3, replays
 
 

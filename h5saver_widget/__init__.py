@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from h5saver_widget.qt.status import ThreadCommand as ThreadCommand
     from h5saver_widget.qt.status_strip import StatusStrip as StatusStrip
     from h5saver_widget.recording.notes import Note as Note
+    from h5saver_widget.recording.recorder import Recorder as Recorder
     from h5saver_widget.recording.saver import H5SaverBase as H5SaverBase
     from h5saver_widget.recording.settings import Settings as Settings
     from h5saver_widget.recording.status import RecorderState as RecorderState, RecorderStatus as RecorderStatus
@@ -270,6 +271,7 @@ _PROVIDERS = {
     "h5saver_widget.qt.chrono_timer": ("ChronoTimer",),
     "h5saver_widget.qt.h5saver": ("H5Saver",),
     "h5saver_widget.qt.parameters": ("dashboard_submodules_params",),
+    "h5saver_widget.recording.recorder": ("Recorder",),
     "h5saver_widget.recording.saver": ("H5SaverBase",),
     "h5saver_widget.recording.settings": ("Settings",),
     "h5saver_widget.qt.browser": ("H5Browser",),

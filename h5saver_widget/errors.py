@@ -151,11 +151,13 @@ class RemoteError(H5SaverError, ConnectionError):
         The HTTP status, 0 if there was no answer.
     retry_after
         How long the server wants to be left alone, in s.
+    kept
+        Whether what it did not take is kept on the local disk, to be sent later.
     """
 
-    def __init__(self, message: str, status: int = 0, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, status: int = 0, retry_after: float = 0.0, kept: bool = False) -> None:
         super().__init__(message)
-        self.status, self.retry_after = status, retry_after
+        self.status, self.retry_after, self.kept = status, retry_after, kept
 
 
 class RemoteRefusedError(H5SaverError, OSError):
@@ -165,11 +167,13 @@ class RemoteRefusedError(H5SaverError, OSError):
     ----------
     status
         The HTTP status.
+    kept
+        Whether what it did not take is kept on the local disk, to be sent later.
     """
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, kept: bool = False) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.kept = status, kept
 
 
 class SavingProcessError(H5SaverError, ChildProcessError):

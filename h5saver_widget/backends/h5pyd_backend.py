@@ -7,7 +7,7 @@ Structure, attributes and reads are one request each. Rows and slices are collec
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,21 @@ from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chun
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.remote_blocks import Block, as_block
+from h5saver_widget.backends.remote_blocks import Block, Region, as_block, region_of
 from h5saver_widget.backends.remote_file import RemoteFile
-from h5saver_widget.backends.remote_layout import bounded_chunks, filters, within_one_request
-from h5saver_widget.backends.remote_objects import HIDDEN, RemoteObject
-from h5saver_widget.backends.remote_reading import Part, part_of, read_part
-from h5saver_widget.backends.remote_rows import COUNT
-from h5saver_widget.backends.remote_types import BYTE_ROWS, attribute_json, attribute_value, fill_json, type_json
+from h5saver_widget.backends.remote_objects import (
+    BYTE_ROWS,
+    COUNT,
+    HIDDEN,
+    RemoteObject,
+    attribute_json,
+    attribute_value,
+    bounded_chunks,
+    fill_json,
+    filters,
+    type_json,
+    within_one_request,
+)
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
@@ -84,10 +92,10 @@ class H5pydBackend(RemoteFile):
         if object_id.startswith("g-"):
             params["include_links"] = 1
         try:
-            if self._journal is None:
+            if self.queue.journal is None:
                 found.described = self._server().ask("GET", found.address, **params)
             else:
-                found.described = self._journal.look(found.address, **params)
+                found.described = self.queue.journal.look(found.address, **params)
         except RemoteRefusedError as error:
             if error.status not in (404, 410):
                 raise
@@ -117,7 +125,7 @@ class H5pydBackend(RemoteFile):
         if link["class"] != "H5L_TYPE_HARD":
             return RemoteObject("", link), NodeKind.LINK
         obj = self._fetch(link["id"])
-        if self._journal is not None and obj.kind in (NodeKind.GROWING, NodeKind.TEXT, NodeKind.FIXED):
+        if self.queue.journal is not None and obj.kind in (NodeKind.GROWING, NodeKind.TEXT, NodeKind.FIXED):
             self._follow(obj, name)
         return obj, obj.kind
 
@@ -187,9 +195,9 @@ class H5pydBackend(RemoteFile):
             self._follow(node.obj, node.path)
         held = spec.dtype.newbyteorder("<")
         if spec.data is not None and spec.data.size:
-            self._write_block(node.obj, as_block((0,) * spec.data.ndim, spec.data.astype(held, copy=False)))
+            self._write_block(node.obj, as_block(region_of(..., spec.shape)[0], spec.data.astype(held, copy=False)))
         elif spec.kind is NodeKind.FIXED and spec.shape == () and spec.fill_value is not None:
-            self._write_block(node.obj, as_block((), np.asarray(spec.fill_value).astype(held)))
+            self._write_block(node.obj, as_block(region_of(..., ())[0], np.asarray(spec.fill_value).astype(held)))
 
     def _remove(self, node: TreeNode) -> None:
         parent, _, name = node.path.rpartition("/")
@@ -221,11 +229,8 @@ class H5pydBackend(RemoteFile):
             copied = self._new(group.obj, name, "datasets", body, _counted(attributes))
         self._follow(copied, path)
         with self._writing().together():
-            for block in read_part(self._server(), obj, part_of(..., obj.shape), blocks=True):
-                if block.start:
-                    self._accept(copied, block, obj.shape)
-                else:
-                    self._change("PUT", f"{copied.address}/value", block.content())
+            for region, values in self._values(obj, region_of(..., obj.shape)[0]):
+                self._write_block(copied, Block(region, values), obj.shape)
 
     def _info(self, node: TreeNode) -> ArrayInfo:
         found: ArrayInfo = self._fresh(node.obj).info()
@@ -240,49 +245,60 @@ class H5pydBackend(RemoteFile):
         self._writing().accept(obj.rows, block, shape)
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
-        shape = node.obj.shape
-        if node.kind is NodeKind.TEXT:
-            self._accept(node.obj, Block(shape, [rows.copy()]), (shape[0] + 1,))
-        else:
-            start = (shape[0], *(0,) * (len(shape) - 1))
-            self._accept(node.obj, as_block(start, rows), (shape[0] + len(rows), *shape[1:]))
+        is_text = node.kind is NodeKind.TEXT
+        shape = (node.obj.shape[0] + (1 if is_text else len(rows)), *node.obj.shape[1:])
+        region, _ = region_of(slice(node.obj.shape[0], None), shape)
+        self._accept(node.obj, Block(region, [rows.copy()]) if is_text else as_block(region, rows), shape)
 
-    def _write_block(self, obj: RemoteObject, block: Block) -> None:
-        if not block.start:  # a single value
+    def _write_block(self, obj: RemoteObject, block: Block, shape: tuple[int, ...] | None = None) -> None:
+        if not block.region.start:  # a single value
             self._send(obj)  # what came before goes before
             self._change("PUT", f"{obj.address}/value", block.content())
         else:
-            self._accept(obj, block, obj.shape)
+            self._accept(obj, block, shape or obj.shape)
 
     def _send(self, obj: RemoteObject) -> None:
         """Send what waits for an array, so that the server can answer for it."""
-        if self._journal is not None and obj.rows is not None and not obj.rows.settled:
-            self._journal.deliver(obj.rows)
+        if self.queue.journal is not None and obj.rows is not None and not obj.rows.settled:
+            self.queue.journal.deliver(obj.rows)
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         try:
-            part = part_of(selection, node.obj.shape)
+            region, shape = region_of(selection, node.obj.shape)
             if values.size == 1:  # goes wherever a number goes
                 values = values.reshape(())
-            fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), part.shape)
+            fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
         if fitted.size:
-            self._write_block(node.obj, as_block(part.start, fitted.reshape(part.counts), part.steps))
+            self._write_block(node.obj, as_block(region, fitted.reshape(region.counts)))
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         obj = self._fresh(node.obj)
         try:
-            part: Part = part_of(selection, obj.shape)
+            region, shape = region_of(selection, obj.shape)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(f"can't read {selection} of {node.path}, shape {obj.shape}: {error}") from error
         self._send(obj)
         try:
-            return read_part(self._server(), obj, part)
+            if obj.kind is NodeKind.TEXT:
+                rows = [row for _, part in self._values(obj, region) for row in part]
+                return rows if shape else rows[0]
+            found = np.zeros(region.counts, object if obj.is_text else obj.dtype)
+            for part, values in self._values(obj, region):
+                found[part.within(region)] = values
+            return found.reshape(shape)[()]
         except RemoteRefusedError as error:
             raise NodeError(f"{node.path} can't be read: {error}") from error
+
+    def _values(self, obj: RemoteObject, region: Region) -> Iterator[tuple[Region, Any]]:
+        """Iterate over parts of a region, as large as an answer may be, and their values."""
+        for part in region.cut(obj.dtype.itemsize):
+            if 0 not in part.counts:
+                content = self._server().ask("GET", f"{obj.address}/value", **part.params)
+                yield part, obj.decoded(content, part.counts)
 
     # ------------------------------------------------------------ attributes
     def _attributes(self, obj: RemoteObject) -> dict[str, RawAttribute | None]:

@@ -10,32 +10,32 @@ from __future__ import annotations
 import json
 import logging
 import math
+import ssl
 import threading
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from h5pyd.httpconn import HttpConn
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as LostError, InvalidURL, MissingSchema, SSLError, Timeout
 
+from h5saver_widget.backends.remote_blocks import MAX_REQUEST
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
 __all__ = ["Client", "domain_of", "test_connection"]
 
-#: HSDS 1.0 refuses 100 MiB and more in one request, and attributes above 1 MiB.
-MAX_REQUEST = 32 << 20
-MAX_JSON = 900_000
 #: A lost connection may be a proxy that refuses the size: no piece is cut smaller than this for it.
 _SMALL = 256 << 10
 #: Busy, broken, full, or not there: what was to be written is kept, and sent again.
 _AGAIN = (408, 425, 429, 500, 502, 503, 504, 507)
 _MISSING = (404, 410)
 _TOO_LARGE = 413
+_WHO = 401
 _NOT_TRUSTED = 495  # nginx' number for a certificate that is not right
+_LONGEST_NAME = 255  # a node that was given a longer one tries for ever to store it
 _LONGEST_PAUSE = 60.0  # whatever Retry-After says
 _WORDS = {
     400: "the request is not valid",
@@ -80,9 +80,22 @@ def domain_of(path: Path, new: bool = False) -> str:
     domain = path.as_posix()
     if not domain.startswith("/") or domain == "/":
         raise FileOpenError(f"{domain!r} is not the path of a remote file; expected something like '/home/me/scan.h5'")
+    long = next((part for part in path.parts if len(part.encode()) > _LONGEST_NAME), "")
+    if long:
+        raise FileOpenError(f"{long[:40]}... is too long a name for a server: {_LONGEST_NAME} bytes; choose another")
     if new and "\\" in domain:
         raise FileOpenError(f"{domain} can't be created: a server never lists a name with a backslash; choose another")
     return domain
+
+
+def _check_certificate(path: str) -> None:
+    try:
+        if path:
+            ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        raise FileOpenError(f"there is no certificate {path}; name the file of the server's") from None
+    except OSError as error:
+        raise FileOpenError(f"{path} is no certificate: name a file (PEM) with the server's") from error
 
 
 class Client:
@@ -99,41 +112,42 @@ class Client:
     def __init__(self, domain: str, options: RemoteOptions) -> None:
         self.domain = domain
         self.options = options.completed()
-        if not self.options.endpoint:
-            raise FileOpenError(
-                "no HSDS server is named: give an endpoint such as http://server:5101, or set HS_ENDPOINT"
-            )
-        address = urlsplit(self.options.endpoint)
-        if not self.options.endpoint.startswith("http+unix://") and (
-            address.scheme not in ("http", "https") or not address.hostname
-        ):
-            raise FileOpenError(
-                f"{self.options.endpoint!r} is not the address of a server; expected something like http://server:5101"
-            )
-        if self.options.certificate and not Path(self.options.certificate).is_file():
-            raise FileOpenError(f"there is no certificate {self.options.certificate}; name the file of the server's")
+        self._addresses = self.options.addresses
+        self.endpoint = self._addresses[0]
+        _check_certificate(self.options.certificate)
         #: How many bytes a request may carry; less than at first where a proxy refused more.
         self.largest = MAX_REQUEST
         #: Instant (monotonic) after which nothing is tried again: a file is being closed.
         self.until = math.inf
+        self._given, self._was_let_in = options, False
         self._lock = threading.Lock()
         self._conn = self._connect(self.options.timeout_seconds)
+
+    def __enter__(self) -> Client:
+        """Return this object; the connection ends with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the connection."""
+        self.close()
 
     def _connect(self, timeout: float) -> Any:
         options = self.options
         conn = HttpConn(
             self.domain,
-            endpoint=options.endpoint,
-            username=options.username or "none",
+            endpoint=self.endpoint,
+            username=("" if options.api_key else options.username) or "none",
             password=options.password or "none",
             bucket=options.bucket or None,
-            api_key=options.api_key or None,
+            api_key="none" if options.api_key else None,  # it would put the key into addresses, which proxies log
             logger=_HTTP_LOG,
             retries=0,
             timeout=(min(options.connect_seconds, timeout), timeout),
         )
         conn.open()
-        if not options.endpoint.startswith("http+unix://"):
+        if options.api_key:
+            conn._s.headers["Authorization"] = b"Bearer " + options.api_key.encode()
+        if not self.endpoint.startswith("http+unix://"):
             for scheme in ("http://", "https://"):
                 conn._s.mount(scheme, _Adapter(options.certificate))
         return conn
@@ -150,16 +164,31 @@ class Client:
 
     def probe(self) -> tuple[int, Any]:
         """Ask for the domain within ``connect_seconds``; return status and answer. RemoteError if nobody answers."""
-        conn = self._connect(self.options.connect_seconds / 2)
+        usual, quick = self._conn._timeout, self.options.connect_seconds / 2
+        self._conn._timeout = (quick, quick)
         try:
-            return self._tried("GET", "/", None, {}, self.options.connect_seconds / 2, conn)
+            return self._tried("GET", "/", None, {}, quick)
         finally:
-            conn.close()
+            self._conn._timeout = usual
+
+    def use(self, options: RemoteOptions) -> None:
+        """Go on with another password, key or certificate, if they are for the same user of the same server."""
+        known = options.completed(secret=False)
+        if (known.endpoint, known.username) == (self.options.endpoint, self.options.username):
+            self._given = options
+            self._ask_again_who()
+
+    def _ask_again_who(self) -> None:
+        """Take the password or key that the environment or the keyring has now: one may have been renewed."""
+        found = self._given.completed()
+        if found != self.options:
+            self.options = found
+            self._reconnect(self._conn)
 
     def _said(self, error: BaseException, what: str) -> RemoteError:
         """Say why there was no answer."""
         causes = [error, error.__context__, error.__cause__]
-        endpoint, reason = self.options.endpoint, str(error.__context__ or error).lower()
+        endpoint, reason = self.endpoint, str(error.__context__ or error).lower()
         if any(isinstance(cause, SSLError) for cause in causes):
             why = "its certificate does not belong to that address"
             if "hostname mismatch" not in reason and "doesn't match" not in reason:
@@ -168,33 +197,36 @@ class Client:
                     why = "nobody who is known here has signed its certificate"
             return RemoteError(
                 f"{endpoint} is not trusted: {why}. Write its name as the certificate has it, or name the file of the "
-                "certificate (option certificate, or REQUESTS_CA_BUNDLE in the environment)",
+                "certificate (Certificate in the settings, or REQUESTS_CA_BUNDLE in the environment)",
                 _NOT_TRUSTED,
             )
         if any(isinstance(cause, (MissingSchema, InvalidURL)) for cause in causes):
             return RemoteError(f"{endpoint!r} is not the address of a server")
         if any(isinstance(cause, Timeout) for cause in causes):
             why = "it took too long"
-        elif any(isinstance(cause, LostError) for cause in causes) and ("reset" in reason or "aborted" in reason):
-            why = "the connection was lost"
+        elif any(isinstance(cause, LostError) for cause in causes):
+            lost = "reset" in reason or "aborted" in reason
+            why = "the connection was lost" if lost else "there is no connection"
         else:
-            why = "there is no connection"
+            why = "what came was not a whole answer"
         return RemoteError(f"no answer from {endpoint} to {what}: is the address right and the server running? ({why})")
 
-    @staticmethod
-    def _finished(answer: Any) -> tuple[int, Any, float]:
+    def _finished(self, answer: Any) -> tuple[int, Any, float]:
         """Read an answer to its end, so that the connection can be used again; the last is its Retry-After."""
         raw = answer._rsp
         content, kind = raw.content, raw.headers.get("Content-Type", "")
         if kind.startswith("application/json") and content:
             content = json.loads(content)
+        elif kind.startswith("text/html") and raw.status_code < 300:
+            raise RemoteError(f"{self.endpoint} shows a page, as a web site does: is it the address of an HSDS server?")
+        if raw.status_code < 300:
+            self._was_let_in = True
         return raw.status_code, content, _seconds(raw.headers)
 
-    def send(self, method: str, path: str, body: Any = None, conn: Any = None, **params: Any) -> tuple[int, Any, float]:
+    def send(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any, float]:
         """Send a request once; return status, answer and how long to wait. RemoteError if there was none."""
-        mine = conn is None
+        conn = self._conn
         try:
-            conn = self._conn if mine else conn
             if method == "GET":
                 answer = conn.GET(path, params=params, format="binary" if path.endswith("/value") else "json")
             elif method == "DELETE":
@@ -205,30 +237,35 @@ class Client:
                 binary = isinstance(body, (bytes, memoryview))
                 answer = conn.PUT(path, body=body, params=params, format="binary" if binary else "json")
             return self._finished(answer)
+        except RemoteError:
+            raise
         except (OSError, ValueError) as error:
-            if mine:
-                self._reconnect(conn)
+            self._reconnect(conn, elsewhere=True)
             raise self._said(error, f"{method} {path}") from error
 
-    def _reconnect(self, broken: Any) -> None:
+    def _reconnect(self, broken: Any, elsewhere: bool = False) -> None:
+        """Have another connection; `elsewhere`: to the next address of the server, if it has several."""
         with self._lock:
             if self._conn is broken:
+                if elsewhere:
+                    self.endpoint = self._addresses[(self._addresses.index(self.endpoint) + 1) % len(self._addresses)]
                 self._conn = self._connect(self.options.timeout_seconds)
                 self._conn._timeout = broken._timeout
                 broken.close()
 
-    def _tried(
-        self, method: str, path: str, body: Any, params: dict[str, Any], patience: float, conn: Any = None
-    ) -> tuple[int, Any]:
+    def _tried(self, method: str, path: str, body: Any, params: dict[str, Any], patience: float) -> tuple[int, Any]:
         """Send a request until its answer is not "try again"; RemoteError when there is no time left."""
         deadline = min(time.monotonic() + patience, self.until)
         wait = 0.05
         while True:
             try:
-                status, answer, after = self.send(method, path, body, conn, **params)
-                if status not in _AGAIN:
+                status, answer, after = self.send(method, path, body, **params)
+                expired = status == _WHO and self._was_let_in
+                if status not in _AGAIN and not expired:
                     return status, answer
                 error = RemoteError(self.in_words(status, f"{method} {path} of"), status, after)
+                if expired:
+                    self._ask_again_who()
             except RemoteError as lost:
                 error = lost
                 if lost.status == _NOT_TRUSTED:
@@ -290,9 +327,10 @@ class Client:
     def in_words(self, status: int, what: str) -> str:
         """Say what a status means."""
         why = _WORDS.get(status, "refused")
-        if status == 401 and self.options.api_key:
-            why = "the API key is not accepted"
-        return f"{self.options.endpoint} refused {what} {self.domain}: {why} ({status})"
+        if status == _WHO:
+            why = "the API key is not accepted" if self.options.api_key else why
+            why += "; it was accepted before: give the new one, what waits is sent then" if self._was_let_in else ""
+        return f"{self.endpoint} refused {what} {self.domain}: {why} ({status})"
 
 
 def _seconds(headers: Any) -> float:
@@ -321,22 +359,18 @@ def test_connection(options: RemoteOptions, folder: str = "") -> str:
     options = options.completed()
     where = folder or f"/home/{options.username}".rstrip("/")
     try:
-        client = Client(where.rstrip("/") or "/home", options)
+        with Client(where.rstrip("/") or "/home", options) as client:
+            status, answer = client.probe()
+            refused = client.in_words(status, "access to")
     except OSError as error:
         return str(error)
-    try:
-        status, answer = client.probe()
-    except RemoteError as error:
-        return str(error)
-    finally:
-        client.close()
-    who = f"{options.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
+    who = f"{client.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
     if status in _MISSING:
         return f"Connected to {who}, but there is no {where} on the server: make that folder, or name another."
     if status >= 300 and options.api_key:
-        return client.in_words(status, "access to") + "."
+        return f"{refused}."
     if status >= 300:
-        return f"{options.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
+        return f"{client.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
             _WORDS.get(status, f"status {status}") + "."
         )
     kind = "file" if isinstance(answer, dict) and "root" in answer else "folder"

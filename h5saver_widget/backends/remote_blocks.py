@@ -1,31 +1,166 @@
-"""Blocks of values on their way to a server: where they belong, put together where they touch, cut where too large."""
+"""Values of remote arrays on their way: where they belong, joined where they touch, cut to size, put on the disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.h5pyd_client import MAX_REQUEST
-from h5saver_widget.backends.remote_spool import Spooled
-from h5saver_widget.backends.remote_types import rows_to
+from h5saver_widget.backends.terms import Selection
 
-__all__ = ["Block", "as_block", "merged", "pieces"]
+__all__ = ["Block", "Region", "Spool", "Spooled", "as_block", "merged", "pieces", "plain_of", "region_of", "values_of"]
+
+#: HSDS 1.0 refuses 100 MiB and more in one request.
+MAX_REQUEST = 32 << 20
+
+
+@dataclass(frozen=True)
+class Region:
+    """First index, number of elements, and step along every axis of an array; of a single value, nothing."""
+
+    start: tuple[int, ...]
+    counts: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The selection as the server reads it."""
+        axes = zip(self.start, self.counts, self.steps, strict=True)
+        parts = [f"{a}:{a + (n - 1) * s + 1}:{s}" for a, n, s in axes]
+        return {"select": f"[{','.join(parts)}]"} if parts else {}
+
+    def cut(self, itemsize: int, largest: int | None = None) -> Iterator[Region]:
+        """Halve the longest axes until each piece fits into a request."""
+        size = prod(self.counts)
+        if size <= 1 or size * itemsize <= (largest or MAX_REQUEST):
+            yield self
+            return
+        axis = next(i for i, n in enumerate(self.counts) if n > 1)
+        half = self.counts[axis] // 2
+        for skipped, count in ((0, half), (half, self.counts[axis] - half)):
+            start, counts = list(self.start), list(self.counts)
+            start[axis] += skipped * self.steps[axis]
+            counts[axis] = count
+            yield from Region(tuple(start), tuple(counts), self.steps).cut(itemsize, largest)
+
+    def within(self, whole: Region) -> tuple[slice, ...]:
+        """Return where the values of this region are among those of a larger one of the same steps."""
+        axes = zip(self.start, whole.start, self.steps, self.counts, strict=True)
+        return tuple(slice((a - b) // s, (a - b) // s + n) for a, b, s, n in axes)
+
+
+def region_of(selection: Selection, shape: tuple[int, ...]) -> tuple[Region, tuple[int, ...]]:
+    """Return what numbers, slices and ``...`` select, and the shape of that as numpy has it.
+
+    >>> region_of((slice(1, 3), 0), (4, 5))
+    (Region(start=(1, 0), counts=(2, 1), steps=(1, 1)), (2,))
+    """
+    parts = list(selection) if isinstance(selection, tuple) else [selection]
+    dots = [i for i, part in enumerate(parts) if part is ...]
+    if len(dots) > 1:
+        raise IndexError("an index can only have one '...'")
+    given = len(parts) - len(dots)
+    if given > len(shape):
+        raise IndexError(f"{given} indexes for an array of {len(shape)} axes")
+    at = dots[0] if dots else len(parts)
+    parts[at : at + 1] = [slice(None)] * (len(shape) - given)
+    start, counts, steps, kept = [], [], [], []
+    for part, size in zip(parts, shape, strict=True):
+        if isinstance(part, slice):
+            first, stop, step = part.indices(size)
+            if step < 1:
+                raise IndexError("a step must be positive")
+            count = len(range(first, stop, step))
+            kept.append(count)
+        elif isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+            if not -size <= part < size:
+                raise IndexError(f"{part} is outside of an axis of {size}")
+            first, count, step = int(part) % size, 1, 1
+        else:
+            raise TypeError(f"{part!r} selects nothing: use numbers, slices and '...'")
+        start.append(first)
+        counts.append(count)
+        steps.append(step)
+    return Region(tuple(start), tuple(counts), tuple(steps)), tuple(kept)
+
+
+class Spool:
+    """A file for values, gone with its last reference, or with the program.
+
+    Parameters
+    ----------
+    folder
+        Where it is made; OSError if it can't be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder, prefix="h5saver-")  # noqa: SIM115 - closed with this object
+        weakref.finalize(self, self._file.close)
+        self._guard = threading.Lock()
+
+    def keep(self, values: Any) -> Spooled:
+        """Write values, an array or a list of rows of bytes, to the file; OSError if the disk is full."""
+        shape, dtype, content = plain_of(values)
+        with self._guard:
+            offset = self._file.seek(0, os.SEEK_END)
+            self._file.write(content)
+            self._file.flush()
+        return Spooled(self, offset, len(content), shape, dtype)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return part of the file."""
+        with self._guard:
+            self._file.seek(offset)
+            return self._file.read(size)
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """Values in a spool: shape and number type of an array; with no type, lengths of rows of bytes."""
+
+    spool: Spool
+    offset: int
+    size: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    def load(self) -> Any:
+        """Read them."""
+        return values_of(self.spool.read(self.offset, self.size), self.shape, self.dtype)
+
+
+def plain_of(values: Any) -> tuple[tuple[int, ...], str, bytes]:
+    """Return shape, number type and bytes of an array, or the lengths, no type and the bytes of rows of bytes."""
+    if isinstance(values, list):
+        return tuple(len(row) for row in values), "", b"".join(row.tobytes() for row in values)
+    return values.shape, values.dtype.str, values.tobytes()
+
+
+def values_of(content: bytes, shape: tuple[int, ...], dtype: str) -> Any:
+    """Return what :func:`plain_of` has taken apart."""
+    if dtype:
+        return np.frombuffer(content, np.dtype(dtype)).reshape(shape)
+    flat = np.frombuffer(content, np.uint8)
+    return [flat[start:end] for start, end in pairwise(np.cumsum((0, *shape)))]
 
 
 @dataclass
 class Block:
-    """Values and where they belong: the first index along every axis, and how many along each (``step`` apart).
+    """Values and where they belong; they are an array or a list of rows of bytes, in memory or on the local disk."""
 
-    They are in memory (an array, or a list of rows of bytes) or on the local disk.
-    """
-
-    start: tuple[int, ...]
+    region: Region
     held: Any
-    step: tuple[int, ...] = ()
 
     @property
     def values(self) -> Any:
@@ -33,99 +168,80 @@ class Block:
         return self.held.load() if isinstance(self.held, Spooled) else self.held
 
     @property
-    def end(self) -> int:
-        """Number of the row behind the last one."""
-        return self.start[0] + (self.held.count if isinstance(self.held, Spooled) else len(self.held))
-
-    @property
     def nbytes(self) -> int:
         """Size in memory."""
         if isinstance(self.held, Spooled):
             return 0
-        return sum(row.nbytes + 32 for row in self.values) if isinstance(self.values, list) else self.values.nbytes
-
-    @property
-    def params(self) -> dict[str, str]:
-        """The selection as the server reads it."""
-        if not self.start:
-            return {}
-        values = self.values
-        shape = (len(values),) if isinstance(values, list) else values.shape
-        steps = self.step or (1,) * len(self.start)
-        parts = (f"{a}:{a + (n - 1) * s + 1}:{s}" for a, n, s in zip(self.start, shape, steps, strict=True))
-        return {"select": f"[{','.join(parts)}]"}
+        return sum(row.nbytes + 32 for row in self.held) if isinstance(self.held, list) else self.held.nbytes
 
     def content(self) -> bytes:
         """Return the values as they are sent."""
         values = self.values
-        return rows_to(values) if isinstance(values, list) else values.tobytes()
+        if isinstance(values, list):
+            return b"".join(len(row).to_bytes(4, "little") + row.tobytes() for row in values)
+        return bytes(values.tobytes())
 
 
-def as_block(start: tuple[int, ...], values: npt.NDArray[Any], step: tuple[int, ...] = ()) -> Block:
+def as_block(region: Region, values: npt.NDArray[Any]) -> Block:
     """Return a block that owns its values: the caller may change its array at once."""
-    return Block(start, np.array(values, order="C", copy=True), step if any(n != 1 for n in step) else ())
+    return Block(region, np.array(values, order="C", copy=True))
 
 
 def pieces(block: Block, largest: int = MAX_REQUEST) -> Iterable[Block]:
-    """Cut a block along its axes until each piece fits into a request of `largest` bytes."""
-    if isinstance(block.held, Spooled):
-        block = Block(block.start, block.values, block.step)
-    if isinstance(block.values, list):
-        part: list[Any] = []
-        first, size = block.start[0], 0
-        for number, row in enumerate(block.values):
-            if part and size + row.nbytes > largest:
-                yield Block((first,), part)
-                part, first, size = [], block.start[0] + number, 0
-            part.append(row)
-            size += row.nbytes + 4
-        if part:
-            yield Block((first,), part)
+    """Cut a block until each piece fits into a request of `largest` bytes."""
+    region, values = block.region, block.values
+    if not isinstance(values, list):
+        for part in region.cut(values.itemsize, largest):
+            yield Block(part, values[part.within(region)])
         return
-    if block.nbytes <= largest or block.values.size <= 1:
-        yield block
-        return
-    axis = next(i for i, n in enumerate(block.values.shape) if n > 1)
-    half = block.values.shape[axis] // 2
-    step = (block.step or (1,) * len(block.start))[axis]
-    second = tuple(n + half * step if i == axis else n for i, n in enumerate(block.start))
-    first_half, rest = np.split(block.values, [half], axis=axis)
-    yield from pieces(Block(block.start, first_half, block.step), largest)
-    yield from pieces(Block(second, rest, block.step), largest)
+    first = size = 0
+    for number, row in enumerate(values):
+        if number > first and size + row.nbytes > largest:
+            yield _rows(region, values, first, number)
+            first, size = number, 0
+        size += row.nbytes + 4
+    yield _rows(region, values, first, len(values))
+
+
+def _rows(region: Region, values: list[Any], first: int, stop: int) -> Block:
+    return Block(Region((region.start[0] + first,), (stop - first,), (1,)), values[first:stop])
 
 
 def merged(blocks: list[Block]) -> list[Block]:
     """Put blocks together that continue each other along one axis: rows of a log, points of a line of a scan."""
     groups: list[tuple[list[Block], int]] = []
     for block in blocks:
-        if groups:
-            group, known = groups[-1]
-            axis = _follows(group[-1], block)
-            if axis is not None and (len(group) == 1 or axis == known):
-                group.append(block)
-                groups[-1] = (group, axis)
-                continue
-        groups.append(([block], 0))
+        group, known = groups[-1] if groups else ([], 0)
+        axis = _follows(group[-1], block) if group else None
+        if axis is not None and (len(group) == 1 or axis == known):
+            group.append(block)
+            groups[-1] = (group, axis)
+        else:
+            groups.append(([block], 0))
     return [_joined(group, axis) for group, axis in groups]
 
 
 def _follows(one: Block, other: Block) -> int | None:
-    if isinstance(one.held, Spooled) or isinstance(other.held, Spooled):
+    """Return the axis along which a block begins where another one ends."""
+    a, b = one.region, other.region
+    if isinstance(one.held, Spooled) or isinstance(other.held, Spooled) or len(a.start) != len(b.start):
         return None
-    if isinstance(one.values, list):
-        return 0 if other.start[0] == one.start[0] + len(one.values) else None
-    a, b = one.values.shape, other.values.shape
-    if one.step or other.step or len(a) != len(b):
+    differing = [i for i, (p, q) in enumerate(zip(a.start, b.start, strict=True)) if p != q]
+    if len(differing) != 1 or any(step != 1 for step in (*a.steps, *b.steps)):
         return None
-    differing = [i for i, (p, q) in enumerate(zip(one.start, other.start, strict=True)) if p != q]
-    if len(differing) != 1 or other.start[differing[0]] != one.start[differing[0]] + a[differing[0]]:
-        return None
-    return differing[0] if all(m == n for i, (m, n) in enumerate(zip(a, b, strict=True)) if i != differing[0]) else None
+    (axis,) = differing
+    alike = all(i == axis or n == m for i, (n, m) in enumerate(zip(a.counts, b.counts, strict=True)))
+    return axis if alike and b.start[axis] == a.start[axis] + a.counts[axis] else None
 
 
 def _joined(group: list[Block], axis: int) -> Block:
     if len(group) == 1:
         return group[0]
-    if isinstance(group[0].values, list):
-        return Block(group[0].start, [row for block in group for row in block.values])
-    return Block(group[0].start, np.concatenate([block.values for block in group], axis=axis))
+    first = group[0].region
+    counts = list(first.counts)
+    counts[axis] = sum(block.region.counts[axis] for block in group)
+    if isinstance(group[0].held, list):
+        values: Any = [row for block in group for row in block.held]
+    else:
+        values = np.concatenate([block.held for block in group], axis=axis)
+    return Block(Region(first.start, tuple(counts), first.steps), values)

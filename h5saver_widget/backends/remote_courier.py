@@ -3,7 +3,7 @@
 For every array one resize and one slice. Then the server is asked to write everything to its storage, and after that it
 is told the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
 length and its count lie on different nodes, and each of them may be killed alone. What nodes may have forgotten that
-were started again (:mod:`~.remote_nodes`) is sent again. Every request means the same when it comes twice.
+were started again (:mod:`~.remote_watch`) is sent again. Every request means the same when it comes twice.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from math import inf
+from math import inf, prod
 from typing import Any
+from urllib.parse import quote
+
+import numpy as np
 
 from h5saver_widget.backends.h5pyd_client import Client
 from h5saver_widget.backends.remote_blocks import Block, pieces
-from h5saver_widget.backends.remote_changes import Changes
-from h5saver_widget.backends.remote_nodes import Nodes
-from h5saver_widget.backends.remote_rows import COUNT, SHORT_PATIENCE, ArrayRows, count_json
-from h5saver_widget.backends.remote_waiting import Waiting
-from h5saver_widget.backends.remote_writer import WriterMark
+from h5saver_widget.backends.remote_objects import COUNT, attribute_json
+from h5saver_widget.backends.remote_waiting import SHORT_PATIENCE, ArrayRows, Waiting
+from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.errors import RemoteError, RemoteRefusedError
 
 __all__ = ["Courier"]
@@ -52,7 +53,8 @@ class Courier:
         self._client, self._root_id, self._mark, self._nodes = client, root_id, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
         self._waiting = Waiting()
-        self._changes = Changes(client)
+        #: What was made or changed, as requests that mean the same when they come twice, until it is safe.
+        self._changes: list[tuple[str, str, Any, dict[str, Any]]] = []
         self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
         self._told: dict[str, int] = {}  # and those that a node may still forget
         self._suspect = self._again = False
@@ -143,12 +145,11 @@ class Courier:
             self._live()
             content = part.content()
             try:
-                if self._send("PUT", f"{rows.address}/value", content, **part.params) is None:
+                if self._send("PUT", f"{rows.address}/value", content, **part.region.params) is None:
                     self._must_be_deleted(rows)
                 self._parts += 1
             except (RemoteError, RemoteRefusedError) as error:
-                whole = len(part.held) == 1 if isinstance(part.held, list) else part.values.size == 1
-                if whole or not self._client.may_be_smaller(error, len(content)):
+                if prod(part.region.counts) == 1 or not self._client.may_be_smaller(error, len(content)):
                     raise
                 self._put(rows, part)
 
@@ -174,6 +175,22 @@ class Courier:
     def _send(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._client.ask(method, path, body, missing=True, patience=SHORT_PATIENCE, **params)
 
+    def _send_change(self, method: str, path: str, body: Any, params: dict[str, Any], **how: Any) -> Any:
+        """Send a request that may have been carried out already; `how`, result and errors as `Client.ask`."""
+        try:
+            return self._client.ask(method, path, body, **how, **params)
+        except RemoteRefusedError as error:
+            if method != "POST" or error.status not in (400, 409):
+                raise
+            made = self._client.ask("GET", f"{path}/{body['id']}", missing=True)
+            if made is None:
+                raise
+            # the object is there already; its link may not be
+            link = body["link"]
+            place = f"/groups/{link['id']}/links/{quote(link['name'], safe='')}"
+            self._client.ask("PUT", place, {"id": body["id"]}, replace=1)
+            return made
+
     def _recover(self) -> None:
         """After the server was away: look whether it is the same, and if not, send what it may have forgotten."""
         if not self._suspect:
@@ -184,7 +201,8 @@ class Courier:
             if not same:
                 self._nodes.remember()  # before the replay: a node may be started again during it
             _LOG.info("everything since the last checkpoint is sent again")
-            self._changes.replay()
+            for change in self._changes:
+                self._send_change(*change, missing=True)
             self._waiting.send_again()
             self._due = {**self._told, **self._due}
             self._told = {}
@@ -213,7 +231,7 @@ class Courier:
                     if not self._nodes.flushed():
                         self._again = True
                         raise RemoteError(f"{self._client.options.endpoint} was started again, and is sent all again")
-                self._changes.forget(len(self._changes))
+                self._changes.clear()
                 self._told = {}
                 self._due |= self._waiting.forget_sent()
             finally:
@@ -225,7 +243,7 @@ class Courier:
         due = list(self._due.items())
         for at in range(0, len(due), _COUNTS_PER_REQUEST):
             counts = {
-                array_id: {"attributes": {COUNT: count_json(count)}}
+                array_id: {"attributes": {COUNT: attribute_json(COUNT, np.int64(count), array_id)}}
                 for array_id, count in due[at : at + _COUNTS_PER_REQUEST]
             }
             self._send("PUT", f"/groups/{self._root_id}/attributes", {"obj_ids": counts}, replace=1)
@@ -247,5 +265,7 @@ class Courier:
             "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
         )
         return RemoteRefusedError(
-            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}", error.status
+            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}",
+            error.status,
+            self._client.options.keep,
         )

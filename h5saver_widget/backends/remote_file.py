@@ -1,7 +1,8 @@
-"""A file on a server as a whole: found, created, opened, brought up to date, closed; its tree is another matter."""
+"""A file on a server as a whole: found, listed, made, opened, flushed, closed; its tree is another matter."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,31 @@ from typing import Any
 from h5json.objid import createObjId
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
 from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.remote_journal import Delivery, Journal
-from h5saver_widget.backends.remote_nodes import Nodes
+from h5saver_widget.backends.remote_journal import Journal
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.remote_places import (
-    move_aside_on_server,
-    remote_exists,
-    remote_make_folder,
-    remote_names,
-)
-from h5saver_widget.backends.remote_writer import WriterMark
-from h5saver_widget.backends.terms import OpenMode
+from h5saver_widget.backends.remote_watch import Nodes, WriterMark
+from h5saver_widget.backends.terms import Activity, OpenMode
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.format.naming import natural_key
 
 __all__ = ["RemoteFile", "ServerLocation"]
+
+_NAMES_PER_REQUEST = 1000
+
+
+class ServerQueue(FrameQueue):
+    """Rows on their way to a server."""
+
+    #: What has them; None while no file is open for writing.
+    journal: Journal | None = None
+
+    def activity(self) -> Activity:
+        """Return how much the server does not have safely yet, and why. Never waits."""
+        return Activity() if self.journal is None else self.journal.activity()
 
 
 class ServerLocation(Location):
@@ -38,6 +47,8 @@ class ServerLocation(Location):
     """
 
     server: RemoteOptions
+    #: The connection of the open file.
+    client: Client | None = None
 
     def __init__(self, options: RemoteOptions) -> None:
         self.server = options
@@ -50,25 +61,64 @@ class ServerLocation(Location):
         """Refuse a path that is no domain; the server tells whether it is there."""
         domain_of(path, new=mode == "x")
 
+    def at(self, path: Path, new: bool = False) -> Client:
+        """Return a connection to a domain, or to a folder."""
+        return Client(domain_of(path, new), self.server)
+
     def exists(self, path: Path) -> bool:
-        """Tell whether there is a file or folder at a path of the server."""
-        return remote_exists(path, self.server)
+        """Tell whether there is a file or folder at a path; RemoteError or FileOpenError if the server doesn't say."""
+        with self.at(path) as client:
+            status, _ = client.probe()
+            if status >= 300 and status not in (404, 410):
+                raise FileOpenError(client.in_words(status, "looking at"))
+            return status < 300
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder on the server, and those above it."""
-        remote_make_folder(folder, self.server)
+        """Make a folder on the server, and those above it; a FileOpenError says which one may not be made."""
+        missing = []
+        for place in (folder, *folder.parents):
+            if place == place.parent or self.exists(place):
+                break
+            missing.append(place)
+        for place in reversed(missing):
+            with self.at(place, new=True) as client:
+                status, _ = client.settle("PUT", "/", {"folder": 1})
+                if status >= 300 and status != 409:
+                    raise FileOpenError(client.in_words(status, "making the folder"))
 
     def move_aside(self, path: Path) -> Path:
-        """Give a file of the server its first free backup name."""
-        return move_aside_on_server(path, self.server)
+        """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
+        for number in itertools.count(1):
+            target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
+            with self.at(target) as client:
+                status, _ = client.settle("PUT", "/", {"linked_domain": domain_of(path)})
+                if status < 300:
+                    break
+                if status != 409:
+                    raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
+        with self.at(path) as old:
+            old.ask("DELETE", "/", keep_root=1)
+        return target
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Choose the server for files opened from now on."""
+        """Choose the server for files opened from now on; the open one goes on with another password or key."""
         self.server = RemoteOptions.of(options)
+        if self.client is not None:
+            self.client.use(self.server)
 
     def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder of the server."""
-        return remote_names(folder, self.server)
+        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
+        found, place = list[str](), folder.as_posix().rstrip("/")
+        with self.at(folder) as client:
+            while True:
+                more = {"Marker": f"{place}/{found[-1]}"} if found else {}
+                patience, limit = client.options.connect_seconds, _NAMES_PER_REQUEST
+                params = {"domain": f"{place}/", "Limit": limit, **more}
+                answer = client.ask("GET", "/domains", missing=True, patience=patience, **params)
+                names = [] if answer is None else [entry["name"].rpartition("/")[2] for entry in answer["domains"]]
+                found += names
+                if len(names) < limit:
+                    return sorted(found, key=natural_key)
 
     def connection_in_words(self, folder: Path | None = None) -> str:
         """Try to reach the server, and describe the result in a sentence."""
@@ -87,12 +137,11 @@ class RemoteFile(Backend):
     """
 
     location: ServerLocation
+    queue: ServerQueue
 
     def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.location = ServerLocation(RemoteOptions.of(options))
-        self._client: Client | None = None
-        self._journal: Journal | None = None
+        self.location, self.queue = ServerLocation(RemoteOptions.of(options)), ServerQueue()
         self._root_id = ""
         self._mark: WriterMark | None = None
 
@@ -100,15 +149,10 @@ class RemoteFile(Backend):
     @property
     def is_open(self) -> bool:
         """Whether a file is open."""
-        return self._client is not None
-
-    @property
-    def delivery(self) -> Delivery:
-        """How far the server is with what was accepted; never waits."""
-        return Delivery() if self._journal is None else self._journal.delivery
+        return self.location.client is not None
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        client = Client(domain_of(path), self.location.server)
+        client = self.location.at(path)
         try:
             status, answer = client.probe()
             if status in (401, 403) or status >= 500:
@@ -122,17 +166,17 @@ class RemoteFile(Backend):
                 raise FileNotFoundError(
                     f"{path} is not a file on {client.options.endpoint}; check the path, or create it with mode 'x'"
                 )
-            self._client, self._root_id = client, answer["root"]
+            self.location.client, self._root_id = client, answer["root"]
             if mode != "r":
                 nodes = Nodes(client, self._root_id)
                 nodes.remember()
                 self._mark = WriterMark(client, self._root_id)
                 self._mark.take(mode == "r+" and locking is False)
-                self._journal = Journal(client, self._root_id, self._mark, nodes)
+                self.queue.journal = Journal(client, self._root_id, self._mark, nodes)
         except BaseException as error:
             if self._mark is not None:
                 self._mark.let_go()
-            self._client = self._mark = None
+            self.location.client = self._mark = None
             client.close()
             if isinstance(error, (RemoteError, RemoteRefusedError)):
                 raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
@@ -154,41 +198,41 @@ class RemoteFile(Backend):
         return answer
 
     def _close(self) -> None:
-        client, journal, mark = self._client, self._journal, self._mark
+        client, journal, mark = self.location.client, self.queue.journal, self._mark
         try:
             if journal is not None:
                 journal.close()
         finally:
             if mark is not None:
                 mark.let_go()
-            self._client = self._journal = self._mark = None
+            self.location.client = self.queue.journal = self._mark = None
             if client is not None:
                 client.close()
 
     def _flush(self) -> None:
         """Have readers find all rows. While the server is away they are kept and sent later, without an error."""
-        if self._journal is not None:
-            self._journal.flush()
+        if self.queue.journal is not None:
+            self.queue.journal.flush()
 
     @changing
     def checkpoint(self, timeout: float | None = None) -> None:
         """Send all rows and have the server write them to its storage; RemoteError if that is not possible now."""
-        if self._journal is not None:
-            self._journal.deliver()
-            self._journal.checkpoint()
+        if self.queue.journal is not None:
+            self.queue.journal.deliver()
+            self.queue.journal.checkpoint()
 
     def _server(self) -> Client:
-        if self._client is None:
+        if self.location.client is None:
             raise FileNotOpenError("no file is open; open or create one first")
-        return self._client
+        return self.location.client
 
     def _change(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._writing().execute(method, path, body, **params)
 
     def _writing(self) -> Journal:
-        if self._journal is None:
+        if self.queue.journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
-        return self._journal
+        return self.queue.journal
 
 
 def _exists(path: Path) -> FileExistsError:

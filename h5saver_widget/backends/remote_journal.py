@@ -11,45 +11,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from h5saver_widget.backends.h5pyd_client import Client
 from h5saver_widget.backends.remote_blocks import Block
 from h5saver_widget.backends.remote_courier import Courier
-from h5saver_widget.backends.remote_nodes import Nodes
-from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_rows import SHORT_PATIENCE, ArrayRows
-from h5saver_widget.backends.remote_spool import keep_folder
-from h5saver_widget.backends.remote_writer import WriterMark
-from h5saver_widget.errors import RemoteError, RemoteRefusedError
+from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
+from h5saver_widget.backends.remote_waiting import SHORT_PATIENCE, ArrayRows
+from h5saver_widget.backends.remote_watch import Nodes, WriterMark
+from h5saver_widget.backends.terms import Activity
+from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
-__all__ = ["Delivery", "Journal"]
+__all__ = ["Journal", "send_rest"]
 
 _RETRY_SECONDS = 0.1
 _LONGEST_PAUSE = 5.0
 _GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How far a server is with what was accepted.
-
-    Attributes
-    ----------
-    in_memory, on_disk
-        Bytes that the server does not have safely yet, in memory and on the local disk.
-    problem
-        Why nothing can be sent now, ``''`` if all is well.
-    replays
-        How often nodes of the server were started again, and were sent what they had forgotten.
-    """
-
-    in_memory: int = 0
-    on_disk: int = 0
-    problem: str = ""
-    replays: int = 0
 
 
 class Journal(Courier):
@@ -64,11 +45,11 @@ class Journal(Courier):
         self._thread = threading.Thread(target=self._run, name="h5saver-remote", daemon=True)
         self._thread.start()
 
-    @property
-    def delivery(self) -> Delivery:
-        """How far the server is; never waits."""
+    def activity(self) -> Activity:
+        """Return how far the server is with what was accepted; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
-        return Delivery(self._waiting.in_memory, self._waiting.bytes_on_disk, problem, self._replays)
+        memory, disk = self._waiting.in_memory, self._waiting.bytes_on_disk
+        return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
         """Take values over; RemoteError if neither the memory nor the local disk has room for them."""
@@ -132,13 +113,13 @@ class Journal(Courier):
     def _execute(self, method: str, path: str, body: Any, params: dict[str, Any]) -> Any:
         with self._on_the_wire():
             try:
-                answer = self._changes.send(method, path, body, params, patience=SHORT_PATIENCE)
+                answer = self._send_change(method, path, body, params, patience=SHORT_PATIENCE)
             except RemoteRefusedError as error:
                 if error.status not in _GONE or not self._changes:
                     raise
                 self._suspect = self._again = True  # a node may have forgotten the group
                 self._recover()
-                answer = self._changes.send(method, path, body, params, patience=SHORT_PATIENCE)
+                answer = self._send_change(method, path, body, params, patience=SHORT_PATIENCE)
             if method != "GET":
                 self._changes.append((method, path, body, params))
             return answer
@@ -199,8 +180,7 @@ class Journal(Courier):
     def load(self, rest: Rest) -> None:
         """Take over what was left when the file was closed."""
         with self.together():
-            for change in rest.changes:
-                self._changes.append(change)
+            self._changes += rest.changes
             for array_id, grows, path, shape, blocks in rest.arrays:
                 rows = self.rows_of(array_id, (0,) if grows else (), grows)
                 rows.path = path
@@ -259,24 +239,23 @@ class Journal(Courier):
         """Put what is not safe on the local disk, and say so."""
         options = self._client.options
         left = self._waiting.left()
+        head = {"endpoint": options.endpoint, "username": options.username, "domain": self._client.domain}
         rest = Rest(
-            changes=self._changes.all(),
+            changes=self._changes,
             arrays=[(rows.array_id, rows.grows, rows.path, rows.shape, rows.unsafe) for rows in left],
             counts={**self._told, **self._due},
+            head={**head, "root": self._root_id, "lease": self._mark.word},
         )
-        size = self._waiting.in_memory + self._waiting.bytes_on_disk
+        size, kept = self._waiting.in_memory + self._waiting.bytes_on_disk, False
         said = f"{size} bytes of {len(left)} arrays were accepted and are not safe on the server: {error}"
         if options.keep:
-            head = {"endpoint": options.endpoint, "username": options.username, "domain": self._client.domain}
             try:
-                place = rest.write(
-                    keep_folder(options.keep_folder), {**head, "root": self._root_id, "lease": self._mark.word}
-                )
+                place, kept = rest.write(keep_folder(options.keep_folder)), True
                 said += f". They are kept in {place}; 'h5saver push {place}' sends them"
             except OSError as full:
                 said += f". They are lost: the local disk does not take them ({full})"
         kind = RemoteRefusedError if isinstance(error, RemoteRefusedError) else RemoteError
-        return kind(said, error.status)
+        return kind(said, error.status, kept=kept)
 
     def end(self) -> None:
         """Stop the thread, without waiting for a server that does not answer."""
@@ -286,3 +265,48 @@ class Journal(Courier):
         if threading.current_thread() is not self._thread:
             self._thread.join(1.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def send_rest(path: Path, options: RemoteOptions) -> Path:
+    """Send what a file on the local disk keeps, and delete that file; return the path on the server.
+
+    Parameters
+    ----------
+    path
+        A file that was left when one on a server was closed (:meth:`.Rest.files`).
+    options
+        Where the server is.
+
+    Raises
+    ------
+    CodecError
+        If it is no such file.
+    FileOpenError
+        If there is another file of that name on the server, or somebody has written it since.
+    RemoteError, RemoteRefusedError
+        If the server can't take it now, or refuses; the file stays.
+    """
+    rest = Rest.read(path)
+    domain = Path(PurePosixPath(rest.head["domain"]))
+    # none of it may be sent before all of it was read: counts are told of whole batches
+    client = Client(domain.as_posix(), replace(options, keep=False, queue_bytes=1 << 62))
+    mark, nodes, journal = WriterMark(client, rest.head["root"]), Nodes(client, rest.head["root"]), None
+    try:
+        status, answer = client.probe()
+        if status >= 300 or answer.get("root") != rest.head["root"]:
+            raise FileOpenError(
+                f"{domain} on {client.options.endpoint} is not the file that {path.name} belongs to, or is gone: "
+                "nothing was changed there"
+            )
+        nodes.remember()
+        mark.take_over(rest.head["lease"])
+        journal = Journal(client, rest.head["root"], mark, nodes)
+        journal.load(rest)
+        journal.close()
+        path.unlink()
+        return domain
+    finally:
+        if journal is not None:
+            journal.end()
+        mark.let_go()
+        client.close()

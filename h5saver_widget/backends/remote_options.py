@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.errors import DataMismatchError, FileOpenError
 
-__all__ = ["RemoteOptions"]
+__all__ = ["RemoteOptions", "state_folder"]
 
 _FROM_ENVIRONMENT = {
     "endpoint": "HS_ENDPOINT",
@@ -23,18 +26,29 @@ _FROM_ENVIRONMENT = {
 }
 
 
+def state_folder() -> Path:
+    """Return the folder of this user for what waits for a server; it need not exist."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "h5saver_widget"
+
+
 @dataclass(frozen=True)
 class RemoteOptions:
     """How an HSDS server is reached, and how long it may take.
 
     What is left empty comes from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``,
     ``HS_API_KEY``, the names that HSDS's own tools use); a password that is not there either, from the system's
-    keyring, if the library ``keyring`` is installed: service = endpoint, user = username.
+    keyring, if the library ``keyring`` is installed: service = endpoint, user = username. Where nobody is named, an API
+    key comes from there, too: user = ``api_key``.
 
     Attributes
     ----------
     endpoint
-        Address of the service, ``http://server:5101``.
+        Address of the service, ``http://server:5101``; of several service nodes, all addresses with a blank between:
+        the next one is taken where one does not answer.
     username, password
         Who asks. The password is left out of the representation.
     bucket
@@ -102,6 +116,30 @@ class RemoteOptions:
         return cls(**given)
 
     @property
+    def addresses(self) -> list[str]:
+        """Each address of the server; FileOpenError if there is none, or one is no address.
+
+        >>> RemoteOptions('http://one:5101, http://two:5101/').addresses
+        ['http://one:5101', 'http://two:5101']
+        """
+        found = [address.rstrip("/") for address in self.endpoint.replace(",", " ").split()]
+        if not found:
+            raise FileOpenError(
+                "no HSDS server is named: give an endpoint such as http://server:5101, or set HS_ENDPOINT"
+            )
+        for address in found:
+            parts = urlsplit(address)
+            if parts.scheme != "http+unix" and (parts.scheme not in ("http", "https") or not parts.hostname):
+                raise FileOpenError(
+                    f"{address!r} is not the address of a server; expected something like http://server:5101"
+                )
+        return found
+
+    def without_secrets(self) -> RemoteOptions:
+        """Return these options as they may be shown to others."""
+        return replace(self, password="", api_key="")
+
+    @property
     def home(self) -> str:
         """The user's own folder on the server, ``''`` if nobody is named."""
         user = self.username or os.environ.get(_FROM_ENVIRONMENT["username"], "")
@@ -112,8 +150,11 @@ class RemoteOptions:
         found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name, variable in _FROM_ENVIRONMENT.items():
             found[name] = found[name] or os.environ.get(variable, "")
-        if secret and found["endpoint"] and found["username"] and not found["password"]:
-            found["password"] = _from_keyring(found["endpoint"], found["username"])
+        if secret and found["endpoint"] and not (found["password"] or found["api_key"]):
+            if found["username"]:
+                found["password"] = _from_keyring(found["endpoint"], found["username"])
+            else:
+                found["api_key"] = _from_keyring(found["endpoint"], "api_key")
         return RemoteOptions(**found)
 
 

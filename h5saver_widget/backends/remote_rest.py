@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from h5saver_widget.backends.remote_blocks import Block
-from h5saver_widget.backends.remote_spool import values_of
+from h5saver_widget.backends.remote_blocks import Block, Region, plain_of, values_of
+from h5saver_widget.backends.remote_options import state_folder
 from h5saver_widget.errors import CodecError
 
-__all__ = ["Rest"]
+__all__ = ["Rest", "keep_folder"]
 
 _FORMAT = "h5saver unsent 1"
 _ARRAY = re.compile(r"d-[0-9a-f-]{30,50}")
 _PLAIN = re.compile(r"[<|][biufcS][0-9]+")
 
-Change = tuple[str, str, Any, dict[str, Any]]
-ArrayRest = tuple[str, bool, str, tuple[int, ...], list[Block]]
+
+def keep_folder(named: str = "") -> Path:
+    """Return the folder of this user for what a server has not taken yet; it need not exist."""
+    return Path(named) if named else state_folder() / "unsent"
 
 
 @dataclass
@@ -47,41 +47,21 @@ class Rest:
         Where they belong: endpoint, username, domain, the server's name of the root group, and the writer's lease.
     """
 
-    changes: list[Change] = field(default_factory=list)
-    arrays: list[ArrayRest] = field(default_factory=list)
+    changes: list[tuple[str, str, Any, dict[str, Any]]] = field(default_factory=list)
+    arrays: list[tuple[str, bool, str, tuple[int, ...], list[Block]]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     head: dict[str, str] = field(default_factory=dict)
 
-    def write(self, folder: Path, head: dict[str, str]) -> Path:
+    def write(self, folder: Path) -> Path:
         """Write a new file, whole or not at all; return its path."""
         folder.mkdir(parents=True, exist_ok=True)
-        place = folder / f"{Path(head['domain']).stem}-{uuid.uuid4().hex[:12]}.unsent"
+        name = Path(self.head["domain"]).stem.encode()[:100].decode(errors="ignore")
+        place = folder / f"{name}-{uuid.uuid4().hex[:12]}.unsent"
         part = place.with_suffix(".part")
         try:
             with part.open("wb") as file:
-
-                def add(record: dict[str, Any], content: bytes = b"") -> None:
+                for record, content in self._records():
                     file.write(json.dumps({**record, "size": len(content)}).encode() + b"\n" + content)
-
-                add({"format": _FORMAT, **head})
-                for method, path, body, params in self.changes:
-                    raw = isinstance(body, bytes)
-                    add({"change": [method, path, None if raw else body, params]}, body if raw else b"")
-                for array_id, grows, path, shape, blocks in self.arrays:
-                    add({"array": array_id, "grows": grows, "path": path, "shape": shape, "blocks": len(blocks)})
-                    for block in blocks:
-                        values = block.values
-                        rows = isinstance(values, list)
-                        add(
-                            {
-                                "start": block.start,
-                                "step": block.step,
-                                "shape": [len(row) for row in values] if rows else values.shape,
-                                "dtype": "" if rows else values.dtype.str,
-                            },
-                            b"".join(row.tobytes() for row in values) if rows else values.tobytes(),
-                        )
-                add({"counts": self.counts})
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(place)
@@ -91,14 +71,31 @@ class Rest:
             raise
         return place
 
+    def _records(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        yield {"format": _FORMAT, **self.head}, b""
+        for method, path, body, params in self.changes:
+            raw = isinstance(body, bytes)
+            yield {"change": [method, path, None if raw else body, params]}, body if raw else b""
+        for array_id, grows, path, shape, blocks in self.arrays:
+            yield {"array": array_id, "grows": grows, "path": path, "shape": shape, "blocks": len(blocks)}, b""
+            for block in blocks:
+                shape, dtype, content = plain_of(block.values)
+                where = {"start": block.region.start, "step": block.region.steps}
+                yield {**where, "shape": shape, "dtype": dtype}, content
+        yield {"counts": self.counts}, b""
+
+    @staticmethod
+    def head_of(path: Path) -> dict[str, str]:
+        """Return where a file belongs, without reading all of it; CodecError if it is no such file."""
+        with path.open("rb") as file:
+            return _head(file, path)
+
     @classmethod
     def read(cls, path: Path) -> Rest:
         """Read a file; CodecError if it is none, or not whole."""
         try:
             with path.open("rb") as file:
-                found = cls(head={name: str(value) for name, value in _line(file).items()})
-                if found.head.get("format") != _FORMAT:
-                    raise ValueError("it begins otherwise")
+                found = cls(head=_head(file, path))
                 while "counts" not in (record := _line(file)):
                     if "change" in record:
                         method, where, body, params = record["change"]
@@ -106,7 +103,7 @@ class Rest:
                             raise ValueError(f"a request {method} {where} can't be")
                         found.changes.append((method, where, _content(file, record) or body, params))
                     else:
-                        blocks = list(_blocks(file, record["blocks"]))
+                        blocks = [_block(file) for _ in range(record["blocks"])]
                         if not _ARRAY.fullmatch(record["array"]):
                             raise ValueError(f"{record['array']!r} is no name of an array")
                         shape = tuple(record["shape"])
@@ -114,13 +111,27 @@ class Rest:
                 found.counts = {name: int(count) for name, count in record["counts"].items() if _ARRAY.fullmatch(name)}
                 return found
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}") from error
+            raise _refusal(path, error) from error
 
     @staticmethod
     def files(folder: Path) -> list[Path]:
         """Return what is in a folder, oldest first."""
         found = folder.glob("*.unsent") if folder.is_dir() else ()
         return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def _refusal(path: Path, error: Exception) -> CodecError:
+    return CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}")
+
+
+def _head(file: Any, path: Path) -> dict[str, str]:
+    try:
+        found = {name: str(value) for name, value in _line(file).items()}
+        if found.get("format") != _FORMAT:
+            raise ValueError("it begins otherwise")
+        return found
+    except ValueError as error:
+        raise _refusal(path, error) from error
 
 
 def _line(file: Any) -> dict[str, Any]:
@@ -137,12 +148,12 @@ def _content(file: Any, record: dict[str, Any]) -> bytes:
     return found
 
 
-def _blocks(file: Any, count: int) -> Iterator[Block]:
-    for _ in range(count):
-        record = _line(file)
-        content, kind = _content(file, record), str(record["dtype"])
-        if kind and not _PLAIN.fullmatch(kind):
-            raise ValueError(f"{kind!r} is no number type")
-        shape = tuple(int(n) for n in record["shape"])
-        values = values_of(content, shape, np.dtype(kind) if kind else None)
-        yield Block(tuple(record["start"]), values, tuple(record["step"]))
+def _block(file: Any) -> Block:
+    record = _line(file)
+    content, kind = _content(file, record), str(record["dtype"])
+    if kind and not _PLAIN.fullmatch(kind):
+        raise ValueError(f"{kind!r} is no number type")
+    shape = tuple(int(n) for n in record["shape"])
+    counts = shape if kind else (len(shape),)
+    steps = tuple(record["step"]) or (1,) * len(counts)
+    return Block(Region(tuple(record["start"]), counts, steps), values_of(content, shape, kind))

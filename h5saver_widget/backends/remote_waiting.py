@@ -1,16 +1,97 @@
-"""What was accepted and is not safe on a server: in memory, then on the local disk; how much, and of which arrays."""
+"""What was accepted and is not safe on a server: of which arrays, how much of it, in memory or on the local disk."""
 
 from __future__ import annotations
 
 import threading
 import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from h5saver_widget.backends.remote_blocks import Block, merged, pieces
-from h5saver_widget.backends.remote_rows import ArrayRows
-from h5saver_widget.backends.remote_spool import Spool, Spooled
+from h5saver_widget.backends.h5pyd_client import Client
+from h5saver_widget.backends.remote_blocks import Block, Spool, Spooled, merged, pieces
 
-__all__ = ["Waiting"]
+__all__ = ["SHORT_PATIENCE", "ArrayRows", "Waiting"]
+
+#: How long a request of which the whole batch is tried again waits for a server, in s.
+SHORT_PATIENCE = 0.5
+
+
+@dataclass(eq=False)
+class ArrayRows:
+    """What of one array is on its way.
+
+    Attributes
+    ----------
+    array_id
+        The server's name of the array.
+    shape
+        Shape with everything that was accepted.
+    grows
+        Whether rows can be appended: such arrays have a count.
+    room
+        How many rows the server has room for, None if it has to be asked.
+    waiting, sending, sent
+        Blocks in order: not sent yet, being sent, and sent since the last checkpoint.
+    delivered, safe
+        How many rows the server has, and how many were on its storage at the last checkpoint.
+    """
+
+    array_id: str
+    shape: tuple[int, ...]
+    grows: bool
+    room: int | None = None
+    waiting: list[Block] = field(default_factory=list)
+    sending: list[Block] = field(default_factory=list)
+    sent: list[Block] = field(default_factory=list)
+    delivered: int = 0
+    safe: int = 0
+    path: str = ""
+    deleted: bool = False
+    held: bool = False  # listed in the journal
+
+    @property
+    def address(self) -> str:
+        """Path of requests about it."""
+        return f"/datasets/{self.array_id}"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the server has everything."""
+        return not self.waiting and not self.sending
+
+    @property
+    def unsafe(self) -> list[Block]:
+        """What the server may still forget, or does not have, in order."""
+        return [*self.sent, *self.sending, *self.waiting]
+
+    def make_room(self, client: Client, count: int) -> bool:
+        """Have room for so many rows; False if the server has no such array.
+
+        It is told how many are missing, not how many there are to be: a request that is carried out late, after it was
+        given up, would make the array smaller, and HSDS clears the rows it takes away. Too much room does no harm,
+        readers go by the count.
+        """
+        if self.room is None:
+            found = client.ask("GET", self.address, missing=True, patience=SHORT_PATIENCE)
+            if found is None:
+                return False
+            self.room = int(found["shape"]["dims"][0])
+        if count > self.room:
+            more = {"extend": count - self.room, "extend_dim": 0}
+            self.room = None  # until there is an answer
+            answer = client.ask("PUT", f"{self.address}/shape", more, missing=True, patience=SHORT_PATIENCE)
+            if answer is None:
+                return False
+            # the answer names what was added, "[8:12,:,:]"
+            self.room = int(answer["selection"].strip("[]").partition(",")[0].partition(":")[2])
+        return True
+
+    def give_back(self, client: Client) -> None:
+        """Make the array as long as its rows, if the server is known to have more room."""
+        if self.room is not None and self.room > self.shape[0]:
+            client.ask("PUT", f"{self.address}/shape", {"shape": list(self.shape)}, missing=True)
+            self.room = self.shape[0]
+
 
 Batch = list[tuple[ArrayRows, tuple[int, ...]]]
 
@@ -154,6 +235,6 @@ def _on_disk(spool: Spool, blocks: list[Block]) -> tuple[list[Block], int]:
             found.append(block)
             continue
         for part in pieces(block):
-            found.append(Block(part.start, spool.keep(part.values), part.step))
+            found.append(Block(part.region, spool.keep(part.values)))
             moved += part.nbytes
     return found, moved

@@ -232,13 +232,26 @@ class Activity:
     waiting_bytes
         What was accepted and is not taken yet, bytes.
     problem
-        Why the disk refuses to take what was written, while that is tried again; ``''`` while all is well.
+        Why the disk or the server refuses to take what was written, while that is tried again; ``''`` while all is
+        well.
+    unsafe_bytes, spilled_bytes
+        What was taken and is not safe on the server of the file: in memory, and put on the local disk meanwhile.
+    replays
+        How often nodes of the server were started again, and were sent what they had forgotten.
     """
 
     doing: str = ""
     seconds: float = 0.0
     waiting_bytes: int = 0
     problem: str = ""
+    unsafe_bytes: int = 0
+    spilled_bytes: int = 0
+    replays: int = 0
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether a server has everything that was taken."""
+        return not (self.unsafe_bytes or self.spilled_bytes)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class ViewerPanel(Station):
             return None
         settings = self.h5saver.settings
         try:
-            path = save_snapshot(self.panel, data, Path(settings["base_path"]), settings["backend", "backend_type"])
+            path = save_snapshot(self.panel, data, Path(settings["base_path"]), self.h5saver.backend)
         except (H5SaverError, OSError) as error:
             self.show_error(f"No snapshot was saved: {error}")
             return None

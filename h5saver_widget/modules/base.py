@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from h5saver_widget.data.protocols import DataToExportLike
@@ -69,14 +70,14 @@ class ModuleSaver:
     Parameters
     ----------
     module
-        The module whose data are saved.
+        The module whose data are saved; where it is nothing but a name, its name.
     """
 
     group_type: ClassVar[Any] = GroupModuleType.DETECTOR
     main_module = True
 
     def __init__(self, module: Any) -> None:
-        self._module = module
+        self._module = SimpleNamespace(title=module) if isinstance(module, str) else module
         self._h5saver: H5SaverLowLevel | None = None
         self._node: GROUP | None = None
         self._nodes: dict[tuple[int, str], GROUP] = {}

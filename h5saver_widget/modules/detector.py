@@ -20,6 +20,7 @@ from h5saver_widget.saving.exports import (
     DataToExportTimedSaver,
 )
 from h5saver_widget.saving.external import add_external_h5
+from h5saver_widget.saving.given import BUNDLES, Given, as_bundle
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
@@ -56,13 +57,15 @@ class _DataModuleSaver(ModuleSaver):
         """Return what is to be saved of a bundle: all of it, here."""
         return dte
 
-    def add_data(self, where: Where, dte: DataToExportLike, **options: Any) -> None:
+    def add_data(self, where: Where, dte: Given, **options: Any) -> None:
         """Save a bundle into the module's group; see the data saver of this kind for options and errors.
 
-        A bundle of which the settings let nothing pass is not saved, and not counted.
+        A single data object will do, and so will an array (a number, a dict of arrays by label): it gets the name of
+        the module. A bundle of which the settings let nothing pass is not saved, and not counted.
         """
-        kept = self.filter_data(dte)
-        if kept is dte or len(kept):
+        bundle: DataToExportLike = dte if type(dte) in BUNDLES else as_bundle(dte, self.title)  # type: ignore[assignment]
+        kept = self.filter_data(bundle)
+        if kept is bundle or len(kept):
             self.data_saver.add_data(self.present(where), kept, **options)
             if self._h5saver is not None and self._h5saver.wants_sources:
                 self._h5saver.source_saved(self.title)
@@ -174,9 +177,7 @@ class DetectorEnlargeableSaver(DetectorSaver):
     def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
         return DataToExportEnlargeableSaver(h5saver, self._names, self._units)
 
-    def add_data(
-        self, where: Where, dte: DataToExportLike, axis_values: Sequence[float | AxisLike] = (), **options: Any
-    ) -> None:
+    def add_data(self, where: Where, dte: Given, axis_values: Sequence[float | AxisLike] = (), **options: Any) -> None:
         """Append a bundle, with one value per axis."""
         super().add_data(where, dte, axis_values=axis_values, **options)
 
@@ -210,7 +211,7 @@ class DetectorExtendedSaver(DetectorSaver):
     def add_data(
         self,
         where: Where,
-        dte: DataToExportLike,
+        dte: Given,
         indexes: Sequence[int] = (),
         distribution: Any = "uniform",
         **options: Any,

@@ -10,6 +10,7 @@ from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.bundle import Bundle, frame_bytes, origin_of
+from h5saver_widget.saving.given import as_bundle
 from h5saver_widget.saving.h5_backend import Where
 
 __all__ = ["ExtensionSaver"]
@@ -47,8 +48,14 @@ class ExtensionSaver(ModuleSaver):
                 child.h5saver = self._h5saver
 
     def _make_children(self, detectors: Sequence[Any], actuators: Sequence[Any]) -> None:
-        self._members = [(str(module.title), module, self._make_detector_saver(module)) for module in detectors]
-        self._members += [(str(module.title), module, self._make_actuator_saver(module)) for module in actuators]
+        kept = {(id(module), title): child for title, module, child in self._members}
+
+        def member(module: Any, make: Callable[[Any], Any]) -> tuple[str, Any, Any]:
+            title = str(module.title)
+            return title, module, kept.get((id(module), title)) or make(module)
+
+        self._members = [member(module, self._make_detector_saver) for module in detectors]
+        self._members += [member(module, self._make_actuator_saver) for module in actuators]
         self._children, self._child_paths = {}, {}
         for title, _, child in self._members:
             child.main_module = False
@@ -82,6 +89,7 @@ class ExtensionSaver(ModuleSaver):
         DataMismatchError
             If data come from a module that is not one of the sub-modules.
         """
+        dte = as_bundle(dte)
         if by_name and dte.name in self._children:
             return [(str(dte.name), dte)]
         split: dict[str, list[Any]] = {}
@@ -117,7 +125,7 @@ class ExtensionSaver(ModuleSaver):
             if generation == saver.generation:
                 return found  # else streaming had to be ended for a new array: what was looked up before is void
 
-    def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> None:
+    def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> bool:
         """Write what was prepared for all sub-modules: a frame that one of them refuses is not written by any."""
         size = 0
         for bundle, write in prepared:
@@ -125,5 +133,7 @@ class ExtensionSaver(ModuleSaver):
                 write()
                 size += frame_bytes(bundle.data)
                 self.saver.source_saved(str(bundle.name))
-        if any(write is not None for _, write in prepared):
+        has_data = any(write is not None for _, write in prepared)
+        if has_data:
             self.saver.frame_saved(size)
+        return has_data

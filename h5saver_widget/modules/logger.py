@@ -9,6 +9,7 @@ from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.actuator import ActuatorTimeSaver
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.modules.extension import ExtensionSaver
+from h5saver_widget.saving.given import as_bundle
 
 __all__ = ["LoggerSaver"]
 
@@ -34,6 +35,7 @@ class LoggerSaver(ExtensionSaver):
         """
         if self.saver.leaves_out_frame():
             return
+        dte = as_bundle(dte)
         with self.saver.saving_frame(self.title):
             parts = self._by_child(dte, by_name=True)
             self._commit(self._prepared(parts, [float(dte.timestamp)]))

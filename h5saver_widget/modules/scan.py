@@ -36,11 +36,14 @@ class ScanSaver(ExtensionSaver):
     ----------
     module
         The scan module: title, settings and a ``modules_manager`` with ``detectors_all`` and ``actuators_all``.
+    counts
+        Whether the scan is over once something was saved at every point; else its owner tells when it is.
     """
 
     group_type = GroupModuleType.SCAN
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, counts: bool = True) -> None:
+        self._counts = counts
         self._scan_shape: tuple[int, ...] = ()
         self._time = TimeModuleSaver()
         self._start: float | None = None
@@ -97,6 +100,9 @@ class ScanSaver(ExtensionSaver):
 
     def _count(self, indexes: Sequence[int]) -> None:
         """Count a point; when all of them were saved, the scan is complete."""
+        if not self._counts:
+            self._to_come = 1
+            return
         if self._saved is None or self._saved.shape != self._scan_shape:
             self._saved = np.zeros(self._scan_shape, bool)
             self._to_come = self._saved.size
@@ -128,8 +134,8 @@ class ScanSaver(ExtensionSaver):
                 if not any(_is_same(axis, other) for other in known):
                     AxisSaverLoader(saver).add_to(place, axis, axis.index)
 
-    def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> None:
-        """Write the point at `indexes`.
+    def add_data(self, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any) -> bool:
+        """Write the point at `indexes`, and return whether the settings let anything of it pass.
 
         Parameters
         ----------
@@ -160,7 +166,7 @@ class ScanSaver(ExtensionSaver):
                 write_time = self._time.prepare(elapsed, indexes, distribution)
                 if generation != saver.generation:  # a new array ended streaming: what was looked up before is void
                     prepared, write_time = self._prepared(parts, indexes, distribution), None
-            self._commit(prepared)
+            has_data = self._commit(prepared)
             write_time()
             self._start = start
             self._count(indexes)
@@ -168,6 +174,7 @@ class ScanSaver(ExtensionSaver):
                 saver.tick_flush()
             if saver.swmr_mode and not saver.is_swmr_active:
                 saver.enable_swmr()  # every array of the scan exists now: others may read from here on
+            return has_data
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Write what a host's bundle object holds."""

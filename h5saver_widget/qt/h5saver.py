@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,9 @@ REPORT_MS = 100
 
 #: How often numbers that grow are shown, in s.
 SHOW_SECONDS = 0.5
+
+#: So long the GUI thread waits for a file, if a program has it wait, in s.
+_PATIENCE = 10.0
 
 #: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
 _SHOWN_FOR = timedelta(seconds=2)
@@ -112,6 +116,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     _question = QtCore.Signal(object, bool)
     """The worker has found that the SWMR state of a file that was picked is not that of the settings: path, state."""
 
+    waits_for_switch = False
     settings_name = parameters.SETTINGS_NAME
     params = parameters.saver_params()
 
@@ -136,11 +141,12 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._missing: tuple[str, ...] = ()
         self._said_once = ""
         super().__init__(save_type, backend)
+        self.intake.window_thread = threading.get_ident()
         self.settings = Parameter.create(
             name=self.settings_name,
             title="Saving",
             type="group",
-            children=parameters.saver_params(self.save_type, self.backend),
+            children=parameters.saver_params(self.save_type, self.store.current.backend_type),
         )
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
@@ -274,18 +280,14 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     # ---------------------------------------------------------------- remote
     @QtCore.Slot()
-    def start(self) -> None:
-        """Start recording (*Do Save*), or go on after a pause.
-
-        This and the other slots here may be called in any thread. They begin it and return at once; ``status()`` or
-        ``status_sig`` tell how it went.
-        """
-        self._in_own_thread(super().start)
+    def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:
+        """Start recording (*Do Save*), or go on after a pause; see `H5SaverBase`. Any thread may call these slots."""
+        super().start(path, wait)
 
     @QtCore.Slot()
-    def stop(self) -> None:
-        """Have the file completed and closed."""
-        self._in_own_thread(super().stop)
+    def stop(self, wait: bool | float = True) -> None:
+        """Complete and close the file; see `H5SaverBase`."""
+        super().stop(wait)
 
     @QtCore.Slot()
     def pause(self) -> None:
@@ -336,14 +338,21 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         if QtCore.QThread.currentThread() == self.thread():
             self._binding.show_all()
 
-    def do_save_changed(self, do_save: bool) -> None:
-        """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
-        if do_save and self.background.take_back("closing"):
-            return  # the file that was about to be closed goes on
-        if not do_save and self.isopen():
-            self.background.take_back("opening")
-            self.stopping_sig.emit()
-        super().do_save_changed(do_save)
+    def patience(self, wait: bool | float) -> float | None:
+        """Return how long a call of this thread waits for the disk, in s: a window does not stand still for ever."""
+        return _PATIENCE if wait is True and self.may_ask() else super().patience(wait)
+
+    def may_ask(self) -> bool:
+        """Tell whether this is the GUI thread, which can show a dialog."""
+        return threading.get_ident() == self.intake.window_thread
+
+    def is_stopping(self) -> None:
+        """Emit ``stopping_sig``."""
+        self.stopping_sig.emit()
+
+    def has_switched(self) -> None:
+        """Show in the tree what came of it."""
+        self._show_what_came()
 
     def _begin_looking(self) -> None:
         """Do nothing: the timer looks."""
@@ -404,7 +413,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             self._report_timer.stop()
             if self.store.current.do_save:
                 self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
-            if self.backend != self.store.current.backend_type:
+            if self.backend != self.store.current.library:
                 self.apply_settings()  # what was chosen for the next file
         self.show_status()
 
@@ -453,17 +462,14 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
-        if name in ("backend_type", "mirror", "connection", "h5comp_library"):
+        if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
             self._in_own_thread(self._show_options)
 
     @_caught
     def _show_options(self) -> None:
         settings, now = self.settings, self.store.current
-        for path, visible in parameters.shown_with(self.capabilities).items():
+        for path, visible in parameters.shown_with(now, self.capabilities).items():
             settings.child(*path).setOpts(visible=visible)
-        server = settings.child("backend", "hsds_options")
-        server.setOpts(visible=self.capabilities.remote or self.wants_mirror)
-        server.child("connection").setOpts(visible=bool(now.connection))
         library = settings.child("data_format", "compression_options", "h5comp_library")
         library.setLimits(parameters.compression_libraries(self.capabilities))
         note = reader_note(now.h5comp_library)

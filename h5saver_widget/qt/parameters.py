@@ -15,7 +15,7 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.secret import SECRET_TYPE
-from h5saver_widget.recording.settings import GROUPS, SETTINGS, Setting, SettingPath
+from h5saver_widget.recording.settings import GROUPS, SETTINGS, Setting, SettingPath, Settings
 
 __all__ = [
     "SETTINGS_NAME",
@@ -69,11 +69,15 @@ def compression_libraries(capabilities: Capabilities) -> list[str]:
     return list(capabilities.compression) or ["none"]
 
 
-def shown_with(capabilities: Capabilities) -> dict[SettingPath, bool]:
+def shown_with(settings: Settings, capabilities: Capabilities) -> dict[SettingPath, bool]:
     """Return which parameters are shown with a backend that can do this; all others always look the same."""
+    names_server = settings.backend_type == server_backend()
     return {
         ("base_path",): not capabilities.remote,
-        ("backend", "mirror"): server_backend() is not None and not capabilities.remote,
+        ("backend", "mirror"): server_backend() is not None and not names_server,
+        ("backend", "hsds_options"): names_server or settings.mirror,
+        ("backend", "hsds_options", "local_first"): names_server,
+        ("backend", "hsds_options", "connection"): bool(settings.connection),
         ("backend", "power_safe"): capabilities.journal,
         ("backend", "swmr_options"): capabilities.swmr,
     }
@@ -111,8 +115,8 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
     >>> [param['name'] for param in saver_params()][:4]
     ['save_type', 'save_2D', 'save_raw_only', 'do_save']
     """
-    backend = backend or default_backend()
-    capabilities = backend_capabilities(backend)
+    settings = Settings(backend_type=backend or default_backend())
+    capabilities = backend_capabilities(settings.library)
     params = {path: _group(path) for path in GROUPS}
     root: list[dict[str, Any]] = []
 
@@ -128,12 +132,11 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
         params[setting.path] = _leaf(setting)
         put(setting.path, params[setting.path])
     params["save_type",]["value"] = save_type.name
-    params["backend", "backend_type"]["value"] = backend
+    params["backend", "backend_type"]["value"] = settings.backend_type
     libraries = compression_libraries(capabilities)
     library = params["data_format", "compression_options", "h5comp_library"]
     library.update(limits=libraries, value="zlib" if "zlib" in libraries else libraries[0])
-    params["backend", "hsds_options"]["visible"] = capabilities.remote
-    for path, visible in shown_with(capabilities).items():
+    for path, visible in shown_with(settings, capabilities).items():
         params[path]["visible"] = visible
     known, own = RemoteOptions().completed(secret=False), RemoteOptions()
     for name, text in (("endpoint", known.endpoint), ("user", known.username), ("domain", own.home)):
@@ -141,6 +144,8 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
             params["backend", "hsds_options", name]["placeholder"] = text
     secret = "from the environment" if known.password else "from the keyring"
     params["backend", "hsds_options", "password"]["placeholder"] = secret
+    params["backend", "hsds_options", "certificate"]["nameFilter"] = "Certificates (*.pem *.crt *.cer);;All files (*)"
+    params["backend", "hsds_options", "api_key"]["placeholder"] = "from the environment" if known.api_key else "none"
     return root
 
 

@@ -43,6 +43,7 @@ _ROW_BY_NAME: Final = {
     "name_template": rows.PatternRow,
     "notes": rows.NotesRow,
     "password": PasswordRow,
+    "api_key": PasswordRow,
     "connection": SentenceRow,
 }
 #: Actions that have a line of their own, with their icons.
@@ -113,6 +114,7 @@ class SettingsTree(PlainTree):
         names: list[tuple[str, ...]] = [(name,) for name in ("base_path", "base_name", "save_type", "current_h5_file")]
         names += [
             ("backend", "backend_type"),
+            ("backend", "hsds_options", "local_first"),
             ("backend", "hsds_options", "user"),
             ("backend", "hsds_options", "domain"),
         ]

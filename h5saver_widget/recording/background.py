@@ -20,6 +20,8 @@ class Background:
         Called in the worker's thread with what was being done, what to say, and the error.
     changed
         Called when an opening or closing was begun or is done, in whatever thread; with the one begun last, or None.
+    gate, let_in
+        Called before an opening is begun, and when it is over: frames wait in between.
 
     Examples
     --------
@@ -28,8 +30,14 @@ class Background:
     2
     """
 
-    def __init__(self, failed: Callable[[str, str, Exception], None], changed: Callable[[Task | None], None]) -> None:
-        self._failed, self._changed = failed, changed
+    def __init__(
+        self,
+        failed: Callable[[str, str, Exception], None],
+        changed: Callable[[Task | None], None],
+        gate: Callable[[], None] = lambda: None,
+        let_in: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._failed, self._changed, self._gate, self._let_in = failed, changed, gate, let_in
         self._pending: list[Task] = []
         self._changing = threading.RLock()
         self.worker = FileWorker()
@@ -57,6 +65,8 @@ class Background:
                 self._settled(task)
 
         task = Task(doing, tried)
+        if doing == "opening":
+            self._gate()
         if doing:
             with self._changing:
                 self._pending.append(task)
@@ -64,13 +74,13 @@ class Background:
         self.worker.add(task)
         return task
 
-    def done_within(self, timeout: float, doing: str, work: Callable[[], object], failed: str) -> object:
+    def done_within(self, timeout: float | None, doing: str, work: Callable[[], object], failed: str) -> object:
         """Have something done, and return its result; parameters as :meth:`begin`.
 
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. It goes on in the background.
+            If it takes longer than `timeout` seconds (None: for ever). It goes on in the background.
         """
         task = self.begin(doing, work, failed)
         if not task.wait(timeout):
@@ -89,6 +99,8 @@ class Background:
         return bool(taken)
 
     def _settled(self, task: Task) -> None:
+        if task.doing == "opening":
+            self._let_in()
         if task.doing:
             with self._changing:
                 self._pending.remove(task)

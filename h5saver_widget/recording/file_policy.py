@@ -58,7 +58,11 @@ class FilePolicy:
     def server_options(self, settings: Settings) -> RemoteOptions:
         """Return the server that the settings name; what they leave open, the environment says."""
         return RemoteOptions(
-            endpoint=settings.endpoint.strip(), username=settings.user.strip(), password=settings.password
+            endpoint=settings.endpoint.strip(),
+            username=settings.user.strip(),
+            password=settings.password,
+            api_key=settings.api_key,
+            certificate=settings.certificate.strip(),
         )
 
     def server_folder(self, settings: Settings) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.remote.mirror import Mirror, MirrorStatus
 
@@ -51,12 +52,14 @@ class Mirroring:
                 server, folder, base = self._where()
                 self._mirror = Mirror(server, folder, base=base)
                 weakref.finalize(self, self._mirror.stop, wait=False)
-            if source.writable:
+            if source.writable and not source.capabilities.remote:
                 self._mirror.follow(source)
         except (H5SaverError, OSError) as error:
             self._failed(error)
 
-    def file_closed(self) -> None:
-        """Take note that the file is closed: the rest is copied from the disk."""
+    def file_closed(self, source: Backend) -> None:
+        """Take note that the file is closed: its rest is copied from the disk, or sent if a server had not taken it."""
+        if source.capabilities.remote and Rest.files(keep_folder()):
+            self.follow(source)
         if self._mirror is not None:
             self._mirror.let_go()

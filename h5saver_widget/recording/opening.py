@@ -67,7 +67,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     saver.wait()
     settings, now = saver.store.current, now or saver.promised or saver.naming_time()
     saver.promised = None
-    if saver.backend != settings.backend_type:  # another library may keep its files elsewhere
+    if saver.backend != settings.library:  # another library may keep its files elsewhere
         saver.apply_settings()
     provider = saver.path_provider()
     if not saver.capabilities.remote:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reactions"]
 
+_SERVER = ("endpoint", "user", "password", "api_key", "certificate", "domain")
 _LIMITS = ("roll_over_size", "roll_over_time", "roll_over_frames", "stop_after_time", "stop_after_frames")
 
 
@@ -33,14 +34,15 @@ class Reactions:
     def __init__(self, saver: H5SaverBase) -> None:
         self._saver = saver
         limits: dict[str, Callable[[Any], None]] = dict.fromkeys((*_LIMITS, "reserve", "sources"), self._limits_changed)
-        server = dict.fromkeys(("endpoint", "user", "password", "domain"), self.server_changed)
+        server = dict.fromkeys(_SERVER, self.server_changed)
         self._by_name: dict[str, Callable[[Any], None]] = {
             **limits,
             **server,
             "save_type": self._save_type_changed,
-            "do_save": saver.do_save_changed,
+            "do_save": saver.do_save_switched,
             "current_h5_file": self._current_file_changed,
             "backend_type": self._backend_changed,
+            "local_first": self._backend_changed,
             "enable_swmr": self._enable_swmr_changed,
             "flush_interval": saver.set_swmr_flush_interval,
             "isolated": partial(self._way_of_writing_changed, "isolated"),
@@ -67,7 +69,7 @@ class Reactions:
         self._saver.save_type = SaveType.of(value)
 
     def _enable_swmr_changed(self, enable: bool) -> None:
-        if enable and not backend_capabilities(self._saver.store.current.backend_type).swmr:
+        if enable and not backend_capabilities(self._saver.store.current.library).swmr:
             self._saver.store.change(enable_swmr=False)
         else:
             self._say_when("enable_swmr")
@@ -101,21 +103,29 @@ class Reactions:
                 saver.io.set_attributes(raw.handle, saver.raw(saver.note_attributes()))
 
     # ---------------------------------------------------------------- backend
-    def _backend_changed(self, name: str) -> None:
+    def _backend_changed(self, _: Any) -> None:
         saver = self._saver
-        if name != saver.backend and not self._say_when("backend_type"):
+        if saver.store.current.library == saver.backend:
+            self.server_changed(None)
+        elif not self._say_when("backend_type"):
             try:
                 saver.apply_settings()
             except Exception:
-                saver.store.change(backend_type=saver.backend)
+                self._show_backend()
                 raise
 
     def backend_is_another(self) -> None:
         """Have the settings fit the library that writes now."""
         saver = self._saver
-        swmr = saver.store.current.enable_swmr and saver.is_swmr_capable
-        saver.store.change(backend_type=saver.backend, enable_swmr=swmr)
+        saver.store.change(enable_swmr=saver.store.current.enable_swmr and saver.is_swmr_capable)
+        self._show_backend()
         self.server_changed(None)
+
+    def _show_backend(self) -> None:
+        """Have the settings name the library that writes now, be it by itself or for a server."""
+        saver = self._saver
+        if saver.store.current.library != saver.backend:
+            saver.store.change(backend_type=saver.backend, local_first=not saver.capabilities.remote)
 
     # ----------------------------------------------------------------- server
     def server_changed(self, _: Any) -> None:

@@ -26,15 +26,16 @@ from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.nodes.typed import GROUP, Node
-from h5saver_widget.recording import destinations, format_settings, opening, switching
+from h5saver_widget.recording import destinations, format_settings, opening, simple, switching
 from h5saver_widget.recording.background import Background
 from h5saver_widget.recording.file_policy import FilePolicy
+from h5saver_widget.recording.intake import Intake
 from h5saver_widget.recording.markers import marker_line
 from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
 from h5saver_widget.recording.picking import SwmrAnswer
 from h5saver_widget.recording.reactions import Reactions
-from h5saver_widget.recording.settings import Settings
+from h5saver_widget.recording.settings import SETTINGS, Settings
 from h5saver_widget.recording.settings_store import SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.recording.watcher import Watcher
@@ -52,6 +53,9 @@ logger = logging.getLogger(__name__)
 
 #: How often a script's file is looked after, in s.
 _LOOK_SECONDS: Final = 0.2
+
+#: Settings that say how one saver is, not how its files are to be.
+_OWN_SETTINGS: Final = frozenset(("do_save", "current_h5_file", "current_scan_name", "current_scan_path", "connection"))
 
 
 def log_error(what: str, error: BaseException) -> None:
@@ -102,7 +106,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.store = SettingsStore(Settings(save_type=kind.name, backend_type=backend or default_backend()))
         self.settings: Any = self.store
         self._in_step, self._step_thread = self.store.current, 0
-        super().__init__(kind, backend, isolated=True)
+        super().__init__(kind, self.store.current.library, isolated=True)
         self.policy = FilePolicy()
         self.watcher = Watcher(self, Mirroring(self._mirror_place, self._mirror_failed))
         self.h5_file_path: Path | None = None
@@ -118,7 +122,14 @@ class H5SaverBase(H5SaverLowLevel):
         self.chosen: Path | None = None
         #: The time that the next new file is named by, because it was promised on screen.
         self.promised: datetime | None = None
-        self.background = Background(self._did_not_work, self._begun_changed)
+        #: The path that the next new file is to have, because a program has asked for it.
+        self.asked_path: Path | None = None
+        self.intake = Intake(self)
+        self.background = Background(self._did_not_work, self._begun_changed, self.intake.gate, self.intake.let_in)
+        #: Held while it is decided what is begun by *Do Save*; what was begun last.
+        self.may_switch = threading.RLock()
+        self.switched: Task | None = None
+        self._sibling: H5SaverBase | None = None
         self.watcher.follow(self.store.current)
         self.reactions = Reactions(self)
 
@@ -140,7 +151,13 @@ class H5SaverBase(H5SaverLowLevel):
     frame_format = format_settings.frame_format
     nexus, convert_units = format_settings.followed("nexus"), format_settings.followed("convert_units")
 
-    do_save_changed, before_closing = switching.do_save_changed, switching.before_closing
+    record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
+
+    start, stop = switching.start, switching.stop
+    do_save_changed, do_save_switched = switching.do_save_changed, switching.do_save_switched
+    before_closing = switching.before_closing
+    #: Whether a program that changes *Do Save* waits until the file is open, or closed.
+    waits_for_switch = True
     pick, ask_later, open_looked_at = switching.pick, switching.ask_later, switching.open_looked_at
 
     # --------------------------------------------------------------- settings
@@ -151,8 +168,8 @@ class H5SaverBase(H5SaverLowLevel):
 
     def apply_settings(self) -> None:
         """Have the next file written by the library, and where, the settings say; an open file may be closed for it."""
-        if self.backend != self.store.current.backend_type:
-            self.set_backend(self.store.current.backend_type)
+        if self.backend != self.store.current.library:
+            self.set_backend(self.store.current.library)
         self.apply_isolated()
 
     def apply_isolated(self) -> None:
@@ -173,7 +190,7 @@ class H5SaverBase(H5SaverLowLevel):
     @property
     def wants_mirror(self) -> bool:
         """Whether files are to be copied to a server while they are written."""
-        return self.store.current.mirror and not self.capabilities.remote
+        return self.store.current.is_copied and not self.capabilities.remote
 
     def mirror_status(self) -> MirrorStatus | None:
         """Return how the mirror on the server is; None without one. Never waits."""
@@ -252,21 +269,6 @@ class H5SaverBase(H5SaverLowLevel):
             return groups.add_generic_group(self, where, title, **options)
 
     # ------------------------------------------------------------------ state
-    def start(self) -> None:
-        """Start recording: switch *Do Save* on, or go on after a pause."""
-        if self.watcher.is_paused:
-            self.resume()
-        else:
-            self.store.change(do_save=True)
-
-    def stop(self) -> None:
-        """Complete and close the file, and switch *Do Save* off; an error that was shown counts as seen."""
-        if self.store.current.do_save:
-            self.store.change(do_save=False)
-        elif self.isopen():
-            self.do_save_changed(False)
-        self.clear_problem()
-
     @property
     def is_paused(self) -> bool:
         """Whether frames of continuous recordings are left out now."""
@@ -347,6 +349,20 @@ class H5SaverBase(H5SaverLowLevel):
         self.store.change(current_scan_name=scan_name, current_scan_path=str(path.parent), current_h5_file=str(path))
 
     # --------------------------------------------- what a saver with a screen does otherwise
+    def patience(self, wait: bool | float) -> float | None:
+        """Return how long a call of this thread waits for the disk, in s; None: until it is done."""
+        return None if wait is True else float(wait)
+
+    def is_stopping(self) -> None:
+        """Be told that *Do Save* was switched off, and the file is about to be closed."""
+
+    def has_switched(self) -> None:
+        """Be told by a thread that has waited for it that a file was opened or closed."""
+
+    def may_ask(self) -> bool:
+        """Tell whether a person can be asked by this thread."""
+        return True
+
     def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
         """Decide what to do with a file whose SWMR state is not that of the settings."""
         return SwmrAnswer.ADAPT
@@ -466,6 +482,24 @@ class H5SaverBase(H5SaverLowLevel):
         if self.session is None:
             self.require_open("save")
 
+    @property
+    def pending_task(self) -> Task | None:
+        """The opening or closing that was begun and is not done yet; None for none."""
+        return self._begun  # type: ignore[no-any-return]
+
+    def step_ended(self) -> None:
+        """Do what is due between two frames; to be called without the file's lock."""
+        self._step_ended()
+
+    def sibling(self) -> H5SaverBase:
+        """Return a saver with the same settings, for a file beside that of this one."""
+        if self._sibling is None:
+            self._sibling = H5SaverBase(self.save_type, self.backend)
+        now, other = self.store.current, self._sibling
+        names = [name for name in SETTINGS if name not in _OWN_SETTINGS]
+        other.store.change(**{name: getattr(now, name) for name in names})
+        return other
+
     def _step_ended(self) -> None:
         if self.watcher.due:
             self.watcher.settle()
@@ -572,6 +606,7 @@ class H5SaverBase(H5SaverLowLevel):
             if self.wants_mirror and self.io.writable:
                 self.watcher.mirroring.follow(self.io)
         elif command == "closed":
+            self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
         elif command == "error":
             self.watcher.failed(str(args.get("message", "")))

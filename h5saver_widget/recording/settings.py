@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.registry import available_backends
+from h5saver_widget.backends.registry import READS_ALL, available_backends, default_backend, server_backend
 from h5saver_widget.errors import SettingError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.recording.disk import DEFAULT_RESERVE
@@ -286,10 +286,18 @@ class Settings:
         "takes some milliseconds longer. Not together with SWMR. Applies from the next file on.",
         _BACKEND,
     )
+    local_first: bool = _setting(
+        "Local file first",
+        True,
+        "Files are written below the base path, and copied to the server while they are written: nothing that the "
+        "server or the network does can cost a row. Off: straight to the server, for a machine without a disk.",
+        _SERVER,
+    )
     endpoint: str = _setting(
         "Address",
         "",
-        "Address of the server, such as http://server:5101. Empty: the one that the environment names.",
+        "Address of the server, such as http://server:5101; of a group of servers all addresses, with a blank between. "
+        "Empty: the one that the environment names.",
         _SERVER,
         placeholder="http://server:5101",
     )
@@ -308,6 +316,23 @@ class Settings:
         _SERVER,
         kind="secret",
         kept=False,
+    )
+    api_key: str = _setting(
+        "API key",
+        "",
+        "Instead of user and password, where the server knows keys. Better left empty, as the password is.",
+        _SERVER,
+        kind="secret",
+        kept=False,
+    )
+    certificate: str = _setting(
+        "Certificate",
+        "",
+        "File (PEM) with the certificate of a server with https:// that nobody known to this system has signed, or of "
+        "who has signed it. Empty: those that the system trusts.",
+        _SERVER,
+        kind="file",
+        placeholder="that the system trusts",
     )
     domain: str = _setting(
         "Folder",
@@ -438,6 +463,19 @@ class Settings:
         _RECORDING,
         check=_readable_notes,
     )
+
+    @property
+    def library(self) -> str:
+        """The backend that writes: one for local files, where the server gets a copy of these."""
+        local = default_backend()
+        if self.backend_type != server_backend() or not self.local_first:
+            return self.backend_type
+        return READS_ALL if local == self.backend_type else local
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether local files are copied to a server while they are written."""
+        return self.mirror if self.backend_type != server_backend() else self.local_first
 
     def __post_init__(self) -> None:
         """Check every value."""

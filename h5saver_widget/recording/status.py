@@ -49,7 +49,7 @@ class RecorderStatus:
     problem
         What went wrong last; ``''`` for nothing.
     mirror
-        How the copy on a server is, in words; ``''`` without one.
+        How the copy on a server is, in words, or what a server that is recorded to does not have yet; ``''`` for none.
     waiting_seconds
         How long the disk has not answered, in s; 0 while it does.
     is_open

@@ -5,12 +5,16 @@ Some of these functions are methods of :class:`~h5saver_widget.recording.saver.H
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h5saver_widget.errors import NotAnsweringError
 from h5saver_widget.format.naming import with_h5_suffix
 from h5saver_widget.recording import opening
 from h5saver_widget.recording.picking import SwmrAnswer
@@ -18,26 +22,129 @@ from h5saver_widget.recording.picking import SwmrAnswer
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
 
-__all__ = ["ask_later", "before_closing", "do_save_changed", "open_looked_at", "pick"]
+__all__ = ["ask_later", "before_closing", "do_save_changed", "open_looked_at", "pick", "start", "stop"]
+
+#: Whether a call waits by itself for what it begins; of each thread.
+_asking = threading.local()
+
+
+def start(saver: H5SaverBase, path: Path | str | None = None, wait: bool | float = True) -> None:
+    """Start recording (*Do Save*), or go on after a pause; from any thread.
+
+    Parameters
+    ----------
+    path
+        Exactly this file; one that is there is renamed to ``name_old1.h5`` first. None: named as the settings say.
+    wait
+        Return once the file is open; a number of seconds waits no longer than that. False begins it: frames are taken
+        from now on, and wait for the file. Where a window waits, it does so for ten seconds at most.
+
+    Raises
+    ------
+    FileOpenError, NamingError, OSError
+        If the file could not be opened.
+    NotAnsweringError
+        If it takes longer than `wait`; it goes on in the background.
+    """
+    if path is None and saver.watcher.is_paused:
+        saver.resume()
+        return
+    saver.asked_path = None if path is None else Path(path)
+    with _begins_only():
+        if not saver.store.current.do_save:
+            saver.store.change(do_save=True)
+        elif path is not None:
+            _begin_saving(saver, saver.naming_time())
+    _wait_for(saver, wait)
+    if not saver.isopen() and wait and saver.switched is not None and saver.switched.error is not None:
+        raise saver.switched.error
+
+
+def stop(saver: H5SaverBase, wait: bool | float = True) -> None:
+    """Complete and close the file, and switch *Do Save* off; an error that was shown counts as seen. From any thread.
+
+    Parameters
+    ----------
+    wait
+        As of :func:`start`: until the file is complete and closed.
+
+    Raises
+    ------
+    NotAnsweringError
+        If it takes longer than `wait`; it goes on in the background.
+    """
+    with _begins_only():
+        if saver.store.current.do_save:
+            saver.store.change(do_save=False)
+        elif saver.isopen():
+            saver.do_save_changed(False)
+    saver.clear_problem()
+    _wait_for(saver, wait)
+
+
+@contextmanager
+def _begins_only() -> Iterator[None]:
+    """Have *Do Save* begin in the block without waiting for it, in this thread."""
+    _asking.begins_only = True
+    try:
+        yield
+    finally:
+        _asking.begins_only = False
+
+
+def do_save_switched(saver: H5SaverBase, do_save: bool) -> None:
+    """Begin what *Do Save* says; where no window shows how it goes, wait until it is done."""
+    saver.do_save_changed(do_save)
+    if saver.waits_for_switch and not getattr(_asking, "begins_only", False):
+        _wait_for(saver, True)
+
+
+def _wait_for(saver: H5SaverBase, wait: bool | float) -> None:
+    task = saver.switched
+    if task is None or not wait or saver.background.worker.is_this_thread or saver.io.holds_lock():
+        return
+    seconds = saver.patience(wait)
+    if not task.wait(seconds):
+        raise NotAnsweringError(
+            f"the disk has not answered for {seconds:g} s; what was begun goes on in the background"
+        )
+    saver.has_switched()
 
 
 def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
-    """Start saving, or complete and close the file."""
-    if not do_save:
-        saver.chosen = None
-        if not saver.isopen():
-            return
-        saver.do("closing", partial(_stop_saving, saver), "The file could not be closed")
-        return
+    """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
     path = None
-    if saver.store.current.custom_name and not _goes_on(saver):
+    asks = do_save and saver.asked_path is None and saver.store.current.custom_name and not _goes_on(saver)
+    if asks and saver.may_ask():
         path = saver.choose_new_path()
         if path is None:
             saver.update_status("no file name was chosen, no file was made")
             saver.switch_off()
             return
-    saver.promised = saver.naming_time()
-    saver.do("opening", partial(_start_saving, saver, path), "Saving could not start")
+    with saver.may_switch:  # threads that switch at once: what counts is how the switch stands in the end
+        if saver.store.current.do_save != do_save:
+            return
+        if do_save:
+            if saver.asked_path is None and saver.background.take_back("closing"):
+                return  # the file that was about to be closed goes on
+            _begin_saving(saver, saver.naming_time(), path)
+            return
+        saver.chosen = None
+        if not saver.isopen():
+            return
+        if saver.intake.is_empty():
+            saver.background.take_back("opening")
+        saver.is_stopping()
+        if not saver.isopen():
+            return
+        saver.switched = saver.background.begin("closing", partial(_stop_saving, saver), "The file could not be closed")
+
+
+def _begin_saving(saver: H5SaverBase, now: datetime, path: Path | None = None) -> None:
+    asked, saver.asked_path = saver.asked_path, None
+    saver.promised = now
+    work = partial(_start_saving, saver, path or asked, asked is not None)
+    saver.switched = saver.background.begin("opening", work, "Saving could not start")
 
 
 def _goes_on(saver: H5SaverBase) -> bool:
@@ -45,8 +152,8 @@ def _goes_on(saver: H5SaverBase) -> bool:
     return saver.io.writable and saver.file_path == saver.chosen
 
 
-def _start_saving(saver: H5SaverBase, path: Path | None) -> None:
-    if not _goes_on(saver):
+def _start_saving(saver: H5SaverBase, path: Path | None, is_asked: bool) -> None:
+    if is_asked or not _goes_on(saver):
         saver.init_file(update_h5=True, addhoc_file_path=path)
     saver._notify("saving", path=saver.file_path)
 
@@ -76,6 +183,7 @@ def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
 
 def pick(saver: H5SaverBase, path: Path) -> None:
     """Open a file that a person has chosen, to add to it; what goes wrong is reported."""
+    saver.intake.by_hand = True
     saver.do("opening", partial(_open_picked, saver, path), f"{path.name} could not be opened")
 
 
@@ -103,5 +211,5 @@ def open_looked_at(saver: H5SaverBase, path: Path, file_is_swmr: bool | None, an
 
 
 def _picked(saver: H5SaverBase, path: Path) -> None:
-    saver.chosen = path
+    saver.chosen, saver.intake.by_hand = path, True
     saver.user_changed_file(path)

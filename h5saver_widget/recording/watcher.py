@@ -21,6 +21,7 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.counts import Counts
@@ -150,7 +151,7 @@ class Watcher:
     def closed(self) -> None:
         """Take note that the file was closed."""
         self.space.watch.stop()
-        self.mirroring.file_closed()
+        self.mirroring.file_closed(self._file.io)
         if not self.is_rolling:
             self.clock.pause()
             self.flow.end(monotonic(), self._frames_so_far())
@@ -333,7 +334,8 @@ class Watcher:
             waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
         if activity.problem:
-            missing = (f"the disk refuses what is written, it is tried again: {activity.problem}", *missing)
+            whose = "server" if self._file.io.capabilities.remote else "disk"
+            missing = (f"the {whose} refuses what is written, it is tried again: {activity.problem}", *missing)
         if waiting:
             missing = (_not_answering(doing, waiting, statistics), *missing)
         patience = SCAN_PATIENCE if self._file.scan_runs else PATIENCE
@@ -350,7 +352,7 @@ class Watcher:
             self.counts.part,
             missing,
             self.problem,
-            "" if mirror is None else mirror.text,
+            _not_safe(activity) or ("" if mirror is None else mirror.text),
             waiting,
             opened,
             "" if opened else self.ended,
@@ -369,6 +371,13 @@ class Watcher:
         if self.is_paused:
             return RecorderState.PAUSED
         return RecorderState.RECORDING if self.flow.is_on and statistics.frames_written else RecorderState.OPEN
+
+
+def _not_safe(activity: Activity) -> str:
+    """Say what a server that is recorded to does not have yet; ``''`` if it has everything."""
+    waiting, on_disk = activity.unsafe_bytes + activity.spilled_bytes, activity.spilled_bytes
+    where = f", {on_disk / 1e6:,.1f} MB of that on the local disk" if on_disk else ""
+    return f"{waiting / 1e6:,.1f} MB are not on the server yet{where}" if waiting else ""
 
 
 def _not_answering(doing: str, seconds: float, statistics: Statistics) -> str:

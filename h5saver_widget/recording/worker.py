@@ -48,6 +48,11 @@ class Task:
             del self._work  # with whatever it holds
             self._done.set()
 
+    def drop(self) -> None:
+        """Give it up before it has begun: who waits for it goes on."""
+        del self._work
+        self._done.set()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is over; return whether it is."""
         return self._done.wait(timeout)
@@ -108,12 +113,13 @@ class FileWorker:
                 self._thread.start()
 
     def cancel(self, task: Task) -> bool:
-        """Take a task back; return whether it had not begun yet. Nobody is told of a task that was taken back."""
+        """Take a task back; return whether it had not begun yet."""
         with self._changed:
             if task not in self._tasks:
                 return False
             self._tasks.remove(task)
-            return True
+        task.drop()
+        return True
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything that was begun is done; returns at once in the worker's own thread.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import CodecError, H5SaverError
+from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import Progress
-from h5saver_widget.remote.unfinished import Unfinished, notes_folder
+from h5saver_widget.remote.unfinished import left_behind, notes_folder
 
 __all__ = ["Pull", "Push"]
 
@@ -67,19 +66,14 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     return 0
 
 
-def _complete_all(options: RemoteOptions) -> int:
+def _complete_all(options: RemoteOptions, formerly: str) -> int:
     """Send what mirrors and recordings to this server have left; 1 if something is still left."""
-    from h5saver_widget.backends.remote_rest import Rest
-    from h5saver_widget.backends.remote_spool import keep_folder
-    from h5saver_widget.remote.identity import same_server
-    from h5saver_widget.remote.mirror import complete, local_reader
-    from h5saver_widget.remote.push_pull import remote_backend
+    from h5saver_widget.remote.push_pull import complete, local_reader, remote_backend
 
-    known, left = options.completed(secret=False), 0
     source, target = local_reader(), remote_backend(options)
-    for note in list(Unfinished.read_all(notes_folder())):
-        if note.username != known.username or not same_server(note.endpoint, known.endpoint):
-            continue
+    notes, rests, others = left_behind(options, notes_folder(), formerly)
+    left = 0
+    for note in notes:
         try:
             if not note.path.is_file():
                 raise FileNotFoundError("there is no such file any more; it was moved or deleted")
@@ -93,17 +87,16 @@ def _complete_all(options: RemoteOptions) -> int:
         else:
             note.remove(notes_folder())
             print(f"{note.file}: complete as {copied.target}, {copied.transfer.copied_bytes} bytes copied")
-    for path in Rest.files(keep_folder()):
-        with suppress(CodecError):  # what is no such file, or of another server, is not ours to send
-            head = Rest.read(path).head
-            if head["username"] == known.username and same_server(head["endpoint"], known.endpoint):
-                left += _send_rest(path, options)
+    left += sum(_send_rest(path, options) for path in rests)
+    for endpoint in sorted(others):
+        print(f"something is left for {endpoint}, too: name it by --endpoint; if that is the old address of this")
+        print(f"server, by --formerly {endpoint}")
     return int(left > 0)
 
 
 def _send_rest(path: Path, options: RemoteOptions) -> int:
     """Send what was left when a file on a server was closed."""
-    from h5saver_widget.backends.remote_sending import send_rest
+    from h5saver_widget.backends.remote_journal import send_rest
 
     try:
         print(f"{send_rest(path, options)}: complete; {path.name} was sent")
@@ -129,12 +122,14 @@ class Push:
         )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
         parser.add_argument("--unfinished", action="store_true", help="send what mirrors and recordings have left")
+        parser.add_argument("--formerly", default="", metavar="URL", help="address that the server had before")
         _add_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Copy; 1 if that failed."""
         if arguments.unfinished:
-            return _complete_all(RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
+            options = RemoteOptions(endpoint=arguments.endpoint, username=arguments.username)
+            return _complete_all(options, arguments.formerly)
         if arguments.file is not None and arguments.file.suffix == ".unsent":
             return _send_rest(arguments.file, RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
         if not arguments.domain:

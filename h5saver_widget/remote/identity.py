@@ -5,19 +5,23 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.errors import DataMismatchError
+from h5saver_widget.errors import DataMismatchError, FileOpenError
 from h5saver_widget.format.layout import RECORDING_ID
 from h5saver_widget.remote.transfer import blocks_of, kinds_alike, walk
 from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["is_same_recording", "open_target", "same_server"]
+
+_LONGEST_NAME = 255  # bytes, on disks and servers
 
 
 def is_same_recording(source: Backend, target: Backend) -> bool:
@@ -62,11 +66,11 @@ def _equal(one: object, other: object) -> bool:
 def _names(place: Path, word: str) -> Iterator[Path]:
     """Iterate over the name that is wanted and, should it belong to another recording, other ones."""
     yield place
-    stem = f"{place.stem}_{word[:8]}" if word else place.stem
-    if word:
-        yield place.with_name(f"{stem}{place.suffix}")
-    for number in itertools.count(2):
-        yield place.with_name(f"{stem}_{number}{place.suffix}")
+    own = f"_{word[:8]}" if word else ""
+    for number in itertools.count(1 if word else 2):
+        ending = f"{own}_{number}{place.suffix}" if number > 1 else f"{own}{place.suffix}"
+        room = _LONGEST_NAME - len(ending.encode())
+        yield place.with_name(place.stem.encode()[:room].decode(errors="ignore") + ending)
 
 
 def open_target(source: Backend, target: Backend, place: Path) -> Path:
@@ -115,21 +119,20 @@ def same_server(one: str, other: str) -> bool:
     >>> same_server('http://localhost:5101/', 'HTTP://127.0.0.1:5101')
     True
     """
-    if one == other:
-        return True
     try:
-        (scheme, port, hosts), (scheme2, port2, hosts2) = _parts(one), _parts(other)
-    except ValueError:
+        return one == other or bool(_places(one) & _places(other))
+    except (ValueError, FileOpenError):
         return False
-    return scheme == scheme2 and port == port2 and bool(hosts & hosts2)
 
 
-def _parts(endpoint: str) -> tuple[str, int, set[str]]:
-    address = urlsplit(endpoint)
-    port = address.port or {"http": 80, "https": 443}.get(address.scheme, 0)
-    host = (address.hostname or "").lower()
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except OSError:
-        found = set()
-    return address.scheme, port, found | {host}
+def _places(endpoint: str) -> set[tuple[str, int, str]]:
+    """Return scheme, port and every name and number of the machines that an address means."""
+    found = set()
+    for address in RemoteOptions(endpoint).addresses:
+        parts = urlsplit(address)
+        port, hosts = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0), {(parts.hostname or "").lower()}
+        with suppress(OSError):
+            known = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+            hosts |= {str(entry[4][0]) for entry in known}
+        found |= {(parts.scheme, port, host) for host in hosts}
+    return found

@@ -21,18 +21,25 @@ from pathlib import Path
 from time import monotonic
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import DataMismatchError, H5SaverError, RemoteError, WorkStoppedError
+from h5saver_widget.errors import (
+    CodecError,
+    DataMismatchError,
+    FileOpenError,
+    H5SaverError,
+    RemoteError,
+    RemoteRefusedError,
+    WorkStoppedError,
+)
 from h5saver_widget.progress import Progress
 from h5saver_widget.recovery.lock_owners import programs_writing
-from h5saver_widget.remote.identity import open_target, same_server
-from h5saver_widget.remote.push_pull import Copied, copied_and_compared, remote_backend
+from h5saver_widget.remote.identity import open_target
+from h5saver_widget.remote.push_pull import complete, local_reader, remote_backend
 from h5saver_widget.remote.transfer import Seen, copy_all
-from h5saver_widget.remote.unfinished import Unfinished, notes_folder
+from h5saver_widget.remote.unfinished import Unfinished, left_behind, notes_folder
 from h5saver_widget.saving.provenance import recording_id
 
-__all__ = ["Mirror", "MirrorStatus", "complete"]
+__all__ = ["Mirror", "MirrorStatus"]
 
 _LONGEST_WAIT = 30  # intervals between two tries
 _END_SECONDS = 10.0
@@ -51,7 +58,7 @@ class MirrorStatus:
     completed
         Files that are complete on the server, compared by checksum.
     waiting
-        Closed files that are not complete there.
+        Closed files that are not complete there, of the disk and of the server.
     following
         Whether a file that is being written is followed.
     problem
@@ -170,7 +177,8 @@ class Mirror:
         self._reader: Backend | None = None
         self._sent = self._completed = 0
         self._problem = ""
-        self._given_up: set[Unfinished] = set()
+        self._given_up, self._refused = set[Unfinished](), set[Path]()
+        self._rests: list[Path] = []
         self._notice = ""
         known = options.completed(secret=False)
         self._server = known.endpoint, known.username
@@ -210,7 +218,8 @@ class Mirror:
         """Return how the mirror is; never waits."""
         with self._guard:
             live = self._live is not None
-            return MirrorStatus(self._sent, self._completed, len(self._waiting), live, self._problem, self._notice)
+            waiting = len(self._waiting) + len(self._rests)
+            return MirrorStatus(self._sent, self._completed, waiting, live, self._problem, self._notice)
 
     def wait(self, seconds: float) -> bool:
         """Wait until every closed file is complete on the server; False if that took too long."""
@@ -258,6 +267,7 @@ class Mirror:
             note = next((note for note in closed if not (note.path.is_file() and programs_writing(note.path))), None)
             if note is None:
                 self._close_target()
+                self._send_rests()
             else:
                 self._complete(note)
             return note is not None and len(closed) > 1
@@ -266,16 +276,25 @@ class Mirror:
 
     def _find_notes(self) -> None:
         """Take over what others have left, whatever they called the server."""
-        endpoint, username = self._server
-        found = [
-            note
-            for note in Unfinished.read_all(self._notes)
-            if note.username == username and same_server(note.endpoint, endpoint) and note.path.is_file()
-        ]
+        found, _, _ = left_behind(self._options, self._notes)
         with self._guard:
             mine = {note.file for note in self._waiting} | {self._live.note.file if self._live else ""}
-            self._waiting += [note for note in found if note.file not in mine]
+            self._waiting += [note for note in found if note.path.is_file() and note.file not in mine]
         self._found_notes = True
+
+    def _send_rests(self) -> None:
+        """Send what the server had not taken when files on it were closed."""
+        _, found, _ = left_behind(self._options, self._notes)
+        self._rests = [path for path in found if path not in self._refused]
+        for path in self._rests:
+            try:
+                from h5saver_widget.backends.remote_journal import send_rest  # needs the library for servers
+
+                _LOG.warning("%s is complete: %s was sent", send_rest(path, self._options), path.name)
+            except (CodecError, FileOpenError, RemoteRefusedError):
+                self._refused.add(path)  # it would be refused again
+                raise
+        self._rests = []
 
     def _placed(self, note: Unfinished, place: Path, recording: str) -> Unfinished:
         """Note where a copy is, and of which recording, and tell people if that is not the name they expect."""
@@ -362,32 +381,6 @@ class Mirror:
         if bool(problem) != bool(self._problem):
             _LOG.warning("the mirror %s", f"is behind: {problem}" if problem else "goes on")
         self._problem = problem
-
-
-def local_reader() -> Backend:
-    """Return what closed files are read with: a crash while reading a damaged one harms nobody."""
-    return create_backend("h5py", isolated=True)
-
-
-def complete(note: Unfinished, source: Backend, target: Backend, progress: Progress | None = None) -> Copied:
-    """Bring the copy on the server, which `target` opens, to the content of a closed local file, which `source` opens.
-
-    Rows that are there already are compared only if the checksums differ. Errors as :func:`~.push_pull.push`;
-    DataMismatchError, too, if another recording has the place of the local one.
-    """
-    source.open(note.path, "r", locking=False)
-    try:
-        if note.recording and recording_id(source) not in ("", note.recording):
-            raise DataMismatchError(f"{note.file} is another recording now; where is the one that was to be copied?")
-        if target.path != note.remote_path:
-            target.close()
-            open_target(source, target, note.remote_path)
-        try:
-            return copied_and_compared(source, target, progress)
-        except DataMismatchError:
-            return copied_and_compared(source, target, progress, thorough=True)
-    finally:
-        source.close()
 
 
 def _run(mirror: weakref.ref[Mirror], ended: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""Push a local file to a server, pull one from it; both resume, and both say whether the copies are alike."""
+"""Push a local file to a server, pull one from it, complete a copy: all resume, and say whether both are alike."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from h5saver_widget.errors import DataMismatchError, MissingLibraryError
 from h5saver_widget.progress import Progress
 from h5saver_widget.remote.identity import open_target
 from h5saver_widget.remote.transfer import Transfer, copy_all, fingerprint
+from h5saver_widget.remote.unfinished import Unfinished
+from h5saver_widget.saving.provenance import recording_id
 
-__all__ = ["Copied", "copied_and_compared", "pull", "push", "remote_backend"]
+__all__ = ["Copied", "complete", "copied_and_compared", "local_reader", "pull", "push", "remote_backend"]
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,7 @@ def push(
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """
-    source, target = create_backend("h5py"), remote_backend(options)
-    source.open(path, "r")
-    try:
-        open_target(source, target, domain)
-        return copied_and_compared(source, target, progress, check=check)
-    finally:
-        target.close()
-        source.close()
+    return _copied(create_backend("h5py"), path, remote_backend(options), domain, check, progress)
 
 
 def pull(
@@ -103,10 +98,15 @@ def pull(
     progress: Progress | None = None,
 ) -> Copied:
     """Copy a file from a server to the local disk; parameters and errors as :func:`push`."""
-    source, target = remote_backend(options), create_backend("h5py")
-    source.open(domain, "r")
+    return _copied(remote_backend(options), domain, create_backend("h5py"), path, check, progress)
+
+
+def _copied(
+    source: Backend, path: Path, target: Backend, place: Path, check: bool, progress: Progress | None
+) -> Copied:
+    source.open(path, "r")
     try:
-        open_target(source, target, path)
+        open_target(source, target, place)
         return copied_and_compared(source, target, progress, check=check)
     finally:
         target.close()
@@ -128,3 +128,29 @@ def copied_and_compared(
             "was one of them written meanwhile, or does the target hold more? Copy to a new place"
         )
     return Copied(transfer, ours, place)
+
+
+def local_reader() -> Backend:
+    """Return what closed files are read with: a crash while reading a damaged one harms nobody."""
+    return create_backend("h5py", isolated=True)
+
+
+def complete(note: Unfinished, source: Backend, target: Backend, progress: Progress | None = None) -> Copied:
+    """Bring the copy on the server, which `target` opens, to the content of a closed local file, which `source` opens.
+
+    Rows that are there already are compared only if the checksums differ. Errors as :func:`push`;
+    DataMismatchError, too, if another recording has the place of the local one.
+    """
+    source.open(note.path, "r", locking=False)
+    try:
+        if note.recording and recording_id(source) not in ("", note.recording):
+            raise DataMismatchError(f"{note.file} is another recording now; where is the one that was to be copied?")
+        if target.path != note.remote_path:
+            target.close()
+            open_target(source, target, note.remote_path)
+        try:
+            return copied_and_compared(source, target, progress)
+        except DataMismatchError:
+            return copied_and_compared(source, target, progress, thorough=True)
+    finally:
+        source.close()

@@ -1,26 +1,26 @@
-"""Notes of which local files are not complete on a server yet: they outlive the program, and a crash of it."""
+"""What is not complete on a server yet: notes of local files, which outlive the program, and what closed files left."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Unfinished", "notes_folder"]
+from h5saver_widget.backends.remote_options import RemoteOptions, state_folder
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
+from h5saver_widget.errors import CodecError
+from h5saver_widget.remote.identity import same_server
+
+__all__ = ["Unfinished", "left_behind", "notes_folder"]
 
 
 def notes_folder() -> Path:
     """Return the folder of this user for notes; it need not exist."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "h5saver_widget" / "unfinished"
+    return state_folder() / "unfinished"
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,43 @@ class Unfinished:
                 found = json.loads(place.read_text(encoding="utf-8"))
                 if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
                     yield cls(**found)
+
+
+def left_behind(
+    options: RemoteOptions, folder: Path, formerly: str = ""
+) -> tuple[list[Unfinished], list[Path], set[str]]:
+    """Return what a server does not have yet; names of servers may have to be looked up, which takes its time.
+
+    Parameters
+    ----------
+    options
+        The server, and whose files.
+    folder
+        The folder of the notes.
+    formerly
+        An address that the server had before.
+
+    Returns
+    -------
+    tuple
+        Notes of files, files with what the server did not take (`.unsent`), and addresses of other servers that do not
+        have everything either.
+    """
+    known = options.completed(secret=False)
+    others = set[str]()
+
+    def is_meant(endpoint: str, username: str) -> bool:
+        names = [known.endpoint, formerly] if formerly else [known.endpoint]
+        meant = username == known.username and any(same_server(endpoint, name) for name in names)
+        if not meant:
+            others.add(endpoint)
+        return meant
+
+    notes = [note for note in Unfinished.read_all(folder) if is_meant(note.endpoint, note.username)]
+    rests = []
+    for path in Rest.files(keep_folder(options.keep_folder)):
+        with suppress(CodecError, OSError, KeyError):  # no such file, or sent meanwhile
+            head = Rest.head_of(path)
+            if is_meant(head["endpoint"], head["username"]):
+                rests.append(path)
+    return notes, rests, others

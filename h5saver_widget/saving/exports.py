@@ -16,13 +16,14 @@ from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader, BkgSaver, DataSaverLoader, ErrorSaverLoader
 from h5saver_widget.saving.bundle import frame_bytes, origin_of, with_occurrence
 from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
+from h5saver_widget.saving.given import BUNDLES, as_bundle
 from h5saver_widget.saving.group_cache import channel_group, find_channel, nav_axes_group, segment_group, segments_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell_step
-from h5saver_widget.saving.recording import Key, Recording
+from h5saver_widget.saving.recording import Key, Recording, Repeat
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -94,7 +95,7 @@ class DataToExportSaver(DataManagement):
     ) -> None:
         if settings:
             attributes = {**attributes, "settings": settings}
-        kind = saver.data_type
+        kind, dte = saver.data_type, as_bundle(dte)
         h5saver = self.h5saver
         with h5saver.saving_frame(str(dte.name)) if kind is DataType.data else h5saver.saving():
             fitted = [(dwa, saver.fitted(dwa)) for dwa in dte.data]  # all of it before any of it is written
@@ -204,12 +205,20 @@ class DataToExportEnlargeableSaver(DataManagement):
         if self.h5saver.leaves_out_frame():
             return
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
+        self.append(where, as_bundle(dte), values)
+
+    def append(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> None:
+        """Append a bundle that is not left out, with one value per axis; errors as :meth:`add_data`."""
         with self.h5saver.saving_frame(str(dte.name)):
             self.prepare(where, dte, values)()
             self.h5saver.frame_saved(frame_bytes(dte))
             if self._interrupted:
                 self._interrupted = False
                 self.h5saver.enable_swmr()
+
+    def repeat(self, where: Where) -> Repeat | None:
+        """Return what appends more frames like the last one; None if they have to be looked at, one by one."""
+        return self._recording(where).repeat()
 
 
 class DataToExportTimedSaver(DataToExportEnlargeableSaver):
@@ -234,15 +243,21 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
 
     def add_data(self, where: Where, dte: DataToExportLike, *_: Any, **__: Any) -> None:
         """Append a bundle at its own time of acquisition (``dte.timestamp``)."""
-        super().add_data(where, dte, [float(dte.timestamp)])
+        if not self.h5saver.leaves_out_frame():
+            dte = dte if type(dte) in BUNDLES else as_bundle(dte)  # the usual case without a call
+            self.append(where, dte, [float(dte.timestamp)])
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it. Steps of the wall clock are told, and left out of its time."""
+        """Check a bundle, and return what appends it; of its time see :meth:`on_axis`."""
+        return super().prepare(where, dte, list(map(self.on_axis, values)))
+
+    def on_axis(self, timestamp: float) -> float:
+        """Return a time as it stands on the axis: steps of the wall clock are told, and left out of it."""
         saver = self.h5saver
         step = saver.clock.look()
         if step:
             tell_step(saver, step)
-        return super().prepare(where, dte, [saver.clock.on_axis(*values)])
+        return saver.clock.on_axis(timestamp) if saver.clock.steps else timestamp
 
 
 class DataToExportExtendedSaver(DataManagement):
@@ -302,7 +317,7 @@ class DataToExportExtendedSaver(DataManagement):
         DataMismatchError
             If the indexes are not of the scan, or an array can't be saved; nothing is written then.
         """
-        saver = self.h5saver
+        saver, dte = self.h5saver, as_bundle(dte)
         with saver.saving_frame(str(dte.name)):
             streamed = saver.is_swmr_active
             self.prepare(where, dte, indexes, distribution)()

@@ -103,6 +103,31 @@ class GrowingArrays:
     def _row_shape_of(self, frame: Frame) -> tuple[int, ...]:
         return (frame.shape[1:] or (1,)) if self.is_block else frame.shape
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a frame is nothing but a row for each channel."""
+        return not (self.is_block or self._moving or self._error_handles or self._coded or self._extras.has_rows)
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the channels, in the order of their arrays."""
+        return self._meaning.labels
+
+    @property
+    def handles(self) -> list[Handle]:
+        """The arrays of the channels."""
+        return self._handles
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a row."""
+        return self._row_shape
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Number types of the channels."""
+        return self._channel_dtypes
+
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
         frame.as_given()

@@ -64,6 +64,16 @@ class GrowingAxes:
     def __len__(self) -> int:
         return len(self._arrays)
 
+    @property
+    def handles(self) -> list[Handle]:
+        """The arrays of the axes."""
+        return [handle for handle, _ in self._arrays]
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Number types of the axes."""
+        return [dtype for _, dtype in self._arrays]
+
     def _fill(self, handle: Handle, dtype: np.dtype[Any], count: int) -> None:
         if count > 0:
             self._saver.io.extend(handle, count, storable_fill(np.nan, dtype))

@@ -188,14 +188,20 @@ class H5SaverLowLevel(H5Backend):
         before = self.frames_saved
         super().flush()
         self._structure_changed = False
-        self._flushed_at, self._frames_flushed = monotonic(), before
+        self._flushed(before)
 
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         before = self.frames_saved
         self._structure_changed = False
         self.io.flush_soon()
-        self._flushed_at, self._frames_flushed = monotonic(), before
+        self._flushed(before)
+
+    def _flushed(self, frames: int) -> None:
+        """Count frames as written, unless they wait for a server."""
+        self._flushed_at = monotonic()
+        if not self.capabilities.remote or self.io.queue.activity().is_safe:
+            self._frames_flushed = frames
 
     def scan_begun(self) -> None:
         """Be told by a module saver that a scan has begun: a new file has to wait for its end."""

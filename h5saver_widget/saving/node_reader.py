@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -49,7 +49,7 @@ class NodeReader:
         remote = backend.capabilities.remote
         server = backend.location.server
         if server is not None:
-            server = replace(server, password="")
+            server = server.without_secrets()
         file = self._file or Path()
         return ElsewhereReader, (backend.name, file.as_posix() if remote else str(file.absolute()), self._path, server)
 

@@ -62,12 +62,17 @@ class ExtraRows:
             else:
                 self._numbers[str(node.attrs.get("name"))] = node.handle, node.dtype
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether any attribute is kept for each row."""
+        return bool(self._numbers or self._noted)
+
     def is_same(self, dwa: DataLike) -> bool:
         """Tell whether all attributes are what they were at first, and none of them has an array."""
         given = dwa.extra_attributes
         if not given and not self._names:
             return True
-        if self._numbers or self._noted:
+        if self.has_rows:
             return False
         return list(dwa.extra_attributes) == self._names and all(
             self._is_at_first(name, getattr(dwa, name, None)) for name in self._names

@@ -27,7 +27,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell, tell_once
 
-__all__ = ["Key", "Recording"]
+__all__ = ["Key", "Recording", "Repeat"]
 
 #: Dimensionality, origin, name, and which of several of that name.
 Key = tuple[str, str, str, int]
@@ -119,6 +119,14 @@ class Recording:
 
         return append
 
+    def repeat(self) -> Repeat | None:
+        """Return what appends more points like the last one, None if each has to be looked at."""
+        if self._opened is None or len(self._channels) != 1:
+            return None
+        (channel,) = self._channels.values()
+        is_plain = channel.is_plain and self._opened.dtypes == [np.dtype(float)]
+        return Repeat(self, channel, self._opened) if is_plain else None
+
     #: Data objects, each with what it is recognised by.
     _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
@@ -192,3 +200,38 @@ class Recording:
             # recording have one value per block, which don't fit its rows: an empty group keeps loaders from them.
             nav_axes_group(self._saver, place.group)
         return place
+
+
+class Repeat:
+    """Appends points of one data object that mean what the last one meant: nothing but their numbers is looked at.
+
+    Parameters
+    ----------
+    recording, channel, axes
+        The recording, its only arrays, and the axis along which they grow.
+
+    Attributes
+    ----------
+    labels, shape, dtypes
+        Labels of the channels, their shape, and number type of each.
+    """
+
+    def __init__(self, recording: Recording, channel: GrowingArrays, axes: GrowingAxes) -> None:
+        self._recording, self._channel, self._axes = recording, channel, axes
+        self._io = recording._saver.io
+        self._handles = [*channel.handles, *axes.handles]
+        self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
+
+    def append(self, rows: list[Rows]) -> None:
+        """Append a point.
+
+        Parameters
+        ----------
+        rows
+            One row of each channel, shape ``(1,) + shape``, then the value of the axis, shape (1,).
+        """
+        self._recording.broken = True
+        self._io.append_many(list(zip(self._handles, rows, strict=True)))
+        self._channel.rows += 1
+        self._axes.rows += 1
+        self._recording.broken = False

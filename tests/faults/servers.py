@@ -96,7 +96,7 @@ def record(server: HsdsServer, path: Path, kills: list[list[str]], chance: rando
     time.sleep(0.3)
     ended.set()
     writer.join()
-    replays = backend.delivery.replays
+    replays = backend.queue.activity().replays
     backend.close()
     reader.ended.set()
     reader.join()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import http.client
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from hsds_server import PASSWORD, USER
+
+NOTHING: Mapping[str, str] = {}
+_PAGE = b"<html><body>Something is wrong.</body></html>"
 
 
 def writes_values(method: str, path: str) -> bool:
@@ -36,6 +40,14 @@ class Proxy:
         Seconds that every answer waits.
     refuse, retry_after
         A status that requests are answered with instead of being forwarded, 0 for none, and the header that goes along.
+    late
+        Seconds that an answer waits after its request was carried out.
+    coding
+        ``'gzip'`` or ``'chunked'``: how answers come, as companies' proxies change them.
+    halved
+        How many answers lose their second half.
+    login
+        Whether everything is answered by a page that asks who one is.
     resets
         How many requests lose their connection; those that change something are forwarded before.
     faulty
@@ -52,6 +64,7 @@ class Proxy:
 
     def __init__(self, port: int, certificate: Path | None = None) -> None:
         self.delay, self.refuse, self.retry_after, self.resets, self.largest = 0.0, 0, "", 0, 0
+        self.late, self.coding, self.halved, self.login = 0.0, "", 0, False
         self.faulty: Callable[[str, str], bool] = writes_values
         self.requests = self.refused = 0
         self.key = ""
@@ -68,7 +81,9 @@ class Proxy:
                 if proxy.delay:
                     time.sleep(proxy.delay)
                 meant = proxy.faulty(self.command, self.path)
-                if proxy.largest and len(body) > proxy.largest:
+                if proxy.login:
+                    self.send(200, "text/html; charset=utf-8", _PAGE)
+                elif proxy.largest and len(body) > proxy.largest:
                     self.answer(413)
                 elif proxy.refuse and meant:
                     self.answer(proxy.refuse, proxy.retry_after)
@@ -86,11 +101,26 @@ class Proxy:
 
             def answer(self, status: int, retry_after: str = "") -> None:
                 proxy.refused += 1
+                extra = {"Retry-After": retry_after} if retry_after else {}
+                self.send(status, "text/html", _PAGE, extra)
+
+            def send(self, status: int, kind: str, content: bytes, extra: Mapping[str, str] = NOTHING) -> None:
                 self.send_response(status)
-                if retry_after:
-                    self.send_header("Retry-After", retry_after)
-                self.send_header("Content-Length", "0")
+                chunked = proxy.coding == "chunked" and content
+                if proxy.coding == "gzip" and content:
+                    content = gzip.compress(content)
+                    self.send_header("Content-Encoding", "gzip")
+                size = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(content)))
+                for name, value in (("Content-Type", kind), size, *extra.items()):
+                    self.send_header(name, value)
                 self.end_headers()
+                if chunked:
+                    for at in range(0, len(content), 1000):
+                        part = content[at : at + 1000]
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                    self.wfile.write(b"0\r\n\r\n")
+                else:
+                    self.wfile.write(content)
 
             def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -110,11 +140,13 @@ class Proxy:
             def pass_on(self, body: bytes) -> None:
                 try:
                     answer, content = self.ask(body)
-                    self.send_response(answer.status, answer.reason)
-                    self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
-                    self.send_header("Content-Length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
+                    if proxy.late and proxy.faulty(self.command, self.path):
+                        proxy.refused += 1
+                        time.sleep(proxy.late)
+                    if proxy.halved and content:
+                        proxy.halved -= 1
+                        content = content[: len(content) // 2]
+                    self.send(answer.status, answer.headers.get("Content-Type", "application/json"), content)
                 except OSError:
                     self.close_connection = True
 

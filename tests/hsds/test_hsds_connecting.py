@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faults import backend_with
-from faulty_proxy import Proxy
+from faulty_proxy import Proxy, anything
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
 
 from h5saver_widget.backends.h5pyd_client import test_connection as words_about
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError
+from h5saver_widget.remote.identity import same_server
 
 
 def test_server_absent_at_start(domain: Path) -> None:
@@ -87,7 +89,7 @@ def test_a_certificate_of_ones_own(hsds: HsdsServer, domain: Path, certificate: 
     proxy = Proxy(hsds.sn_port, certificate=certificate)
     try:
         with pytest.raises(
-            FileOpenError, match=r"nobody who is known here has signed its certificate.*option certific"
+            FileOpenError, match=r"nobody who is known here has signed its certificate.*Certificate in the settings"
         ):
             backend_with(endpoint=proxy.endpoint).open(domain, "x")
         with pytest.raises(FileOpenError, match="does not belong to that address"):
@@ -121,3 +123,36 @@ def test_a_key_instead_of_name_and_password(domain: Path, proxy: Proxy, monkeypa
 def test_what_is_no_address_is_said(domain: Path, endpoint: str) -> None:
     with pytest.raises(FileOpenError, match="is not the address of a server"):
         backend_with(endpoint=endpoint).open(domain, "x")
+
+
+def test_a_page_is_no_server(domain: Path, proxy: Proxy) -> None:
+    """As companies' proxies answer whoever has not told them who he is."""
+    proxy.login = True
+    with pytest.raises(FileOpenError, match="shows a page, as a web site does"):
+        backend_with(endpoint=proxy.endpoint).open(domain, "x")
+    assert "shows a page" in words_about(RemoteOptions(endpoint=proxy.endpoint))
+
+
+def test_a_group_of_servers(hsds: HsdsServer, domain: Path, proxy: Proxy) -> None:
+    """The next one goes on where one does not answer any more."""
+    backend = backend_with(endpoint=f"{proxy.endpoint} {hsds.endpoint}")
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    backend.append(rows, np.arange(10))
+    backend.checkpoint()
+    assert proxy.requests
+    proxy.faulty, proxy.resets = anything, 1000
+    backend.append(rows, np.arange(10, 20))
+    backend.close()
+    backend.open(domain, "r")
+    assert backend.read(backend.node("/Rows")).tolist() == list(range(20)) and proxy.resets
+    backend.close()
+    assert same_server(f"{proxy.endpoint}, http://localhost:{hsds.sn_port}", hsds.endpoint)
+    with pytest.raises(FileOpenError, match="'nowhere' is not the address of a server"):
+        backend_with(endpoint=f"{hsds.endpoint} nowhere").open(domain, "r")
+
+
+def test_what_is_no_certificate(domain: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.pem").write_text("no certificate")
+    with pytest.raises(FileOpenError, match=r"own\.pem is no certificate"):
+        backend_with(endpoint="https://127.0.0.1:1", certificate=str(tmp_path / "own.pem")).open(domain, "x")

@@ -14,9 +14,8 @@ from faulty_proxy import Proxy
 from hsds_server import FAST, USER, HsdsServer
 
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.backends.remote_journal import Delivery
-from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_spool import keep_folder
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
+from h5saver_widget.backends.terms import Activity
 from h5saver_widget.cli import main
 from h5saver_widget.errors import RemoteError
 
@@ -136,8 +135,8 @@ def test_checkpoints_are_on_storage(own_server: HsdsServer) -> None:
     backend.append(rows, np.arange(1000))
     backend.checkpoint()
     own_server.kill()
-    assert backend._journal is not None
-    backend._journal.end()
+    assert backend.queue.journal is not None
+    backend.queue.journal.end()
     own_server.start()
     again = backend_with(endpoint=own_server.endpoint)
     again.open(path, "r")
@@ -271,7 +270,7 @@ def test_a_healthy_server_is_sent_nothing_twice(domain: Path) -> None:
     for number in range(15):
         backend.append(rows, np.array([number]))
         backend.checkpoint()
-    assert backend.delivery == Delivery()
+    assert backend.queue.activity() == Activity()
     backend.close()
 
 
@@ -292,10 +291,10 @@ def test_one_node_and_the_program_killed_together(own_server: HsdsServer) -> Non
         backend.checkpoint()
         for array in arrays:
             backend.append(array, np.full((300, 1024), 201))
-        assert backend._journal is not None
-        backend._journal.deliver()
+        assert backend.queue.journal is not None
+        backend.queue.journal.deliver()
         own_server.kill(node)
-        backend._journal.end()
+        backend.queue.journal.end()
         own_server.start()
         reader = backend_with(endpoint=own_server.endpoint)
         reader.open(path, "r")

@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults import backend_with, until
-from faulty_proxy import Proxy, anything
+from faulty_proxy import Proxy, anything, writes_values
 
+from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_sending import send_rest
-from h5saver_widget.errors import RemoteError, RemoteRefusedError
+from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
 
-@pytest.mark.parametrize("status", [507, 500, 503, 429])
+@pytest.mark.parametrize("status", [507, 500, 502, 504, 503, 429, 401])
 def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
-    """Nothing is refused and nothing lost: it waits in memory, then on the local disk, and the state says so."""
+    """Nothing is refused and nothing lost: it waits in memory, then on the local disk, and the state says so.
+
+    Somebody who was let in before, and is not now (401), has a password or key that has expired.
+    """
     backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, keep_folder=str(tmp_path / "kept"))
     backend.open(domain, "x")
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
@@ -29,12 +32,12 @@ def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_
         backend.append(rows, np.full((1, 1000), number))
         backend.append(text, np.frombuffer(f"line {number}".encode(), "u1"))
         backend.write(points, number, np.array(number))
-    until(lambda: f"({status})" in backend.delivery.problem)
-    found = backend.delivery
-    assert found.in_memory <= 200_000 and found.in_memory + found.on_disk > 800_000
+    until(lambda: f"({status})" in backend.queue.activity().problem)
+    found = backend.queue.activity()
+    assert found.unsafe_bytes <= 200_000 and found.unsafe_bytes + found.spilled_bytes > 800_000
     proxy.refuse = 0
     backend.close()
-    assert backend.delivery.on_disk == 0 and list((tmp_path / "kept").iterdir()) == []
+    assert backend.queue.activity().is_safe and list((tmp_path / "kept").iterdir()) == []
     backend.open(domain, "r")
     assert backend.read(backend.node("/Rows"))[:, 0].tolist() == list(range(100))
     assert backend.read(backend.node("/Points")).tolist() == list(range(100))
@@ -73,6 +76,91 @@ def test_the_server_says_when_to_come_back(domain: Path, proxy: Proxy) -> None:
     backend.close()
 
 
+def test_a_new_key_for_one_that_has_expired(domain: Path, proxy: Proxy) -> None:
+    proxy.key = "of yesterday"
+    options = {"endpoint": proxy.endpoint, "username": "", "password": ""}
+    backend = backend_with(**options, api_key=proxy.key)
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    proxy.key = "of today"
+    backend.append(rows, np.arange(10))
+    until(lambda: "the API key is not accepted; it was accepted before" in backend.queue.activity().problem)
+    backend.location.use_server({**options, "username": "another user", "api_key": proxy.key})
+    assert not backend.queue.activity().is_safe, "that is meant for other files"
+    backend.location.use_server({**options, "api_key": proxy.key})
+    until(lambda: backend.queue.activity().is_safe)
+    backend.append(rows, np.arange(10, 20))
+    backend.close()
+    reader = backend_with()
+    reader.open(domain, "r")
+    assert reader.read(reader.node("/Rows")).tolist() == list(range(20))
+    reader.close()
+
+
+def test_only_the_file_that_is_refused_waits(domain: Path, proxy: Proxy) -> None:
+    proxy.faulty = lambda method, path: writes_values(method, path) and "first" in path
+    backends = [backend_with(endpoint=proxy.endpoint) for _ in range(2)]
+    arrays = []
+    for backend, name in zip(backends, ("first.h5", "second.h5"), strict=True):
+        backend.open(domain.with_name(name), "x")
+        arrays.append(backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8")))
+    proxy.refuse = 507
+    for backend, rows in zip(backends, arrays, strict=True):
+        backend.append(rows, np.arange(10))
+    until(lambda: "storage is full" in backends[0].queue.activity().problem)
+    backends[1].checkpoint()
+    assert backends[1].queue.activity().is_safe and not backends[0].queue.activity().is_safe
+    proxy.refuse = 0
+    for backend, rows in zip(backends, arrays, strict=True):
+        assert backend.read(rows).tolist() == list(range(10))
+        backend.close()
+
+
+@pytest.mark.parametrize("fault", ["gzip", "chunked", "halved", "late"])
+def test_answers_that_come_in_another_way(domain: Path, proxy: Proxy, fault: str) -> None:
+    """Packed, in pieces, without their second half, or so late that nobody waits any more: it is carried out once."""
+    backend = backend_with(endpoint=proxy.endpoint, timeout_seconds=0.4, connect_seconds=20.0)
+    proxy.coding = fault if fault in ("gzip", "chunked") else ""
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(3,), dtype=np.dtype("i8"))
+    text = backend.create_text(backend.root(), "Text")
+    proxy.faulty = lambda method, _: method != "GET"
+    for number in range(4):
+        proxy.late, proxy.halved, before = (0.6 if fault == "late" else 0), 6 * (fault == "halved"), proxy.refused
+        backend.append(rows, np.full((5, 3), number))
+        backend.append(text, np.frombuffer(b"line", "u1"))
+        until(lambda seen=before: proxy.refused > seen or fault != "late")
+        proxy.late = 0.0
+        backend.create_group(backend.root(), f"Group{number}")
+        backend.flush()
+    backend.close()
+    backend.open(domain, "r")
+    proxy.halved = 3 * (fault == "halved")
+    found = backend.read(backend.node("/Rows"))
+    assert found.tolist() == [[number] * 3 for number in range(4) for _ in range(5)]
+    assert len(backend.read(backend.node("/Text"))) == 4 and len(backend.children(backend.root())) == 6
+    backend.close()
+
+
+def test_a_file_that_somebody_deletes(domain: Path, tmp_path: Path) -> None:
+    backend = backend_with(keep_folder=str(tmp_path))
+    backend.open(domain, "x")
+    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    backend.checkpoint()
+    other = backend_with()
+    other.location.at(domain).ask("DELETE", "/")
+    backend.append(rows, np.arange(10))
+    until(lambda: "No more is accepted" in backend.queue.activity().problem)
+    with pytest.raises(RemoteRefusedError, match=r"80 bytes of 1 arrays .* They are kept in"):
+        backend.close()
+    other.open(domain, "x")  # the name is free, and stays another file's
+    (left,) = Rest.files(tmp_path)
+    with pytest.raises(FileOpenError, match="is not the file that"):
+        send_rest(left, RemoteOptions())
+    assert other.children(other.root()) == []
+    other.close()
+
+
 def test_a_proxy_that_takes_small_pieces_gets_small_pieces(domain: Path, proxy: Proxy) -> None:
     """As nginx does by default, with a megabyte."""
     backend = backend_with(endpoint=proxy.endpoint)
@@ -101,7 +189,7 @@ def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Prox
     backend.flush()
     proxy.refuse = status
     backend.append(rows, np.arange(10, 30))
-    until(lambda: "No more is accepted" in backend.delivery.problem)
+    until(lambda: "No more is accepted" in backend.queue.activity().problem)
     with pytest.raises(RemoteRefusedError, match=r"what is not on the server \(160 bytes\) is kept here"):
         backend.append(rows, np.arange(1))
     with pytest.raises(RemoteRefusedError, match=r"160 bytes of 1 arrays .* They are kept in"):
@@ -133,7 +221,7 @@ def test_connections_that_break(domain: Path, proxy: Proxy) -> None:
     for number in range(20):
         proxy.resets = 1
         backend.append(rows, np.arange(number * 5, number * 5 + 5))
-        group = backend.create_group(backend.root(), f"Group{number}")
+        group = backend.create_group(backend.root(), f"Group {number} 50%? #&ü+")
         backend.set_attributes(group, {"number": number})
         backend.flush()
     backend.close()
@@ -160,10 +248,9 @@ def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -
 
 
 def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from h5saver_widget.backends import remote_blocks, remote_reading
+    from h5saver_widget.backends import remote_blocks
 
     monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
-    monkeypatch.setattr(remote_reading, "MAX_REQUEST", 1000)
     backend = backend_with()
     backend.open(domain, "x")
     rows = backend.create_growing(backend.root(), "Rows", row_shape=(10, 30), dtype=np.dtype("i8"))

@@ -134,6 +134,23 @@ def test_names_with_a_backslash(tmp_path: Path, folder: Path) -> None:
         asker.open(folder / "a\\b.h5", "x")
 
 
+@pytest.mark.parametrize(
+    "name", ["Mess ung ü Ж 試", "50% [a] #1 &b+c?d", "n" * 252, "Ж" * 126], ids=["any", "odd", "long", "Ж"]
+)
+def test_names_of_files(tmp_path: Path, folder: Path, name: str) -> None:
+    """As long as disks take them; a second recording of that name has another one, too."""
+    for number in range(2):
+        place = tmp_path / str(number)
+        place.mkdir()
+        path = record(place / f"{name}.h5", 1 + number)
+        copied = push(path, folder / path.name)
+        assert copied.checksum and (copied.target == folder / path.name) == (number == 0)
+    names = create_backend("h5pyd").location.list_folder(folder)
+    assert f"{name}.h5" in names and len(names) == 2
+    with pytest.raises(FileOpenError, match="too long a name"):
+        create_backend("h5pyd").open(folder / f"{'ü' * 127}.h5", "x")
+
+
 def test_one_changed_value_changes_the_checksum(tmp_path: Path, domain: Path) -> None:
     path = record(tmp_path / "a.h5", 3)
     push(path, domain)

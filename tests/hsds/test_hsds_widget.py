@@ -19,6 +19,7 @@ from recording_helpers import settle
 
 from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.format.settings_xml import parameter_to_xml
 from h5saver_widget.qt.remember import restore_settings, save_settings
 from h5saver_widget.qt.server_dialog import ServerFiles
@@ -69,6 +70,7 @@ def window(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = Window(qtbot)
     made.saver.settings["base_path"] = str(tmp_path / "local")
+    made.saver.settings[(*SERVER, "local_first")] = False  # most of these tests are about the server itself
     yield made
     made.saver.settings["backend", "mirror"] = False
     made.saver.close_file()
@@ -81,15 +83,77 @@ def test_the_tree_shows_what_a_server_needs(window: Window) -> None:
     settings["backend", "backend_type"] = "h5pyd"
     assert window.shows(*SERVER) and not window.shows("backend", "swmr_options")
     assert not window.shows("base_path") and not window.shows("backend", "mirror")
-    line = window.tree.row_of(*SERVER, "password").widget
-    assert line.echoMode() == QtWidgets.QLineEdit.EchoMode.Password
+    settings[(*SERVER, "local_first")] = True
+    assert window.shows("base_path") and window.shows("backend", "swmr_options")
+    assert window.shows(*SERVER, "local_first") and not window.shows("backend", "mirror")
+    for name in ("password", "api_key"):
+        line = window.tree.row_of(*SERVER, name).widget
+        assert line.echoMode() == QtWidgets.QLineEdit.EchoMode.Password
     assert window.tree.row_of(*SERVER, "user").widget.placeholderText() == USER
     settings["backend", "backend_type"] = "h5py"
     assert window.shows("base_path") and not window.shows(*SERVER)
     settings["backend", "mirror"] = True
-    assert window.shows(*SERVER) and window.shows("base_path")
-    begun = H5Saver("detector", "h5pyd").settings
-    assert not begun.child("base_path").opts["visible"] and begun.child(*SERVER).opts["visible"]
+    assert window.shows(*SERVER) and not window.shows(*SERVER, "local_first") and window.shows("base_path")
+    begun = H5Saver("detector", "h5pyd")
+    assert begun.settings.child("base_path").opts["visible"] and begun.settings.child(*SERVER).opts["visible"]
+    assert (begun.backend, begun.settings["backend", "backend_type"], begun.wants_mirror) == ("h5py", "h5pyd", True)
+
+
+def test_a_local_file_comes_first(window: Window, folder: Path) -> None:
+    """That is what a server in the settings means, unless somebody has chosen otherwise."""
+    saver = window.saver
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    saver.settings[(*SERVER, "local_first")] = True
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings["do_save"] = True
+    settle(saver)
+    path = saver.file_path
+    assert path is not None and path.is_file() and saver.backend == "h5py"
+    window.save(30)
+    assert saver.status().mirror
+    saver.settings["do_save"] = False
+    settle(saver)
+    status = saver.mirror_status
+    window.qtbot.waitUntil(lambda: status().completed == 1 and not status().waiting, timeout=60_000)
+    with H5SaverLowLevel("detector", backend="h5pyd") as other:
+        other.open_file(folder / path.relative_to(Path(saver.settings["base_path"])))
+        assert other.get_node("/RawData/Detector000/Data1D/CH00/EnlData00").shape == (30, 4)
+    saver.set_backend("h5pyd")  # by a program that means the server itself
+    assert saver.backend == "h5pyd" and not saver.settings[(*SERVER, "local_first")] and not saver.wants_mirror
+    saver.set_backend("h5py")
+    assert saver.settings["backend", "backend_type"] == "h5py" and not saver.wants_mirror
+
+
+@pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "here"])
+def test_what_a_server_does_not_take_is_seen_and_sent_later(
+    window: Window, folder: Path, proxy: Proxy, isolated: bool
+) -> None:
+    """Frames count as written when the server has them; closing hands the rest over, and waits for nobody."""
+    saver = window.saver
+    saver.settings["backend", "isolated"] = isolated
+    saver.settings["backend", "backend_type"] = "h5pyd"
+    saver.settings[(*SERVER, "endpoint")] = proxy.endpoint
+    saver.settings[(*SERVER, "domain")] = folder.as_posix()
+    saver.settings["do_save"] = True
+    settle(saver)
+    path = saver.file_path
+    window.save(5)
+    window.qtbot.waitUntil(lambda: saver.statistics().frames_written == 5 or not saver.flush(), timeout=30_000)
+    proxy.refuse = 403
+    window.save(1)
+    window.qtbot.waitUntil(lambda: "(403)" in " ".join(saver.status().missing), timeout=30_000)
+    counted = saver.statistics()
+    assert (counted.frames_written, counted.frames_waiting) == (5, 1)
+    assert saver.status().mirror.endswith("MB are not on the server yet") and saver.io.queue.activity().unsafe_bytes
+    saver.settings["do_save"] = False
+    settle(saver)
+    assert (saver.statistics().frames_written, saver.statistics().frames_dropped) == (5, 0)
+    assert any("'h5saver push" in status.message for status in window.said if status.command == "error")
+    proxy.refuse = 0
+    window.qtbot.waitUntil(lambda: not saver.mirror_status().waiting and not Rest.files(keep_folder()), timeout=60_000)
+    with DataLoader(path, backend="h5pyd") as loader:
+        found = loader.load_data("/RawData/Detector000/Data1D/CH00/EnlData00")
+        assert found.data[0][:, 0].tolist() == [0, 1, 2, 3, 4, 0]
 
 
 def test_the_answer_says_in_words_what_is_wrong(window: Window, hsds: HsdsServer) -> None:
@@ -341,26 +405,6 @@ def test_the_keyring_is_asked(
         assert "user name or password are wrong" in create_backend("h5pyd").location.connection_in_words()
     finally:
         keyring.set_keyring(before)
-
-
-def test_a_mirror_from_the_tree(window: Window, folder: Path) -> None:
-    saver = window.saver
-    saver.settings[(*SERVER, "domain")] = folder.as_posix()
-    saver.settings["backend", "mirror"] = True
-    saver.settings["do_save"] = True
-    settle(saver)
-    path = saver.file_path
-    assert path is not None and path.is_file()
-    window.save(30)
-    assert saver.status().mirror
-    saver.settings["do_save"] = False
-    settle(saver)
-    status = saver.mirror_status
-    window.qtbot.waitUntil(lambda: status().completed == 1 and not status().waiting, timeout=60_000)
-    domain = folder / path.relative_to(Path(saver.settings["base_path"]))
-    with H5SaverLowLevel("detector", backend="h5pyd") as other:
-        other.open_file(domain)
-        assert other.get_node("/RawData/Detector000/Data1D/CH00/EnlData00").shape == (30, 4)
 
 
 def test_a_mirror_that_can_not_reach_its_server(window: Window, folder: Path) -> None:

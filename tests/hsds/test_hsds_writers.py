@@ -13,9 +13,9 @@ from faults import backend_with
 from faulty_proxy import Proxy
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
+from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
-from h5saver_widget.backends.remote_sending import send_rest
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
 
@@ -42,9 +42,9 @@ def test_a_mark_that_could_not_be_removed_keeps_nobody_out(domain: Path) -> None
     """It was left by a file of this process that was closed while the server was away."""
     first, second = backend_with(), backend_with()
     first.open(domain, "x")
-    assert first._mark is not None and first._journal is not None
+    assert first._mark is not None and first.queue.journal is not None
     first._mark.let_go()
-    first._journal.end()
+    first.queue.journal.end()
     second.open(domain, "r+")
     second.create_group(second.root(), "Group")
     second.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -16,11 +18,14 @@ from faulty_proxy import Proxy
 from hsds_server import USER, HsdsServer
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportExtendedSaver, DataToExportTimedSaver, H5SaverLowLevel
+from h5saver_widget.backends.h5pyd_backend import H5pydBackend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
+from h5saver_widget.cli import main
 from h5saver_widget.remote.mirror import Mirror
+from h5saver_widget.remote.push_pull import push
 from h5saver_widget.remote.transfer import fingerprint
-from h5saver_widget.remote.unfinished import Unfinished
+from h5saver_widget.remote.unfinished import Unfinished, notes_folder
 
 QUICK = {"patience_seconds": 0.3, "flush_seconds": 0.02, "checkpoint_seconds": 0.2, "connect_seconds": 1.0}
 
@@ -237,3 +242,81 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_noted_one(tmp_path: Path,
     with Mirror(RemoteOptions(), folder, interval=0.02, notes=notes) as mirror:
         until(lambda: "is another recording now" in mirror.status().problem)
     assert len(list(Unfinished.read_all(notes))) == 1
+
+
+def test_two_files_of_one_name_in_one_program(tmp_path: Path, folder: Path) -> None:
+    """Both are followed at the same time; who comes second gets another name."""
+    with ExitStack() as stack:
+        savers, mirrors = [], []
+        for place in ("one", "two"):
+            saver = stack.enter_context(H5SaverLowLevel("detector", backend="h5py"))
+            saver.init_file(tmp_path / place / "Data.h5")
+            savers.append(saver)
+            mirrors.append(stack.enter_context(mirror_of(saver, folder, tmp_path / place / "notes")))
+        for number, saver in enumerate(savers):
+            record(saver, 3 + number)
+            saver.flush()
+        words = [str(saver.h5_file.attrs["recording_id"])[:8] for saver in savers]
+        for mirror in mirrors:
+            until(lambda seen=mirror: seen.status().sent_bytes >= 3 * 50 * 8)
+        for saver in savers:
+            saver.close_file()
+        assert all(mirror.wait(60) for mirror in mirrors)
+    asker = create_backend("h5pyd")
+    names = asker.location.list_folder(folder)
+    assert len(names) == 2 and "Data.h5" in names
+    (other,) = set(names) - {"Data.h5"}
+    second = 1 if words[1] in other else 0
+    assert_alike(tmp_path / ("one", "two")[second] / "Data.h5", folder / other)
+    assert_alike(tmp_path / ("two", "one")[second] / "Data.h5", folder / "Data.h5")
+
+
+def test_a_copy_that_somebody_deletes_is_made_again(saver: H5SaverLowLevel, folder: Path, notes: Path) -> None:
+    path, domain = saver.file_path, folder / "local.h5"
+    assert path is not None
+    with mirror_of(saver, folder, notes) as mirror:
+        record(saver, 5)
+        saver.flush()
+        until(lambda: mirror.status().sent_bytes >= 5 * 50 * 8)
+        H5pydBackend().location.at(domain).ask("DELETE", "/")
+        record(saver, 5)
+        saver.flush()
+        until(lambda: H5pydBackend().location.exists(domain))
+        saver.close_file()
+        assert mirror.wait(60)
+    assert_alike(path, domain)
+
+
+def test_another_machine_goes_on_with_a_copy_of_the_file(saver: H5SaverLowLevel, folder: Path, tmp_path: Path) -> None:
+    """It has no notes of the first one: what belongs together says the identity in the file."""
+    path = saver.file_path
+    assert path is not None
+    with mirror_of(saver, folder, tmp_path / "notes") as mirror:
+        record(saver, 5)
+        saver.flush()
+        until(lambda: mirror.status().sent_bytes >= 5 * 50 * 8)
+    record(saver, 5)
+    saver.close_file()
+    copy = tmp_path / "elsewhere" / "renamed.h5"
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    copied = push(copy, folder / "local.h5")
+    assert copied.target == folder / "local.h5" and 0 < copied.transfer.copied_bytes < 10 * 50 * 8
+    with Mirror(RemoteOptions(), folder, interval=0.02, notes=tmp_path / "notes") as again:
+        assert again.wait(60) and again.status().text == "complete"
+    assert_alike(copy, folder / "local.h5")
+
+
+def test_a_server_that_has_another_name_now(
+    tmp_path: Path, folder: Path, hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path, gone = tmp_path / "a.h5", "http://a-name-that-is-no-more.invalid:5101"
+    with H5SaverLowLevel("detector", backend="h5py") as h5saver:
+        h5saver.init_file(path)
+    Unfinished(str(path), f"{folder.as_posix()}/a.h5", gone, USER).write(notes_folder())
+    assert main(["push", "--unfinished"]) == 0
+    assert f"something is left for {gone}" in capsys.readouterr().out
+    assert main(["push", "--unfinished", "--formerly", gone]) == 0
+    assert list(Unfinished.read_all(notes_folder())) == []
+    assert_alike(path, folder / "a.h5")

@@ -172,9 +172,8 @@ def test_from_another_thread(shown, saver, qtbot, base):
         worker.start()
         worker.join(20)
 
-    remote(saver.start)
-    assert not saver.isopen(), "it is done in the saver's thread, and the caller does not wait"
-    qtbot.waitUntil(saver.isopen)
+    remote(saver.start)  # while this thread, that of the window, waits for the caller
+    assert saver.isopen() and saver.io.is_open and saver.record("camera", 1.0)
     settle(saver)
     states = []
     remote(saver.pause, lambda: states.append(saver.status()))

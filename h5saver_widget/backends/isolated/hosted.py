@@ -19,7 +19,14 @@ from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.backends.watchdog import Watchdog
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, RowsLostError, incomplete
+from h5saver_widget.errors import (
+    FileGoneError,
+    FileIncompleteError,
+    RemoteError,
+    RemoteRefusedError,
+    RowsLostError,
+    incomplete,
+)
 
 __all__ = ["HostedFile", "message_of"]
 
@@ -63,7 +70,7 @@ class HostedFile:
         self.broken: set[int] = set()
         self.failed = False
         self.limit = Watchdog()
-        self._is_in_trouble = False
+        self._refusal = self._told = ""
         self._refused_since: float | None = None
         self._changed_at: float | None = None
         #: Rows that are written when the program is gone, and the file that they belong to.
@@ -93,14 +100,14 @@ class HostedFile:
 
     def give_up(self, error: Exception) -> None:
         """Write nothing more into this file, and say why; the first reason stays."""
+        if isinstance(error, FileGoneError):
+            self.ledger.lose_all()
+        elif not (isinstance(error, (RemoteError, RemoteRefusedError)) and error.kept):
+            self.ledger.lose_rest()
+        self.count()
         if self.failed:
             return
         self.failed = True
-        if isinstance(error, FileGoneError):
-            self.ledger.lose_all()
-        else:
-            self.ledger.lose_rest()
-        self.count()
         self._answers.notice(Notice.failed, error_of(error)[0], message_of(error))
 
     # --------------------------------------------------------------- flushing
@@ -159,13 +166,14 @@ class HostedFile:
                 self._io.flush()
         except RowsLostError as error:  # the file was flushed all the same
             self.lost(error)
-        self.ledger.flushed()
-        self._refused_since = None
-        if self._is_in_trouble:
-            self._is_in_trouble = False
-            self._answers.notice(Notice.trouble, "")
+        self._refused_since, self._refusal = None, ""
+        if self._io.queue.activity().is_safe:
+            self.ledger.flushed()
+            self._ring[Counter.last_flush] = int(time() * 1e6)
+        else:  # it waits for a server
+            self.changes()
         self.count()
-        self._ring[Counter.last_flush] = int(time() * 1e6)
+        self.show()
         self._note_size()
 
     def _refused(self, error: Exception, is_told: bool = False) -> None:
@@ -180,6 +188,9 @@ class HostedFile:
             if error.is_final:
                 self.give_up(error)
                 return
+        if isinstance(error, RemoteRefusedError):
+            self.give_up(error)
+            return
         now = monotonic()
         self._changed_at = now
         if self._refused_since is None:
@@ -188,13 +199,23 @@ class HostedFile:
             what = f"it was tried for {PATIENCE_SECONDS:.0f} s ({message_of(error)}). What waited for it is lost"
             self.give_up(incomplete(self._io.path, what))
         else:
-            self._is_in_trouble = True
-            self._answers.notice(Notice.trouble, message_of(error))
+            self._refusal = message_of(error)
+            self.show()
 
     def _note_size(self) -> None:
         counts = self._io.queue.counts()
         if counts is not None:
             self._ring[Counter.file_size] = counts.file_size
+
+    def show(self) -> None:
+        """Let the program see whether something is refused, and how far the server of the file is."""
+        ring, now = self._ring, self._io.queue.activity()
+        ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes] = now.unsafe_bytes, now.spilled_bytes
+        ring[Counter.replays] = now.replays
+        trouble = self._refusal or now.problem
+        if trouble != self._told:
+            self._told = trouble
+            self._answers.notice(Notice.trouble, trouble)
 
     def count(self) -> None:
         """Let the program see what became of the frames."""
@@ -210,7 +231,8 @@ class HostedFile:
         if self._io.is_open:  # whoever had it open gave up waiting for its end
             self.close()
         self._orders.forget_all()
-        self.failed = self._is_in_trouble = False
+        self.failed = False
+        self._refusal = self._told = ""
         self._refused_since = self._changed_at = None
         self.broken, self.ledger = set(), FrameLedger()
         self.count()
@@ -253,6 +275,7 @@ class HostedFile:
             raise
         finally:
             self.count()
+            self.show()
             if path is not None:
                 with suppress(OSError):
                     self._ring[Counter.file_size] = path.stat().st_size

@@ -245,6 +245,12 @@ class Link:
         road = self._road
         return self._failed or (None if road is None else road.end)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the worker ended: it counts nothing any more. Never waits."""
+        road = self._road
+        return road is not None and road.end is not None
+
     def require_success(self) -> None:
         """Raise the reason if nothing can be written any more."""
         failure = self.failure
@@ -273,7 +279,8 @@ class Link:
         doing = Doing(ring[Counter.doing])
         late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
         seconds = max(0.0, late) if doing or waiting else 0.0
-        return Activity(doing.name if doing else "", seconds, waiting, self._trouble)
+        server = ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes], ring[Counter.replays]
+        return Activity(doing.name if doing else "", seconds, waiting, self._trouble, *server)
 
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:

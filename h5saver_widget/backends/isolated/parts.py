@@ -107,7 +107,7 @@ class LinkQueue(FrameQueue):
         link = self._link
         received, written = self._handed, link.counter(Counter.frames_flushed)
         dropped = link.counter(Counter.frames_refused)
-        if link.failure is not None:  # frames that the worker had not counted yet are lost with it
+        if link.is_gone:  # frames that the worker had not counted yet are lost with it
             dropped = received - written
         return Queue(
             received,
@@ -137,6 +137,9 @@ class ServerOfWorker(Location):
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Choose the server for files opened from now on."""
         self.server = RemoteOptions.of(options)
+        if self._queue.is_open and not self._link.is_copy and self._queue.failure is None:
+            with self._link.lock:
+                self._link.post("use_server", asdict(self.server))  # the open file goes on with another password
 
     def _ask(self, operation: str, path: Path | None) -> Any:
         if not self._queue.is_open:

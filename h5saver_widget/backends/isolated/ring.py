@@ -66,6 +66,12 @@ class Counter(IntEnum):
     """What the worker does now: a :class:`Doing`."""
     beat = 11
     """When the worker last got on, microseconds of the monotonic clock."""
+    unsafe_bytes = 12
+    """Bytes that the server of the file does not have safely, in memory of the worker."""
+    spilled_bytes = 13
+    """Bytes that it does not have safely, on the local disk."""
+    replays = 14
+    """How often nodes of the server were started again, and sent what they had forgotten."""
 
 
 class Doing(IntEnum):

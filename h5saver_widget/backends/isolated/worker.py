@@ -122,6 +122,7 @@ class Worker:
         if now - self._beat_at > _BEAT_SECONDS:
             self._beat_at = now
             self._beat()
+            self._file.show()
         if self._file.is_due(now):
             self._write_rows()
             self._release_room()
