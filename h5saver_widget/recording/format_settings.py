@@ -36,7 +36,8 @@ def _now(saver: H5SaverBase) -> Settings:
 
 def frame_format(saver: H5SaverBase) -> tuple[np.dtype[Any] | None, bool]:
     """Return the number type in which measured data are stored, and whether units are converted."""
-    now = _now(saver)
+    in_step = saver._depth and saver._step_thread == threading.get_ident()  # _now() without the call
+    now = saver._in_step if in_step else saver.store.current
     return None if now.dynamic == AS_ACQUIRED else np.dtype(now.dynamic), now.convert_units
 
 

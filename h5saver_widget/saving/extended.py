@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.data.plain import holds
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, channel_name
 from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.content import storable_fill, store_words
+from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
-from h5saver_widget.saving.notices import tell, tell_once
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
-from h5saver_widget.saving.value_types import CODED, ValueType
 
 __all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
 
@@ -39,7 +37,7 @@ def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tupl
     return at
 
 
-class ExtendedArrays:
+class ExtendedArrays(ChannelArrays):
     """The arrays of one data object in a scan: made full of the fill value, then written point by point.
 
     Parameters
@@ -65,11 +63,10 @@ class ExtendedArrays:
         distribution: str,
         fill_value: float,
     ) -> None:
-        self._saver, self.place = saver, place
+        super().__init__(saver, place)
         self._scan_shape = scan_shape
         self._shape = () if frame.shape == (1,) else frame.shape
         self._distribution, self._fill_value = distribution, fill_value
-        self._coded: dict[Handle, ValueType] = {}
         if channel_name(DataType.data, 0) in place.names:
             self._reopen()
         else:
@@ -78,12 +75,13 @@ class ExtendedArrays:
             self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._dtypes = [self._coded[h].dtype if h in self._coded else dtype for h, dtype in self._handles]
+        self._types = self._channel_types
         self._frame_shape = self._shape or (1,)
 
     def _reopen(self) -> None:
-        self._handles, nodes = self._found(DataType.data)
-        self._error_handles, _ = self._found(DataType.error)
+        nodes = self._found(DataType.data)
+        self._handles = [node.handle for node in nodes]
+        self._error_handles = [node.handle for node in self._found(DataType.error)]
         described, dims = nodes[0].attrs.to_dict(), len(self._scan_shape)
         shape = nodes[0].info.shape
         if shape[:dims] != self._scan_shape:
@@ -98,19 +96,10 @@ class ExtendedArrays:
         self._meaning = Meaning(units, labels, source, axes)
         self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
 
-    def _found(self, data_type: DataType) -> tuple[list[tuple[Handle, np.dtype[Any]]], list[Array]]:
-        nodes = [self.place.group.get_child(name) for _, name in self.place.numbered(data_type.value)]
-        arrays = [node for node in nodes if isinstance(node, Array)]
-        kinds = [(node.handle, ValueType.on(node)) for node in arrays]
-        self._coded.update((handle, kind) for handle, kind in kinds if kind is not None)
-        return [(node.handle, node.dtype) for node in arrays], arrays
-
-    def _create_errors(self, frame: Frame) -> list[tuple[Handle, np.dtype[Any]]]:
+    def _create_errors(self, frame: Frame) -> list[Handle]:
         return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
 
-    def _create(
-        self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]
-    ) -> tuple[Handle, np.dtype[Any]]:
+    def _create(self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]) -> Handle:
         saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
         is_error = data_type is DataType.error
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
@@ -120,64 +109,44 @@ class ExtendedArrays:
         if channel == 0 and not is_error:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
-        kind = ValueType(dtype) if dtype.kind in CODED else None
-        if kind is not None:
-            described, dtype = {**described, **kind.attributes}, kind.stored
-        fill = np.nan if is_error else self._fill_value
-        made = saver.create_carray(
-            self.place.group,
-            channel_name(data_type, channel),
-            title=f"{dwa.name}_errors" if is_error else str(dwa.name),
-            shape=(*self._scan_shape, *self._shape),
-            dtype=dtype,
-            fill_value=storable_fill(fill, dtype) if kind is None else kind.fill,
-            frame_axes=len(self._shape),
-            attributes=described,
-        )
-        if kind is not None:
-            self._coded[made.handle] = kind
-        return made.handle, dtype
+
+        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> Array:
+            return saver.create_carray(
+                self.place.group,
+                channel_name(data_type, channel),
+                title=f"{dwa.name}_errors" if is_error else str(dwa.name),
+                shape=(*self._scan_shape, *self._shape),
+                dtype=stored,
+                fill_value=fill,
+                frame_axes=len(self._shape),
+                attributes={**described, **told},
+            )
+
+        return self._made(dtype, np.nan if is_error else self._fill_value, make)
 
     def change(self, frame: Frame) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if frame.shape != self._frame_shape:
             return f"shape {frame.shape} instead of {self._frame_shape}"
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
-        said = self._meaning.change(frame)
-        if self._meaning.notice:
-            tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
-            self._meaning.notice = ""
-        if said:
-            return said
-        if frame.dtypes != self._dtypes:
-            for dtype, given, values in zip(self._dtypes, frame.dtypes, frame.data, strict=True):
-                if given != dtype and not holds(dtype, values):
-                    return f"numbers of type {values.dtype} instead of {dtype}"
-        if frame.errors is None and not self._error_handles:
-            return ""
-        return errors_change([dtype for _, dtype in self._error_handles], frame.errors or [])
+        return self._change(frame, self._types)
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
-        if (frame.errors is not None and not self._error_handles) or not self._extras.is_same(frame.dwa):
+        if frame.errors is not None and not self._error_handles:
             return False
-        kinds = [self._coded.get(handle) for handle, _ in self._handles] if self._coded else []
-        return not any(kind is not None and kind.news(values) for kind, values in zip(kinds, frame.data, strict=False))
+        return self._extras.is_same(frame.dwa) and self._knows_words(frame)
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
         """Return what is to be written for a point: array, where (None: at its end), values. Nothing is written yet."""
         found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
         shape = self._shape
-        for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
-            if values.dtype != dtype:
-                kind = self._coded.get(handle)
-                values = values.astype(dtype) if kind is None else store_words(self._saver, handle, kind, values)
+        data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
+        for handle, values in zip(self._handles, data, strict=True):
             found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
         if frame.errors is not None:
             self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
-            for (handle, dtype), values in zip(self._error_handles, frame.errors, strict=True):
-                found.append((handle, at, values.astype(dtype, copy=False).reshape(shape)))
+            for handle, values in zip(self._error_handles, frame.errors, strict=True):
+                found.append((handle, at, values.astype(self._dtypes[handle], copy=False).reshape(shape)))
         if not self._extras.is_same(frame.dwa):
             row = int(np.ravel_multi_index(at, self._scan_shape))
             for handle, values in self._extras.checked(frame.dwa, row):

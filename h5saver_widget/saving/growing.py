@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,23 @@ from h5saver_widget.data.plain import holds
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import NAV_GROUP, PER_ROW, DataType, channel_name
-from h5saver_widget.nodes.typed import EARRAY
+from h5saver_widget.nodes.typed import EARRAY, Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.content import storable_fill, store_words
+from h5saver_widget.saving.channel_arrays import ChannelArrays
+from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
-from h5saver_widget.saving.notices import tell_once
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
-from h5saver_widget.saving.value_types import CODED, ValueType
+from h5saver_widget.saving.value_types import CODED
 
 __all__ = ["GrowingArrays", "is_block"]
 
 
-class GrowingArrays:
+class GrowingArrays(ChannelArrays):
     """The growing arrays of one data object, or of a segment of it: channels and errors, signal axes beside them.
 
     The arrays are made by the first data, or found again in a file that is continued. Data that have a navigation axis
@@ -63,11 +63,7 @@ class GrowingArrays:
         after: GrowingArrays | None = None,
         moving: bool = False,
     ) -> None:
-        self._saver, self.place = saver, place
-        self._handles: list[Handle] = []
-        self._dtypes: dict[Handle, np.dtype[Any]] = {}
-        self._fills: dict[Handle, Any] = {}
-        self._coded: dict[Handle, ValueType] = {}
+        super().__init__(saver, place)
         #: Whether only the values of axes were other than in the segment before.
         self.has_moved = False
         self._block_axes: GrowingAxes | None = None
@@ -89,7 +85,7 @@ class GrowingArrays:
             self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
-        self._channel_dtypes = [self._value_dtype(handle) for handle in self._handles]
+        self._channel_dtypes = self._channel_types
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -161,17 +157,21 @@ class GrowingArrays:
                 elif axis.index > 0:
                     AxisSaverLoader(saver).add_to(self.place, axis, axis.index)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        kind = ValueType(dtype) if dtype.kind in CODED else None
-        if kind is not None:
-            described, dtype = {**described, **kind.attributes}, kind.stored
-        fill = storable_fill(np.nan if is_error else saver.fill_value, dtype) if kind is None else kind.fill
         name = channel_name(data_type, channel)
-        handle = saver.create_earray(
-            self.place.group, name, dtype, self._row_shape, title, fill_value=fill, attributes=described
-        ).handle
-        self._dtypes[handle], self._fills[handle], self._counts[handle] = dtype, fill, 0
-        if kind is not None:
-            self._coded[handle] = kind
+
+        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> EARRAY:
+            return saver.create_earray(
+                self.place.group,
+                name,
+                stored,
+                self._row_shape,
+                title,
+                fill_value=fill,
+                attributes={**described, **told},
+            )
+
+        handle = self._made(dtype, np.nan if is_error else saver.fill_value, make)
+        self._counts[handle] = 0
         return handle
 
     def _make_moving(self, dwa: DataLike) -> None:
@@ -195,8 +195,9 @@ class GrowingArrays:
     # --------------------------------------------------------------- reopening
     def _reopen(self, frame: Frame, own: list[Axis]) -> None:
         """Take arrays as they are in the file; what they mean is written beside them."""
-        self._handles, nodes = self._found(DataType.data_enlargeable)
-        self._error_handles, _ = self._found(DataType.error)
+        nodes = self._reopened(DataType.data_enlargeable)
+        self._handles = [node.handle for node in nodes]
+        self._error_handles = [node.handle for node in self._reopened(DataType.error)]
         described = nodes[0].attrs.to_dict()
         self._row_shape = tuple(nodes[0].info.shape[1:])
         shift = 0 if self.is_block else 1
@@ -218,21 +219,14 @@ class GrowingArrays:
             self._meaning = Meaning.of(frame.dwa)
             self._meaning.units, self._meaning.labels, self._meaning.moving = units, labels, True
 
-    def _found(self, data_type: DataType) -> tuple[list[Handle], list[EARRAY]]:
-        handles, nodes = [], []
-        for _, name in self.place.numbered(data_type.value):
-            node = self.place.group.get_child(name)
+    def _reopened(self, data_type: DataType) -> list[Array]:
+        nodes = self._found(data_type)
+        for node in nodes:
             if not isinstance(node, EARRAY):
                 raise DataMismatchError(f"{node.path} can't take rows; save into a new file or a new group")
-            kind = ValueType.on(node)
-            if kind is not None:
-                self._coded[node.handle], self._fills[node.handle] = kind, kind.fill
-            info = node.info
             self._saver.has_grown(node.path, node.handle)
-            self._dtypes[node.handle], self._counts[node.handle] = info.dtype, info.shape[0]
-            handles.append(node.handle)
-            nodes.append(node)
-        return handles, nodes
+            self._counts[node.handle] = node.info.shape[0]
+        return nodes
 
     # ---------------------------------------------------------------- comparing
     def change(self, frame: Frame) -> str:
@@ -241,21 +235,7 @@ class GrowingArrays:
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
         if (self._row_shape_of(frame) if self.is_block else frame.shape) != self._row_shape:
             return f"shape {self._row_shape_of(frame)} instead of {self._row_shape}"
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
-        said = self._meaning.change(frame)
-        if self._meaning.notice:
-            tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
-            self._meaning.notice = ""
-        if said:
-            return said
-        if frame.dtypes != self._channel_dtypes:
-            for dtype, given, values in zip(self._channel_dtypes, frame.dtypes, frame.data, strict=True):
-                if given != dtype and not holds(dtype, values):
-                    return f"numbers of type {values.dtype} instead of {dtype}"
-        if frame.errors is None and not self._error_handles:
-            return ""
-        return errors_change([self._dtypes[handle] for handle in self._error_handles], frame.errors or [])
+        return self._change(frame, self._channel_dtypes)
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
@@ -271,10 +251,8 @@ class GrowingArrays:
         """
         count = frame.shape[0] if self.is_block else 1
         shape, data = (count, *self._row_shape), frame.data
-        if self._coded:
-            data = [self._numbers(handle, array) for handle, array in zip(self._handles, data, strict=True)]
-        elif frame.dtypes != self._channel_dtypes:
-            data = [array.astype(dtype) for array, dtype in zip(data, self._channel_dtypes, strict=True)]
+        if self._coded or frame.dtypes != self._channel_dtypes:
+            data = self._as_stored(frame)
         rows: list[tuple[Handle, Rows]] = []
         for handle, array in zip(self._handles, data, strict=True):
             rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
@@ -298,14 +276,6 @@ class GrowingArrays:
             ]
             rows += self._block_axes.checked(values, str(frame.dwa.name))
         return rows
-
-    def _numbers(self, handle: Handle, values: Rows) -> Rows:
-        kind = self._coded.get(handle)
-        return values.astype(self._dtypes[handle]) if kind is None else store_words(self._saver, handle, kind, values)
-
-    def _value_dtype(self, handle: Handle) -> np.dtype[Any]:
-        kind = self._coded.get(handle)
-        return self._dtypes[handle] if kind is None else kind.dtype
 
     def _error_rows(self, frame: Frame, count: int) -> Iterable[tuple[Handle, Rows]]:
         errors = frame.errors

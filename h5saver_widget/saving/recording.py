@@ -85,7 +85,7 @@ class Recording:
         frames: dict[Key, Frame] = {}
         for key, dwa in self._keyed(dte):
             frames[key] = Frame(dwa, dynamic, converts)
-        axes = self._axes_for(axis_values)
+        axes = self._opened if self._opened is not None else self._axes_for(axis_values)
         axis_rows = axes.checked(axis_values, str(dte.name))
         found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
         for key, frame in frames.items():
