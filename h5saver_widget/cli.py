@@ -1,6 +1,6 @@
 """The command line: ``h5saver COMMAND``. Nothing heavy is imported before a command that needs it runs.
 
-A new command is a class with a sentence, its arguments and what it does, and a line in :data:`COMMANDS`.
+A new command is a class with a sentence, its arguments and its `run`, and a line in :data:`COMMANDS`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ __all__ = ["COMMANDS", "main"]
 
 
 class Findings(Protocol):
-    """What checking and repairing return."""
+    """The result of checking or repairing."""
 
     @property
     def exit_code(self) -> int:
         """The exit code of the program."""
 
     def in_words(self) -> str:
-        """Return what a person wants to know."""
+        """Return the result in words, for people."""
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain data."""
 
 
 class Command(Protocol):
-    """What the table of commands holds."""
+    """An entry of the table of commands."""
 
     help: str
 
@@ -67,7 +67,7 @@ class Demo:
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder below which files are written (default: ~/h5saver-demo)"
         )
-        parser.add_argument("--backend", choices=("h5py", "tables"), help="library that writes the file")
+        parser.add_argument("--backend", metavar="NAME", help="library that writes the file, such as tables")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the demo; Qt is imported only now."""
@@ -102,9 +102,9 @@ class Chrono:
 
 
 class Check:
-    """Tells in what state a file is."""
+    """Checks the state of a file."""
 
-    help = "tell what state a file is in; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
+    help = "check the state of a file; exit code 0: good, 1: needs repair, 3: not readable, 4: needs more"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE and --json."""
@@ -112,7 +112,7 @@ class Check:
         parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Look at the file, in a process of its own, and print what was found."""
+        """Read the file in a worker process, and print its content."""
         from h5saver_widget.recovery import check_file
 
         return _answer(lambda: check_file(arguments.file), arguments.json)
@@ -130,14 +130,14 @@ class Repair:
         parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Repair a copy of the file, and print what was done and what could not be saved."""
+        """Repair a copy of the file, and print the result with all that could not be saved."""
         from h5saver_widget.recovery import repair_file
 
         return _answer(lambda: repair_file(arguments.file, arguments.out), arguments.json)
 
 
 class Look:
-    """Prints what is in a file; which lines, a subclass says."""
+    """Prints the content of a file; a subclass decides which lines."""
 
     help: str
 
@@ -173,7 +173,7 @@ class Look:
 class Info(Look):
     """Describes a node."""
 
-    help = "tell what a file or a node of it is, with its attributes; exit code 3: not readable"
+    help = "describe a file or a node of it, with its attributes; exit code 3: not readable"
 
     def lines(self, view: FileView, arguments: argparse.Namespace) -> Iterator[str]:
         """Iterate over facts and attributes."""
@@ -208,7 +208,7 @@ class Export:
         """Declare FILE, NODE, the format and where to."""
         parser.add_argument("file", nargs="?", type=Path, metavar="FILE")
         parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
-        parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list; by default what OUT ends with")
+        parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list (default: OUT's extension)")
         parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="file to write (by default named after FILE)")
         parser.add_argument(
             "--overwrite", action="store_true", help="replace OUT if it exists, be it a file or a folder"
@@ -218,7 +218,7 @@ class Export:
             "--allow",
             type=Path,
             metavar="DIR",
-            help="read values that stand in other files, if these are in this folder",
+            help="read values that are stored in other files, if these are in this folder",
         )
         parser.add_argument("--list", action="store_true", help="list the formats")
 
@@ -262,7 +262,7 @@ class Export:
 class Browse:
     """Shows files in a window."""
 
-    help = "open a window that shows what is in files"
+    help = "show the content of files in a window"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE."""
@@ -363,7 +363,7 @@ def _print(*lines: str) -> None:
 
 
 def _answer(find: Callable[[], Findings], as_json: bool) -> int:
-    """Print what was found, as JSON or in words; a file that can't be had is a mistake in the command."""
+    """Print the result, as JSON or in words; a file that can't be found is a mistake in the command."""
     try:
         findings = find()
     except OSError as error:

@@ -1,7 +1,7 @@
 """The errors of this package: each is ours *and* the builtin that a caller would expect.
 
-A message says what was got, what was expected and what to do. Everything derives from :class:`H5SaverError`,
-so that a host can catch the whole family in one line.
+A message states the input, the expectation and the remedy. Everything derives from :class:`H5SaverError`, so that a
+host can catch the whole family in one line.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class H5SaverError(Exception):
 
 
 def raise_again(error: H5SaverError) -> NoReturn:
-    """Raise an error that has been raised before: anew, since whoever catches it counts it as one loss."""
+    """Raise an error that has been raised before, as a new object: each one counts as one loss."""
     fresh = type(error)(*error.args)
     fresh.__dict__.update({name: value for name, value in vars(error).items() if name != "counted_as_lost"})
     raise fresh
@@ -118,7 +118,7 @@ class FileIncompleteError(H5SaverError, OSError):
     Attributes
     ----------
     is_lost
-        Whether what came since the last flush is lost; otherwise it waits, and the next flush tries again.
+        Whether data since the last flush are lost; otherwise they wait, and the next flush tries again.
     is_final
         Whether nothing more can be written into this file.
     """
@@ -133,10 +133,10 @@ class FileGoneError(H5SaverError, OSError):
 
 
 def incomplete(path: object, what: str) -> FileIncompleteError:
-    """Return the error of a file into which nothing more can be written, and what became of it."""
+    """Return the error of a file that can't be completed, with the state of the file."""
     return FileIncompleteError(
         f"{path} can't be completed: {what}. Should it not open any more, 'h5saver repair' gets it back. Look whether "
-        "the disk is full, and go on in a new file",
+        "the disk is full, and start a new file",
         is_lost=True,
         is_final=True,
     )
@@ -185,7 +185,7 @@ class ReadingStuckError(SavingProcessError):
 
 
 class NotAnsweringError(H5SaverError, TimeoutError):
-    """The disk, or the share, did not answer in time. Nothing is lost yet: what was accepted waits."""
+    """The disk, or the share, did not answer in time. Nothing is lost yet: accepted data wait."""
 
 
 class ForkedCopyError(H5SaverError, RuntimeError):
@@ -211,7 +211,7 @@ class RowsLostError(H5SaverError, OSError):
 
 
 class TooLargeError(H5SaverError, MemoryError):
-    """An array, or what a file says of it, does not fit into memory."""
+    """An array, or a size that a file states, does not fit into memory."""
 
 
 class StreamingError(H5SaverError, RuntimeError):
@@ -239,4 +239,4 @@ class WrongThreadError(H5SaverError, RuntimeError):
 
 
 class ValuesElsewhereError(NodeError):
-    """The values of an array stand in other files, and nobody has allowed to read these."""
+    """The values of an array are stored in other files, and nobody has allowed to read these."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ from typing import Final, TypeVar
 
 from h5saver_widget.errors import WorkStoppedError
 
-__all__ = ["Progress", "Step", "copy_in_pieces"]
+__all__ = ["Progress", "Step", "TerminalProgress", "copy_in_pieces"]
 
 T = TypeVar("T")
 
 #: So much is copied between two looks whether to stop.
 _PIECE: Final = 8 << 20
+#: Time between two lines on a terminal, in s.
+_SHOWN_EVERY: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Step:
     done, total
         Pieces done and to be done, in any unit; a total of None is not known.
     text
-        What is being done, for people.
+        The present work, for people.
     """
 
     done: float = 0.0
@@ -47,10 +51,10 @@ class Step:
 
 
 class Progress:
-    """What a worker calls as it goes, and what others read.
+    """The progress of a worker, read by others.
 
     Functions that take long have a parameter ``progress: Progress | None = None`` and call :meth:`report` between
-    pieces, never in the middle of one: what is stopped there must be safe to leave.
+    pieces, where it is safe to stop.
 
     Examples
     --------
@@ -95,6 +99,22 @@ class Progress:
             self.report(done, len(known), text)
             yield piece
         self.report(len(known), len(known), text)
+
+
+class TerminalProgress(Progress):
+    """Progress as one line on standard error, written again five times a second; silent if that is no terminal."""
+
+    _shown_at = 0.0
+    _is_over = False
+
+    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
+        """Show percents and the present work."""
+        super().report(done, total, text)
+        now = time.monotonic()
+        if sys.stderr.isatty() and not self._is_over and (done == total or now - self._shown_at > _SHOWN_EVERY):
+            self._shown_at, self._is_over = now, done == total
+            end = "\n" if self._is_over else ""
+            print(f"\r\033[K{100 * (self.step.share or 0.0):3.0f} %  {text}", end=end, file=sys.stderr, flush=True)
 
 
 def _stored(file: int, size: int) -> Iterator[tuple[int, int]]:

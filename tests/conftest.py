@@ -17,12 +17,12 @@ os.environ.setdefault("PYQTGRAPH_QT_LIB", "PyQt5")
 
 from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import create_backend, local_backends
 
 settings.register_profile("unhurried", deadline=None)  # the machine may be shared
 settings.load_profile("unhurried")
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 #: The Qt binding of this run; child processes take the same.
 QT = os.environ["PYQTGRAPH_QT_LIB"]
 
@@ -78,7 +78,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[False, True], ids=["here", "isolated"])
 def isolated(request: pytest.FixtureRequest) -> bool:
-    """Whether the file is in a process of its own."""
+    """Whether the file is in a worker process."""
     return bool(request.param)
 
 

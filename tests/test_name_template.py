@@ -52,7 +52,7 @@ def test_patterns(tmp_path, text, name):
     [
         *[("", "is empty"), (".h5", "is empty"), ("{bse}", "{bse} in the name pattern is unknown; there are: base")],
         *[("{base", "'{' without its partner"), ("a}b", "'}' without"), ("{{base}}", "without its partner")],
-        *[("{counter}{counter:4}", "more than one"), ("{counter}/{base}", "stands in a folder")],
+        *[("{counter}{counter:4}", "more than one"), ("{counter}/{base}", "is in a folder")],
         *[("{counter:0}", "write {counter:5}"), ("{counter:99}", "1 to 12"), ("{base:3}", "write|only the counter")],
         *[("{empty}", "has no value yet"), ("/".join("a" * 20), "more than 16 folders")],
         *[("a//b", "empty name"), ("/a", "empty name"), ("a/", "empty name"), ("../{base}", "ends in a space or dot")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from h5saver_widget.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,10 +30,8 @@ def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
     return subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
-def packages_on_disk() -> set[str]:
-    folder = ROOT / "h5saver_widget"
-    found = {".".join(init.parent.relative_to(ROOT).parts) for init in folder.rglob("__init__.py")}
-    return found | {"h5saver_widget.icons"}
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -43,9 +44,21 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded & {"PyQt5", "PyQt6", "PySide6", "qtpy", "pyqtgraph", "h5py", "tables", "numexpr", "pymodaq"}
 
 
-def test_every_package_is_named_in_setup_cfg() -> None:
-    named = set(setup_cfg()["options"]["packages"].split())
-    assert packages_on_disk() == named, "setup.cfg names the packages one by one ([options] packages)"
+def test_there_is_one_version() -> None:
+    """The one of version.py, with a date in the changelog, and the same in the citation."""
+    release = re.search(r"^## \[([\d.]+)\] - (\d{4}-\d\d-\d\d)$", read("CHANGELOG.md"), re.M)
+    assert release is not None
+    number, date = release.groups()
+    assert number == __version__
+    assert f"version: {number}\ndate-released: {date}\n" in read("CITATION.cff")
+
+
+def test_every_decision_has_a_date_and_a_status_and_is_listed() -> None:
+    listed = read("docs/decisions/README.md")
+    for note in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title, _, status, *_ = note.read_text(encoding="utf-8").split("\n")
+        assert re.fullmatch(r"\*\d{4}-\d\d-\d\d, (accepted|superseded)\b.*\*", status), note.name
+        assert f"- [{title.removeprefix('# ')}]({note.name})" in listed
 
 
 def test_no_qt_contract_covers_every_module_below_the_qt_floors() -> None:
@@ -78,7 +91,7 @@ def test_wheel_holds_every_module_the_icons_and_the_type_marker(tmp_path: Path) 
     ignore = shutil.ignore_patterns("__pycache__")
     for folder in ("h5saver_widget", "icons"):
         shutil.copytree(ROOT / folder, source / folder, ignore=ignore)
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     here = int(version("setuptools").partition(".")[0]) >= 77
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", *(["--no-build-isolation"] if here else [])]

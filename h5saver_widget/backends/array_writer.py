@@ -20,7 +20,7 @@ Rows = npt.NDArray[Any]
 
 
 class ArrayWriter(ABC):
-    """How a library writes into one array: what it needs for that is looked up once for an array, not once a row.
+    """Writes into one array through a library; everything it needs is looked up once per array, not once per row.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class ArrayWriter(ABC):
 
     @abstractmethod
     def put(self, at: tuple[int, ...], data: Any) -> None:
-        """Write the bytes of the chunk that begins at `at`, as they stand in the file."""
+        """Write the bytes of the chunk that begins at `at`, as they are stored in the file."""
 
     @abstractmethod
     def flush_file(self) -> None:

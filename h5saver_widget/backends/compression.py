@@ -1,8 +1,8 @@
 """Compression outside the HDF5 library: chunks are shuffled and deflated by other threads, the file is as any other.
 
 Inside the library a frame of 2 MB takes 30 to 60 ms of gzip, and every other HDF5 call of the program waits for it. It
-takes 4 ms here, in a thread for which nobody waits. What is written is the ordinary pair of HDF5 filters *shuffle* and
-*deflate* (RFC 1950), so that every reader opens it.
+takes 4 ms here, in a thread that nobody waits for. The chunk passes through the ordinary pair of HDF5 filters *shuffle*
+and *deflate* (RFC 1950), so that every reader opens it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _NOTES["gzip"] = _NOTES["zlib"]
 
 
 def reader_note(library: str) -> str:
-    """Return in plain words who can read what a compression library writes; ``''`` if nothing is known about it.
+    """Return in words which programs read the chunks of a compression library; ``''`` if nothing is known about it.
 
     >>> reader_note('gzip')
     'Every HDF5 reader opens these files, without a plugin.'
@@ -61,7 +61,7 @@ def reader_note(library: str) -> str:
 
 @dataclass(frozen=True)
 class Packing:
-    r"""What stands between the numbers of a chunk and its bytes in the file: nothing, or shuffle and deflate.
+    r"""The conversion between the numbers of a chunk and its bytes in the file: none, or shuffle and deflate.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Packing:
     item_bytes: int = 1
 
     def pack(self, chunk: npt.NDArray[Any]) -> bytes:
-        """Return the bytes of a C-contiguous chunk as they stand in the file."""
+        """Return the bytes of a C-contiguous chunk as they are stored in the file."""
         return _deflated(shuffled(chunk, self.item_bytes), self.level) if self.level else chunk.tobytes()
 
 
@@ -103,12 +103,11 @@ def shuffled(chunk: npt.NDArray[Any], item_bytes: int) -> npt.NDArray[np.uint8]:
 def _deflated(data: npt.NDArray[np.uint8], level: int) -> bytes:
     """Return data as a zlib stream.
 
-    Up to level 6 this is ISA-L's level 1 with one of two windows. Looking back over 32 kB finds what is repeated;
-    looking back over two bytes finds runs alone, and takes a fifth less for the upper bytes of noise, where repetitions
-    are chance. A sample tells which: noisy frames are never larger than with zlib's level 4 then (up to 2 % with the
-    first window alone). From level 4 on, what turns out to be mostly repetition is tried with the thorough level 3,
-    which is up to ten times smaller there. From 7 on zlib itself squeezes out the last per cents, for 30 to 2000 ms a
-    frame.
+    Up to level 6 this is ISA-L's level 1 with one of two windows. Looking back over 32 kB finds repetitions; looking
+    back over two bytes finds runs alone, and takes a fifth less for the upper bytes of noise, where repetitions are
+    chance. A sample decides: noisy frames are never larger than with zlib's level 4 then (up to 2 % with the first
+    window alone). From level 4 on, chunks that are mostly repetition are tried with the thorough level 3, which is up
+    to ten times smaller there. From 7 on zlib itself squeezes out the last per cents, for 30 to 2000 ms a frame.
     """
     if igzip_lib is None or level > _FAST_LEVELS:
         return zlib.compress(data.data, level)
@@ -145,7 +144,7 @@ if hasattr(os, "register_at_fork"):  # the threads stay with the parent: without
 
 
 def pack_in_background(packing: Packing, chunk: npt.NDArray[Any]) -> Future[bytes]:
-    """Pack a chunk that nobody changes any more; `result` of what is returned waits for its bytes."""
+    """Pack a chunk that nobody changes any more; `result` of the returned future waits for its bytes."""
     job: Callable[[], bytes] = functools.partial(packing.pack, chunk)
     try:
         return _workers().submit(job)

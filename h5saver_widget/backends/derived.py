@@ -1,6 +1,6 @@
 """Attributes that follow from the data: brought up to date once, before a file is closed.
 
-To rewrite them with every row would cost three times what the row itself costs.
+Rewriting them with every row would cost three times as much as the row itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["update_shapes"]
 
 
 def update_shapes(backend: Backend, arrays: Iterable[Handle]) -> None:
-    """Set ``shape`` (and ``size``, where there is one) of arrays that have grown; what was deleted is passed over."""
+    """Set ``shape`` (and ``size``, where there is one) of arrays that have grown; deleted ones are skipped."""
     for handle in arrays:
         try:
             shape = backend.info(handle).shape

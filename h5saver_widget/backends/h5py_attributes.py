@@ -42,7 +42,7 @@ def attribute_names(obj: Any) -> list[str]:
 
 
 def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute]:
-    """Return attributes of an object, None for all; those that are missing or unreadable are left out."""
+    """Return attributes of an object, None for all; those that are missing or unreadable are skipped."""
     values: dict[str, RawAttribute] = {}
     attrs = obj.attrs
     for name in attribute_names(obj) if names is None else names:
@@ -85,7 +85,7 @@ def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute]
 def _stored(value: Any) -> tuple[Any, Any, npt.NDArray[Any], Any] | None:
     """Return type, space, data and type in memory of an attribute as h5py's low-level calls take it.
 
-    With these at hand an attribute takes 10 us, through h5py's mapping 60. None for what is left to the mapping.
+    With these at hand an attribute takes 10 us, through h5py's mapping 60. None where only the mapping works.
     """
     if isinstance(value, str):  # variable length: a fixed one ends at 64 kB
         return _TEXT_TYPE, _SCALAR, np.array(value.encode(), dtype=_TEXT), _TEXT_IN_MEMORY

@@ -1,4 +1,4 @@
-"""Nodes of an open file copied into another one as HDF5 itself copies objects: whatever their types and filters are.
+"""Copying nodes of an open file into another one with HDF5's own copy of objects, for any types and filters.
 
 ``H5Ocopy`` sets references to nothing when it copies one object at a time, so they are made anew at the end.
 """
@@ -31,7 +31,7 @@ _ERRORS: Final = (OSError, RuntimeError, ValueError, TypeError, KeyError)
 
 
 class Copier:
-    """A new file, and what was copied into it so far.
+    """A new file, and the nodes copied into it so far.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Copier:
         path
             Path of the node; the groups above it must have been copied.
         start
-            0, or what the last call for this node has returned.
+            0, or the result of the last call for this node.
 
         Returns
         -------
@@ -69,7 +69,7 @@ class Copier:
         try:
             return self._copy(file, path, start)
         except _ERRORS as error:
-            self.notes.append(f"{path} could not be copied, and was left out: {_short(error)}")
+            self.notes.append(f"{path} could not be copied, and was skipped: {_short(error)}")
             return None
 
     def _copy(self, file: Any, path: str, start: int) -> int | None:
@@ -177,7 +177,7 @@ class Copier:
 
     # ------------------------------------------------------------ references
     def close(self) -> list[str]:
-        """Make references anew, and close the file; return sentences on what could not be copied."""
+        """Make references anew, and close the file; return sentences about skipped nodes."""
         try:
             for source, path in self._pairs:
                 if as_key(path) in self._file:
@@ -198,7 +198,7 @@ class Copier:
                     continue
                 target.attrs.create(name, self._mapped(source, source.attrs[name]), dtype=attribute.dtype)
             except _ERRORS as error:
-                self.notes.append(f"{path}: what its attribute {name} refers to was lost: {_short(error)}")
+                self.notes.append(f"{path}: the target of its attribute {name} was lost: {_short(error)}")
         if not isinstance(source, h5py.Dataset):
             return
         if target.maxshape and target.maxshape[0] is None and "shape" in target.attrs:  # up to date in a closed file
@@ -211,7 +211,7 @@ class Copier:
             try:
                 target[...] = self._mapped(source, source[...])
             except _ERRORS as error:
-                self.notes.append(f"{path}: what it refers to was lost: {_short(error)}")
+                self.notes.append(f"{path}: its target was lost: {_short(error)}")
         elif _points_elsewhere(kind, references_only=True):
             self.notes.append(f"{path}: the references in it were lost")
 
@@ -267,7 +267,7 @@ def _copy_attribute(source: Any, target: Any, name: str) -> None:
 
 
 def _points_elsewhere(kind: Any, *, references_only: bool = False) -> bool:
-    """Tell whether values of a type are places in the file: references, and what has any length."""
+    """Tell whether values of a type are positions in the file: references, and types of variable length."""
     number = kind.get_class()
     if number == h5t.REFERENCE:
         return True

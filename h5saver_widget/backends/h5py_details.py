@@ -1,4 +1,4 @@
-"""What h5py knows of a node beyond shape and number type, and values of the types that numpy has no word for."""
+"""h5py's details of a node beyond shape and number type, and values of the types that numpy has no word for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def dtype_of(obj: Any) -> np.dtype[Any]:
 
 
 def holds_of(kind: Any, dtype: np.dtype[Any]) -> str:
-    """Return what an array holds where its number type does not say it, ``''`` where it does.
+    """Return the content of an array in words where its number type does not tell it, else ``''``.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def target_of(obj: Any, reference: Any) -> str:
 
 
 def details_of(obj: Any) -> Details:
-    """Return what is known of a node; of one that is damaged, as far as it can be read."""
+    """Return the details of a node; of a damaged one, as far as they can be read."""
     if isinstance(obj, h5py.Datatype):
         names = _names(obj.id)
         return Details(f"named type: {_type_text(obj.id)}", names, references=_references(obj))
@@ -169,7 +169,7 @@ def _scales(obj: Any) -> tuple[tuple[str, ...], ...]:
 
 
 def _references(obj: Any) -> dict[str, str]:
-    """Return the attributes that hold references, with what they lead to."""
+    """Return the attributes that hold references, with their targets."""
     found = {}
     for name in attribute_names(obj)[:_MOST]:
         try:

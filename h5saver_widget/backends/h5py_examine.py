@@ -1,4 +1,4 @@
-"""What reading with h5py does not tell of an object: a filter is missing, it is odd and legal, it has no place yet."""
+"""Properties of objects that h5py does not report: a missing filter, an odd but legal layout, no storage yet."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def missing_filters(dataset: h5d.DatasetID) -> list[str]:
     for place in range(plist.get_nfilters()):
         number, _, _, stored = plist.get_filter(place)
         if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
-            name, package = _FILTERS.get(number, ("", "ask whoever wrote the file for it"))
+            name, package = _FILTERS.get(number, ("", "ask the author of the file for it"))
             name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
             missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
     return missing
@@ -130,7 +130,7 @@ def _merged(ranges: Any) -> list[tuple[int, int]]:
 
 
 def read_raw(dataset: Any, space: Any = h5s.ALL, shape: tuple[int, ...] | None = None) -> Any:
-    """Read an array or an attribute as the bytes that are stored, of whatever type; OSError if that can't be done."""
+    """Read an array or an attribute of any type as its stored bytes; OSError if that can't be done."""
     kind = dataset.get_type()
     if shape is None:
         shape = dataset.get_space().get_simple_extent_dims() or ()

@@ -1,4 +1,4 @@
-"""The filters of the h5py backend's arrays: what compresses them, as h5py and HDF5 name it."""
+"""The filters of the h5py backend's arrays, by the names of h5py and HDF5."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def learn_plugins() -> bool:
 
 
 def filter_options(library: str, level: int) -> dict[str, Any]:
-    """Return what h5py's ``create_dataset`` is told to compress an array with."""
+    """Return the arguments of h5py's ``create_dataset`` for the compression of an array."""
     if library == "lzf":
         return {"compression": "lzf", "shuffle": True}
     if library == "blosc2":
@@ -70,7 +70,7 @@ def filter_options(library: str, level: int) -> dict[str, Any]:
 
 
 def packing_of(dataset: Any) -> Packing | None:
-    """Return what a data set's filters do, None if it is something else than nothing, or shuffle and deflate."""
+    """Return the packing that a data set's filters do, None if it is not nothing, or shuffle and deflate."""
     plist = dataset.get_create_plist()
     filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
     codes = [code for code, *_ in filters]
@@ -88,7 +88,7 @@ def missing_filters(dataset: Any) -> str:
 
 
 def compression_of(obj: h5py.Dataset) -> str | None:
-    """Return the name of what compresses an array; h5py knows its own three."""
+    """Return the name of an array's compression; h5py knows its own three."""
     name: str | None = obj.compression
     if name != "unknown":
         return name

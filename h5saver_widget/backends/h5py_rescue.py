@@ -1,7 +1,7 @@
 """Copy everything of a file that can be read into a new one, object by object; runs in a child process.
 
-The library's own copy (`H5Ocopy`) comes first: it keeps what Python has no words for, such as odd number types and
-chunks of filters that are not installed. What it refuses is copied chunk by chunk, or row by row.
+The library's own copy (`H5Ocopy`) comes first: it keeps objects that Python has no words for, such as odd number types
+and chunks of filters that are not installed. An object that it refuses is copied chunk by chunk, or row by row.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def rescue(
     size
         Of the damaged file, in bytes: nothing in it is larger, unless it is compressed.
     skip
-        Objects that end or hang the library, and what they do.
+        Objects that end or hang the library, each with the symptom.
     by_hand
         Those that do when they are copied at once.
 
@@ -121,7 +121,7 @@ class _Rescue:
             self._places[address] = where
             yield {"object": where, **self.attributes(h5py.Group(found), made)}
             if depth >= _MAX_DEPTH:
-                yield _lost(where, f"what is in this group: it is {depth} groups deep")
+                yield _lost(where, f"the content of this group: it is {depth} groups deep")
                 return
             yield from self.group(h5py.Group(found), made, where, depth + 1)
             return
@@ -259,7 +259,7 @@ class _Rescue:
 
     # --------------------------------------------------------------- references
     def references(self) -> Iterator[dict[str, Any]]:
-        """Have the references in the new file point to what they pointed to: they are empty after a copy."""
+        """Point the references in the new file to their old targets: they are empty after a copy."""
         for place in self._places.values():
             if place is None:
                 continue

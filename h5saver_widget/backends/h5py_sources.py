@@ -1,7 +1,7 @@
-"""Arrays whose values stand in other files: which files these are, and whether reading all of them was allowed.
+"""Arrays whose values are stored in other files: which files these are, and whether reading all of them was allowed.
 
-HDF5 follows such an array without a question: to a file named by whoever wrote it, through links in that file, and on.
-So every file on the way is looked at before a value is read. Where HDF5 looks for a file:
+HDF5 follows such an array without a question: to a file named by the author of the array, through links in that file,
+and on. So every file on the way is checked before a value is read. Where HDF5 looks for a file:
 https://support.hdfgroup.org/documentation/hdf5/latest/group___d_a_p_l.html
 """
 
@@ -37,7 +37,7 @@ class Allowed(NamedTuple):
 
 
 def sources_of(obj: Any) -> Iterator[tuple[str, str]]:
-    """Iterate over file and path of what an array's values are read from; the path of plain bytes is ``''``."""
+    """Iterate over file and path of the sources of an array's values; the path of plain bytes is ``''``."""
     stored = obj.id.get_create_plist()
     seen = set()
     if stored.get_layout() == h5d.VIRTUAL:
@@ -90,7 +90,7 @@ def require_allowed(obj: Any, path: Path, folders: Sequence[Path], locking: bool
     Raises
     ------
     ValuesElsewhereError
-        If one of them lies outside of the folders that are allowed, or is reached by what can't be looked at.
+        If one of them lies outside of the allowed folders, or is reached through an object that can't be checked.
     """
     allowed = Allowed(tuple(folder.resolve() for folder in folders), locking)
     for place in {path.absolute(), path.resolve()}:  # HDF5 looks beside both
@@ -115,7 +115,7 @@ def _check_file(name: str, path: str, file: Any, where: Path, allowed: Allowed, 
         found = source.resolve()
         if found != where.resolve() and not any(found.is_relative_to(folder) for folder in allowed.folders):
             raise ValuesElsewhereError(
-                f"values stand in another file ({name}), and nobody has allowed to read {found.parent}: allow that "
+                f"values are stored in another file ({name}), and reading {found.parent} was not allowed: allow that "
                 "folder, if you trust the file"
             )
         if path:

@@ -28,7 +28,7 @@ class H5pyWriter(ArrayWriter):
         self._obj, self._dataset = obj, obj.id
         self._type = h5t.py_create(obj.dtype)
         self._space = obj.id.get_space()
-        # direct chunk writes take bytes as they stand in the file
+        # direct chunk writes take bytes as they are stored in the file
         packing = packing_of(obj.id) if obj.chunks and obj.id.get_type() == self._type else None
         fixed_shape = obj.shape if obj.shape and obj.shape == obj.maxshape else ()
         super().__init__(node.path, obj.dtype, (obj.shape or ())[1:], obj.chunks, packing, fixed_shape)

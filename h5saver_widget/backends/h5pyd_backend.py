@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from h5json.objid import createObjId
 
+from h5saver_widget.backends.capabilities import SERVER_CAPABILITIES
 from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chunks
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
@@ -35,7 +36,6 @@ from h5saver_widget.backends.remote_objects import (
 )
 from h5saver_widget.backends.terms import (
     ArrayInfo,
-    Capabilities,
     Handle,
     NodeKind,
     NodeSpec,
@@ -53,7 +53,6 @@ from h5saver_widget.errors import (
 __all__ = ["H5pydBackend"]
 
 _READER_SECONDS = 1.0
-_MAX_ATTRIBUTE = 150_000  # JSON takes six bytes for a character that is not ASCII
 
 
 class H5pydInspection(Inspection):
@@ -79,9 +78,7 @@ class H5pydBackend(RemoteFile):
     """
 
     name = "h5pyd"
-    capabilities = Capabilities(
-        remote=True, compression=("zlib", "gzip", "lz4", "blosclz"), max_attribute_bytes=_MAX_ATTRIBUTE
-    )
+    capabilities = SERVER_CAPABILITIES
     library_errors = (RemoteRefusedError, TypeError, ValueError)
     inspector = H5pydInspection
 
@@ -258,7 +255,7 @@ class H5pydBackend(RemoteFile):
             self._accept(obj, block, shape or obj.shape)
 
     def _send(self, obj: RemoteObject) -> None:
-        """Send what waits for an array, so that the server can answer for it."""
+        """Send the waiting values of an array, so that the server can answer for it."""
         if self.queue.journal is not None and obj.rows is not None and not obj.rows.settled:
             self.queue.journal.deliver(obj.rows)
 

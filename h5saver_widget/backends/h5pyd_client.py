@@ -194,7 +194,7 @@ class Client:
             if "hostname mismatch" not in reason and "doesn't match" not in reason:
                 why = "its certificate can't be checked here"
                 if "self-signed" in reason or "unable to get local issuer" in reason:
-                    why = "nobody who is known here has signed its certificate"
+                    why = "no authority that is known here has signed its certificate"
             return RemoteError(
                 f"{endpoint} is not trusted: {why}. Write its name as the certificate has it, or name the file of the "
                 "certificate (Certificate in the settings, or REQUESTS_CA_BUNDLE in the environment)",
@@ -276,7 +276,7 @@ class Client:
             wait = min(2 * wait, 1.0)
 
     def settle(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
-        """Send a request until it is answered, as `ask` does; return the status, whatever it says, and the answer."""
+        """Send a request until it is answered, as `ask` does; return its status, even of a refusal, and the answer."""
         return self._tried(method, path, body, params, self.options.patience_seconds)
 
     def ask(
@@ -325,7 +325,7 @@ class Client:
         return refused
 
     def in_words(self, status: int, what: str) -> str:
-        """Say what a status means."""
+        """Return the meaning of a status."""
         why = _WORDS.get(status, "refused")
         if status == _WHO:
             why = "the API key is not accepted" if self.options.api_key else why
@@ -347,12 +347,12 @@ def _seconds(headers: Any) -> float:
 
 
 def test_connection(options: RemoteOptions, folder: str = "") -> str:
-    """Try to reach a server, and say in one sentence what was found; never raises.
+    """Try to reach a server, and return the result as one sentence; never raises.
 
     Parameters
     ----------
     options
-        Where the server is, and who asks.
+        Address of the server, and the user.
     folder
         A folder or file on the server that should be there, ``/home/me``; the user's own by default.
     """

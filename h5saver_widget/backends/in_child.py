@@ -1,7 +1,7 @@
-"""Run one of our functions in a process of its own, because a damaged or hostile file may crash or hang a library.
+"""Run one of our functions in a worker process, because a damaged or hostile file may crash or hang a library.
 
-The function is a generator; what it yields travels back as lines of JSON, so nothing that comes from the child can run
-code here. The child is ended when it says nothing for too long. It is started with the interpreter itself, not with
+The function is a generator; its values travel back as lines of JSON, so nothing that comes from the child can run code
+here. The child is ended when it is silent for too long. It is started with the interpreter itself, not with
 `multiprocessing`, which would import the main module of the host again.
 """
 
@@ -45,12 +45,12 @@ class ChildEnd(Enum):
 
 @dataclass
 class ChildResult:
-    """What a child said before it ended.
+    """The messages of a child, and how it ended.
 
     Attributes
     ----------
     messages
-        What its function yielded.
+        The values that its function yielded.
     ending
         DONE; FAILED with an error of Python; DIED by a signal, as when a library crashes; HUNG and ended by us.
     words
@@ -73,12 +73,12 @@ def run_in_child(
     silence: float | None = None,
     heard: Callable[[Any], None] | None = None,
 ) -> ChildResult:
-    """Run a function of this package in a child process, and return what it said.
+    """Run a function of this package in a child process, and return its messages.
 
     Parameters
     ----------
     function
-        A generator function on the first level of one of our modules. What it yields must be plain data.
+        A generator function on the first level of one of our modules. It must yield plain data.
     arguments
         Plain data (text, numbers, lists, dicts).
     silence
@@ -129,7 +129,7 @@ def run_in_child(
 
 
 def _read_lines(child: subprocess.Popen[bytes], arguments: bytes, lines: queue.SimpleQueue[bytes]) -> None:
-    """Hand over what the child says line by line; an empty line is the end."""
+    """Pass on the child's messages line by line; an empty line is the end."""
     assert child.stdin is not None and child.stdout is not None
     try:
         child.stdin.write(arguments)
@@ -167,7 +167,7 @@ def _limit_memory() -> None:
 def main(module: str, name: str, silence: str) -> int:
     """Run a function of this package with the arguments that stand in standard input.
 
-    One that is never heard of again ends by itself, for who started it may be gone.
+    A child that is silent for too long ends by itself, because its parent may be gone.
     """
     if module.split(".")[0] != _PACKAGE:
         return 2

@@ -26,7 +26,7 @@ class Inspection:
         self._backend = backend
 
     def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return the target of a link: the file, ``''`` for the one it is in, and the path as it stands in the link.
+        """Return the target of a link: the file, ``''`` for the one it is in, and the path as the link has it.
 
         ``('', '')`` for other nodes, and where the library can't tell.
         """

@@ -4,7 +4,7 @@ HDF5 changes its own bookkeeping in place, block by block, when it flushes. A pr
 these blocks, or a computer that loses its power, can leave a file that nobody opens any more. Here the library writes
 through :class:`JournaledFile`:
 
-- what it writes is kept in memory, in pages; what lies behind the end of the file as it was at the last
+- written bytes are kept in memory, in pages; those behind the end of the file as it was at the last
   :meth:`~JournaledFile.commit` is written as soon as there is much of it: nothing on the disk points there yet;
 - a commit writes the rest of that, then the pages before that end into the journal beside the file, then into the
   file, then removes the journal. Where a loss of power is to be survived, each step is on the disk (fsync) before the
@@ -12,11 +12,11 @@ through :class:`JournaledFile`:
 
 So at every instant either the journal is incomplete, and the file is as it was at the last commit, or the journal is
 complete, and the file with the journal's pages is as it is at this commit. `finish_journal` puts them in; a file that
-is only read is shown with them, and stays as it is. What the journal is, and how it knows its file, is described in
-`format/journal.py`.
+is only read is shown with them, and stays as it is. `format/journal.py` describes the journal, and how it recognises
+its file.
 
-Whatever the disk refuses is done again, at once and at the next commit: a commit is *frozen* when its journal is to be
-written; from then on it is finished, from the journal on, before anything else reaches the disk.
+A write that the disk refuses is repeated, at once and at the next commit: a commit is *frozen* when its journal is to
+be written; from then on it is finished, from the journal on, before anything else reaches the disk.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 def finish_journal(path: Path) -> bool:
     """Bring a file to its last commit, remove the journal, and tell whether the file needed it.
 
-    What only has a journal's name is left alone.
+    Other files with a journal's name are left alone.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _finish(path: Path) -> None:
 
 
 class JournaledFile(PagedFile):
-    """What a library takes for a file: it can be positioned, read, written and truncated.
+    """The file object that a library uses: it can be positioned, read, written and truncated.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class JournaledFile(PagedFile):
         Parameters
         ----------
         mark
-            What was written for this commit alone: the page with it is looked at before a journal is put into a file.
+            Bytes written for this commit alone: the page with them is compared before a journal is put into a file.
 
         Raises
         ------
@@ -216,7 +216,7 @@ class JournaledFile(PagedFile):
         self._finish()
 
     def _put_behind(self, pages: Mapping[int, memoryview], size: int) -> None:
-        """Write what is behind the last commit."""
+        """Write the bytes behind the end of the last commit."""
         for at, run in runs(pages):
             self._real_size = max(self._real_size, at + len(run))
             write_at(self._file, at, run)
@@ -228,7 +228,7 @@ class JournaledFile(PagedFile):
         self._sync(self._file)
 
     def _with_old(self, pages: dict[int, bytes], end: int) -> dict[int, tuple[bytes, bytes]]:
-        """Return pages with what is on the disk in their places; without those that are the same, but for witnesses."""
+        """Return pages with the bytes on the disk in their places, less those that are equal, but for witnesses."""
         found: dict[int, tuple[bytes, bytes]] = {}
         watched = {at for at in (self._first_page, *self._witnesses) if at < end}
         wanted = {at: bytes(min(PAGE, end - at)) for at in watched} | pages
@@ -259,7 +259,7 @@ class JournaledFile(PagedFile):
             self._drop_journal()
 
     def _open_journal(self) -> None:
-        """Open a journal to be written: a new file, or one that is known to be of no use; never what others left."""
+        """Open a journal to be written: a new file, or one that is known to be of no use; never another program's."""
         if self._journal >= 0:
             return
         self._follow()
@@ -276,7 +276,7 @@ class JournaledFile(PagedFile):
                 _sync_folder(self._path.parent)
             return
         name = journal_path(self._path).name
-        raise FileOpenError(f"no journal can be made beside {self._path}: move away what is called {name}, {name}2...")
+        raise FileOpenError(f"no journal can be made beside {self._path}: move the files called {name}, {name}2...")
 
     def _follow(self) -> None:
         """Find out where the file is now, if it or its folder was renamed: its journal belongs beside it."""

@@ -6,12 +6,12 @@ __all__ = ["FrameLedger"]
 
 
 class FrameLedger:
-    """Counts frames by what became of their rows: ``received = written + waiting + dropped`` holds at every instant.
+    """Counts frames by the state of their rows: ``received = written + waiting + dropped`` holds at every instant.
 
     A frame is *written* once a flush has succeeded after all of its rows were handed to the library: a reader of the
     file finds it from then on. It is *dropped* once any of its rows is known to be lost.
 
-    Not thread-safe: whoever writes the file has a lock.
+    Not thread-safe: the writer of the file has a lock.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class FrameLedger:
         self._rows, self._is_spoiled = {}, False
 
     def drop_frame(self) -> None:
-        """Forget the frame that is being written: whoever saves it was told, and counts it himself."""
+        """Forget the frame that is being written: its saver got the error, and counts it."""
         self._rows, self._is_spoiled = {}, False
 
     def rows_lost(self, array: object, rows: int) -> int:
@@ -86,12 +86,12 @@ class FrameLedger:
         return found
 
     def flushed(self) -> None:
-        """Count what waits as written: the file was flushed, and all of it is there."""
+        """Count waiting frames as written: the file was flushed, and all of them are there."""
         self.written += sum(frame is not None for frame in self._since_flush)
         self._since_flush.clear()
 
     def lose_rest(self) -> None:
-        """Count what waits as dropped: nothing more will be written."""
+        """Count waiting frames as dropped: nothing more will be written."""
         self.dropped += self.waiting
         self._since_flush.clear()
 

@@ -170,7 +170,7 @@ class LocalFile(Backend):
         """Flush and close a file that was written; if it can't be flushed, cut the library off from it first.
 
         HDF5 2.0 never closes a file that it can't flush: it stays locked, and the second attempt to close it ends the
-        program. With the file's descriptor on the null device what is left goes nowhere, and the library closes.
+        program. With the file's descriptor on the null device the remaining bytes go nowhere, and the library closes.
         """
         try:
             self._flush_patiently()
@@ -189,7 +189,7 @@ class LocalFile(Backend):
             self._cut_back()
 
     def _flush_patiently(self) -> None:
-        """Flush for the last time: what the disk refuses for a moment is not given up for that."""
+        """Flush for the last time: a write that the disk refuses for a moment is repeated."""
         for seconds in _PAUSES:
             try:
                 self._flush_drained()
@@ -211,8 +211,8 @@ class LocalFile(Backend):
         """Raise FileIncompleteError for a flush that the disk refused.
 
         With a journal nothing is lost. Without, the library has forgotten chunks that it could not write, and there are
-        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to what
-        was flushed before once the file is closed.
+        zeros in their place even if the next flush succeeds: nothing more is written, and the arrays are cut to their
+        last flushed rows once the file is closed.
         """
         if self._keeps_journal:
             raise FileIncompleteError(
@@ -224,9 +224,7 @@ class LocalFile(Backend):
         told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
         rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
         rows = f": {', '.join(told[:3])}{rest}" if told else ""
-        self._gone = incomplete(
-            self._path, f"{reason}. What was flushed before is in it; what came after that is lost{rows}"
-        )
+        self._gone = incomplete(self._path, f"{reason}. Data flushed before are in it; later data are lost{rows}")
         raise self._gone from error
 
     def _require_place(self) -> None:
@@ -238,7 +236,7 @@ class LocalFile(Backend):
         if self._gone is None and self._mode != "r":
             found = self._stat()
             if not found.st_nlink:
-                self._gone = FileGoneError(f"{self._path} was removed while it was written: go on in a new file")
+                self._gone = FileGoneError(f"{self._path} was removed while it was written: start a new file")
             elif found.st_size < self.queue.file_size and found.st_size < self._end_that_is_told():
                 self._gone = FileGoneError(
                     f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "
@@ -276,12 +274,12 @@ class LocalFile(Backend):
             self._close_file()
 
     def _let_go(self) -> None:
-        """Have what the library still writes go nowhere."""
+        """Discard the library's remaining writes."""
         self._fill_up()
         self._disconnect()
 
     def _end_that_is_told(self) -> int:
-        """Return where the file ends by what its superblock said at the last flush; 0 where nobody can tell."""
+        """Return the end of the file in its superblock at the last flush; 0 where it is unknown."""
         with suppress(OSError):
             block = None if self._path is None else read_superblock(self._path)
             return 0 if block is None else block.base + block.stored_end

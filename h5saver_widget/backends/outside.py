@@ -1,4 +1,4 @@
-"""Do the numbers of an array stand in other files? Told by its object header, for libraries that do not tell it.
+"""Do the numbers of an array are stored in other files? Told by its object header, for libraries that do not tell it.
 
 Source: HDF5 File Format Specification, version 3.0, section IV.A (object headers of version 1 and 2).
 """
@@ -28,7 +28,7 @@ def is_outside(path: Path, address: int) -> bool:
     Parameters
     ----------
     path
-        The file; what the library has changed must be on disk.
+        The file; the library's changes must be on disk.
     address
         Where the object's header stands, as the library says it.
 

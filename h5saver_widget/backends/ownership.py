@@ -18,7 +18,7 @@ __all__ = ["Owned", "refuse_copy", "register_owned"]
 
 
 class Owned(Protocol):
-    """What belongs to one process."""
+    """An object that belongs to one process."""
 
     def disown(self) -> None:
         """Let go of everything, in a copy of the process; called once, while there is no other thread."""

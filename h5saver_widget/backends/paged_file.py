@@ -1,7 +1,7 @@
-"""A file of which changes wait in memory, in pages: what a library writes to, and reads from, until they are committed.
+"""A file whose changes wait in memory, in pages; a library reads and writes them there until they are committed.
 
-What lies behind the end of the file as it was at the last commit is written as soon as there is much of it: nothing on
-the disk points there yet. All else waits for the commit, see `journal.py`.
+Bytes behind the end of the file as it was at the last commit are written as soon as there are many: nothing on the disk
+points there yet. All others wait for the commit, see `journal.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PagedFile:
     Parameters
     ----------
     descriptor
-        The operating system's number of the open file, which is closed by whoever opened it.
+        The operating system's number of the open file; the caller that opened it closes it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -63,7 +63,7 @@ class PagedFile:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nothing is kept any more of what is written."""
+        """Whether written bytes are discarded."""
         return self._abandoned
 
     def fileno(self) -> int:
@@ -82,7 +82,7 @@ class PagedFile:
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Read what the file will be after the next commit."""
+        """Read the file as it will be after the next commit."""
         target = memoryview(buffer).cast("B")
         start = self._position
         count = max(0, min(len(target), self._size - start))
@@ -94,7 +94,7 @@ class PagedFile:
         return count
 
     def _read_base(self, target: memoryview, start: int) -> None:
-        """Read what the file is without the pages that wait for the next commit."""
+        """Read the file without the pages that wait for the next commit."""
         done, count = 0, max(0, min(len(target), self._end - start))
         while done < count:
             got = self._pread(target[done:count], start + done)
@@ -165,13 +165,13 @@ class PagedFile:
         return True
 
     def _cut(self) -> None:
-        """Cut off what is behind the end, so that there are zeros when the file grows."""
+        """Cut off the bytes behind the end, so that there are zeros when the file grows."""
         if self._real_size > self._end:
             os.ftruncate(self._file, self._end)
             self._real_size = self._end
 
     def _keep(self, start: int, source: memoryview) -> None:
-        """Keep in memory what was written."""
+        """Keep written bytes in memory."""
         stop = start + len(source)
         for at in range(start - start % PAGE, stop, PAGE):
             first, last = max(at, start), min(at + PAGE, stop)
@@ -213,13 +213,13 @@ class PagedFile:
         """Do nothing: the library calls this in the middle of a flush, too; :meth:`commit` makes things lasting."""
 
     def abandon(self) -> None:
-        """Take whatever is written from now on, and keep nothing of it: the file stays as at the last commit."""
+        """Accept and discard all further writes: the file stays as at the last commit."""
         self._abandoned = True
         self._pages, self._collected = {}, 0
 
 
 def _overlay(target: memoryview, start: int, pages: Iterable[tuple[int, bytes | bytearray]]) -> None:
-    """Put pages over what was read from `start` on."""
+    """Put pages over the bytes that were read from `start` on."""
     stop = start + len(target)
     for at, page in pages:
         first, last = max(at, start), min(at + len(page), stop)

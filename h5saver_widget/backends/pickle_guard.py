@@ -1,4 +1,4 @@
-"""Keeps a library from unpickling what a file holds while our own calls run; the host's own calls are left alone."""
+"""Keeps a library from unpickling the content of a file during our own calls; the host's own calls are left alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NoPickles(types.ModuleType):
     ...     library.pickle.loads(pickle.dumps((1, 2)))
     Traceback (most recent call last):
         ...
-    _pickle.UnpicklingError: files are data: what a file holds is never unpickled
+    _pickle.UnpicklingError: files are data: their content is never unpickled
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class NoPickles(types.ModuleType):
     # named as nothing in pickle is: a name of its own would be hidden by the copy that __init__ makes
     def _loads_unless_ours(self, data: Any, **options: Any) -> Any:
         if getattr(self.ours, "depth", 0):
-            raise pickle.UnpicklingError("files are data: what a file holds is never unpickled")
+            raise pickle.UnpicklingError("files are data: their content is never unpickled")
         return self._real_loads(data, **options)
 
 

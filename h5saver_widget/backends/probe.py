@@ -44,7 +44,7 @@ def refuse_if_deadly(path: Path) -> None:
     Raises
     ------
     FileOpenError
-        With what to do instead. Files that merely give errors are left to the library, which says more.
+        With advice. Files that merely give errors are left to the library, whose message is better.
     """
     version = superblock_version(path)
     if version is None:
@@ -76,10 +76,10 @@ def _refuse_if_root_is_damaged(path: Path) -> None:
 
 
 def unknown_to_tables(path: Path) -> str:
-    """Return what PyTables can't read among the first nodes of a file, in words; ``''`` if there is nothing.
+    """Return the first nodes of a file that PyTables can't read, in words; ``''`` if there are none.
 
-    On references it ends the process, null data spaces it reads as what happens to be in memory, of enumerations it
-    drops the names, and text of any length, lists and filters of h5py it does not know.
+    On references it ends the process, null data spaces it reads as random memory, of enumerations it drops the names,
+    and text of any length, lists and filters of h5py it does not know.
     """
     other = create_backend(READS_ALL)
     try:

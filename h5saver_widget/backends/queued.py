@@ -39,7 +39,7 @@ _open_queues: weakref.WeakKeyDictionary[RowQueue, str] = weakref.WeakKeyDictiona
 
 @functools.cache
 def _drain_at_exit(library: str) -> None:
-    """Have rows written at exit before a library closes its files: what was registered last goes first."""
+    """Write rows at exit before a library closes its files: exit handlers run in reverse order."""
 
     def drain_all() -> None:
         for queue in [queue for queue, name in _open_queues.items() if name == library]:

@@ -1,4 +1,4 @@
-"""A bound on what is read at once: a file of 2 kB may claim to hold more than there is memory."""
+"""A bound on the size of a read: a file of 2 kB may claim to hold more than there is memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _most_bytes() -> int:
 
 
 def require_memory(path: str, shape: tuple[int, ...], dtype: np.dtype[Any], selection: Selection) -> None:
-    """Refuse to read what would not fit into memory.
+    """Refuse to read an array that would not fit into memory.
 
     Raises
     ------

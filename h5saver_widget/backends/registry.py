@@ -1,8 +1,8 @@
 """Which backends there are, which are installed, and which one is taken when nobody asks for one.
 
-Nothing heavy is imported until a backend is created. Third parties come by entry points: the process that hosts an
-isolated file finds them too. The default is ``h5py`` (the safest in everything measured); the
-environment variable ``H5SAVER_BACKEND`` or :func:`set_default_backend` change it.
+Nothing heavy is imported until a backend is created. Third parties come by entry points: a worker process finds them
+too. The default is ``h5py`` (the safest in everything measured); the environment variable ``H5SAVER_BACKEND`` or
+:func:`set_default_backend` change it. A new library is one file and one line in the table here.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import functools
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.h5py_capabilities import H5PY_CAPABILITIES
+from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES, SERVER_CAPABILITIES
 from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = [
+    "BUILT_IN_DEFAULT",
     "ENTRY_POINTS",
     "READS_ALL",
     "available_backends",
@@ -31,6 +33,7 @@ __all__ = [
     "backend_versions",
     "create_backend",
     "default_backend",
+    "local_backends",
     "server_backend",
     "set_default_backend",
 ]
@@ -38,20 +41,40 @@ __all__ = [
 ENTRY_POINTS = "h5saver_widget.backends"
 """Entry point group of third parties: the name of a backend, and its subclass of Backend."""
 
-#: name -> (module, class, the library it needs)
+
+@dataclass(frozen=True)
+class _Entry:
+    """A backend of this package: where it is, the library that it needs, and its capabilities.
+
+    A library whose capabilities can't be told without importing it has None.
+    """
+
+    module: str
+    cls: str
+    library: str
+    capabilities: Capabilities | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        return find_spec(self.library) is not None
+
+    @property
+    def is_remote(self) -> bool:
+        return self.capabilities is not None and self.capabilities.remote
+
+
+#: All backends of this package, and nowhere else; the first one is the default.
 _TABLE = {
-    "h5py": ("h5saver_widget.backends.h5py_backend", "H5pyBackend", "h5py"),
-    "tables": ("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
-    "h5pyd": ("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd"),
+    "h5py": _Entry("h5saver_widget.backends.h5py_backend", "H5pyBackend", "h5py", H5PY_CAPABILITIES),
+    "tables": _Entry("h5saver_widget.backends.tables_backend", "TablesBackend", "tables"),
+    "h5pyd": _Entry("h5saver_widget.backends.h5pyd_backend", "H5pydBackend", "h5pyd", SERVER_CAPABILITIES),
 }
 
-#: What can be told without importing the library.
-_CAPABILITIES = {"h5py": H5PY_CAPABILITIES}
+BUILT_IN_DEFAULT = next(iter(_TABLE))
+"""The backend that is taken when neither the program nor the environment chooses one."""
 
-READS_ALL = "h5py"
-"""The backend that reads, and copies, what others can't."""
-
-_SERVER = "h5pyd"
+READS_ALL = next(name for name, entry in _TABLE.items() if entry.capabilities and entry.capabilities.copies_objects)
+"""The backend that reads, and copies, objects that others can't."""
 
 _chosen: list[str] = []
 
@@ -64,8 +87,19 @@ def available_backends() -> list[str]:
     >>> available_backends()[:2]
     ['h5py', 'tables']
     """
-    ours = [name for name, (_, _, library) in _TABLE.items() if find_spec(library) is not None]
-    return [*ours, *_third_parties()]
+    return [*(name for name, entry in _TABLE.items() if entry.is_installed), *_third_parties()]
+
+
+def local_backends() -> list[str]:
+    """Return the names of the available backends whose files are on a disk.
+
+    Examples
+    --------
+    >>> local_backends()[:2]
+    ['h5py', 'tables']
+    """
+    theirs = [name for name in _third_parties() if not backend_capabilities(name).remote]
+    return [*(name for name, entry in _TABLE.items() if entry.is_installed and not entry.is_remote), *theirs]
 
 
 @functools.cache
@@ -77,12 +111,12 @@ def _third_parties() -> Mapping[str, EntryPoint]:
 
 def server_backend() -> str | None:
     """Return the name of the backend whose files are on a server, None if its library is not installed."""
-    return _SERVER if _SERVER in available_backends() else None
+    return next((name for name, entry in _TABLE.items() if entry.is_remote and entry.is_installed), None)
 
 
 def default_backend() -> str:
     """Return the name of the backend that is taken when none is asked for."""
-    return _check(_chosen[-1] if _chosen else os.environ.get("H5SAVER_BACKEND", "h5py"))
+    return _check(_chosen[-1] if _chosen else os.environ.get("H5SAVER_BACKEND", BUILT_IN_DEFAULT))
 
 
 def set_default_backend(name: str | None) -> None:
@@ -110,11 +144,11 @@ def _backend_class(name: str) -> type[Backend]:
         if not (isinstance(theirs, type) and issubclass(theirs, Backend) and theirs.name == name):
             raise UnknownBackendError(f"{point.value} is no Backend with the name {name!r}")
         return theirs
-    module, cls, library = _TABLE[name]
+    entry = _TABLE[name]
     try:
-        found: type[Backend] = getattr(import_module(module), cls)
+        found: type[Backend] = getattr(import_module(entry.module), entry.cls)
     except ImportError as error:
-        raise MissingLibraryError(f"the backend {name!r} needs the library {library}: {error}") from error
+        raise MissingLibraryError(f"the backend {name!r} needs the library {entry.library}: {error}") from error
     return found
 
 
@@ -124,9 +158,10 @@ def backend_versions(name: str) -> Mapping[str, str]:
 
 
 def backend_capabilities(name: str) -> Capabilities:
-    """Return what a backend can do, without opening a file."""
-    known = _CAPABILITIES.get(name)
-    return known if known is not None and find_spec(_TABLE[name][2]) else _backend_class(name).capabilities
+    """Return the capabilities of a backend, without opening a file."""
+    entry = _TABLE.get(name)
+    known = None if entry is None or not entry.is_installed else entry.capabilities
+    return known or _backend_class(name).capabilities
 
 
 def create_backend(name: str | None = None, *, isolated: bool = False) -> Backend:
@@ -137,7 +172,7 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     name
         One of :func:`available_backends`; None for :func:`default_backend`.
     isolated
-        Have the file in a process of its own. Where none can be started (in a frozen program) a warning is given, and
+        Have the file in a worker process. Where none can be started (in a frozen program) a warning is given, and
         the file stays in this process.
 
     Raises

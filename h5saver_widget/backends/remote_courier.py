@@ -1,4 +1,4 @@
-"""Sends what waits to one domain of a server, in batches, and finds out what the server may have forgotten.
+"""Sends waiting changes to one domain of a server, in batches, and detects changes that the server may have forgotten.
 
 For every array one resize and one slice. Then the server is asked to write everything to its storage, and after that it
 is told the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
@@ -70,11 +70,11 @@ class Courier:
 
     @contextmanager
     def _on_the_wire(self) -> Iterator[None]:
-        """Be the only one who sends, to a server that is known to remember what it was told."""
+        """Be the only sender, to a server that is known to remember earlier requests."""
         left = self._client.until - time.monotonic()
         wait = -1 if left == inf else max(left, self._client.options.connect_seconds)
         if not self._wire.acquire(timeout=wait):
-            raise RemoteError(f"no answer from {self._client.options.endpoint} to what was sent before")
+            raise RemoteError(f"no answer from {self._client.options.endpoint} to an earlier request")
         try:
             self._check()
             self._live()
@@ -95,7 +95,7 @@ class Courier:
             raise self._fatal from error
 
     def deliver(self, only: ArrayRows | None = None) -> None:
-        """Send what waits: sizes, then values.
+        """Send waiting changes: sizes, then values.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Courier:
                     raise self._fatal from error
                 # a node that was started again has forgotten the array, or how long it is
                 self._again = True
-                raise RemoteError(f"what was sent since the last checkpoint is sent again: {error}") from error
+                raise RemoteError(f"changes since the last checkpoint are sent again: {error}") from error
             raise
         self._waiting.was_sent(batch)
 
@@ -167,7 +167,7 @@ class Courier:
             )
 
     def deleted(self, path: str) -> None:
-        """Take note that what is at a path, and below it, is not there any more."""
+        """Note that a path, and everything below it, was deleted."""
         for array_id in self._waiting.deleted(path):
             self._due.pop(array_id, None)
             self._told.pop(array_id, None)
@@ -192,7 +192,7 @@ class Courier:
             return made
 
     def _recover(self) -> None:
-        """After the server was away: look whether it is the same, and if not, send what it may have forgotten."""
+        """Check, after the server was away, whether it is the same; if not, send changes that it may have forgotten."""
         if not self._suspect:
             return
         same = self._nodes.flushed()
@@ -218,7 +218,7 @@ class Courier:
             self.publish()
 
     def publish(self) -> None:
-        """Have the server write everything to its storage, forget what is safe there, and tell readers the counts.
+        """Have the server write everything to its storage, forget changes that are safe there, and publish the counts.
 
         Nothing is sent meanwhile: HSDS takes an object that is changed during a flush for one that was written.
         """
@@ -257,7 +257,7 @@ class Courier:
         return not (self._waiting or self._changes or self._due or self._told)
 
     def _never(self, error: BaseException) -> BaseException:
-        """Say what became of what was accepted, now that it can't be sent."""
+        """Report the state of accepted data that can't be sent any more."""
         if not isinstance(error, RemoteRefusedError):
             return error
         waits = self._waiting.in_memory + self._waiting.bytes_on_disk
@@ -265,7 +265,7 @@ class Courier:
             "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
         )
         return RemoteRefusedError(
-            f"{error}. No more is accepted; what is not on the server ({waits} bytes) {kept}",
+            f"{error}. No more is accepted; data that are not on the server ({waits} bytes) {kept}",
             error.status,
             self._client.options.keep,
         )

@@ -1,7 +1,8 @@
-"""What was accepted for a file on a server, and how it gets there: a thread sends it, and nobody else waits.
+"""The queue of accepted changes for a file on a server: a thread sends them, and no other thread waits.
 
 Rows are kept with absolute offsets until they are safe on the server's storage (:mod:`~.remote_courier`): while it is
-away, busy or full they wait in memory, then on the local disk. What is not safe when the file is closed is kept there.
+away, busy or full they wait in memory, then on the local disk. Rows that are not safe when the file is closed are kept
+there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LOG = logging.getLogger("h5saver_widget.remote")
 
 
 class Journal(Courier):
-    """Takes over what is written, and has it sent; parameters as :class:`.Courier`."""
+    """Queues changes and has them sent; parameters as :class:`.Courier`."""
 
     def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
         super().__init__(client, root_id, mark, nodes)
@@ -67,13 +68,13 @@ class Journal(Courier):
             yield
 
     def _make_room(self, size: int) -> None:
-        """Put what waits on the local disk; without one, wait for the server."""
+        """Move waiting changes to the local disk; without one, wait for the server."""
         options = self._client.options
         try:
             if options.keep:
                 folder = keep_folder(options.keep_folder)
                 if self._waiting.spill(folder):
-                    _LOG.warning("what waits for %s is put on the local disk, in %s", self._client.domain, folder)
+                    _LOG.warning("data for %s wait on the local disk, in %s", self._client.domain, folder)
                 return
             reason = "the option keep does not allow the local disk"
         except OSError as error:
@@ -125,7 +126,7 @@ class Journal(Courier):
             return answer
 
     def look(self, path: str, **params: Any) -> Any:
-        """Return a description, in order to change what it describes: waits as `execute` does."""
+        """Return a description, in order to change the object: waits as `execute` does."""
         try:
             found = self._client.ask("GET", path, missing=True, patience=SHORT_PATIENCE, **params)
         except RemoteError:
@@ -167,7 +168,7 @@ class Journal(Courier):
             self._away_since = None
 
     def flush(self) -> None:
-        """Have readers find what was accepted. While the server is away it goes on waiting, and nothing is raised."""
+        """Make accepted data visible to readers. While the server is away they go on waiting, and nothing is raised."""
         if self._away_since is not None and self._fatal is None:
             return  # the thread keeps trying
         try:
@@ -178,7 +179,7 @@ class Journal(Courier):
             self._tell(error)
 
     def load(self, rest: Rest) -> None:
-        """Take over what was left when the file was closed."""
+        """Take over the unsent changes of a closed file."""
         with self.together():
             self._changes += rest.changes
             for array_id, grows, path, shape, blocks in rest.arrays:
@@ -209,7 +210,7 @@ class Journal(Courier):
             if self._fatal is not None:
                 raise
             _LOG.warning(
-                "%s is complete; its server could not be told that nobody writes it: %s", self._client.domain, error
+                "%s is complete; the server could not be informed that it is closed: %s", self._client.domain, error
             )
         finally:
             self.end()
@@ -236,7 +237,7 @@ class Journal(Courier):
                 time.sleep(pause)
 
     def _left(self, error: RemoteError | RemoteRefusedError) -> Exception:
-        """Put what is not safe on the local disk, and say so."""
+        """Move unsafe changes to the local disk, and report that."""
         options = self._client.options
         left = self._waiting.left()
         head = {"endpoint": options.endpoint, "username": options.username, "domain": self._client.domain}
@@ -268,7 +269,7 @@ class Journal(Courier):
 
 
 def send_rest(path: Path, options: RemoteOptions) -> Path:
-    """Send what a file on the local disk keeps, and delete that file; return the path on the server.
+    """Send the changes in a file on the local disk, and delete that file; return the path on the server.
 
     Parameters
     ----------

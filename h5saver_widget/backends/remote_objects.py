@@ -117,7 +117,7 @@ class RemoteObject:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of what is complete: rows that were accepted here, or that a count speaks for."""
+        """Shape of the complete rows: those accepted here, or those included in a count."""
         if self.rows is not None:
             return self.rows.shape
         dims = self.dims
@@ -143,7 +143,7 @@ class RemoteObject:
 
     @property
     def kind(self) -> NodeKind:
-        """What it is, as far as storage goes."""
+        """The kind of the node in storage."""
         if self.object_id.startswith("g-"):
             return NodeKind.GROUP
         if not self.object_id.startswith("d-"):
@@ -175,7 +175,7 @@ class RemoteObject:
             raise RemoteError(f"the server has answered {len(content)} bytes for {counts} elements: {error}") from error
 
     def info(self) -> ArrayInfo:
-        """Return what is known without reading."""
+        """Return shape and number type, without reading."""
         layout = self.described.get("creationProperties", {}).get("layout") or self.described.get("layout") or {}
         chunks = tuple(int(n) for n in layout["dims"]) if layout.get("class") == "H5D_CHUNKED" else None
         names = [str(f.get("name")) for f in self.described.get("creationProperties", {}).get("filters", ())]
@@ -217,7 +217,7 @@ def _plain(values: npt.NDArray[Any]) -> Any:
 
 
 def attribute_json(name: str, value: RawAttribute, where: str) -> dict[str, Any]:
-    """Return an attribute as it is sent; CodecError for what none can hold."""
+    """Return an attribute in the form of a request; CodecError for values that no backend can hold."""
     if isinstance(value, str):
         return {"type": _TEXT, "shape": _SCALAR, "value": value}
     if isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""Where a remote file is and who opens it: plain data, of which the password is never shown and never written."""
+"""The address of a remote file and its user: plain data, of which the password is never shown and never written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def state_folder() -> Path:
 class RemoteOptions:
     """How an HSDS server is reached, and how long it may take.
 
-    What is left empty comes from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``,
+    Empty fields come from the environment (``HS_ENDPOINT``, ``HS_USERNAME``, ``HS_PASSWORD``, ``HS_BUCKET``,
     ``HS_API_KEY``, the names that HSDS's own tools use); a password that is not there either, from the system's
     keyring, if the library ``keyring`` is installed: service = endpoint, user = username. Where nobody is named, an API
     key comes from there, too: user = ``api_key``.
@@ -50,14 +50,14 @@ class RemoteOptions:
         Address of the service, ``http://server:5101``; of several service nodes, all addresses with a blank between:
         the next one is taken where one does not answer.
     username, password
-        Who asks. The password is left out of the representation.
+        The user. The password is not part of the representation.
     bucket
         Storage bucket; the server's default if empty.
     api_key
-        A key that says who asks, without name and password. It is left out of the representation, too.
+        A key that identifies the user, without name and password. It is not part of the representation, either.
     certificate
-        File (PEM) of the certificate that a server with ``https://`` has, or of who has signed it; those that the
-        system trusts by default.
+        File (PEM) of the certificate of a server with ``https://``, or of its issuer; those that the system trusts by
+        default.
     connect_seconds
         How long a server may take to answer when a file is opened.
     timeout_seconds
@@ -146,7 +146,7 @@ class RemoteOptions:
         return f"/home/{user}" if user else ""
 
     def completed(self, secret: bool = True) -> RemoteOptions:
-        """Return these options with what was left empty taken from the environment and, if `secret`, the keyring."""
+        """Return these options with empty fields taken from the environment and, if `secret`, the keyring."""
         found: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         for name, variable in _FROM_ENVIRONMENT.items():
             found[name] = found[name] or os.environ.get(variable, "")

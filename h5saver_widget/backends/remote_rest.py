@@ -1,4 +1,4 @@
-"""What a server had not taken when a file on it was closed: a file on the local disk, sent later.
+"""The unsent changes of a file on a server when it was closed: a file on the local disk, sent later.
 
 One line of JSON and the bytes that it speaks of, again and again: plain data, of which nothing is executed.
 """
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[<|][biufcS][0-9]+")
 
 
 def keep_folder(named: str = "") -> Path:
-    """Return the folder of this user for what a server has not taken yet; it need not exist."""
+    """Return the folder of this user for unsent changes; it need not exist."""
     return Path(named) if named else state_folder() / "unsent"
 
 
@@ -115,13 +115,13 @@ class Rest:
 
     @staticmethod
     def files(folder: Path) -> list[Path]:
-        """Return what is in a folder, oldest first."""
+        """Return the files in a folder, oldest first."""
         found = folder.glob("*.unsent") if folder.is_dir() else ()
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
 def _refusal(path: Path, error: Exception) -> CodecError:
-    return CodecError(f"{path} is not what was left of a file on a server, or not whole: {error}")
+    return CodecError(f"{path} is not the unsent rest of a file on a server, or not whole: {error}")
 
 
 def _head(file: Any, path: Path) -> dict[str, str]:

@@ -61,7 +61,7 @@ class ArrayRows:
 
     @property
     def unsafe(self) -> list[Block]:
-        """What the server may still forget, or does not have, in order."""
+        """The changes that the server may still forget, or does not have, in order."""
         return [*self.sent, *self.sending, *self.waiting]
 
     def make_room(self, client: Client, count: int) -> bool:
@@ -102,9 +102,9 @@ class Waiting:
     Attributes
     ----------
     bytes_waiting, bytes_sent, bytes_on_disk
-        What was not sent yet and what was sent since the last checkpoint, in memory; and both, on the local disk.
+        Unsent values, and values sent since the last checkpoint, in memory; and both, on the local disk.
     flushing
-        Whether the server writes to its storage just now: what was sent stays as it is then.
+        Whether the server is writing to its storage: sent values stay as they are then.
     """
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Waiting:
         return self.bytes_waiting + self.bytes_sent
 
     def rows_of(self, array_id: str, shape: tuple[int, ...], grows: bool, room: int | None = None) -> ArrayRows:
-        """Return what is on its way of an array, the same for all its handles; `shape` and `room` are the server's."""
+        """Return the unsent part of an array, the same for all its handles; `shape` and `room` are the server's."""
         with self._guard:
             found = self._known.get(array_id)
             if found is None:
@@ -143,7 +143,7 @@ class Waiting:
             return self.bytes_waiting
 
     def spill(self, folder: Path) -> bool:
-        """Put what is in memory on the local disk; return whether that is the first time. OSError if it is full."""
+        """Move values from memory to the local disk; return whether that is the first time. OSError if it is full."""
         with self._guard:
             first, self._spool = self._spool is None, self._spool or Spool(folder)
             for rows in self._arrays.values():
@@ -172,7 +172,7 @@ class Waiting:
                 rows.waiting[:0], rows.sending = rows.sending, []
 
     def was_sent(self, batch: Batch) -> None:
-        """Keep what was sent until it is safe."""
+        """Keep sent values until they are safe."""
         with self._guard:
             for rows, shape in batch:
                 size = sum(block.nbytes for block in rows.sending)
@@ -182,7 +182,7 @@ class Waiting:
                 self.bytes_sent += size
 
     def send_again(self) -> None:
-        """Take what was sent for not sent."""
+        """Count sent values as unsent."""
         with self._guard:
             for rows in self._arrays.values():
                 rows.waiting[:0] = rows.sent
@@ -192,7 +192,7 @@ class Waiting:
                 rows.sent, rows.room = [], None
 
     def forget_sent(self) -> dict[str, int]:
-        """Forget what was sent, because it is safe; return how many rows of which arrays there are now."""
+        """Forget sent values, because they are safe; return how many rows of which arrays there are now."""
         grown = {}
         with self._guard:
             for rows in list(self._arrays.values()):
@@ -209,7 +209,7 @@ class Waiting:
         return grown
 
     def deleted(self, path: str) -> list[str]:
-        """Take note that what is at a path, and below it, is not there any more; return the names of the arrays."""
+        """Note that a path, and everything below it, was deleted; return the names of the arrays."""
         with self._guard:
             found = [rows for rows in self._known.values() if rows.path == path or rows.path.startswith(f"{path}/")]
             for rows in found:

@@ -94,7 +94,7 @@ class WriterMark:
     """The lease of one open file.
 
     Its text is a random word, a number that grows with each renewal (``-`` when the file was closed), how many seconds
-    it holds, and, for people, who it is.
+    it holds, and, for people, the name of its owner.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class WriterMark:
 
     @property
     def word(self) -> str:
-        """What this lease is called."""
+        """The random word of this lease."""
         return self._word
 
     def _value(self, name: str) -> str:
@@ -166,7 +166,7 @@ class WriterMark:
         return f"{self._word} {self._count if state is None else state} {self._client.options.lease_seconds:g} {who}"
 
     def _watched(self, lease: str) -> str:
-        """Watch a lease until it is known that nobody has it; return what is there then."""
+        """Watch a lease until it has certainly no owner; return its last text."""
         word, state, seconds = [*lease.split(" ", 3), "", ""][:3]
         if state == _FREE or (word in _OURS and word not in _IN_USE):
             return lease

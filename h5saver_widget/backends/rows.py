@@ -1,7 +1,7 @@
 """Rows and points on their way into a file: small ones are collected, compressed chunks deflated by other threads.
 
-What was accepted and is not with the library yet is bounded (``PENDING_BYTES``), is handed over before anything looks
-at it (read, copy, flush, close) and, if it can't be written, reported with its number by the next call.
+Accepted rows that the library has not received are bounded (``PENDING_BYTES``), are written before any access to the
+arrays (read, copy, flush, close) and, if they can't be written, reported with their number by the next call.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PENDING_BYTES = 32 << 20
 
 
 class RowQueue:
-    """What one file's arrays have accepted and the library has not got yet.
+    """The accepted rows of one file's arrays that the library has not received yet.
 
     Not thread-safe: the backend calls it under its lock. The threads that deflate touch nothing of it.
     """
@@ -166,7 +166,7 @@ class RowQueue:
 
     # ------------------------------------------------------------ handing over
     def drain(self, only: ArrayWriter | None = None) -> None:
-        """Hand everything (or what one array has) to the library; RowsLostError if that fails, but all are tried."""
+        """Pass everything (or the rows of one array) to the library; RowsLostError if that fails, but all are tried."""
         for array in list(self._open) if only is None else [only]:
             buffer = array.buffer
             if buffer is None:
@@ -219,7 +219,7 @@ class RowQueue:
 
     # ----------------------------------------------------------------- errors
     def _lose(self, array: ArrayWriter, error: Exception) -> None:
-        """Give up what waits of an array; `report` says so."""
+        """Drop the waiting rows of an array; `report` says so."""
         pending, accepted = self.pending(array), array.accepted
         self.forget(array)
         self._jobs = deque(job for job in self._jobs if job.array is not array)
@@ -234,7 +234,7 @@ class RowQueue:
             lost, what = accepted - first, f"rows {first:,} to {accepted - 1:,}"
         message = f"{array.path}: {what} could not be written and are lost: {error}"
         if not array.fixed_shape:
-            array.broken = f"{message}. Nothing more is added to this array: go on in a new file"
+            array.broken = f"{message}. Nothing more is added to this array: start a new file"
         self._failures.append((array, max(lost, 0), message))
 
     def drop_all(self) -> None:
@@ -251,6 +251,6 @@ class RowQueue:
             failures, self._failures = self._failures, []
             told = "; ".join(message for _, _, message in failures)
             raise RowsLostError(
-                f"{told}. Look whether the disk is full, and go on in a new file",
+                f"{told}. Look whether the disk is full, and start a new file",
                 [(array.path, lost) for array, lost, _ in failures],
             )

@@ -23,8 +23,8 @@ MAX_ATTRIBUTE = 64_000
 class _Attributes(tables.hdf5extension.AttributeSet):  # type: ignore[misc]
     """The calls that read and write attributes.
 
-    What PyTables puts on top reads all attributes of a node, and takes half of the time of writing one. What it
-    remembers of a node (``_v_attrs``) is thrown away after a change, and made again if somebody asks for it.
+    PyTables' own layer reads all attributes of a node, and takes half of the time of writing one. Its cache of a node
+    (``_v_attrs``) is thrown away after a change, and made again on request.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ def attribute_names(obj: Any) -> list[str]:
 
 
 def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute]:
-    """Return attributes of a node, None for all; those that are missing or unreadable are left out."""
+    """Return attributes of a node, None for all; those that are missing or unreadable are skipped."""
     values: dict[str, RawAttribute] = {}
     known = attribute_names(obj)
     with quiet():

@@ -1,8 +1,8 @@
-"""The PyTables backend: the fastest for single rows (4 us), and what PyMoDAQ users know as ``tables``.
+"""The PyTables backend: the fastest for single rows (4 us), known to PyMoDAQ's users as ``tables``.
 
 Two things of PyTables are kept away from the program around it. It *unpickles* attributes while merely walking a file:
-here they are read by its raw reader, and whatever else inside PyTables asks for pickles during a call of ours gets a
-refusal (``pickle_guard.py``). And it is not thread-safe, not even between files: one lock serves all files.
+here they are read by its raw reader, and any other unpickling inside PyTables is refused during a call of ours
+(``pickle_guard.py``). And it is not thread-safe, not even between files: one lock serves all files.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class TablesBackend(QueuedBackend):
             raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
 
     def prepare(self) -> None:
-        """Import what looks into a file before PyTables does."""
+        """Import the probe that reads a file before PyTables does."""
         get_ready()
 
     def _close_file(self) -> None:
@@ -216,7 +216,7 @@ class TablesBackend(QueuedBackend):
             return obj, NodeKind.LINK if self._is_outside(obj) else _kind_of(obj)
 
     def _is_outside(self, obj: Any) -> bool:
-        """Tell whether the numbers of an array stand in other files; PyTables does not tell, and would read them."""
+        """Tell whether the numbers of an array are stored in other files; PyTables would read them silently."""
         path = self._path
         if self._mode == "x" or path is None or not isinstance(obj, tables.Leaf) or obj.chunkshape is not None:
             return False  # all arrays made here are chunked, except single numbers
@@ -232,7 +232,7 @@ class TablesBackend(QueuedBackend):
         if name not in group._v_leaves:
             return None
         if self._mode != "x" and tables.utilsextension.which_class(group._v_objectid, name) == "ARRAY":
-            return None  # not chunked: its numbers may stand in other files
+            return None  # not chunked: its numbers may be stored in other files
         return _KINDS.get(group._g_get_child_leaf_class(name, warn=False))
 
     @contextmanager

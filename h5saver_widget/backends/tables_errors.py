@@ -1,4 +1,4 @@
-"""What PyTables and the HDF5 inside it complain about, and how."""
+"""The complaints of PyTables and the HDF5 inside it, as errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def quiet() -> Iterator[None]:
 
 
 def require_flushed() -> None:
-    """Raise what HDF5 said to the flush just done: PyTables does not ask, and frames on a full disk went unnoticed."""
+    """Raise HDF5's error of the last flush: PyTables does not check it, and frames on a full disk went unnoticed."""
     error = tables.HDF5ExtError("the file could not be flushed", h5bt="VERBOSE")
     if error.h5backtrace:
         raise error

@@ -1,4 +1,4 @@
-"""The words of the backend interface: what a node, an array, a compression and a queue are, whatever the library."""
+"""The words of the backend interface for any library: a node, an array, a compression, a queue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Selection = Any
 
 
 class Durability(Enum):
-    """What the file on the disk survives."""
+    """The failures that flushed data survive."""
 
     FLUSH = "flush"
     """Everything that was flushed is there, unless the process is killed in the very middle of a flush."""
@@ -52,7 +52,7 @@ class Durability(Enum):
 
 
 class NodeKind(Enum):
-    """What a node is, as far as storage goes."""
+    """The kind of a node in storage."""
 
     GROUP = "group"
     FIXED = "fixed array"
@@ -137,7 +137,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do; asked instead of testing a backend's name.
+    """The capabilities of a backend; asked instead of testing a backend's name.
 
     Attributes
     ----------
@@ -165,9 +165,9 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class ArrayInfo:
-    """What is known of an array without reading it.
+    """Facts about an array, known without reading it.
 
-    ``holds`` says in words what it holds where the number type doesn't: ``'references'``, ``'enumeration of int8'``.
+    ``holds`` names the content where the number type doesn't: ``'references'``, ``'enumeration of int8'``.
     """
 
     shape: tuple[int, ...]
@@ -180,12 +180,12 @@ class ArrayInfo:
 
 @dataclass(frozen=True)
 class Details:
-    """What a library knows of a node beyond shape and number type.
+    """A library's details of a node beyond shape and number type.
 
     Attributes
     ----------
     holds
-        In words, as in `ArrayInfo`; also of what is no array (a named type).
+        In words, as in `ArrayInfo`; also of objects that are no array (a named type).
     names
         Of an enumeration: the names of its numbers.
     sources
@@ -221,7 +221,7 @@ class ObjectCopies(Protocol):
 
 @dataclass(frozen=True)
 class Activity:
-    """What whoever writes the file is doing, as it can be seen without asking.
+    """The present work of a file's writer, seen without asking it.
 
     Attributes
     ----------
@@ -230,14 +230,14 @@ class Activity:
     seconds
         How long it has not got on although there is something to do, in s: a disk or share that does not answer.
     waiting_bytes
-        What was accepted and is not taken yet, bytes.
+        Accepted data that were not taken yet, bytes.
     problem
         Why the disk or the server refuses to take what was written, while that is tried again; ``''`` while all is
         well.
     unsafe_bytes, spilled_bytes
         What was taken and is not safe on the server of the file: in memory, and put on the local disk meanwhile.
     replays
-        How often nodes of the server were started again, and were sent what they had forgotten.
+        How often nodes of the server were restarted, and got their forgotten changes again.
     """
 
     doing: str = ""
@@ -256,7 +256,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Queue:
-    """What became of the frames since the file was opened: ``received = written + waiting + dropped`` at every instant.
+    """The counts of the frames since the file was opened: ``received = written + waiting + dropped`` at every instant.
 
     Attributes
     ----------
@@ -267,7 +267,7 @@ class Queue:
     frames_dropped
         Those of which something could not be written.
     bytes_waiting
-        What was accepted and is not with the library yet, bytes.
+        Accepted data that the library has not received yet, bytes.
     bytes_written
         Values that were given to the library, bytes.
     file_size

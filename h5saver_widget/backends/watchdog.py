@@ -1,4 +1,4 @@
-"""An end to calls that come to none: in damaged files HDF5 may go in circles, or wait for what is never written.
+"""A watchdog for calls that never end: in damaged files HDF5 may go in circles, or wait for ever.
 
 Nothing of Python runs then, no thread and no handler of a signal.
 """
@@ -13,7 +13,7 @@ __all__ = ["Watchdog", "was_stuck"]
 
 
 def was_stuck(code: int | None, said: str) -> bool:
-    """Tell from its exit code, and from what it said on its standard error, whether a process was ended for that."""
+    """Tell from its exit code, and from its standard error, whether the watchdog ended a process."""
     return "Timeout (" in said if sys.platform == "win32" else code == -signal.SIGALRM
 
 

@@ -61,7 +61,7 @@ class Memory:
 
 
 class WriteBuffer(ABC):
-    """What an array has accepted last, as far as the library has not got it.
+    """The last accepted rows of an array that the library has not received.
 
     It doesn't know its array, but is handed it: the two would keep each other alive.
     """
@@ -170,10 +170,9 @@ class PointBuffer(WriteBuffer):
 class DeflateBuffer(WriteBuffer):
     """The last chunk of an array with gzip, filled in memory and deflated when it is full or has to be in the file.
 
-    A chunk that is flushed before it is full is deflated again later, has another size then, and moves to another
-    place in the file. HDF5 gives the old place to whatever is written next. So the file is flushed as soon as such a
-    chunk has moved: else a program killed before the next flush would leave rows that had been safe pointing at other
-    data.
+    A chunk that is flushed before it is full is deflated again later, has another size then, and moves to another place
+    in the file. HDF5 gives the old place to the next write. So the file is flushed as soon as such a chunk has moved:
+    else a program killed before the next flush would leave rows that had been safe pointing at other data.
     """
 
     holds = True

@@ -1,4 +1,4 @@
-"""Looking into a file without Qt: what a script, the command line and the browser window have in common."""
+"""Reading files without Qt: the code that a script, the command line and the browser window share."""
 
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.file_view import FileView

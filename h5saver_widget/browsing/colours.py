@@ -39,7 +39,7 @@ def colour_picture(node: Array, about: Mapping[str, Any], details: Details) -> t
     about
         Its attributes.
     details
-        What the library knows of it: which palette it refers to.
+        The details from the library: the palette that it refers to.
     """
     shape = node.shape
     at = _colours_at(about)

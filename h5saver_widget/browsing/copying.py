@@ -36,7 +36,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     Returns
     -------
     Exported
-        The path, and sentences on what could not be copied.
+        The path, and sentences about skipped nodes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a person is told of a node: facts, attributes, settings, pictures, log lines, what to plot; all plain data."""
+"""The report about a node: facts, attributes, settings, pictures, log lines, the array to plot; all plain data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from h5saver_widget.browsing.formatting import (
     number_text,
     shape_text,
     shown_value,
-    size_text,
 )
 from h5saver_widget.browsing.rows import NodeIcon, TreeRow, link_text, row_of
 from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError, ValuesElsewhereError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
+from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.columns import complex_type
 from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
@@ -77,9 +77,9 @@ class NodeReport:
     Attributes
     ----------
     path, title, look
-        Where and what it is.
+        Path, title and icon.
     facts
-        What is known without reading it: name and text.
+        Facts known without reading it: name and text.
     attributes
         Name, short text, long text.
     settings
@@ -91,9 +91,9 @@ class NodeReport:
     columns, table
         Of a table: the names of its columns, and its first rows as texts; `line_count` says how many rows there are.
     comments
-        What people have remarked.
+        Comments of people.
     data_path
-        The array to plot: the node, the first channel of a group, what the group names as its default, or ``''``.
+        The array to plot: the node, the first channel of a group, the default of the group, or ``''``.
     all_channels
         Whether all channels of that data object belong together here.
     is_default
@@ -107,7 +107,7 @@ class NodeReport:
     is_coloured
         Whether it is an image in colour, the first of the pictures.
     is_scaled
-        Whether the numbers in the file are not what they mean: they have a scale, fill values or count from a date.
+        Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
     """
 
     path: str
@@ -254,7 +254,7 @@ def _is_scaled(h5: H5Backend, path: str) -> bool:
 
 
 def _more_facts(node: Node, details: Details, plain: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Iterate over what numbers mean and where they stand."""
+    """Iterate over the conversion of the numbers, and the places where they are stored."""
     if details.names:
         names = [f"{number} = {name}" for number, name in list(details.names.items())[:MAX_COLUMNS]]
         yield "Names", shown_value(", ".join(names))
@@ -270,7 +270,7 @@ def _more_facts(node: Node, details: Details, plain: Mapping[str, Any]) -> Itera
 
 
 def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
-    """Return the attributes of a node, or the fact that they can't be read: what it holds may be sound all the same."""
+    """Return the attributes of a node, or the fact that they can't be read: its values may be sound all the same."""
     try:
         return node.attrs.to_dict(), ()
     except NodeError:
@@ -278,7 +278,7 @@ def _attributes_of(node: Node) -> tuple[dict[str, Any], tuple[tuple[str, str], .
 
 
 def _details_of(node: Node) -> Details:
-    """Return what a library knows of a node; nothing of one whose attributes are damaged."""
+    """Return a library's details of a node; nothing of one whose attributes are damaged."""
     try:
         return node.backend.inspection.details(node.handle)
     except NodeError:
@@ -320,7 +320,7 @@ def _facts(node: Node, plain: Mapping[str, Any], row: TreeRow, count: int) -> li
     elif 0 in info.shape:
         facts.insert(0, ("Value", "no values yet"))
     if not info.dtype.hasobject:  # else the size is not known: values stand elsewhere in the file
-        facts.append(("Size", size_text(math.prod(info.shape) * info.dtype.itemsize)))
+        facts.append(("Size", format_size(math.prod(info.shape) * info.dtype.itemsize)))
     stored = []
     if info.chunks:
         stored.append(f"chunks of {shape_text(info.chunks)}")

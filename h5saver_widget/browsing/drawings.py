@@ -1,4 +1,4 @@
-"""What a plot is made of: curves, images and points with the axes that they are drawn over, as plain data."""
+"""The contents of a plot: curves, images and points with their axes, as plain data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Values = npt.NDArray[Any]
 
 
 class Projection(Enum):
-    """How the signal of a point becomes one number of a map; the value is what people read."""
+    """The reduction of a point's signal to one number of a map; the value is the label for people."""
 
     MEAN = "mean"
     SUM = "sum"
@@ -37,7 +37,7 @@ class Projection(Enum):
 
 
 class Part(Enum):
-    """What is drawn of complex numbers; the value is what people read."""
+    """The drawn part of complex numbers; the value is the label for people."""
 
     MODULUS = "Modulus"
     PHASE = "Phase"
@@ -47,7 +47,7 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class AxisValues:
-    """The values along a dimension, with what they are.
+    """The values along a dimension, with label and units.
 
     Attributes
     ----------
@@ -106,13 +106,13 @@ class Dimension:
 
     @property
     def name(self) -> str:
-        """What it is called: the label of its axis or axes."""
+        """The label of its axis or axes."""
         return ", ".join(axis.label for axis in self.axes)
 
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What is known of a data object before any of it is read.
+    """A summary of a data object, before any of it is read.
 
     ``labels`` are those of the channels that can be drawn; up to ``left_out`` more are in the file.
     """

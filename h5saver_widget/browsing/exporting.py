@@ -34,7 +34,7 @@ def export_node(
     progress: Progress | None = None,
     allow: Sequence[Path] = (),
 ) -> Exported:
-    """Export a node; see :func:`h5saver_widget.exporters.export` for what may be raised.
+    """Export a node; see :func:`h5saver_widget.exporters.export` for its errors.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def export_node(
     target, format, overwrite, progress
         As there.
     allow
-        Folders in which other files may be read, where values stand in these.
+        Folders in which other files may be read, where values are stored in these.
     """
     from h5saver_widget.exporters import export
 
@@ -66,7 +66,7 @@ def copy_of(source: Path | H5Backend, target: Path, *, progress: Progress | None
 
 @contextmanager
 def _reader(source: Path | H5Backend) -> Iterator[H5Backend]:
-    """Give an open file as it is, or a file with a handle of its own, in a process of its own."""
+    """Give an open file as it is, or a file with a handle of its own, in a worker process."""
     if isinstance(source, H5Backend):
         yield source
         return

@@ -1,4 +1,4 @@
-"""One file that is looked at: what a window asks of it, answered as plain data.
+"""One open file of a browser: answers a window's questions as plain data.
 
 Every call may be made in a worker thread. Nothing is written but a comment, when it is asked for.
 """
@@ -16,12 +16,12 @@ from typing import Self
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.drawings import Curves, Part
-from h5saver_widget.browsing.formatting import size_text
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
 from h5saver_widget.browsing.rows import NodeIcon, TreeRow, row_of
 from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
+from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, Array
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -40,9 +40,9 @@ class FileView:
     backend
         Backend that opens a path; None for the default.
     isolated
-        Open a path in a process of its own, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
+        Open a path in a worker process, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
     readers
-        Where to take what opens the path; by default, a new one as `isolated` says.
+        The readers for the path; by default, new ones as `isolated` says.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class FileView:
         self._h5: H5Backend | None = None
         self._seen: tuple[Hashable, ...] | None = None
         self._readers: dict[tuple[str, bool, bool, Part, bool], DataReader] = {}
-        #: Whether numbers of other programs are shown as they stand in the file: without scale, offset and dates.
+        #: Whether numbers of other programs are shown as they are stored in the file: without scale, offset and dates.
         self.as_stored = False
         self._sizes: dict[str, tuple[int, ...]] = {}
         #: What a person should know of the way the file is open.
@@ -112,7 +112,7 @@ class FileView:
 
     @property
     def h5(self) -> H5Backend:
-        """The open file; FileNotOpenError if it is closed. What a saver has closed is opened here."""
+        """The open file; FileNotOpenError if it is closed. A file that a saver has closed is opened here."""
         if self._saver is not None:
             if self.is_live:
                 self._path = self._saver.file_path
@@ -154,13 +154,13 @@ class FileView:
         return tuple(self._allowed)
 
     def allow(self, folder: Path) -> None:
-        """Allow to read other files in a folder, where the values of arrays stand in these; until this is closed."""
+        """Allow to read other files in a folder, that hold the values of arrays; until this is closed."""
         self._allowed.append(folder)
         if self._h5 is not None and self._h5.isopen():
             self._h5.io.allow(self._allowed)
 
     def close(self) -> None:
-        """Close what was opened here; the process that had it ends."""
+        """Close the file that was opened here; its worker process ends."""
         self._let_go()
         self._reader = None
 
@@ -181,7 +181,7 @@ class FileView:
         self.close()
 
     def refresh(self) -> None:
-        """See the file as it is now: what is read here is opened again."""
+        """See the present state of the file: it is opened again if it was opened here."""
         self._readers.clear()
         self.open()
 
@@ -204,7 +204,7 @@ class FileView:
         return self.goes_on and saver is not None and saver.isopen() and saver.file_path != self._path
 
     def _stamp(self) -> tuple[Hashable, ...] | None:
-        """Return what differs when the file has changed: time and size on disk, or the counters of a saver."""
+        """Return values that differ when the file has changed: time and size on disk, or the counters of a saver."""
         if self.is_live:
             saver = self._saver
             if isinstance(saver, H5SaverLowLevel):
@@ -222,7 +222,7 @@ class FileView:
         return children_of(self.h5, path)
 
     def rows(self, paths: Sequence[str]) -> dict[str, TreeRow]:
-        """Return what a tree shows of some nodes."""
+        """Return the lines of some nodes in a tree."""
         found = {}
         for path in paths:
             try:
@@ -248,8 +248,8 @@ class FileView:
         Yields
         ------
         list of (str, NodeKind)
-            Paths found since the last time; it may be empty. The search ends when `most` are found.
-            Each list holds what was found within a tenth of a second, or 250 nodes.
+            Paths found since the last time; it may be empty. The search ends when `most` are found. Each list holds the
+            finds of a tenth of a second, or of 250 nodes.
         """
         return search(self.h5, text, most)
 
@@ -261,12 +261,12 @@ class FileView:
         return replace(report, facts=(*self._file_facts(), *report.facts[1:])) if path == "/" else report
 
     def _file_facts(self) -> list[tuple[str, str]]:
-        """Return what is known of the file as a whole."""
+        """Return the facts about the file as a whole."""
         facts = [("Type", "file")]
         if self.path is not None and not self.is_remote:
             about = self.path.stat()
             changed = datetime.fromtimestamp(about.st_mtime).strftime("%Y-%m-%d %H:%M:%S")
-            facts += [("Size", size_text(about.st_size)), ("Changed", f"changed {changed}")]
+            facts += [("Size", format_size(about.st_size)), ("Changed", f"changed {changed}")]
         return [*facts, ("Library", f"read with {self.h5.backend}")]
 
     def look_again(
@@ -277,7 +277,7 @@ class FileView:
         Parameters
         ----------
         groups
-            Groups whose content is wanted; those that are gone are left out.
+            Groups whose content is wanted; missing ones are skipped.
         shown
             The node that is looked at.
         always
@@ -286,7 +286,7 @@ class FileView:
         Returns
         -------
         bool, dict
-            Whether what is shown of the node may have changed, and the nodes in the groups.
+            Whether the display of the node may have changed, and the nodes in the groups.
         """
         before = self._sizes.get(shown)
         changed = self.follow()
@@ -307,7 +307,7 @@ class FileView:
         return always or changed or self._sizes.get(shown) != before, found
 
     def size_of(self, path: str) -> tuple[int, ...]:
-        """Return the shape of an array, the number of nodes in a group: what changes while a file grows."""
+        """Return the shape of an array, the number of nodes in a group: they change while a file grows."""
         node = self.h5.get_node(path)
         if isinstance(node, Array):
             return node.shape
@@ -326,7 +326,7 @@ class FileView:
         return self._readers[key]
 
     def curve(self, path: str) -> Curves:
-        """Return what a node holds as curves, to be drawn with those of others; NodeError if it holds none."""
+        """Return the curves of a node, to be drawn with those of others; NodeError if it has none."""
         with self.h5.io.lock:
             report = describe(self.h5, path)
         if not report.data_path:

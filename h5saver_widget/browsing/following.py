@@ -28,7 +28,7 @@ def open_for_reading(path: Path | str, *, backend: str | None = None) -> H5Brows
     """Open a file for reading, in the mode that its state asks for. The file is never changed.
 
     A file that streams (SWMR), or was left so by a program that was killed, is opened as such; one that another program
-    holds (PyTables, h5py) without its lock, so what that program has flushed is seen; all others plainly.
+    has open (PyTables, h5py) without its lock, so that flushed data are seen; all others plainly.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def open_for_reading(path: Path | str, *, backend: str | None = None) -> H5Brows
     FileNotFoundError
         If there is no such file.
     FileOpenError
-        If it can't be opened: with what to do.
+        If it can't be opened: with advice.
 
     Examples
     --------

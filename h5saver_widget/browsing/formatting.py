@@ -17,7 +17,6 @@ __all__ = [
     "number_text",
     "shape_text",
     "shown_value",
-    "size_text",
 ]
 
 #: Longest attribute shown in a table, in characters; the settings of an instrument can be a megabyte.
@@ -65,19 +64,6 @@ def count_text(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def size_text(count: float) -> str:
-    """Return a number of bytes for people.
-
-    >>> size_text(999), size_text(4_294_967_296)
-    ('999 B', '4.3 GB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def long_text(value: Any) -> str:
     """Return a value with its lines, as far as anybody would read it."""
     text = shown_text(value, "replace") if isinstance(value, bytes) else str(value)
@@ -86,7 +72,7 @@ def long_text(value: Any) -> str:
 
 
 def explained(error: Exception) -> str:
-    """Return what an error says, as one line."""
+    """Return the message of an error, as one line."""
     return shown_value(str(error) or type(error).__name__, 1000)
 
 

@@ -1,4 +1,4 @@
-"""Open a file to look at it, whatever state it is in: written by another program, locked, of another library."""
+"""Open a file for reading in any state: written by another program, locked, of another library."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = ["Opened", "Readers", "how_it_ended", "open_to_look", "why_not"]
 
 #: A file of HDF5 with nothing in it is smaller.
 _EMPTY_BYTES = 16_384
-#: How long one question to a file may take, where it is read in a process of its own.
+#: How long one question to a file may take, where it is read in a worker process.
 _READING_SECONDS = 30.0
 
 _STUCK = "HDF5 came to no end while it read the file, so the process that read it was ended."
-_CRASHED = "The process that read the file has ended: the library crashed, or somebody ended it."
+_CRASHED = "The process that read the file has ended: the library crashed, or the process was ended."
 
-_STREAMS = "Read while it is written (SWMR). If nobody writes it any more, `h5saver repair FILE` makes a clean copy."
+_STREAMS = "Read while it is written (SWMR). If its writer has ended, `h5saver repair FILE` makes a clean copy."
 _HOLLOW = "Nothing is found in this file although it is not empty: it may be damaged."
 
 
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
     h5
         The open file.
     note
-        What a person should know of the way it was opened, ``''`` if nothing is unusual.
+        A notice about the way it was opened, ``''`` if nothing is unusual.
     """
 
     h5: H5Backend
@@ -51,7 +51,7 @@ class Opened(NamedTuple):
 
 
 class Readers:
-    """What files are read with; one may be made ahead of time: to start its process takes longer than most files do.
+    """Backends for reading; one may be made ahead of time: starting its process takes longer than opening most files.
 
     A process has one file in its life, so that nothing that a damaged one did to the library harms another.
 
@@ -60,7 +60,7 @@ class Readers:
     backend
         Backend that files are tried with first; None for the default.
     isolated
-        Read every file in a process of its own.
+        Read every file in a worker process.
     server
         Where files on a server are; None for the server that the environment names.
     """
@@ -95,7 +95,7 @@ class Readers:
                 self._ready.append(reader)
 
     def take(self, backend: str) -> H5Backend:
-        """Return what opens a file with a backend: what was prepared, if it is of that one."""
+        """Return a reader with a backend: the prepared one, if it has that backend."""
         with suppress(IndexError):
             ready = self._ready.pop()
             if ready.backend == backend:
@@ -104,7 +104,7 @@ class Readers:
         return self._new(backend)
 
     def close(self) -> None:
-        """End what was prepared and not taken."""
+        """End a prepared reader that was not used."""
         self._ready.clear()
 
 
@@ -118,8 +118,8 @@ def open_to_look(
 ) -> Opened:
     """Open a file for reading.
 
-    Tried in this order: as it is; as a reader of what is written under SWMR, if it is; without the lock that another
-    program holds; and then the same with the other libraries.
+    Tried in this order: as it is; as a reader of a streaming file (SWMR), if it is one; without the lock of another
+    program; and then the same with the other libraries.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def open_to_look(
     backend
         Backend that is tried first; None for the default.
     isolated
-        Read in a process of its own: a file that crashes the library harms nobody, and this program may open the same
+        Read in a worker process: a file that crashes the library harms nobody, and this program may open the same
         file to write.
     readers
-        Where to take what opens the file; by default, a new one as `isolated` says.
+        The readers; by default, new ones as `isolated` says.
     reader
-        What had this file open before: opens it again if it is of the backend that is tried.
+        The reader that had this file open before: it opens the file again if its backend is the one that is tried.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def open_to_look(
         except MissingLibraryError as error:
             first = first or error
             continue
-        ways.append(({"locking": False}, "Another program has this file open: what it has not flushed is not seen."))
+        ways.append(({"locking": False}, "Another program has this file open: data appear after its next flush."))
         tried = reader if reader is not None and reader.backend == name else readers.take(name)
         for options, note in ways:
             try:
@@ -194,7 +194,7 @@ def _to_be_tried(wanted: str) -> Iterator[str]:
 
 
 def _is_streaming(path: Path) -> bool:
-    """Tell whether somebody streams into a file: who reads such a one waits for half a minute at a damaged block."""
+    """Tell whether a program streams into a file: a reader of such a file waits half a minute at a damaged block."""
     try:
         block = read_superblock(path)
     except OSError:
@@ -223,7 +223,7 @@ def _let_others_write(reader: H5Backend, path: Path) -> None:
     """Open a file again without its lock.
 
     That it could be opened with the lock has shown that nobody is writing it; to keep the lock would refuse the file to
-    a program that wants to add to it. Only for a file in a process of its own: HDF5 refuses to open a file twice in one
+    a program that wants to add to it. Only for a file in a worker process: HDF5 refuses to open a file twice in one
     process, once with its lock and once without.
     """
     reader.close_file()
@@ -266,9 +266,9 @@ _REASONS = {
     "signature not found": "It is not an HDF5 file, or its beginning is lost.",
     "it is empty": "It is empty: nothing was ever written into it.",
     "already open for write": "It was not closed by the program that wrote it, or is being written now.",
-    "unable to lock": "Another program is writing it and lets nobody else read.",
+    "unable to lock": "Another program is writing it and has locked it.",
     "Unable to ": "It can't be made sense of: it may be damaged.",
 }
 
 _DAMAGED = ("truncated file", "already open for write", "Unable to ")
-_ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` saves what can be saved, into a copy."
+_ADVICE = "`h5saver check FILE` tells more, `h5saver repair FILE` copies all readable data into a new file."

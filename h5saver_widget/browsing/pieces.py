@@ -124,7 +124,7 @@ def extremes(values: Values, step: int) -> Values:
 
 @dataclass(frozen=True)
 class ValueStatistics:
-    """What is known of some values; `count` of them are numbers, `missing` are not, or are infinite."""
+    """Statistics of some values; `count` of them are numbers, `missing` are not, or are infinite."""
 
     count: int = 0
     missing: int = 0
@@ -169,7 +169,7 @@ _MERGED: Final[dict[Projection, Callable[[Values, Values], Values]]] = {
 
 
 def reduced(block: Values, away: tuple[int, ...], how: Projection) -> tuple[Values, Values]:
-    """Return the numbers of a block and how many were counted, leaving out what is not a number."""
+    """Return the numbers of a block and how many were counted, without nan."""
     if block.dtype.kind != "f":  # whole numbers are all there
         counts = np.full((), math.prod(block.shape[i] for i in away), np.float64)
         if how in (Projection.MEAN, Projection.SUM):
@@ -194,7 +194,7 @@ def turned(values: Values, have: list[int], want: tuple[int, ...]) -> Values:
 def merge(
     total: Values, count: Values, where: tuple[slice, ...], numbers: Values, counted: Values, how: Projection
 ) -> None:
-    """Add the numbers of a block to a map that is being made, and count what was counted."""
+    """Add the numbers of a block, and their count, to a map that is being made."""
     before = total[where]
     fresh = np.where(counted > 0, numbers, np.nan)
     merged = np.where(np.isnan(before), fresh, np.where(np.isnan(fresh), before, _MERGED[how](before, fresh)))

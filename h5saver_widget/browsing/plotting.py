@@ -56,7 +56,7 @@ class DataReader:
     Parameters
     ----------
     data
-        Loaded lazily: nothing is read but what is asked for.
+        Loaded lazily: only the requested parts are read.
     path
         The node it comes from.
     has_background
@@ -64,7 +64,7 @@ class DataReader:
     left_out
         How many further arrays of its group may be channels of it.
     part
-        What is drawn of complex numbers.
+        The drawn part of complex numbers.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class DataReader:
         ------
         float, Curves
             Which part is done (1 at the end), and the curves as far as they go. Where there are too many points to draw
-            them all, ``window.step`` points become two, the smallest and the largest; errors are left out then.
+            them all, ``window.step`` points become two, the smallest and the largest; without errors then.
         """
         total, chosen = self.summary.shape[along], self._chosen(channel)
         first = min(max(0, span[0]), total) if span else 0
@@ -240,7 +240,7 @@ class DataReader:
         Parameters
         ----------
         name
-            What tells it from the others; it becomes part of the labels.
+            Name that tells it from the others; it becomes part of the labels.
 
         Raises
         ------
@@ -334,7 +334,7 @@ class DataReader:
         fixed
             Position in every other dimension.
         how
-            What becomes of the numbers of a point.
+            The reduction of a point's numbers.
         channel
             The channel.
 

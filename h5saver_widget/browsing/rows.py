@@ -1,4 +1,4 @@
-"""One line of a tree: what a node looks like, what it is called, its shape or its value."""
+"""One line of a tree: icon, title, shape or value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["NodeIcon", "TreeRow", "link_text", "row_of"]
 
 
 class NodeIcon(Enum):
-    """What a node looks like in a tree; the value names the icon."""
+    """The icon of a node in a tree; the value is the icon's name."""
 
     FILE = "h5saver"
     GROUP = "node-group"
@@ -50,9 +50,9 @@ class TreeRow:
     Attributes
     ----------
     look
-        What it is.
+        Icon.
     title
-        What people call it.
+        Title.
     content
         Shape, or the value of a single number.
     problem
@@ -69,7 +69,7 @@ class TreeRow:
 
 
 def row_of(node: Node) -> TreeRow:
-    """Return what a tree shows of a node; what can't be read says why."""
+    """Return the line of a node in a tree; an unreadable node has the reason as its problem."""
     try:
         if isinstance(node, LINK):
             return (
@@ -117,7 +117,7 @@ def _value_text(node: Array, attributes: Mapping[str, Any]) -> str:
 
 
 def _unknown(node: Node) -> TreeRow:
-    """Return what is known of a node that is no group, array or link: a named type, what a library has no word for."""
+    """Return the line of a node that is no group, array or link: a named type, or a kind without a name."""
     holds = node.backend.inspection.details(node.handle).holds
     if holds:
         return TreeRow(NodeIcon.BYTES, content=holds)

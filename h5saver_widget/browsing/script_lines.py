@@ -1,4 +1,4 @@
-"""The Python lines that load what a browser shows, ready to be pasted into a script."""
+"""The Python lines that load the shown data, ready to be pasted into a script."""
 
 from __future__ import annotations
 

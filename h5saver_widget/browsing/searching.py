@@ -1,4 +1,4 @@
-"""What is in the groups of a file, and which nodes have a text in their names or titles."""
+"""The members of a file's groups, and a search for text in names and titles."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def children_of(h5: H5Backend, path: str) -> list[Child]:
 
 
 def groups_below(h5: H5Backend, path: str) -> Iterator[tuple[str, list[Child]]]:
-    """Iterate over a group and the groups below it, each once; what can't be read is left out."""
+    """Iterate over a group and the groups below it, each once; unreadable ones are skipped."""
     waiting = [path]
     seen: set[Hashable] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""A file as text for the command line: what a node is, and the tree below it."""
+"""A file as text for the command line: one node, or the tree below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["info_lines", "tree_lines"]
 
 
 def info_lines(view: FileView, path: str = "/") -> Iterator[str]:
-    """Iterate over the lines that describe a node: facts, attributes, what else it holds."""
+    """Iterate over the lines that describe a node: facts, attributes, settings, log."""
     report = view.describe(path)
     yield f"{view.path}: {report.path}" + (f"  {report.title}" if report.title else "")
     if view.note:

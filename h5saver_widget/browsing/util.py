@@ -23,7 +23,7 @@ __all__ = ["H5BrowserUtil", "NodeDescription", "ScanDescription"]
 
 
 class NodeDescription(NamedTuple):
-    """What a browser shows of a node.
+    """The description of a node in a browser.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class ScanDescription(NamedTuple):
     group
         Its group.
     attributes
-        What is known of it: author, date, sample...
+        Attributes: author, date, sample...
     pixmaps
         Its screenshots, as PNG bytes by name.
     """
@@ -62,7 +62,7 @@ class ScanDescription(NamedTuple):
 
 
 class H5BrowserUtil(H5SaverLowLevel):
-    """Opens a file for reading and says what is in it.
+    """Opens a file for reading and describes its content.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class H5BrowserUtil(H5SaverLowLevel):
         return NodeDescription(attributes, texts, None if scan is None else _text(scan), list(pictures.values()))
 
     def scans(self, where: Where = RAW_GROUP) -> list[ScanDescription]:
-        """Return the scans in a group, 2 before 10, with what is known of them and their screenshots."""
+        """Return the scans in a group, 2 before 10, with their attributes and screenshots."""
         found = []
         for group in self.get_scan_groups(self._raw(where)):
             attributes, _, pictures = sort_attributes(group.attrs.to_dict())
@@ -94,7 +94,7 @@ class H5BrowserUtil(H5SaverLowLevel):
         return found
 
     def info(self, where: Where = "/") -> str:
-        """Return what a node is, and its attributes, as text."""
+        """Return the kind of a node, and its attributes, as text."""
         return "\n".join(info_lines(FileView(self), self.path_of(where)))
 
     def tree(self, where: Where = "/", depth: int | None = None) -> str:
@@ -127,8 +127,8 @@ class H5BrowserUtil(H5SaverLowLevel):
     ) -> Exported:
         """Export a node in the format that the extension of the target says, or in the one that is named.
 
-        ``h5saver_widget.exporters.available_exporters()`` lists the formats; what may be raised stands in
-        :func:`h5saver_widget.exporters.export`.
+        ``h5saver_widget.exporters.available_exporters()`` lists the formats; see
+        :func:`h5saver_widget.exporters.export` for the errors.
         """
         self.require_open("export")
         return export_node(self, self.path_of(where), Path(target), format, overwrite=overwrite)
@@ -136,7 +136,7 @@ class H5BrowserUtil(H5SaverLowLevel):
     def export_data(
         self, node_path: Where = "/", filesavename: Path | str = "datafile.h5", filter: str | None = None
     ) -> Path:
-        """Export a node under the name that hosts know; `filter` is a format or what a file dialog returns for one."""
+        """Export a node under the name that hosts know; `filter` is a format, or a file dialog's filter for one."""
         named = filter.rpartition("*.")[2].strip(" )*;") if filter else None
         formats = {extension: info.name for info in export_formats() for extension in info.extensions}
         chosen = formats.get(f".{named}", named) if named else None

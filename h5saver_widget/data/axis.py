@@ -31,7 +31,7 @@ class Axis:
     Parameters
     ----------
     label
-        What varies along the axis.
+        Label: the quantity along the axis.
     units
         Units of the values.
     data
@@ -251,7 +251,7 @@ class Axis:
 
 
 def _non_negative(value: Any, what: str, label: str) -> int:
-    """Return `value` as an int, or say what is wrong with it."""
+    """Return `value` as an int, or raise an error that names the fault."""
     try:
         number = operator.index(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What makes a data object consistent: arrays of one shape, axes and errors that fit, names that collide with nothing.
+"""The consistency of a data object: arrays of one shape, axes and errors that fit, names that collide with nothing.
 
 Plain functions, used by constructors and setters alike. All are written to cost next to nothing in the usual case,
 because twenty thousand 0D objects per second go through them.

@@ -1,4 +1,4 @@
-"""A bundle of data objects that belong together: what one grab of one or more modules gives."""
+"""A bundle of data objects that belong together: the result of one grab of one or more modules."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The data object: one or more arrays of one shape ("channels") with everything needed to understand them later.
 
-Arrays are held by reference and checked by shape alone, so that an object costs microseconds whatever its frames weigh.
+Arrays are held by reference and checked by shape alone, so an object costs microseconds for frames of any size.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DataWithAxes(Arithmetic):
     source
         `DataSource`, its name, or a foreign member of that name; raw by default.
     dim
-        `DataDim` or its name; computed from the shape if left out, else compared with it.
+        `DataDim` or its name; computed from the shape if omitted, else compared with it.
     distribution
         `DataDistribution` or its name: navigation points on a grid, or a list of points whose axes all have index 0.
     data
@@ -274,8 +274,8 @@ class DataWithAxes(Arithmetic):
         index
             Dimension of the data.
         create
-            What to do without axis: return ``[Axis]`` counting the points (not added to the data), or ``[None]``,
-            which is what callers written for the peer expect.
+            The result without an axis: ``[Axis]`` that counts the points (not added to the data), or ``[None]``, which
+            callers written for the peer expect.
 
         Raises
         ------
@@ -374,7 +374,7 @@ class DataWithAxes(Arithmetic):
     # ----------------------------------------------------------------------------------- comparison
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both hold the same data, whatever their class, origin, time and extra attributes.
+        """Return whether both hold the same data; class, origin, time and extra attributes may differ.
 
         Compared are name, units, labels, source, dimension, distribution, navigation, arrays (NaN equals NaN), errors
         and axes in any order.

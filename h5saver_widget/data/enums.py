@@ -1,7 +1,7 @@
 """The three words that describe any data object: its dimension, its source, its distribution.
 
-Member names are what stands in the files (``data_dimension``, ``source``, ``distribution``) and what the peer uses;
-members are found by name, by value, or from a foreign enum's member of the same name.
+Member names are the words in the files (``data_dimension``, ``source``, ``distribution``) and in the peer; members are
+found by name, by value, or from a foreign enum's member of the same name.
 """
 
 from __future__ import annotations

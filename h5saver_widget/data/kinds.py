@@ -86,7 +86,7 @@ class DataCalculated(_Sourced):
 
 
 class DataFromRoi(DataCalculated):
-    """What a region of interest of a viewer computed.
+    """Data that a viewer computed from a region of interest.
 
     Examples
     --------

@@ -18,10 +18,10 @@ __all__ = ["LazyArray"]
 
 
 class LazyArray(NDArrayOperatorsMixin):
-    """Reads what is asked of it, each time it is asked.
+    """Reads a slice each time it is asked.
 
-    It has the shape and the number type of the array it stands for. Slices are numpy arrays; in a calculation all of it
-    is read. What reading raises (the file was closed) is raised by the slice; an empty slice reads nothing.
+    It has the shape and the number type of the stored array. Slices are numpy arrays; in a calculation all of it is
+    read. An error of reading (the file was closed) is raised by the slice; an empty slice reads nothing.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class LazyArray(NDArrayOperatorsMixin):
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> LazyArray:
-        """Return an array in memory as one that is read: what is to be done with both is written once.
+        """Return an array in memory as a lazy one, so that code for both is written once.
 
         >>> LazyArray.of(np.arange(4.0)).reshape((4, 1))[1:3].tolist()
         [[1.0], [2.0]]

@@ -1,4 +1,4 @@
-"""The door: whatever array comes in leaves as one that every library stores as it is, or is refused in a sentence.
+"""The entry check of arrays: every array becomes one that each library stores as it is, or is refused in a sentence.
 
 Strides that repeat memory make PyTables write garbage, masked values would stand as data, and text or records are saved
 by one library and not found by the other. So each array passes here once, before anything else looks at it.
@@ -86,7 +86,7 @@ def _without_mask(values: Any, what: str) -> NDArray[Any]:
 
 
 def _refusal(array: NDArray[Any]) -> str:
-    """Say what an array is, and what to do with it."""
+    """Return a sentence with the type of an array, and advice."""
     kind, first = array.dtype.kind, array.flat[0] if array.size else None
     if kind in "US" or (kind == "O" and isinstance(first, (str, bytes))):
         return "text can't be saved as data; save it as an extra attribute of the data, or as a comment in the log"

@@ -1,4 +1,4 @@
-"""What a saver reads from the objects it is given, and nothing else.
+"""The attributes that a saver reads from the objects it is given.
 
 Savers take anything of this shape: our own classes, and the peer's, which is not imported for it. All is read only:
 a saver never changes the caller's data.
@@ -43,7 +43,7 @@ class AxisLike(Protocol):
 
     @property
     def label(self) -> str:
-        """What varies along the axis."""
+        """The quantity along the axis."""
 
     @property
     def units(self) -> str:

@@ -47,7 +47,7 @@ class Slicer(Generic[T]):
         self._cut = cut
 
     def __getitem__(self, key: Any) -> T:
-        """Return what the function makes of `key`."""
+        """Return the function's result for `key`."""
         return self._cut(key)
 
 
@@ -57,7 +57,7 @@ def expand_key(key: Any, dims: Sequence[int], shape: Sequence[int], what: str) -
     Parameters
     ----------
     key
-        What stood between the brackets: ints, slices and at most one Ellipsis.
+        The key between the brackets: ints, slices and at most one Ellipsis.
     dims
         The dimensions that the key cuts, ascending; all others are kept whole.
     shape

@@ -45,8 +45,8 @@ def _unique(wanted: str, taken: Iterable[str], default: str) -> str:
 def _blocks(array: LazyArray, sig_indexes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of the blocks that dask reads: the chunks of the file, or about 8 MB of whole frames.
 
-    A frame is what the last two signal axes hold; only one above 64 MB is cut. Of very many chunks, several along
-    the last axis that is cut make one block, because dask spends about 0.1 ms on each block.
+    A frame is the last two signal axes; only one above 64 MB is cut. Of very many chunks, several along the last axis
+    that is cut make one block, because dask spends about 0.1 ms on each block.
     """
     shape = array.shape
     if array.chunks is None:
@@ -66,7 +66,7 @@ def _blocks(array: LazyArray, sig_indexes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def blocks_of(array: Any, sig_indexes: tuple[int, ...]) -> Any:
-    """Return an array as xarray takes it: what is left on disk as a dask array of blocks."""
+    """Return an array for xarray: one on disk becomes a dask array of blocks."""
     if not isinstance(array, LazyArray):
         return array
     # a name of its own: to make one from the content, dask would pickle the array. Not fancy: lists are taken from the

@@ -38,7 +38,7 @@ class MockActuator:
     Attributes
     ----------
     settings
-        What the module savers write with its data.
+        The settings that the module savers write with its data.
     target
         Where it was told to go.
 

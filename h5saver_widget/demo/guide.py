@@ -13,7 +13,7 @@ GUIDE = """
 source.</li>
 <li><b>Record</b> (Ctrl+R): from now on every frame of every grabbing source goes to one file. It is the same as
 <i>Do Save</i> in the panel on the right.</li>
-<li><b>Record</b> again: the file is closed. Its path stands in the log and in the panel on the right.</li>
+<li><b>Record</b> again: the file is closed. Its path is in the log and in the panel on the right.</li>
 </ol>
 
 <h3>Single frames</h3>

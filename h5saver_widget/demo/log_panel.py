@@ -1,4 +1,4 @@
-"""The log below the window: what happened, and when."""
+"""The log below the window: events with their time."""
 
 from __future__ import annotations
 

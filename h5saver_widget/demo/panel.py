@@ -1,7 +1,7 @@
 """One detector that a user sees: a source, its live plot and its few controls, in a widget to put anywhere.
 
-The panel is also the *module* that the module savers ask for title, settings, user interface and viewers; it knows
-nothing about files. Whoever wants its frames connects to `grabbed`.
+The panel is also the *module* from which the module savers read title, settings, user interface and viewers; it knows
+nothing about files. Connect to `grabbed` to receive its frames.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DetectorPanel(QtWidgets.QWidget):
     Parameters
     ----------
     source
-        What is measured.
+        The source.
     buttons
         Whether the panel shows Grab and Snap itself; a window with a toolbar of its own needs them not.
     hint
@@ -47,7 +47,7 @@ class DetectorPanel(QtWidgets.QWidget):
     Attributes
     ----------
     title, settings, ui, viewers
-        What the module savers read: a name, a pyqtgraph ``Parameter``, this widget, the plots.
+        The attributes that the module savers read: a name, a pyqtgraph ``Parameter``, this widget, the plots.
     background
         The last background taken, or None.
     latest
@@ -193,7 +193,7 @@ class DetectorPanel(QtWidgets.QWidget):
         self._show_regions()
 
     def lock_regions(self, locked: bool) -> None:
-        """Let no region be added or removed: what is in a frame must not change while a file is written."""
+        """Let no region be added or removed: the channels of a frame must not change while a file is written."""
         self._locked = locked
         self._show_regions()
 
@@ -267,7 +267,7 @@ class DetectorPanel(QtWidgets.QWidget):
         )
         self._background_button.clicked.connect(self.take_background)
         self._subtract_box = QtWidgets.QCheckBox("S&ubtract")
-        self._subtract_box.setToolTip("Show the data less the background; what is saved stays as measured")
+        self._subtract_box.setToolTip("Show the data less the background; saved data stay as measured")
         self._subtract_box.setEnabled(False)
         self._subtract_box.toggled.connect(self._on_subtract_box)
         self._region_button = QtWidgets.QToolButton()

@@ -67,7 +67,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
         self._latest, self._fresh = data, True
 
     def clear_frames(self) -> None:
-        """Forget what came so far."""
+        """Forget all frames."""
         self._latest, self._fresh = None, False
 
     def add_region(self) -> str:
@@ -143,7 +143,7 @@ class LivePlot(pg.GraphicsLayoutWidget):
                 self.ci.layout.invalidate()  # to fill a legend puts it into the corner
 
     def _extent(self) -> QtCore.QRectF:
-        """Return what the first plot shows, in units of its axes."""
+        """Return the extent of the first plot, in units of its axes."""
         (left, right), (low, high) = self._plots[0].vb.viewRange()
         return QtCore.QRectF(left, low, right - left, high - low)
 
@@ -202,7 +202,7 @@ class HistoryPlot(LivePlot):
             self._history.popleft()
 
     def clear_frames(self) -> None:
-        """Forget what came so far."""
+        """Forget all frames."""
         super().clear_frames()
         self._history.clear()
 
@@ -339,7 +339,7 @@ class ImagePlot(LivePlot):
 
 
 def _ends(dwa: DataWithAxes) -> tuple[Any, ...]:
-    """Return what tells the axes of data from others: labels, units, sizes and ends."""
+    """Return the properties that tell the axes of data from others: labels, units, sizes and ends."""
     ends: list[Any] = [dwa.shape]
     for axis in dwa.axes:
         values = axis.get_data()
@@ -359,7 +359,7 @@ def _rectangle(axes: list[Any], shape: tuple[int, ...]) -> QtCore.QRectF:
 
 
 def _levels(image: np.ndarray) -> tuple[float, float]:
-    """Return the values of the darkest and brightest colour: all of 8 bits, else what occurs, in steps that rest."""
+    """Return the values of the darkest and brightest colour: the range of 8 bits, else that of the data, in steps."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
     known = image[np.isfinite(image)] if image.dtype.kind == "f" else image

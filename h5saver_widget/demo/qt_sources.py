@@ -1,4 +1,4 @@
-"""What the demo measures with Qt: how late the event loop is, and what is to be seen on the screen."""
+"""Measurements with Qt: how late the event loop is, and the picture on the screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["LoopJitter", "ScreenCamera", "screen_can_be_seen"]
 class LoopJitter(Source):
     """How late this program's event loop calls a timer: a histogram in ms of the last ticks.
 
-    A program that waits for its disk or compresses on its GUI thread is late: here one sees what recording costs.
+    A program that waits for its disk or compresses on its GUI thread is late: this shows the cost of recording.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ class ScreenCamera(Source):
     """The screen, or one window of this program, as a camera: 8-bit grey frames of one fixed size.
 
     The picture is scaled into the frame with its proportions kept, so that a window that changes its size does not
-    change the shape of what is saved.
+    change the shape of the saved frame.
 
     Parameters
     ----------
     window
-        What to look at where programs may not see the screen (no screen, Wayland); the screen it is on otherwise.
+        The window to show where programs may not read the screen (no screen, Wayland); the screen it is on otherwise.
     whole_screen
         True for the screen, False for the window; None finds out.
 
@@ -109,7 +109,7 @@ class ScreenCamera(Source):
     """Size of a frame in pixels."""
 
     def __init__(self, window: QtWidgets.QWidget, whole_screen: bool | None = None) -> None:
-        """Decide what to look at."""
+        """Choose the screen or the window."""
         self._window = window
         self.whole_screen = screen_can_be_seen() if whole_screen is None else whole_screen
         what = "the screen" if self.whole_screen else "this window"

@@ -117,7 +117,7 @@ class PanelRecorder(QtCore.QObject):
         self._worker.wait()
 
     def let_go(self) -> None:
-        """Save what was taken, and listen no more: the panels are about to go."""
+        """Save the accepted frames, and disconnect: the panels are about to be deleted."""
         self.drain()
         if not isQObjectAlive(self):
             return  # forgotten together, this object may be gone before the panels
@@ -192,7 +192,7 @@ class PanelRecorder(QtCore.QObject):
         """Say once that the user's own settings keep the frames of a panel out of the file."""
         if panel.title not in self._left_out:
             self._left_out.add(panel.title)
-            self.note.emit(f"{panel.title}: left out of the file, as 'Save 2D and above' and 'Save raw only' say")
+            self.note.emit(f"{panel.title}: kept out of the file, as 'Save 2D and above' and 'Save raw only' say")
 
     def _lose(self, panel: DetectorPanel, error: Exception) -> None:
         self.h5saver.frame_lost(panel.title, error)  # counts it once, and says why once a second

@@ -1,7 +1,7 @@
 """Regions of interest on a live plot: drawn and moved with the mouse, measured in every frame, saved with the data.
 
 A plot has one :class:`Regions` as ``roi_manager``: the module savers take its ``settings`` and write them with those of
-the detector. What a region measures is calculated data like any other: a mean, in the units of what was measured.
+the detector. A region's measurement is calculated data like any other: a mean, in the units of the data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Regions(QtCore.QObject):
     Attributes
     ----------
     settings
-        A parameter group for each region: what it is called, and where it lies in units of the axes.
+        A parameter group for each region: its name, and its place in units of the axes.
     """
 
     changed = QtCore.Signal()
@@ -115,7 +115,7 @@ class Regions(QtCore.QObject):
         Parameters
         ----------
         dwa
-            What was measured: one signal axis for spans, two (y, x) for rectangles.
+            The data: one signal axis for spans, two (y, x) for rectangles.
         """
         places = list(self._places.items())
         if not places:

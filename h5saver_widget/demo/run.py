@@ -1,4 +1,4 @@
-"""What ``h5saver demo`` does: with a display it opens the window, without one it records some seconds and reports."""
+"""``h5saver demo``: with a display it opens the window, without one it records some seconds and reports."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt import syscheck
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def run_demo(
 
 
 def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
-    """Record all sources for some seconds, close the file, and print what became of it."""
+    """Record all sources for some seconds, close the file, and print the counts."""
     from pyqtgraph.Qt import QtCore
 
     window.show_panel("Camera (simulated)")
@@ -121,7 +122,7 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
 
 
 def _report(window: DemoWindow, screenshots: list[Path]) -> int:
-    """Print what was written and lost; 0 only if the file is closed, holds what was counted, and nothing is missing."""
+    """Print the written and lost frames; 0 only if the file is closed, holds all counted frames, and lacks nothing."""
     recording = window.recorder.recording
     closed = not window.h5saver.isopen() and recording.path is not None and recording.path.is_file()
     for line in report_lines(recording, screenshots):
@@ -133,8 +134,6 @@ def _report(window: DemoWindow, screenshots: list[Path]) -> int:
 
 def report_lines(recording: FrameCounts, screenshots: list[Path]) -> Iterator[str]:
     """Yield the report, one line for each fact, with units."""
-    from h5saver_widget.qt.status import format_size
-
     if recording.path is None or not recording.path.is_file():
         yield "File:       none was written"
         return
@@ -167,7 +166,7 @@ class Progress:
     seconds
         How long it will take, in s.
     window
-        What is counted.
+        The window.
     """
 
     def __init__(self, stream: TextIO, seconds: float, window: DemoWindow) -> None:
@@ -200,7 +199,7 @@ class Progress:
             self._stream.flush()
 
     def _numbers(self, share: float) -> str:
-        from h5saver_widget.qt.status import format_duration, format_size
+        from h5saver_widget.qt.status import format_duration
 
         recording = self._window.recorder.recording
         passed, whole = format_duration(share * self._seconds), format_duration(self._seconds)
@@ -237,7 +236,7 @@ def _prepare_offscreen() -> None:
 
 
 def _print_qt_message(kind: object, context: object, text: str) -> None:
-    """Print what Qt says, but not what it always says where there is no desktop."""
+    """Print Qt's messages, except those it prints on every machine without a desktop."""
     if not text.startswith(("This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR")):
         print(text, file=sys.stderr)
 

@@ -40,14 +40,15 @@ REDRAW_MS = 100
 class ScanExtension(Station):
     """Scans one or two actuators with the saver embedded: to be put into any window, or shown alone.
 
-    Points are measured and saved in a thread of the scan; the window draws what is there.
+    Points are measured and saved in a thread of the scan; the window draws them.
 
     Parameters
     ----------
     actuators
-        What moves, two of them; simulated stages by default.
+        The two actuators; simulated stages by default.
     detectors
-        What is read at every point, the first 0D value of the first one is plotted; a simulated sample by default.
+        The detectors read at every point, the first 0D value of the first one is plotted; a simulated sample by
+        default.
     h5saver
         A saver of the host's; one for scans is made by default.
     saver_beside
@@ -58,7 +59,7 @@ class ScanExtension(Station):
     Attributes
     ----------
     settings, modules_manager
-        What the module savers read, with ``title``: this widget is the module that scans.
+        The attributes that the module savers read, with ``title``: this widget is the module that scans.
 
     Examples
     --------
@@ -192,7 +193,7 @@ class ScanExtension(Station):
         self._go()
 
     def stop(self) -> None:
-        """End the scan after the point that is being measured; what was measured is saved, and it can be resumed."""
+        """End the scan after the present point; measured points are saved, and the scan can be resumed."""
         if self.scan is not None:
             self.scan.stop()
 
@@ -215,7 +216,7 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------- what happened
     def _tell(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
-        """Send on what a scan tells in its thread."""
+        """Pass on the messages of a scan from its thread."""
         if not isQObjectAlive(self):
             return  # this widget was deleted, the scan is about to be stopped
         with suppress(RuntimeError):  # ... even now
@@ -344,7 +345,7 @@ class ScanExtension(Station):
             "grab", "Start", "Begin a scan: every point is saved", lambda: self.start()
         )
         self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), other="Resume")
-        tip = "End after this point; what was measured is saved, and can be resumed"
+        tip = "End after this point; the scan is saved and can be resumed"
         self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
         self._stack = QtWidgets.QStackedWidget()
         self._stack.addWidget(Hint(_HINT))

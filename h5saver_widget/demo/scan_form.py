@@ -1,4 +1,4 @@
-"""What is to be scanned, and the form that shows it: a line or a map, and for each actuator from, to and points."""
+"""The form of a scan: a line or a map, and for each actuator from, to and points."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ScanForm(QtWidgets.QWidget):
     Parameters
     ----------
     settings
-        What :func:`scan_settings` returns; the form follows it, whoever changes it.
+        The parameters of :func:`scan_settings`; the form follows every change of them.
     actuators
         The same actuators.
     """

@@ -1,6 +1,6 @@
 """One scan: where to go, point after point, in a thread of its own that moves, measures and saves. No Qt.
 
-A scan that was stopped goes on where it was, also into a file that was closed in between: what is there stays, the rest
+A scan that was stopped goes on where it was, also into a file that was closed in between: saved points stay, the rest
 is added. Points that were never reached are NaN, or zero where numbers can't be NaN.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["Detector", "ScanPlan", "ScanRun", "ScanState"]
 
 
 class Detector(Protocol):
-    """What a scan reads at every point: data whose ``origin`` is its title."""
+    """A detector that a scan reads at every point: data whose ``origin`` is its title."""
 
     title: str
 
@@ -56,7 +56,7 @@ class ScanPlan:
     Attributes
     ----------
     actuators
-        What moves; the first is the slow one.
+        The actuators; the first is the slow one.
     positions
         For each actuator, the positions along its axis of the scan.
 
@@ -104,14 +104,14 @@ class ScanRun:
     plan
         Where to go.
     detectors
-        What is read at every point.
+        The detectors read at every point.
     h5saver
         Where it is saved; its file must be open when the scan starts.
     module
-        What the scan is for the file: title, settings and a ``modules_manager`` with detectors and actuators.
+        The module that stands for the scan in the file: title, settings and a ``modules_manager`` with detectors and
+        actuators.
     told
-        Called in the scan's thread: with a point and what was measured there, or with None and the state when that
-        changes.
+        Called in the scan's thread: with a point and its data, or with None and the state when that changes.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ class ScanRun:
             self._go_on.set()
 
     def stop(self) -> None:
-        """End after the point that is being measured; what was measured stays, and :meth:`start` goes on later."""
+        """End after the present point; measured points stay, and :meth:`start` goes on later."""
         self._halt.set()
         self._go_on.set()
 
@@ -248,7 +248,7 @@ class ScanRun:
         return DataToExport(str(self._module.title), data=data)
 
     def _change(self, state: ScanState, only_from: ScanState | None = None) -> bool:
-        """Change the state, if it is still what the caller thinks; return whether it was."""
+        """Change the state, if it still is the caller's; return whether it was."""
         with self._guard:
             if only_from is not None and self.state is not only_from:
                 return False

@@ -1,7 +1,7 @@
-"""What the demo measures, without Qt: the load of this computer, and two simulated instruments for speed.
+"""The measurements of the demo, without Qt: the load of this computer, and two simulated instruments for speed.
 
-A source gives one :class:`~h5saver_widget.data.DataToExport` per :meth:`Source.read`; who calls it how often is not its
-business. Raw data come first; a calculated 0D value may follow (it is left out of the file by "save raw only").
+A source gives one :class:`~h5saver_widget.data.DataToExport` per :meth:`Source.read`; the caller decides how often. Raw
+data come first; a calculated 0D value may follow ("save raw only" skips it).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Source(ABC):
         """Get ready: frames will be asked for regularly from now on."""
 
     def close(self) -> None:  # noqa: B027
-        """Release what runs by itself; no more frames will be asked for."""
+        """Release threads and timers; no more frames will be asked for."""
 
     def _bundle(self, *data: DataRaw | DataCalculated) -> DataToExport:
         for dwa in data:

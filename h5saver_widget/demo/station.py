@@ -1,4 +1,4 @@
-"""What a panel with a saver of its own has around it: a tool bar, the saver beside the content, a line for messages."""
+"""The frame around a panel with a saver: a tool bar, the saver beside the content, a line for messages."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class Station(QtWidgets.QWidget):
     Parameters
     ----------
     title
-        What it is called: the name of its group in the file.
+        Title: the name of its group in the file.
     save_type
-        What its files are for.
+        The purpose of its files.
     h5saver
         A saver of the host's; one is made by default.
     saver_beside

@@ -34,7 +34,7 @@ class ViewerPanel(Station):
     Parameters
     ----------
     source
-        What is measured.
+        The source.
     h5saver
         A saver of the host's; one for detectors is made by default.
     saver_beside
@@ -126,7 +126,7 @@ class ViewerPanel(Station):
         return path
 
     def finish(self) -> None:
-        """Stop grabbing and recording, save what was taken, and close the file; may be called again."""
+        """Stop grabbing and recording, save the accepted frames, and close the file; may be called again."""
         self.panel.stop()
         self.record(False)
         self.recorder.drain()
@@ -141,7 +141,7 @@ class ViewerPanel(Station):
 
 
 def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
-    """Save what was taken: the host has deleted the panel without a word. A saver of the host's goes on."""
+    """Save the accepted frames: the host has deleted the panel without closing it. A saver of the host's goes on."""
     recorder.let_go()
     if h5saver is not None:
         with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel

@@ -60,8 +60,8 @@ class DemoWindow(QtWidgets.QMainWindow):
     panels
         The detectors, in the order of the tabs.
     viewer, scan
-        A viewer panel and a scan extension behind them, each with a saver of its own: what is docked is the saver of
-        the shown tab.
+        A viewer panel and a scan extension behind them, each with a saver of its own: the dock shows the saver of the
+        visible tab.
     recorder
         Saves their frames and counts.
     log
@@ -123,7 +123,7 @@ class DemoWindow(QtWidgets.QMainWindow):
 
     @property
     def shown(self) -> DetectorPanel | Station:
-        """What is on the shown tab."""
+        """The widget on the visible tab."""
         return self._tabs.currentWidget()
 
     @property

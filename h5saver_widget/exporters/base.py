@@ -1,4 +1,4 @@
-"""What an exporter is: a format, what it can take, and how one file of it is written."""
+"""The interface of an exporter: a format, the data it accepts, and the writing of one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Exporter", "Takes"]
 
 
 class Takes(Enum):
-    """What goes into one file of a format."""
+    """The content of one file of a format."""
 
     DATA = "one data object"
     BUNDLE = "any number of data objects"
@@ -25,21 +25,21 @@ class Takes(Enum):
 class Exporter(ABC):
     """Writes one format.
 
-    A subclass says what it is in class attributes and implements :meth:`write`; a line in the table of
+    A subclass describes itself in class attributes and implements :meth:`write`; a line in the table of
     :mod:`~h5saver_widget.exporters.registry`, or an entry point of the group ``h5saver_widget.exporters``, makes it
-    known. Everything else is done around it once: a temporary name and the renaming, folders for groups whose format
-    takes one data object a file, progress, stopping.
+    known. The caller does the rest: a temporary name and the renaming, folders for groups whose format takes one data
+    object a file, progress, stopping.
 
     Attributes
     ----------
     name
-        What people call the format, ``'csv'``.
+        Name of the format for people, ``'csv'``.
     extensions
         Extensions of its files, with the dot; the first one is the usual one.
     help
         One sentence.
     takes
-        What goes into one file.
+        The content of one file.
     libraries
         Modules that it needs beyond those of this package.
     extra
@@ -77,12 +77,13 @@ class Exporter(ABC):
         Parameters
         ----------
         source
-            What is exported: ``source.items`` (exactly one for ``Takes.DATA``), or ``source.node`` for ``Takes.NODES``.
+            The exported data: ``source.items`` (exactly one for ``Takes.DATA``), or ``source.node`` for
+            ``Takes.NODES``.
         path
             Where to; a name that nothing has yet, on the disk of the final one.
         job
-            Read arrays with ``job.blocks``: slices that fit into memory, progress told, and WorkStoppedError
-            raised when the user has had enough. ``job.notes`` takes sentences on what the format could not carry.
+            Read arrays with ``job.blocks``: slices that fit into memory, with progress; WorkStoppedError is raised when
+            the user stops. ``job.notes`` takes sentences about data that the format can't hold.
 
         Raises
         ------

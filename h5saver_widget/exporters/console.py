@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from h5saver_widget.exporters.csv_table import CsvExporter
 from h5saver_widget.exporters.registry import available_exporters, create_exporter, format_of
 from h5saver_widget.exporters.run import Exported, export
-from h5saver_widget.progress import Progress
+from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.saving.h5_backend import H5Backend
 
 __all__ = ["default_target", "format_lines", "run_export"]
@@ -33,24 +32,12 @@ def default_target(file: Path, node: str, format: str) -> Path:
     return Path("_".join(parts) + create_exporter(format).extensions[0])
 
 
-class _Shown(Progress):
-    """Progress as a line that is written over, where somebody looks."""
-
-    _told = -1
-
-    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
-        """Show percents on a terminal."""
-        super().report(done, total, text)
-        percent = int(100 * (self.step.share or 0.0))
-        if percent != self._told and sys.stderr.isatty():
-            self._told = percent
-            print(f"\r{text} {percent:3d} %", end="" if percent < 100 else "\n", file=sys.stderr, flush=True)
-
-
 def run_export(
     h5: H5Backend, node: str, target: Path, format: str | None, overwrite: bool, bom: bool = False
 ) -> Exported:
     """Export a node of an open file, told on the terminal. Errors as :func:`~h5saver_widget.exporters.run.export`."""
     what = h5 if node == "/" else h5.get_node(node)
     is_csv = (format or format_of(target)) == CsvExporter.name
-    return export(what, target, CsvExporter(bom) if bom and is_csv else format, overwrite=overwrite, progress=_Shown())
+    return export(
+        what, target, CsvExporter(bom) if bom and is_csv else format, overwrite=overwrite, progress=TerminalProgress()
+    )

@@ -31,7 +31,7 @@ _OF_A_WRITER = ("swmr_active", "swmr_compatible")
 class H5Exporter(Exporter):
     """Copies nodes to where they were, below the same groups, so that everything that reads the file reads the part.
 
-    What data need from above them comes along: the groups on the way with their attributes, and the navigation axes.
+    The groups above the data come along with their attributes, and so do the navigation axes.
     """
 
     name = "h5"
@@ -71,7 +71,7 @@ def _opened_for_copies(source: Backend) -> Iterator[Backend]:
 
 
 def _copy_objects(node: Node, path: Path, job: Job) -> None:
-    """Copy a node, what is below it and what it needs from above, each object as the library itself copies it."""
+    """Copy a node, the nodes below it and the ones it needs from above, each object as the library itself copies it."""
     io = node.backend
     with io.lock:
         tops = _tops(node)
@@ -93,7 +93,7 @@ def _copy_objects(node: Node, path: Path, job: Job) -> None:
 
 
 def _tops(node: Node) -> list[str]:
-    """Return a node and what it needs from outside: navigation axes, scales, what stands beside an array."""
+    """Return a node and the nodes it needs from outside: navigation axes, scales, the arrays beside an array."""
     tops = [node.path]
     nav_group = None if node.path == "/" else nav_group_of(node)
     if nav_group is not None and not (nav_group.path + "/").startswith(node.path + "/"):
@@ -111,7 +111,7 @@ def _above(path: str) -> list[str]:
 
 
 def _below(io: Backend, top: str) -> list[str]:
-    """Return a node and everything below it, groups before what is in them; a group is entered once."""
+    """Return a node and everything below it, groups before their members; a group is entered once."""
     found, waiting, seen = [], [top], set[Hashable]()
     while waiting:
         path = waiting.pop()
@@ -149,7 +149,7 @@ class _Copy:
         self._grown: list[Handle] = []
 
     def run(self, node: Node) -> None:
-        """Copy a node, everything below it, and what it needs from above."""
+        """Copy a node, everything below it, and the nodes it needs from above."""
         with self._source.lock:
             todo = [path for top in _tops(node) for path in self._below(top)]
             sizes = {path: _stored_size(self._source, path) for path in todo}
@@ -160,7 +160,7 @@ class _Copy:
         update_shapes(self._target, self._grown)
 
     def _below(self, top: str) -> list[str]:
-        """Return a node and everything below it, groups before what is in them; an object only once."""
+        """Return a node and everything below it, groups before their members; an object only once."""
         found, waiting, seen = [], [top], set[Hashable]()
         source = self._source
         while waiting:
@@ -168,7 +168,7 @@ class _Copy:
             handle = source.node(path)
             identity = source.identity(handle)
             if identity in seen:
-                self._job.note(f"{path} is a second link to the same node, and was left out")
+                self._job.note(f"{path} is a second link to the same node, and was skipped")
                 continue
             seen.add(identity)
             found.append(path)
@@ -194,7 +194,7 @@ class _Copy:
         raw = self._source.get_attributes(handle)
         lost = [name for name in self._source.attribute_names(handle) if name not in raw]
         if lost:
-            self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, left out")
+            self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, skipped")
         # which library wrote the file, PyTables says itself
         return {name: value for name, value in raw.items() if name not in _OF_A_WRITER}
 
@@ -210,7 +210,7 @@ class _Copy:
             self._group(path)
             return
         if kind in (NodeKind.LINK, NodeKind.OTHER):
-            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was left out")
+            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was skipped")
             return
         attributes = self._attributes(handle)
         if kind is NodeKind.TEXT:
@@ -253,7 +253,7 @@ class _Copy:
 
 
 def _beside(node: Node) -> list[Node]:
-    """Return what belongs to an array and stands beside it: axes, errors, background."""
+    """Return the arrays that belong to an array and are beside it: axes, errors, background."""
     parent = node.parent_node
     assert isinstance(parent, GROUP)
     names = [name for name in parent.children_name() if naming.number_of(name, DataType.axis.value) is not None]

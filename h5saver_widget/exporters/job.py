@@ -56,7 +56,7 @@ class Job:
     Attributes
     ----------
     notes
-        Sentences on what the format could not carry, for the user.
+        Sentences for the user about data that the format can't hold.
     """
 
     def __init__(self, progress: Progress | None = None, file_name: str = "") -> None:
@@ -105,7 +105,7 @@ class Job:
             self.advance(values.nbytes)
 
     def watched(self, array: LazyArray | npt.NDArray[Any]) -> LazyArray:
-        """Return an array that counts what is read of it, and stops: for libraries that cut blocks themselves."""
+        """Return an array that counts the bytes read from it, and stops: for libraries that cut blocks themselves."""
 
         def read(part: tuple[int | slice, ...]) -> npt.NDArray[Any]:
             self.advance(0)

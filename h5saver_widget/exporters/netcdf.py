@@ -19,7 +19,7 @@ __all__ = ["NetcdfExporter"]
 
 
 class NetcdfExporter(Exporter):
-    """Writes what ``to_xarray()`` gives; complex variables as two real ones, because netCDF has none."""
+    """Writes the result of ``to_xarray()``; complex variables as two real ones, because netCDF has none."""
 
     name = "netcdf"
     extensions = (".nc",)

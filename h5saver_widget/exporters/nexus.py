@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.data import Axis, DataDistribution
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -39,7 +39,7 @@ class NexusExporter(Exporter):
 
     def write(self, source: Source, path: Path, job: Job) -> None:
         """Write all data objects."""
-        backend = create_backend("h5py")  # texts of any length: those of PyTables are bytes to most readers
+        backend = create_backend(READS_ALL)  # texts of any length: those of PyTables are bytes to most readers
         backend.open(path, "x")
         try:
             _write(backend, source, job)
@@ -122,7 +122,7 @@ class _NXdata:
         return name
 
     def _axis_names(self, names: Mapping[int, str]) -> list[str]:
-        """Return what ``axes`` says: one name per dimension, ``.`` without an axis; of scattered points, all."""
+        """Return the value of ``axes``: one name per dimension, ``.`` without an axis; of scattered points, all."""
         data = self._item.data
         spread = data.distribution is DataDistribution.spread
         if spread and data.ndim == 1 and data.axes:
@@ -131,7 +131,7 @@ class _NXdata:
         return ["." if axis is None else names[id(axis)] for axis in first]
 
     def _described(self) -> dict[str, RawAttribute]:
-        """Return what NeXus has no name for, so that a person finds it."""
+        """Return facts that NeXus has no name for, so that a person finds them."""
         about = self._item.about
         kept = {key: about[key] for key in ("name", "origin", "source", "dimension", "distribution", "timestamp")}
         values = {**kept, "navigation": about["navigation"], **about["extra"]}

@@ -31,7 +31,7 @@ class NpyExporter(Exporter):
             raise ExportError(
                 f"{item.data.name} has {len(measured)} channels and npy holds one array; export one channel, or as npz"
             )
-        job.note("npy holds numbers only: name, units, axes, errors and background are left out (npz keeps them)")
+        job.note("npy holds numbers only: name, units, axes, errors and background are not exported (npz keeps them)")
         array = measured[0].array
         with path.open("xb") as file:
             header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}

@@ -43,7 +43,7 @@ _registered: dict[str, type[Exporter]] = {}
 
 @dataclass(frozen=True)
 class ExporterInfo:
-    """What a dialog or a list shows of a format.
+    """A format as a dialog or a list shows it.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ __all__ = ["Exported", "export"]
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export has made.
+    """The result of an export.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Exported:
     files
         All files.
     notes
-        What the format could not carry and what was left out, in sentences for the user.
+        Skipped content, in sentences for the user.
     """
 
     path: Path
@@ -63,7 +63,7 @@ def export(
     target
         Path of the file.
     format
-        Name of a format, or an exporter; None for what the extension says.
+        Name of a format, or an exporter; None for the format of the extension.
     overwrite
         Replace an existing file, or a folder of such an export; a folder that holds anything else is never replaced.
     progress
@@ -148,7 +148,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
             exporter.write(Source([item], source.node), file, job)
         except (ExportError, NodeError) as error:  # no images among those that are wanted; or it can't be read
             file.unlink(missing_ok=True)
-            job.note(f"left out: {error}")
+            job.note(f"skipped: {error}")
         else:
             files.append(file)
     if not files:
@@ -157,7 +157,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
 
 
 def _require_replaceable(path: Path, exporter: Exporter, as_folder: bool, overwrite: bool) -> None:
-    """Raise FileExistsError for what must not be replaced: anything but a file, or a folder of files of this format."""
+    """Raise FileExistsError unless the target is a file, or a folder of files of this format."""
     if not overwrite:
         raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
     if as_folder != (path.is_dir() and not path.is_symlink()):

@@ -1,4 +1,4 @@
-"""What is exported: data objects with their channels, errors and background, left on disk until they are written."""
+"""The exported data: data objects with their channels, errors and background, left on disk until they are written."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _axis_facts(axis: Axis) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; what it can't hold as text."""
+    """Return a value as JSON can hold it; other values as text."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray):
@@ -151,7 +151,7 @@ def plain(value: Any) -> Any:
 
 @dataclass
 class Source:
-    """What an export is asked for.
+    """The content of an export.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Source:
     node
         The node that was asked for, None for data in memory.
     skipped
-        Sentences on what is no data that can be exported.
+        Sentences about nodes that hold no exportable data.
     """
 
     items: list[Item]
@@ -179,7 +179,7 @@ class Source:
 
 
 def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:
-    """Return what an export is asked for: a node, a whole open file, or data in memory.
+    """Return the source of an export: a node, a whole open file, or data in memory.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def source_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[Da
 
 
 def nodes_of(what: Node | H5Backend | DataWithAxes | DataToExport | Sequence[DataWithAxes]) -> Source:
-    """Return the node that an export is asked for, whatever it holds; no node for data in memory."""
+    """Return the node of an export, of any content; no node for data in memory."""
     if isinstance(what, H5Backend):
         what.require_open("export")
         what = what.root()
@@ -243,12 +243,12 @@ def _groups(top: GROUP) -> Iterator[GROUP]:
 def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) -> None:
     array = followed(node)
     if not isinstance(array, Array) or isinstance(array, VLARRAY):
-        source.skipped.append(f"{node.path} is a {node.class_name}: it holds no numbers, and was left out")
+        source.skipped.append(f"{node.path} is a {node.class_name}: it holds no numbers, and was skipped")
         return
     dtype = array.info.dtype
     if not (dtype.kind in "biufc" or dtype.names):
         held = array.info.holds or ("text" if dtype.kind in "SUO" else str(dtype))
-        source.skipped.append(f"{node.path} holds {held}, no numbers, and was left out")
+        source.skipped.append(f"{node.path} holds {held}, no numbers, and was skipped")
         return
     try:
         info = array.info
@@ -260,7 +260,7 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
             return
         data = data_from(node, load_all=channels is not None, channels=channels, lazy=True)
     except (DataMismatchError, NodeError) as error:
-        source.skipped.append(f"{node.path} was left out: {error}")
+        source.skipped.append(f"{node.path} was skipped: {error}")
         return
     item = Item(data, node.path)
     for number, channel in enumerate(channels or [array]):
@@ -270,7 +270,7 @@ def _add(source: Source, node: Node, channels: Sequence[Array] | None = None) ->
             if values.shape == data.shape:
                 item.backgrounds[number] = values
             else:
-                source.skipped.append(f"{background.path} has another shape than its data, and was left out")
+                source.skipped.append(f"{background.path} has another shape than its data, and was skipped")
     source.items.append(item)
 
 

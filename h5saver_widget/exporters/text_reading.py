@@ -19,7 +19,7 @@ __all__ = ["read_text"]
 
 
 def read_text(path: Path | str) -> Item:
-    """Return what a txt or csv file of this package holds: a data object, and the backgrounds of its channels.
+    """Return the content of a txt or csv file of this package: a data object, and the backgrounds of its channels.
 
     Parameters
     ----------

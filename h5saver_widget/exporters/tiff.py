@@ -82,7 +82,7 @@ def _image_channels(item: Item, job: Job) -> list[Channel]:
     if len({channel.array.dtype for channel in channels}) > 1:
         raise ExportError(f"{data.name}: its channels have several number types; export them one by one, or as npz")
     if len(channels) < len(item.channels):
-        job.note("tiff holds images only: errors and background are left out (export their nodes, or use npz)")
+        job.note("tiff holds images only: errors and background are not exported (export their nodes, or use npz)")
     return channels
 
 
@@ -96,7 +96,7 @@ def _pages(channels: list[Channel], dtype: np.dtype[Any], job: Job) -> Iterator[
 
 
 def _scale(item: Item) -> tuple[tuple[float, float] | None, dict[str, Any]]:
-    """Return pixels per unit along x and y, and what ImageJ calls the units; None if an axis has no even steps."""
+    """Return pixels per unit along x and y, and ImageJ's name of the units; None if an axis has no even steps."""
     steps: list[float] = []
     units: list[str] = []
     for dimension in (item.data.ndim - 1, item.data.ndim - 2):

@@ -1,1 +1,1 @@
-"""What is on the disk: names, attribute values, log lines, settings XML, and the first bytes of a file."""
+"""The format on disk: names, attribute values, log lines, settings XML, and the first bytes of a file."""

@@ -71,7 +71,7 @@ def _date_text(value: Any) -> str:
 
 
 def _numpy_text(value: np.generic) -> str:
-    """Write a numpy scalar as numpy 2 does, ``np.float64(0.25)``, whatever numpy is installed."""
+    """Write a numpy scalar as numpy 2 does, ``np.float64(0.25)``, with any version of numpy."""
     name = type(value).__name__
     if isinstance(value, np.bool_):
         return "np.True_" if value else "np.False_"
@@ -326,7 +326,7 @@ def decode_strict(raw: object) -> Any:
     Parameters
     ----------
     raw
-        What a backend found: str, bytes, numpy or native scalar, array, empty data space.
+        The stored value: str, bytes, numpy or native scalar, array, empty data space.
 
     Raises
     ------
@@ -344,12 +344,12 @@ def decode_strict(raw: object) -> Any:
 
 
 def decode(raw: object) -> Any:
-    """Return the value of an attribute; never raises on what a file may contain, and never runs it.
+    """Return the value of an attribute; accepts any content of a file, and never runs it.
 
     Parameters
     ----------
     raw
-        What a backend found: str, bytes, numpy or native scalar, array, empty data space.
+        The stored value: str, bytes, numpy or native scalar, array, empty data space.
 
     Returns
     -------

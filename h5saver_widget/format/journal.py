@@ -1,4 +1,4 @@
-"""The journal beside a file: what is in it, and whether it was made for the state that the file is in.
+"""The journal beside a file: its content, and whether it belongs to the present state of the file.
 
 It holds pages of 4 kB of a file, each as it was before a commit and as it is after it. So it belongs to one state of
 one file: a page in the file is the one, or the other, or (cut short) a mixture of the two; a file of which any page is
@@ -58,7 +58,7 @@ def journal_path(path: Path) -> Path:
 
 
 def journal_names(path: Path) -> Iterator[Path]:
-    """Iterate over where the journal of a file can be: what others have left there is not overwritten."""
+    """Iterate over the possible paths of a file's journal; journals of other files are not overwritten."""
     first = journal_path(path)
     yield first
     for number in range(2, _MOST_NAMES + 1):
@@ -92,7 +92,7 @@ class Journal:
     size
         Size of the file with the pages in it.
     pages
-        What was there, and what belongs there, by offset; both of one length, at most 4096 bytes.
+        Old and new bytes, by offset; both of one length, at most 4096 bytes.
     """
 
     identity: bytes

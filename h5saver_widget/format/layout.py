@@ -1,4 +1,4 @@
-"""What the nodes of a file are called: the vocabulary that this package and PyMoDAQ share on disk.
+"""Names of nodes: the vocabulary that this package and PyMoDAQ share on disk.
 
 Everything that both the savers and the loaders must agree on stands here once. The source is the format that
 PyMoDAQ 5.3.8 writes; docs/file-format.md describes it.
@@ -93,7 +93,7 @@ class _Named(Enum):
 
 
 class SaveType(_Named):
-    """What a file is for; stored as ``type`` of ``/RawData`` and decides how the file is named."""
+    """The purpose of a file; stored as ``type`` of ``/RawData`` and decides how the file is named."""
 
     scan = "scan"
     detector = "detector"

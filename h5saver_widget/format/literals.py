@@ -1,4 +1,4 @@
-"""Read the text of Python values (what ``repr`` writes) without ever running it.
+"""Read the text of Python values (the output of ``repr``) without ever running it.
 
 Files hold the ``repr`` of attribute values, and other programs read them with ``eval``. This reader is a tokenizer and
 a recursive descent over a fixed list of constructors (numbers, text, containers, dates, numpy scalars and arrays).
@@ -123,7 +123,7 @@ def _datetime(*args: int, tzinfo: datetime.tzinfo | None = None, fold: int = 0) 
 
 
 def _qt_datetime(*args: int) -> datetime.datetime:
-    """Return what Qt's date and time stands for: its last number are milliseconds."""
+    """Return the time of Qt's date and time: its last number is milliseconds."""
     year, month, day, *clock = map(_is_int, args)
     return datetime.datetime(year, month, day, *_qt_clock(clock))
 

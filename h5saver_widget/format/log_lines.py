@@ -1,6 +1,6 @@
 """Rows of the Logger array: pickles of text, read by listing their operations and never by running them.
 
-PyMoDAQ writes ``pickle.dumps(text)`` and reads with ``pickle.loads``, which runs whatever a foreign file holds.
+PyMoDAQ writes ``pickle.dumps(text)`` and reads with ``pickle.loads``, which runs the code in a hostile file.
 """
 
 from __future__ import annotations

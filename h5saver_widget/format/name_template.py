@@ -1,7 +1,7 @@
-"""NameTemplate: a pattern such as ``{sample}/{base}_{date}_{counter}`` that says what files are called. No Qt.
+"""NameTemplate: names of files by a pattern such as ``{sample}/{base}_{date}_{counter}``. No Qt.
 
-A template is checked before it is used: what no system allows in a file name, a placeholder that does not exist, or a
-note that has no value is a sentence in words, and no file is made.
+A template is checked before it is used: a character that no system allows, an unknown placeholder, or a note without a
+value is reported in a sentence, and no file is made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLACEHOLDERS: Final = {
     "hour": "16",
     "minute": "58",
     "second": "48",
-    "type": "what the file is for: scan, detector",
+    "type": "purpose of the file: scan, detector",
     "counter": "000, 001, ...; {counter:5} has five digits",
 }
 _FORMATS: Final = {
@@ -64,7 +64,7 @@ def field_key(name: str) -> str:
 
 @dataclass(frozen=True)
 class NameTemplate:
-    """What files are called.
+    """The pattern of file names.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class NameTemplate:
         if len(counters) > 1:
             raise NamingError("the name pattern has more than one {counter}: leave one")
         if counters and "/" in text[counters[0] :]:
-            raise NamingError("{counter} in the name pattern stands in a folder: it numbers files, put it at the end")
+            raise NamingError("{counter} in the name pattern is in a folder: it numbers files, put it at the end")
         if text.count("/") > _MOST_FOLDERS:
             raise NamingError(f"the name pattern has more than {_MOST_FOLDERS} folders: leave some out")
 
@@ -137,7 +137,7 @@ class NameTemplate:
         return PurePosixPath(*parts)
 
     def pattern(self, now: datetime, base: str, kind: str) -> re.Pattern[str]:
-        """Return what matches the names (without folder and suffix) of this pattern of this day; group 1: the number.
+        """Return a pattern that matches the names (without folder and suffix) of this day; group 1: the number.
 
         Where there is no counter, group 1 is the number that was added because the name was taken, or None.
         """

@@ -170,7 +170,7 @@ def _is_h5_suffix(suffix: str) -> bool:
 def with_h5_suffix(path: Path) -> Path:
     """Return the path with a suffix by which HDF5 files are known: its own if it is one, else ``.h5``.
 
-    Only what looks like a suffix (a dot and at most five letters or digits, not all digits) is replaced.
+    Only a dot and at most five letters or digits, not all digits, is a suffix and is replaced.
 
     Examples
     --------
@@ -200,7 +200,7 @@ class PathProvider:
     dated
         Whether files go to ``base_path/2026/20261121`` (or straight into `base_path`).
     template
-        What files are called; None for the names of PyMoDAQ.
+        The template of file names; None for the names of PyMoDAQ.
     list_folder
         Returns the names in a folder that is not on the local disk; None if it is.
 
@@ -243,7 +243,7 @@ class PathProvider:
         return base / year / day
 
     def _folder_and_pattern(self, now: datetime) -> tuple[Path, re.Pattern[str]]:
-        """Return the folder of the next file, and what matches the names (less suffix) of the files that it follows."""
+        """Return the folder of the next file, and a pattern for the names (less suffix) of the files before it."""
         if self.template is None:
             return self.folder(now), re.compile(f"Dataset_{now:%Y%m%d}_([0-9]{{1,18}})", re.IGNORECASE)
         names = (now, self.base_name, self.save_type.name)
@@ -263,14 +263,14 @@ class PathProvider:
 
     @property
     def looks(self) -> bool:
-        """Whether the next name depends on what is in the folder."""
+        """Whether the next name depends on the names in the folder."""
         return self.save_type is SaveType.scan if self.template is None else self.template.has_counter
 
     def candidates(self, now: datetime) -> Iterator[Path]:
         """Yield without end the paths to be tried in turn, each with exclusive creation.
 
         Scans: ``Dataset_20261121_007.h5`` from the highest number in the folder + 1 on; everything else:
-        ``Base_20261121_16_58_48.h5``, then ``..._001.h5``, ``..._002.h5``. With a template, what that says.
+        ``Base_20261121_16_58_48.h5``, then ``..._001.h5``, ``..._002.h5``. With a template, its names.
 
         Raises
         ------
@@ -316,7 +316,7 @@ def _make_folder(folder: Path) -> None:
 def create_exclusive(
     where: Path | Iterable[Path], make: Callable[[Path], T], make_folder: Callable[[Path], None] = _make_folder
 ) -> T:
-    """Return what `make` returns for the first path that is not taken; creates the folder if need be.
+    """Return the result of `make` for the first path that is not taken; creates the folder if need be.
 
     Parameters
     ----------

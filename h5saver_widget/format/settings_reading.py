@@ -297,7 +297,7 @@ def xml_to_tree(xml: bytes | str) -> list[dict[str, Any]]:
     Raises
     ------
     SettingsXMLError
-        If it is not XML or has what settings never have (:func:`parse_xml`).
+        If it is not XML or has elements that settings never have (:func:`parse_xml`).
 
     Examples
     --------
@@ -328,7 +328,7 @@ def xml_values(xml: bytes | str) -> dict[str, Any]:
     Raises
     ------
     SettingsXMLError
-        If it is not XML or has what settings never have (:func:`parse_xml`).
+        If it is not XML or has elements that settings never have (:func:`parse_xml`).
 
     Examples
     --------

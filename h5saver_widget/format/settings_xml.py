@@ -1,7 +1,8 @@
-"""Settings trees as XML text: what PyMoDAQ stores beside the data and its browser shows (docs/file-format.md, 11).
+"""Settings trees as XML text, stored beside the data as by PyMoDAQ, whose browser shows it (docs/file-format.md, 11).
 
-Parameters are known by what they answer (``name()``, ``type()``, ``opts``, ``value()``, ``children()``, as pyqtgraph's
-do), so no Qt is needed here. Text that comes from a file is parsed without running it, and passwords are never written.
+Parameters are any objects with the methods of pyqtgraph's (``name()``, ``type()``, ``opts``, ``value()``,
+``children()``), so no Qt is needed here. Text that comes from a file is parsed without running it, and passwords are
+never written.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _NAME_TO_ESCAPE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4,6}_|x_\Z)|[^A-Za-z0-9_.
 
 
 def _tag(name: str) -> str:
-    """Return the name as an element name; what XML does not allow there becomes ``_x0020_`` and so on."""
+    """Return the name as an element name; characters that XML does not allow become ``_x0020_`` and so on."""
     return _NAME_TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", name) or "_x_"
 
 
@@ -63,7 +64,7 @@ def _flag(value: object) -> str:
 
 
 def _simple_text(value: object) -> str:
-    """Return the text of any value: Python text if it is simple, else what it shows of itself."""
+    """Return the text of any value: Python text if it is simple, else its ``str``."""
     try:
         return literal_text(value)
     except (CodecError, ValueError):

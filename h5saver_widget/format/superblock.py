@@ -38,7 +38,7 @@ _ROOT: Final = {0: 96, 3: 48}
 
 @dataclass(frozen=True)
 class Superblock:
-    """What the superblock of a file says.
+    """The content of a superblock.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Superblock:
 
     @classmethod
     def parse(cls, offset: int, raw: bytes) -> Superblock:
-        """Return what the bytes of a superblock say; ValueError or IndexError if no superblock says this."""
+        """Return the content of a superblock; ValueError or IndexError if the bytes are none."""
         return _parsed(offset, raw)
 
     def write(self, path: Path) -> None:
@@ -123,7 +123,7 @@ def _layout(raw: bytes | bytearray) -> tuple[int, int, int]:
 
 
 def _parsed(offset: int, raw: bytes) -> Superblock:
-    """Return what the bytes say; ValueError if no superblock says this."""
+    """Return the content of the bytes; ValueError if they are no superblock."""
     version = raw[8]
     width, flags_at, first = _layout(raw)
     if version > 3 or width not in _SIZES:
@@ -137,7 +137,7 @@ def _parsed(offset: int, raw: bytes) -> Superblock:
 
 
 def _find_signature(path: Path) -> tuple[int, bytes] | None:
-    """Return where the signature stands (byte 0, 512, 1024, 2048...), and what follows; None if it is nowhere."""
+    """Return the offset of the signature (0, 512, 1024, 2048...), and the bytes after it; None if there is none."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         offset = 0
@@ -181,7 +181,7 @@ def read_superblock(path: Path) -> Superblock | None:
 
 
 def guess_superblock(path: Path) -> Superblock:
-    """Return the superblock that a file must have had whose own is damaged, by what stands behind it.
+    """Return the superblock that a file with a damaged one must have had, from the objects behind it.
 
     It can be told for files whose root group follows the superblock at once, as those of h5py and PyTables do: version
     0 with an object header of version 1 at byte 96, or version 2 and 3 with a header at byte 48.

@@ -1,4 +1,4 @@
-"""What all module savers share: a module's group in the file, found or made, with the module's settings.
+"""The common base of module savers: the group of a module, found or made, with the module's settings.
 
 A module is any object with a ``title`` and, if it has them, ``settings`` (a parameter tree), ``viewers`` with regions
 of interest, or a ``modules_manager`` of sub-modules. Nothing else is asked of it.
@@ -32,14 +32,14 @@ _MAX_NODES = 64
 
 @runtime_checkable
 class Module(Protocol):
-    """What a module saver needs of a module."""
+    """The attributes of a module that a module saver reads."""
 
     title: str
 
 
 @dataclass
 class DataBundle:
-    """What a host hands from the thread that acquires to the thread that saves.
+    """Data that a host passes from its acquiring thread to its saving thread.
 
     Any object with these attributes is taken by ``add_data_bundle``.
     """
@@ -191,13 +191,13 @@ class ModuleSaver:
     def _add_module(self, where: Where, title: str) -> GROUP:
         """Make the module's group, with all settings.
 
-        Settings that can't be written are left out, and told: they must not cost the data.
+        Settings that can't be written are skipped, and reported: they must not cost the data.
         """
         try:
             settings = self.settings_xml()
         except Exception as error:  # of the host's parameters, whatever they raise
             settings = b'<All_settings type="group" />'
-            tell(self.saver, f"{title}: its settings can't be written and are left out: {error}")
+            tell(self.saver, f"{title}: its settings can't be written and are skipped: {error}")
         return self.saver.add_generic_group(where, title, settings, self.metadata(), self.group_type)
 
     def metadata(self) -> dict[str, Any]:

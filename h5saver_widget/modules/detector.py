@@ -40,7 +40,7 @@ class _DataModuleSaver(ModuleSaver):
         return DataToExportSaver(h5saver)
 
     def update_after_h5changed(self) -> None:
-        """Make a data saver for another saver; the same one keeps what it knows."""
+        """Make a data saver for another saver; the data saver of the same one is kept."""
         if self._h5saver is None:
             self._data_saver = None
         elif self._data_saver is None or self._data_saver.h5saver is not self._h5saver:
@@ -54,7 +54,7 @@ class _DataModuleSaver(ModuleSaver):
         return self._data_saver
 
     def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
-        """Return what is to be saved of a bundle: all of it, here."""
+        """Return the part of a bundle that is saved: here, all of it."""
         return dte
 
     def add_data(self, where: Where, dte: Given, **options: Any) -> None:
@@ -71,7 +71,7 @@ class _DataModuleSaver(ModuleSaver):
                 self._h5saver.source_saved(self.title)
 
     def prepare(self, where: Where, dte: DataToExportLike, *args: Any) -> Callable[[], None] | None:
-        """Check a bundle and return what writes it, None if nothing of it is saved; arguments as the data saver's."""
+        """Check a bundle and return a function that writes it, None if it saves nothing; arguments as `add_data`."""
         kept = self.filter_data(dte)
         if not len(kept):
             return None
@@ -79,12 +79,12 @@ class _DataModuleSaver(ModuleSaver):
         return found
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Save what a host's bundle object holds."""
+        """Save the content of a host's bundle object."""
         self.add_data(bundle.node, bundle.dte)
 
 
 class DetectorSaver(_DataModuleSaver):
-    """Saves what a detector gives, once: a snapshot.
+    """Saves the data of a detector once: a snapshot.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class DetectorSaver(_DataModuleSaver):
     group_type = GroupModuleType.DETECTOR
 
     def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
-        """Return what the settings let pass.
+        """Return the data that the settings select.
 
         The attribute ``do_save`` of a data object decides; without it, *save 2D and above* and *save raw only* of the
         saver's settings do. Name and time stay those of the bundle.
@@ -133,7 +133,7 @@ class DetectorSaver(_DataModuleSaver):
         Returns
         -------
         GROUP
-            ``External_data``, of type ``external_h5``; what could not be copied is named in the log of the file.
+            ``External_data``, of type ``external_h5``; skipped nodes are named in the log of the file.
 
         Raises
         ------
@@ -151,14 +151,14 @@ def _passes(dwa: DataLike, large: bool, raw_only: bool) -> bool:
 
 
 class DetectorTimeSaver(DetectorSaver):
-    """Saves what a detector gives, one after the other, along an axis of time."""
+    """Saves the data of a detector, frame after frame, along an axis of time."""
 
     def _make_data_saver(self, h5saver: H5SaverLowLevel) -> Any:
         return DataToExportTimedSaver(h5saver)
 
 
 class DetectorEnlargeableSaver(DetectorSaver):
-    """Saves what a detector gives, one after the other, along axes of any meaning.
+    """Saves the data of a detector, frame after frame, along axes of any meaning.
 
     Parameters
     ----------
@@ -182,12 +182,12 @@ class DetectorEnlargeableSaver(DetectorSaver):
         super().add_data(where, dte, axis_values=axis_values, **options)
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Append what a host's bundle object holds."""
+        """Append the content of a host's bundle object."""
         self.add_data(bundle.node, bundle.dte, bundle.axis_values)
 
 
 class DetectorExtendedSaver(DetectorSaver):
-    """Saves what a detector gives at the points of a scan.
+    """Saves the data of a detector at the points of a scan.
 
     Parameters
     ----------
@@ -220,5 +220,5 @@ class DetectorExtendedSaver(DetectorSaver):
         super().add_data(where, dte, indexes=indexes, distribution=distribution, **options)
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Write what a host's bundle object holds."""
+        """Write the content of a host's bundle object."""
         self.add_data(bundle.node, bundle.dte, bundle.indexes, bundle.distribution)

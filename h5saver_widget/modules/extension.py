@@ -1,4 +1,4 @@
-"""What the savers of scan, logger and optimizer share: they have sub-modules, each with a saver of its own."""
+"""The common base of the savers of scan, logger and optimizer: sub-modules, each with its own saver."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class ExtensionSaver(ModuleSaver):
                 return found  # else streaming had to be ended for a new array: what was looked up before is void
 
     def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> bool:
-        """Write what was prepared for all sub-modules: a frame that one of them refuses is not written by any."""
+        """Write the prepared data of all sub-modules: if one of them refuses a frame, none writes it."""
         size = 0
         for bundle, write in prepared:
             if write is not None:

@@ -15,7 +15,7 @@ __all__ = ["LoggerSaver"]
 
 
 class LoggerSaver(ExtensionSaver):
-    """Saves what every module gives, whenever it gives it, along the module's own axis of time."""
+    """Saves the data of every module as they arrive, along the module's own axis of time."""
 
     group_type = GroupModuleType.DATALOGGER
 
@@ -41,5 +41,5 @@ class LoggerSaver(ExtensionSaver):
             self._commit(self._prepared(parts, [float(dte.timestamp)]))
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Append what a host's bundle object holds."""
+        """Append the content of a host's bundle object."""
         self.add_data(bundle.dte)

@@ -1,4 +1,4 @@
-"""OptimizerSaver: what was measured at every step of an optimisation, along the values that were tried."""
+"""OptimizerSaver: the measurements of every step of an optimisation, along the parameters that were tried."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OptimizerSaver(ExtensionSaver):
     def add_data(
         self, axis_values: Sequence[float | AxisLike] = (), dte: DataToExportLike | None = None, **_: Any
     ) -> None:
-        """Append a step: the values that were tried, and what every module gave.
+        """Append a step: the tried parameters, and the data of every module.
 
         Raises
         ------
@@ -55,10 +55,10 @@ class OptimizerSaver(ExtensionSaver):
             self._commit(self._prepared(self._by_child(dte, by_name=False), axis_values))
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Append what a host's bundle object holds."""
+        """Append the content of a host's bundle object."""
         self.add_data(bundle.axis_values, bundle.dte)
 
     def forget_h5(self) -> None:
-        """Let go of the groups in use: what comes next is saved with others. The saver stays, hosts close it then."""
+        """Forget the groups in use: later data go into new ones. The saver stays; hosts close it then."""
         self._node, self._nodes = None, {}
         self._child_paths, self._paths_of = {}, -1

@@ -84,7 +84,7 @@ class ScanSaver(ExtensionSaver):
         return node
 
     def _make_again(self) -> None:
-        """Make what belongs to the scan in the file that is open, if a host has begun another one meanwhile."""
+        """Make the groups of the scan in the open file, if a host has begun another file meanwhile."""
         saver = self.saver
         if self._made_in == saver.generation or self._node is None:
             return
@@ -140,7 +140,7 @@ class ScanSaver(ExtensionSaver):
         Parameters
         ----------
         dte
-            What all modules gave at this point; ``origin`` of every data object is the title of its module.
+            The data of all modules at this point; ``origin`` of every data object is the title of its module.
         indexes
             Position of the point, one number per scan dimension.
         distribution
@@ -177,12 +177,12 @@ class ScanSaver(ExtensionSaver):
             return has_data
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Write what a host's bundle object holds."""
+        """Write the content of a host's bundle object."""
         self.add_data(bundle.dte, bundle.indexes, bundle.distribution)
 
 
 def _is_same(axis: AxisLike, other: Axis) -> bool:
-    """Tell whether an axis is one that is in the file: what it is called, where it belongs, all of its values."""
+    """Tell whether an axis equals the one in the file: its label, its place, all of its values."""
     said = (str(axis.label), str(axis.units), int(axis.index), int(getattr(axis, "spread_order", 0)))
     return said == (other.label, other.units, other.index, other.spread_order) and np.array_equal(
         np.asarray(axis.get_data()), np.asarray(other.get_data())

@@ -70,7 +70,7 @@ class TimeModuleSaver(ModuleSaver):
         return Bundle(self.title, timestamp, [elapsed])
 
     def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Callable[[], None]:
-        """Return what writes the time of a point; nothing, if the time array was not initialised."""
+        """Return a function that writes the time of a point; it does nothing if the time array was not initialised."""
         if self._data_saver is None or self._node is None:
             return _nothing
         return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)

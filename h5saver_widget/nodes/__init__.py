@@ -1,1 +1,1 @@
-"""What a program holds when it walks a file: typed nodes and their attributes."""
+"""Typed nodes and their attributes, with which a program walks a file."""

@@ -67,7 +67,7 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
 
 
 def _is_read_as_text(text: str) -> bool:
-    """Tell whether PyMoDAQ, which takes what is JSON for a value, reads a plain text as this very text.
+    """Tell whether PyMoDAQ, which reads JSON as a value, reads a plain text as this very text.
 
     Units are written plainly where that is so: NeXus readers and everybody else show the attribute as it stands.
 
@@ -84,7 +84,7 @@ def _is_read_as_text(text: str) -> bool:
 
 
 def _storable_text(text: str) -> str:
-    """Return a text that HDF5 can hold: without NUL, which ends it, and without half characters."""
+    """Return a text that HDF5 can hold: without NUL, which ends it, and without lone surrogates."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 

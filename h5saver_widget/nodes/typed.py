@@ -1,4 +1,4 @@
-"""Typed nodes: what a program holds when it walks a file.
+"""Typed nodes, with which a program walks a file.
 
 A node is a thin pair of a backend and a handle: it stores nothing, so any number of them may name the same place in a
 file. ``str(node)`` is the line that a listing shows, ``repr(node)`` adds shape or children.
@@ -86,7 +86,7 @@ class Node:
 
     @property
     def title(self) -> str:
-        """What the node is called by people."""
+        """Title of the node, for people."""
         return str(self.attrs.get("TITLE", ""))
 
     @property
@@ -123,7 +123,7 @@ class Node:
         return f"{self.path} ({self.class_name}) {self.title!r}"
 
     def __repr__(self) -> str:
-        """Return path, class, title and what is inside."""
+        """Return path, class, title and size or shape."""
         return str(self)
 
 
@@ -172,7 +172,7 @@ class GROUP(Node):
 class ListedGroup(GROUP):
     """A group whose names were looked up once, and so are those of the groups in it, where a walk reads all of them.
 
-    What is written meanwhile is not seen: every object of a group asks what else the group holds.
+    Later changes are not seen: every object of a group asks for the other names in the group.
     """
 
     _names: list[str] | None = None
@@ -193,7 +193,7 @@ class ListedGroup(GROUP):
 
 
 class Array(Node):
-    """What arrays of every kind have in common: reading slices."""
+    """The common base of arrays of every kind: reading slices."""
 
     _bool: bool | None = None
 
@@ -303,7 +303,7 @@ class StringARRAY(VLARRAY):
         return self[:]  # type: ignore[no-any-return]
 
     def __getitem__(self, selection: Selection) -> Any:
-        """Return one line, or a list of lines for a slice. What is no text is shown as such, never run."""
+        """Return one line, or a list of lines for a slice. Bytes that are no text are shown as such, never run."""
         rows = self._backend.read(self._handle, selection)
         if isinstance(selection, (int, np.integer)):
             return codec.decode_log_line(rows, errors="replace")

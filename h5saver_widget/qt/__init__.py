@@ -1,1 +1,1 @@
-"""All that needs Qt: the widget, its tree and what is drawn around them (any binding that pyqtgraph knows)."""
+"""All that needs Qt: the widget, its tree, its dialogs and the browser (any binding that pyqtgraph knows)."""

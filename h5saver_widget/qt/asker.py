@@ -1,7 +1,7 @@
 """Asker: has a question answered by a thread of its own, as a folder on a share or a server may hang.
 
-The thread knows no widget and no saver. Who lets go of such an object last deletes it, and only the thread of the
-windows may do that: with PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
+The thread knows no widget and no saver: the thread that drops the last reference deletes such an object, and only the
+GUI thread may do that. With PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.
 """
 
 from __future__ import annotations
@@ -9,42 +9,44 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore
 
-__all__ = ["Answer", "Asker"]
+__all__ = ["Asker", "BackgroundCall"]
 
 #: How often it is asked whether there is an answer, in ms.
 _POLL_MS: Final = 20
 
 
-class Answer(threading.Thread):
-    """What comes of a question, once the thread has ended.
+class BackgroundCall(threading.Thread):
+    """A call in a thread, and its result.
+
+    It travels to the GUI thread as data: a thread knows no widget, so that a widget may go while the call runs.
 
     Attributes
     ----------
-    text
-        What was found.
+    result
+        The returned value; None if there is none.
     error
-        Why nothing was found; None if something was.
+        The raised error; None if there was none.
     seconds
         How long it took.
     """
 
-    def __init__(self, question: Callable[[], str], name: str) -> None:
+    def __init__(self, call: Callable[[], Any], name: str) -> None:
         super().__init__(name=f"h5saver: {name}", daemon=True)
-        self._question = question
-        self.text = ""
-        self.error: Exception | None = None
+        self._call = call
+        self.result: Any = None
+        self.error: BaseException | None = None
         self.seconds = 0.0
 
     def run(self) -> None:
-        """Ask, and keep what was found."""
+        """Make the call, and keep its result."""
         began = monotonic()
         try:
-            self.text = self._question()
-        except Exception as error:  # travels to the thread of the windows as data
+            self.result = self._call()
+        except BaseException as error:
             self.error = error
         self.seconds = monotonic() - began
 
@@ -57,7 +59,7 @@ class Asker(QtCore.QObject):
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> asker = Asker('adding')
-    >>> _ = asker.answered.connect(lambda answer: print(answer.text))
+    >>> _ = asker.answered.connect(lambda answer: print(answer.result))
     >>> asker.ask(lambda: str(1 + 1))
     >>> while asker.busy:
     ...     app.processEvents()
@@ -65,12 +67,12 @@ class Asker(QtCore.QObject):
     """
 
     answered = QtCore.Signal(object)
-    """There is an :class:`Answer`; emitted in the thread of the windows."""
+    """The finished :class:`BackgroundCall`; emitted in the GUI thread."""
 
     def __init__(self, name: str, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
         self._name = name
-        self._answer: Answer | None = None
+        self._answer: BackgroundCall | None = None
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._look)
@@ -82,7 +84,7 @@ class Asker(QtCore.QObject):
 
     def ask(self, question: Callable[[], str]) -> None:
         """Have something called by a thread. It must hold no QObject; an earlier question is not answered any more."""
-        self._answer = Answer(question, self._name)
+        self._answer = BackgroundCall(question, self._name)
         self._answer.start()
         self._timer.start()
 

@@ -1,7 +1,6 @@
 """ChronoTimer: a chronometer and countdown for the laboratory, as a widget or a window of its own.
 
-What is shown is read from a :class:`~h5saver_widget.recording.chronometer.Chronometer`; timers only decide when to
-look.
+The display reads a :class:`~h5saver_widget.recording.chronometer.Chronometer`; timers only decide when to look.
 """
 
 from __future__ import annotations

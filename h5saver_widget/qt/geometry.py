@@ -16,7 +16,7 @@ MOST_RECENT: Final = 12
 
 
 def user_settings() -> QtCore.QSettings:
-    """Return where the windows of this package remember what their user had."""
+    """Return the store in which windows of this package remember their user's choices."""
     return QtCore.QSettings(
         QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, "h5saver_widget", "h5saver"
     )

@@ -22,7 +22,7 @@ from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt import parameters, questions
-from h5saver_widget.qt.asker import Answer, Asker
+from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
@@ -56,7 +56,7 @@ _SHOWN_FOR = timedelta(seconds=2)
 
 
 def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
-    """Have what goes wrong in a slot reported: an exception that leaves one ends the program (PyQt aborts)."""
+    """Report errors of a slot: an exception that leaves one ends the program (PyQt aborts)."""
 
     @functools.wraps(slot)
     def safe(self: H5Saver, *args: Any) -> Any:
@@ -75,7 +75,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     Parameters
     ----------
     save_type
-        What the files are for (``'scan'``, ``'detector'``...); decides how they are named.
+        The purpose of the files (``'scan'``, ``'detector'``...); decides how they are named.
     backend
         Name of the backend; None for the configured default.
 
@@ -244,7 +244,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
         """Save a picture of a widget, as it looks now, with a node of the open file; browsers show it there.
 
-        To be called in the thread of the windows, like everything that touches a widget. A streaming file (SWMR) is
+        To be called in the GUI thread, like everything that touches a widget. A streaming file (SWMR) is
         reopened for it: take pictures before or after a scan.
 
         Parameters
@@ -252,10 +252,11 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         widget
             The panel; it need not be shown.
         node
-            What the picture belongs to: a scan, a detector, ``'/RawData'``.
+            The node that the picture belongs to: a scan, a detector, ``'/RawData'``.
         name
             ``'pixmap2D'`` and ``'pixmap1D'`` for scans; any other name is put behind ``pixmap_``, and a number is added
-            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for what PyMoDAQ shows.
+            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for the names that PyMoDAQ
+            shows.
 
         Returns
         -------
@@ -321,7 +322,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     # ------------------------------------------------------------- background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
-        """Have the worker do what may wait for a disk; the end comes by ``status_sig``. See `H5SaverBase`."""
+        """Have the worker run a task that may wait for a disk; ``status_sig`` reports its end. See `H5SaverBase`."""
         self.background.begin(doing, work, failed)
 
     def wait(self, timeout: float | None = None) -> None:
@@ -334,7 +335,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._show_what_came()
 
     def _show_what_came(self) -> None:
-        """Show what the worker has changed: who has waited for it in this thread reads it in the tree at once."""
+        """Show the worker's changes, so that a caller that has waited in this thread reads them in the tree at once."""
         if QtCore.QThread.currentThread() == self.thread():
             self._binding.show_all()
 
@@ -387,7 +388,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.status_sig.emit(ThreadCommand("message", {"text": text}))
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say by ``status_sig`` what did not work, and why."""
+        """Report a failure by ``status_sig``, with its reason."""
         log_error(what, error)
         self._notify("error", message=f"{what}: {explain(error)}", exception=error)
 
@@ -396,7 +397,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self.file_changed_sig.emit(str(path))
 
     def slot_failed(self, error: Exception) -> None:
-        """Say what went wrong in a slot or a timer: once, however often it comes."""
+        """Report an error of a slot or a timer: once, however often it comes."""
         if (said := f"{type(error).__name__}: {error}") != self._said_once:
             self._said_once = said
             self.report("Something went wrong", error)
@@ -419,7 +420,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
 
     @_caught
     def _tick(self) -> None:
-        """Tell what was saved, and have done what is due; no lock is taken, and no file is touched."""
+        """Report the counts, and do the work that is due; no lock is taken, and no file is touched."""
         failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -540,9 +541,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         self._connection.ask(self.connection_test())
 
     @_caught
-    def _tested(self, answer: Answer) -> None:
+    def _tested(self, answer: BackgroundCall) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
-        self.store.change(connection=answer.text if answer.error is None else explain(answer.error))
+        self.store.change(connection=answer.result if answer.error is None else explain(answer.error))
 
     @_caught
     def _browse_pressed(self, *_: Any) -> None:
@@ -553,7 +554,7 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     def naming_time(self) -> datetime:
         """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
 
-        Who sees a name and presses the button gets a file of this name, even if a second begins in between.
+        A user who sees a name and presses the button gets a file of this name, even if a second begins in between.
         """
         now = datetime.now()
         shows = questions.may_ask() and self.view is not None and self.view.isVisible()

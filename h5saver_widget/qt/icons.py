@@ -44,7 +44,7 @@ def icon(name: str, color: str | QtGui.QColor | None = None) -> QtGui.QIcon:
     Parameters
     ----------
     name
-        What :func:`icon_names` lists: ``"record"``, ``"save"``, ...
+        A name from :func:`icon_names`: ``"record"``, ``"save"``, ...
     color
         Any colour instead of the palette's text colour, for example ``"#d32f2f"``.
 

@@ -1,8 +1,8 @@
-"""Keeper: what is made of Qt objects is taken apart in the thread of the windows, whichever thread finds it forgotten.
+"""Keeper: Qt objects in reference cycles are deleted in the GUI thread, in whichever thread the collector finds them.
 
-Objects that refer to each other are deleted by Python's collector, which runs in whatever thread needs memory just
-then: one that compresses, or looks at a disk. PyQt leaves the Qt part to the thread that it belongs to. PySide6 6.11
-does not: a timer deleted elsewhere goes off in nowhere, a window asks a dead object what to do, the program ends.
+Reference cycles are deleted by Python's collector, which runs in any thread that needs memory just then: one that
+compresses, or measures a disk. PyQt leaves the Qt part to the thread that it belongs to. PySide6 6.11 does not: a timer
+deleted elsewhere goes off later, a window calls a dead object, the program ends.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pyqtgraph.Qt import QtCore
 
 __all__ = ["Keeper"]
 
-#: What other threads have found, until the thread of the windows gets to it.
+#: What other threads have found, until the GUI thread gets to it.
 _found: list[Any] = []
 
 
 class _Home(QtCore.QObject):
-    """Lives in the thread of the windows, and takes apart there what others have found."""
+    """Lives in the GUI thread, and deletes there the objects that other threads have found."""
 
     found = QtCore.Signal()
 
@@ -47,7 +47,7 @@ _home: _Home | None = None
 
 
 class Keeper:
-    """Keeps an object, and all that it refers to, from being deleted outside of the thread of the windows.
+    """Keeps an object, and all that it refers to, from being deleted outside of the GUI thread.
 
     To be held by the object itself. Both are forgotten together then, and Python asks the keeper before it deletes
     anything: in another thread, the keeper hands the object over.

@@ -14,7 +14,7 @@ __all__ = ["deleted_at_the_end"]
 def deleted_at_the_end(window: QtWidgets.QWidget) -> Iterator[None]:
     """Close a window and delete it when the block ends.
 
-    Left to the end of the process, Qt calls into what is gone already: one run of 25 crashed after its work was done.
+    Left to the end of the process, Qt calls into deleted objects: one run of 25 crashed after its work was done.
 
     Examples
     --------

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.errors import WorkStoppedError
 from h5saver_widget.progress import Progress
+from h5saver_widget.qt.asker import BackgroundCall
 from h5saver_widget.qt.icons import icon
 
 __all__ = ["LongWork", "Work"]
 
 Work = Callable[[Progress], Any]
-"""What is done: called in a thread of its own, touches no widget, reports to the progress it is given."""
+"""A function that runs in a thread, touches no widget, and reports to the progress it is given."""
 
 #: How often the line looks how far the work is, in ms.
 LOOK_MS: Final = 100
@@ -24,28 +25,10 @@ LOOK_MS: Final = 100
 END_SECONDS: Final = 5.0
 
 
-class _Thread(threading.Thread):
-    """Work and how it ended; knows no widget, so that the line may go while the work still runs."""
-
-    def __init__(self, name: str, work: Work, progress: Progress) -> None:
-        super().__init__(name=f"h5saver: {name}", daemon=True)
-        self._work = work
-        self.progress = progress
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Do the work, and keep what came of it."""
-        try:
-            self.result = self._work(self.progress)
-        except BaseException as error:  # travels to the thread of the windows as data
-            self.error = error
-
-
 class LongWork(QtWidgets.QWidget):
     """A line with title, progress and *Stop*; hidden while nothing is done.
 
-    One piece of work at a time. How it ended comes by a signal, in the thread of the windows.
+    One piece of work at a time. How it ended comes by a signal, in the GUI thread.
 
     Examples
     --------
@@ -74,7 +57,8 @@ class LongWork(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._thread: _Thread | None = None
+        self._thread: BackgroundCall | None = None
+        self._progress = Progress()
         self._title = ""
         self.label = QtWidgets.QLabel()
         # A long text must not widen the window.
@@ -118,7 +102,7 @@ class LongWork(QtWidgets.QWidget):
         Parameters
         ----------
         title
-            What is done, for people: ``'Exporting'``.
+            The work, for people: ``'Exporting'``.
         work
             Called with a :class:`~h5saver_widget.progress.Progress` in a thread of its own.
 
@@ -130,7 +114,8 @@ class LongWork(QtWidgets.QWidget):
         if self._thread is not None:
             return False
         self._title = title
-        self._thread = _Thread(title, work, Progress())
+        self._progress = Progress()
+        self._thread = BackgroundCall(partial(work, self._progress), title)
         self.button.setText("&Stop")
         self.button.setIcon(icon("stop"))
         self.button.setToolTip("Stop this work at the next safe place")
@@ -145,7 +130,7 @@ class LongWork(QtWidgets.QWidget):
     def stop(self) -> None:
         """Ask the work to stop; ``stopped`` is emitted when it has."""
         if self._thread is not None:
-            self._thread.progress.stop()
+            self._progress.stop()
             self.button.setEnabled(False)
             self.label.setText(f"{self._title}: stopping at the next safe place ...")
 
@@ -169,7 +154,7 @@ class LongWork(QtWidgets.QWidget):
             self._timer.stop()
             return
         if thread.is_alive():
-            if not thread.progress.stop_wanted:
+            if not self._progress.stop_wanted:
                 self._show_step()
             return
         self._timer.stop()
@@ -178,7 +163,7 @@ class LongWork(QtWidgets.QWidget):
         if error is None:
             self.hide()
             self.finished.emit(thread.result)
-        elif isinstance(error, WorkStoppedError) and thread.progress.stop_wanted:
+        elif isinstance(error, WorkStoppedError) and self._progress.stop_wanted:
             self.hide()
             self.stopped.emit()
         else:
@@ -193,7 +178,7 @@ class LongWork(QtWidgets.QWidget):
 
     def _show_step(self) -> None:
         assert self._thread is not None
-        step = self._thread.progress.step
+        step = self._progress.step
         share = step.share
         self.bar.setRange(0, 0 if share is None else 1000)  # 0 to 0 is Qt's way to say: busy, nobody knows how long
         if share is not None:
@@ -215,7 +200,6 @@ class LongWork(QtWidgets.QWidget):
 
 def _end(line: LongWork | None) -> None:
     """Stop the work of a program that ends, and give it time to leave things tidy."""
-    thread = None if line is None else line._thread
-    if thread is not None:
-        thread.progress.stop()
-        thread.join(END_SECONDS)
+    if line is not None and line._thread is not None:
+        line._progress.stop()
+        line._thread.join(END_SECONDS)

@@ -1,4 +1,4 @@
-"""What a person writes down: the table of notes, and the line for a comment."""
+"""The table of notes, and the line for a comment."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class NotesTable(QtWidgets.QWidget):
 
     def setToolTip(self, text: str) -> None:
         """Explain the table."""
-        self.table.setToolTip(f"{text} A name in braces may stand in the name pattern: {{sample}}.")
+        self.table.setToolTip(f"{text} A name in braces may be used in the name pattern: {{sample}}.")
 
     def _shown(self) -> tuple[Note, ...]:
         rows = [
@@ -155,7 +155,7 @@ class CommentLine(QtWidgets.QWidget):
         self.button.clicked.connect(self.write)
 
     def write(self) -> None:
-        """Write what was typed; if that is not possible, it stays, and the line below says why."""
+        """Write the text; if that is not possible, it stays, and the line below says why."""
         text = self.line.text().strip()
         if not text:
             return

@@ -33,7 +33,7 @@ def number_text(value: float | int, units: str = "") -> str:
 
 
 def exact_text(value: Any) -> str:
-    """Return a stored number with all of its figures, and no more: what stands in a cell of a table.
+    """Return a stored number with all of its figures, and no more, for a cell of a table.
 
     >>> import numpy as np
     >>> exact_text(np.float32(0.1)), exact_text(np.uint8(3))
@@ -93,7 +93,7 @@ class NumberBox(QtWidgets.QDoubleSpinBox):
         return re.sub("[.,]", str(self.locale().decimalPoint()), number) + text[len(number) :]
 
     def valueFromText(self, text: str) -> float:
-        """Return the value of what was typed."""
+        """Return the value of the typed text."""
         return super().valueFromText(self._local(text))
 
     def validate(self, text: str, position: int) -> tuple[QtGui.QValidator.State, str, int]:
@@ -101,7 +101,7 @@ class NumberBox(QtWidgets.QDoubleSpinBox):
         return super().validate(self._local(text), position)
 
     def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
-        """Scroll what the box stands in, unless somebody edits it."""
+        """Scroll the view around the box, unless somebody edits it."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:

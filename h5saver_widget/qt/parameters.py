@@ -36,7 +36,7 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
         (
             "new_file",
             "New file",
-            "Close the current file and go on in a new one. The current one is kept.",
+            "Close the current file and continue in a new one. The current one is kept.",
         ),
         ("browse", "Browse file...", "Choose an existing file and add to it. Nothing in it is overwritten."),
     ],
@@ -44,7 +44,7 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
         (
             "test",
             "Test connection",
-            "Ask the server whether it is there and lets you in, and say what is wrong if not.",
+            "Test the connection to the server and the login, and report a failure.",
         )
     ],
     ("recording", "name_template"): [
@@ -107,7 +107,7 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
     Parameters
     ----------
     save_type
-        What the files are for.
+        The purpose of the files.
     backend
         Backend that is chosen at first; None for the default one.
 

@@ -1,8 +1,8 @@
 """PlainTree: pyqtgraph's tree of parameters, which with PySide6 ended the program some time after it was gone.
 
-Every tree has a line that nobody sees, above all others. Qt makes and deletes it, and PySide6 6.11 is not told: a
-wrapper that is kept, as pyqtgraph does, stands for whatever lies at that address later. If that is deleted by Qt, as
-cells of a table and widgets in a menu are, Shiboken releases a wrapper that it has just freed.
+Every tree has an invisible root item. Qt makes and deletes it, and PySide6 6.11 is not told: a wrapper that is kept, as
+pyqtgraph does, stands for whichever object lies at that address later. If Qt deletes that object, as it does with cells
+of a table and widgets in a menu, Shiboken releases a wrapper that it has just freed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["PlainTree"]
 
 
 class PlainTree(ParameterTree):
-    """A tree of parameters that keeps no wrapper of what it did not make.
+    """A tree of parameters that keeps no wrapper of items that it did not make.
 
     Examples
     --------

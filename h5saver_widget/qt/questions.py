@@ -1,4 +1,4 @@
-"""The questions that a saver asks: which file, and what to do with one whose SWMR state differs from the settings.
+"""The questions that a saver asks: which file, and how to open one whose SWMR state differs from the settings.
 
 Only the GUI thread can be asked; for another one there is no answer. The functions are methods of
 :class:`~h5saver_widget.qt.h5saver.H5Saver`.
@@ -25,13 +25,13 @@ _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
 def may_ask() -> bool:
-    """Whether this is the thread of the windows: only there a question can be asked."""
+    """Whether this is the GUI thread: only there a question can be asked."""
     application = QtWidgets.QApplication.instance()
     return isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
 
 
 def choose_swmr(saver: H5Saver, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-    """Ask what to do with a file whose SWMR state is not that of the settings; adapt in other threads."""
+    """Ask how to open a file whose SWMR state differs from the settings; adapt in other threads."""
     return ask_swmr(saver.view, path, file_is_swmr) if may_ask() else SwmrAnswer.ADAPT
 
 

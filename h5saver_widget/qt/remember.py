@@ -62,9 +62,9 @@ def save_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h5sa
 def restore_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h5saver") -> tuple[str, ...]:
     """Put settings back that :func:`save_settings` wrote.
 
-    Values are set one by one as a user would, so everything that listens to a setting hears of it; parameters stay the
-    same objects, and nothing that is connected is lost. What no longer fits (an entry that is gone, a value that is not
-    among the choices) is left as it is.
+    Values are set one by one as a user would, so every listener of a setting is called; parameters stay the same
+    objects, and connections stay. A value that no longer fits (an entry that is gone, a value that is not among the
+    choices) is skipped.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def restore_settings(settings: Parameter, store: QtCore.QSettings, key: str = "h
     Returns
     -------
     tuple of str
-        Paths of what was kept and could not be put back.
+        Paths of kept values that could not be restored.
     """
     try:
         kept = json.loads(str(store.value(key) or "{}"))

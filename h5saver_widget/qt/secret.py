@@ -24,10 +24,10 @@ class SecretItem(StrParameterItem):
 
 
 class SecretParameter(SimpleParameter):
-    """A text whose ``value()`` is always empty: whoever writes settings down, ours or a host's, has nothing to write.
+    """A text whose ``value()`` is always empty: neither our code nor a host's can write it down with the settings.
 
-    What was set is given by :meth:`secret`, kept in memory and forgotten with the program. Of its type it says that it
-    is a text, because other programs know no other.
+    :meth:`secret` returns the text, which is kept in memory and forgotten with the program. Its type is that of a text,
+    because other programs know no other.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class SecretParameter(SimpleParameter):
         super().__init__(**{**opts, "type": "str", "value": "", "default": ""})
 
     def secret(self) -> str:
-        """Return what was set."""
+        """Return the text."""
         return self._secret
 
     def setValue(self, value: Any, blockSignal: Any = None) -> str:

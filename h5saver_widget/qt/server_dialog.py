@@ -1,4 +1,4 @@
-"""Two questions about files on a server: which of these, and what is the new one to be called."""
+"""Two questions about files on a server: which of these, and the name of a new one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _is_folder(name: str) -> bool:
 
 
 class _Asker:
-    """Who asks the server, made with the first question and ended in the thread that asked."""
+    """Sends requests to the server; made with the first question and ended in the thread that asked."""
 
     def __init__(self, make: Callable[[], Backend]) -> None:
         self._make = make
@@ -37,7 +37,7 @@ class _Asker:
         return sorted(self._io.location.list_folder(folder), key=lambda name: (not _is_folder(name), natural_key(name)))
 
     def end(self) -> None:
-        """Let go of who asks; its process ends."""
+        """End the requests; their process ends."""
         self._io = None
 
 
@@ -100,7 +100,7 @@ class ServerFiles(QtWidgets.QDialog):
         return None if not text or text.endswith("/") else Path(PurePosixPath(text))
 
     def show_folder(self, folder: Path) -> None:
-        """Ask what is in a folder; until the answer comes it is said that the server is asked."""
+        """Request the content of a folder; until it arrives, a line says that the server is asked."""
         self.folder = folder
         self.names.clear()
         self.line.setText(f"{folder.as_posix().rstrip('/')}/")

@@ -46,7 +46,7 @@ class _Sentence(QtWidgets.QLabel):
 
 
 class SentenceRow(WideRow):
-    """What somebody answered, in as many lines as it takes."""
+    """The answer of a server, in as many lines as it takes."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the label."""
@@ -72,10 +72,10 @@ class SentenceRow(WideRow):
             self.widget.later.start()
 
     def widgetValueChanged(self) -> None:
-        """Never write what is only shown."""
+        """Do nothing: the row is read-only."""
 
     def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
-        """Follow the options of the parameter; what can't be changed is not grey for that."""
+        """Follow the options of the parameter; a read-only row is not grey for that."""
         super().optsChanged(param, opts)
         self.widget.setEnabled(True)
 

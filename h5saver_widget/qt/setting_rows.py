@@ -1,7 +1,7 @@
 """The rows of the settings tree on screen: one small item class per kind of value, chosen from a table.
 
-They stand in for pyqtgraph's own items in our view only. Editors are always visible (what can be changed looks like
-it), no reset buttons stand in the way, long texts are elided, and the wheel scrolls instead of changing values.
+They stand in for pyqtgraph's own items in our view only. Editors are always visible (a row that can be changed looks
+like it), there are no reset buttons, long texts are elided, and the wheel scrolls instead of changing values.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def disconnect_row(row: Any) -> None:
 
 
 class _Row(WidgetParameterItem):
-    """What all rows have in common; comes before a pyqtgraph item in the bases."""
+    """The common base of all rows; comes before a pyqtgraph item in the bases."""
 
     icons: dict[Any, str]
 
@@ -176,7 +176,7 @@ class DoSaveRow(BoolRow):
         return box
 
     def update_icons(self) -> None:
-        """Draw the record sign in red: the colour says what it is, the text says so too."""
+        """Draw the record sign in red; colour and text both show the state."""
         self.widget.setIcon(icon("record", color="#e0352b"))
         # Set again on a change of colours: Qt keeps the text colour of the palette that a style sheet was made with.
         self.widget.setStyleSheet("")
@@ -242,7 +242,7 @@ class TextRow(_Row, StrParameterItem):
 
 
 class PatternRow(TextRow):
-    """A text with placeholders; while it is empty, it says what that means."""
+    """A text with placeholders; while it is empty, it shows the meaning of that."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
@@ -261,7 +261,7 @@ class NotesRow(WideRow):
 
 
 class ShownRow(_Row):
-    """A text to be read and copied: the end of a path is what matters, the whole of it is in the tooltip."""
+    """A text to be read and copied: the end of a path stays visible, the whole of it is in the tooltip."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
@@ -279,7 +279,7 @@ class ShownRow(_Row):
         return line
 
     def widgetValueChanged(self) -> None:
-        """Never write what is only shown."""
+        """Do nothing: the row is read-only."""
 
     def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
         """Show the value, and the whole of it in the tooltip."""

@@ -16,7 +16,7 @@ from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt import setting_rows as rows
-from h5saver_widget.qt.asker import Answer, Asker
+from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.buttons_row import ButtonsRow
 from h5saver_widget.qt.editors import ElidedEdit, plain_tip
 from h5saver_widget.qt.keeper import Keeper
@@ -206,7 +206,7 @@ class SettingsTree(PlainTree):
         self._add_wide(head, self.comment_line)
 
     def _add_what_is_left(self) -> None:
-        """Show what a host has added, at the end: nothing may be out of reach because this table does not know it."""
+        """Add a host's own rows at the end: every row must be reachable, even one that this table does not know."""
         known = {path for section in SECTIONS for path in section.rows if isinstance(path, tuple)}
         actions = {
             path for section in SECTIONS for row in section.rows if isinstance(row, Buttons) for path, _ in row.actions
@@ -246,7 +246,7 @@ class SettingsTree(PlainTree):
 
     @property
     def next_file_text(self) -> str:
-        """What the line 'Next file' says."""
+        """The text of the line 'Next file'."""
         return self._next_line.text()
 
     def update_next_file(self, *_: object) -> None:
@@ -276,14 +276,14 @@ class SettingsTree(PlainTree):
         self._looking_for, self._changed_meanwhile = now, False
         self._asker.ask(partial(find, now))
 
-    def _look_ended(self, answer: Answer) -> None:
+    def _look_ended(self, answer: BackgroundCall) -> None:
         self._cost = answer.seconds
         if self._changed_meanwhile:
             self._look()
         else:
-            self._show_next_file(self._looking_for, answer.text, answer.error)
+            self._show_next_file(self._looking_for, answer.result, answer.error)
 
-    def _show_next_file(self, now: datetime, text: str, error: Exception | None) -> None:
+    def _show_next_file(self, now: datetime, text: str, error: BaseException | None) -> None:
         self._shown_at = monotonic()
         self.shown_for = now if text else None
         reason = "" if error is None else explain(error)

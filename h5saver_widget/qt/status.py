@@ -1,4 +1,4 @@
-"""What a saver says by ``status_sig``, and numbers as people read them: sizes, durations, time left."""
+"""The commands of ``status_sig``, and numbers as people read them: sizes, durations, time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ThreadCommand", "explain", "format_duration", "format_left", "format_size"]
+from h5saver_widget.format.text import format_size
+
+__all__ = ["ThreadCommand", "explain", "format_duration", "format_left"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class ThreadCommand:
     command
         One of the names below.
     args
-        What belongs to it, by name:
+        Values of the command, by name:
 
         =========  ==================================================  ===========================================
         command    args                                                when
@@ -28,7 +30,7 @@ class ThreadCommand:
         saving     ``path``                                            Do Save was switched on
         saved      ``frames``, ``bytes``, ``lost``                     data were saved; at most 10 times a second
         closed     ``path``, ``frames``, ``bytes``                     the file is complete and closed
-        paused     ``path``                                            what comes now is left out
+        paused     ``path``                                            frames are skipped from now on
         resumed    ``path``                                            saving goes on after a pause
         message    ``text``                                            something worth knowing happened
         error      ``message``, ``exception`` (or None)                something did not work
@@ -65,7 +67,7 @@ class ThreadCommand:
 
 
 def explain(error: BaseException) -> str:
-    """Return what an error says, in words: no numbers of the operating system, no empty text.
+    """Return the message of an error, in words: no numbers of the operating system, no empty text.
 
     Examples
     --------
@@ -75,21 +77,6 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
     return str(error) or type(error).__name__
-
-
-def format_size(count: float) -> str:
-    """Return a number of bytes for people.
-
-    Examples
-    --------
-    >>> format_size(999), format_size(1_440_000_000)
-    ('999 B', '1.4 GB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def format_duration(seconds: float) -> str:

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.editors import ElidedEdit
 from h5saver_widget.qt.state_signs import WARNING, paint_state
-from h5saver_widget.qt.status import format_duration, format_left, format_size
+from h5saver_widget.qt.status import format_duration, format_left
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.statistics import RATE_SECONDS, RateMeter, Statistics
 
@@ -27,7 +28,7 @@ LONG_SECONDS: Final = 48 * 3600.0
 
 
 class HasStatus(Protocol):
-    """What a strip can watch."""
+    """An object that a strip can watch."""
 
     def status(self) -> RecorderStatus:
         """Return how the recorder is, without waiting."""
@@ -99,7 +100,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.light = _Light()
         self.word = QtWidgets.QLabel()
         self.clock = QtWidgets.QLabel()
-        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), pauses left out")
+        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), without pauses")
         for label in (self.word, self.clock):
             label.setMinimumWidth(1)  # their letters become smaller before they would widen the saver
         self.frames = _Number("Frames that are in the file, over all files of this recording")
@@ -181,7 +182,7 @@ class StatusStrip(QtWidgets.QWidget):
             self._timer.start()
 
     def refresh(self) -> None:
-        """Ask what is watched how it is, now."""
+        """Read the status now."""
         if self._watched is not None:
             self.show_status(self._watched.status())
 
@@ -251,7 +252,7 @@ class StatusStrip(QtWidgets.QWidget):
             "Part": f"{status.part}",
             "Accepted": f"{counts.frames_received:,} frames, {format_size(counts.bytes_in)}",
             "Waiting": f"{counts.frames_waiting:,} frames, {format_size(counts.queue_bytes)}",
-            "Left out": f"{counts.frames_left_out:,} frames",
+            "Skipped": f"{counts.frames_left_out:,} frames",
             "Compression": "–" if ratio is None else f"{ratio:.1f} times smaller" if ratio >= 1.1 else "none",
             "Waited": f"{counts.waited_seconds:.1f} s",
             "Last flush": "–" if ago is None else f"{ago:.0f} s ago",
@@ -299,10 +300,10 @@ class StatusStrip(QtWidgets.QWidget):
 
 _DETAILS: Final = {
     "File": "Name of the file",
-    "Part": "Number of the file: a recording may go on in a second one, a third one ...",
+    "Part": "Number of the file: a recording may continue in a second one, a third one ...",
     "Accepted": "Frames that were taken for saving, and their size before compression",
     "Waiting": "Taken for saving, and not in the file yet",
-    "Left out": "Frames that were left out because they came during a pause",
+    "Skipped": "Frames that came during a pause",
     "Compression": "Size of the data compared with the size of the file",
     "Waited": "How long the program has waited for the file in all",
     "Last flush": "When everything was last handed to the disk: what is older survives a crash",

@@ -12,7 +12,7 @@ __all__ = ["ask_swmr"]
 
 
 def ask_swmr(parent: QtWidgets.QWidget | None, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-    """Ask what to do with a file whose SWMR state is not that of the settings.
+    """Ask how to open a file whose SWMR state differs from the settings.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def has_display() -> bool:
 
 
 def choose_platform(offscreen: bool = False) -> None:
-    """Set ``QT_QPA_PLATFORM`` to what can work here; call it before the ``QApplication`` is made.
+    """Set ``QT_QPA_PLATFORM`` to a platform that works here; call it before the ``QApplication`` is made.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def qt_binding() -> str:
 
 
 def missing_qt_libraries() -> str | None:
-    """Name the system library that keeps Qt from starting, in one line that says what to install.
+    """Name the system library that keeps Qt from starting, in one line with the packages to install.
 
     The X11 plug-in is only looked at when it would be used. The order is :func:`choose_platform`, this, Qt.
 
@@ -203,9 +203,9 @@ _displays_held: set[str] = set()
 def _xcb_lets_us_in(xcb: ctypes.CDLL, display: str, pause: float) -> bool:
     """Connect as Qt does, after a pause in seconds: a server that listens may still refuse for want of an authority.
 
-    A connection that was made stays open until the process ends. An X server without other clients (Xvfb) starts afresh
-    when its last one leaves and then throws out whoever has just come in: with the connection closed here, 18 of 40
-    runs under Xvfb lost the display a moment later, and in one of them Qt aborted the process.
+    The connection stays open until the process ends. An X server without other clients (Xvfb) resets when its last one
+    leaves and then drops new clients: with the connection closed here, 18 of 40 runs under Xvfb lost the display a
+    moment later, and in one of them Qt aborted the process.
     """
     if display in _displays_held:
         return True

@@ -1,1 +1,1 @@
-"""What a recorder decides, without Qt: clocks, names, limits, the disk, sources, notes."""
+"""The decisions of a recorder, without Qt: clocks, names, limits, the disk, sources, notes."""

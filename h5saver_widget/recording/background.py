@@ -1,4 +1,4 @@
-"""Background: begins what may wait for a disk, and knows whether a file is being opened or closed meanwhile. No Qt."""
+"""Background: starts work that may wait for a disk, and knows whether a file is being opened or closed. No Qt."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Background:
     Parameters
     ----------
     failed
-        Called in the worker's thread with what was being done, what to say, and the error.
+        Called in the worker's thread with the kind of work, a sentence for people, and the error.
     changed
-        Called when an opening or closing was begun or is done, in whatever thread; with the one begun last, or None.
+        Called when an opening or closing starts or ends, in any thread; with the latest task, or None.
     gate, let_in
         Called before an opening is begun, and when it is over: frames wait in between.
 
@@ -43,16 +43,16 @@ class Background:
         self.worker = FileWorker()
 
     def begin(self, doing: str, work: Callable[[], object], failed: str) -> Task:
-        """Have something done, after what was begun before; returns at once.
+        """Queue work behind earlier work; returns at once.
 
         Parameters
         ----------
         doing
-            ``'opening'``, ``'closing'``, or ``''`` for what opens and closes nothing.
+            ``'opening'``, ``'closing'``, or ``''`` for other work.
         work
-            What to do.
+            The work.
         failed
-            What to say if it does not work.
+            The sentence for people if it fails.
         """
 
         def tried() -> object:
@@ -80,19 +80,17 @@ class Background:
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds (None: for ever). It goes on in the background.
+            If it takes longer than `timeout` seconds (None: for ever). It continues in the background.
         """
         task = self.begin(doing, work, failed)
         if not task.wait(timeout):
-            raise NotAnsweringError(
-                f"the disk has not answered for {timeout:g} s; what was begun goes on in the background"
-            )
+            raise NotAnsweringError(f"the disk has not answered for {timeout:g} s; it continues in the background")
         if task.error is not None:
             raise task.error
         return task.result
 
     def take_back(self, doing: str) -> bool:
-        """Take back what was begun of a kind and is still waiting for its turn; return whether there was any."""
+        """Cancel tasks of a kind that have not started; return whether there were any."""
         taken = [task for task in [*self._pending] if task.doing == doing and self.worker.cancel(task)]
         for task in taken:
             self._settled(task)

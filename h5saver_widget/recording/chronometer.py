@@ -87,7 +87,7 @@ class Lap:
 
 
 class Chronometer:
-    """Measures how long something takes, pauses left out.
+    """Measures how long something takes, without pauses.
 
     Time is always the difference of two readings of the clock: nothing is added up by a timer, so nothing drifts. Any
     thread may read or change it.
@@ -155,7 +155,7 @@ class Chronometer:
 
     @property
     def shown(self) -> float:
-        """What a display shows, in s: the time so far, or what is left (below zero once it is over)."""
+        """The displayed time in s: elapsed, or remaining (below zero once it is over)."""
         return self.elapsed if self._countdown is None else self._countdown - self.elapsed
 
     @property

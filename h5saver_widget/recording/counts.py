@@ -1,4 +1,4 @@
-"""Counts: adds up what was counted in the files of one recording."""
+"""Counts: adds up the counts of the files of one recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUMMED = (
 
 
 class Counts:
-    """What was counted in the files before the one that is open, and what was left out on purpose.
+    """The counts of earlier files of the recording, and of the frames that were skipped on purpose.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Counts:
         self.part, self._left_out, self.before = 1, 0, Statistics()
 
     def leave_out(self) -> None:
-        """Count a frame that is left out."""
+        """Count a frame that is skipped."""
         with self._adding:
             self._left_out += 1
 
@@ -53,7 +53,7 @@ class Counts:
         return replace(found, frames_left_out=found.frames_left_out + self._left_out)
 
     def add(self, now: Statistics) -> None:
-        """Add what was counted in a file that has ended."""
+        """Add the counts of a file that has ended."""
         self.before = self._sum(now)
 
     def _sum(self, now: Statistics) -> Statistics:

@@ -36,7 +36,7 @@ __all__ = [
 
 
 def server_options(saver: H5SaverBase) -> RemoteOptions:
-    """Return the server that the settings name; what they leave open, the environment says."""
+    """Return the server of the settings, completed by environment variables."""
     return saver.policy.server_options(saver.store.current)
 
 
@@ -46,7 +46,7 @@ def server_folder(saver: H5SaverBase) -> Path:
 
 
 def test_connection(saver: H5SaverBase) -> str:
-    """Try to reach the server, and say in a sentence what was found; takes some seconds if it does not answer.
+    """Try to reach the server, and return the result as a sentence; takes some seconds if it does not answer.
 
     Raises
     ------
@@ -57,13 +57,13 @@ def test_connection(saver: H5SaverBase) -> str:
 
 
 def connection_test(saver: H5SaverBase) -> Callable[[], str]:
-    """Return what :meth:`test_connection` does, to be called by a thread: it holds no saver."""
+    """Return :meth:`test_connection` as a function for a thread: it holds no saver."""
     folder = saver.store.current.domain.strip()
     return partial(_connection, saver.server_asker(), Path(folder) if folder else None)
 
 
 def server_asker(saver: H5SaverBase) -> Callable[[], Backend]:
-    """Return what makes a backend that asks the server of the settings, for a thread to call: it holds no saver.
+    """Return a function that makes a backend for requests to the server, for a thread to call: it holds no saver.
 
     The one that records has better things to do than to wait for a server. Called where the library for it is not
     installed, it raises MissingLibraryError.

@@ -1,8 +1,8 @@
 """The disk while it fills: measured in a thread, because a share that hangs must not hang a window.
 
 :class:`DiskWatch` measures, :class:`Reserve` decides, :class:`FreeSpace` does both for a recorder. Between two
-measurements, what was accepted for saving counts as
-taken from the disk: 1 GB/s fills a reserve in less time than lies between two looks.
+measurements, accepted data count as written to the disk: 1 GB/s may use up the minimum free space before the next
+measurement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GROWTH_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class Room:
-    """What a disk has left.
+    """Free and total space of a disk.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ Measure = Callable[[Path], Room | None]
 
 
 def measure_room(path: Path) -> Room | None:
-    """Return what the disk of a file, or of the folder that it will be made in, has left; None if nobody knows.
+    """Return the space of the disk of a file, or of the folder that it will be made in; None if it is unknown.
 
     May take as long as a network share takes to answer.
     """
@@ -69,7 +69,7 @@ def measure_room(path: Path) -> Room | None:
 
 
 def measure_within(path: Path, seconds: float = PATIENCE, measure: Measure | None = None) -> Room | None:
-    """Return what :func:`measure_room` does, None if it does not answer in time."""
+    """Return :func:`measure_room`'s result, None if it does not answer in time."""
     found: list[Room | None] = []
     how = measure or measure_room
     thread = threading.Thread(target=lambda: found.append(how(path)), name="h5saver: disk", daemon=True)
@@ -221,8 +221,8 @@ class FreeSpace:
     def flush_begun(self, accepted: int) -> None:
         """Take note that a flush was begun which nobody waits for.
 
-        The library keeps what was written for a while, and a flush may be done later: what was there at the flush
-        before this one is on the disk, and is seen by who measures what is free.
+        The library keeps written data for a while, and a flush may be done later: data from before the previous flush
+        are on the disk, and are part of the measured free space.
         """
         self._counts[0], self._flushing = self._flushing, accepted
 
@@ -254,12 +254,12 @@ class FreeSpace:
             raise FileOpenError(problem)
 
     def added_to(self, found: Statistics, is_first: bool, is_open: bool) -> Statistics:
-        """Return statistics with what is known of the disk.
+        """Return statistics with the measurements of the disk.
 
         Parameters
         ----------
         found
-            What was counted.
+            The counts.
         is_first
             Whether this is the first file of a recording.
         is_open

@@ -1,4 +1,4 @@
-"""FilePolicy: where files go and what they are called, from the settings and the backend. No Qt, no file is touched."""
+"""FilePolicy: folders and names of files, from the settings and the backend. No Qt, no file is touched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FilePolicy:
     """
 
     def provider(self, settings: Settings, io: Backend) -> PathProvider:
-        """Return what gives names to files.
+        """Return the path provider.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class FilePolicy:
         return Path(base_path).expanduser()
 
     def server_options(self, settings: Settings) -> RemoteOptions:
-        """Return the server that the settings name; what they leave open, the environment says."""
+        """Return the server of the settings, completed by environment variables."""
         return RemoteOptions(
             endpoint=settings.endpoint.strip(),
             username=settings.user.strip(),

@@ -47,17 +47,17 @@ def dynamic(saver: H5SaverBase) -> np.dtype[Any] | None:
 
 
 def set_dynamic(saver: H5SaverBase, dtype: Any) -> None:
-    """Set what :func:`dynamic` returns."""
+    """Set the value of :func:`dynamic`."""
     saver.store.change(dynamic=AS_ACQUIRED if dtype is None else np.dtype(dtype).name)
 
 
 def fill_value(saver: H5SaverBase) -> float:
-    """Return what the points of a scan hold before they are measured."""
+    """Return the value of a scan's points before they are measured."""
     return _now(saver).fill_value
 
 
 def set_fill_value(saver: H5SaverBase, value: float) -> None:
-    """Set what :func:`fill_value` returns."""
+    """Set the value of :func:`fill_value`."""
     saver.store.change(fill_value=np.nan if value != value else value)
 
 
@@ -68,7 +68,7 @@ def compression(saver: H5SaverBase) -> Compression:
 
 
 def set_compression(saver: H5SaverBase, compression: Compression) -> None:
-    """Set what :func:`compression` returns."""
+    """Set the value of :func:`compression`."""
     saver.store.change(h5comp_library=compression.library, h5comp_level=compression.level)
 
 

@@ -1,4 +1,4 @@
-"""Limits: after how much a recording goes on in a new file, or ends."""
+"""Limits: after how much a recording continues in a new file, or ends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Limit:
 
 
 class Limits:
-    """Says when a recording ends, and when it goes on in a new file; any thread may ask.
+    """Says when a recording ends, and when it continues in a new file; any thread may ask.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Limits:
         return self.stop.reached(seconds=seconds, frames=frames)
 
     def roll_reason(self, frames: int, accepted: int, file_size: Callable[[], int]) -> str:
-        """Return why the recording goes on in a new file, ``''`` if it does not.
+        """Return why the recording continues in a new file, ``''`` if it does not.
 
         Parameters
         ----------

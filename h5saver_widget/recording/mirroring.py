@@ -46,7 +46,7 @@ class Mirroring:
             self.follow(source)
 
     def follow(self, source: Backend) -> None:
-        """Have the file of a backend copied, and what is unfinished; what is wrong is told and stops nothing."""
+        """Mirror the file of a backend and all unfinished files; problems are reported and stop nothing."""
         try:
             if self._mirror is None:
                 server, folder, base = self._where()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import LOGGER_NAME, SaveType
@@ -95,7 +95,7 @@ def next_part(saver: H5SaverBase, number: int, reason: str) -> Path:
     provider = saver.path_provider()  # what can't be named is known before the file is closed
     added, groups = skeleton(saver)
     now = datetime.now()
-    saver.add_log(f"{now:%Y-%m-%d %H:%M:%S} after {reason}, the recording goes on in the next file")
+    saver.add_log(f"{now:%Y-%m-%d %H:%M:%S} after {reason}, the recording continues in the next file")
     saver.flush()
     saver.watcher.file_ends()
     given = {**added, "part": number, "previous_file": before.name}
@@ -148,7 +148,7 @@ def open_as_answered(
     file_is_swmr: bool | None,
     answer: SwmrAnswer | None,
 ) -> Path | None:
-    """Open an existing file whose SWMR state is known, or do what was answered; see :func:`open_existing`."""
+    """Open an existing file whose SWMR state is known, or follow the user's answer; see :func:`open_existing`."""
     if answer is SwmrAnswer.CANCEL:
         saver.update_status(f"{path.name} was not opened")
         return None
@@ -159,9 +159,9 @@ def open_as_answered(
 
 
 def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool | None:
-    """Return whether a file was made for SWMR, if that is not what the settings say; else None.
+    """Return the SWMR state of a file if it differs from the settings, else None.
 
-    The open file is closed for it. A file that a person has `picked` may be any: it is read in a process of its own.
+    The open file is closed for it. A file that a person has `picked` may be any: it is read in a worker process.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def init_file(  # the calls of hosts
     Raises
     ------
     NotAnsweringError
-        If it takes longer than `timeout`. It goes on in the background.
+        If it takes longer than `timeout`. It continues in the background.
     """
     path = addhoc_file_path or None
     if path is None and (custom_naming or saver.store.current.custom_name):
@@ -326,7 +326,7 @@ def save_file(saver: H5SaverBase, filename: Path | str | None = None, progress: 
 def _copy_to_disk(saver: H5SaverBase, path: Path) -> None:
     """Copy the open file of a server to the local disk, checked by checksum."""
     saver.flush()
-    local = create_backend("h5py", isolated=saver.isolated)
+    local = create_backend(READS_ALL, isolated=saver.isolated)
     local.open(path, "x")
     try:
         copied_and_compared(saver.io, local)
@@ -341,7 +341,7 @@ def save_file_as(saver: H5SaverBase, filename: Path | str) -> Path | None:
 
 
 def open_file_dialog_result(saver: H5SaverBase, path: Path | str) -> None:
-    """Open the file that the user has chosen, to add to it; what goes wrong is reported."""
+    """Open the file that the user has chosen, to add to it; problems are reported."""
     if path:
         saver.pick(Path(path))
 

@@ -20,7 +20,7 @@ _SECONDS: Final = 10.0
 
 
 class SwmrAnswer(Enum):
-    """What to do with a file whose SWMR state is not that of the settings."""
+    """The user's decision about a file whose SWMR state differs from the settings."""
 
     ADAPT = "change the settings to fit the file"
     NEW = "make a new file, keep the existing one under another name"
@@ -31,7 +31,7 @@ def made_for_swmr(path: Path, io: Backend) -> bool | None:
     """Return whether a file was made for SWMR; None if it can't be read, opening it will tell why.
 
     Everything is read that opening it for saving reads. In some damaged files HDF5 comes to no end: where the file is
-    read in a process of its own, that is noticed.
+    read in a worker process, that is noticed.
 
     Parameters
     ----------

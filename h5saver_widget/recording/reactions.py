@@ -1,4 +1,4 @@
-"""Reactions: what a changed setting does to an open file, its backend, its server and its mirror. No Qt."""
+"""Reactions: the effects of a changed setting on an open file, its backend, its server and its mirror. No Qt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIMITS = ("roll_over_size", "roll_over_time", "roll_over_frames", "stop_after_t
 
 
 class Reactions:
-    """Has a recorder do what its settings say, as soon as they say it; other settings are read when they are needed.
+    """Applies changed settings to a recorder at once; other settings are read when they are needed.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """H5SaverBase: everything needed for recording into files as settings say, without a window. No Qt.
 
 It is a file (:class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`) that has settings, a
-:class:`~h5saver_widget.recording.watcher.Watcher` that watches it, a policy for names, and a worker for what may wait
-for a disk. What hosts call by the names of PyMoDAQ (``init_file`` with ``update_h5``) forwards to three plain calls:
-:meth:`new_file`, :meth:`open_existing` and :meth:`start_file_at`. Which file is picked stands in
+:class:`~h5saver_widget.recording.watcher.Watcher`, a policy for names, and a worker for tasks that may wait for a disk.
+The calls with PyMoDAQ's names (``init_file`` with ``update_h5``) forward to three plain ones: :meth:`new_file`,
+:meth:`open_existing` and :meth:`start_file_at`. The choice of a file is made in
 :mod:`h5saver_widget.recording.opening`.
 """
 
@@ -72,7 +72,7 @@ class H5SaverBase(H5SaverLowLevel):
     Parameters
     ----------
     save_type
-        What the files are for; decides how they are named.
+        The purpose of the files; decides how they are named.
     backend
         Name of the backend; None for the configured default.
 
@@ -271,7 +271,7 @@ class H5SaverBase(H5SaverLowLevel):
     # ------------------------------------------------------------------ state
     @property
     def is_paused(self) -> bool:
-        """Whether frames of continuous recordings are left out now."""
+        """Whether frames of continuous recordings are skipped now."""
         return self.watcher.is_paused
 
     def pause(self) -> None:
@@ -316,7 +316,7 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.status(self.store.current.current_h5_file)
 
     def statistics(self) -> Statistics:
-        """Return what was counted since the recording began, over all of its files; never waits."""
+        """Return the counts since the recording began, over all of its files; never waits."""
         return self.watcher.statistics()
 
     @property
@@ -325,7 +325,7 @@ class H5SaverBase(H5SaverLowLevel):
         return self.statistics().frames_dropped
 
     def file_statistics(self) -> Statistics:
-        """Return what was counted in the file that is open; never waits."""
+        """Return the counts of the open file; never waits."""
         return frames.statistics(self)
 
     def switch_off(self) -> None:
@@ -337,7 +337,7 @@ class H5SaverBase(H5SaverLowLevel):
         logger.info(text)
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say what did not work, and why."""
+        """Report a failure with its reason."""
         log_error(what, error)
         self._notify("error", message=f"{what}: {error}", exception=error)
 
@@ -364,7 +364,7 @@ class H5SaverBase(H5SaverLowLevel):
         return True
 
     def choose_swmr(self, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-        """Decide what to do with a file whose SWMR state is not that of the settings."""
+        """Decide about a file whose SWMR state differs from the settings."""
         return SwmrAnswer.ADAPT
 
     def choose_new_path(self) -> Path | None:
@@ -380,16 +380,16 @@ class H5SaverBase(H5SaverLowLevel):
 
     # ---------------------------------------------------------- in the background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
-        """Do what may wait for a disk: at once here; a saver with a window begins it.
+        """Run work that may wait for a disk: at once here; a saver with a window queues it.
 
         Parameters
         ----------
         doing
-            ``'opening'``, ``'closing'``, or ``''`` for what changes nothing of the state.
+            ``'opening'``, ``'closing'``, or ``''`` for work that doesn't change the state.
         work
-            What to do.
+            The work.
         failed
-            What to say if it does not work.
+            The sentence for people if it fails.
         """
         try:
             work()
@@ -409,7 +409,7 @@ class H5SaverBase(H5SaverLowLevel):
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     def pending(self) -> tuple[str, float]:
-        """Return what is done with the file in the background (``'opening'``, ``'closing'``), and for how long."""
+        """Return the running background work (``'opening'``, ``'closing'``), and for how many seconds it has run."""
         task = self._begun
         return ("", 0.0) if task is None else (task.doing, self.background.worker.seconds)
 
@@ -419,7 +419,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. What was begun goes on.
+            If it takes longer than `timeout` seconds. The work goes on.
         """
         if not self.io.holds_lock():
             self.background.worker.wait(timeout)
@@ -515,14 +515,14 @@ class H5SaverBase(H5SaverLowLevel):
             self._step_ended()
 
     def leaves_out_frame(self) -> bool:
-        """Tell whether the frame of a continuous recording that comes now is left out, and count it."""
+        """Tell whether the frame of a continuous recording that comes now is skipped, and count it."""
         if not self.watcher.is_paused:
             return self.when_full != "wait" and frames.leaves_out_frame(self)
         self.watcher.counts.leave_out()
         return True
 
     def frame_saved(self, size: int) -> None:
-        """Count a frame of `size` bytes; what is to be done between this one and the next is done then."""
+        """Count a frame of `size` bytes, then do the work that is due between two frames."""
         self.io.queue.frame_done(size)
         self.frames_saved += 1
         self.bytes_saved += size
@@ -554,7 +554,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer. It goes on in the background.
+            If it takes longer. It continues in the background.
         """
         if timeout is not None:
             self.background.done_within(timeout, "", self.flush, "The file could not be flushed")
@@ -568,7 +568,7 @@ class H5SaverBase(H5SaverLowLevel):
         super()._flush_soon()
 
     def close_file(self, timeout: float | None = None) -> None:
-        """Complete the file and close it; never raises for what goes wrong: the status ``error`` says it.
+        """Complete the file and close it; never raises: the status ``error`` reports a failure.
 
         Parameters
         ----------
@@ -578,7 +578,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout`. It goes on in the background.
+            If it takes longer than `timeout`. It continues in the background.
         """
         if timeout is not None:
             self.background.done_within(timeout, "closing", self.close_file, "The file could not be closed")
@@ -616,10 +616,10 @@ class H5SaverBase(H5SaverLowLevel):
         threading.Thread(target=_look, args=(weakref.ref(self),), name="h5saver: look", daemon=True).start()
 
     def look_after(self) -> None:
-        """Have done what is due without a frame that asks for it: to be called often, never waits.
+        """Do the work that is due although no frame arrives: to be called often, never waits.
 
-        What came last must not wait for the next frame to be flushed; a recording ends after its time also when nothing
-        comes.
+        The last frame must be flushed even if no frame follows; a recording ends after its time even if nothing
+        arrives.
         """
         for problem in self.io.queue.take_problems():
             self._notify("error", message=problem, exception=None)

@@ -1,4 +1,4 @@
-"""What is declared of a setting: name, type, default, text for people, limits, choices, and its group. No Qt."""
+"""The declaration of a setting: name, type, default, text for people, limits, choices, and its group. No Qt."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
     COMPRESSION: ("Compression", "Makes files smaller; the data stay exactly the same."),
     RECORDING: (
         "Recording",
-        "When a recording pauses, ends, or goes on in a new file, and what files are called.",
+        "When a recording pauses, ends, or continues in a new file, and the names of files.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is declared of a setting.
+    """The declaration of a setting.
 
     Attributes
     ----------
@@ -68,11 +68,11 @@ class Setting:
     default
         Its value at first.
     title, tip
-        What people read.
+        Label for people.
     limits
         Smallest and largest number.
     choices
-        Returns what a list offers: values, or values by their names.
+        Returns the choices of a list: values, or values by their names.
     only_choices
         Whether other values than these are refused.
     unit

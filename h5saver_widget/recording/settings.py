@@ -16,7 +16,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.registry import READS_ALL, available_backends, default_backend, server_backend
+from h5saver_widget.backends.registry import (
+    BUILT_IN_DEFAULT,
+    READS_ALL,
+    available_backends,
+    default_backend,
+    server_backend,
+)
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.recording.disk import DEFAULT_RESERVE
 from h5saver_widget.recording.notes import check_notes, read_notes
@@ -80,7 +86,7 @@ class Settings:
     save_raw_only: bool = setting(
         "Save raw only",
         True,
-        "Save only what the instrument delivers, without what is computed from it (regions of interest).",
+        "Save only the instrument's own data, without calculated data (regions of interest).",
     )
     do_save: bool = setting(
         "Do Save",
@@ -140,7 +146,7 @@ class Settings:
 
     backend_type: str = setting(
         "Backend type",
-        "h5py",
+        BUILT_IN_DEFAULT,
         "Writes the files; each reads the other's. Applies from the next file on.",
         BACKEND,
         choices=available_backends,
@@ -156,7 +162,7 @@ class Settings:
         "Mirror on a server",
         False,
         "Also copy every file to an HSDS server while it is written. The file on the disk comes first: it does not "
-        "wait for the server, and what is missing there is sent when the server is back.",
+        "wait for the server: missing data are sent when it is back.",
         BACKEND,
     )
     power_safe: bool = setting(
@@ -318,7 +324,7 @@ class Settings:
     stop_after_time: float = _count(
         "Stop after",
         "min",
-        "Complete and close the file after so long, pauses left out. 0 = never.",
+        "Complete and close the file after so long, without pauses. 0 = never.",
     )
     stop_after_frames: int = _count(
         "Stop after ", "frames", "Complete and close the file after so many frames. 0 = never."
@@ -339,7 +345,7 @@ class Settings:
     notes: str = setting(
         "Notes",
         "",
-        "Name, value and unit of what you want to keep with the data. Saved with every file and scan.",
+        "Names, values and units to keep with the data. Saved with every file and scan.",
         RECORDING,
         check=_readable_notes,
     )

@@ -1,4 +1,4 @@
-"""SettingsStore: holds the settings that count now, and tells who listens what has changed. No Qt."""
+"""SettingsStore: holds the present settings, and informs listeners of changes. No Qt."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NAMES: Final[Mapping[str | SettingPath, str]] = {
 
 
 class SettingsStore:
-    """Holds the settings that count now, and tells who listens what has changed.
+    """Holds the present settings, and informs listeners of changes.
 
-    Settings are replaced as a whole: who takes `current` once sees values that belong together. Any thread may read and
-    change them. For text that describes them (XML in files) the store answers like a tree of parameters.
+    Settings are replaced as a whole: a reader that takes `current` once sees values that belong together. Any thread
+    may read and change them. For text that describes them (XML in files) the store has the methods of a parameter tree.
 
     Parameters
     ----------
     settings
-        What counts at first.
+        The first settings.
 
     Attributes
     ----------

@@ -160,7 +160,7 @@ def snapshot(
     FileOpenError, OSError
         If there is no file for it.
     NotAnsweringError
-        If it takes longer than `wait`; it goes on in the background.
+        If it takes longer than `wait`; it continues in the background.
     """
     bundle = bundle_of(source, data, units, axes, time, errors, extras)
     work = partial(_snapshot, saver, source, bundle if wait else copy_of(bundle))

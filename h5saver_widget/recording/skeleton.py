@@ -1,4 +1,4 @@
-"""What of a file is made again in the next file of a recording: the groups of the modules, with their settings.
+"""The parts of a file that the next file of a recording begins with: the groups of the modules, with their settings.
 
 Programs hold the path of their group, or look for it by its title: in the next file they find it again.
 """
@@ -23,7 +23,7 @@ _OWN: Final = (
 
 
 def skeleton(saver: H5SaverLowLevel) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """Return what the next file begins with.
+    """Return the parts with which the next file begins.
 
     Parameters
     ----------

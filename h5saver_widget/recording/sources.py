@@ -33,7 +33,7 @@ class _Source:
 
 @dataclass
 class Sources:
-    """What has come from which source.
+    """The latest data of each source.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Sources:
     _known: dict[str, _Source] = field(default_factory=dict)
 
     def clear(self) -> None:
-        """Forget what came: another recording begins."""
+        """Forget all sources: another recording begins."""
         self._known = {}
 
     def saved(self, title: str, now: float) -> None:
@@ -65,7 +65,7 @@ class Sources:
         return f"Nothing has come from {', '.join(names)}." if names else ""
 
     def missing(self, now: float, since: float) -> tuple[str, ...]:
-        """Return what is missing at a time, in words; `since` is when recording began."""
+        """Return the missing sources at a time, in words; `since` is when recording began."""
         found = []
         for title in self.required:
             source = self._known.get(title)

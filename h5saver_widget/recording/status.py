@@ -37,7 +37,7 @@ class RecorderStatus:
     state
         What happens to the data now.
     statistics
-        What was counted, over all files of the recording; `queue_frames` and `queue_bytes` say how much waits.
+        Counts over all files of the recording; `queue_frames` and `queue_bytes` are the size of the queue.
     path
         The file that is open, or was last; None before there is one.
     seconds
@@ -45,9 +45,9 @@ class RecorderStatus:
     part
         Number of the file of this recording, from 1.
     missing
-        What should come and does not, one sentence each.
+        Missing sources, one sentence each.
     problem
-        What went wrong last; ``''`` for nothing.
+        The last problem; ``''`` for none.
     mirror
         How the copy on a server is, in words, or what a server that is recorded to does not have yet; ``''`` for none.
     waiting_seconds

@@ -44,7 +44,7 @@ def start(saver: H5SaverBase, path: Path | str | None = None, wait: bool | float
     FileOpenError, NamingError, OSError
         If the file could not be opened.
     NotAnsweringError
-        If it takes longer than `wait`; it goes on in the background.
+        If it takes longer than `wait`; it continues in the background.
     """
     if path is None and saver.watcher.is_paused:
         saver.resume()
@@ -71,7 +71,7 @@ def stop(saver: H5SaverBase, wait: bool | float = True) -> None:
     Raises
     ------
     NotAnsweringError
-        If it takes longer than `wait`; it goes on in the background.
+        If it takes longer than `wait`; it continues in the background.
     """
     with _begins_only():
         if saver.store.current.do_save:
@@ -105,9 +105,7 @@ def _wait_for(saver: H5SaverBase, wait: bool | float) -> None:
         return
     seconds = saver.patience(wait)
     if not task.wait(seconds):
-        raise NotAnsweringError(
-            f"the disk has not answered for {seconds:g} s; what was begun goes on in the background"
-        )
+        raise NotAnsweringError(f"the disk has not answered for {seconds:g} s; it continues in the background")
     saver.has_switched()
 
 
@@ -169,7 +167,7 @@ def _stop_saving(saver: H5SaverBase) -> None:
 def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
     """Have a method called before the file is closed because *Do Save* was switched off.
 
-    For those who save in a thread of their own: it waits until what is on its way is saved.
+    A host that saves in a thread of its own waits here until its frames are saved.
 
     Parameters
     ----------
@@ -182,7 +180,7 @@ def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
 
 
 def pick(saver: H5SaverBase, path: Path) -> None:
-    """Open a file that a person has chosen, to add to it; what goes wrong is reported."""
+    """Open a file that a person has chosen, to add to it; problems are reported."""
     saver.intake.by_hand = True
     saver.do("opening", partial(_open_picked, saver, path), f"{path.name} could not be opened")
 

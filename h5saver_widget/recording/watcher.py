@@ -1,8 +1,8 @@
-"""Watcher: watches what a file records. It pauses, ends the file, or goes on in the next one. No Qt.
+"""Watcher: watches the file of a recording. It pauses, ends the file, or continues in the next one. No Qt.
 
-Whatever ends a file or begins the next one happens *between* frames: a frame asks for it, and when no thread is in the
-middle of a frame any more it is done. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan
-that was given up ends when the next one begins.
+A file ends and the next one begins *between* frames: a frame asks for it, and it happens when no thread is in the
+middle of a frame. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan that was given up
+ends when the next one begins.
 
 A watcher is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
@@ -43,7 +43,7 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class WatchedFile(Protocol):
-    """What a watcher needs of the file that it watches."""
+    """The methods of a file that its watcher needs."""
 
     io: Backend
     frames_saved: int
@@ -59,10 +59,10 @@ class WatchedFile(Protocol):
         """Tell whether a file is open; never waits."""
 
     def file_statistics(self) -> Statistics:
-        """Return what was counted in this file; never waits."""
+        """Return the counts of this file; never waits."""
 
     def pending(self) -> tuple[str, float]:
-        """Return what is done with the file in the background (``'opening'``, ``'closing'``), and for how long."""
+        """Return the running background work (``'opening'``, ``'closing'``), and for how many seconds it has run."""
 
     def is_within_step(self) -> bool:
         """Tell whether a thread is in the middle of a frame; to be asked with the file's lock."""
@@ -82,7 +82,7 @@ class WatchedFile(Protocol):
         """Say something worth knowing."""
 
     def report(self, what: str, error: BaseException) -> None:
-        """Say what did not work, and why."""
+        """Report a failure with its reason."""
 
     def _notify(self, command: str, **args: Any) -> None: ...
 
@@ -93,14 +93,14 @@ class Watcher:
     Parameters
     ----------
     file
-        What is recorded into.
+        The file of the recording.
     mirroring
         Copies the files to a server, if the settings want it.
 
     Attributes
     ----------
     is_paused
-        Whether frames of continuous recordings are left out now.
+        Whether frames of continuous recordings are skipped now.
     is_rolling
         Whether one file was closed and the next is not open yet.
     due
@@ -108,7 +108,7 @@ class Watcher:
     stopped_because
         Why saving was stopped; ``''`` if it was not.
     problem
-        What went wrong last.
+        The last problem.
     ended
         Why the last recording has ended by itself, and what never came into it.
     """
@@ -164,7 +164,7 @@ class Watcher:
         return self.sources.never_came() if is_one else ""
 
     def failed(self, message: str) -> None:
-        """Take note of what went wrong."""
+        """Note a problem."""
         self.problem, self._problem_at = message, monotonic()
 
     def pause(self) -> bool:
@@ -230,7 +230,7 @@ class Watcher:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
                 if self.due and file.scan_runs:
-                    file.update_status(f"After {self.due}, the recording goes on in a new file when the scan ends")
+                    file.update_status(f"After {self.due}, the recording continues in a new file when the scan ends")
         if stop:
             self.due, self._rolls = stop, False
 
@@ -243,7 +243,7 @@ class Watcher:
         return bool(self.due) and not (self._rolls and self._file.scan_runs)
 
     def settle(self) -> None:
-        """End the file or go on in the next one, if that is due and no thread is in the middle of a frame."""
+        """End the file or continue in the next one, if that is due and no thread is in the middle of a frame."""
         file, full = self._file, ""
         if not self.due or (self._rolls and file.scan_runs):
             return
@@ -288,7 +288,7 @@ class Watcher:
             file.update_status(f"{self.ended} {frames:,} frames are in the file")
 
     def _roll_over(self, reason: str) -> None:
-        """Go on in a new file; if none can be made, go on in this one."""
+        """Continue in a new file; if none can be made, continue in this one."""
         file = self._file
         self.due = ""
         self.is_rolling = True
@@ -299,22 +299,22 @@ class Watcher:
             new = file.next_part(self.counts.part + 1, reason)
         except (H5SaverError, OSError) as error:
             self.limits.try_later()
-            file.report("The recording could not go on in a new file; it goes on in the same one", error)
+            file.report("The recording could not continue in a new file; it continues in the same one", error)
         else:
             self.counts.part += 1
-            file.update_status(f"After {reason}, the recording goes on in {new.name}")
+            file.update_status(f"After {reason}, the recording continues in {new.name}")
         finally:
             self._ended = self._asked = None
             self.is_rolling = False
 
     def file_ends(self) -> None:
-        """Keep what was counted in the file that ends now, because the recording goes on in another one."""
+        """Keep the counts of the file that ends now, because the recording continues in another one."""
         now = self._file.file_statistics()
         self._ended = now if now.bytes_on_disk else replace(now, bytes_on_disk=self._file_size())
 
     # ----------------------------------------------------------------- status
     def statistics(self) -> Statistics:
-        """Return what was counted since the recording began, over all of its files; never waits."""
+        """Return the counts since the recording began, over all of its files; never waits."""
         found = self.counts.total(self._file.file_statistics())
         return self.space.added_to(found, self.counts.part == 1, self._file.isopen())
 

@@ -1,4 +1,4 @@
-"""FileWorker: does what may wait for a disk, one thing after the other, in a thread of its own. No Qt.
+"""FileWorker: runs tasks that may wait for a disk, one after the other, in one thread. No Qt.
 
 A window begins something and is told when it is done; it never waits. The thread lives as long as there is something to
 do, and never keeps a program from ending.
@@ -22,9 +22,9 @@ class Task:
     Attributes
     ----------
     doing
-        What it does, in words: ``'opening'``.
+        Kind of the task: ``'opening'``.
     result, error
-        What came of it, once it is done.
+        The result, once it is done.
     """
 
     def __init__(self, doing: str, work: Callable[[], object]) -> None:
@@ -35,11 +35,11 @@ class Task:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is over, in whatever way."""
+        """Whether the task has ended: done, failed or cancelled."""
         return self._done.is_set()
 
     def run(self) -> None:
-        """Do it; what goes wrong is kept in `error`."""
+        """Run the task; a failure is kept in `error`."""
         try:
             self.result = self._work()
         except BaseException as error:  # an error of the work is never one of the thread
@@ -79,7 +79,7 @@ class FileWorker:
 
     @property
     def doing(self) -> str:
-        """What is being done now, ``''`` for nothing."""
+        """The kind of the running task, ``''`` for none."""
         task = self._current
         return "" if task is None else task.doing
 
@@ -127,7 +127,7 @@ class FileWorker:
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. What was begun goes on.
+            If it takes longer than `timeout` seconds. The task goes on.
         """
         if self.is_this_thread:
             return
@@ -135,7 +135,7 @@ class FileWorker:
             if not self._changed.wait_for(lambda: self._thread is None, timeout):
                 raise NotAnsweringError(
                     f"{self.doing or 'something'} takes longer than {timeout:g} s: the disk does not answer. "
-                    "It goes on in the background"
+                    "It continues in the background"
                 )
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""What state is a file in, and what can be saved of a damaged one. No Qt; the original is never written to."""
+"""Check the state of a file, and repair a damaged one. No Qt; the original is never written to."""
 
 from __future__ import annotations
 

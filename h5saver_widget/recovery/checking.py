@@ -1,4 +1,4 @@
-"""Tell in what state a file is: its first bytes, its lock, then everything in it, looked at in a child process."""
+"""Check the state of a file: its first bytes, its lock, then all of its content, read in a child process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from h5saver_widget.recovery.survey import Survey, survey_file
 
 __all__ = ["check_file", "examine"]
 
-_BEGINNING = "what stands in the first bytes of the file is wrong, and can be put right"
+_BEGINNING = "the first bytes of the file are wrong, and can be corrected"
 
 _MODULES = frozenset(kind.value for kind in GroupModuleType) - {GroupModuleType.SCAN.value, GroupModuleType.TIME.value}
 _MEASURED = frozenset({DataType.data.name, DataType.data_enlargeable.name})
@@ -35,7 +35,7 @@ _WRITERS = {
 
 
 def check_file(path: Path | str) -> FileState:
-    """Return what state a file is in. Nothing is written to it; a file that crashes the HDF5 library does no harm.
+    """Return the state of a file. Nothing is written to it; a file that crashes the HDF5 library does no harm.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check_file(path: Path | str) -> FileState:
     FileOpenError
         If it can't even be read as bytes.
     MissingLibraryError
-        In a frozen program, which has no interpreter that could look at the file in a process of its own.
+        In a frozen program, which has no interpreter that could look at the file in a worker process.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def check_file(path: Path | str) -> FileState:
 
 
 def examine(path: Path) -> tuple[FileState, ReadAttempt | None]:
-    """Return the state of a file, and what was found in it (None if nobody could look)."""
+    """Return the state of a file, and its content (None if it could not be read)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
     if not can_start():
@@ -124,7 +124,7 @@ def _first_part(path: Path) -> Path | None:
 
 
 def _other_files(survey: Survey) -> tuple[Problem, ...]:
-    """Return what is needed of a file that is a part of one."""
+    """Return the other files that a partial file needs."""
     found = re.search(r"(\w+) driver should be used", survey.refused)
     if found is None:
         return ()
@@ -133,7 +133,7 @@ def _other_files(survey: Survey) -> tuple[Problem, ...]:
 
 
 def _with_content(state: FileState, survey: Survey) -> FileState:
-    """Return the state with what was found in the file."""
+    """Return the state with the content of the file."""
     if survey.refused:
         refused = Problem("/", survey.refused)
         return replace(state, condition=Condition.UNREADABLE, must_repair=True, problems=(refused,))
@@ -175,7 +175,7 @@ def _writer(about: dict[str, str]) -> str:
 
 
 def _problems(survey: Survey) -> Iterator[Problem]:
-    """Iterate over what is damaged."""
+    """Iterate over the damages."""
     for path, what in survey.skip.items():
         yield Problem(path, what)
     for path, node in survey.nodes.items():

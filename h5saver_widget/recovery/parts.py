@@ -1,4 +1,4 @@
-"""Reading an array of a damaged file in parts: what can't be read is divided, down to the damaged chunks."""
+"""Reading an array of a damaged file in parts: an unreadable part is divided, down to the damaged chunks."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from typing import Any
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import PAGE, read_journal
 from h5saver_widget.format.superblock import Superblock, corrected, guess_superblock, read_superblock
+from h5saver_widget.format.text import format_size
 from h5saver_widget.recovery.parts import rows_in_words
-from h5saver_widget.recovery.state import Problem, size_in_words
+from h5saver_widget.recovery.state import Problem
 from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
 
 __all__ = ["CLEARED", "MOST_MISSING", "ReadAttempt", "best_attempt", "present_superblock"]
@@ -27,20 +28,20 @@ MOST_MISSING = 1 << 30
 
 @dataclass
 class ReadAttempt:
-    """What was found in a file, and what had to be put right for that.
+    """One attempt to read a file: the content it found, and the corrections that it needed.
 
     Attributes
     ----------
     survey
-        What is in it.
+        The content.
     block, size
         Superblock and size that the file is looked at with.
     is_its_own
         Whether the file can be opened as it is.
     done
-        What was put right, for people.
+        The corrections, for people.
     missing
-        What stood in the part that is missing at the end.
+        The objects in the part that is missing at the end.
     """
 
     survey: Survey
@@ -82,7 +83,7 @@ def present_superblock(path: Path) -> tuple[Superblock | None, int]:
 
 
 def best_attempt(path: Path) -> ReadAttempt | None:
-    """Return what can be found in a file at most; None if there is no HDF5 file to be seen."""
+    """Return the attempt that finds most; None if there is no sign of an HDF5 file."""
     best: ReadAttempt | None = None
     for attempt in _attempts(path):
         if "driver should be used" in attempt.survey.refused:
@@ -109,7 +110,7 @@ def _attempts(path: Path) -> Iterator[ReadAttempt]:
 
 
 def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) -> Iterator[ReadAttempt]:
-    """Look at a file as it is, then as if it ended where it does, then with zeros for what may be missing."""
+    """Read a file as it is, then with its actual end, then with zeros for the missing part."""
     missing = block.size_needed - size
     must_clear = block.version >= 2 and block.is_writing
     cleared = (CLEARED,) if block.is_writing else ()
@@ -121,12 +122,12 @@ def _with_ends(path: Path, block: Superblock, size: int, done: tuple[str, ...]) 
         if missing == 0:
             return
     ended = block.closed(size)
-    what = f"the file said that it ends {size_in_words(abs(missing))} {'behind' if missing > 0 else 'before'} its end"
+    what = f"the file said that it ends {format_size(abs(missing))} {'behind' if missing > 0 else 'before'} its end"
     short = ReadAttempt(_survey(path, ended, size), ended, size, False, (*done, *cleared, what))
     yield short
     if 0 < missing <= size + MOST_MISSING:
         full = block.closed(block.size_needed)
-        what = f"the missing {size_in_words(missing)} at the end were filled with zeros"
+        what = f"the missing {format_size(missing)} at the end were filled with zeros"
         attempt = ReadAttempt(
             _survey(path, full, block.size_needed), full, block.size_needed, False, (*done, *cleared, what)
         )
@@ -151,7 +152,7 @@ def _survey(path: Path, block: Superblock, size: int) -> Survey:
 
 
 def _look_with_every_reader(path: Path) -> Survey:
-    """Look at a file; what one library can't read another may, as with compression that only PyTables knows."""
+    """Read a file with every library: one may know a filter that the other does not, such as PyTables' compression."""
     survey = survey_file(path)
     for reader in local_readers():
         damaged = [] if survey.refused else survey.damaged_arrays

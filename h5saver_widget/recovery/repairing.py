@@ -19,13 +19,14 @@ from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import journal_path, read_journal
 from h5saver_widget.format.naming import create_exclusive, rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
+from h5saver_widget.format.text import format_size
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.read_attempts import ReadAttempt
 from h5saver_widget.recovery.salvage import bring_up_to_date, rescue_file
-from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport, size_in_words
+from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport
 
 __all__ = ["repair_file", "repaired_copy"]
 
@@ -48,7 +49,7 @@ for _ in range(100):
 
 
 def repair_file(path: Path | str, out: Path | str | None = None, progress: Progress | None = None) -> RepairReport:
-    """Make a repaired copy of a file, and say what was done and what could not be saved.
+    """Make a repaired copy of a file, and return a report of the repair and of all that could not be saved.
 
     Flags that a killed program left are cleared, a missing end is filled, a lost superblock is made anew. If places
     still can't be read, everything that can be is copied into a new file.
@@ -133,20 +134,20 @@ def repaired_copy(path: Path) -> RepairReport | None:
 
 
 def _ask_for_room(path: Path, folder: Path) -> None:
-    """Refuse to begin what the disk has no room for; holes in a file take none."""
+    """Refuse a repair for which the disk has no room; holes in a file take none."""
     about = path.stat()
     needed = min(about.st_size, getattr(about, "st_blocks", about.st_size) * 512) + _MARGIN
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise FileOpenError(
-            f"a copy of {path.name} needs {size_in_words(needed)}, and {folder} has {size_in_words(free)}: "
+            f"a copy of {path.name} needs {format_size(needed)}, and {folder} has {format_size(free)}: "
             "choose another place with `-o`"
         )
 
 
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
-    """Yield a hidden folder for what is not finished; it is removed even if this program is killed."""
+    """Yield a hidden folder for unfinished files; it is removed even if this program is killed."""
     work = folder / f".h5saver-repair-{os.getpid()}-{secrets.token_hex(4)}"
     separate: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
     command, nowhere = [sys.executable, "-I", "-S", "-c", _TIDY, str(work)], subprocess.DEVNULL
@@ -195,7 +196,7 @@ def _repair(
 def _rescued(
     path: Path, attempt: ReadAttempt, made: Path, objects: dict[str, str], progress: Progress
 ) -> list[Problem]:
-    """Make a new file with everything that can be read, or none if even that ends the library; return what is lost."""
+    """Make a new file with every readable object, or none if even that ends the library; return the losses."""
     skip, by_hand = dict(attempt.survey.skip), list[str]()
     total, seen = len(attempt.survey.nodes), dict[str, None]()
 
@@ -220,7 +221,7 @@ def _rescued(
 
 
 def _what_is_lost(messages: list[dict[str, Any]], objects: dict[str, str]) -> list[Problem]:
-    """Return what is lost, and note the state of each object."""
+    """Return the losses, and note the state of each object."""
     lost = []
     for said in messages:
         if "object" not in said:

@@ -1,4 +1,4 @@
-"""What a repair has done in a child process: copy what can be read, and write what closing would have written."""
+"""The part of a repair that runs in a child process: copy readable objects, and do the updates of closing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rescue_file(
 
 
 def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Write into a repaired copy what closing would have written: shapes of growing arrays, that nobody streams."""
+    """Update a repaired copy as closing would have done: shapes of growing arrays, and the mark of streaming."""
     made = create_backend(writer)
     if made.capabilities.journal:  # should this end the library, the file is as it was
         made.durability.level = Durability.JOURNAL

@@ -1,4 +1,4 @@
-"""What checking and repairing find out, as plain data and in words."""
+"""The results of checking and repairing, as plain data and in words."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Condition", "ExitCode", "FileState", "ModuleContent", "Problem", "RepairReport", "size_in_words"]
+from h5saver_widget.format.text import format_size
+
+__all__ = ["Condition", "ExitCode", "FileState", "ModuleContent", "Problem", "RepairReport"]
 
 _SHOWN = 20
 
 
 class Condition(Enum):
-    """What state a file is in; the value says it."""
+    """The state of a file; the value names it."""
 
     GOOD = "closed properly"
     NEEDS_MORE = "whole, but something that it needs is not here"
@@ -27,7 +29,7 @@ class Condition(Enum):
 
 
 class ExitCode(IntEnum):
-    """What the command line answers; 2 is a mistake in the command itself."""
+    """Exit codes of the command line; 2 is a mistake in the command itself."""
 
     GOOD = 0
     NEEDS_REPAIR = 1
@@ -44,7 +46,7 @@ class Problem:
     path
         Path of the node.
     what
-        What is wrong there.
+        The damage.
     """
 
     path: str
@@ -62,7 +64,7 @@ class ModuleContent:
     Attributes
     ----------
     path, title, kind
-        Where it is, what people call it, its type.
+        Path, title and type of the module.
     frames
         How many frames (of a scan: points) it holds.
     """
@@ -75,7 +77,7 @@ class ModuleContent:
 
 @dataclass(frozen=True)
 class FileState:
-    """What is known of a file.
+    """The findings about a file.
 
     Attributes
     ----------
@@ -90,7 +92,7 @@ class FileState:
     missing_bytes
         How much is missing at the end.
     journal
-        Whether its program was killed in the middle of a flush: what is missing stands in the journal beside the file.
+        Whether its program was killed in the middle of a flush: the missing part is in the journal beside the file.
     writer, created
         The program that made it and when, as far as it says so.
     holders
@@ -104,9 +106,9 @@ class FileState:
     problems
         Places that can't be read.
     needs
-        What is not here and needed to read all of it: filters, other files.
+        Filters and other files that are needed to read all of it, and are not here.
     notes
-        What is unusual, and does no harm.
+        Unusual, harmless findings.
     """
 
     path: Path
@@ -134,7 +136,7 @@ class FileState:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What a program that checks files answers."""
+        """The exit code of a program that checks files."""
         if self.condition in (Condition.UNREADABLE, Condition.NOT_HDF5):
             return ExitCode.NOT_READABLE
         if self.condition is Condition.NEEDS_MORE:
@@ -143,7 +145,7 @@ class FileState:
 
     @property
     def content(self) -> str:
-        """What is in the file, in words."""
+        """The content of the file, in words."""
         counts: dict[str, int] = {}
         for module in self.modules:
             counts[module.kind] = counts.get(module.kind, 0) + 1
@@ -157,7 +159,7 @@ class FileState:
 
     @property
     def advice(self) -> str:
-        """What to do."""
+        """Advice for people."""
         name = self.path.name
         if self.condition is Condition.IN_USE:
             return "let the program that writes it close it; to look inside now, use open_for_reading()"
@@ -187,13 +189,13 @@ class FileState:
         }
 
     def in_words(self) -> str:
-        """Return what a person wants to know, on some lines."""
+        """Return the report for people, on some lines."""
         lines = [f"{self.path}: {self.condition.value}"]
         lines += [
             f"  {label:<12} {text}"
             for label, text in (
-                ("format", ", ".join(filter(None, (self.file_format, size_in_words(self.size))))),
-                ("missing", size_in_words(self.missing_bytes) if self.missing_bytes else ""),
+                ("format", ", ".join(filter(None, (self.file_format, format_size(self.size))))),
+                ("missing", format_size(self.missing_bytes) if self.missing_bytes else ""),
                 ("written by", ", ".join(filter(None, (self.writer, self.created)))),
                 ("open in", ", ".join(self.holders)),
                 ("content", self.content if self.nodes else ""),
@@ -207,7 +209,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What was done to repair a file.
+    """The report of a repair.
 
     Attributes
     ----------
@@ -220,12 +222,12 @@ class RepairReport:
     after
         The state of the copy.
     done
-        What was done, step by step.
+        The steps of the repair.
     lost
-        What could not be saved.
+        The objects that could not be saved.
     objects
-        What became of each object that was copied by itself: ``whole``, ``part`` or ``lost``; empty where the file
-        was copied as it is.
+        The state of each object that was copied by itself: ``whole``, ``part`` or ``lost``; empty where the file was
+        copied as a whole.
     """
 
     path: Path
@@ -260,7 +262,7 @@ class RepairReport:
         }
 
     def in_words(self) -> str:
-        """Return what a person wants to know, on some lines."""
+        """Return the report for people, on some lines."""
         lines = [f"{self.path}: {self.before.condition.value}"]
         lines += [f"  {step}" for step in self.done]
         if self.objects:
@@ -286,15 +288,3 @@ def _listed(title: str, problems: tuple[Problem, ...]) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def size_in_words(size: int) -> str:
-    """Return a number of bytes as people say it.
-
-    >>> size_in_words(999), size_in_words(1_234_567)
-    ('999 bytes', '1.2 MB')
-    """
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= limit:
-            return f"{size / limit:.1f} {unit}"
-    return _count(size, "byte")

@@ -30,23 +30,23 @@ _ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION"
 
 @dataclass
 class Survey:
-    """What was found in a file.
+    """The content of a file.
 
     Attributes
     ----------
     reader
         Name of the backend that looked.
     nodes
-        By path: kind, telling attributes, shape, what is wrong (``problem``, ``lost``, ``unread``), what is missing
-        elsewhere (``needs``), and what is unusual (``odd``).
+        By path: kind, telling attributes, shape, damage (``problem``, ``lost``, ``unread``), missing filters and files
+        (``needs``), and unusual findings (``odd``).
     skip
-        Nodes that end or hang the library, with what happened.
+        Nodes that end or hang the library, each with the symptom.
     avoid
         Parts of arrays that do.
     refused
         Why the file could not be opened at all, ``''`` if it could.
     about
-        Attributes of the root that tell who made the file.
+        Attributes of the root that name the program of the file.
     """
 
     reader: str
@@ -76,7 +76,7 @@ def survey_file(
     only: list[str] | None = None,
     shown: dict[str, Any] | None = None,
 ) -> Survey:
-    """Look at everything in a file, without ever being ended by what is in it.
+    """Read everything in a file; a crash or hang of the library ends only a child process.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def opened(path: Path, reader: str, shown: dict[str, Any] | None, swmr: bool = F
 def look_through(
     path: str, reader: str, options: dict[str, Any], avoid: dict[str, list[Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Say what each node is and whether it can be read; runs in the child."""
+    """Report each node and whether it can be read; runs in the child."""
     backend = opened(Path(path), reader, options["shown"], options["swmr"])
     size, known, skip = Path(path).stat().st_size, set(options["known"]), set(options["skip"])
     waiting: list[tuple[str, int]] = [(where, 0) for where in options["only"] or ["/"]]
@@ -186,7 +186,7 @@ def look_through(
 def _array(
     backend: Backend, handle: Handle, where: str, avoid: list[Box], size: int, node: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Read an array part by part, saying where before each, and note in `node` what is wrong with it."""
+    """Read an array part by part, report the place before each part, and note damage in `node`."""
     try:
         reader = PartReader(backend, handle, avoid)
         info = reader.info
@@ -224,7 +224,7 @@ def _array(
 
 
 def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Note what a node says of itself, and which attributes can't be read; say who made the file if it is the root."""
+    """Note the attributes of a node, and the unreadable ones; report the program of the file if it is the root."""
     try:
         names = set(backend.attribute_names(handle))
         unread = sorted(names - set(backend.get_attributes(handle)))

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.progress import Progress
+from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.unfinished import left_behind, notes_folder
 
 __all__ = ["Pull", "Push"]
-
-_TOLD_EVERY = 0.2
-
-
-class _Bar(Progress):
-    """Tells how far a copy is: one line that is written again and again on a terminal, nothing elsewhere."""
-
-    _told = 0.0
-
-    def report(self, done: float = 0.0, total: float | None = None, text: str = "") -> None:
-        """Tell, at most five times a second."""
-        super().report(done, total, text)
-        now = time.monotonic()
-        if sys.stderr.isatty() and (done == total or now - self._told > _TOLD_EVERY):
-            self._told = now
-            share = 100 * (1.0 if self.step.share is None else self.step.share)
-            print(f"\r\033[K{share:3.0f} % of {(total or 0) / 1e6:.1f} MB  {self.step.text}", end="", file=sys.stderr)
-            if done == total and self.step.text == "/":
-                print(file=sys.stderr)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +29,9 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     domain = Path(PurePosixPath(arguments.domain))
     try:
         if to_server:
-            copied = push(arguments.file, domain, options, check=not arguments.no_check, progress=_Bar())
+            copied = push(arguments.file, domain, options, check=not arguments.no_check, progress=TerminalProgress())
         else:
-            copied = pull(domain, arguments.file, options, check=not arguments.no_check, progress=_Bar())
+            copied = pull(domain, arguments.file, options, check=not arguments.no_check, progress=TerminalProgress())
     except (H5SaverError, OSError) as error:
         print(f"h5saver: {error}", file=sys.stderr)
         return 1
@@ -62,12 +42,12 @@ def _run(arguments: argparse.Namespace, to_server: bool) -> int:
     print(f"{transfer.nodes} nodes, {transfer.copied_bytes} bytes copied", end="")
     print(f"; both have the checksum {copied.checksum[:16]}" if copied.checksum else "")
     for path, reason in transfer.skipped.items():
-        print(f"left out: {path}: {reason}")
+        print(f"skipped: {path}: {reason}")
     return 0
 
 
 def _complete_all(options: RemoteOptions, formerly: str) -> int:
-    """Send what mirrors and recordings to this server have left; 1 if something is still left."""
+    """Send the unfinished parts of mirrors and recordings to this server; 1 if a part is still left."""
     from h5saver_widget.remote.push_pull import complete, local_reader, remote_backend
 
     source, target = local_reader(), remote_backend(options)
@@ -78,7 +58,7 @@ def _complete_all(options: RemoteOptions, formerly: str) -> int:
             if not note.path.is_file():
                 raise FileNotFoundError("there is no such file any more; it was moved or deleted")
             try:
-                copied = complete(note, source, target, _Bar())
+                copied = complete(note, source, target, TerminalProgress())
             finally:
                 target.close()
         except (H5SaverError, OSError) as error:
@@ -95,7 +75,7 @@ def _complete_all(options: RemoteOptions, formerly: str) -> int:
 
 
 def _send_rest(path: Path, options: RemoteOptions) -> int:
-    """Send what was left when a file on a server was closed."""
+    """Send the unsent rest of a file on a server that was closed."""
     from h5saver_widget.backends.remote_journal import send_rest
 
     try:
@@ -118,10 +98,10 @@ class Push:
             type=Path,
             nargs="?",
             metavar="FILE",
-            help="the local file, or what was left of one on a server (.unsent)",
+            help="the local file, or the unsent rest of one on a server (.unsent)",
         )
         parser.add_argument("domain", nargs="?", metavar="DOMAIN", help="its path on the server, /home/me/scan.h5")
-        parser.add_argument("--unfinished", action="store_true", help="send what mirrors and recordings have left")
+        parser.add_argument("--unfinished", action="store_true", help="send unfinished mirrors and recordings")
         parser.add_argument("--formerly", default="", metavar="URL", help="address that the server had before")
         _add_options(parser)
 

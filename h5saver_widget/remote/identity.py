@@ -76,8 +76,8 @@ def _names(place: Path, word: str) -> Iterator[Path]:
 def open_target(source: Backend, target: Backend, place: Path) -> Path:
     """Open the copy of the open file of `source` for writing, and return where it is.
 
-    If there is none, it is made, with the folders above it. What is another recording is not touched: the copy then
-    has another name, which is the same the next time. No server lists a name with a backslash: it has ``_`` instead.
+    A missing file is made, with the folders above it. Another recording is not touched: the copy then has another name,
+    which is the same the next time. No server lists a name with a backslash: it has ``_`` instead.
 
     Parameters
     ----------

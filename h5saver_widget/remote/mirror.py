@@ -1,9 +1,9 @@
-"""A mirror on a server: what is recorded into local files is copied there in the background, however the network is.
+"""A mirror on a server: local recordings are copied there in the background, and wait for the network.
 
-The local file is the one that counts. A thread looks at it again and again through the backend that writes it (which
-needs no lock and no SWMR) and sends what is new; while the server is away it waits and tries again. When the file is
-closed, the rest is copied from the closed file and both are compared by checksum. What is not complete when the program
-ends is noted (:mod:`~h5saver_widget.remote.unfinished`), and the next mirror of this user, or ``h5saver push
+The local file is the one that counts. A thread reads it again and again through the backend that writes it (which needs
+no lock and no SWMR) and sends new data; while the server is away it waits and tries again. When the file is closed, the
+rest is copied from the closed file and both are compared by checksum. Copies that are unfinished when the program ends
+are noted (:mod:`~h5saver_widget.remote.unfinished`), and the next mirror of this user, or ``h5saver push
 --unfinished``, goes on.
 """
 
@@ -64,7 +64,7 @@ class MirrorStatus:
     problem
         Why nothing can be sent now, ``''`` if all is well.
     notice
-        What people should know: that a copy has another name than its file.
+        A notice for people: that a copy has another name than its file.
     """
 
     sent_bytes: int = 0
@@ -90,7 +90,7 @@ _mirrors: weakref.WeakSet[Mirror] = weakref.WeakSet()
 
 @functools.cache
 def _stop_at_exit() -> None:
-    """Have mirrors stop before the processes that they read from and write to: what was registered last goes first."""
+    """Stop mirrors before the processes that they read from and write to: exit handlers run in reverse order."""
 
     def stop_all() -> None:
         for mirror in list(_mirrors):
@@ -128,7 +128,7 @@ class _Live:
 
 
 class Mirror:
-    """Copies to a server what is recorded into local files.
+    """Copies local recordings to a server.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ class Mirror:
     folder
         Folder on the server for the files.
     base
-        Local folder: what is below it has the same path below `folder`, other files only their name.
+        Local folder: a file below it has the same path below `folder`, any other file only its name.
     interval
         How often a file is looked at, in s; more rarely if looking takes long.
     notes
-        Folder for the notes of what is not complete.
+        Folder for the notes of unfinished copies.
 
     Examples
     --------
@@ -234,7 +234,7 @@ class Mirror:
         return False
 
     def stop(self, wait: bool = True) -> None:
-        """Stop between two blocks; what is not complete stays noted. Without `wait`, return at once."""
+        """Stop between two blocks; an unfinished copy stays noted. Without `wait`, return at once."""
         self._ended.set()
         self._wake.set()
         if wait and threading.current_thread() is not self._thread:
@@ -250,7 +250,7 @@ class Mirror:
 
     # ---------------------------------------------------------------- thread
     def _look(self) -> bool:
-        """Send what is new, or complete a closed file; return whether there is something to be done at once."""
+        """Send new data, or complete a closed file; return whether more can be done at once."""
         if not self._found_notes:
             self._find_notes()
         with self._guard:
@@ -275,7 +275,7 @@ class Mirror:
             self._busy = False
 
     def _find_notes(self) -> None:
-        """Take over what others have left, whatever they called the server."""
+        """Take over the unfinished copies of other programs, under whichever name they know the server."""
         found, _, _ = left_behind(self._options, self._notes)
         with self._guard:
             mine = {note.file for note in self._waiting} | {self._live.note.file if self._live else ""}
@@ -308,7 +308,7 @@ class Mirror:
         return found
 
     def _copy_live(self, live: _Live) -> None:
-        """Send what is new in the file that is being written."""
+        """Send the new data of the file that is being written."""
         try:
             if self._target is None or self._target.path != live.note.remote_path:
                 live.seen.clear()  # what the server has forgotten meanwhile is compared again

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import create_backend, server_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import DataMismatchError, MissingLibraryError
 from h5saver_widget.progress import Progress
@@ -22,12 +22,12 @@ __all__ = ["Copied", "complete", "copied_and_compared", "local_reader", "pull", 
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied, and the checksum that both files have.
+    """A copy, and the checksum that both files have.
 
     Attributes
     ----------
     transfer
-        Nodes, bytes, and what was left out.
+        Nodes, bytes, and the skipped nodes.
     checksum
         SHA-256 over paths, attributes and values; ``''`` if it was not asked for.
     target
@@ -82,11 +82,11 @@ def push(
     Raises
     ------
     DataMismatchError
-        If the copy holds what the file does not, or the checksums differ.
+        If the copy holds more than the file, or the checksums differ.
     FileNotFoundError, FileOpenError, RemoteError
         If a file can't be opened, or the server went away.
     """
-    return _copied(create_backend("h5py"), path, remote_backend(options), domain, check, progress)
+    return _copied(create_backend(READS_ALL), path, remote_backend(options), domain, check, progress)
 
 
 def pull(
@@ -98,7 +98,7 @@ def pull(
     progress: Progress | None = None,
 ) -> Copied:
     """Copy a file from a server to the local disk; parameters and errors as :func:`push`."""
-    return _copied(remote_backend(options), domain, create_backend("h5py"), path, check, progress)
+    return _copied(remote_backend(options), domain, create_backend(READS_ALL), path, check, progress)
 
 
 def _copied(
@@ -131,8 +131,8 @@ def copied_and_compared(
 
 
 def local_reader() -> Backend:
-    """Return what closed files are read with: a crash while reading a damaged one harms nobody."""
-    return create_backend("h5py", isolated=True)
+    """Return a reader for closed files: a crash while reading a damaged one ends only its worker."""
+    return create_backend(READS_ALL, isolated=True)
 
 
 def complete(note: Unfinished, source: Backend, target: Backend, progress: Progress | None = None) -> Copied:

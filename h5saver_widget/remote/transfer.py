@@ -34,16 +34,16 @@ Seen = dict[tuple[str, int], bytes]
 
 @dataclass
 class Transfer:
-    """What a copy did.
+    """The result of a copy.
 
     Attributes
     ----------
     nodes
         Nodes that were looked at.
     copied_bytes
-        Values that were copied; those that were there already are left out.
+        Values that were copied; those that were there already do not count.
     skipped
-        Paths that can't be copied, with the reason: links, and what the other library does not know.
+        Skipped paths, with the reason: links, and types that the other library does not know.
     """
 
     nodes: int = 0
@@ -52,7 +52,7 @@ class Transfer:
 
 
 def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over all nodes, a group before what is in it; what a second hard link reaches is not entered again."""
+    """Iterate over all nodes, a group before its members; a second hard link is not entered again."""
     stack, seen = ["/"], set()
     while stack:
         path = stack.pop()
@@ -114,8 +114,8 @@ def _encoded(value: Any) -> bytes:
 def fingerprint(backend: Backend, progress: Progress | None = None) -> str:
     """Return a checksum (SHA-256) over all paths, attributes and values of the open file.
 
-    Two files with the same content have the same, whatever library or server holds them: byte order, compression and
-    chunks do not count, nor what libraries note for themselves.
+    Two files with the same content have the same, on any library or server: byte order, compression and chunks do not
+    count, nor the notes that libraries make for themselves.
     """
     told, total = progress or Progress(), hashlib.sha256()
     nodes = sorted(walk(backend), key=lambda entry: entry[0])
@@ -151,7 +151,7 @@ def copy_all(
     seen: Seen | None = None,
     thorough: bool = False,
 ) -> Transfer:
-    """Bring the open file of `target` to the content of that of `source`; what is there already is not sent again.
+    """Bring the open file of `target` to the content of that of `source`; equal content is not sent again.
 
     Growing arrays are continued after the rows that `target` has; a fixed array of the same shape is compared block by
     block; attributes are written where they differ. Nothing is deleted.
@@ -161,10 +161,10 @@ def copy_all(
     source, target
         Backends with a file open.
     progress
-        Told how many bytes of how many are done, and what is copied; it may stop the copy between two blocks.
+        Gets the number of copied bytes, of all bytes, and the path; it may stop the copy between two blocks.
     seen
-        What earlier copies of a file that is still written have left there: what has not changed since is not read
-        from `target` again. Fixed arrays above 64 MB are left for a copy without it.
+        State of earlier copies of a file that is still written: unchanged content is not read from `target` again.
+        Fixed arrays above 64 MB are skipped until a copy without it.
     thorough
         Compare the rows that are there already, too.
 

@@ -84,7 +84,7 @@ class Unfinished:
 
     @classmethod
     def read_all(cls, folder: Path) -> Iterator[Unfinished]:
-        """Iterate over the notes, oldest first; what is no note is left out."""
+        """Iterate over the notes, oldest first; malformed notes are skipped."""
         places = sorted(folder.glob("*.json"), key=lambda place: place.stat().st_mtime) if folder.is_dir() else []
         for place in places:
             with suppress(OSError, ValueError, TypeError):

@@ -138,7 +138,7 @@ class DataSaverLoader(DataManagement):
     def write(
         self, place: CachedGroup, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
     ) -> None:
-        """Write channels that were :meth:`fitted`, and what belongs to them."""
+        """Write channels that :meth:`fitted` returned, with their axes, errors and attributes."""
         axis_saver = AxisSaverLoader(self.h5saver)
         if save_axes:
             next_axis = place.next_number(DataType.axis.value)
@@ -155,7 +155,7 @@ class DataSaverLoader(DataManagement):
             ErrorSaverLoader(self.h5saver).add_to(place, data, first)
 
     def _first_number(self, place: CachedGroup, data: DataLike) -> int:
-        """Return the number of the first channel: what belongs to other arrays has the number of these."""
+        """Return the number of the first channel; a background or an error bar has the number of its array."""
         return place.next_number(self.data_type.value)
 
     def _write(

@@ -157,7 +157,7 @@ def _comparable(value: Any) -> Any:
 
 
 def family(node: Array, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what the channels of one data object have in common, and no other array of their group."""
+    """Return the arrays of a group that are the channels of one data object."""
     prefix = next((t.value for t in DataType if naming.number_of(node.name, t.value) is not None), node.name)
     grows = prefix == DataType.data_enlargeable.value
     axes, timestamp = attributes.get(AXIS_NODES), _comparable(attributes.get("timestamp"))
@@ -280,7 +280,7 @@ def data_from(
         Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
         in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
     raw
-        Of arrays of other programs, take the numbers as they stand in the file: without scale, offset, fill values and
+        Of arrays of other programs, take the numbers as stored: without scale, offset, fill values and
         dates.
     most
         Of all channels, take the first so many.
@@ -294,7 +294,7 @@ def data_from(
     NodeError
         If the node is no array.
     DataMismatchError
-        If what is in the file doesn't fit together.
+        If the arrays, axes and errors in the file don't fit together.
     """
     first = array_node(followed(node))
     described = first.attrs.to_dict()
@@ -363,7 +363,7 @@ def _finished(array: LazyArray, shape: tuple[int, ...], lazy: bool) -> Any:
 
 
 def _shape_of(shape: tuple[int, ...], dim: Any, nav_indexes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape that stored values had: what one point holds of one value is stored in several ways."""
+    """Return the original shape of stored values; the value of one point is stored in several ways."""
     points = len(nav_indexes)
     if points and dim == DataDim.Data0D.name and len(shape) == points + 1 and shape[-1] == 1:
         return shape[:-1]  # growing arrays keep an axis of length 1

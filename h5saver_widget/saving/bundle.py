@@ -1,4 +1,4 @@
-"""Bundles of data objects on their way into a file, whoever's class they are."""
+"""Bundles of data objects on their way into a file; their classes may be those of the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Bundle", "frame_bytes", "origin_of", "with_occurrence"]
 
 
 class Bundle:
-    """Data objects under one name and time, without any check: what filters and splitters hand on.
+    """Data objects under one name and time, without any check: the output of filters and splitters.
 
     Examples
     --------

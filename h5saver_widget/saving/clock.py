@@ -55,8 +55,8 @@ class WallClock:
     def on_axis(self, timestamp: float) -> float:
         """Return a time of this clock without its steps; one of another clock as it is.
 
-        What was measured just before a step is saved after it: of both readings, the later one that is not in the
-        future is right.
+        A frame may be measured just before a step of the clock and saved after it: of both readings, the later one that
+        is not in the future is right.
         """
         if not self.offset and not self._before:
             return timestamp

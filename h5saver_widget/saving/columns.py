@@ -33,7 +33,7 @@ class Column:
     Attributes
     ----------
     name, units
-        What it is called and counted in.
+        Name and units.
     array
         Its values, one per row, shape (rows,); texts as ``object``.
     """
@@ -164,7 +164,7 @@ def _names_on(path: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[str]:
 
 
 def _flat(node: Array) -> Any:
-    """Return what reads rows of a table of no or several dimensions, all of which is read first."""
+    """Return a reader of rows of a table of no or several dimensions; it reads all of the table first."""
     values = np.asarray(node.read()).reshape(-1)
     return values.__getitem__
 

@@ -178,7 +178,7 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
 def _note_array(
     file: H5SaverLowLevel, where: Where, name: str, ndim: int, attributes: Mapping[str, Any] | None
 ) -> None:
-    """Keep what is known of a group true, and remember what NeXus readers have to be told of a new array."""
+    """Update the cache of a group, and remember the NeXus attributes that a new array needs."""
     parent = file.path_of(where)
     file.note_made(parent, name)
     if attributes and file.nexus:

@@ -1,4 +1,4 @@
-"""From stored numbers to what they mean: scale, offset, fill values and times, as netCDF (CF) and NeXus keep them.
+"""The meaning of stored numbers: scale, offset, fill values and times, as netCDF (CF) and NeXus describe them.
 
 Conventions: https://cfconventions.org, sections 2.5.1, 4.4 and 8.1;
 https://docs.unidata.ucar.edu/nug/current/attribute_conventions.html (``_Unsigned``).
@@ -40,7 +40,7 @@ _CALENDARS: Final = ("", "standard", "gregorian", "proleptic_gregorian")
 
 @dataclass(frozen=True)
 class Scaling:
-    """What is done with stored numbers.
+    """The conversion of stored numbers into values.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Scaling:
         return np.asarray(found, self.dtype)
 
     def over(self, read: Callable[..., Any]) -> _Scaled:
-        """Return what reads parts of an array and scales them."""
+        """Return a reader that reads parts of an array and scales them."""
         return _Scaled(read, self)
 
 
@@ -120,7 +120,7 @@ def text_in(value: Any) -> str:
 
 
 def scaling_of(dtype: np.dtype[Any], about: Mapping[str, Any]) -> tuple[Scaling | None, str]:
-    """Return what is done with the numbers of an array, None if they are meant as they stand, and their units then.
+    """Return the conversion of an array's numbers, None if they need none, and the units of the result.
 
     Parameters
     ----------

@@ -64,12 +64,12 @@ def stored_name(name: str) -> str:
 
 
 def own_name(stored: str) -> str:
-    """Return what an extra attribute was called by who saved it."""
+    """Return the original name of an extra attribute."""
     return unquote(stored[len(_KEPT_APART) :], errors="surrogatepass") if stored.startswith(_KEPT_APART) else stored
 
 
 def storable(value: Any) -> Any:
-    """Return an extra attribute as it can be stored: what has no text form is kept as what repr says of it."""
+    """Return an extra attribute in a form that can be stored; an object without a text form becomes its ``repr``."""
     try:
         codec.encode(value)
     except (CodecError, RecursionError):
@@ -162,16 +162,16 @@ def axis_attributes(axis: AxisLike, index: int, size: int | None = None) -> dict
     }
 
 
-def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, what: str) -> npt.NDArray[Any]:
+def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, name: str) -> npt.NDArray[Any]:
     """Return values in the number type chosen as saving dynamic.
 
     Parameters
     ----------
     values
-        What was measured.
+        The measured values.
     dtype
         Number type on disk; None keeps the values' own.
-    what
+    name
         Name of the data, for the error.
 
     Raises
@@ -193,19 +193,19 @@ def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, what: str
     if values.dtype.kind == "c" and dtype.kind != "c":
         if np.any(values.imag):
             odd = values[values.imag != 0].flat[0]
-            raise DynamicRangeError(f"{what}: the complex value {odd} doesn't fit {dtype}; {advice}")
-        return fit_dynamic(values.real, dtype, what)
+            raise DynamicRangeError(f"{name}: the complex value {odd} doesn't fit {dtype}; {advice}")
+        return fit_dynamic(values.real, dtype, name)
     if dtype.kind in "iu":
         whole = np.isfinite(values) & (values == np.trunc(values)) if values.dtype.kind == "f" else np.True_
         if not np.all(whole):
             odd = values[~whole].flat[0]
-            raise DynamicRangeError(f"{what}: the value {odd} is no whole number and doesn't fit {dtype}; {advice}")
+            raise DynamicRangeError(f"{name}: the value {odd} is no whole number and doesn't fit {dtype}; {advice}")
         limits = np.iinfo(dtype)
         low, high = values.min(), values.max()
         # compared as Python numbers: numpy would turn large integers into floats first
         if int(low) < limits.min or int(high) > limits.max:
             raise DynamicRangeError(
-                f"{what}: values from {low} to {high} don't fit {dtype} ({limits.min} to {limits.max}); {advice}"
+                f"{name}: values from {low} to {high} don't fit {dtype} ({limits.min} to {limits.max}); {advice}"
             )
         return values.astype(dtype)
     with np.errstate(over="ignore"):
@@ -213,6 +213,6 @@ def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, what: str
     if not np.array_equal(np.isfinite(fitted), np.isfinite(values)):
         largest = np.abs(values[np.isfinite(values)]).max()
         raise DynamicRangeError(
-            f"{what}: the value {largest} doesn't fit {dtype} (up to {np.finfo(dtype).max}); {advice}"
+            f"{name}: the value {largest} doesn't fit {dtype} (up to {np.finfo(dtype).max}); {advice}"
         )
     return fitted

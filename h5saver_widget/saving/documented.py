@@ -1,7 +1,7 @@
 """The older documented way of saving: groups by hand, data as dictionaries.
 
-``add_CH_group`` and ``add_data`` stand in the listings of PyMoDAQ's manual; what they write is the common layout, which
-:class:`~h5saver_widget.saving.loading.DataLoader` reads back. New programs use the data savers. Both are methods of
+PyMoDAQ's manual lists ``add_CH_group`` and ``add_data``; both write the common layout, which
+:class:`~h5saver_widget.saving.loading.DataLoader` reads back. New programs use the data savers. They are methods of
 :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`.
 """
 

@@ -108,7 +108,7 @@ class DataToExportSaver(DataManagement):
                 h5saver.frame_saved(frame_bytes(dte))
 
     def add_data_bundle(self, bundle: Any) -> None:
-        """Save what a host's bundle object holds: ``dte`` and ``node``."""
+        """Save a host's bundle object: its ``dte`` at its ``node``."""
         self.add_data(bundle.node, bundle.dte)
 
 
@@ -159,7 +159,7 @@ class DataToExportEnlargeableSaver(DataManagement):
         return found
 
     def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it; see :meth:`add_data` for errors.
+        """Check a bundle, and return a function that appends it; see :meth:`add_data` for errors.
 
         New arrays (of a new segment, say) end streaming (SWMR): readers have to open the file again.
         """
@@ -270,9 +270,9 @@ class DataToExportExtendedSaver(DataManagement):
     extended_shape
         Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
     fill_value
-        What points hold before they are measured; None for the saver's.
+        The value of points before they are measured; None for the saver's.
     as_acquired
-        Keep the number types of the data, whatever saving dynamic is chosen.
+        Keep the number types of the data and ignore the saving dynamic.
     """
 
     def __init__(
@@ -306,7 +306,7 @@ class DataToExportExtendedSaver(DataManagement):
         where
             Group of the module.
         dte
-            What was measured at this point.
+            The data of this point.
         indexes
             Position of the point, one number per scan dimension.
         distribution
@@ -330,7 +330,7 @@ class DataToExportExtendedSaver(DataManagement):
     def prepare(
         self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform"
     ) -> Callable[[], None]:
-        """Check a point, and return what writes it; see :meth:`add_data` for errors.
+        """Check a point, and return a function that writes it; see :meth:`add_data` for errors.
 
         Data that come for the first time need new arrays. If the file streams (SWMR) this ends streaming: readers have
         to open the file again, which is less than losing the data.

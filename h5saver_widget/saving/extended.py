@@ -51,7 +51,7 @@ class ExtendedArrays(ChannelArrays):
     distribution
         ``'uniform'`` or ``'spread'``.
     fill_value
-        What points hold before they are measured; integers have no nan, theirs is 0.
+        The value of points before they are measured; integers have no nan, theirs is 0.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class ExtendedArrays(ChannelArrays):
         return self._extras.is_same(frame.dwa) and self._knows_words(frame)
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return what is to be written for a point: array, where (None: at its end), values. Nothing is written yet."""
+        """Return the writes of a point: array, position (None: at its end), values. Nothing is written yet."""
         found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
         shape = self._shape
         data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
@@ -157,8 +157,8 @@ class ExtendedArrays(ChannelArrays):
 class ScanStream:
     """The data of one name and origin in a scan: the segments in which they are saved.
 
-    A point goes into the segment whose meaning it has, or else into a new one: it may be measured in any order, and an
-    instrument may come back to what it was.
+    A point goes into the segment with its meaning, or into a new one: points are measured in any order, and an
+    instrument may return to earlier settings.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ class ScanStream:
         return number is not None and self._segments[number].is_complete_for(frame)
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return what is to be written for a point; see :meth:`ExtendedArrays.checked`."""
+        """Return the writes of a point; see :meth:`ExtendedArrays.checked`."""
         changed = self._segments[self._current].change(frame)
         if changed:
             number = self._number_for(frame)
@@ -233,7 +233,7 @@ class ScanStream:
 
 
 def write_points(saver: H5SaverLowLevel, found: Sequence[tuple[Handle, tuple[int, ...] | None, Values]]) -> None:
-    """Write what was checked."""
+    """Write checked values."""
     for handle, at, values in found:
         if at is None:
             saver.io.append(handle, values)

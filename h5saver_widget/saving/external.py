@@ -1,4 +1,4 @@
-"""What others have made, brought into a file: the content of another HDF5 file, and pictures.
+"""Content of other programs, copied into a file: another HDF5 file, and pictures.
 
 Some detectors write files of their own; their content goes into the group ``External_data`` of the detector, so that
 one file holds everything. Pictures are the PNG screenshots that belong to a dataset.
@@ -56,7 +56,7 @@ def add_png(node: Node, png: bytes, name: str = "pixmap2D") -> str:
     Parameters
     ----------
     node
-        What the picture belongs to: a scan, a detector, ``/RawData``.
+        The node that the picture belongs to: a scan, a detector, ``/RawData``.
     png
         Content of a PNG file. Stored as the text of bytes, about 3.5 times as long. A backend that limits the length of
         attributes (PyTables: pictures of about 18 kB) stores longer ones in parts, which are put together when they are
@@ -108,10 +108,10 @@ def add_external_h5(
 ) -> GROUP:
     """Copy the content of another HDF5 file into the group ``External_data`` of a group.
 
-    Groups, arrays of numbers and text, growing arrays, lists of bytes and plain attributes are made again, whichever
-    library has written them. The source is only read. Links are not followed. What can't be made again (tables, links,
-    references) is left out and named in the log of the file. If there is an ``External_data`` already, the next content
-    goes into ``External_data_01``.
+    Groups, arrays of numbers and text, growing arrays, lists of bytes and plain attributes are copied, whichever
+    library has written them. The source is only read. Links are not followed. Nodes that can't be copied (tables,
+    links, references) are skipped and named in the log of the file. If there is an ``External_data`` already, the next
+    content goes into ``External_data_01``.
 
     Parameters
     ----------
@@ -202,14 +202,14 @@ def _new_group(h5saver: H5SaverLowLevel, parent: str, source: Path) -> GROUP:
 
 
 class _Copy:
-    """Makes the content of one open file again in another one; keeps account of what was left out."""
+    """Copies the content of one open file into another one, and keeps a list of the nodes that it skipped."""
 
     def __init__(self, source: H5Backend, target: H5SaverLowLevel) -> None:
         self._source, self._target = source, target
         self._left_out: list[str] = []
 
     def fill(self, group: GROUP) -> list[str]:
-        """Copy everything into a group, and return what was left out and why."""
+        """Copy everything into a group, and return the skipped nodes, each with the reason."""
         root = self._source.root()
         self._copy_attributes(root, group, keep=frozenset(group.attrs.attrs_name))
         seen: set[Hashable] = {self._source.io.identity(root.handle)}

@@ -1,4 +1,4 @@
-"""How a file of the common layout is opened or made, and what is noted in it at the end. No Qt.
+"""Opening and making files of the common layout, and the notes in them when they are closed. No Qt.
 
 Some of these functions are methods of :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel`, which lists them.
 """
@@ -153,7 +153,7 @@ def _start(
 def _lay_out(
     file: H5SaverLowLevel, path: Path, raw_path: str, metadata: Mapping[str, Any] | None, created: bool, swmr: bool
 ) -> None:
-    """Write what every file has: its description, the raw data group, the log."""
+    """Write the parts of every file: its description, the raw data group, the log."""
     with file._changing_structure():
         if created:
             now = datetime.now().astimezone()
@@ -182,7 +182,7 @@ def _lay_out(
 
 
 def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:
-    """Return what is noted in the file about the frames that came while it was open."""
+    """Return the counts of frames that are noted in the file when it is closed."""
     if not file.frames_saved + file._frames_refused:
         return {}
     if file.io.queue.failure is None:

@@ -1,4 +1,4 @@
-"""The one reader of meaning: what an array of another program is. Axes, units, errors, scale, names, further signals.
+"""The one reader of other programs' arrays: axes, units, errors, scale, names, further signals.
 
 Window, loader, exporters and xarray take it from here. Formats: NeXus of all its generations
 (https://manual.nexusformat.org/datarules.html#find-plottable-data), the dimension scales of HDF5 as netCDF has them
@@ -105,7 +105,7 @@ class _Beside:
 
     @property
     def names(self) -> list[str]:
-        """What stands there; asked for only where an axis can be any of it."""
+        """The names in the group; read only where any of them may be an axis."""
         return self._group.children_name()
 
     def array(self, name: str) -> Array | None:
@@ -136,7 +136,7 @@ def foreign_data(asked: Node, *, load_all: bool = False, lazy: bool = False, raw
     lazy
         Leave the numbers on disk.
     raw
-        Numbers as they stand in the file: without scale, offset, fill values and dates.
+        Numbers as they are stored in the file: without scale, offset, fill values and dates.
 
     Raises
     ------

@@ -26,7 +26,7 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
     Parameters
     ----------
     name
-        What the frame is of, for the message.
+        The source of the frame, for the message.
     """
     if file.when_full == "wait":
         file.io.queue.wait_for_room()
@@ -81,7 +81,7 @@ def frames_lost(file: H5SaverLowLevel) -> int:
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
-    """Tell whether the frame of a continuous recording that comes now is left out on purpose, and count it.
+    """Tell whether the frame of a continuous recording that comes now is skipped on purpose, and count it.
 
     With ``when_full = 'drop'`` it is, while the disk can't keep up.
     """
@@ -92,7 +92,7 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
-    """Return what was counted since the file was opened; never waits for the file."""
+    """Return the counts since the file was opened; never waits for the file."""
     queue = file.io.queue.counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None

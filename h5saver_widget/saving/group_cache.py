@@ -1,11 +1,11 @@
-"""What is in the groups used last: names and numbers of new nodes are known without asking the file.
+"""The cache of recently used groups: names and numbers of new nodes are known without listing the file.
 
-A frame that is saved into a new group makes some ten nodes. To list the group before each of them costs more with every
-node that is there, and a wait for the other side where the file lives in another process. So what was listed once is
-kept up to date by everything that :class:`~h5saver_widget.saving.low_level.H5SaverLowLevel` makes.
+A frame that is saved into a new group makes some ten nodes. Listing the group before each of them would cost more with
+every node in it, and a round trip to the worker for an isolated file. So a group is listed once, and
+:class:`~h5saver_widget.saving.low_level.H5SaverLowLevel` adds every node that it makes.
 
-A host may also change the file through the library's own object, or delete nodes behind our back. Who makes a node
-where it thinks that there is none then gets an error from the library: it forgets everything and looks.
+A host may also change the file through the library's own object. Then making a node that exists already is an error of
+the library; the cache is cleared, and the group is listed again.
 """
 
 from __future__ import annotations
@@ -107,14 +107,14 @@ class GroupCache:
         self._known: dict[str, CachedGroup] = {}
 
     def get(self, path: str) -> CachedGroup | None:
-        """Return what is known of a group, None if nothing is."""
+        """Return the cached group of a path, None if it is not cached."""
         found = self._known.pop(path, None)
         if found is not None:
             self._known[path] = found  # the one used last is forgotten last
         return found
 
     def keep(self, path: str, contents: CachedGroup) -> CachedGroup:
-        """Remember what is in a group."""
+        """Add a group to the cache."""
         if len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]
         self._known[path] = contents
@@ -135,7 +135,7 @@ class GroupCache:
 
 
 def cached_group(saver: H5SaverLowLevel, where: Where) -> CachedGroup:
-    """Return a group and what is in it. A node that was kept while its file was reopened still names its place."""
+    """Return a group and the names in it. A node of a file that was closed and opened again still names its path."""
     path = saver.path_of(where)
     found = saver.group_cache.get(path)
     if found is not None:
@@ -272,7 +272,7 @@ def find_channel(
 
 
 def segments_of(saver: H5SaverLowLevel, where: Where, first: CachedGroup) -> list[CachedGroup]:
-    """Return the groups of all segments of data in a scan, in their order: the first one, and what came after it."""
+    """Return the groups of all segments of data in a scan, in their order."""
     here = cached_group(saver, where)
     path = here.group.path
     beside = first.group.path == path

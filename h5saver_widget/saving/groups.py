@@ -155,7 +155,7 @@ def add_generic_group(
     where
         Group to make it in.
     title
-        What it is called by people.
+        Title of the group.
     settings_as_xml
         Settings, as XML.
     metadata
@@ -192,7 +192,7 @@ def add_incremental_group(
     settings_as_xml: str | bytes = "",
     metadata: Any = None,
 ) -> GROUP:
-    """Do what :meth:`add_generic_group` does, in the order of arguments that hosts know."""
+    """Call :meth:`add_generic_group` with the order of arguments that hosts know."""
     return file.add_generic_group(where, title, settings_as_xml, metadata, group_type)
 
 
@@ -307,7 +307,7 @@ def get_scan_index(file: H5SaverLowLevel) -> int:
 
 
 def type_name(kind: Any) -> str:
-    """Return what is stored as ``type`` of a group: a name in small letters.
+    """Return the stored ``type`` of a group: a name in small letters.
 
     >>> type_name(GroupType.detector), type_name('Scan')
     ('detector', 'scan')

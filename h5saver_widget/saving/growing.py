@@ -194,7 +194,7 @@ class GrowingArrays(ChannelArrays):
 
     # --------------------------------------------------------------- reopening
     def _reopen(self, frame: Frame, own: list[Axis]) -> None:
-        """Take arrays as they are in the file; what they mean is written beside them."""
+        """Take arrays as they are in the file; their meaning is written beside them."""
         nodes = self._reopened(DataType.data_enlargeable)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._reopened(DataType.error)]
@@ -245,7 +245,7 @@ class GrowingArrays(ChannelArrays):
 
     # ----------------------------------------------------------------- appending
     def checked(self, frame: Frame, axis_values: Sequence[Rows]) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended for a frame that belongs here, its rows first; nothing is written yet.
+        """Return the writes of a frame that belongs here, its rows first; nothing is written yet.
 
         `axis_values` are those of the axes of the recording.
         """

@@ -85,7 +85,7 @@ class GrowingAxes:
         self.rows += count
 
     def checked(self, values: Iterable[Rows], what: str) -> list[tuple[Handle, Rows]]:
-        """Return what is to be appended, in the number types of the axes; nothing is written yet.
+        """Return the values to append, in the number types of the axes; nothing is written yet.
 
         An axis of integers to which a fraction comes becomes one of float64.
 
@@ -107,7 +107,7 @@ class GrowingAxes:
         return found
 
     def _widen(self, number: int, row: Rows, what: str) -> tuple[Handle, np.dtype[Any]]:
-        """Make an axis anew in a number type that holds what is there and what comes."""
+        """Replace an axis by one of a number type that holds its present and its new values."""
         handle, dtype = self._arrays[number]
         held = plain(self._saver.io.read(handle), what)
         whole = held.dtype.kind == "f" and row.dtype.kind in "iu" and bool(np.all(held == np.trunc(held)))
@@ -115,7 +115,7 @@ class GrowingAxes:
         wide = row.dtype if whole else np.result_type(dtype, row.dtype)
         if not whole and not (holds(wide, held) and holds(wide, row)):
             raise DataMismatchError(
-                f"axis of {what}: {row.flat[0]} can't stand beside what is there: float64 does not hold whole numbers "
+                f"axis of {what}: {row.flat[0]} can't be added: float64 does not hold whole numbers "
                 "beyond 2**53; give all values of the axis as integers, or all with fractions"
             )
         saver = self._saver

@@ -1,4 +1,4 @@
-"""H5Backend: open any HDF5 file in a script, walk it, read it, write it, whatever library does the work."""
+"""H5Backend: open any HDF5 file in a script, walk it, read it, write it, with any backend."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class H5Backend:
     backend
         ``'h5py'``, ``'tables'``, or ``'h5pyd'`` for files on an HSDS server; None for the configured default.
     isolated
-        Have the file in a process of its own: whatever happens to this program, the file is written and closed.
+        Open the file in a worker process, which writes and closes it even if this program crashes.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class H5Backend:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the backend can do."""
+        """The capabilities of the backend."""
         return self.io.capabilities
 
     @property
     def durability(self) -> Durability:
-        """What files opened from now on survive; may be set to a :class:`Durability`, or its name.
+        """Durability of files opened from now on; may be set to a :class:`Durability`, or its name.
 
         ``'flush'``, ``'journal'`` (the process may be killed at any instant), ``'power'`` (the power may fail, too).
         FileOpenError when the backend can't do that.
@@ -145,7 +145,7 @@ class H5Backend:
         locking
             False opens without the library's file lock.
         allow
-            Folders in which other files may be read, where the values of arrays stand in these (virtual and external
+            Folders in which other files may be read, that hold the values of arrays (virtual and external
             arrays). Without it, such an array shows shape, number type and sources; reading it raises
             ValuesElsewhereError.
 
@@ -156,7 +156,7 @@ class H5Backend:
         Raises
         ------
         FileExistsError, FileNotFoundError, FileOpenError
-            With the path, and what to do.
+            With the path, and advice.
         """
         where = Path(path)
         modes: dict[str, OpenMode] = {
@@ -347,7 +347,7 @@ class H5Backend:
         fill_value: Any = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> EARRAY:
-        """Make an array of rows of `shape` that grows by rows; `fill_value` is what rows hold that nobody writes."""
+        """Make an array of rows of `shape` that grows by rows; rows that are never written hold `fill_value`."""
         described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
         raw = self.raw(described)
         spec = NodeSpec(

@@ -1,7 +1,7 @@
 """A handle knows its file: the group of a module in an earlier file is answered by that module's group in this one.
 
-By its path alone it would be answered by whoever has that place now: the kelvins of one module would go into the array
-of milliwatts of another.
+The path alone may belong to another module by then: the kelvins of one module would go into the array of milliwatts of
+another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["KnownAs", "bring_up_to_date", "known_as"]
 
 @dataclass
 class KnownAs:
-    """What a group of a module is known as, in whatever file.
+    """The identity of a module's group in any file.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class KnownAs:
 
 
 def known_as(saver: H5SaverLowLevel, group: GROUP, parent: Where, kind: str, title: str) -> GROUP:
-    """Note what a group is known as, and return it."""
+    """Note the identity of a group, and return it."""
     kept = parent if isinstance(parent, GROUP) and isinstance(parent.known_as, KnownAs) else saver.path_of(parent)
     group.known_as = KnownAs(kept, kind, title, saver.generation)
     assert group.path  # asked for once: it is remembered after the file is closed

@@ -17,7 +17,7 @@ _MOST_STEPS: Final = 20
 
 
 def resolved(io: Backend, path: str) -> str:
-    """Return the path of what soft links on a path lead to.
+    """Return the path at the end of all soft links on a path.
 
     Raises
     ------
@@ -50,5 +50,5 @@ def resolved(io: Backend, path: str) -> str:
 
 
 def followed(node: Node) -> Node:
-    """Return what a link in this file leads to, any other node as it is; NodeError as `resolved`."""
+    """Return the target of a link in this file, any other node as it is; NodeError as `resolved`."""
     return node_of(node.backend, resolved(node.backend, node.path)) if isinstance(node, LINK) else node

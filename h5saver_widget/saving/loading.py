@@ -57,7 +57,7 @@ class DataLoader(DataManagement):
         super().__init__(h5saver)
 
     def walk_nodes(self, where: Where = "/", depth: int | None = None, only_groups: bool = False) -> Iterator[Node]:
-        """Iterate over a node and what is below it; see :meth:`H5Backend.walk_nodes`."""
+        """Iterate over a node and the nodes below it; see :meth:`H5Backend.walk_nodes`."""
         return self.h5saver.walk_nodes(where, depth, only_groups)
 
     def get_node(self, where: Where, name: str | None = None) -> Node:
@@ -86,7 +86,7 @@ class DataLoader(DataManagement):
             and number type, read slice by slice (``data.inav[3]``, ``data.isig[10:20]``, ``data[0][3]``) as long as the
             file is open; a slice taken later raises FileNotOpenError or NodeError. Axes are read.
         raw
-            Of arrays of other programs (NeXus, netCDF...), return the numbers as they stand in the file: without scale,
+            Of arrays of other programs (NeXus, netCDF...), return the numbers as stored: without scale,
             offset, fill values and dates.
 
         Raises
@@ -94,7 +94,7 @@ class DataLoader(DataManagement):
         NodeError
             If there is no such array.
         DataMismatchError
-            If what is in the file doesn't fit together.
+            If the arrays, axes and errors in the file don't fit together.
 
         Examples
         --------

@@ -1,8 +1,7 @@
 """H5SaverLowLevel: files laid out so that the loaders, the browser and PyMoDAQ find their way. No Qt.
 
-The class says what a file can do; how it is done stands in a module per subject (groups, arrays and log, frames,
-streaming, files that are handed around), whose functions are its methods.
-See docs/decisions/022-a-recorder-of-parts.md.
+This class lists the calls; their bodies are functions in a module per subject (groups, arrays and log, frames,
+streaming, shared files). See docs/decisions/022-a-recorder-of-parts.md.
 """
 
 from __future__ import annotations
@@ -38,31 +37,31 @@ class H5SaverLowLevel(H5Backend):
     Parameters
     ----------
     save_type
-        What the file is for; stored as ``type`` of ``/RawData``.
+        The purpose of the file; stored as ``type`` of ``/RawData``.
     backend
         Name of the backend; None for the configured default.
     isolated
-        Have the file in a process of its own: whatever happens to this program, the file is written and closed. Frames
-        are handed over and written a little later; :meth:`flush` waits for them.
+        Open the file in a worker process, which writes and closes it even if this program crashes. Frames are written a
+        little later; :meth:`flush` waits for them.
 
     Attributes
     ----------
     dynamic
         Number type in which measured data are stored; None keeps each array's own.
     fill_value
-        What the points of a scan hold before they are measured.
+        The value of a scan's points before they are measured.
     flush_seconds
         How old unwritten data may get while frames come in.
     when_full
-        What to do with a frame of a continuous recording while more is waiting to be written than memory was set aside
-        for: ``'wait'`` until there is room, or ``'drop'`` it and count it.
+        The treatment of a frame of a continuous recording while the queue is full: ``'wait'`` until there is room, or
+        ``'drop'`` it and count it.
     convert_units
         Whether data in other units than before are converted, where only a power of ten is between them (mV, V) and no
         digit is lost. Without it, they go on in another array.
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     frames_saved, bytes_saved
-        What was accepted since the file was opened.
+        Counts since the file was opened.
     frames_lost
         How many frames could not be written since the file was opened.
 
@@ -181,7 +180,7 @@ class H5SaverLowLevel(H5Backend):
         self.require_open("save")
 
     def _step_ended(self) -> None:
-        """Do what had to wait for the end of a step; the file is not held any more."""
+        """Run the calls that waited for the end of a step; the file is not locked any more."""
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
@@ -219,7 +218,7 @@ class H5SaverLowLevel(H5Backend):
 
     # ---------------------------------------------------------------- session
     def require_session(self) -> Session:
-        """Return what is known of the open file; FileNotOpenError if none is open."""
+        """Return the session of the open file; FileNotOpenError if none is open."""
         if self.session is None:
             raise FileNotOpenError("no file is open")
         return self.session
@@ -251,11 +250,11 @@ class H5SaverLowLevel(H5Backend):
 
     @property
     def group_cache(self) -> GroupCache:
-        """What is known of the groups used last; it makes nodes without asking the file what is there."""
+        """The cache of recently used groups; new nodes get their names from it without a look at the file."""
         return (self.session or self.require_session()).group_cache
 
     def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
-        """Keep what is known of the group at a path true: a node was made in it."""
+        """Add a new node to the cached group at a path."""
         self.group_cache.made(parent, name, group)
 
     def has_grown(self, path: str, handle: Handle) -> None:
@@ -263,7 +262,7 @@ class H5SaverLowLevel(H5Backend):
         self.require_session().growing[path] = handle
 
     def describe_plots(self) -> None:
-        """Tell NeXus readers what was made; nothing can be told while the file streams."""
+        """Write the NeXus attributes of new arrays; while the file streams this is impossible."""
         if self.session is not None and not self.io.swmr_active:
             self.session.plots.write(self.io, self._group_handle)
 

@@ -1,4 +1,4 @@
-"""What all data savers and loaders have in common: the file they work on, and the names of array nodes."""
+"""The common base of data savers and loaders: their file, and the names of array nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the numbers of a stream mean: units, labels in order, axes. A frame that means something else is told apart.
+"""The meaning of a stream: units, labels in order, axes. A frame with another meaning is recognised.
 
 A stream declares its meaning with its first frame. Every later frame is compared with it, so this has to cost next to
 nothing while all is the same; of axes the bytes are compared, as the caller may have changed them in place.
@@ -116,7 +116,7 @@ class AxisMeaning:
         self.size = int(axis.size)
 
     def change(self, axis: AxisLike, values_count: bool = True) -> str:
-        """Return what is other about an axis, ``''`` if nothing is."""
+        """Return the difference of an axis in words, ``''`` if there is none."""
         if axis.index != self.index or (axis.label != self.label and str(axis.label) != self.label):
             return f"axis {str(axis.label)!r} of dimension {axis.index} instead of {self.label!r} of {self.index}"
         if axis.units != self.units and str(axis.units) != self.units:
@@ -156,15 +156,16 @@ class Meaning:
 
     @classmethod
     def of(cls, dwa: DataLike, block: bool = False) -> Meaning:
-        """Return what a data object means; `block`: its first axis has values of its own in every frame."""
+        """Return the meaning of a data object; `block`: its first axis has values of its own in every frame."""
         axes = [AxisMeaning(axis, axis.index, not (block and axis.index == 0)) for axis in dwa.axes]
         return cls(str(dwa.units), [str(label) for label in dwa.labels], dwa.source.name, axes)
 
     def change(self, frame: Frame) -> str:
-        """Return what is other about a frame, ``''`` if nothing is. Channels in another order are put in order.
+        """Return the difference of a frame in words, ``''`` if there is none.
 
-        A frame without axes has those of the frames before: many instruments tell them with the first frame alone.
-        Units are converted where the frame wants that.
+        Channels in another order are put in order. A frame without axes has those of the frames before: many
+        instruments send them with the first frame alone. Units are
+        converted where the frame wants that.
         """
         dwa = frame.dwa
         axes = dwa.axes

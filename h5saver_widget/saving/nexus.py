@@ -1,4 +1,4 @@
-"""What NeXus readers (silx, NeXpy, h5web) need to plot a file: attributes on groups, nothing else.
+"""The attributes by which NeXus readers (silx, NeXpy, h5web) plot a file; they are on groups.
 
 The layout of the files stays as it is; ``NX_class``, ``default``, ``signal``, ``auxiliary_signals`` and ``axes`` are
 put on the groups when these are made, and when the first arrays of a data object are made. Later frames cost nothing.
@@ -93,7 +93,7 @@ def class_of_group(path: str, kind: Any = "") -> dict[str, str]:
 
 
 class _Group:
-    """What was made in one group: its signals, and an axis for every dimension that has one."""
+    """New nodes of one group: its signals, and an axis for every dimension that has one."""
 
     def __init__(self) -> None:
         self.signals: list[str] = []
@@ -101,7 +101,7 @@ class _Group:
         self.ndim = self.navigation = 0
 
     def attributes(self) -> dict[str, RawAttribute]:
-        """Return what makes the group an NXdata."""
+        """Return the attributes that make the group an NXdata."""
         found: dict[str, RawAttribute] = {
             "NX_class": "NXdata",
             "signal": self.signals[0],
@@ -116,7 +116,7 @@ class _Group:
 
 
 class Plots:
-    """What an open file is described with: collected while arrays are made, written when all of a step are there.
+    """The NeXus description of an open file: collected while arrays are made, written at the end of a step.
 
     Examples
     --------
@@ -165,7 +165,7 @@ class Plots:
     def take(self) -> dict[str, dict[str, RawAttribute]]:
         """Return the attributes of the groups that hold new data, and forget them.
 
-        A group that had data before keeps its description: what comes later may be of another shape.
+        A group that had data before keeps its description: later data may have another shape.
         """
         groups, self._groups = self._groups, {}
         return {

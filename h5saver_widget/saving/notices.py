@@ -1,4 +1,4 @@
-"""What a saver has to say about data that it saves otherwise than they came: in the log of the file, and to people."""
+"""Notices about data that are saved with a change: in the log of the file, and to people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tell(saver: H5SaverLowLevel, text: str) -> None:
         return
     told.add(text)
     if len(told) > MOST:
-        text += ". What else is like this is not told any more"
+        text += ". Further changes of this kind are not reported"
     logger.info(text)
     with suppress(H5SaverError, OSError):  # what is only said must not cost a frame
         saver.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}")
@@ -39,13 +39,13 @@ def tell(saver: H5SaverLowLevel, text: str) -> None:
 def tell_step(saver: H5SaverLowLevel, step: float) -> None:
     """Tell that the wall clock was set, and keep in the file when, and by how much."""
     how = "back" if step < 0 else "forward"
-    tell(saver, f"The wall clock was set {how} by {abs(step):.3f} s; the time axes go on as if it had not been")
+    tell(saver, f"The wall clock was set {how} by {abs(step):.3f} s; the time axes continue evenly")
     raw = saver.raw_group
     if not isinstance(raw, str) and not saver.is_swmr_active:
         saver.io.set_attributes(raw.handle, saver.raw({"clock_steps": saver.clock.steps[-MOST:]}))
 
 
 def tell_once(saver: H5SaverLowLevel, text: str) -> None:
-    """Tell what was not told before of this file."""
+    """Report a sentence, once per file."""
     if text not in saver.told:
         tell(saver, text)

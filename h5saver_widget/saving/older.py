@@ -1,8 +1,8 @@
-"""Files of the years before 2022: what their nodes say, in the terms of today's layout. Only read, never written.
+"""Files of the years before 2022: their nodes in the terms of today's layout. Only read, never written.
 
 In that layout (``Raw_datas/Scan000/Det000/Data2D/CH000/Data``) arrays are called ``Data``, the axes beside them
 ``X_axis`` and ``Y_axis``, those of the scan ``Scan_x_axis`` and ``Scan_y_axis`` (``..._unique`` without repetitions).
-Attribute ``type`` says what an array is, ``data_dimension`` is ``'2D'``, ``scan_type`` ``'scan1D'`` or ``'scan2D'``.
+Attribute ``type`` is the role of an array, ``data_dimension`` is ``'2D'``, ``scan_type`` ``'scan1D'`` or ``'scan2D'``.
 """
 
 from __future__ import annotations

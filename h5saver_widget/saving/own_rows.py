@@ -1,4 +1,4 @@
-"""Which rows of the arrays of a recording are those of a data object, and what has a value for each of them.
+"""The rows of a recording's arrays that belong to one data object, and the values beside them.
 
 Rows of a segment stand in step with the axes that all segments share, so a segment that comes late begins with rows
 that are not its own. In a scan an array tells for each point which segment it is in.
@@ -34,7 +34,7 @@ __all__ = ["OwnRows", "first_of", "numbers_in"]
 
 
 def first_of(group: GROUP, told: Any) -> GROUP | None:
-    """Return the group of the first segment, from what a segment's group tells of it; None if it is not there."""
+    """Return the group of the first segment, from the attributes of a segment's group; None if it does not exist."""
     parent = group.parent_node
     base = parent if told == BESIDE or parent is None else parent.parent_node
     found = base
@@ -51,7 +51,7 @@ def numbers_in(group: GROUP) -> npt.NDArray[Any] | None:
 
 
 class OwnRows:
-    """Cuts what was found beside an array to the rows of its data object.
+    """Selects the rows of one data object in the arrays beside its data.
 
     Parameters
     ----------

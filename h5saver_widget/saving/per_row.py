@@ -1,7 +1,7 @@
-"""Extra attributes that change from frame to frame: what was one value for all becomes a value for each row.
+"""Extra attributes that change from frame to frame: one value for all becomes a value for each row.
 
-Numbers go into an array of their own beside the data, whose fill value is what held before: rows that were there are
-not written. Everything else (text, None, tuples...) is noted for the rows at which it is not what it was at first.
+Numbers go into an array of their own beside the data. Its fill value is the first value, so that earlier rows need no
+write. Everything else (text, None, tuples...) is noted for the rows at which it differs from its first value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ExtraRows:
     saver, place
         The saver, and the group of the arrays.
     known
-        What the attributes were at first, as it stands with the data.
+        The first values of the attributes, as stored with the data.
     shape
         Shape of a scan; None for arrays that grow by a row for each frame.
     """
@@ -68,7 +68,7 @@ class ExtraRows:
         return bool(self._numbers or self._noted)
 
     def is_same(self, dwa: DataLike) -> bool:
-        """Tell whether all attributes are what they were at first, and none of them has an array."""
+        """Tell whether all attributes have their first values, and none of them has an array."""
         given = dwa.extra_attributes
         if not given and not self._names:
             return True
@@ -87,7 +87,7 @@ class ExtraRows:
         return codec.encode(storable(value)) == self._texts[name]
 
     def checked(self, dwa: DataLike, row: int, rows: int = 1) -> list[tuple[Handle, Any]]:
-        """Return what is to be written for a frame: arrays with the value (or a note), nothing if all is as it was.
+        """Return the writes of a frame: arrays with the value (or a note), nothing if no attribute has changed.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class ExtraRows:
         return found
 
     def fill(self, count: int) -> list[tuple[Handle, Any]]:
-        """Return what is to be appended for rows that no frame belongs to."""
+        """Return the values to append for rows without a frame."""
         return [
             (handle, np.full(count, np.asarray(self._known[name]).astype(dtype)))
             for name, (handle, dtype) in self._numbers.items()
@@ -182,7 +182,7 @@ def _beside(group: GROUP, names: Iterable[str]) -> list[Array]:
 
 
 def notes_in(node: VLARRAY) -> list[tuple[int, str, Any]]:
-    """Return the notes of an array: row, name of the attribute, value. What is no note is passed over."""
+    """Return the notes of an array: row, name of the attribute, value. Malformed notes are skipped."""
     found = []
     for line in node.read():
         try:
@@ -199,9 +199,9 @@ def extra_rows(group: GROUP, names: Iterable[str], constants: Mapping[str, Any],
     Parameters
     ----------
     group, names
-        Group of the arrays, and what is in it.
+        Group of the arrays, and the names in it.
     constants
-        What the attributes were at first.
+        The first values of the attributes.
     count
         Number of rows.
 

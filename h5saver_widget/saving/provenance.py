@@ -1,4 +1,4 @@
-"""Who wrote a file: which program with which versions, when, on which machine, for whom. Plain texts at its root.
+"""The origin of a file: program, versions, time, machine, user. Plain texts at its root.
 
 Names are those of NeXus (NXroot) where it has them, so that its readers show them:
 https://manual.nexusformat.org/classes/base_classes/NXroot.html
@@ -75,7 +75,7 @@ def recording_id(backend: Backend) -> str:
 
 @functools.cache
 def _machine() -> dict[str, str]:
-    """Return what does not change while the program runs; host and user are asked once."""
+    """Return facts that don't change while the program runs; host and user are asked once."""
     return {
         "hostname": socket.gethostname() or "unknown",
         "platform": platform.platform(),

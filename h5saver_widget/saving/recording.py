@@ -1,7 +1,7 @@
 """A recording: the growing arrays below one group, point by point, each stream cut into segments where it changes.
 
-What is looked up is looked up once: a :class:`Recording` keeps the handles of a group's growing arrays, so that saving
-point 100,000 costs what saving point 2 costs.
+Look-ups happen once: a :class:`Recording` keeps the handles of a group's growing arrays, so that saving point 100,000
+costs as much as saving point 2.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Recording:
         return self._opened
 
     def prepare(self, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check all of a point, and return what appends it: nothing is written before everything was checked.
+        """Check all of a point, and return a function that appends it; nothing is written before all is checked.
 
         Data that mean something else than before (units, axes, labels, number type, shape) begin a new segment.
 
@@ -179,7 +179,7 @@ class Recording:
         channel = self._channels[key] = self._new(place, frame, after=before, moving=moving)
         channel.has_moved = has_moved
         kept = ", whose values are kept for every row from here on" if moving else ""
-        tell(self._saver, f"{frame.dwa.name}: {changed}{kept}; what follows is in {place.group.path}")
+        tell(self._saver, f"{frame.dwa.name}: {changed}{kept}; later data are in {place.group.path}")
         return channel
 
     def _segment_place(self, key: Key, frame: Frame, before: GrowingArrays) -> CachedGroup:

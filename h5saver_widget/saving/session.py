@@ -1,4 +1,4 @@
-"""One open file of a saver: what has to be brought up to date before it is closed, and how it is closed.
+"""One open file of a saver: the updates before it is closed, and closing it.
 
 Kept apart from the saver so that a file whose saver was forgotten can still be closed properly: a finalizer may hold
 the session, never the saver itself.
@@ -61,7 +61,8 @@ def _answers(io: Backend) -> bool:
 def _go_first_at_exit() -> None:
     """Have files closed at exit before a library does it: PyTables would close all of its own.
 
-    What was registered last goes first, so this is done anew with every file: its library is certainly loaded then.
+    Exit handlers run in reverse order, so this one is registered anew with every file: its library is certainly loaded
+    then.
     """
     atexit.unregister(_close_all_at_exit)
     atexit.register(_close_all_at_exit)
@@ -69,7 +70,7 @@ def _go_first_at_exit() -> None:
 
 @dataclass(eq=False)
 class Session:
-    """An open file, and what closing it has to do.
+    """An open file, and the work that closing it has to do.
 
     Attributes
     ----------
@@ -83,8 +84,8 @@ class Session:
         Handle of the raw data group. Held for its sake: PyTables closes groups that nobody holds, and lists all their
         nodes again when they are opened again.
     growing
-        Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end. To
-        rewrite it with every row would cost three times what the row itself costs.
+        Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end.
+        Rewriting it with every row would cost three times as much as the row itself.
     logger
         Handle of the log, once a line was written.
     counts
@@ -92,11 +93,11 @@ class Session:
     late_lines
         Log lines that came while the file was streaming: rows of any length are broken under SWMR, so they wait.
     places
-        What is in the groups used last: group 10,000 costs what group 10 cost.
+        The cache of recently used groups: group 10,000 costs as much as group 10.
     titles
         Name of the last group of a title, by path of the parent and type, for the same reason.
     plots
-        What NeXus readers have still to be told of new arrays.
+        New arrays that NeXus readers don't know yet.
     """
 
     io: Backend

@@ -79,7 +79,7 @@ class FileProxy:
             shutil.copyfile(self.filename, path)
 
     def visititems(self, visit: Callable[[str, Any], Any]) -> None:
-        """Visit nothing: windows go through a file to refresh it, and here every read sees what is in it now."""
+        """Do nothing: windows visit a file to refresh it, and here every read returns the present content."""
 
 
 def library_file(file: H5SaverLowLevel) -> Any:

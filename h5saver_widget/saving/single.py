@@ -23,7 +23,7 @@ __all__ = ["DataEnlargeableSaver", "DataExtendedSaver"]
 
 
 class _SingleRecording(Recording):
-    """A recording of one data object, whatever it is called: arrays and axes stand side by side in the group.
+    """A recording of one data object of any name: arrays and axes stand side by side in the group.
 
     A segment has a channel group in that group, with axes of its own.
     """
@@ -133,7 +133,7 @@ class DataExtendedSaver(DataManagement):
     extended_shape
         Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
     fill_value
-        What points hold before they are measured; None for the saver's.
+        The value of points before they are measured; None for the saver's.
     """
 
     def __init__(

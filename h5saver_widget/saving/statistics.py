@@ -1,4 +1,4 @@
-"""Statistics: what a saver has counted so far, as one immutable value that any thread may hand to any other."""
+"""Statistics: the counts of a saver, as one immutable value that threads may share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class Statistics:
-    """What was saved since saving started; zero and None where nothing is known.
+    """Counts since saving started; zero and None where nothing is known.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Statistics:
     frames_dropped
         Those that could not be saved: lost. ``received = written + waiting + dropped``, at every instant.
     frames_left_out
-        Frames that were left out on purpose, during a pause.
+        Frames that were skipped on purpose, during a pause.
     queue_bytes
         Bytes that were accepted and have not reached the library yet.
     bytes_in

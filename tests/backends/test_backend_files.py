@@ -20,12 +20,13 @@ from h5saver_widget.backends.registry import (
     backend_capabilities,
     create_backend,
     default_backend,
+    local_backends,
     set_default_backend,
 )
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import FileNotOpenError, NodeError, StreamingError, TooLargeError, UnknownBackendError
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 both = pytest.mark.parametrize("name", BACKENDS)
 each_way = pytest.mark.parametrize(("writer", "reader"), [(w, r) for w in BACKENDS for r in BACKENDS])
 

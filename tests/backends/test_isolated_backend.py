@@ -1,4 +1,4 @@
-"""The contract of every backend, kept by each of them in a process of its own."""
+"""The contract of every backend, kept by each of them in a worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file to look at, written and read with every backend, here and in a process of its own."""
+"""A file to look at, written and read with every backend, here and in a worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of other programs: every node says what it is, here and in a process of its own, and none is ever changed."""
+"""Files of other programs: every node says what it is, here and in a worker process, and none is ever changed."""
 
 from __future__ import annotations
 

@@ -38,7 +38,6 @@ def time_rows(path: Path) -> int:
         return sum(len(group["NavAxes/Axis00"]) for group in groups if "NavAxes" in group)
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_without_a_display_it_records_and_reports_what_is_in_the_file(tmp_path: Path, backend: str) -> None:
     done = run("--out", str(tmp_path), "--backend", backend, DEMO_SECONDS="2")
     assert done.returncode == 0, done.stderr
@@ -91,7 +90,6 @@ def test_nonsense_in_the_environment_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_a_signal_while_recording_saves_and_closes_the_file(tmp_path: Path, number: int, backend: str) -> None:
     command = [*DEMO, "--out", str(tmp_path), "--seconds", "100", "--offscreen", "--backend", backend]
     with subprocess.Popen(

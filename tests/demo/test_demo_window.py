@@ -364,7 +364,7 @@ def test_save_2d_off_leaves_images_out_and_counts_nothing_lost(qtbot, window, pr
     press(window._record_action)
     assert window.recorder.recording.frames == 0
     assert window.recorder.recording.lost == 0
-    assert window.log.toPlainText().count("left out of the file") == 1
+    assert window.log.toPlainText().count("kept out of the file") == 1
 
 
 @pytest.mark.parametrize("backend", ["h5py"], indirect=True)

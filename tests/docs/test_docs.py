@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -26,9 +27,11 @@ with H5SaverLowLevel("scan") as h5saver:
 #: What a page takes for granted, as everybody has it who reads it.
 ASSUMED = {
     "README.md": """
-from types import SimpleNamespace
-import pyqtgraph.Qt.QtCore
-my_detector = SimpleNamespace(title="Spectrometer")
+from pyqtgraph.Qt import QtCore, QtWidgets
+class Camera(QtCore.QObject):
+    frame_ready = QtCore.Signal(object)
+camera = Camera()
+QtWidgets.QApplication.exec = lambda *_: 0
 """,
     "docs/recording.md": """
 import sys
@@ -68,7 +71,7 @@ AFTERWARDS = {
 import tempfile, numpy as np
 h5saver.settings["base_path"] = tempfile.mkdtemp()
 h5saver.start()
-save(np.arange(10.0))
+camera.frame_ready.emit(np.arange(10.0))
 h5saver.flush()
 assert h5saver.status().statistics.frames_written == 1
 h5saver.stop()
@@ -124,11 +127,22 @@ def test_the_code_of_a_guide_runs_as_it_stands(page: str, tmp_path: Path) -> Non
             f"sys.exit(pytest.main({[*options, str(tests)]!r}))")  # fmt: skip
 
 
+def test_a_setting_is_one_declaration_and_one_test(tmp_path: Path) -> None:
+    """The test of the guide passes in a copy of the package that has the declaration of the guide."""
+    (_, _, declaration), (_, title, text) = blocks_of("docs/extending/setting.md")
+    shutil.copytree(ROOT / "h5saver_widget", tmp_path / "h5saver_widget", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "icons", tmp_path / "icons")
+    module = tmp_path / "h5saver_widget" / "recording" / "settings.py"
+    place = "\n    def __post_init__"
+    before, _, after = module.read_text(encoding="utf-8").rpartition(place)
+    module.write_text(before + declaration + place + after, encoding="utf-8")
+    (tmp_path / title).write_text(text, encoding="utf-8")
+    run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, title)
+
+
 @pytest.mark.parametrize("page", ASSUMED)
 def test_the_code_of_a_page_runs(page: str, tmp_path: Path) -> None:
     code = [text for language, _, text in blocks_of(page) if language == "python"]
-    if page == "README.md":
-        code = code[:1]  # the next one opens a file that the reader has
     (tmp_path / "program.py").write_text(ASSUMED[page] + "\n".join(code) + AFTERWARDS[page], encoding="utf-8")
     run(tmp_path, "program.py", str(tmp_path))
 

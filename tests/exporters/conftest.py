@@ -13,7 +13,7 @@ from h5saver_widget import Axis, DataRaw, DataToExport, DetectorSaver, DetectorT
 
 @pytest.fixture(params=[False], ids=["here"])
 def isolated(request):
-    """Whether the file is in a process of its own; where that matters, a test says so."""
+    """Whether the file is in a worker process; where that matters, a test says so."""
     return request.param
 
 

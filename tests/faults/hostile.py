@@ -238,7 +238,7 @@ def external_links(path: Path, outside: Path) -> None:
 
 @hostile
 def external_storage(path: Path, outside: Path) -> None:
-    """Have the raw data of arrays stand in other files."""
+    """Have the raw data of arrays be stored in other files."""
     with h5py.File(path, "x") as file:
         channel = laid_out(file)
         for number, target in enumerate((outside / "secret.bin", "../outside/secret.bin", "/etc/hostname")):

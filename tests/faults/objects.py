@@ -23,7 +23,7 @@ ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError, I
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what can be read of a file, by path, in a process of its own."""
+    """Return what can be read of a file, by path, in a worker process."""
     try:
         done = subprocess.run(
             [sys.executable, __file__, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE
@@ -56,7 +56,7 @@ def missing(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
 
 
 def described(path: str) -> Iterator[dict[str, Any]]:
-    """Iterate over the objects of a file; what can't be read is left out."""
+    """Iterate over the objects of a file; unreadable ones are skipped."""
     file = h5py.File(path, "r", locking=False)
     root = h5o.get_info(file.id)
     seen = {root.addr: "/"}

@@ -1,4 +1,4 @@
-"""Opens files the way a program does, in a process of its own: ``python opener.py BACKEND FILE...``; a line each.
+"""Opens files the way a program does, in a worker process: ``python opener.py BACKEND FILE...``; a line each.
 
 After every file one line of JSON says what was seen. The process has 4 GB of memory and must survive.
 """

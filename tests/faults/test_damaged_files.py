@@ -104,7 +104,6 @@ def test_no_damaged_file_ends_the_program(undamaged: list[Path], tmp_path: Path)
     shown(found)
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_the_window_shows_what_it_can_of_a_damaged_file(undamaged: list[Path], tmp_path: Path, backend: str) -> None:
     found: Counter[str] = Counter()
     paths = [made(seed, undamaged, tmp_path)[0] for seed in range(FIRST, FIRST + COUNT)]

@@ -1,7 +1,7 @@
 """Every HDF5 file of a folder through all that is done with files of other programs, compared with plain h5py.
 
 ``make corpus DIR=...`` prints a table of verdicts; the exit code is the number of files with one that is not good. Each
-file is looked at in a process of its own, on one backend after the other.
+file is looked at in a worker process, on one backend after the other.
 """
 
 from __future__ import annotations

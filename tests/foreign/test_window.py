@@ -34,7 +34,7 @@ def test_one_question_for_a_folder(browser, tmp_path):
     master = write_elsewhere(tmp_path / "run")
     panel = browser.panel
     show(browser, master, "/frames")
-    assert panel.elsewhere.text() == "Its values stand in other files: data_0.h5, data_1.h5."
+    assert panel.elsewhere.text() == "Its values are stored in other files: data_0.h5, data_1.h5."
     assert not panel.allow_button.isHidden() and panel.report.data_path == ""
     panel.allow_button.click()
     assert browser.wait(60)

@@ -143,7 +143,7 @@ class TestH5pydBackend(ArrayContract):
 
 
 class TestIsolatedH5pydBackend(TestH5pydBackend):
-    """The same in a process of its own, which later tests use again.
+    """The same in a worker process, which later tests use again.
 
     Every test with one of its values (conftest.py): all of them reach a server above, and go through a process to the
     disk in tests/isolated.

@@ -89,7 +89,8 @@ def test_a_certificate_of_ones_own(hsds: HsdsServer, domain: Path, certificate: 
     proxy = Proxy(hsds.sn_port, certificate=certificate)
     try:
         with pytest.raises(
-            FileOpenError, match=r"nobody who is known here has signed its certificate.*Certificate in the settings"
+            FileOpenError,
+            match=r"no authority that is known here has signed its certificate.*Certificate in the settings",
         ):
             backend_with(endpoint=proxy.endpoint).open(domain, "x")
         with pytest.raises(FileOpenError, match="does not belong to that address"):

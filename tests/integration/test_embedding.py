@@ -10,11 +10,12 @@ import pytest
 import tables
 
 import h5saver_widget as ours
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.integrations.pymodaq.files import FileProxy, HostBrowserUtil, InProcessBrowserUtil
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.parameters import dashboard_submodules_params
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 class Host(H5Saver):

@@ -1,4 +1,4 @@
-"""A file in a process of its own: who dies, what is left, who is told."""
+"""A file in a worker process: who dies, what is left, who is told."""
 
 from __future__ import annotations
 

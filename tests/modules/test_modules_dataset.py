@@ -20,6 +20,7 @@ from h5saver_widget import (
     LoggerSaver,
     ScanSaver,
 )
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -29,7 +30,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.saving.external import add_external_h5, add_png
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 SETTINGS = {"exposure": 0.25, "gain": 3}
 

@@ -22,9 +22,10 @@ from h5saver_widget import (
     FileNotOpenError,
     H5SaverLowLevel,
 )
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.format.settings_reading import xml_values
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 class Saver(H5SaverLowLevel):

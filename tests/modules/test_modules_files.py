@@ -139,5 +139,5 @@ def test_settings_that_can_not_be_written_cost_no_data(saver):
 
     assert values(saver) == {"Det": [("V", [1])]}
     lines = saver.get_node("/RawData/Logger").read()
-    assert "Det: its settings can't be written and are left out: no settings for you" in lines[0]
+    assert "Det: its settings can't be written and are skipped: no settings for you" in lines[0]
     assert "value: the extra attribute 'mode' is kept as text, not as it is" in lines[1]

@@ -21,8 +21,9 @@ from h5saver_widget import (
     ScanSaver,
     TimeModuleSaver,
 )
+from h5saver_widget.backends.registry import local_backends
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 def module(title, **more):

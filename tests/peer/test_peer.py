@@ -28,8 +28,9 @@ from h5saver_widget import (
     OptimizerSaver,
     ScanSaver,
 )
+from h5saver_widget.backends.registry import local_backends
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 # ------------------------------------------------------------------------------------------- written here, read there

@@ -16,9 +16,10 @@ from h5saver_widget import (
     H5BrowserUtil,
     H5SaverLowLevel,
 )
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.browsing import FileView
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 KINDS = ["data", "modules", "scan1d", "scan2d", "spread"]
 
 

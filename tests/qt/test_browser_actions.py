@@ -108,7 +108,7 @@ def test_nothing_changes_the_file(qtbot, show, written, backend, isolated, tmp_p
     answer(tmp_path / "b.svg")
     menu = browser.menu()
     menu.exports.aboutToShow.emit()
-    choose(menu.exports, "png, svg   a picture of what the plot shows")
+    choose(menu.exports, "png, svg   a picture of the plot")
     answer(tmp_path / "c.h5")
     finish(qtbot, browser, lambda: save_file_as(browser))
     choose(browser.menu(), "Copy the Python lines that load it")
@@ -283,7 +283,7 @@ def shown_texts(browser: H5Browser) -> str:
     list(zip([*MAKERS, "names_that_are_no_text"], itertools.cycle(["h5py", "tables"]), strict=False)),
 )
 def test_a_hostile_file_does_no_harm(show, name, tmp_path, written, backend, caplog):
-    """Everything in it is opened and clicked at, in a process of its own: a message or a plain value, and we go on."""
+    """Everything in it is opened and clicked at, in a worker process: a message or a plain value, and we go on."""
     outside = tmp_path / "outside"
     prepared(outside)
     path = tmp_path / f"{name}.h5"

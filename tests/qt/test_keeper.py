@@ -1,4 +1,4 @@
-"""What nobody holds any more is taken apart in the thread of the windows, also when another thread finds it."""
+"""What nobody holds any more is taken apart in the GUI thread, also when another thread finds it."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _hold(saver: H5Saver, gate: threading.Event) -> None:
 def test_what_programs_call_waits_no_longer_than_they_say(here, gate, base):
     saver = here.saver
     gate.clear()
-    with pytest.raises(NotAnsweringError, match="goes on in the background"):
+    with pytest.raises(NotAnsweringError, match="continues in the background"):
         saver.init_file(update_h5=True, timeout=0.05)
     assert saver.isopen() and saver.status().state is State.OPENING
     gate.set()

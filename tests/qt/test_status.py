@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from h5saver_widget.qt.status import ThreadCommand, explain, format_duration, format_left, format_size
+from h5saver_widget.format.text import format_size
+from h5saver_widget.qt.status import ThreadCommand, explain, format_duration, format_left
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_click_shows_the_details(now, strip, qtbot):
     assert not strip.details.isHidden()
     shown = {name: label.text() for name, label in strip._rows.items()}
     assert shown["File"] == "a.h5" and shown["Part"] == "3"
-    assert shown["Waiting"] == "10 frames, 2.0 MB" and shown["Left out"] == "9 frames"
+    assert shown["Waiting"] == "10 frames, 2.0 MB" and shown["Skipped"] == "9 frames"
     assert shown["Compression"] == "4.0 times smaller" and shown["Disk free"] == "3.0 MB"
     qtbot.mouseClick(strip.more, QtCore.Qt.MouseButton.LeftButton)
     assert strip.details.isHidden()

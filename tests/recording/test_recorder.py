@@ -120,7 +120,7 @@ def test_rolling_over_loses_no_frame_of_a_worker(saver, told, base):
     assert (second["part"], second["previous_file"], second["type"]) == (2, files[0].name, "detector")
     assert second["frames_written"] == 70, "each file counts its own"
     assert attributes_of(files[5], "/RawData/Detector000")["TITLE"] == "Camera"
-    assert "after 70 frames, the recording goes on in the next file" in log_of(files[0])[-1]
+    assert "after 70 frames, the recording continues in the next file" in log_of(files[0])[-1]
 
 
 def test_rolling_over_with_several_modules_and_settings(saver, base):
@@ -218,7 +218,7 @@ def test_where_no_next_file_can_be_made_it_goes_on_in_the_same(saver, told, base
     saver.settings["base_path"] = str(tmp_path / "file")
     for number in range(12):
         module.add_data(node, frame(number))
-    assert "goes on in the same one" in told.last("error")["message"]
+    assert "continues in the same one" in told.last("error")["message"]
     assert saver.status().statistics.frames_written <= 12 and saver.status().part == 1
     stop(saver)
     (path,) = files_in(base)

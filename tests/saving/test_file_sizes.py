@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
 
@@ -26,20 +25,17 @@ def log(path: Path, backend: str, channels: int, points: int, per_object: int = 
     return path.stat().st_size
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_short_log_of_many_channels(tmp_path: Path, backend: str) -> None:
     """HDF5 takes 4 kB for an array, 2.6 of them for its index; a data object has a group and a name beside that."""
     assert log(tmp_path / "one.h5", backend, 300, 100, per_object=300) <= 8 * (300 * 100 * 8)
     assert log(tmp_path / "many.h5", backend, 60, 100) <= 10.5 * (60 * 100 * 8)
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_an_hour_of_a_slow_log(tmp_path: Path, backend: str) -> None:
     points = 36_000
     assert log(tmp_path / "a.h5", backend, 4, points, per_object=4, block=20) <= 1.3 * 8 * points * 6  # with two axes
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_a_few_spectra(tmp_path: Path, backend: str) -> None:
     with H5SaverLowLevel("detector", backend) as h5:
         h5.init_file(tmp_path / "a.h5")

@@ -13,7 +13,6 @@ from h5saver_widget.qt.h5saver import H5Saver
 SETTINGS = '<settings type="group"><gain type="int">3</gain></settings>'
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_listing_of_punctual_use(backend, tmp_path, qapp):
     axis = {"data": np.linspace(400, 700, 8), "units": "nm", "labels": ["wavelength"]}
     datas = OrderedDict(
@@ -52,7 +51,6 @@ def test_listing_of_punctual_use(backend, tmp_path, qapp):
         assert {(a.label, a.index, a.units) for a in camera.axes} == {("x", 1, "um"), ("y", 0, "mm")}
 
 
-@pytest.mark.parametrize("backend", ["h5py", "tables"])
 def test_enlargeable_appends(backend, tmp_path):
     with H5SaverLowLevel(backend=backend) as h5saver:
         h5saver.init_file(tmp_path / "grow.h5")

@@ -22,8 +22,9 @@ from h5saver_widget import (
     H5SaverLowLevel,
     NodeError,
 )
+from h5saver_widget.backends.registry import local_backends
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 DTYPES += ["float16", "float32", "float64", "complex64", "complex128"]
 HYPOTHESIS = settings(

@@ -15,8 +15,9 @@ from h5saver_widget import (
     DynamicRangeError,
     H5SaverLowLevel,
 )
+from h5saver_widget.backends.registry import local_backends
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 def of_kind(kind, i, dtype="float64"):

@@ -18,8 +18,9 @@ from h5saver_widget import (
     DynamicRangeError,
     NodeError,
 )
+from h5saver_widget.backends.registry import local_backends
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 def point(i, name="point", **options):

@@ -26,12 +26,13 @@ from h5saver_widget import (
     H5SaverLowLevel,
     NodeError,
 )
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.describe import data_attributes
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 DTYPES = ["bool", "int8", "int16", "int64", "uint8", "uint16", "uint64", "float16", "float32", "complex64"]
 HYPOTHESIS = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

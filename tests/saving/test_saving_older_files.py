@@ -8,9 +8,10 @@ import pytest
 import tables
 
 from h5saver_widget import DataLoader, H5BrowserUtil
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.saving.older import older_attributes
 
-BACKENDS = ("h5py", "tables")
+BACKENDS = tuple(local_backends())
 
 
 def wrapped(value, kind=None, module="builtins", text=None):

@@ -1,9 +1,9 @@
 """The backend in the program: it forwards every primitive to the process that has the file.
 
-What is read is asked for and waited for. What surely works (rows and values that were checked here, new nodes in groups
-whose content is known, plain attributes) is sent and not waited for; anything that the library might refuse is waited
-for, so that its error arrives where it belongs. What fails all the same, on a full disk say, makes every later change
-of the file fail with the reason, until a file is opened again.
+A read waits for its answer. A change that surely works (rows and values that were checked here, new nodes in groups
+whose content is known, plain attributes) is sent without waiting; a change that the library might refuse is waited for,
+so that its error arrives where it belongs. If a change fails all the same, on a full disk say, every later change of
+the file fails with the reason, until a file is opened again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _STORABLE = frozenset("?bhilqBHILQfdFD")
 
 
 class _Remote:
-    """What the child knows under a number: an object of its library. The child is told when nobody holds it."""
+    """An object of the worker's library, known here by a number. The worker is told when the last reference is gone."""
 
     __slots__ = ("_released", "dtype", "number", "path", "shape")
 
@@ -193,7 +193,7 @@ class IsolatedBackend(IsolatedFile):
         if broken:
             for node, _ in ready:
                 if node.obj.number in broken:
-                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: go on in a new file")
+                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: start a new file")
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
         for node, values in ready:
@@ -295,7 +295,7 @@ def _is_plain(selection: Selection) -> bool:
 
 
 def _sendable(path: str, attributes: Mapping[str, RawAttribute]) -> dict[str, RawAttribute]:
-    """Return attributes as they are sent; CodecError for what none can hold."""
+    """Return attributes as they are sent; CodecError for values that no backend can hold."""
     for name, value in attributes.items():
         known = isinstance(value, (str, bytes, bool, int, float, complex, np.generic, np.ndarray))
         if not known or (isinstance(value, (np.generic, np.ndarray)) and value.dtype.hasobject):
@@ -304,7 +304,7 @@ def _sendable(path: str, attributes: Mapping[str, RawAttribute]) -> dict[str, Ra
 
 
 def _surely_storable(values: Iterable[Any]) -> bool:
-    """Tell whether attributes are of kinds that every library stores, whatever their names."""
+    """Tell whether attributes are of kinds that every library stores under any name."""
     for value in values:
         if isinstance(value, str):
             fits = len(value) < _SHORT_TEXT

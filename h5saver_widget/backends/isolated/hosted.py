@@ -1,4 +1,4 @@
-"""The file that a worker has: opened, flushed, given up or closed; and what became of its frames."""
+"""The file of a worker: opened, flushed, given up or closed; and the counts of its frames."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ class HostedFile:
     io
         The backend.
     orders
-        What can be done with the nodes of the file.
+        The orders for nodes of the file.
     ring
         Its counters tell the program how things are.
     answers
-        Where to say what happens.
+        The pipe for answers and notices.
 
     Attributes
     ----------
     ledger
-        What became of the frames.
+        The counts of the frames.
     broken
         Arrays, by number, that take nothing more.
     failed
@@ -77,7 +77,7 @@ class HostedFile:
         self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
 
     def does(self, doing: Doing) -> None:
-        """Say what is done from now on, and that this process is alive."""
+        """Publish the present work, and that this process is alive."""
         self._ring[Counter.beat] = int(monotonic() * 1e6)
         self._ring[Counter.doing] = doing
 
@@ -89,7 +89,7 @@ class HostedFile:
         self._answers.notice(Notice.problem, numbers, message)
 
     def lost(self, error: RowsLostError) -> None:
-        """Count what the library could not write of what it had taken."""
+        """Count rows that the library accepted and could not write."""
         for path, rows in error.losses:
             numbers = self._orders.numbers_at(path)
             for number in numbers:
@@ -128,11 +128,11 @@ class HostedFile:
         return _SOON_SECONDS if self._ring[Counter.flush_wanted] else FLUSH_SECONDS
 
     def is_due(self, now: float) -> bool:
-        """Tell whether what was changed has to be flushed."""
+        """Tell whether changes have to be flushed."""
         return self._changed_at is not None and now - self._changed_at >= self._flush_seconds
 
     def flush(self) -> None:
-        """Flush as far as the disk takes it; what it refuses is tried again for a while."""
+        """Flush as far as the disk allows; a refused write is repeated for a while."""
         if self.failed:
             return
         self.does(Doing.flushing)
@@ -218,7 +218,7 @@ class HostedFile:
             self._answers.notice(Notice.trouble, trouble)
 
     def count(self) -> None:
-        """Let the program see what became of the frames."""
+        """Publish the counts of the frames to the program."""
         ring, ledger = self._ring, self.ledger
         ring[Counter.frames_refused] = ledger.dropped
         ring[Counter.frames_flushed] = ledger.written
@@ -249,7 +249,7 @@ class HostedFile:
         self._note_size()
 
     def cannot_read(self, path: str, limit: float | None) -> str:
-        """Return what in a file the library can't read, in words; it is the first that looks into a damaged file."""
+        """Return the content of a file that the library can't read, in words; it reads damaged files first."""
         self._io.prepare()
         self.limit.seconds = limit
         with self.limit:
@@ -300,7 +300,7 @@ class HostedFile:
             self._complete(path, grown, rows if path == kept_for else [])
 
     def _complete(self, path: Path, grown: list[str], rows: list[tuple[str, bytes]]) -> None:
-        """Write what could not be written while the file streamed."""
+        """Write the changes that had to wait while the file streamed."""
         io = self._io
         io.open(path, "r+", swmr=True, locking=False)  # a reader must not keep us from it
         for where, row in rows:
@@ -320,6 +320,6 @@ class HostedFile:
 
 
 def message_of(error: Exception) -> str:
-    """Return what an error says; PyTables shows where in HDF5's source it happened, first of all."""
+    """Return the message of an error; PyTables puts the place in HDF5's source first."""
     message = error_of(error)[1]
     return (message.rpartition("End of HDF5 error back trace")[2].strip() or message)[:900]

@@ -1,4 +1,4 @@
-"""What a backend says to its worker process, and the worker's standing with it: started, well, in trouble, gone."""
+"""A backend's connection to its worker process, and the worker's state: started, well, in trouble, gone."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Pending:
 
 
 class FrameLock:
-    """Makes a frame one step for other threads; whoever has put more than fits in the ring waits after giving it back.
+    """Makes a frame one step for other threads; a thread whose records don't fit waits after releasing the lock.
 
     A reentrant lock with the methods of one, also those by which a condition gives it back as a whole.
 
     Attributes
     ----------
     owes
-        What the thread with the lock has put that found no room in the ring: on which road, and its ticket.
+        The records of the owner of the lock that found no room in the ring: on which road, and its ticket.
     waited
         Seconds that threads have waited for room so far.
     """
@@ -181,7 +181,7 @@ class Link:
                 self._finalizer = weakref.finalize(self, self._road.close)
 
     def end(self) -> None:
-        """End the process; it writes what it was given, and closes its file."""
+        """End the process; it writes its queue, and closes its file."""
         if self._finalizer is not None:
             self._finalizer()
         self._road = self._finalizer = None
@@ -228,7 +228,7 @@ class Link:
 
     # -------------------------------------------------------------- standing
     def _told(self, notice: Notice, said: tuple[Any, ...]) -> None:
-        """Take what the worker says by itself; in the thread that reads its answers."""
+        """Take a notice of the worker; in the thread that reads its answers."""
         if notice == Notice.problem:
             numbers, message = said
             self._problems.append(message)
@@ -258,7 +258,7 @@ class Link:
             raise_again(failure)
 
     def take_problems(self) -> list[str]:
-        """Return what could not be written of single arrays, and was not asked for before."""
+        """Return new problems of single arrays, in sentences."""
         found = []
         while self._problems:
             found.append(self._problems.popleft())
@@ -271,7 +271,7 @@ class Link:
             raise RowsLostError("; ".join(problems))
 
     def activity(self) -> Activity:
-        """Return what the worker does, and how long it has not got on with it. Never waits."""
+        """Return the worker's present work, and how long it has made no progress. Never waits."""
         road = self._road
         if road is None or not road.is_alive:
             return Activity(problem=self._trouble)
@@ -323,7 +323,7 @@ class Link:
         self.put(Kind.post, [pack((operation, arguments))])
 
     def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
-        """Have something done, and return what came of it.
+        """Send an order, and return its result.
 
         Parameters
         ----------
@@ -333,7 +333,7 @@ class Link:
         Raises
         ------
         Exception
-            What was raised in the worker, as one of the errors of this package or a builtin one.
+            The error of the worker, as one of the errors of this package or a builtin one.
         NotAnsweringError
             If the time is over; it is done all the same, later.
         SavingProcessError
@@ -342,14 +342,14 @@ class Link:
         return self.begin(operation, *arguments).wait(timeout)
 
     def begin(self, operation: str, *arguments: Any) -> Pending:
-        """Have something done, and return what its answer can be waited for with."""
+        """Send an order, and return the object that waits for its answer."""
         road, number = self.road, next(self._calls)
         pending = Pending(road, number, road.expect(number))
         road.put(Kind.call, [pack((number, operation, arguments))])
         return pending
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
-        """Have the file changed, and wait for it. Errors as `ask`, and what could not be written before."""
+        """Change the file, and wait for it. Errors as `ask`, and those of earlier changes."""
         self.require_success()
         return self.ask(operation, *arguments, timeout=timeout)
 

@@ -1,4 +1,4 @@
-"""Where processes with a file write what happened: a private folder with the logs of the last ones."""
+"""The logs of worker processes: a private folder with the logs of the last ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def log_folder() -> Path:
 def open_log() -> BinaryIO | None:
     """Open a new log, and remove old ones; None without a place for it, which stops nobody from saving.
 
-    The log of a process that ends well is deleted by whoever started it.
+    The log of a process that ends well is deleted by its parent.
     """
     with suppress(OSError):
         _tidy(log_folder())

@@ -1,4 +1,4 @@
-"""What goes between a program and the process with its file: plain data in msgpack, never a pickle.
+"""The messages between a program and its worker: plain data in msgpack, never a pickle.
 
 On top of msgpack's own types there are numpy arrays and scalars, number types, slices and ``...``; sequences arrive as
 tuples. A process that reads a hostile file can send nothing but such values: no code, no objects.
@@ -47,7 +47,7 @@ class Kind(IntEnum):
 
 
 class Notice(IntEnum):
-    """What a worker says without having been asked: the answer to call number 0 is a tuple that begins with one."""
+    """A message of the worker without a question: the answer to call number 0 is a tuple that begins with one."""
 
     room = 1
     """There is room in the ring again."""

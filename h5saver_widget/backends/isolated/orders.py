@@ -1,4 +1,4 @@
-"""What a worker does with its backend when it is told to: primitives, on nodes that the program knows by number."""
+"""The orders of a worker for its backend: primitives, on nodes that the program knows by number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Orders"]
 
 
 class Orders:
-    """The nodes of one open file by number, and what can be done with them.
+    """The nodes of one open file by number, and the orders for them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The pipes of a worker process: one by which its program wakes it, one for what it says."""
+"""The pipes of a worker process: its program wakes it by one, and reads its answers from the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOOK_SECONDS = 1.0
 
 
 class WakePipe:
-    """The pipe by which the program wakes this process, and what tells whether the program is still there."""
+    """The wake-up pipe of this process, which also tells whether the program is still there."""
 
     def __init__(self, descriptor: int, program: int) -> None:
         self._descriptor = descriptor

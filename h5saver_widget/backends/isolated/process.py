@@ -49,7 +49,7 @@ class WorkerProcess:
     Attributes
     ----------
     answers
-        File descriptor of its answers; whoever has read them calls :meth:`close_answers`.
+        File descriptor of its answers; their reader calls :meth:`close_answers` at the end.
     """
 
     def __init__(self, hosted: str, capacity: int) -> None:
@@ -160,7 +160,7 @@ class WorkerProcess:
         self.close()
 
     def disown(self) -> None:
-        """Close what a copy of the program has of it; the process itself is the program's."""
+        """Close this object in a copy of the program; the process itself is the program's."""
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -1,18 +1,18 @@
 """A byte ring in shared memory: the one way from a program to the process that writes its file.
 
-One side puts records in, the other takes them out, in order; nothing is ever waited for while there is room. A record
-counts only once the *head* was moved behind it, so a program killed in the middle of one leaves none. The memory
-outlives the program that filled it: what was put in is written, whatever becomes of the program.
+One side puts records in, the other takes them out, in order; nobody waits while there is room. A record counts only
+once the *head* was moved behind it, so a program killed in the middle of one leaves none. The memory outlives the
+program that filled it: the worker writes its records even if the program is gone.
 
 The memory has no name where that is possible: on POSIX an unlinked file whose descriptor the child inherits (a memfd on
 Linux, where /dev/shm may be small), on Windows a mapping that vanishes with its last user. Nothing is left behind.
 
 Layout: 4096 bytes of counters (64 bit, native), then the records. A record is ``u32 length, u32 kind, u64 position``,
 then `length` bytes; it starts at a multiple of 8 and never wraps: a record that doesn't fit before the end is preceded
-by padding. The position counts all bytes ever put in, so whoever takes a record out knows that it is the one due.
+by padding. The position counts all bytes ever put in, so that the reader of a record knows that it is the one due.
 
-Processors other than x86 may show another process the head before the record. A lock that is taken and given back twice
-keeps the two apart: what was stored before the first is seen before what is stored after the second.
+Processors other than x86 may show another process the head before the record. A lock that is taken and released twice
+keeps the two apart: values stored before the first are seen before values stored after the second.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PADDING = 0
 
 
 class Counter(IntEnum):
-    """What the counters at the start of the memory say; all but the first two are written by the worker."""
+    """The counters at the start of the memory; the worker writes all but the first two."""
 
     head = 0
     """Bytes put in so far."""
@@ -75,7 +75,7 @@ class Counter(IntEnum):
 
 
 class Doing(IntEnum):
-    """What a worker does."""
+    """The present work of a worker."""
 
     nothing = 0
     writing = 1
@@ -86,7 +86,7 @@ class Doing(IntEnum):
 
 
 class RingError(Exception):
-    """What stands in the ring makes no sense: another process wrote into it, or the memory is damaged."""
+    """A record in the ring makes no sense: another process wrote into it, or the memory is damaged."""
 
 
 class Ring:
@@ -97,7 +97,7 @@ class Ring:
     capacity
         Bytes for records.
     token
-        What the other end gave to its child (see `token`); None makes a new ring.
+        The token that the other end gave to its child (see `token`); None makes a new ring.
     """
 
     def __init__(self, capacity: int, token: str | None = None) -> None:
@@ -189,7 +189,7 @@ class Ring:
         Raises
         ------
         RingError
-            If what stands there is no record that was put in at this position.
+            If the bytes are no record that was put in at this position.
         """
         head = self._counters[Counter.head]
         if position == head:
@@ -220,7 +220,7 @@ _lock = threading.Lock()
 
 
 def _fence() -> None:
-    """Keep what is read and written before apart from what comes after, where the processor does not."""
+    """Keep memory accesses before and after this call apart, where the processor does not."""
     if _ORDERED:
         return
     with _lock:

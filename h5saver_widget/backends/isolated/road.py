@@ -1,8 +1,8 @@
 """The road to one worker process, seen from the program: records go there through the ring, answers come back.
 
-Nobody waits here with a lock in his hand. A record that finds no room in the ring is kept in a short queue of this
-program (the *backlog*), and put into the ring as soon as the worker has made room; who saves frames waits for that
-afterwards, without a lock. Order is kept, since what comes later goes behind it. So no call is ever held up by data.
+No thread waits here with a lock. A record that finds no room in the ring is kept in a short queue of this program (the
+*backlog*), and put into the ring as soon as the worker has made room; a thread that saves frames waits for that
+afterwards, without a lock. Later records go behind it, so the order is kept, and data never block a call.
 
 Answers have one reader, a thread that completes them. A caller who is interrupted, or whose time is over, drops it, and
 nothing is out of step.
@@ -36,7 +36,7 @@ _WAKE_SECONDS = 0.02
 
 
 class Answer:
-    """An answer that is on its way; whoever completes it never waits, whatever became of who waits for it.
+    """A pending answer; the reading thread completes it and never waits, whether or not the caller still does.
 
     Locks of `threading` alone: Ctrl-C can strike inside of its conditions and futures, and leave them locked for ever.
     """
@@ -75,7 +75,7 @@ class Road:
     capacity
         Bytes of the ring.
     told
-        Called by the reading thread with every notice of the worker: its kind and what it says.
+        Called by the reading thread with every notice of the worker: its kind and its values.
     """
 
     def __init__(self, hosted: str, capacity: int, told: Callable[[Notice, tuple[Any, ...]], None]) -> None:
@@ -119,7 +119,7 @@ class Road:
         Returns
         -------
         int
-            0 if it is in the ring, else what :meth:`wait_sent` waits for.
+            0 if it is in the ring, else a ticket for :meth:`wait_sent`.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Road:
         return ticket
 
     def _drain(self) -> None:
-        """Put what fits of the backlog into the ring. `_sending` is held."""
+        """Move records from the backlog into the ring, as many as fit. `_sending` is held."""
         while self._backlog:
             kind, parts = self._backlog[0]
             if not self.ring.put(kind, parts):
@@ -236,7 +236,7 @@ class Road:
         return answer
 
     def wait_for(self, number: int, answer: Answer, timeout: float | None = None) -> Any:
-        """Return what a call gave, or raise its error. Whatever ends the wait, nothing is out of step.
+        """Return the result of a call, or raise its error. An interrupted wait puts nothing out of step.
 
         Raises
         ------
@@ -310,7 +310,7 @@ class Road:
 
     # -------------------------------------------------------------------- end
     def close(self) -> None:
-        """Have the worker write what it was given, close its file and end; one that was given nothing ends at once."""
+        """Have the worker write its queue, close its file and end; one without a queue ends at once."""
         if self._is_copy or self._is_closed:
             return
         if self.has_backlog and self.end is None:
@@ -327,7 +327,7 @@ class Road:
         self.process.close()
 
     def leave(self) -> None:
-        """Let the worker finish by itself, without waiting for it: it writes what it has, closes the file and ends."""
+        """Let the worker finish by itself, without waiting for it: it writes its queue, closes the file and ends."""
         if self._is_copy or self._is_closed:
             return
         with self._sending:

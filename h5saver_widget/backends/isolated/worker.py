@@ -1,9 +1,9 @@
-"""The process that has the file: it takes what the program sends, in order, and hands it to a real backend.
+"""The process that has the file: it takes records from the program, in order, and passes them to a real backend.
 
-Rows of one array that arrived meanwhile become one write. When the program is gone, however it went, what it had sent
-is written and the file is closed properly; Ctrl-C, which reaches every process of a terminal, is not for this one. It
-looks after itself: it notices by itself that its program is gone, checks every record that it takes, and where
-something makes no sense it writes what is good, closes the file, says why, and ends.
+Rows of one array that arrived meanwhile become one write. When the program is gone, for any reason, its records are
+written and the file is closed properly; Ctrl-C, which reaches every process of a terminal, is ignored. The worker
+notices by itself that its program is gone, and checks every record; at one that makes no sense it writes all good ones,
+closes the file, says why, and ends.
 
 An error belongs to the smallest thing that failed: rows that can't be written end their array, and all others go on;
 a flush that is refused is tried again for a while, since nothing is lost by it; only then the file is given up.
@@ -40,7 +40,7 @@ _DOING = {"open": Doing.opening, "close": Doing.closing, "flush": Doing.flushing
 
 
 class Worker:
-    """One backend, worked by what comes out of a ring.
+    """One backend, driven by the records of a ring.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Worker:
                     return
                 self._wait()
         except RingError as error:
-            print(f"what the program sent makes no sense, the file is closed: {error}", file=sys.stderr)
+            print(f"the records of the program make no sense, the file is closed: {error}", file=sys.stderr)
             self._write_rows()
             self._file.flush()
             self._file.give_up(error)
@@ -129,7 +129,7 @@ class Worker:
             self._file.flush()
 
     def _release_room(self) -> None:
-        """Give back what was taken from the ring; a program that waits for room is told."""
+        """Release the memory of taken records in the ring; a program that waits for room is told."""
         ring = self._ring
         ring.release(self._position)
         if ring[Counter.starved] and ring.used <= ring.capacity // 2:
@@ -166,7 +166,7 @@ class Worker:
             raise RingError(f"there is no record of kind {kind}")
 
     def _carry_out(self, operation: str, arguments: tuple[Any, ...]) -> None:
-        """Do what nobody waits for. What fails ends the node that it was for: what is sent to it later fails, too."""
+        """Carry out an order that nobody waits for. A failure ends its node: later orders for that node fail, too."""
         if self._file.failed and operation != "release":
             return
         self._file.changes()
@@ -221,7 +221,7 @@ class Worker:
             self._write_rows()
 
     def _write_rows(self) -> None:
-        """Append what was gathered, array by array: an error of one is not an error of the others."""
+        """Append the gathered rows, array by array: an error of one is not an error of the others."""
         if self._rows:
             self._file.does(Doing.writing)
             gathered, self._rows, self._gathered = self._rows, {}, 0

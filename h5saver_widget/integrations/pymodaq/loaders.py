@@ -1,4 +1,4 @@
-"""What PyMoDAQ's windows load data with: our loaders, which give them PyMoDAQ's own data objects.
+"""The loaders of PyMoDAQ's windows: ours, which return PyMoDAQ's own data objects.
 
 Viewers, signals and arithmetic of PyMoDAQ know PyMoDAQ's classes alone, so data objects are converted here, at the
 border. The other way nothing has to be converted: our savers take any object that looks like data. No Qt.

@@ -44,7 +44,7 @@ class Scope(Enum):
 
 
 class _Name(NamedTuple):
-    """What takes the place of one name of a home module.
+    """The replacement of one name of a home module.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ _TABLE: dict[str, dict[str, _Name]] = {
 
 
 class _State:
-    """What is installed now."""
+    """The present installation."""
 
     def __init__(self) -> None:
         self.scope: Scope | None = None
@@ -134,7 +134,7 @@ def install(scope: Scope | str = Scope.all) -> None:
     Raises
     ------
     IntegrationError
-        If the scope is unknown, or PyMoDAQ is not installed or lacks what is to be replaced.
+        If the scope is unknown, or PyMoDAQ is not installed or lacks a class to replace.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def installed() -> Scope | None:
 
 
 def install_from_environment() -> None:
-    """Install what the environment variable ``H5SAVER_PYMODAQ`` says, if it is set; a wrong value is logged."""
+    """Install the scope of the environment variable ``H5SAVER_PYMODAQ``, if it is set; a wrong value is logged."""
     wanted = os.environ.get(VARIABLE, "").strip().lower()
     if not wanted:
         return
@@ -251,7 +251,7 @@ _finder = _Finder()
 
 # ------------------------------------------------------------------------------------------- those who took the name
 def _pairs() -> list[tuple[Any, Any]]:
-    """Return what was replaced, and by what, of the names that those who took them follow."""
+    """Return the replaced names and their replacements, of those names that importing modules follow."""
     return [pair for (home, name), pair in _state.replaced.items() if not _TABLE[home][name].either]
 
 

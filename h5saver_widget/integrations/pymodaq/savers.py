@@ -16,13 +16,13 @@ __all__ = ["HostH5Saver", "InProcessH5Saver"]
 class HostH5Saver(H5Saver):
     """The saver that PyMoDAQ's modules make when they ask for theirs.
 
-    Backend, base path, SWMR and fill value are at first what PyMoDAQ's configuration says (``data_saving``). Nothing is
-    compressed until a level is chosen: PyMoDAQ shows the configured level, but doesn't compress with it either.
+    Backend, base path, SWMR and fill value start with PyMoDAQ's configuration (``data_saving``). Nothing is compressed
+    until a level is chosen: PyMoDAQ shows the configured level, but doesn't compress with it either.
 
     Parameters
     ----------
     save_type
-        What the files are for.
+        The purpose of the files.
     backend
         Name of the backend; None for the first of PyMoDAQ's configuration.
     """
@@ -52,7 +52,7 @@ class InProcessH5Saver(HostH5Saver):
         self.settings.child("backend", "isolated").setOpts(value=False, visible=False)
 
     def apply_isolated(self) -> None:
-        """Stay in this process, whatever the settings say that a host restores."""
+        """Stay in this process, also if a host restores other settings."""
         self.isolated = False
 
     @contextmanager

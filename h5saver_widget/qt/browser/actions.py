@@ -1,4 +1,4 @@
-"""What can be done with a node from its menu: plot, export, copy the path or the Python lines that load it."""
+"""The menu of a node: plot, export, copy the path or the Python lines that load it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class NodeMenu(QtWidgets.QMenu):
     browser
         The window.
     report
-        What is known of the node that is selected.
+        The description of the selected node.
     file
         Its file.
     kind
-        What it is.
+        Its kind.
     """
 
     def __init__(self, browser: H5Browser, report: NodeReport, file: OpenFile, kind: NodeKind) -> None:
@@ -116,7 +116,7 @@ class NodeMenu(QtWidgets.QMenu):
             if info.extensions:
                 action.triggered.connect(lambda _=False, info=info: self._choose_target(info.name, info.extensions))
         if self._report.data_path:
-            picture = self.exports.addAction("png, svg   a picture of what the plot shows")
+            picture = self.exports.addAction("png, svg   a picture of the plot")
             picture.triggered.connect(self._save_picture)
 
     def _choose_target(self, name: str, extensions: tuple[str, ...]) -> None:

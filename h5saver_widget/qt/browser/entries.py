@@ -1,4 +1,4 @@
-"""What a line of the tree stands for: a node of a file, known by name and kind at first, the rest when it is seen."""
+"""One line of the tree, for a node of a file: name and kind are known at first, the rest when it is seen."""
 
 from __future__ import annotations
 

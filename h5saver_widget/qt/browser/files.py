@@ -1,4 +1,4 @@
-"""A file that is open in the browser: what looks into it, and the thread in which it is read."""
+"""A file that is open in the browser: its view, and the thread in which it is read."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class OpenFile(QtCore.QObject):
     backend
         Backend that opens a path.
     readers
-        Where to take what opens a path.
+        The readers for the path.
 
     Attributes
     ----------
     view
-        What the worker asks; never called in the thread of the windows, but for `path`.
+        The view that the worker reads; never called in the GUI thread, but for `path`.
     worker
         The thread in which it is read.
     problem
@@ -62,12 +62,12 @@ class OpenFile(QtCore.QObject):
         return isinstance(error, FileNotOpenError) and not self.view.is_own and self.path is not None
 
     def close(self) -> None:
-        """Stop reading, and close what was opened here."""
+        """Stop reading, and close the file if it was opened here."""
         self.worker.stop(self.view.close)
 
 
 def path_of(h5file: Any) -> Path:
-    """Return the path of a path, or of a library's open file, which is flushed: what it holds back is not seen."""
+    """Return a path, or the path of a library's open file, which is flushed so that all of its data are seen."""
     if isinstance(h5file, (str, Path)):
         return Path(h5file)
     name = getattr(h5file, "filename", None)

@@ -18,7 +18,7 @@ FOLLOW_MS: Final = 1000
 
 
 class Follower(QtCore.QObject):
-    """Keeps the trees as the files are; what was open and selected stays so.
+    """Keeps the trees up to date with the files; open and selected lines stay so.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Follower(QtCore.QObject):
         self._clock.timeout.connect(self.look)
 
     def set_on(self, on: bool) -> None:
-        """Look once a second, or not; who follows a saver follows it into its next file."""
+        """Read the files once a second, or not; a follower of a saver follows it into its next file."""
         if on:
             self._clock.start()
         else:
@@ -55,7 +55,7 @@ class Follower(QtCore.QObject):
     def look(self, always: bool = False) -> None:
         """Look for changes in all files; `always` reads them again even if nothing seems to have changed.
 
-        A look that takes longer than a second is waited for: what it has found is a change for nobody after it.
+        A reading that takes longer than a second is waited for.
         """
         for file in list(self._trees.model.files):
             file.view.goes_on = self._clock.isActive()

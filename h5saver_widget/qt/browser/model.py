@@ -1,6 +1,6 @@
 """The trees of some files as a Qt model: groups are listed when they are opened, lines are read when they are seen.
 
-Nothing is read in the thread of the windows: what is not known yet is asked of the file's worker.
+Nothing is read in the GUI thread: the worker of the file reads it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         self.endResetModel()
 
     def file_changed(self, file: OpenFile) -> None:
-        """Show again what is known of a file as a whole: its name, its problem."""
+        """Update the facts about a file as a whole: its name, its problem."""
         index = self.index(self.files.index(file), 0)
         self.dataChanged.emit(index, index.siblingAtColumn(1))
 
@@ -110,7 +110,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         return self._entry(index).path
 
     def kind_of(self, index: QtCore.QModelIndex) -> NodeKind:
-        """Return what a line is."""
+        """Return the kind of a line."""
         return self._entry(index).kind
 
     def is_file(self, index: QtCore.QModelIndex) -> bool:
@@ -265,7 +265,7 @@ class NodeModel(QtCore.QAbstractItemModel):
             then()
 
     def put(self, file: OpenFile, groups: Mapping[str, Sequence[Child]]) -> None:
-        """Show the content of groups as it is now, parents first; lines that stay keep what is known of them."""
+        """Show the present content of groups, parents first; lines that stay keep their facts."""
         for path, children in groups.items():
             entry = self._find(path, file)
             if entry is not None:
@@ -350,7 +350,7 @@ class NodeModel(QtCore.QAbstractItemModel):
 
     # --------------------------------------------------------------- content
     def read_again(self, file: OpenFile) -> None:
-        """Ask again for what the lines of a file show; until it comes they stay; the view has to paint itself anew."""
+        """Read the lines of a file again; the present ones stay until then. The view has to repaint itself."""
         for entry in self._entries.values():
             if entry.file is file and entry.parent is not None:
                 entry.asked = False
@@ -384,7 +384,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         self.dataChanged.emit(self._index(entry), self._index(entry, 1))
 
     def data(self, index: QtCore.QModelIndex, role: int = _Role.DisplayRole) -> Any:
-        """Return what a cell shows."""
+        """Return the content of a cell."""
         entry = self._entries.get(index.internalId()) if index.isValid() else None
         if entry is None or role not in (_Role.DisplayRole, _Role.DecorationRole, _Role.ToolTipRole):
             return None
@@ -425,5 +425,5 @@ def _printable(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a tooltip that Qt does not take for HTML, whatever stands in the file."""
+    """Return a tooltip that Qt does not take for HTML, for any text of a file."""
     return text.replace("<", "‹").replace(">", "›")

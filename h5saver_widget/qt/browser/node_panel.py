@@ -23,7 +23,7 @@ _MOST_PIXELS: Final = 50_000_000
 
 
 class NodePanel(QtWidgets.QWidget):
-    """What is known of one node."""
+    """The report about one node."""
 
     link_pressed = QtCore.Signal()
     """The user wants to go where the link that is shown leads to."""
@@ -85,7 +85,7 @@ class NodePanel(QtWidgets.QWidget):
         self.pictures = QtWidgets.QScrollArea()
         self.pictures.setWidgetResizable(True)
         self.comments = QtWidgets.QPlainTextEdit()
-        self.comments.setPlaceholderText("Remarks on this node, for whoever reads the file next")
+        self.comments.setPlaceholderText("Remarks on this node, for the next reader of the file")
         self.comment_button = QtWidgets.QPushButton("Save the comment into the file")
         self.comment_state = QtWidgets.QLabel()
         self.comment_state.setWordWrap(True)
@@ -147,13 +147,13 @@ class NodePanel(QtWidgets.QWidget):
         self.message.show()
 
     def _go_to(self, name: str) -> None:
-        """Go to what an attribute, or a line, refers to."""
+        """Go to the target of an attribute, or of a line."""
         path = self.report.references.get(name, "") if self.report is not None else ""
         if path.startswith("/"):
             self.path_pressed.emit(path)
 
     def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        """Go to what a line refers to when it is double-clicked."""
+        """Go to the target of a line when it is double-clicked."""
         if event.type() == QtCore.QEvent.Type.MouseButtonDblClick and watched is self.lines.viewport():
             self._go_to(str(self.lines.cursorForPosition(event.pos()).blockNumber()))
         return super().eventFilter(watched, event)
@@ -161,7 +161,7 @@ class NodePanel(QtWidgets.QWidget):
     def _show_elsewhere(self, files: Sequence[str], asked: bool) -> None:
         some = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
         outside = " They lie outside of its folder, or are not there: nothing is read from them." if asked else ""
-        self.elsewhere.setText(f"Its values stand in other files: {some}.{outside}")
+        self.elsewhere.setText(f"Its values are stored in other files: {some}.{outside}")
         self.elsewhere.setVisible(bool(files))
         self.allow_button.setVisible(bool(files) and not asked)
 
@@ -173,11 +173,11 @@ class NodePanel(QtWidgets.QWidget):
         Parameters
         ----------
         report
-            What is known of it.
+            The report.
         may_comment
             Why it can't be given a comment, ``''`` if it can.
         name
-            What the root is called: the file.
+            Label of the root: the file.
         again
             The same node, seen anew: a comment that is being written stays.
         was_allowed

@@ -80,7 +80,7 @@ class SettingsPanel(QtWidgets.QWidget):
         layout.addWidget(self.text, 1)
 
     def show_settings(self, settings: tuple[StoredSettings, ...]) -> None:
-        """Show settings; what is no XML of settings as the text that it is."""
+        """Show settings; text that is no XML of settings is shown as text."""
         self.tree.clear()
         self.parameters = []
         texts = []
@@ -101,7 +101,7 @@ class SettingsPanel(QtWidgets.QWidget):
 
 
 def _parameter(entry: Mapping[str, Any]) -> Parameter:
-    """Return a parameter that is only looked at: of what a file says, only name, title, value and units are taken."""
+    """Return a read-only parameter: of the file's description, only name, title, value and units are taken."""
     kind = entry.get("type", "str")
     options: dict[str, Any] = {"name": entry["name"] or "setting", "title": entry.get("title"), "readonly": True}
     if kind in _BUILTIN and "value" in entry:

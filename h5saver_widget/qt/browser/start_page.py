@@ -1,4 +1,4 @@
-"""What is seen while no file is open: what to do, and the files that were opened last."""
+"""The page without an open file: advice, and recently opened files."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class TopBar(QtWidgets.QWidget):
         self.path_label = ElidedEdit(shown_only=True)
         self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
         self.follow = CheckBox("Follow")
-        self.follow.setToolTip("Look once a second for what has been added to the files, and show it")
+        self.follow.setToolTip("Read new data of the files once a second, and show them")
         self.refresh_button = self._button("Refresh", "refresh", "Read the files again (F5)")
         self.refresh_button.clicked.connect(self.refresh_pressed)
         layout = QtWidgets.QHBoxLayout(self)

@@ -1,4 +1,4 @@
-"""TreePane: the tree of the open files, and in its place what a filter has found in all of them."""
+"""TreePane: the tree of the open files, and in its place the results of a filter over all of them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TreePane(QtWidgets.QWidget):
     # -------------------------------------------------------------- selection
     @property
     def is_searching(self) -> bool:
-        """Whether what a filter has found is shown, or is about to be."""
+        """Whether the results of a filter are shown, or are about to be."""
         return self.current_tree is self.found_tree or self._typing.isActive()
 
     @property
@@ -92,7 +92,7 @@ class TreePane(QtWidgets.QWidget):
 
     @property
     def current_model(self) -> NodeModel:
-        """What the tree that is seen shows."""
+        """The model of the visible tree."""
         return self.found_model if self.current_tree is self.found_tree else self.model
 
     def current_file(self) -> OpenFile | None:
@@ -112,7 +112,7 @@ class TreePane(QtWidgets.QWidget):
         return [(model.file_of(row), model.path_of(row)) for row in rows]
 
     def current_kind(self) -> NodeKind:
-        """Return what the selected node is."""
+        """Return the kind of the selected node."""
         index = self.current_tree.currentIndex()
         return self.current_model.kind_of(index) if index.isValid() else NodeKind.OTHER
 
@@ -178,7 +178,7 @@ class TreePane(QtWidgets.QWidget):
         self.tree.setUpdatesEnabled(True)
 
     def repaint_lines(self) -> None:
-        """Paint the lines anew: what they show may have changed."""
+        """Paint the lines anew: their content may have changed."""
         self.current_tree.viewport().update()
 
     def update_icons(self) -> None:
@@ -189,7 +189,7 @@ class TreePane(QtWidgets.QWidget):
 
     # ----------------------------------------------------------------- filter
     def search(self) -> None:
-        """Look for the text of the filter in all files; what is found comes bit by bit."""
+        """Search for the text of the filter in all files; results arrive bit by bit."""
         self._typing.stop()
         text = self.filter.text().strip()
         files = self.model.files

@@ -38,9 +38,9 @@ __all__ = ["H5Browser"]
 
 
 class H5Browser(QtWidgets.QWidget):
-    """What is in some HDF5 files.
+    """Shows the content of HDF5 files.
 
-    What goes wrong is shown in its place: a file that can't be opened says why, and so does a node.
+    A problem is shown in its place: a file that can't be opened, or a node that can't be read, says why.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class H5Browser(QtWidgets.QWidget):
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
         self._note = ""
-        #: Folders in which files may be read because values stand in them.
+        #: Folders in which files may be read because values are stored in them.
         self._allowed: set[Path] = set()
         self._build()
         # A parent that is destroyed takes this window along without closing it; the list outlives both.
@@ -270,7 +270,7 @@ class H5Browser(QtWidgets.QWidget):
 
     # --------------------------------------------------------------- refresh
     def refresh(self, *_: Any) -> None:
-        """Read the files again; what was open and selected stays so."""
+        """Read the files again; open and selected lines stay so."""
         self.follower.look(always=True)
 
     def _node_changed(self) -> None:
@@ -415,7 +415,7 @@ class H5Browser(QtWidgets.QWidget):
         self.trees.select(report.link, file)
 
     def show_as_stored(self, on: bool) -> None:
-        """Show numbers of other programs as they stand in the file, or as they are meant: with scale and dates."""
+        """Show numbers of other programs as they are stored in the file, or as they are meant: with scale and dates."""
         file = self.current_file()
         if file is not None:
             file.view.as_stored = on
@@ -428,7 +428,7 @@ class H5Browser(QtWidgets.QWidget):
             self.trees.select(path, file)
 
     def allow_folder(self) -> None:
-        """Read values that stand in other files of the folder, for all files of that folder that are shown."""
+        """Read values that are stored in other files of the folder, for all files of that folder that are shown."""
         file = self.current_file()
         if file is None or file.path is None:
             return

@@ -43,7 +43,7 @@ class ReadTask:
         self.cancelled = False
 
     def step(self) -> tuple[str, Any]:
-        """Do some or all of the work; return ``'part'``, ``'done'`` or ``'failed'``, and what came of it."""
+        """Do some or all of the work; return ``'part'``, ``'done'`` or ``'failed'``, and the result."""
         try:
             if not self.in_steps:
                 return "done", self._work()
@@ -140,7 +140,7 @@ class Worker(QtCore.QObject):
         return any(job.key == key and not job.cancelled for job in self._untold)
 
     def cancel(self, key: str) -> None:
-        """Cancel what has this key."""
+        """Cancel the task with this key."""
         for job in self._untold:
             if job.key == key:
                 job.cancelled = True
@@ -199,14 +199,17 @@ class Worker(QtCore.QObject):
             self.busy_changed.emit(False)
 
     def _tell(self, job: ReadTask, what: str, result: Any) -> None:
-        """Tell how a job ended. What can't be shown counts as failed: an error that leaves a slot ends the program."""
+        """Deliver the result of a task.
+
+        One that can't be shown counts as failed: an error that leaves a slot ends the program.
+        """
         tell = job.tell.get(what)
         if tell is None:
             return
         try:
             tell(result)
         except Exception as error:
-            logger.exception("what was read from a file could not be shown")
+            logger.exception("the content of a file could not be shown")
             failed = job.tell["failed"]
             if what != "failed" and failed is not None:
                 failed(error)

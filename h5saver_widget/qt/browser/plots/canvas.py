@@ -1,4 +1,4 @@
-"""What all drawings have in common: the view and when it is fitted, the value under the mouse, a region, the menu."""
+"""The common base of all drawings: the view and when it is fitted, the value under the mouse, a region, the menu."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_VALUES: Final = "no values in the region"
 
 
 def statistics_text(label: str, found: ValueStatistics, units: str) -> str:
-    """Return mean, deviation, extremes and sum of what is in a region, as one line.
+    """Return mean, deviation, extremes and sum of the values in a region, as one line.
 
     >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
     'CH00: mean 2 V, σ 1 V, min 1 V, max 3 V, sum 4 V, 2 points'
@@ -48,7 +48,7 @@ def known_range(values: np.ndarray) -> tuple[float, float]:
 
 
 def offset_of(parts: Sequence[np.ndarray]) -> int:
-    """Return what is subtracted before whole numbers become floats, which are too coarse for those beyond 2**53.
+    """Return the number to subtract before integers become floats, which are too coarse for those beyond 2**53.
 
     >>> offset_of([np.array([2**60 + 3, 2**60 + 9])]) - 2**60, offset_of([np.array([1, 2])])
     (3, 0)
@@ -61,7 +61,7 @@ def offset_of(parts: Sequence[np.ndarray]) -> int:
 
 
 def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
-    """Return in words what a plot of these values does not show, ``''`` if it shows all of them.
+    """Return in words which values a plot can't show, ``''`` if it shows all of them.
 
     Parameters
     ----------
@@ -150,12 +150,12 @@ class Canvas(pg.GraphicsLayoutWidget):
     # --------------------------------------------------------------- drawing
     @property
     def drawn(self) -> Any:
-        """What is shown now."""
+        """The present drawing."""
         return self._drawn
 
     @property
     def thing(self) -> Any:
-        """What tells that which is shown from other things."""
+        """Identity of the drawn data."""
         return self._thing
 
     @property
@@ -169,9 +169,9 @@ class Canvas(pg.GraphicsLayoutWidget):
         Parameters
         ----------
         drawing
-            What is shown.
+            The drawing.
         thing
-            What tells it from other things: the view stays where somebody has put it only for the same thing.
+            Identity of the drawn data: the user's view is kept only for the same data.
         """
         key = (thing, self.log)  # another scale makes another thing of it
         fits = self.is_fitted or key != self._key
@@ -190,10 +190,10 @@ class Canvas(pg.GraphicsLayoutWidget):
         raise NotImplementedError
 
     def forget_choices(self) -> None:
-        """Forget what was chosen for another thing."""
+        """Forget the choices made for other data."""
 
     def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return what there is to be seen, along x and y, on the scales of the plot."""
+        """Return the extent of the data along x and y, on the scales of the plot."""
         raise NotImplementedError
 
     def _fit(self) -> None:
@@ -208,20 +208,20 @@ class Canvas(pg.GraphicsLayoutWidget):
             self.zoomed.emit(None)
 
     def set_log(self, x: bool, y: bool) -> None:
-        """Show positions or values on a logarithmic scale; what is not above 0 is left out."""
+        """Show positions or values on a logarithmic scale; numbers that are not above 0 are omitted."""
         if (x, y) != self.log:
             self.log = (x, y)
             if self._drawn is not None:
                 self.draw(self._drawn, self._thing)
 
     def set_note(self, text: str) -> None:
-        """Say above the plot what it can't show."""
+        """Show a note above the plot about values that it can't show."""
         self._note = text
         self._fit_labels()
 
     @property
     def note(self) -> str:
-        """What is said above the plot."""
+        """The note above the plot."""
         return self._note
 
     # ---------------------------------------------------------------- region
@@ -239,7 +239,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.region_changed.emit()
 
     def make_region(self) -> Any:
-        """Return a region over the middle of what is drawn."""
+        """Return a region over the middle of the drawing."""
         raise NotImplementedError
 
     def region_slices(self) -> tuple[slice, ...]:
@@ -247,7 +247,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         raise NotImplementedError
 
     def statistics(self) -> str | None:
-        """Return what is known of the values in the region, ``''`` without one, None if not all values are here."""
+        """Return statistics of the values in the region, ``''`` without one, None if not all values are here."""
         return ""
 
     def set_cross(self, position: tuple[int, ...] | None) -> None:
@@ -270,7 +270,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         return self.log
 
     def text_at(self, point: QtCore.QPointF) -> str:
-        """Return what is at a place, for people."""
+        """Return the value at a place, for people."""
         return ""
 
     def _mouse_clicked(self, event: Any) -> None:
@@ -326,7 +326,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self._label_axis(self.plot.getAxis(side), text)
 
     def set_axis(self, side: str, axis: AxisValues) -> None:
-        """Label an axis of the plot with what is drawn along it; its numbers are kept short."""
+        """Label an axis of the plot with its quantity; its numbers are kept short."""
         start = start_of(axis.values, axis.units)
         self.plot.getAxis(side).set_offset(start)
         self.plot.getAxis(side).set_dates(axis.units == EPOCH)

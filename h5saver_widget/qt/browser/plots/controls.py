@@ -1,4 +1,4 @@
-"""What stands above the plots: the channel, how values are shown, pictures; and what the map is made of."""
+"""The bars above the plots: the channel, the display of values, pictures; and the reduction of the map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHANNEL_TIP = "Channel that is shown"
 
 
 class PlotBar(QtWidgets.QWidget):
-    """Channel, part of complex numbers, background, scale, region; numbers; copy and save what is shown."""
+    """Channel, part of complex numbers, background, scale, region; numbers; copy and save a picture."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class PlotBar(QtWidgets.QWidget):
         self.background = CheckBox("Subtract background")
         self.background.setToolTip("Subtract the background that was saved with these data")
         self.log = CheckBox("Log")
-        self.log.setToolTip("Values on a logarithmic scale; what is not above 0 is left out")
+        self.log.setToolTip("Values on a logarithmic scale; other values than positive ones are omitted")
         self.region = CheckBox("Region")
         self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
         self.numbers = CheckBox("Numbers")
@@ -87,7 +87,7 @@ class PlotBar(QtWidgets.QWidget):
 
 
 class MapBar(QtWidgets.QWidget):
-    """What the map shows of the signal; a button where making it takes long."""
+    """The quantity of the map, and a button where making it takes long."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -83,7 +83,7 @@ class CurveCanvas(Canvas):
         self.paint_colours()
 
     def _plain(self, values: np.ndarray) -> np.ndarray:
-        """Return values as floats, less what all of them have in common where floats are too coarse."""
+        """Return values as floats, less their common offset where floats are too coarse."""
         return shifted(values, self._offset)
 
     def _draw_one(self, number: int, curve: Curve, drawing: Curves) -> None:
@@ -216,7 +216,7 @@ class CurveCanvas(Canvas):
 
     # ------------------------------------------------------------------ view
     def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return what there is to be seen; pyqtgraph's own way leaves out what is far outside of what was seen."""
+        """Return the extent of the data; pyqtgraph's own way omits data far outside of the present view."""
         drawing = self._drawn
         xs = [drawing.axis_of(curve).values for curve in drawing.curves]
         ys = [part for curve in drawing.curves for part in self._seen(curve)]
@@ -240,7 +240,7 @@ class CurveCanvas(Canvas):
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.LinearRegionItem:
-        """Return a region over the middle third of what is seen."""
+        """Return a region over the middle third of the view."""
         (low, high), _ = self.plot.viewRange()
         region = pg.LinearRegionItem((low + (high - low) / 3, high - (high - low) / 3))
         region.sigRegionChanged.connect(self.region_changed)
@@ -266,7 +266,7 @@ class CurveCanvas(Canvas):
         return (slice(window.point(int(found[0])), min(window.point(int(found[-1])) + window.step, window.stop)),)
 
     def statistics(self) -> str | None:
-        """Return what is known of every curve in the region."""
+        """Return statistics of every curve in the region."""
         if self.region is None or self._drawn is None:
             return ""
         drawn = self._drawn

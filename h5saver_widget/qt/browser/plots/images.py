@@ -30,7 +30,7 @@ _WIDE: Final = 360
 
 
 class _ColourCanvas(Canvas):
-    """What images and points have in common: the bar with the histogram, in which colours and levels are chosen."""
+    """The common base of images and points: the bar with the histogram, in which colours and levels are chosen."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -94,7 +94,7 @@ class _ColourCanvas(Canvas):
         return False, False
 
     def _take(self, values: np.ndarray, label: str, units: str) -> np.ndarray:
-        """Return values as they are coloured, and say what they are and what is missing."""
+        """Take values as they are coloured, with their label and the missing ones."""
         self._offset = 0 if self.log[1] else offset_of([values])
         scaled = shifted(values, self._offset) if self._offset else values
         if scaled.dtype.kind == "f":  # pyqtgraph counts a histogram of infinite values
@@ -242,7 +242,7 @@ class ImageCanvas(_ColourCanvas):
         )
 
     def statistics(self) -> str:
-        """Return what is known of the values in the rectangle."""
+        """Return statistics of the values in the rectangle."""
         if self.region is None or self._drawn is None:
             return ""
         rows, columns = self.region_slices()

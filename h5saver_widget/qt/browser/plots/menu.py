@@ -31,7 +31,7 @@ class RangeRow(QtWidgets.QWidget):
     Parameters
     ----------
     low, high
-        What is shown.
+        The quantity of the range.
     take
         Is given two numbers, the smaller one first.
     """
@@ -55,7 +55,7 @@ class RangeRow(QtWidgets.QWidget):
         layout.addWidget(button)
 
     def take(self) -> None:
-        """Take the numbers; what is no number turns red and says why."""
+        """Take the numbers; a text that is no number turns red and its tooltip says why."""
         found = []
         for line in self.lines:
             try:

@@ -1,4 +1,4 @@
-"""The numbers of an array of any size in a table: what is seen is read, what is selected is copied."""
+"""The numbers of an array of any size in a table: visible cells are read, the selection is copied."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _Role = QtCore.Qt.ItemDataRole
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a table shows: an array along two dimensions, or some channels along one.
+    """The content of a table: an array along two dimensions, or some channels along one.
 
     Attributes
     ----------
     reader
-        Returns what reads, in the thread of the worker.
+        Returns a function that reads, in the worker's thread.
     thing
-        What tells it from other things.
+        Identity of the data.
     rows, columns
         The dimensions; no columns where each channel is one.
     row_axis, column_axis
-        What lies along them.
+        Labels along the two dimensions.
     at
         Position in the other dimensions.
     channels
@@ -74,7 +74,7 @@ class Numbers:
         return min(self.row_axis.size, _MOST_ROWS), wide
 
     def heading(self, column: int) -> str:
-        """Return what stands above a column."""
+        """Return the heading of a column."""
         if self.column_axis is not None:
             return exact_text(self.column_axis.at(column)) if not self.column_axis.is_counted else str(column)
         if column < self.first:
@@ -101,7 +101,7 @@ class Numbers:
 
 
 class _Model(QtCore.QAbstractTableModel):
-    """The part of the numbers that was read; what is not is asked for when it is seen."""
+    """The cells that were read; other cells are requested when they become visible."""
 
     def __init__(self, parent: QtCore.QObject) -> None:
         super().__init__(parent)
@@ -112,7 +112,7 @@ class _Model(QtCore.QAbstractTableModel):
         self.shape = (0, 0)
 
     def show(self, worker: Worker | None, numbers: Numbers | None) -> None:
-        """Show other numbers, or these again; then what is scrolled to stays in sight."""
+        """Show other numbers, or the same again at the same scroll position."""
         shape = numbers.shape if numbers is not None else (0, 0)
         same = self.numbers is not None and numbers is not None and self.numbers.thing == numbers.thing
         grows = same and shape[1] == self.shape[1] and shape[0] >= self.shape[0]
@@ -173,7 +173,7 @@ class _Model(QtCore.QAbstractTableModel):
         self._came(numbers, key, [["can't be read"] * (columns.stop - columns.start)] * (rows.stop - rows.start))
 
     def headerData(self, section: int, orientation: QtCore.Qt.Orientation, role: int = _Role.DisplayRole) -> Any:
-        """Return what stands above a column, or before a line."""
+        """Return the heading of a column or a line."""
         if role != _Role.DisplayRole or self.numbers is None:
             return None
         if orientation == QtCore.Qt.Orientation.Horizontal:
@@ -212,7 +212,7 @@ class NumberTable(QtWidgets.QTableView):
             self.said.emit(f"The first {_MOST_ROWS:,} of {numbers.row_axis.size:,} lines are in the table.")
 
     def copy(self) -> None:
-        """Copy what is selected, columns with tabs between them; everything, with headings, if nothing is."""
+        """Copy the selection, columns with tabs between them; without one everything, with headings."""
         model = self.numbers_model
         ranges = list(self.selectionModel().selection())
         if model.numbers is None or model.worker is None:
@@ -225,7 +225,7 @@ class NumberTable(QtWidgets.QTableView):
         self._copy(model.worker, model.numbers, rows, columns)
 
     def copy_all(self, worker: Worker, numbers: Numbers) -> None:
-        """Copy numbers with headings, whatever is shown."""
+        """Copy all numbers with headings, also those that were not read yet."""
         self._copy(worker, numbers, slice(0, numbers.shape[0]), slice(0, numbers.shape[1]))
 
     def _copy(self, worker: Worker, numbers: Numbers, rows: slice, columns: slice) -> None:

@@ -13,10 +13,11 @@ from pyqtgraph.Qt import QtCore
 
 from h5saver_widget.browsing.drawings import Curves, DataSummary, Part, Picture
 from h5saver_widget.browsing.file_view import FileView
-from h5saver_widget.browsing.formatting import shape_text, size_text
+from h5saver_widget.browsing.formatting import shape_text
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.browser.plots.canvas import statistics_text
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
@@ -31,14 +32,14 @@ __all__ = ["PlotPanel"]
 
 
 class _File(Protocol):
-    """What is asked of an open file."""
+    """The methods of an open file that the panel calls."""
 
     view: FileView
     worker: Worker
 
 
 class PlotPanel(PlotWidgets):
-    """Plots one data object, of which only what is shown is read, in the worker of its file."""
+    """Plots one data object; only its shown parts are read, by the worker of its file."""
 
     drawn = QtCore.Signal()
     """Something new is shown."""
@@ -74,7 +75,7 @@ class PlotPanel(PlotWidgets):
 
     @property
     def summary(self) -> DataSummary | None:
-        """What is known of the data that are shown."""
+        """The summary of the shown data."""
         return self.place.summary
 
     # ------------------------------------------------------------------ data
@@ -94,7 +95,7 @@ class PlotPanel(PlotWidgets):
         with_bkg
             Without the background.
         again
-            The same node, seen anew: what was chosen stays so.
+            The same node again: the user's choices stay.
         """
         self.forget()
         self._file, self._path, self._all, self._subtract = file, path, all_channels, with_bkg
@@ -182,7 +183,7 @@ class PlotPanel(PlotWidgets):
 
     # --------------------------------------------------------------- drawing
     def redraw(self) -> None:
-        """Read again what is shown."""
+        """Read the shown parts again."""
         if self.summary is None or self._file is None:
             return
         if self.place.signal_dims:
@@ -201,7 +202,7 @@ class PlotPanel(PlotWidgets):
         return lambda: file.view.data(path, everything, subtract, part)
 
     def _thing(self, *more: object) -> tuple[object, ...]:
-        """Return what tells that which is drawn from other things, wherever one is in it."""
+        """Return the identity of the drawn data, at any position in it."""
         assert self._file is not None
         which = (self._all, self._subtract, self.part.currentData(), self._channel(), len(self._others))
         return (str(self._file.view.path), self._path, *which, *more)
@@ -284,7 +285,7 @@ class PlotPanel(PlotWidgets):
         size = self.place.map_size(shown, over)
         if size > FREE_BYTES and not self._map_wanted:
             self.map.hide()
-            self.map_bar.offer(f"Make the map (reads {size_text(size)})")
+            self.map_bar.offer(f"Make the map (reads {format_size(size)})")
             return
         how = self.map_bar.how.currentData()
         self.map_bar.show_making(can_stop=size > FREE_BYTES)
@@ -409,7 +410,7 @@ class PlotPanel(PlotWidgets):
 
     # --------------------------------------------------------------- numbers
     def _numbers(self) -> Numbers:
-        """Return what the table shows of what is drawn."""
+        """Return the numbers of the drawing for the table."""
         summary, dims, channel = self.summary, self.place.shown, self._channel()
         assert summary is not None
         labels = list(enumerate(summary.labels))
@@ -427,6 +428,6 @@ class PlotPanel(PlotWidgets):
             self.numbers.show_numbers(self._file.worker, self._numbers())
 
     def copy_numbers(self) -> None:
-        """Copy all numbers of what is drawn."""
+        """Copy all numbers of the drawing."""
         if self._file is not None and self.summary is not None and self.place.shown:
             self.numbers.copy_all(self._file.worker, self._numbers())

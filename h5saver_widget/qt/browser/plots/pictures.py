@@ -1,4 +1,4 @@
-"""Pictures of what is shown: to the clipboard, or as PNG or SVG into a file."""
+"""Pictures of the shown plots: to the clipboard, or as PNG or SVG into a file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def save_picture(area: QtWidgets.QWidget, path: Path) -> None:
     Parameters
     ----------
     area
-        What is shown; of an SVG, the plots in it become lines and text.
+        The widget; in an SVG, its plots become lines and text.
     path
         A file name that ends in ``.svg`` or ``.png``.
 

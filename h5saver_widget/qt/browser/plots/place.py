@@ -1,4 +1,4 @@
-"""Where one is in data of several dimensions: which are navigated, at which points, and what of the others is seen."""
+"""The position in data of several dimensions: the navigated ones, their points, the visible part of the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Place:
     Attributes
     ----------
     summary
-        What is known of the data, None before there are any.
+        The summary of the data, None before there are any.
     navigation
         The dimensions that are navigated, one point at a time.
     at

@@ -13,14 +13,14 @@ _ENOUGH = 50_000
 
 
 def span_wanted(axis: StoredAxis, window: Window, seen: tuple[float, float] | None) -> tuple[int, int] | None:
-    """Return the points that are to be read for what is seen, None if those that are drawn will do.
+    """Return the points to read for the present view, None if the drawn ones will do.
 
     Parameters
     ----------
     axis
         Along the curve, as a whole.
     window
-        What is drawn of it now.
+        The drawn points.
     seen
         From, to, in units of the axis; None for all of it.
 

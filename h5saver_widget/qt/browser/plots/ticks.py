@@ -84,7 +84,7 @@ def start_of(values: npt.NDArray[np.float64], units: str) -> float:
 
 
 def axis_text(label: str, units: str, start: float) -> str:
-    """Return what stands at an axis that is counted from a number on.
+    """Return the label of an axis that is counted from an offset on.
 
     >>> axis_text('x', 'nm', 0.0), axis_text('frequency', 'MHz', 63281.0)
     ('x (nm)', 'frequency − 63281 (MHz)')

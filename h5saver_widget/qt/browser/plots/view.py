@@ -85,5 +85,5 @@ class PlotView(QtWidgets.QStackedWidget):
             self.canvas.set_cross(position)
 
     def statistics(self) -> str | None:
-        """Return what is known of the values in the region, see :meth:`Canvas.statistics`."""
+        """Return statistics of the values in the region, see :meth:`Canvas.statistics`."""
         return self.canvas.statistics() if self.canvas is not None else ""

@@ -1,4 +1,4 @@
-"""What a plot panel is made of: bars, two plots, a table of numbers, what is said below; scales and pictures."""
+"""The widgets of a plot panel: bars, two plots, a table of numbers, a line of text; scales and pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HINT: Final = "Ctrl+0 shows all. Right click: menu."
 
 
 class PlotWidgets(QtWidgets.QWidget):
-    """The widgets of a panel; what they show is up to who inherits."""
+    """The widgets of a panel; a subclass fills them."""
 
     failed = QtCore.Signal(str)
     """What became of copying or saving, in words."""
@@ -101,15 +101,15 @@ class PlotWidgets(QtWidgets.QWidget):
 
     # -------------------------------------------------------------- pictures
     def copy_picture(self) -> None:
-        """Copy a picture of what is shown."""
+        """Copy a picture of the plots."""
         copy_picture(self.area)
 
     def save_picture(self, path: Path) -> None:
-        """Save what is shown as PNG or SVG; FileOpenError if it can't be written."""
+        """Save the plots as PNG or SVG; FileOpenError if it can't be written."""
         save_picture(self.area, path)
 
     def save_pressed(self) -> None:
-        """Ask for a name, and save what is shown."""
+        """Ask for a name, and save the plots."""
         name, _ = QtWidgets.QFileDialog.getSaveFileName(
             self, "Save the picture", f"{self.picture_name}.png", "Pictures (*.png *.svg)"
         )
