@@ -49,11 +49,9 @@ class ChannelArrays:
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
         self._fills: dict[Handle, Any] = {}
         self._coded: dict[Handle, ValueType] = {}
-
-    @property
-    def _channel_types(self) -> list[np.dtype[Any]]:
-        """Types of the values of the channels, as they are given."""
-        return [self._coded[h].dtype if h in self._coded else self._dtypes[h] for h in self._handles]
+        #: Shape of a frame, and the types of its channels as they are given.
+        self._frame_shape: tuple[int, ...] = ()
+        self._types: list[np.dtype[Any]] = []
 
     def _made(
         self, dtype: np.dtype[Any], fill: Any, make: Callable[[np.dtype[Any], Any, Mapping[str, Any]], Array]
@@ -92,8 +90,18 @@ class ChannelArrays:
                 found.append(node)
         return found
 
-    def _change(self, frame: Frame, channel_types: list[np.dtype[Any]]) -> str:
-        """Return why a frame of the right shape does not belong into these arrays, ``''`` if it does."""
+    def _complete(self, frame_shape: tuple[int, ...]) -> None:
+        """Take note that all channels are there, for frames of this shape."""
+        self._frame_shape = frame_shape
+        self._types = [self._coded[h].dtype if h in self._coded else self._dtypes[h] for h in self._handles]
+
+    def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
+        """Return why a frame does not belong into these arrays, ``''`` if it does.
+
+        `shape` is that of one point of the frame, where the frame has several.
+        """
+        if (shape or frame.shape) != self._frame_shape:
+            return f"shape {shape or frame.shape} instead of {self._frame_shape}"
         if len(frame.data) != len(self._handles):
             return f"{len(frame.data)} channels instead of {len(self._handles)}"
         said = self._meaning.change(frame)
@@ -102,8 +110,8 @@ class ChannelArrays:
             self._meaning.notice = ""
         if said:
             return said
-        if frame.dtypes != channel_types:
-            for dtype, given, values in zip(channel_types, frame.dtypes, frame.data, strict=True):
+        if frame.dtypes != self._types:
+            for dtype, given, values in zip(self._types, frame.dtypes, frame.data, strict=True):
                 if given != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
         if frame.errors is None and not self._error_handles:

@@ -75,8 +75,7 @@ class ExtendedArrays(ChannelArrays):
             self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._types = self._channel_types
-        self._frame_shape = self._shape or (1,)
+        self._complete(self._shape or (1,))
 
     def _reopen(self) -> None:
         nodes = self._found(DataType.data)
@@ -123,12 +122,6 @@ class ExtendedArrays(ChannelArrays):
             )
 
         return self._made(dtype, np.nan if is_error else self._fill_value, make)
-
-    def change(self, frame: Frame) -> str:
-        """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        if frame.shape != self._frame_shape:
-            return f"shape {frame.shape} instead of {self._frame_shape}"
-        return self._change(frame, self._types)
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""

@@ -85,7 +85,7 @@ class GrowingArrays(ChannelArrays):
             self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
-        self._channel_dtypes = self._channel_types
+        self._complete(self._row_shape)
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -122,14 +122,14 @@ class GrowingArrays(ChannelArrays):
     @property
     def dtypes(self) -> list[np.dtype[Any]]:
         """Number types of the channels."""
-        return self._channel_dtypes
+        return self._types
 
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
         frame.as_given()
         dwa, dtypes = frame.dwa, frame.dtypes
         if after is not None and len(after._handles) == len(dtypes):
-            known = zip(frame.data, dtypes, after._channel_dtypes, strict=True)
+            known = zip(frame.data, dtypes, after._types, strict=True)
             dtypes = [was if dtype == was or holds(was, array) else dtype for array, dtype, was in known]
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
@@ -229,13 +229,11 @@ class GrowingArrays(ChannelArrays):
         return nodes
 
     # ---------------------------------------------------------------- comparing
-    def change(self, frame: Frame) -> str:
+    def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
-        if (self._row_shape_of(frame) if self.is_block else frame.shape) != self._row_shape:
-            return f"shape {self._row_shape_of(frame)} instead of {self._row_shape}"
-        return self._change(frame, self._channel_dtypes)
+        return super().change(frame, self._row_shape_of(frame) if self.is_block else None)
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
@@ -251,7 +249,7 @@ class GrowingArrays(ChannelArrays):
         """
         count = frame.shape[0] if self.is_block else 1
         shape, data = (count, *self._row_shape), frame.data
-        if self._coded or frame.dtypes != self._channel_dtypes:
+        if self._coded or frame.dtypes != self._types:
             data = self._as_stored(frame)
         rows: list[tuple[Handle, Rows]] = []
         for handle, array in zip(self._handles, data, strict=True):

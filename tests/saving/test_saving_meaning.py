@@ -8,10 +8,13 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from h5saver_widget import (
     Axis,
+    DataEnlargeableSaver,
+    DataExtendedSaver,
     DataLoader,
     DataMismatchError,
     DataRaw,
     DataToExport,
+    DataToExportExtendedSaver,
     DetectorEnlargeableSaver,
     DetectorSaver,
     DetectorTimeSaver,
@@ -22,7 +25,7 @@ from h5saver_widget.backends.terms import Compression
 
 NUMBERS = ("float64", "int64", "uint8", "uint16", "bool", "float32", "complex128", ">f8")
 AXES = (("nm", 1.0), ("um", 1.0), ("nm", 2.0), ("nm", -1.0), ("nm", 2**60), ("", "text"), ("", "times"))
-SAVERS = ("snapshot", "time", "enlargeable", "scan", "logger")
+SAVERS = ("snapshot", "time", "enlargeable", "scan", "logger", "single", "single scan")
 #: What of a frame may change: by name, the values it may have. The first one is where every stream begins.
 FACTS = {
     "shape": [(1,), (4,), (2, 3), (5,)],
@@ -78,7 +81,16 @@ def save(saver, kind, frames, streamed=False):
     """Save frames with a saver of a kind; frame i is at time 1000 + i, or at point i of a scan along X."""
     host = module("Host", modules_manager=module("", detectors_all=[module("Det")], actuators_all=[]))
     bundles = [DataToExport("Det", data=[data], timestamp=data.timestamp) for data in frames]
-    if kind in ("scan", "logger"):
+    if kind.startswith("single"):
+        node = saver.add_det_group("/RawData", "Det")
+        scan = kind == "single scan"
+        made = DataExtendedSaver(saver, (len(frames),)) if scan else DataEnlargeableSaver(saver, ("t",), ("s",))
+        bundles = frames
+        if scan:
+            DataToExportExtendedSaver(saver, (len(frames),)).add_nav_axes(
+                node, [Axis("X", "mm", 1000.0 + np.arange(len(frames)), 0)]
+            )
+    elif kind in ("scan", "logger"):
         made = ScanSaver(host) if kind == "scan" else LoggerSaver(host)
         made.h5saver = saver
         if kind == "scan":
@@ -96,7 +108,8 @@ def save(saver, kind, frames, streamed=False):
     saved = []
     for number, bundle in enumerate(bundles):
         where = () if kind in ("scan", "logger") else (node,)
-        more = {"scan": {"indexes": (number,)}, "enlargeable": {"axis_values": [bundle.timestamp]}}.get(kind, {})
+        more = {"indexes": (number,)} if kind.endswith("scan") else {}
+        more = {"axis_values": [bundle.timestamp]} if kind in ("enlargeable", "single") else more
         try:
             made.add_data(*where, bundle, **more)
             saved.append(frames[number])
