@@ -67,7 +67,9 @@ class Demo:
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder below which files are written (default: ~/h5saver-demo)"
         )
-        parser.add_argument("--backend", metavar="NAME", help="library that writes the file, such as tables")
+        parser.add_argument(
+            "--backend", type=_backend, metavar="NAME", help="library that writes the file, such as tables"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the demo; Qt is imported only now."""
@@ -371,6 +373,16 @@ def _answer(find: Callable[[], Findings], as_json: bool) -> int:
         return 2
     _print(json.dumps(findings.as_json(), indent=2) if as_json else findings.in_words())
     return int(findings.exit_code)
+
+
+def _backend(name: str) -> str:
+    """Return the name of a backend; the registry is loaded only where one is given."""
+    from h5saver_widget.backends.registry import check_backend
+
+    try:
+        return check_backend(name)
+    except H5SaverError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _positive(text: str) -> float:

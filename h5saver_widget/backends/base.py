@@ -40,6 +40,7 @@ from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.primitive import changing, looking
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Handle,
@@ -50,7 +51,7 @@ from h5saver_widget.backends.terms import (
     RawAttribute,
     Selection,
 )
-from h5saver_widget.errors import DataMismatchError, FileOpenError, H5SaverError, NodeError
+from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, H5SaverError, NodeError
 
 __all__ = ["Backend"]
 
@@ -131,6 +132,10 @@ class Backend(Checks):
 
     def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
+
+    def is_raw_file(self, file: Any) -> bool:
+        """Tell whether this is the library's own object of the open file."""
+        return False
 
     def open(
         self,
@@ -431,6 +436,34 @@ class Backend(Checks):
         A frame has many channels: one call is one wait for the lock (or one message to another process).
         """
         self._append_checked([self._appendable(array, values) for array, values in rows])
+
+    @changing
+    def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
+        """Get ready to add a row to each of several growing arrays, again and again; see :meth:`append_row`."""
+        if self._mode == "r":
+            raise FileNotOpenError(f"can't append: {self.path} is open for reading only; open it with mode 'r+'")
+        nodes = [self._nodes.array(array) for array in arrays]
+        layout = RowLayout(arrays, [(self._held(node), node.row_shape) for node in nodes])
+        layout.state = self._nodes.changes
+        return layout
+
+    def _require_valid(self, layout: RowLayout) -> None:
+        """Raise NodeError if an array of a layout is gone."""
+        if layout.state != self._nodes.changes:
+            for array in layout.arrays:
+                self._nodes.get(array)
+            layout.state = self._nodes.changes
+
+    def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
+        """Add a row to each array of a layout, as append_many does.
+
+        `values` are buffers in the order of the arrays: C-contiguous, of their number types, one row each.
+        """
+        self.append_packed(layout, layout.joined(values))
+
+    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
+        """Add a row to each array of a layout, given in one piece; nothing of it is kept that the caller may change."""
+        self.append_many(list(layout.rows_of([row])))
 
     def extend(self, array: Handle, count: int, fill: Any) -> None:
         """Add `count` rows that hold `fill`, the value that the array was made with.

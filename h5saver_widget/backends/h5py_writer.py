@@ -32,6 +32,7 @@ class H5pyWriter(ArrayWriter):
         packing = packing_of(obj.id) if obj.chunks and obj.id.get_type() == self._type else None
         fixed_shape = obj.shape if obj.shape and obj.shape == obj.maxshape else ()
         super().__init__(node.path, obj.dtype, (obj.shape or ())[1:], obj.chunks, packing, fixed_shape)
+        self.fill = obj.fillvalue if obj.chunks else None
         self._blocks: dict[tuple[int, ...], Any] = {}
 
     def count(self) -> int:

@@ -70,12 +70,15 @@ class Handles:
     ----------
     owner
         Changes when a file is closed: a node that was looked up meanwhile belongs to no open file.
+    changes
+        How often handles became invalid.
     """
 
     def __init__(self, backend: str) -> None:
         self._backend = backend
         self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
         self.owner = object()
+        self.changes = 0
 
     def known(self, path: str) -> TreeNode | None:
         """Return the handle of a path that is in use, None if there is none."""
@@ -88,6 +91,7 @@ class Handles:
 
     def forget(self, path: str) -> None:
         """Make the handles of a node and of everything below it invalid."""
+        self.changes += 1
         for known, node in list(self._nodes.items()):
             if is_below(known, path):
                 node.obj = node.writer = node.held = None

@@ -50,6 +50,14 @@ class FrameLedger:
         """Note rows of the frame that is being written."""
         self._rows[array] = self._rows.get(array, 0) + rows
 
+    def row_added(self, arrays: dict[object, int]) -> None:
+        """Note a row of each of several arrays, of the frame that is being written."""
+        if self._rows:
+            for array in arrays:
+                self.rows_added(array, 1)
+        else:
+            self._rows = dict(arrays)
+
     def spoil(self) -> None:
         """Note that something of the frame that is being written was refused."""
         self._is_spoiled = True

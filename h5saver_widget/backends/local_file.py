@@ -145,6 +145,11 @@ class LocalFile(Backend):
             self._rows.stop_collecting()
             return self._file_object()
 
+    def is_raw_file(self, file: Any) -> bool:
+        """Tell whether this is the library's own object of the open file."""
+        with self.lock:
+            return self.is_open and self._file_object() is file
+
     def _begin(self) -> None:
         """Start with nothing that waits, before a file is opened."""
         self._forget("/")

@@ -10,7 +10,7 @@ error of HDF5 for the attribute that it looks for. h5py reports the same error, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
 
-__all__ = ["get_ready", "look_through", "refuse_if_deadly", "superblock_version", "unknown_to_tables"]
+__all__ = ["get_ready", "refuse_if_deadly", "superblock_version", "unknown_to_tables"]
 
 _NEWER = 3
-_MOST_NODES = 5000
 #: So many nodes are looked at, in 0.7 ms each; fewer of a file that PyTables or this package has made.
 _FIRST_NODES = 1000
 _FIRST_OF_OWN = 50
@@ -38,8 +37,15 @@ def get_ready() -> None:
     create_backend(READS_ALL)
 
 
-def refuse_if_deadly(path: Path) -> None:
+def refuse_if_deadly(path: Path, look_through: Callable[[str], Iterator[str]]) -> None:
     """Raise FileOpenError if PyTables can't look through a file without crashing.
+
+    Parameters
+    ----------
+    path
+        The file.
+    look_through
+        Looks at every node of a file with PyTables; it is called in a child process.
 
     Raises
     ------
@@ -131,20 +137,3 @@ def _has_gaps(dtype: np.dtype[Any]) -> bool:
     return sum(kind.itemsize for kind in kinds) != dtype.itemsize or any(
         _has_gaps(kind.base) for kind in kinds if kind.base.names
     )
-
-
-def look_through(path: str) -> Iterator[str]:
-    """Look at every node and its attributes with PyTables; whether the process survives is the answer."""
-    from h5saver_widget.backends.tables_backend import TablesBackend
-
-    TablesBackend.probes = False
-    backend = TablesBackend()
-    backend.open(Path(path), "r")
-    waiting, seen = ["/"], 0
-    while waiting and seen < _MOST_NODES:
-        node = backend.node(where := waiting.pop())
-        backend.get_attributes(node)
-        seen += 1
-        if backend.kind(node) is NodeKind.GROUP:
-            waiting.extend(f"{where.rstrip('/')}/{name}" for name in backend.children(node))
-        yield where

@@ -10,11 +10,11 @@ import atexit
 import functools
 import weakref
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,8 @@ from h5saver_widget.backends.handles import TreeNode, is_below
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.reading_size import require_memory
-from h5saver_widget.backends.rows import COLLECT_BYTES, RowQueue
+from h5saver_widget.backends.row_layout import RowLayout
+from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, LARGE_ROW, RowQueue
 from h5saver_widget.backends.selections import is_point
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, Selection
 from h5saver_widget.errors import RowsLostError, raise_again
@@ -154,6 +155,8 @@ class QueuedBackend(LocalFile):
             if writer is None:
                 writer = self._writers[key] = self._make_writer(node)
                 if node.is_new and node.kind is NodeKind.GROWING and writer.packing == Packing():
+                    if 0 < writer.row_bytes <= LARGE_ROW:
+                        writer.blank = np.full(writer.row_shape, writer.fill, writer.dtype).tobytes()
                     writer.is_young = prod(writer.chunks) < prod(fast_chunks(writer.row_shape, writer.dtype))
             node.writer = writer
         return writer
@@ -162,8 +165,9 @@ class QueuedBackend(LocalFile):
         return (node.writer or self._writer(node)).dtype
 
     def _info(self, node: TreeNode) -> ArrayInfo:
-        info = self._stored_info(node)
+        # first: frames that are shared out now may go to the library at once
         waiting = 0 if node.kind is NodeKind.FIXED else self._rows.pending(node.writer)
+        info = self._stored_info(node)
         return replace(info, shape=(info.shape[0] + waiting, *info.shape[1:])) if waiting else info
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
@@ -185,6 +189,44 @@ class QueuedBackend(LocalFile):
                 ledger.rows_added(writer.path, len(values))
                 with self._losses_counted():
                     queue.append(writer, values)
+
+    @changing
+    def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
+        """Add a row to each array of a layout."""
+        if layout.size > LARGE_FRAME:  # copied once, into the file
+            rows = zip(layout.arrays, values, layout.kinds, strict=True)
+            self.append_many([(a, np.ndarray((1, *shape), dtype, v)) for a, v, (dtype, shape) in rows])
+        else:
+            self.append_packed(layout, layout.joined(values))
+
+    @changing
+    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
+        """Add a row to each array of a layout, given in one piece."""
+        self._require_valid(layout)
+        if layout.size > LARGE_FRAME or not self._rows.collects:
+            super().append_packed(layout, row)
+            return
+        if self._gone is not None:
+            raise_again(self._gone)
+        queue, nodes = self._rows, cast("list[TreeNode]", layout.arrays)
+        with self._losses_counted():
+            queue.report()
+        if queue.has_broken:
+            for node in nodes:
+                if node.writer is not None and node.writer.broken:
+                    raise RowsLostError(node.writer.broken)
+        if not layout.number:
+            layout.number = 1
+            layout.counts = {self._writer(node).path: 1 for node in nodes}
+        layout.rows += 1
+        self.queue.ledger.row_added(layout.counts)
+        with self._losses_counted():
+            queue.append_frame(layout, bytes(row))
+            if layout.rows == FAST_ROWS + 1:
+                queue.spread()
+                for node in nodes:
+                    if node.writer.is_young and node.writer.accepted > FAST_ROWS:
+                        self._with_larger_chunks(node)
 
     def _with_larger_chunks(self, node: TreeNode) -> ArrayWriter:
         """Make an array anew to which many rows have come; as long as none is in the file, that costs little."""
@@ -208,7 +250,9 @@ class QueuedBackend(LocalFile):
         """Add rows of the fill value: none of them is written, but for those that share a chunk with earlier rows."""
         node = self._nodes.array(array)
         writer = self._writer(node)
-        if node.is_new and writer.chunks:  # of others it is not known what they hold where nothing was written
+        is_fill = np.asarray(writer.fill, writer.dtype).tobytes() == np.asarray(fill, writer.dtype).tobytes()
+        # of other arrays it is not known what they hold where nothing was written
+        if node.is_new and writer.chunks and is_fill:
             self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
             self._rows.drain(writer)
             self._rows.unsafe.setdefault(writer, writer.count())

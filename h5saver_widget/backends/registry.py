@@ -31,6 +31,7 @@ __all__ = [
     "available_backends",
     "backend_capabilities",
     "backend_versions",
+    "check_backend",
     "create_backend",
     "default_backend",
     "local_backends",
@@ -116,7 +117,7 @@ def server_backend() -> str | None:
 
 def default_backend() -> str:
     """Return the name of the backend that is taken when none is asked for."""
-    return _check(_chosen[-1] if _chosen else os.environ.get("H5SAVER_BACKEND", BUILT_IN_DEFAULT))
+    return check_backend(_chosen[-1] if _chosen else os.environ.get("H5SAVER_BACKEND", BUILT_IN_DEFAULT))
 
 
 def set_default_backend(name: str | None) -> None:
@@ -127,10 +128,11 @@ def set_default_backend(name: str | None) -> None:
     UnknownBackendError
         If there is no backend of that name.
     """
-    _chosen[:] = [] if name is None else [_check(name)]
+    _chosen[:] = [] if name is None else [check_backend(name)]
 
 
-def _check(name: str) -> str:
+def check_backend(name: str) -> str:
+    """Return the name of a backend; UnknownBackendError, with the names that there are, for any other."""
     if name not in _TABLE and name not in _third_parties():
         known = ", ".join([*_TABLE, *_third_parties()])
         raise UnknownBackendError(f"there is no backend {name!r}; choose one of: {known}")
@@ -138,7 +140,7 @@ def _check(name: str) -> str:
 
 
 def _backend_class(name: str) -> type[Backend]:
-    if _check(name) not in _TABLE:
+    if check_backend(name) not in _TABLE:
         point = _third_parties()[name]
         theirs = point.load()
         if not (isinstance(theirs, type) and issubclass(theirs, Backend) and theirs.name == name):

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.write_buffers import (
     ChunkTask,
     DeflateBuffer,
@@ -28,6 +29,8 @@ __all__ = ["COLLECT_BYTES", "PENDING_BYTES", "RowQueue"]
 COLLECT_BYTES = 1 << 16
 #: Rows larger than this are not collected: copying them takes longer than the call that is saved.
 LARGE_ROW = 1 << 14
+#: Frames up to this are kept in one piece, so much of them before they are shared out to their arrays.
+LARGE_FRAME, FRAMES_BYTES = 1 << 16, 1 << 20
 #: So much may wait in memory for the threads that deflate, and as much again in chunks that are not full.
 PENDING_BYTES = 32 << 20
 
@@ -46,14 +49,49 @@ class RowQueue:
         self._job_bytes = 0
         self._memory = Memory(PENDING_BYTES)
         self._failures: list[tuple[ArrayWriter, int, str]] = []
+        #: Frames of scalars and small arrays, which are not shared out to the arrays yet.
+        self._frames: dict[RowLayout, list[bytes]] = {}
+        self._frame_bytes = 0
+        #: Whether an array takes nothing more.
+        self.has_broken = False
         #: Growing arrays that rows came to since the last flush, and how many they had then.
         self.unsafe: dict[ArrayWriter, int] = {}
 
     # ------------------------------------------------------------------- rows
     def append(self, array: ArrayWriter, rows: Rows) -> None:
         """Accept rows: C-contiguous, of the array's dtype, at least one."""
+        if self._frames:
+            self.spread()
         if array.broken:
             raise RowsLostError(array.broken)
+        if not self._take(array, rows):
+            self.report()
+
+    def append_frame(self, layout: RowLayout, frame: bytes) -> None:
+        """Accept a row of each array of a layout."""
+        pieces = self._frames.get(layout)
+        if pieces is None:
+            if not all(layout.members.isdisjoint(other.members) for other in self._frames):
+                self.spread()  # the rows of an array keep their order
+            pieces = self._frames[layout] = []
+        pieces.append(frame)
+        self._frame_bytes += len(frame)
+        if self._frame_bytes > FRAMES_BYTES:
+            self.spread()
+
+    def spread(self) -> None:
+        """Share frames out to their arrays; what is lost by that is told by `report`."""
+        frames, self._frames, self._frame_bytes = self._frames, {}, 0
+        for layout, pieces in frames.items():
+            for node, rows in layout.rows_of(pieces):
+                array: ArrayWriter = node.writer  # type: ignore[attr-defined]
+                if array.broken:
+                    self._failures.append((array, len(rows), array.broken))
+                else:
+                    self._take(array, rows)
+
+    def _take(self, array: ArrayWriter, rows: Rows) -> bool:
+        """Accept rows, and tell whether the array still takes some."""
         if array.accepted < 0:
             array.accepted = array.count()
         if array not in self.unsafe:
@@ -67,18 +105,17 @@ class RowQueue:
                     array.append(rows)
                 except Exception as error:
                     self._lose(array, error)
-                    self.report()
-                return
-        self._add(array, buffer, rows)
+                    return False
+                return True
+        return self._add(array, buffer, rows)
 
-    def _add(self, array: ArrayWriter, buffer: WriteBuffer, values: Rows, at: tuple[int, ...] = ()) -> None:
+    def _add(self, array: ArrayWriter, buffer: WriteBuffer, values: Rows, at: tuple[int, ...] = ()) -> bool:
         self._open[array] = None
         try:
             buffer.add(array, values, self.submit, at)
         except Exception as error:
             self._lose(array, error)
-        if array.buffer is not buffer:
-            self.report()
+        return array.buffer is buffer
 
     def _buffer_for(self, array: ArrayWriter) -> WriteBuffer | None:
         if not self.collects:
@@ -102,13 +139,15 @@ class RowQueue:
 
     def pending(self, array: ArrayWriter | None) -> int:
         """Return how many rows of an array wait."""
+        if self._frames:
+            self.spread()
         buffer = None if array is None else array.buffer
         return 0 if buffer is None else buffer.pending + sum(job.rows for job in self._jobs if job.array is array)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything may wait."""
-        return bool(self._open or self._jobs)
+        return bool(self._open or self._jobs or self._frames)
 
     # ----------------------------------------------------------------- chunks
     def write_whole(self, array: ArrayWriter, values: Rows) -> None:
@@ -131,7 +170,8 @@ class RowQueue:
         if not is_chunk and 0 < values.nbytes <= LARGE_ROW:
             buffer = array.buffer = array.buffer or self._point_buffer(array)
             if buffer is not None:
-                self._add(array, buffer, values, at)
+                if not self._add(array, buffer, values, at):
+                    self.report()
                 return
         elif array.buffer is not None:
             self.drain(array)
@@ -167,6 +207,8 @@ class RowQueue:
     # ------------------------------------------------------------ handing over
     def drain(self, only: ArrayWriter | None = None) -> None:
         """Pass everything (or the rows of one array) to the library; RowsLostError if that fails, but all are tried."""
+        if self._frames:
+            self.spread()
         for array in list(self._open) if only is None else [only]:
             buffer = array.buffer
             if buffer is None:
@@ -183,6 +225,7 @@ class RowQueue:
 
     def drain_and_flush(self) -> None:
         """Hand everything to the library and flush the file, if there was anything."""
+        self.spread()
         last = next(reversed(self._open), None)
         self.drain()
         if last is not None:
@@ -234,12 +277,14 @@ class RowQueue:
             lost, what = accepted - first, f"rows {first:,} to {accepted - 1:,}"
         message = f"{array.path}: {what} could not be written and are lost: {error}"
         if not array.fixed_shape:
+            self.has_broken = True
             array.broken = f"{message}. Nothing more is added to this array: start a new file"
         self._failures.append((array, max(lost, 0), message))
 
     def drop_all(self) -> None:
         """Forget everything that waits: it has nowhere to go any more."""
         self._jobs.clear()
+        self._frames, self._frame_bytes = {}, 0
         self._job_bytes = 0
         self._failures = []
         for array in list(self._open):

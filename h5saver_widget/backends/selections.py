@@ -27,7 +27,9 @@ def is_point(selection: Selection, shape: tuple[int, ...], values: npt.NDArray[A
 
 
 def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:
-    """Raise IndexError for a number outside of an array: PyTables would take another row instead.
+    """Raise IndexError for a number outside of an array, and for a step backwards.
+
+    Without it PyTables takes another row; no library of HDF5 steps backwards.
 
     >>> check_selection((0, ..., -3), (5, 4, 3))
     >>> check_selection(-4, (3,))
@@ -42,3 +44,5 @@ def check_selection(selection: Selection, shape: tuple[int, ...]) -> None:
     for part, size in zip(parts, shape, strict=False):
         if isinstance(part, (int, np.integer)) and not -size <= part < size:
             raise IndexError(f"{part} is outside of an axis of {size}")
+        if isinstance(part, slice) and (part.step or 1) < 0:
+            raise IndexError(f"{part} steps backwards: read forwards, and turn the values round")

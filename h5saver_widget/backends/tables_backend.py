@@ -60,7 +60,10 @@ from h5saver_widget.errors import (
     NodeError,
 )
 
-__all__ = ["TablesBackend"]
+__all__ = ["TablesBackend", "look_through"]
+
+#: So many nodes are looked at to find out whether a file ends the process.
+_MOST_NODES = 5000
 
 #: The one lock of all PyTables files; holding it also keeps pickles away.
 _LOCK = GuardedLock(NoPickles.install(tables.attributeset, tables.atom))
@@ -160,7 +163,7 @@ class TablesBackend(QueuedBackend):
             except OSError as error:
                 raise FileOpenError(f"{path} could not be created: {error}") from error
         elif self.probes:
-            refuse_if_deadly(path)
+            refuse_if_deadly(path, look_through)
         known = set(tables.file._open_files.handlers)
         try:
             with quiet():
@@ -358,3 +361,18 @@ def _atom(dtype: np.dtype[Any], fill_value: Any = None) -> tables.Atom:
     if fill_value is None:
         return tables.Atom.from_dtype(dtype)
     return tables.Atom.from_dtype(dtype, dflt=np.asarray(fill_value).astype(dtype)[()])
+
+
+def look_through(path: str) -> Iterator[str]:
+    """Look at every node and its attributes with PyTables; whether the process survives is the answer."""
+    TablesBackend.probes = False
+    backend = TablesBackend()
+    backend.open(Path(path), "r")
+    waiting, seen = ["/"], 0
+    while waiting and seen < _MOST_NODES:
+        node = backend.node(where := waiting.pop())
+        backend.get_attributes(node)
+        seen += 1
+        if backend.kind(node) is NodeKind.GROUP:
+            waiting.extend(f"{where.rstrip('/')}/{name}" for name in backend.children(node))
+        yield where

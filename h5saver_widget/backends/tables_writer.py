@@ -39,6 +39,7 @@ class TablesWriter(ArrayWriter):
         packing = _packing(array.filters, dtype) if node.is_new and self._is_plain and array.chunkshape else None
         chunks = None if array.chunkshape is None else tuple(int(n) for n in array.chunkshape)
         super().__init__(node.path, dtype, shape[1:], chunks, packing, fixed)
+        self.fill = array.atom.dflt if self._is_plain and array.chunkshape else None
         self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
 
     def count(self) -> int:

@@ -129,9 +129,13 @@ class RowBuffer(WriteBuffer):
         self.pending = stop
 
     def drain(self, array: ArrayWriter, submit: Submit) -> None:
-        """Append them."""
+        """Append them; of rows that hold what unwritten ones hold, only the number: a value that never changes."""
         if self.pending:
-            array.append(self._rows[: self.pending])
+            rows = self._rows[: self.pending]
+            if rows[-1].tobytes() == array.blank and rows.tobytes() == array.blank * self.pending:
+                array.resize(array.count() + self.pending)
+            else:
+                array.append(rows)
             self.pending = 0
 
 

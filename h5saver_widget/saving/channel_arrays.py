@@ -54,7 +54,11 @@ class ChannelArrays:
         self._types: list[np.dtype[Any]] = []
 
     def _made(
-        self, dtype: np.dtype[Any], fill: Any, make: Callable[[np.dtype[Any], Any, Mapping[str, Any]], Array]
+        self,
+        dtype: np.dtype[Any],
+        fill: Any,
+        make: Callable[[np.dtype[Any], Any, Mapping[str, Any]], Array],
+        held: Any = None,
     ) -> Handle:
         """Have an array made for values of a type, and remember it.
 
@@ -65,12 +69,14 @@ class ChannelArrays:
         fill
             What points hold that nobody writes, as far as the type can hold it.
         make
-            Makes the array from its number type, its fill value, and attributes that tell what its numbers stand for.
+            Makes the array from its number type, its fill value, and attributes that tell the meaning of its numbers.
+        held
+            Fill value of the array in the file, where that is another one.
         """
         kind = ValueType(dtype) if dtype.kind in CODED else None
         if kind is None:
             stored, filled = dtype, storable_fill(fill, dtype)
-            handle = make(stored, filled, {}).handle
+            handle = make(stored, filled if held is None else held, {}).handle
         else:
             stored, filled = kind.stored, kind.fill
             handle = make(stored, filled, kind.attributes).handle

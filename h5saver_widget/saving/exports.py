@@ -164,6 +164,13 @@ class DataToExportEnlargeableSaver(DataManagement):
 
         New arrays (of a new segment, say) end streaming (SWMR): readers have to open the file again.
         """
+        return self._prepare(where, dte, self._on_axes(values))
+
+    def _on_axes(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return values as they are saved."""
+        return values
+
+    def _prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
         try:
             return self._recording(where).prepare(dte, values)
         except StreamingError:
@@ -211,8 +218,12 @@ class DataToExportEnlargeableSaver(DataManagement):
     def append(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> None:
         """Append a bundle that is not left out, with one value per axis; errors as :meth:`add_data`."""
         with self.h5saver.saving_frame(str(dte.name)):
-            self.prepare(where, dte, values)()
-            self.h5saver.frame_saved(frame_bytes(dte))
+            values = self._on_axes(values)
+            size = self._recording(where).append_again(dte, values)
+            if not size:
+                self._prepare(where, dte, values)()
+                size = frame_bytes(dte)
+            self.h5saver.frame_saved(size)
             if self._interrupted:
                 self._interrupted = False
                 self.h5saver.enable_swmr()
@@ -248,9 +259,9 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
             dte = dte if type(dte) in BUNDLES else as_bundle(dte)  # the usual case without a call
             self.append(where, dte, [float(dte.timestamp)])
 
-    def prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
-        """Check a bundle, and return what appends it; of its time see :meth:`on_axis`."""
-        return super().prepare(where, dte, list(map(self.on_axis, values)))
+    def _on_axes(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return times as they stand on the axis."""
+        return list(map(self.on_axis, values))
 
     def on_axis(self, timestamp: float) -> float:
         """Return a time as it stands on the axis: steps of the wall clock are told, and left out of it."""

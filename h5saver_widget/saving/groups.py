@@ -17,6 +17,7 @@ from h5saver_widget.saving.group_cache import cached_group
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.handles import bring_up_to_date, known_as
 from h5saver_widget.saving.nexus import class_of_group
+from h5saver_widget.saving.notices import tell_once
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -47,6 +48,13 @@ __all__ = [
     "remove_node",
     "type_name",
 ]
+
+#: Who makes more groups in one file than these may have meant an array that grows.
+MANY_GROUPS = 10_000
+_ADVICE = (
+    "If each frame gets a group of its own, the file gets slow to open and large: save frames that follow each other "
+    "with DetectorTimeSaver or DetectorEnlargeableSaver, into arrays that grow"
+)
 
 
 def path_of(file: H5SaverLowLevel, where: Where, name: str | None = None) -> str:
@@ -180,7 +188,11 @@ def add_generic_group(
                     raise
                 file.group_cache.clear()  # somebody made or deleted a group through the library itself
                 continue
-            file.require_session().titles.get((path, kind), {})[title] = name
+            session = file.require_session()
+            session.titles.get((path, kind), {})[title] = name
+            session.groups_made += 1
+            if session.groups_made == MANY_GROUPS:
+                tell_once(file, f"{MANY_GROUPS:,} groups were made in this file. {_ADVICE}")
             return known_as(file, group, where, kind, title)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class GrowingArrays(ChannelArrays):
         moving: bool = False,
     ) -> None:
         super().__init__(saver, place)
+        self._is_late = rows_before > 0
         #: Whether only the values of axes were other than in the segment before.
         self.has_moved = False
         self._block_axes: GrowingAxes | None = None
@@ -134,14 +136,19 @@ class GrowingArrays(ChannelArrays):
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
         enlargeable = DataType.data_enlargeable
-        self._handles = [self._create(enlargeable, dwa, i, dtype) for i, dtype in enumerate(dtypes)]
+        # rows before the first of a late channel hold the fill value
+        firsts = [None if self._is_late else a.astype(d) for a, d in zip(frame.data, dtypes, strict=True)]
+        kinds = zip(dtypes, firsts, strict=True)
+        self._handles = [self._create(enlargeable, dwa, i, dtype, first) for i, (dtype, first) in enumerate(kinds)]
         errors = frame.errors or ()
         self._error_handles = [self._create(DataType.error, dwa, i, e.dtype) for i, e in enumerate(errors)]
         self._extras = ExtraRows(self._saver, self.place, extras_of(dwa))
         if moving:
             self._make_moving(dwa)
 
-    def _create(self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any]) -> Handle:
+    def _create(
+        self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any], first: Rows | None = None
+    ) -> Handle:
         saver = self._saver
         is_error = data_type is DataType.error
         own = tuple(int(i) for i in dwa.nav_indexes)
@@ -170,7 +177,10 @@ class GrowingArrays(ChannelArrays):
                 attributes={**described, **told},
             )
 
-        handle = self._made(dtype, np.nan if is_error else saver.fill_value, make)
+        held = None
+        if first is not None and first.size and prod(self._row_shape) == 1 and dtype.kind not in CODED:
+            held = first.flat[0]  # a value that never changes takes no room
+        handle = self._made(dtype, np.nan if is_error else saver.fill_value, make, held)
         self._counts[handle] = 0
         return handle
 
@@ -229,6 +239,10 @@ class GrowingArrays(ChannelArrays):
         return nodes
 
     # ---------------------------------------------------------------- comparing
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return what is other about the signal axes of a frame, ``''`` if nothing is."""
+        return self._meaning.axes_change(axes)
+
     def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call

@@ -18,6 +18,7 @@ from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenE
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.attributes import raw_attributes
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
+from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5Backend", "Where"]
 
@@ -99,7 +100,10 @@ class H5Backend:
 
     @property
     def h5file(self) -> Any:
-        """The library's own file object (``h5py.File``, ``tables.File``), None when closed."""
+        """The library's own file object (``h5py.File``, ``tables.File``), None when closed.
+
+        As the host may read and write through it, rows are handed to the library at once from now on.
+        """
         return self.io.raw_file
 
     @property
@@ -130,7 +134,7 @@ class H5Backend:
         swmr_mode: bool = False,
         locking: bool | None = None,
         allow: Path | str | Sequence[Path | str] = (),
-    ) -> Any:
+    ) -> FileProxy:
         """Open a file.
 
         Parameters
@@ -151,7 +155,8 @@ class H5Backend:
 
         Returns
         -------
-        The library's own file object.
+        FileProxy
+            Stands for the open file; the library's own object is `h5file`.
 
         Raises
         ------
@@ -180,7 +185,7 @@ class H5Backend:
         if allow:
             self.io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
         self.io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
-        return self.io.raw_file
+        return FileProxy(self)
 
     def close_file(self) -> None:
         """Close the file; does nothing when none is open."""

@@ -27,6 +27,7 @@ from h5saver_widget.saving.clock import WallClock
 from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.session import Session, close_forgotten
+from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5SaverLowLevel"]
 
@@ -303,17 +304,17 @@ class H5SaverLowLevel(H5Backend):
         swmr_mode: bool = False,
         locking: bool | None = None,
         allow: Path | str | Sequence[Path | str] = (),
-    ) -> Any:
+    ) -> FileProxy:
         """Open a file as it is, no raw data group is made; one that is open is closed first. See `H5Backend`."""
         with self.io.lock:
             self._close_now()
             streams = swmr_mode and self.capabilities.swmr
-            super().open_file(path, mode, swmr_mode=streams, locking=locking, allow=allow)
+            opened = super().open_file(path, mode, swmr_mode=streams, locking=locking, allow=allow)
             self.generation += 1
             swmr = (swmr_mode and self.io.writable) or streaming.read_swmr_compatible(self)
             self._begin_session(Session(self.io, RAW_GROUP, swmr))
             self.require_session().hold_raw()
-            return self.h5file
+            return opened
 
     def close_file(self) -> None:
         """Bring the file up to date and close it; does nothing when none is open.

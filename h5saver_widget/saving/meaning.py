@@ -172,7 +172,7 @@ class Meaning:
         if frame.given is not None:
             frame.as_given()
         if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
-            return self._axes_change(axes, not self.moving) if axes or self.axes else ""
+            return self.axes_change(axes) if axes or self.axes else ""
         power: int | None = 0
         if dwa.units != self.units and str(dwa.units) != self.units:
             power = power_between(str(dwa.units), self.units) if frame.converts else None
@@ -184,7 +184,7 @@ class Meaning:
             if dwa.source.name != self.source:
                 return f"{dwa.source.name} data instead of {self.source}"
             self._member = dwa.source
-        said = self._axes_change(axes, not self.moving)
+        said = self.axes_change(axes)
         if power and not said:
             if not frame.convert(power):
                 return f"units {str(dwa.units)!r} instead of {self.units!r}, in which some numbers would lose digits"
@@ -208,7 +208,8 @@ class Meaning:
         frame.put_in_order([given.index(label) for label in self.labels])
         return True
 
-    def _axes_change(self, axes: Sequence[AxisLike], values_count: bool) -> str:
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return what is other about the axes of a frame, ``''`` if nothing is."""
         if not axes:
             if self.axes and not self._keeps_axes:
                 self._keeps_axes, labels = True, ", ".join(repr(axis.label) for axis in self.axes)
@@ -217,7 +218,7 @@ class Meaning:
         if len(axes) != len(self.axes):
             return f"{len(axes)} axes instead of {len(self.axes)}"
         for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):
-            said = known.change(axis, values_count)
+            said = known.change(axis, not self.moving)
             if said:
                 return said
         return ""

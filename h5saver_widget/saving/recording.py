@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
 from h5saver_widget.data.enums import DataDim
@@ -26,6 +27,7 @@ from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell, tell_once
+from h5saver_widget.saving.repeated import Repeated
 
 __all__ = ["Key", "Recording", "Repeat"]
 
@@ -51,6 +53,9 @@ class Recording:
         self._templates: list[Axis] = []
         self._opened: GrowingAxes | None = None
         self._channels: dict[Key, GrowingArrays] = {}
+        #: How later frames that are like the last one are appended; how many went the long way since.
+        self._repeated: Repeated | None = None
+        self._looked_at = 0
         #: An append failed half way: open the arrays again, which brings them in step.
         self.broken = False
 
@@ -116,8 +121,35 @@ class Recording:
                 channel.grown(len(rows[0][1]))
             axes.rows += 1
             self.broken = False
+            self._look_for_repetition(dte, [channel for channel, _ in found], axes)
 
         return append
+
+    def append_again(self, dte: DataToExportLike, values: Sequence[Any]) -> int:
+        """Append a point that is like the one before, and return its size in bytes; 0, and nothing done, if not."""
+        repeated = self._repeated
+        if repeated is None:
+            return 0
+        self.broken = True
+        done = repeated.append(dte, values)
+        self.broken = False
+        return repeated.size if done else 0
+
+    def _look_for_repetition(self, dte: DataToExportLike, channels: Sequence[GrowingArrays], axes: GrowingAxes) -> None:
+        """Get ready for frames like this one, if there were some: less and less often where they can't be repeated."""
+        if self._repeated is not None and self._repeated.is_valid(axes):
+            return
+        self._repeated = None
+        self._looked_at += 1
+        if (
+            self._looked_at & (self._looked_at - 1) == 0
+            and self._looked_at > 1
+            and len(channels) == len(self._channels)
+        ):
+            self._repeated = Repeated.of(self._saver, dte, channels, axes)
+
+    def _forget_repetition(self) -> None:
+        self._repeated, self._looked_at = None, 0
 
     def repeat(self) -> Repeat | None:
         """Return what appends more points like the last one, None if each has to be looked at."""
@@ -137,6 +169,7 @@ class Recording:
             other = (dim, *key[1:])
             if other not in frames and (other in self._channels or self._reopened(other, frame)):
                 return self._next_segment(other, frame, key, f"{key[0]} instead of {dim}")
+        self._forget_repetition()
         place = self._place_of(key, frame.dwa)
         channel = self._channels[key] = self._new(place, frame)
         for name in altered(frame.dwa):
@@ -171,6 +204,7 @@ class Recording:
         Axes that move with nearly every frame (a spectrometer that is scanned) are kept for every row instead, once
         two segments in a row have had hardly any rows.
         """
+        self._forget_repetition()
         before = self._channels[old]
         has_moved = before.moves(frame)
         moving = has_moved and before.has_moved and before.rows - before.first_row <= 2
@@ -220,6 +254,7 @@ class Repeat:
         self._recording, self._channel, self._axes = recording, channel, axes
         self._io = recording._saver.io
         self._handles = [*channel.handles, *axes.handles]
+        self._layout: RowLayout | None = None  # most are never used: a frame before has told what the next one may be
         self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
 
     def append(self, rows: list[Rows]) -> None:
@@ -231,7 +266,8 @@ class Repeat:
             One row of each channel, shape ``(1,) + shape``, then the value of the axis, shape (1,).
         """
         self._recording.broken = True
-        self._io.append_many(list(zip(self._handles, rows, strict=True)))
+        self._layout = self._layout or self._io.row_layout(self._handles)
+        self._io.append_row(self._layout, rows)
         self._channel.rows += 1
         self._axes.rows += 1
         self._recording.broken = False

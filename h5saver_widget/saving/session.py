@@ -96,6 +96,8 @@ class Session:
         The cache of recently used groups: group 10,000 costs as much as group 10.
     titles
         Name of the last group of a title, by path of the parent and type, for the same reason.
+    groups_made
+        How many numbered groups were made.
     plots
         New arrays that NeXus readers don't know yet.
     """
@@ -111,6 +113,7 @@ class Session:
     group_cache: GroupCache = field(default_factory=GroupCache)
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     plots: Plots = field(default_factory=Plots)
+    groups_made: int = 0
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""

@@ -16,6 +16,7 @@ from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 
 if TYPE_CHECKING:
+    from h5saver_widget.saving.h5_backend import H5Backend
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["FileProxy", "known_savers", "library_file", "work_on"]
@@ -25,7 +26,7 @@ known_savers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()
 
 
 class FileProxy:
-    """Stands for the library's file object of a file that is open in another process.
+    """Stands for an open file, wherever it is open.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class FileProxy:
         Path of the file.
     """
 
-    def __init__(self, saver: H5SaverLowLevel) -> None:
+    def __init__(self, saver: H5Backend) -> None:
         self.saver = saver
         self.filename = str(saver.file_path or "")
 
@@ -57,8 +58,8 @@ class FileProxy:
             self.saver.close_file()
 
     def __repr__(self) -> str:
-        """Return the name, and where the file is."""
-        return f"<{self.filename}, open in another process>"
+        """Return the name, and whether the file is open."""
+        return f"<{self.filename}, {'open' if self.isopen else 'closed'}>"
 
     def copy_file(self, target: str, overwrite: bool = False) -> None:
         """Copy the file, as it is now.
@@ -122,10 +123,10 @@ def work_on(file: H5SaverLowLevel, other: Any) -> None:
 
 def _owner_of(file: Any) -> H5SaverLowLevel | None:
     """Return the saver that opened a file object, None if none of ours did."""
-    if isinstance(file, FileProxy):
-        return file.saver
-    if file is not None:
-        for saver in list(known_savers):
-            if not saver.is_borrowing and not saver.isolated and saver.io.raw_file is file:
+    for saver in list(known_savers):
+        if isinstance(file, FileProxy):
+            if file.saver is saver:
                 return saver
+        elif file is not None and not saver.is_borrowing and not saver.isolated and saver.io.is_raw_file(file):
+            return saver
     return None

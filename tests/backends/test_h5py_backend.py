@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from array_contract import ArrayContract
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.testing import Hdf5Contract
 
 
-class TestH5pyBackend(ArrayContract):
+class TestH5pyBackend(Hdf5Contract):
     def make_backend(self) -> Backend:
         return create_backend("h5py")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from array_contract import ArrayContract
-
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.testing import Hdf5Contract
 
 
-class Isolated(ArrayContract):
+class Isolated(Hdf5Contract):
     """Processes are used again by later tests: to start one for each would take most of the time."""
 
     hosted: str

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import rows_shared
 import tables
-from backend_contract import CHECKS, DTYPES, some_values
 from hypothesis import given, settings, strategies as st
 from rows_shared import GZIP, growing, numbers
 from test_backend_files import BACKENDS, GROWS, both, each_way, opened, run
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression
+from h5saver_widget.testing.tree import CHECKS, DTYPES, some_values
 
 small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rows_shared
-from backend_contract import some_values
 from rows_shared import GZIP, Slow, growing, numbers
 
 from h5saver_widget.backends import rows, write_buffers
@@ -13,6 +12,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.terms import Compression, Handle
 from h5saver_widget.errors import NodeExistsError, RowsLostError
+from h5saver_widget.testing.tree import some_values
 
 small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
 

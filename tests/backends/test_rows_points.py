@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rows_shared
-from backend_contract import some_values
 from rows_shared import GZIP, Slow
 from test_backend_files import both, opened
 
@@ -15,6 +14,7 @@ from h5saver_widget.backends import write_buffers
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import RowsLostError
+from h5saver_widget.testing.tree import some_values
 
 small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
 

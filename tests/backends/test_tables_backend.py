@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from array_contract import ArrayContract
-
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.testing import Hdf5Contract
 
 
-class TestTablesBackend(ArrayContract):
+class TestTablesBackend(Hdf5Contract):
     def make_backend(self) -> Backend:
         return create_backend("tables")

@@ -7,18 +7,16 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
-import attribute_contract
-import backend_contract
 import numpy as np
 import pytest
-from array_contract import ArrayContract
-from backend_contract import DTYPES, ROW_SHAPES
 from hsds_server import HsdsServer
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import FileOpenError
+from h5saver_widget.testing import Hdf5Contract
+from h5saver_widget.testing.tree import DTYPES, ROW_SHAPES
 
 SHAPES = ((), (1,), (5,), (0,), (0, 3), (3, 0, 2))
 
@@ -29,25 +27,31 @@ def _strip(answer: Any) -> Any:
     return answer
 
 
-@pytest.fixture
-def on_server(hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the helpers of the contract look at the server instead of the disk."""
+class TestH5pydBackend(Hdf5Contract):
+    """The contract on a server."""
 
-    def digest(path: Path) -> str:
+    isolated = False
+    hsds: HsdsServer
+
+    @pytest.fixture(autouse=True)
+    def on_server(self, hsds: HsdsServer) -> None:
+        self.hsds = hsds
+
+    def digest(self, path: Path) -> str:
         domain = path.as_posix()
-        root = hsds.request("GET", "/", domain)[1]["root"]
+        root = self.hsds.request("GET", "/", domain)[1]["root"]
         found, waiting = [], [root]
         while waiting:
             name = waiting.pop()
             collection = "groups" if name.startswith("g-") else "datasets"
-            node = hsds.request("GET", f"/{collection}/{name}", domain, include_attrs="1", include_links="1")[1]
+            node = self.hsds.request("GET", f"/{collection}/{name}", domain, include_attrs="1", include_links="1")[1]
             found.append(_strip(node))
             waiting += [link["id"] for link in node.get("links", {}).values()]
             if collection == "datasets" and node["shape"].get("dims"):
-                found.append(hsds.request("GET", f"/datasets/{name}/value", domain)[1]["value"])
+                found.append(self.hsds.request("GET", f"/datasets/{name}/value", domain)[1]["value"])
         return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
-    def linked_file(path: Path) -> Path:
+    def linked_file(self, path: Path) -> Path:
         backend = create_backend("h5pyd")
         backend.open(path, "x")
         group = backend.create_group(backend.root(), "Group")
@@ -63,20 +67,9 @@ def on_server(hsds: HsdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
             (root, "Broken", {"h5path": "/nowhere"}),
             (root, "Outside", {"h5path": "/", "h5domain": "/home/elsewhere.h5"}),
         ):
-            status, _ = hsds.request("PUT", f"/groups/{parent}/links/{name}", path.as_posix(), link)
+            status, _ = self.hsds.request("PUT", f"/groups/{parent}/links/{name}", path.as_posix(), link)
             assert status == 201
         return path
-
-    for module in (backend_contract, attribute_contract):
-        monkeypatch.setattr(module, "digest", digest)
-    monkeypatch.setattr(backend_contract, "linked_file", linked_file)
-
-
-@pytest.mark.usefixtures("on_server")
-class TestH5pydBackend(ArrayContract):
-    """The contract on a server."""
-
-    isolated = False
 
     def make_backend(self) -> Backend:
         return create_backend("h5pyd", isolated=self.isolated)
@@ -161,4 +154,4 @@ class TestIsolatedH5pydBackend(TestH5pydBackend):
         return self.made[-1]
 
     def test_host_closes_the_raw_file(self, backend: Backend, path: Path) -> None:  # type: ignore[override]
-        ArrayContract.test_host_closes_the_raw_file(self, backend, path)
+        Hdf5Contract.test_host_closes_the_raw_file(self, backend, path)

@@ -36,7 +36,8 @@ def test_walk_a_foreign_file(backend: str, foreign: Path) -> None:
     before = hashlib.sha256(foreign.read_bytes()).hexdigest()
     with H5Backend(backend) as h5:
         assert not h5.isopen() and h5.h5file is None and h5.filename == ""
-        assert h5.open_file(foreign, "r") is h5.h5file is h5.h5_file
+        opened = h5.open_file(foreign, "r")
+        assert (opened.filename, opened.isopen) == (str(foreign), 1) and h5.h5file is h5.h5_file is not None
         assert (h5.isopen(), h5.filename, h5.file_path, h5.backend) == (True, "foreign.h5", foreign, backend)
         assert list(h5.get_children("/")) == ["entry", "outside", "scan9", "scan10", "soft"]
         nodes = list(h5.walk_nodes("/", depth=2))

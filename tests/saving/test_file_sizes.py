@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pytest
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
+from h5saver_widget.saving import groups
 
 
 def log(path: Path, backend: str, channels: int, points: int, per_object: int = 1, block: int = 1) -> int:
@@ -43,3 +46,40 @@ def test_a_few_spectra(tmp_path: Path, backend: str) -> None:
         for _ in range(2):
             saver.add_data("/RawData", DataToExport("grab", data=[DataRaw("s", data=[np.zeros(640)])]))
     assert (tmp_path / "a.h5").stat().st_size <= 80_000
+
+
+def test_values_that_never_change_are_not_written(tmp_path: Path, backend: str) -> None:
+    """Of a channel that keeps its first value only the number of rows is written, until it does change."""
+    path, count = tmp_path / "a.h5", 20_000
+    with H5SaverLowLevel("detector", backend) as h5:
+        h5.init_file(path)
+        saver = DataToExportTimedSaver(h5)
+        constants = {"gain": np.array([1.5]), "mode": np.array([3], "u1"), "nothing": np.array([np.nan])}
+        for block in range(4):
+            steps = np.full(count // 4, 2.0 if block < 3 else 4.0)
+            values = {name: np.repeat(value, count // 4) for name, value in constants.items()} | {"step": steps}
+            data = [DataRaw(name, data=[value], nav_indexes=(0,)) for name, value in values.items()]
+            saver.add_data("/RawData", DataToExport("grab", data=data))
+            h5.flush()
+        sizes = {}
+        for number, name in enumerate(values):
+            node = h5.get_node(f"/RawData/DataND/CH{number:02d}/EnlData00")
+            expected = np.repeat(constants.get(name, 2.0), count)
+            if name == "step":
+                expected[-count // 4 :] = 4.0
+            np.testing.assert_array_equal(node.read().ravel(), expected)
+            sizes[name] = node.path
+    with h5py.File(path) as file:
+        stored = {name: file[where].id.get_storage_size() for name, where in sizes.items()}
+    assert stored["gain"] == stored["mode"] == stored["nothing"] == 0
+    assert 0 < stored["step"] <= 2 * 8 * count // 4 + (64 << 10)
+
+
+def test_a_group_for_each_frame_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MANY_GROUPS", 5)
+    with H5SaverLowLevel("detector") as h5:
+        h5.init_file(tmp_path / "a.h5")
+        for _ in range(12):
+            h5.add_det_group("/RawData", "camera")
+        lines = [line for line in h5.get_set_logger().read() if "arrays that grow" in line]
+    assert len(lines) == 1 and "5 groups were made" in lines[0]

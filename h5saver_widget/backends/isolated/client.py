@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import struct
+import weakref
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
 from h5saver_widget.backends.primitive import changing, looking, require_open
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.selections import check_selection, is_point
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -42,6 +44,7 @@ __all__ = ["IsolatedBackend"]
 _KNOWN_GROUPS = 512
 _LONG_BLOCK = 8 << 20
 _SHORT_ROW = 4096
+_SHORT_FRAME = 1 << 16
 _MOST_DIMENSIONS = 32
 _SHORT_TEXT = 16000
 #: Number types (numpy's characters) and texts that every library stores: nobody waits for these.
@@ -211,6 +214,36 @@ class IsolatedBackend(IsolatedFile):
             is_short = len(parts[0]) + sum(head[3::3]) < _SHORT_ROW
             is_data = ready[0][0].kind is not NodeKind.TEXT  # a line of the log is no reason to wait
             self._link.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
+
+    @changing
+    def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
+        """Get ready to append a row to each of several growing arrays: the child is told which these are, once."""
+        layout = super().row_layout(arrays)
+        numbers = [self._nodes.get(array).obj.number for array in arrays]
+        layout.number, layout.counts = next(self._numbers), dict.fromkeys(numbers, 1)
+        layout.head = layout.number.to_bytes(8, "little")
+        self._link.post("declare", layout.number, numbers, [(dtype.str, shape) for dtype, shape in layout.kinds])
+        weakref.finalize(layout, self._link.released.append, layout.number).atexit = False
+        return layout
+
+    @changing
+    def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
+        """Append a row to each array of a layout: the values alone are sent."""
+        self._require_valid(layout)
+        link = self._link
+        link.require_success()
+        if link.broken:
+            for number in layout.counts:
+                if number in link.broken:
+                    raise RowsLostError(f"{link.broken[number]}. Nothing more is added: start a new file")
+        if layout.size <= _SHORT_FRAME:
+            link.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
+        else:
+            link.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
+
+    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
+        """Append a row to each array of a layout, given in one piece."""
+        self.append_row(layout, [row])
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])

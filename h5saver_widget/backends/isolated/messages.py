@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """u64 bytes of values: a frame is complete."""
     spoilt = 7
     """The frame whose rows came last was given up half-way."""
+    row = 8
+    """u64 number of a layout that was declared, then the values: a row for each of its arrays."""
     part = 6
     """A piece of a call that is too long for the ring; the call itself follows."""
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
+from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies
 from h5saver_widget.errors import DataMismatchError, H5SaverError, NodeError
 
@@ -36,6 +37,8 @@ class Orders:
         self._nodes: dict[int, Handle] = {}
         self._copies: ObjectCopies | None = None
         self._dtypes: dict[int, tuple[np.dtype[Any] | None, tuple[int, ...]]] = {}
+        #: Arrays that get a row each, again and again, by the number of the declaration; rows by array in each.
+        self.layouts: dict[int, tuple[RowLayout, dict[object, int]]] = {}
         #: Arrays that rows were appended to, by number.
         self.grown: dict[int, Handle] = {}
         self.by_name: dict[str, Callable[..., Any]] = {
@@ -53,6 +56,7 @@ class Orders:
             "node": self._look_up,
             "children_kinds": self._children_kinds,
             "create": self._create,
+            "declare": self._declare,
             "copy": self._copy,
             "info": self._info,
             "details": self._details,
@@ -68,7 +72,7 @@ class Orders:
 
     def forget_all(self) -> None:
         """Forget all nodes: another file is opened."""
-        self._nodes, self._dtypes, self.grown = {}, {}, {}
+        self._nodes, self._dtypes, self.grown, self.layouts = {}, {}, {}, {}
 
     def node(self, number: int) -> Handle:
         """Return a node by its number; NodeError if it could not be made, or is gone."""
@@ -106,6 +110,15 @@ class Orders:
         for number in numbers:
             self._nodes.pop(number, None)
             self._dtypes.pop(number, None)
+            self.layouts.pop(number, None)
+
+    def _declare(self, number: int, arrays: tuple[int, ...], kinds: tuple[tuple[str, tuple[int, ...]], ...]) -> None:
+        """Get ready for rows of several arrays; an array that could not be made is told when its rows come."""
+        layout = self._io.row_layout([self.node(array) for array in arrays])
+        if [(kind, shape) for kind, shape in kinds] != [(dtype.str, shape) for dtype, shape in layout.kinds]:
+            raise NodeError("rows are not of the number types of their arrays")
+        self.grown.update({array: self.node(array) for array in arrays})
+        self.layouts[number] = layout, dict.fromkeys(arrays, 1)
 
     def _look_up(self, number: int, path: str) -> tuple[str, tuple[int, ...], np.dtype[Any] | None]:
         handle = self._io.node(path)

@@ -24,7 +24,10 @@ __all__ = ["WorkerProcess", "can_isolate"]
 
 _PACKAGES = Path(__file__).resolve().parents[3]
 #: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
-_START = "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.worker import main; main()"
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.worker import main; "
+    "from h5saver_widget.backends.registry import create_backend; main(create_backend)"
+)
 #: Nothing is multiplied there; to start a thread for each core costs a tenth of the start, and memory.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _END_SECONDS = 30.0

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.isolated.hosted import HostedFile, message_of
 from h5saver_widget.backends.isolated.messages import ROWS, Kind, Notice, error_of, pack, unpack
 from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe, WakePipe
 from h5saver_widget.backends.isolated.ring import PADDING, Counter, Doing, Ring, RingError
-from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import FileGoneError, FileIncompleteError, FileNotOpenError, RowsLostError
 
 __all__ = ["Worker", "main"]
@@ -44,16 +44,16 @@ class Worker:
 
     Parameters
     ----------
-    hosted
-        Name of the backend.
+    io
+        The backend.
     ring, wake
         Where orders come from.
     answers
         File descriptor for answers.
     """
 
-    def __init__(self, hosted: str, ring: Ring, wake: WakePipe, answers: int) -> None:
-        self._io = create_backend(hosted)
+    def __init__(self, io: Backend, ring: Ring, wake: WakePipe, answers: int) -> None:
+        self._io = io
         self._ring, self._wake = ring, wake
         self._answers = AnswerPipe(answers, wake, self._beat)
         self._orders = Orders(self._io)
@@ -147,6 +147,9 @@ class Worker:
             self._parts = []
         if kind == Kind.rows:
             self._gather(content)
+        elif kind == Kind.row:
+            self._write_rows()
+            self._append_row(content)
         elif kind == Kind.frame:
             self._file.ledger.frame_done()
             if not self._rows:
@@ -220,6 +223,36 @@ class Worker:
         if is_large or self._gathered >= _GATHERED_BYTES:
             self._write_rows()
 
+    def _append_row(self, content: memoryview) -> None:
+        """Take a row of each array of a layout."""
+        file = self._file
+        found = self._orders.layouts.get(int.from_bytes(content[:8], "little"))
+        if file.failed or found is None or not file.broken.isdisjoint(found[1]):
+            file.ledger.spoil()
+            return
+        layout, counts = found
+        file.changes()
+        try:
+            try:
+                self._io.append_packed(layout, content[8:])
+            except RowsLostError as error:
+                file.lost(error)  # of what was accepted before
+                if not file.broken.isdisjoint(counts):
+                    raise
+                self._io.append_packed(layout, content[8:])
+            file.ledger.row_added(counts)
+            self._ring[Counter.bytes_written] += layout.size
+        except Exception as error:
+            file.ledger.spoil()
+            if isinstance(error, (FileGoneError, FileIncompleteError)):
+                file.give_up(error)
+            elif not isinstance(error, RowsLostError):
+                numbers = [number for number in counts if isinstance(number, int)]
+                file.break_off(
+                    numbers,
+                    f"{self._orders.paths(numbers)}: a row could not be written and is lost: {message_of(error)}",
+                )
+
     def _write_rows(self) -> None:
         """Append the gathered rows, array by array: an error of one is not an error of the others."""
         if self._rows:
@@ -275,8 +308,14 @@ class Worker:
             )
 
 
-def main() -> None:
-    """Work for the program that started this process, until it is gone."""
+def main(create_backend: Callable[[str], Backend]) -> None:
+    """Work for the program that started this process, until it is gone.
+
+    Parameters
+    ----------
+    create_backend
+        Makes the backend of a name.
+    """
     _, _, hosted, capacity, token, program, _log = sys.argv
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
@@ -285,6 +324,6 @@ def main() -> None:
         os.set_blocking(answers, False)
     os.dup2(2, 1)  # what a library prints goes into the log, not between the answers
     try:
-        Worker(hosted, Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
+        Worker(create_backend(hosted), Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
     except FileNotOpenError as error:
         sys.exit(str(error))

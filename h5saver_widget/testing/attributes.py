@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import pytest
-from backend_contract import CHECKS, DTYPES, BackendContract, digest, some_values
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend
@@ -20,9 +20,12 @@ from h5saver_widget.errors import (
     NodeError,
     StreamingError,
 )
+from h5saver_widget.testing.tree import CHECKS, DTYPES, TreeContract, some_values
+
+__all__ = ["AttributeContract"]
 
 
-class AttributeContract(BackendContract):
+class AttributeContract(TreeContract):
     """Everything that is neither the tree nor the content of arrays."""
 
     # ------------------------------------------------------------ attributes
@@ -46,7 +49,7 @@ class AttributeContract(BackendContract):
     )
 
     @pytest.mark.parametrize(("value", "expected"), ATTRIBUTES, ids=[repr(v)[:20] for v, _ in ATTRIBUTES])
-    def test_attribute_values(self, backend: Backend, value: object, expected: object) -> None:
+    def test_attribute_values(self, backend: Backend, value: Any, expected: Any) -> None:
         group = backend.create_group(backend.root(), "G", {"made": value})
         array = backend.create_array(group, "A", data=np.zeros(1), attributes={"made": value})
         backend.set_attributes(group, {"set": value})
@@ -60,7 +63,7 @@ class AttributeContract(BackendContract):
             kind = type(expected)
             assert isinstance(found["set"], (kind, np.bool_ if kind is bool else np.generic))
         if isinstance(value, np.generic):
-            assert found["set"].dtype == value.dtype
+            assert np.asarray(found["set"]).dtype == value.dtype
 
     @pytest.mark.parametrize("dtype", [d for d in DTYPES if d != "bool"])
     def test_attribute_arrays(self, backend: Backend, dtype: str) -> None:
@@ -94,11 +97,11 @@ class AttributeContract(BackendContract):
     @pytest.mark.parametrize(
         "value", [None, (1, 2), [1], {"a": 1}, object(), np.array([object()])], ids=lambda v: type(v).__name__
     )
-    def test_what_no_attribute_can_hold(self, backend: Backend, value: object) -> None:
+    def test_what_no_attribute_can_hold(self, backend: Backend, value: Any) -> None:
         with pytest.raises(CodecError, match="'bad'"):
-            backend.set_attributes(backend.root(), {"bad": value})  # type: ignore[dict-item]
+            backend.set_attributes(backend.root(), {"bad": value})
         with pytest.raises(CodecError, match="'bad'"):
-            backend.create_group(backend.root(), "G", {"good": "x", "bad": value})  # type: ignore[dict-item]
+            backend.create_group(backend.root(), "G", {"good": "x", "bad": value})
         assert backend.children(backend.root()) == [], "half a node was left"
         backend.create_group(backend.root(), "G", {"good": "x"})
 
@@ -117,11 +120,11 @@ class AttributeContract(BackendContract):
         backend.append(text, np.arange(3, dtype="u1"))
         backend.create_array(root, "C", data=np.zeros(3))
         backend.close()
-        before = digest(path)
+        before = self.digest(path)
         backend.open(path, "r")
         assert not backend.writable
         root, growing, text, fixed = (backend.node(p) for p in ("/", "/E", "/T", "/C"))
-        refused = [
+        refused: list[Callable[[], object]] = [
             *self.makers(backend, root, "New"),
             lambda: backend.delete(growing),
             lambda: backend.copy(growing, root, "New"),
@@ -143,7 +146,7 @@ class AttributeContract(BackendContract):
             backend.refresh(array)
         backend.flush()
         backend.close()
-        assert digest(path) == before
+        assert self.digest(path) == before
 
     # ------------------------------------------------------------------ SWMR
     def test_streaming_is_asked_for_by_capability(self, backend: Backend, path: Path) -> None:
@@ -168,32 +171,11 @@ class AttributeContract(BackendContract):
             lambda: backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("f8"), compression=bad),
             lambda: backend.create_array(backend.root(), "E", data=np.zeros(4), compression=bad),
         ):
-            with pytest.raises(DataMismatchError, match="can't compress with 'magic'; choose one of: zlib"):
+            with pytest.raises(DataMismatchError, match="can't compress with 'magic'; choose one of"):
                 make()
         assert backend.children(backend.root()) == []
         off = Compression("magic", 0)
         backend.create_array(backend.root(), "E", data=np.zeros(4), compression=off)
-
-    @pytest.mark.parametrize("library", ["zlib", "gzip"])
-    @pytest.mark.parametrize("level", [1, 9])
-    def test_zlib_is_gzip_with_shuffle(self, backend: Backend, path: Path, library: str, level: int) -> None:
-        compression = Compression(library, level)
-        growing = backend.create_growing(
-            backend.root(), "E", row_shape=(64, 64), dtype=np.dtype("u2"), compression=compression
-        )
-        values = some_values((3, 64, 64), "uint16")
-        backend.append(growing, values)
-        backend.create_array(backend.root(), "C", data=values, compression=compression)
-        assert backend.info(growing).compression is not None
-        backend.close()
-        with h5py.File(path, "r") as file:
-            for name in "EC":
-                assert (file[name].compression, file[name].compression_opts, file[name].shuffle) == (
-                    "gzip",
-                    level,
-                    True,
-                )
-                np.testing.assert_array_equal(file[name][...], values)
 
     def test_every_promised_compression(self, backend: Backend) -> None:
         values = some_values((4, 100), "int32")
