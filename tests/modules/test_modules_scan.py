@@ -207,7 +207,7 @@ def test_a_point_is_written_as_a_whole_or_not_at_all(saver):
     start_scan(scan, saver, (2,))
     scan.add_data(point(0), (0,))
     bad = point(1)
-    bad[1].data = [np.full(4, "text")]
+    bad[1].data = [np.zeros(4, [("a", int)])]  # records
     with pytest.raises(DataMismatchError, match="line"):
         scan.add_data(bad, (1,))
     with pytest.raises(DataMismatchError, match=r"\(2,\) is not in a scan of shape \(2,\)"):
