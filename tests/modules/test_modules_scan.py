@@ -377,7 +377,7 @@ def test_optimizer(saver):
     node = optimizer.get_set_node(new=True)
     for i in range(3):
         optimizer.add_data_bundle(bundle(point(i), axis_values=[i, np.array([2.0 * i])]))
-    bad = DataToExport("Scan", data=[point(3)[0], DataRaw("line", data=[np.full(7, "text")], origin="Spectro")])
+    bad = DataToExport("Scan", data=[point(3)[0], DataRaw("line", data=[np.zeros(7, [("a", int)])], origin="Spectro")])
     with pytest.raises(DataMismatchError):
         optimizer.add_data([3, 3], bad)
     optimizer.add_data([4, 8], point(4))
