@@ -48,6 +48,7 @@ from h5saver_widget.backends.terms import (
     NodeSpec,
     ObjectCopies,
     OpenMode,
+    Plain,
     RawAttribute,
     Selection,
 )
@@ -98,6 +99,8 @@ class Backend(Checks):
     inspector: ClassVar[type[Inspection]] = Inspection
     #: Whether the lock is held while something is read.
     locks_reading: ClassVar[bool] = True
+    #: Whether small rows of a frame are collected; others get the rows of several frames at a time.
+    collects_frames: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -382,6 +385,39 @@ class Backend(Checks):
             self._forget(path)
             raise
         return node
+
+    @changing
+    def add_plain(self, path: str, node: Plain) -> None:
+        """Make a node as programs make it that know nothing of this library; a group that is there is added to.
+
+        Only where ``capabilities.views``.
+
+        Parameters
+        ----------
+        path
+            Its path; the group above it exists.
+        node
+            The node. A text or view of that path is made anew, attributes are replaced.
+
+        Raises
+        ------
+        NodeError
+            If the array that a view shows does not exist.
+        StreamingError
+            While the file streams.
+        """
+        self._may_change(f"make {path}")
+        parent, name = parent_and_name(path)
+        group = self._nodes.group(self.node(parent)).obj
+        is_there = self._has(group, name)
+        if is_there and node.kind != "group":
+            self.delete(self.node(path))
+        made = self._nodes.get(self.node(path)).obj if is_there and node.kind == "group" else None
+        if made is None:
+            made = self._create_plain(group, name, node)
+        self._describe_plain(made, path, node.attributes)
+        for name, member in node.members.items():
+            self.add_plain(f"{path}/{name}", Plain(*member))
 
     @changing
     def delete(self, node: Handle) -> None:

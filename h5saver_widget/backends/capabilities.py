@@ -12,6 +12,7 @@ H5PY_CAPABILITIES = Capabilities(
     swmr=True,
     journal=True,
     copies_objects=True,
+    views=True,
     compression=("zlib", "gzip", "lzf", *(("blosc2", "bitshuffle") if find_spec("hdf5plugin") else ())),
 )
 """blosc2 and bitshuffle need the package hdf5plugin."""

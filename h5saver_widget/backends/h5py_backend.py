@@ -23,7 +23,7 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks, is_large
 from h5saver_widget.backends.h5py_attributes import (
     CommitMarks,
     as_key,
@@ -36,6 +36,7 @@ from h5saver_widget.backends.h5py_details import dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
+from h5saver_widget.backends.h5py_views import create_view
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import JournaledFile, read_journal
@@ -49,6 +50,7 @@ from h5saver_widget.backends.terms import (
     NodeSpec,
     ObjectCopies,
     OpenMode,
+    Plain,
     RawAttribute,
     Selection,
 )
@@ -155,6 +157,7 @@ class H5pyBackend(QueuedBackend):
                 libver=("v110" if swmr and mode != "r" else "earliest", "v110"),
                 swmr=swmr and mode == "r",
                 locking=locking,
+                rdcc_nslots=None if mode == "r" else CACHED_CHUNKS,
             )
         except (OSError, ValueError, RuntimeError) as error:
             if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
@@ -213,7 +216,14 @@ class H5pyBackend(QueuedBackend):
         try:
             # 'w': to HDF5 the file that was just made is there already, and it is empty
             library_mode = "w" if mode == "x" else mode
-            self._file = h5py.File(path, library_mode, driver="fileobj", fileobj=disk, libver=("earliest", "v110"))
+            self._file = h5py.File(
+                path,
+                library_mode,
+                driver="fileobj",
+                fileobj=disk,
+                libver=("earliest", "v110"),
+                rdcc_nslots=CACHED_CHUNKS,
+            )
         except BaseException:
             disk.close()
             raise
@@ -383,6 +393,16 @@ class H5pyBackend(QueuedBackend):
             return {}
         library = self._library(spec.compression)
         return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
+
+    def _create_plain(self, group: h5py.Group, name: str, node: Plain) -> Any:
+        if node.kind == "text":
+            return group.create_dataset(name, data=node.text, dtype=h5py.string_dtype())
+        if node.kind == "view":
+            return create_view(group, name, self._nodes.array(self.node(node.text)).obj)
+        return group.create_group(name)
+
+    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
+        write_attributes(obj, path, attributes, fresh=False)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = ["FrameLedger"]
 
 
@@ -50,7 +53,7 @@ class FrameLedger:
         """Note rows of the frame that is being written."""
         self._rows[array] = self._rows.get(array, 0) + rows
 
-    def row_added(self, arrays: dict[object, int]) -> None:
+    def row_added(self, arrays: Mapping[Any, int]) -> None:
         """Note a row of each of several arrays, of the frame that is being written."""
         if self._rows:
             for array in arrays:

@@ -120,7 +120,7 @@ def _unknown(io: Backend, node: Handle) -> str:
         return "references"
     if kind is NodeKind.GROUP:
         return ""
-    if details.sources:
+    if any(file != "." for file, _ in details.sources):  # which stands for the file itself
         return "values that stand elsewhere"
     if kind is NodeKind.OTHER:
         return details.holds

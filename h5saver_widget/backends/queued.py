@@ -57,6 +57,8 @@ def _drain_forgotten(queue: RowQueue, lock: Any) -> None:
 class QueuedBackend(LocalFile):
     """A backend on a file of this process, with a queue of rows."""
 
+    collects_frames = True
+
     def __init__(self) -> None:
         super().__init__()
         self._writers: weakref.WeakValueDictionary[Hashable, ArrayWriter] = weakref.WeakValueDictionary()

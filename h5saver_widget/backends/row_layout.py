@@ -64,4 +64,5 @@ class RowLayout:
         """Iterate over the arrays, each with its rows out of so many frames."""
         whole = np.frombuffer(pieces[0] if len(pieces) == 1 else b"".join(pieces), self._dtype)
         for array, name in zip(self.arrays, self._names, strict=True):
-            yield array, np.ascontiguousarray(whole[name])
+            rows = whole[name]
+            yield array, np.ascontiguousarray(rows) if rows.flags.aligned else rows.copy()

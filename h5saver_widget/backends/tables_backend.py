@@ -25,10 +25,9 @@ import tables.hdf5extension
 import tables.utilsextension
 
 from h5saver_widget.backends.array_writer import ArrayWriter
-from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks
+from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
-from h5saver_widget.backends.outside import is_outside
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
@@ -41,6 +40,7 @@ from h5saver_widget.backends.tables_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
+from h5saver_widget.backends.tables_virtual import can_make_views, create_plain, sources_of, write_text
 from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -49,6 +49,7 @@ from h5saver_widget.backends.terms import (
     NodeKind,
     NodeSpec,
     OpenMode,
+    Plain,
     RawAttribute,
     Selection,
 )
@@ -133,6 +134,7 @@ class TablesBackend(QueuedBackend):
     capabilities = Capabilities(
         compression=("zlib", "gzip", *(n for n in ("blosc", "blosc2", "lzo", "bzip2") if tables.which_lib_version(n))),
         max_attribute_bytes=MAX_ATTRIBUTE,
+        views=can_make_views(),
     )
     library_errors = LIBRARY_ERRORS
     inspector = TablesInspection
@@ -167,7 +169,10 @@ class TablesBackend(QueuedBackend):
         known = set(tables.file._open_files.handlers)
         try:
             with quiet():
-                self._file = tables.open_file(str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30)
+                cached = {} if mode == "r" else {"CHUNK_CACHE_NELMTS": CACHED_CHUNKS}
+                self._file = tables.open_file(
+                    str(path), "r" if mode == "r" else "r+", MAX_GROUP_WIDTH=1 << 30, **cached
+                )
         except self.library_errors as error:
             for half_open in set(tables.file._open_files.handlers) - known:
                 half_open.close()  # or it would keep the file busy until the program ends
@@ -219,13 +224,18 @@ class TablesBackend(QueuedBackend):
             return obj, NodeKind.LINK if self._is_outside(obj) else _kind_of(obj)
 
     def _is_outside(self, obj: Any) -> bool:
-        """Tell whether the numbers of an array are stored in other files; PyTables would read them silently."""
-        path = self._path
-        if self._mode == "x" or path is None or not isinstance(obj, tables.Leaf) or obj.chunkshape is not None:
-            return False  # all arrays made here are chunked, except single numbers
-        if self._mode != "r":
-            obj._v_file.flush()
-        return is_outside(path, obj._get_obj_info().addr)
+        """Tell whether the numbers of an array may stand in other files: PyTables does not tell, and reads them."""
+        waiting, seen = [obj], set()
+        while waiting:
+            obj = waiting.pop()
+            if not isinstance(obj, tables.Leaf) or obj.chunkshape is not None or obj._v_pathname in seen:
+                continue
+            seen.add(obj._v_pathname)
+            sources = sources_of(obj)
+            if sources is None:
+                return True
+            waiting.extend(obj._v_file.get_node(path) for path in sources if path in obj._v_file)
+        return False
 
     def _kind_of_child(self, group: tables.Group, name: str) -> NodeKind | None:
         if name in group._v_groups:
@@ -283,6 +293,17 @@ class TablesBackend(QueuedBackend):
         if library is None or spec.compression is None:
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
+
+    def _create_plain(self, group: tables.Group, name: str, node: Plain) -> tables.Node:
+        source = self._nodes.array(self.node(node.text)).obj if node.kind == "view" else None
+        return create_plain(group, name, source, node.text if node.kind == "text" else None)
+
+    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
+        for name, value in attributes.items():
+            if isinstance(value, str):
+                write_text(obj, name, value)
+            else:
+                write_attributes(obj, path, {name: value})
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, NewType, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, NewType, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ __all__ = [
     "NodeSpec",
     "ObjectCopies",
     "OpenMode",
+    "Plain",
     "Queue",
     "RawAttribute",
     "Selection",
@@ -153,6 +155,8 @@ class Capabilities:
         Files can be written by way of a journal, see :class:`Durability`.
     copies_objects
         Nodes can be copied into another file as they are, see ``Backend.object_copies``.
+    views
+        Arrays can be shown under another name, see ``Backend.add_plain``.
     """
 
     swmr: bool = False
@@ -161,6 +165,34 @@ class Capabilities:
     max_attribute_bytes: int | None = None
     journal: bool = False
     copies_objects: bool = False
+    views: bool = False
+
+
+class Plain(NamedTuple):
+    """A node for other programs, with nothing but what is given here; see ``Backend.add_plain``.
+
+    Attributes
+    ----------
+    kind
+        ``'group'``; ``'text'``, a single text of variable length; ``'view'``, an array without values of its own that
+        shows another one of this file, and grows with it.
+    attributes
+        Its attributes.
+    text
+        The text; of a view the path of the array that it shows.
+    members
+        Of a group, the nodes in it by name.
+    """
+
+    kind: Literal["group", "text", "view"]
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    text: str = ""
+    members: Mapping[str, Any] = MappingProxyType({})
+
+    def packed(self) -> tuple[Any, ...]:
+        """Return the same as tuples and dictionaries, for another process; ``Plain(*packed)`` reads it."""
+        members = {name: Plain(*member).packed() for name, member in self.members.items()}
+        return self.kind, dict(self.attributes), self.text, members
 
 
 @dataclass(frozen=True)

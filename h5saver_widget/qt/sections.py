@@ -108,6 +108,7 @@ SECTIONS: Final = (
             ("data_format", "compression_options"),
             ("data_format", "convert_units"),
             ("data_format", "nexus"),
+            ("data_format", "nexus_entry"),
             Buttons(((("recording", "presets"), "settings"),)),
         ),
         expanded=False,

@@ -150,6 +150,7 @@ class H5SaverBase(H5SaverLowLevel):
     compression = property(format_settings.compression, format_settings.set_compression)
     frame_format = format_settings.frame_format
     nexus, convert_units = format_settings.followed("nexus"), format_settings.followed("convert_units")
+    nexus_entry = format_settings.followed("nexus_entry")
 
     record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
 

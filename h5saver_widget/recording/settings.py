@@ -282,6 +282,13 @@ class Settings:
         "Add the few attributes by which programs that know NeXus find and plot the data.",
         FORMAT,
     )
+    nexus_entry: bool = setting(
+        "Add /entry for archives",
+        False,
+        "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
+        "values, and adds 30 kB to a file.",
+        FORMAT,
+    )
     h5comp_library: str = setting(
         "Library",
         "zlib",

@@ -183,6 +183,7 @@ def _note_array(
     file.note_made(parent, name)
     if attributes and file.nexus:
         file.require_session().plots.made(parent, name, ndim, attributes)
+        file.require_session().entry.made(parent, name, ndim, attributes)
 
 
 def store_words(file: H5SaverLowLevel, handle: Handle, kind: ValueType, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -18,6 +18,7 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
 from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.entry import ENTRY
 from h5saver_widget.saving.nexus import root_attributes
 from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session
@@ -167,12 +168,17 @@ def _lay_out(
             }
             if swmr:
                 about["swmr_compatible"] = True
-            nexus = root_attributes(raw_path.strip("/")) if file.nexus else {}
+            has_entry = file.nexus and file.nexus_entry and file.capabilities.views
+            nexus = root_attributes((ENTRY if has_entry else raw_path).strip("/")) if file.nexus else {}
             known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
             file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})
+            if has_entry:
+                file.require_session().entry.begin(now, known[RECORDING_ID], known["user_name"])
         elif not recording_id(file.io):
             file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
         raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
+        if file.nexus and not created:
+            file.require_session().entry.resume()
         if file.nexus and not created:
             file.require_session().plots.group_made(raw.path, raw.attrs.get("default"))
         values = {**({} if "type" in raw.attrs else {"type": file.save_type.name}), **(metadata or {})}

@@ -44,7 +44,7 @@ def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
 
 def flush_if_due(file: H5SaverLowLevel) -> None:
     """Flush if the last flush was longer than `flush_seconds` ago."""
-    if monotonic() - file._flushed_at > file.flush_seconds:
+    if monotonic() - file._flushed_at > file.flush_seconds and not file.flushes_too_often():
         file._flush_soon()
 
 

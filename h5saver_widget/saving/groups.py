@@ -92,12 +92,14 @@ def create_group(
     with file._changing_structure():
         parent = file.path_of(where)
         path = f"{parent.rstrip('/')}/{name}"
-        classed = class_of_group(path, attributes.get("type")) if file.nexus else {}
+        kind = attributes.get("type", "")
+        classed = class_of_group(path, kind, has_entry=file.require_session().entry.is_there) if file.nexus else {}
         group = H5Backend.create_group(
             file, where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes
         )
-        if classed:
+        if file.nexus:
             file.require_session().plots.group_made(path, classed.get("default"))
+            file.require_session().entry.group_made(path, title, str(kind))
         file.note_made(parent, name, group)
         return group
 
@@ -111,8 +113,10 @@ def get_set_group(file: H5SaverLowLevel, where: Where, name: str, title: str = "
 def remove_node(file: H5SaverLowLevel, where: Where, name: str | None = None) -> None:
     """Delete a node and everything below it."""
     with file._changing_structure():
+        path = file.path_of(where, name)
         H5Backend.remove_node(file, where, name)
         file.group_cache.clear()
+        file.require_session().entry.removed(path)
 
 
 def copy_node(file: H5SaverLowLevel, where: Where, parent: Where, name: str) -> Node:

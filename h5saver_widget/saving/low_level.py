@@ -31,6 +31,9 @@ from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5SaverLowLevel"]
 
+#: A flush that takes longer, in s, is not repeated before as much time has passed.
+_LONG_FLUSH = 0.2
+
 
 class H5SaverLowLevel(H5Backend):
     """Creates files of the common layout, and groups, arrays and log lines in them.
@@ -61,6 +64,8 @@ class H5SaverLowLevel(H5Backend):
         digit is lost. Without it, they go on in another array.
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
+    nexus_entry
+        Whether new files get an ``/entry`` for validators and archives, too.
     frames_saved, bytes_saved
         Counts since the file was opened.
     frames_lost
@@ -115,7 +120,7 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus, self.convert_units = True, False
+        self.nexus, self.nexus_entry, self.convert_units = True, False, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
@@ -136,6 +141,7 @@ class H5SaverLowLevel(H5Backend):
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
         self._swmr_interval, self._swmr_ticks = 1, 0
+        self._flush_took = 0.0
         #: Whether module savers are to tell which module has saved a frame.
         self.wants_sources = False
         self._begun: Any = None  # an opening or closing that was begun in the background, by a saver that does that
@@ -185,10 +191,15 @@ class H5SaverLowLevel(H5Backend):
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
-        before = self.frames_saved
+        before, began = self.frames_saved, monotonic()
         super().flush()
         self._structure_changed = False
         self._flushed(before)
+        self._flush_took = monotonic() - began
+
+    def flushes_too_often(self) -> bool:
+        """Tell whether flushes would take more than half of the time with one now, as with thousands of arrays."""
+        return self._flush_took > _LONG_FLUSH and monotonic() - self._flushed_at < self._flush_took
 
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
@@ -266,6 +277,7 @@ class H5SaverLowLevel(H5Backend):
         """Write the NeXus attributes of new arrays; while the file streams this is impossible."""
         if self.session is not None and not self.io.swmr_active:
             self.session.plots.write(self.io, self._group_handle)
+            self.session.entry.write()
 
     def _group_handle(self, path: str) -> Handle:
         known = self.group_cache.get(path)

@@ -56,24 +56,27 @@ def names_attribute(names: Sequence[str]) -> RawAttribute:
     return names[0] if len(names) == 1 else np.array([name.encode() for name in names])
 
 
-def root_attributes(raw_name: str) -> dict[str, str]:
+def root_attributes(default: str) -> dict[str, str]:
     """Return the attributes of the root of a new file.
 
-    >>> root_attributes('RawData')
-    {'NX_class': 'NXroot', 'default': 'RawData'}
+    >>> root_attributes('entry')
+    {'NX_class': 'NXroot', 'default': 'entry'}
     """
-    return {"NX_class": "NXroot", "default": raw_name}
+    return {"NX_class": "NXroot", "default": default}
 
 
-def class_of_group(path: str, kind: Any = "") -> dict[str, str]:
+def class_of_group(path: str, kind: Any = "", *, has_entry: bool = False) -> dict[str, str]:
     """Return the attributes of a new group.
 
     Parameters
     ----------
     path
-        Its path; a group right below the root is an entry.
+        Its path.
     kind
         Its ``type`` attribute, if it has one.
+    has_entry
+        Whether the file has an entry (:mod:`h5saver_widget.saving.entry`) in which the instruments are. The group of
+        all data is no second one then.
 
     Examples
     --------
@@ -84,10 +87,10 @@ def class_of_group(path: str, kind: Any = "") -> dict[str, str]:
     """
     name = path.rpartition("/")[2]
     if path.count("/") <= 1:
-        return {"NX_class": "NXentry"}
+        return {} if has_entry else {"NX_class": "NXentry"}
     if _is_channel(path):
         return {"NX_class": "NXdata"}
-    found = {"NX_class": _CLASSES.get(str(kind), "NXcollection")}
+    found = {"NX_class": "NXcollection" if has_entry else _CLASSES.get(str(kind), "NXcollection")}
     # the one default that is known beforehand
     return {**found, "default": "CH00"} if name in _DIMENSIONS else found
 

@@ -92,9 +92,8 @@ class DataToExportExtendedSaver(DataManagement):
             streamed = saver.is_swmr_active
             self.prepare(where, dte, indexes, distribution)()
             saver.frame_saved(frame_bytes(dte))
-            if streamed and not saver.is_swmr_active:
-                saver.enable_swmr()
-            if saver.is_swmr_active:
+            if streamed:
+                saver.enable_swmr()  # should new arrays have ended it
                 saver.tick_flush()
 
     def prepare(

@@ -11,6 +11,7 @@ import threading
 import warnings
 import weakref
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileOpenError, H5SaverError, NotAnsweringError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import LOGGER_NAME
+from h5saver_widget.saving.entry import Entry
 from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.nexus import Plots
 
@@ -100,6 +102,8 @@ class Session:
         How many numbered groups were made.
     plots
         New arrays that NeXus readers don't know yet.
+    entry
+        The ``/entry`` of the file, which shows the data to NeXus readers.
     """
 
     io: Backend
@@ -114,9 +118,11 @@ class Session:
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     plots: Plots = field(default_factory=Plots)
     groups_made: int = 0
+    entry: Entry = field(init=False)
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
+        self.entry = Entry(self.io)
         _open_sessions.add(self)
         _go_first_at_exit()
 
@@ -182,6 +188,7 @@ class Session:
 
     def _bring_up_to_date(self) -> None:
         update_shapes(self.io, self.growing.values())
+        self.entry.end(datetime.now().astimezone())
         if self.counts and self.raw is not None:
             self.io.set_attributes(self.raw, self.counts)
         self.growing = {}

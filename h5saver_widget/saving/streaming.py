@@ -80,5 +80,5 @@ def set_swmr_flush_interval(file: H5SaverLowLevel, interval: int) -> None:
 def tick_flush(file: H5SaverLowLevel) -> None:
     """Count a step, and flush when the interval is over."""
     file._swmr_ticks += 1
-    if file._swmr_interval and file._swmr_ticks % file._swmr_interval == 0:
+    if file._swmr_interval and file._swmr_ticks % file._swmr_interval == 0 and not file.flushes_too_often():
         file.flush()

@@ -291,6 +291,29 @@ def test_an_error_while_closing_is_raised_and_told(backend: str, path: Path, mon
 
 
 # --------------------------------------------------------------------- SWMR
+def test_flushes_take_half_of_the_time_at_most(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of arrays a flush takes long; then it is not done with every step, as soon as it has ended."""
+    flushes: list[float] = []
+    with H5SaverLowLevel(backend="h5py") as saver:
+        saver.init_file(path, swmr=True)
+        saver.enable_swmr()
+        saver.set_swmr_flush_interval(1)
+        real = saver.io.flush
+        monkeypatch.setattr(saver.io, "flush", lambda *a: (flushes.append(0), real(*a)))
+        for _ in range(2):
+            saver._flush_took = 0.0
+            saver.tick_flush()
+        assert len(flushes) == 2
+        saver._flush_took = 3600.0
+        saver.tick_flush()
+        saver.flush_seconds = -1.0
+        saver.flush_if_due()
+        assert len(flushes) == 2 and saver.flushes_too_often()
+        saver._flushed_at -= 3601
+        saver.tick_flush()
+        assert len(flushes) == 3 and saver._flush_took < 3600
+
+
 def test_streaming(path: Path) -> None:
     with H5SaverLowLevel(backend="h5py") as saver:
         saver.init_file(path, swmr=True)

@@ -17,11 +17,12 @@ def log(path: Path, backend: str, channels: int, points: int, per_object: int = 
     with H5SaverLowLevel("detector", backend) as h5:
         h5.init_file(path)
         saver = DataToExportTimedSaver(h5)
-        values = [np.ones(block)] * per_object
+        values = [np.arange(block, dtype=float)] * per_object
         names = range(channels // per_object)
         nav = (0,) if block > 1 else ()
         dte = DataToExport("grab", data=[DataRaw(f"s{i}", data=values, units="V", nav_indexes=nav) for i in names])
         for point in range(points // block):
+            values[0] += 1  # one that never changes would take no room
             saver.add_data("/RawData", dte)
             if (point * block) % 10 == 0:
                 h5.flush()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.handles import TreeNode, is_below
+from h5saver_widget.backends.handles import TreeNode, is_below, parent_and_name
 from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
 from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
@@ -34,6 +34,7 @@ from h5saver_widget.backends.terms import (
     NodeKind,
     NodeSpec,
     ObjectCopies,
+    Plain,
     RawAttribute,
     Selection,
 )
@@ -180,6 +181,15 @@ class IsolatedBackend(IsolatedFile):
 
     def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:
         """Do nothing: attributes and data went with the order to make the node."""
+
+    @changing
+    def add_plain(self, path: str, node: Plain) -> None:
+        """Make a node for other programs, or add to a group."""
+        self._may_change(f"make {path}")
+        self._link.post("add_plain", path, node.packed())
+        parent, name = parent_and_name(path)
+        self._known.get(parent, set()).add(name)
+        self._known.pop(path, None)
 
     # ----------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:

@@ -72,6 +72,7 @@ class HostedFile:
         self.limit = Watchdog()
         self._refusal = self._told = ""
         self._refused_since: float | None = None
+        self._flush_took = 0.0
         self._changed_at: float | None = None
         #: Rows that are written when the program is gone, and the file that they belong to.
         self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
@@ -125,7 +126,8 @@ class HostedFile:
 
     @property
     def _flush_seconds(self) -> float:
-        return _SOON_SECONDS if self._ring[Counter.flush_wanted] else FLUSH_SECONDS
+        wanted = _SOON_SECONDS if self._ring[Counter.flush_wanted] else FLUSH_SECONDS
+        return max(wanted, self._flush_took)  # with thousands of arrays, flushes take at most half of the time
 
     def is_due(self, now: float) -> bool:
         """Tell whether changes have to be flushed."""
@@ -157,7 +159,7 @@ class HostedFile:
             raise
 
     def _flush_file(self, checkpoint: bool = False) -> None:
-        self._changed_at = None
+        self._changed_at, began = None, monotonic()
         self._ring[Counter.flush_wanted] = 0
         try:
             if checkpoint:
@@ -166,6 +168,7 @@ class HostedFile:
                 self._io.flush()
         except RowsLostError as error:  # the file was flushed all the same
             self.lost(error)
+        self._flush_took = monotonic() - began
         self._refused_since, self._refusal = None, ""
         if self._io.queue.activity().is_safe:
             self.ledger.flushed()

@@ -12,7 +12,7 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies
+from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, ObjectCopies, Plain
 from h5saver_widget.errors import DataMismatchError, H5SaverError, NodeError
 
 __all__ = ["Orders"]
@@ -38,7 +38,7 @@ class Orders:
         self._copies: ObjectCopies | None = None
         self._dtypes: dict[int, tuple[np.dtype[Any] | None, tuple[int, ...]]] = {}
         #: Arrays that get a row each, again and again, by the number of the declaration; rows by array in each.
-        self.layouts: dict[int, tuple[RowLayout, dict[object, int]]] = {}
+        self.layouts: dict[int, tuple[RowLayout, dict[int, int]]] = {}
         #: Arrays that rows were appended to, by number.
         self.grown: dict[int, Handle] = {}
         self.by_name: dict[str, Callable[..., Any]] = {
@@ -56,6 +56,7 @@ class Orders:
             "node": self._look_up,
             "children_kinds": self._children_kinds,
             "create": self._create,
+            "add_plain": lambda path, node: io.add_plain(path, Plain(*node)),
             "declare": self._declare,
             "copy": self._copy,
             "info": self._info,
@@ -90,7 +91,7 @@ class Orders:
         """Return the numbers by which the program knows the array at a path."""
         return [number for number, handle in self._nodes.items() if self._io.path_of(handle) == path]
 
-    def rows_of(self, number: int, pieces: list[tuple[int, memoryview]]) -> list[tuple[Handle, Any]]:
+    def rows_of(self, number: int, pieces: list[tuple[int, Any]]) -> list[tuple[Handle, Any]]:
         """Return the rows of an array, out of the records that they came in, as they are appended."""
         handle, (dtype, row_shape) = self.node(number), self._dtypes[number]
         self.grown[number] = handle

@@ -59,7 +59,7 @@ class Worker:
         self._orders = Orders(self._io)
         self._file = HostedFile(self._io, self._orders, ring, self._answers)
         self._position = ring[Counter.tail]
-        self._rows: dict[int, list[tuple[int, memoryview]]] = {}
+        self._rows: dict[int, list[tuple[int, Any]]] = {}
         self._gathered = 0
         self._parts: list[bytes] = []
         self._beat_at = 0.0
@@ -148,7 +148,6 @@ class Worker:
         if kind == Kind.rows:
             self._gather(content)
         elif kind == Kind.row:
-            self._write_rows()
             self._append_row(content)
         elif kind == Kind.frame:
             self._file.ledger.frame_done()
@@ -215,11 +214,15 @@ class Worker:
             values = content[at : at + size]
             at += size
             is_large = is_large or size >= _LARGE_BYTES
-            self._rows.setdefault(number, []).append(
-                (rows, values if size >= _LARGE_BYTES else memoryview(bytes(values)))
-            )
-            self._file.ledger.rows_added(number, rows)
-            self._gathered += size
+            self._keep(number, rows, values if size >= _LARGE_BYTES else memoryview(bytes(values)))
+        self._write_rows_if_many(is_large)
+
+    def _keep(self, number: int, rows: int, values: Any) -> None:
+        self._rows.setdefault(number, []).append((rows, values))
+        self._file.ledger.rows_added(number, rows)
+        self._gathered += values.nbytes
+
+    def _write_rows_if_many(self, is_large: bool = False) -> None:
         if is_large or self._gathered >= _GATHERED_BYTES:
             self._write_rows()
 
@@ -232,6 +235,13 @@ class Worker:
             return
         layout, counts = found
         file.changes()
+        if not self._io.collects_frames:
+            for number, (_, rows) in zip(counts, layout.rows_of([bytes(content[8:])]), strict=True):
+                self._keep(number, 1, rows)
+            self._write_rows_if_many()
+            return
+        self._write_rows()
+        file.does(Doing.writing)
         try:
             try:
                 self._io.append_packed(layout, content[8:])
@@ -247,7 +257,7 @@ class Worker:
             if isinstance(error, (FileGoneError, FileIncompleteError)):
                 file.give_up(error)
             elif not isinstance(error, RowsLostError):
-                numbers = [number for number in counts if isinstance(number, int)]
+                numbers = list(counts)
                 file.break_off(
                     numbers,
                     f"{self._orders.paths(numbers)}: a row could not be written and is lost: {message_of(error)}",
@@ -262,7 +272,7 @@ class Worker:
                 self._append(number, pieces)
         self._file.count()
 
-    def _append(self, number: int, pieces: list[tuple[int, memoryview]]) -> None:
+    def _append(self, number: int, pieces: list[tuple[int, Any]]) -> None:
         try:
             ready = self._orders.rows_of(number, pieces)
             try:

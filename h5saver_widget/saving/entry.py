@@ -1,0 +1,294 @@
+"""The ``/entry`` of a file: the recording as NeXus knows one, for archives, validators and readers of other programs.
+
+The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The entry shows them once more, by views
+that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed at the
+end of each step that makes arrays, and costs nothing per frame.
+
+Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_definitions/NXsensor_scan.html
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from h5saver_widget.backends.terms import Plain
+from h5saver_widget.errors import DataMismatchError, NodeError
+from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
+from h5saver_widget.saving.nexus import names_attribute
+from h5saver_widget.version import __version__
+
+if TYPE_CHECKING:
+    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import RawAttribute
+
+__all__ = ["ENTRY", "Entry"]
+
+logger = logging.getLogger(__name__)
+
+#: Path of the entry.
+ENTRY: Final = "/entry"
+_DEFINITION: Final = "NXsensor_scan"
+_VERSION: Final = "v2024.02"
+_HOME: Final = "https://pypi.org/project/h5saver-widget"
+
+#: So many data objects are shown: a log of 1,000 channels would get 2 MB of descriptions.
+_MOST: Final = 24
+
+_HIGHEST: Final = 100
+_DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
+#: Where a module has its name.
+_NAMES: Final = {"NXdetector": "local_name", "NXpositioner": "name"}
+_INSTRUMENTS: Final = {GroupType.detector.name: "NXdetector", GroupType.actuator.name: "NXpositioner"}
+
+
+@dataclass
+class _Array:
+    """An array as it was made."""
+
+    path: str
+    ndim: int
+    about: Mapping[str, Any]
+
+    def shown_as(self, name: str) -> Plain:
+        """Return the view that shows it under a name.
+
+        nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
+        (https://manual.nexusformat.org/design.html) it finds the array itself.
+        """
+        units, label = str(self.about.get("units", "")), str(self.about.get("label") or name)
+        about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
+        return Plain("view", about | ({"units": units} if units else {}), self.path)
+
+
+@dataclass
+class _Channel:
+    """The arrays of one data object."""
+
+    signals: list[_Array] = field(default_factory=list)
+    errors: list[_Array] = field(default_factory=list)
+
+
+class Entry:
+    """Collects what is made in an open file, and shows it in the entry.
+
+    Parameters
+    ----------
+    io
+        The backend that has the file open.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, numpy as np
+    >>> from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
+    >>> with H5SaverLowLevel(backend='h5py') as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'log.h5')
+    ...     group = h5saver.add_det_group('/RawData', 'Bath')
+    ...     data = DataRaw('temperature', data=[np.array([21.5])], labels=['T'], units='K')
+    ...     DataToExportTimedSaver(h5saver).add_data(group, DataToExport('Bath', data=[data]))
+    ...     h5saver.get_group('/entry').attrs['default'], h5saver.get_group('/entry/bath_temperature').children_name()
+    ('bath_temperature', ['T', 'time'])
+    """
+
+    def __init__(self, io: Backend) -> None:
+        self._io = io
+        self._titles: dict[str, str] = {}
+        self._modules: dict[str, tuple[str, str]] = {}
+        self._axes: dict[str, list[_Array]] = {}
+        self._channels: dict[str, _Channel] = {}
+        self._taken: set[str] = set()
+        self._best = -1
+        #: Whether the file has an entry.
+        self.is_there = False
+
+    # ------------------------------------------------------------------- what is made
+    def begin(self, start: datetime, identity: str, user: str) -> None:
+        """Make the entry of a new file.
+
+        Parameters
+        ----------
+        start
+            When the recording begins, with a time zone.
+        identity
+            Identity of the recording.
+        user
+            Name of the person.
+        """
+        program = _text("h5saver_widget", version=__version__, program_url=_HOME)
+        entry = _group(
+            "NXentry",
+            definition=_text(_DEFINITION, version=_VERSION),
+            start_time=_text(start.isoformat(timespec="milliseconds")),
+            identifier_experiment=_text(identity),
+            process=_group("NXprocess", program=program),
+            user=_group("NXuser", name=_text(user)),
+            instrument=_group("NXinstrument"),
+        )
+        self._io.add_plain(ENTRY, entry)
+        self.is_there = True
+
+    def resume(self) -> None:
+        """Go on in the entry of a file that is opened again; a file without one gets none."""
+        io = self._io
+        about = io.get_attributes(io.root(), ["creator", "default"])
+        if about == {"creator": "h5saver_widget", "default": ENTRY.strip("/")}:
+            self.is_there, self._taken = True, set(io.children(io.node(ENTRY)))
+            # what is there stays the default: what it shows is not known any more
+            self._best = _HIGHEST if io.get_attributes(io.node(ENTRY), ["default"]) else -1
+
+    def end(self, end: datetime) -> None:
+        """Note when the recording ended."""
+        if self.is_there:
+            self._io.add_plain(f"{ENTRY}/end_time", _text(end.isoformat(timespec="milliseconds")))
+
+    def group_made(self, path: str, title: str, kind: str) -> None:
+        """Take note of a new group: its title, and its type if it is the group of a module."""
+        if self._has_room:
+            self._titles[path] = title
+            if kind in _INSTRUMENTS:
+                self._modules[path] = title or path.rpartition("/")[2], _INSTRUMENTS[kind]
+
+    def made(self, group: str, name: str, ndim: int, about: Mapping[str, Any]) -> None:
+        """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
+        if not self._has_room or not group.startswith(RAW_GROUP):
+            return
+        role, array = about.get("data_type"), _Array(f"{group}/{name}", ndim, about)
+        if role == DataType.axis.name:
+            self._axes.setdefault(group, []).append(array)
+        elif role in (DataType.data.name, DataType.data_enlargeable.name):
+            self._channels.setdefault(group, _Channel()).signals.append(array)
+        elif role == DataType.error.name:
+            self._channels.setdefault(group, _Channel()).errors.append(array)
+
+    def removed(self, path: str) -> None:
+        """Take note that a node, and what was in it, was deleted before it was shown."""
+        below = f"{path}/"
+        for known in (self._modules, self._channels, self._axes):
+            for place in [place for place in known if f"{place}/".startswith(below)]:
+                known.pop(place)
+
+    @property
+    def _has_room(self) -> bool:
+        return self.is_there and len(self._taken) < _MOST
+
+    # ---------------------------------------------------------------- writing
+    def write(self) -> None:
+        """Show what was made since the last call."""
+        modules, self._modules = self._modules, {}
+        channels, self._channels = self._channels, {}
+        for path, (title, nx_class) in modules.items():
+            self._add(f"{ENTRY}/instrument/{_valid(title)}", _module(path, title, nx_class))
+        for path, channel in channels.items():
+            if channel.signals and self._has_room:
+                name = self._name_for(path, channel.signals[0])
+                self._add(f"{ENTRY}/{name}", self._shown(path, channel))
+                if _rank(path) > self._best:
+                    self._best = _rank(path)
+                    self._add(ENTRY, Plain("group", {"default": name}))
+        if not self._has_room:
+            self._titles, self._axes = {}, {}
+
+    def _add(self, path: str, node: Plain) -> None:
+        try:
+            self._io.add_plain(path, node)
+        except (NodeError, DataMismatchError) as error:  # deleted meanwhile, or of a kind that can't be shown
+            logger.warning("%s is not in the file: %s", path, error)
+
+    def _shown(self, path: str, channel: _Channel) -> Plain:
+        """Return the NXdata of a data object: its axes, its signals, their errors."""
+        first = channel.signals[0]
+        shown: dict[str, _Array] = {}
+        dimensions = ["."] * first.ndim
+        about: dict[str, RawAttribute] = {"NX_class": "NXdata"}
+        for array in self._axes_of(path, first):
+            index = int(array.about.get("index", 0))
+            if index < len(dimensions):
+                name = _free(_label(array, "axis"), shown)
+                shown[name] = array
+                about[f"{name}_indices"] = np.int64(index)
+                dimensions[index] = name if dimensions[index] == "." else dimensions[index]
+        signals: list[str] = []
+        for number, array in enumerate(channel.signals):
+            if array.ndim == first.ndim:
+                name = _free(_label(array, "data"), shown)
+                signals.append(name)
+                shown[name] = array
+                if number < len(channel.errors):
+                    shown[f"{name}_errors"] = channel.errors[number]
+        about |= {"signal": signals[0], "axes": names_attribute(dimensions)}
+        if signals[1:]:
+            about["auxiliary_signals"] = names_attribute(signals[1:])
+        return Plain("group", about, members={name: array.shown_as(name) for name, array in shown.items()})
+
+    def _axes_of(self, path: str, signal: _Array) -> list[_Array]:
+        """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
+        own = self._axes.pop(path, [])
+        if not signal.about.get("nav_indexes"):
+            return own
+        above = path
+        while above.count("/") > 1 and f"{above}/{NAV_GROUP}" not in self._axes:
+            above = above.rpartition("/")[0]
+        taken = {array.about.get("index") for array in own}
+        navigation = self._axes.get(f"{above}/{NAV_GROUP}", [])
+        return [*own, *(array for array in navigation if array.about.get("index") not in taken)]
+
+    def _name_for(self, path: str, signal: _Array) -> str:
+        """Return a free name for the NXdata: scan, module and data."""
+        scan = next((part for part in path.split("/") if part.startswith(("Scan", "Datalogger", "Optimizer"))), "")
+        parts = [scan, str(signal.about.get("origin", "")), self._titles.get(path, "")]
+        told = [part for number, part in enumerate(parts) if part and part not in parts[:number]]
+        name = _free(_valid("_".join(told) or "data").lower(), self._taken)
+        self._taken.add(name)
+        return name
+
+
+def _group(nx_class: str, **members: Plain) -> Plain:
+    return Plain("group", {"NX_class": nx_class}, members=members)
+
+
+def _text(text: str, **attributes: str) -> Plain:
+    return Plain("text", attributes, text or "unknown")
+
+
+def _module(path: str, title: str, nx_class: str) -> Plain:
+    """Return the group of a module: its name, and where its settings are."""
+    settings = _group("NXnote", description=_text(f"XML in the attribute 'settings' of {path}"))
+    return _group(nx_class, **{_NAMES[nx_class]: _text(title)}, settings=settings)
+
+
+def _rank(path: str) -> int:
+    """Return how telling the data at a path are: more dimensions first, positions after readings, times last."""
+    parts = path.split("/")
+    if "Timestamps" in parts:
+        return 0
+    dimensions = next((_DIMENSIONS.index(part) for part in parts if part in _DIMENSIONS), 0)
+    return 2 + 2 * dimensions - any(part.startswith("Actuator") for part in parts)
+
+
+def _label(array: _Array, default: str) -> str:
+    return _valid(str(array.about.get("label") or default))
+
+
+def _valid(text: str) -> str:
+    """Return a name that NeXus allows.
+
+    >>> _valid('CH 1 (µW)'), _valid('7')
+    ('CH_1_W', '_7')
+    """
+    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
+    return name if name and not name[0].isdigit() else f"_{name}"
+
+
+def _free(name: str, taken: Any) -> str:
+    """Return a name that is not taken, with a number if need be."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free

@@ -1,0 +1,187 @@
+"""The entry of a file: what archives and readers of NeXus find there, for every kind of recording."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+
+import h5py
+import numpy as np
+import pytest
+from kinds_of_file import (
+    actuator,
+    blocks,
+    bundle,
+    continuous,
+    groups_of,
+    logger,
+    optimizer,
+    plain,
+    ready,
+    scan,
+    snapshot,
+    text,
+    written,
+)
+from nexusformat.nexus import nxload
+from nexusformat.nexus.validate import validate_application
+from silx.io import nxdata
+
+from h5saver_widget import DataLoader, DataRaw, DataSaverLoader, DataToExport, DetectorTimeSaver, H5SaverLowLevel
+from h5saver_widget.version import __version__
+
+#: Kind of file: how it is made, the group of the entry that is plotted first, how many there are, its shape and axes.
+FILES = {
+    "snapshot": (snapshot, "det_image", 3, (2, 3), ["y", None]),
+    "continuous": (continuous, "det_image", 3, (4, 2, 3), ["time", "y", None]),
+    "scan 1D": (scan, "scan000_det_image", 5, (4, 2, 3), ["a0", "y", None]),
+    "scan 2D": (lambda s: scan(s, (3, 2)), "scan000_det_image", 5, (3, 2, 2, 3), ["a0", "a1", "y", None]),
+    "spread": (lambda s: scan(s, (4,), True), "scan000_det_image", 5, (4, 2, 3), ["a", "y", None]),
+    "logger": (logger, "datalogger000_det_image", 4, (3, 2, 3), ["time", "y", None]),
+    "optimizer": (optimizer, "optimizer000_det_image", 3, (3, 2, 3), ["p", "y", None]),
+    "actuator": (actuator, "stage", 1, (3, 1), ["time", None]),
+    "blocks": (blocks, "det_block", 1, (4, 3), ["t", "x"]),
+    "plain": (plain, "det", 2, (3,), ["x"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("backend", "swmr"), [("h5py", False), ("h5py", True), ("tables", False)])
+@pytest.mark.parametrize("kind", FILES)
+def test_silx_plots_every_file(backend, swmr, tmp_path, kind):
+    make, first, count, shape, axes = FILES[kind]
+    with h5py.File(written(tmp_path / "a.h5", backend, make, swmr=swmr, entry=True)) as file:
+        plotted = nxdata.get_default(file)
+        assert plotted.group.name == f"/entry/{first}"
+        assert plotted.signal.shape == shape
+        assert [axis and axis.name.rpartition("/")[2] for axis in plotted.axes] == axes
+        groups = groups_of(file)
+        data = {path for path, group in groups.items() if text(group.attrs.get("NX_class")) == "NXdata"}
+        assert len([path for path in data if path.startswith("/entry/")]) == count
+        for path in data:
+            group, found = groups[path], nxdata.NXdata(groups[path])
+            assert not found.issues, path
+            # h5web takes names of children alone, one for every dimension
+            listed = np.atleast_1d(group.attrs["axes"])
+            assert len(listed) == found.signal.ndim
+            assert all(text(name) == "." or text(name) in group for name in listed)
+        for path, group in groups.items():
+            assert "NX_class" in group.attrs or path == "/RawData", path
+            if "default" in group.attrs:
+                assert text(group.attrs["default"]) in group
+                assert nxdata.get_default(group) is not None, path
+
+
+def values_in(group):
+    """Return the values of the arrays in a group that are no axes, in order of their names."""
+    names = [name for name in group if name.startswith(("Data", "EnlData", "ErrorBar"))]
+    return [np.squeeze(group[name][()]) for name in names if isinstance(group[name], h5py.Dataset)]
+
+
+def test_the_entry_shows_every_value_with_its_units(backend, tmp_path, kind_of_file):
+    make, *_ = FILES[kind_of_file]
+    with h5py.File(written(tmp_path / "a.h5", backend, make, entry=True)) as file:
+        saved = [values for path, group in groups_of(file).items() if path.startswith("/RawData")
+                 for values in values_in(group)]  # fmt: skip
+        shown = []
+        for group in file["entry"].values():
+            if isinstance(group, h5py.Group) and group.attrs["NX_class"] == "NXdata":
+                axes = {name.removesuffix("_indices") for name in group.attrs if name.endswith("_indices")}
+                shown += [np.squeeze(group[name][()]) for name in group if name not in axes]
+        key = [sorted(repr(values.tolist()) for values in found) for found in (saved, shown)]
+        assert key[0] == key[1]
+        assert {array.is_virtual for array in file[f"entry/{FILES[kind_of_file][1]}"].values()} == {True}
+
+
+@pytest.fixture(params=FILES)
+def kind_of_file(request):
+    return request.param
+
+
+def test_the_entry_says_who_measured_with_what_and_when(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, scan, entry=True)
+    with h5py.File(path) as file:
+        entry = file["entry"]
+        assert entry["definition"][()] == b"NXsensor_scan"
+        assert entry["process/program"].attrs["version"] == __version__
+        assert text(entry["user/name"][()]) == getpass.getuser()
+        assert entry["instrument/Det"].attrs["NX_class"] == "NXdetector"
+        assert entry["instrument/Stage/name"][()] == b"Stage"
+        times = [datetime.fromisoformat(text(entry[name][()])) for name in ("start_time", "end_time")]
+        assert times[0] <= times[1] and times[0].utcoffset() is not None
+        assert text(entry["scan000_stage/CH00"].attrs["units"]) == "mm"
+        # nothing but what NeXus knows: a strict validator takes the attributes of PyTables for mistakes
+        assert {name for group in groups_of(entry).values() for name in group.attrs}.isdisjoint({"CLASS", "TITLE"})
+
+
+def test_an_entry_is_no_larger_than_thirty_kilobytes(backend, tmp_path):
+    sizes = [written(tmp_path / f"{on}.h5", backend, scan, entry=on).stat().st_size for on in (True, False)]
+    assert sizes[0] - sizes[1] < 40_000
+
+
+def test_of_a_thousand_channels_some_are_shown(backend, tmp_path):
+    path = tmp_path / "a.h5"
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.nexus_entry = True
+        saver.init_file(path)
+        made, node = ready(DetectorTimeSaver, saver)
+        many = [DataRaw(f"n{i}", data=[np.array([float(i)])], units="V", origin="Det") for i in range(60)]
+        for _ in range(2):
+            made.add_data(node, DataToExport("Det", data=many))
+    with h5py.File(path) as file:
+        assert [file[f"entry/det_n{i}/CH00"][:].tolist() for i in range(24)] == [[[float(i)]] * 2 for i in range(24)]
+        assert "det_n30" not in file["entry"]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_nexusformat_plots_every_file(backend, tmp_path, kind):
+    make, first, _, shape, axes = FILES[kind]
+    root = nxload(written(tmp_path / "a.h5", backend, make, entry=True))
+    assert [entry.nxname for entry in root.NXentry] == ["entry"]
+    plotted = root.get_default()
+    assert plotted.nxpath == f"/entry/{first}"
+    if (
+        kind != "actuator"
+    ):  # of numbers that grow it sees the first row alone: it takes a virtual array for a file a row
+        assert plotted.nxsignal.shape == shape
+    assert len(plotted.nxaxes) == len(shape)
+    for axis, name in zip(plotted.nxaxes, axes, strict=True):
+        if name is not None:
+            assert axis.nxname == name
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_nexus_finds_no_mistake(backend, tmp_path, kind_of_file, isolated):
+    path = written(tmp_path / "a.h5", backend, FILES[kind_of_file][0], entry=True, isolated=isolated)
+    _, errors = validate_application(path)
+    assert errors == 0
+
+
+def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, continuous, entry=True)
+    written(path, backend, scan)
+    with h5py.File(path) as file:
+        assert nxdata.get_default(file).group.name == "/entry/det_image"  # as before: a default does not move
+        assert file["entry/scan000_det_image/CH00"].shape == (4, 2, 3)
+    with DataLoader(path, backend=backend) as loader:  # which shows nothing twice
+        assert [dwa.name for dwa in loader.load_all()].count("image") == 2
+
+
+def test_deleted_data_are_not_shown(saver, tmp_path):
+    saver.nexus_entry = True
+    saver.init_file(tmp_path / "b.h5")
+    with saver.saving():
+        group = saver.add_det_group("/RawData", "Det")
+        DataSaverLoader(saver).add_data(group, bundle()[1])
+        saver.remove_node(group)
+    snapshot(saver)
+    assert saver.get_node("/entry").attrs["default"] == "det_image"
+    assert "det" not in saver.get_group("/entry").children_name()
+
+
+def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["default"] = "entry"
+        file.create_group("entry/mine")
+    written(tmp_path / "a.h5", backend, snapshot, entry=True)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["entry"]) == ["mine"]
