@@ -109,7 +109,7 @@ class H5pydBackend(RemoteFile):
         obj.described, obj.at = self._fetch(obj.object_id).described, time.monotonic()
 
     def _root_object(self) -> RemoteObject:
-        return self._fetch(self._root_id)
+        return self._fetch(self._server().root_id)
 
     def _names(self, group: RemoteObject) -> Iterable[str]:
         return list(self._fresh(group).links)
@@ -177,7 +177,7 @@ class H5pydBackend(RemoteFile):
     ) -> RemoteObject:
         encoded = {key: attribute_json(key, value, name) for key, value in attributes.items()}
         small, large = within_one_request(encoded)
-        object_id = createObjId(collection, root_id=self._root_id)
+        object_id = createObjId(collection, root_id=self._server().root_id)
         link = {"id": group.object_id, "name": name}
         answer = self._change("POST", f"/{collection}", {**body, "id": object_id, "link": link, "attributes": small})
         made = RemoteObject(object_id, {**(answer if isinstance(answer, dict) else {}), "attributes": dict(small)})

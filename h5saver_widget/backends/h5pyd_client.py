@@ -107,7 +107,14 @@ class Client:
         Path of the file on the server.
     options
         Where the server is; completed from the environment.
+
+    Attributes
+    ----------
+    root_id
+        The server's name of the root group, once it is known.
     """
+
+    root_id = ""
 
     def __init__(self, domain: str, options: RemoteOptions) -> None:
         self.domain = domain
@@ -329,7 +336,7 @@ class Client:
         why = _WORDS.get(status, "refused")
         if status == _WHO:
             why = "the API key is not accepted" if self.options.api_key else why
-            why += "; it was accepted before: give the new one, what waits is sent then" if self._was_let_in else ""
+            why += "; it was accepted before: give the new one, waiting rows are sent then" if self._was_let_in else ""
         return f"{self.endpoint} refused {what} {self.domain}: {why} ({status})"
 
 
@@ -367,11 +374,7 @@ def test_connection(options: RemoteOptions, folder: str = "") -> str:
     who = f"{client.endpoint} as {options.username or ('the owner of the API key' if options.api_key else 'nobody')}"
     if status in _MISSING:
         return f"Connected to {who}, but there is no {where} on the server: make that folder, or name another."
-    if status >= 300 and options.api_key:
-        return f"{refused}."
     if status >= 300:
-        return f"{client.endpoint} answered, but refused {options.username or 'access without a user name'}: " + (
-            _WORDS.get(status, f"status {status}") + "."
-        )
+        return f"{refused}."
     kind = "file" if isinstance(answer, dict) and "root" in answer else "folder"
     return f"Connected to {who}: the {kind} {where} is there."

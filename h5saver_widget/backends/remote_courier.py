@@ -41,16 +41,14 @@ class Courier:
     ----------
     client
         The connection.
-    root_id
-        The server's name of the root group.
     mark
         The lease: renewed before anything is sent.
     nodes
         The nodes, remembered before anything was changed.
     """
 
-    def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
-        self._client, self._root_id, self._mark, self._nodes = client, root_id, mark, nodes
+    def __init__(self, client: Client, mark: WriterMark, nodes: Nodes) -> None:
+        self._client, self._mark, self._nodes = client, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
         self._waiting = Waiting()
         #: What was made or changed, as requests that mean the same when they come twice, until it is safe.
@@ -58,6 +56,7 @@ class Courier:
         self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
         self._told: dict[str, int] = {}  # and those that a node may still forget
         self._suspect = self._again = False
+        self._untold = 0  # bytes of rows that are safe, but whose counts were not told yet
         self._replays = self._parts = 0
         self._end = inf  # instant when closing is given up
         self._fatal: BaseException | None = None
@@ -231,12 +230,14 @@ class Courier:
                     if not self._nodes.flushed():
                         self._again = True
                         raise RemoteError(f"{self._client.options.endpoint} was started again, and is sent all again")
+                self._untold += self._waiting.bytes_sent
                 self._changes.clear()
                 self._told = {}
                 self._due |= self._waiting.forget_sent()
             finally:
                 self._waiting.flushing = False
             self._tell_counts()
+            self._untold = 0
             self._last_checkpoint = time.monotonic()
 
     def _tell_counts(self) -> None:
@@ -246,7 +247,7 @@ class Courier:
                 array_id: {"attributes": {COUNT: attribute_json(COUNT, np.int64(count), array_id)}}
                 for array_id, count in due[at : at + _COUNTS_PER_REQUEST]
             }
-            self._send("PUT", f"/groups/{self._root_id}/attributes", {"obj_ids": counts}, replace=1)
+            self._send("PUT", f"/groups/{self._client.root_id}/attributes", {"obj_ids": counts}, replace=1)
         for array_id, count in due:
             if self._due.pop(array_id, None) is not None:  # not deleted meanwhile
                 self._told[array_id] = count
@@ -261,11 +262,9 @@ class Courier:
         if not isinstance(error, RemoteRefusedError):
             return error
         waits = self._waiting.in_memory + self._waiting.bytes_on_disk
-        kept = (
-            "is kept here, and put on the local disk when the file is closed" if self._client.options.keep else "waits"
-        )
+        kept = "and put on the local disk when the file is closed" if self._client.options.keep else "in memory"
         return RemoteRefusedError(
-            f"{error}. No more is accepted; data that are not on the server ({waits} bytes) {kept}",
+            f"{error}. No more is accepted; {waits} bytes that are not on the server are kept here, {kept}",
             error.status,
             self._client.options.keep,
         )

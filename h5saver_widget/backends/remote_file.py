@@ -142,7 +142,6 @@ class RemoteFile(Backend):
     def __init__(self, options: RemoteOptions | Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.location, self.queue = ServerLocation(RemoteOptions.of(options)), ServerQueue()
-        self._root_id = ""
         self._mark: WriterMark | None = None
 
     # ------------------------------------------------------------------ file
@@ -166,13 +165,13 @@ class RemoteFile(Backend):
                 raise FileNotFoundError(
                     f"{path} is not a file on {client.options.endpoint}; check the path, or create it with mode 'x'"
                 )
-            self.location.client, self._root_id = client, answer["root"]
+            self.location.client, client.root_id = client, answer["root"]
             if mode != "r":
-                nodes = Nodes(client, self._root_id)
+                nodes = Nodes(client)
                 nodes.remember()
-                self._mark = WriterMark(client, self._root_id)
+                self._mark = WriterMark(client)
                 self._mark.take(mode == "r+" and locking is False)
-                self.queue.journal = Journal(client, self._root_id, self._mark, nodes)
+                self.queue.journal = Journal(client, self._mark, nodes)
         except BaseException as error:
             if self._mark is not None:
                 self._mark.let_go()

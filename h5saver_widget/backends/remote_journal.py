@@ -37,8 +37,8 @@ _LOG = logging.getLogger("h5saver_widget.remote")
 class Journal(Courier):
     """Queues changes and has them sent; parameters as :class:`.Courier`."""
 
-    def __init__(self, client: Client, root_id: str, mark: WriterMark, nodes: Nodes) -> None:
-        super().__init__(client, root_id, mark, nodes)
+    def __init__(self, client: Client, mark: WriterMark, nodes: Nodes) -> None:
+        super().__init__(client, mark, nodes)
         self.rows_of = self._waiting.rows_of
         self._problem = ""
         self._away_since: float | None = None
@@ -49,7 +49,7 @@ class Journal(Courier):
     def activity(self) -> Activity:
         """Return how far the server is with what was accepted; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
-        memory, disk = self._waiting.in_memory, self._waiting.bytes_on_disk
+        memory, disk = self._waiting.in_memory + self._untold, self._waiting.bytes_on_disk
         return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)
 
     def accept(self, rows: ArrayRows, block: Block, shape: tuple[int, ...]) -> None:
@@ -245,7 +245,7 @@ class Journal(Courier):
             changes=self._changes,
             arrays=[(rows.array_id, rows.grows, rows.path, rows.shape, rows.unsafe) for rows in left],
             counts={**self._told, **self._due},
-            head={**head, "root": self._root_id, "lease": self._mark.word},
+            head={**head, "root": self._client.root_id, "lease": self._mark.word},
         )
         size, kept = self._waiting.in_memory + self._waiting.bytes_on_disk, False
         said = f"{size} bytes of {len(left)} arrays were accepted and are not safe on the server: {error}"
@@ -291,17 +291,18 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
     domain = Path(PurePosixPath(rest.head["domain"]))
     # none of it may be sent before all of it was read: counts are told of whole batches
     client = Client(domain.as_posix(), replace(options, keep=False, queue_bytes=1 << 62))
-    mark, nodes, journal = WriterMark(client, rest.head["root"]), Nodes(client, rest.head["root"]), None
+    client.root_id = rest.head["root"]
+    mark, nodes, journal = WriterMark(client), Nodes(client), None
     try:
         status, answer = client.probe()
-        if status >= 300 or answer.get("root") != rest.head["root"]:
+        if status >= 300 or answer.get("root") != client.root_id:
             raise FileOpenError(
                 f"{domain} on {client.options.endpoint} is not the file that {path.name} belongs to, or is gone: "
                 "nothing was changed there"
             )
         nodes.remember()
         mark.take_over(rest.head["lease"])
-        journal = Journal(client, rest.head["root"], mark, nodes)
+        journal = Journal(client, mark, nodes)
         journal.load(rest)
         journal.close()
         path.unlink()

@@ -48,12 +48,10 @@ class Nodes:
     ----------
     client
         The connection.
-    root_id
-        The server's name of the root group.
     """
 
-    def __init__(self, client: Client, root_id: str) -> None:
-        self._client, self._root_id = client, root_id
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._names: frozenset[str] = frozenset()
         self._graves: list[str] = []
 
@@ -62,9 +60,9 @@ class Nodes:
         self._names, self._graves = self._flushed(), []
         graves: list[str] = []
         for number in range(len(self._names)):
-            object_id = createObjId("groups", root_id=self._root_id)
+            object_id = createObjId("groups", root_id=self._client.root_id)
             while _number(object_id, len(self._names)) != number:
-                object_id = createObjId("groups", root_id=self._root_id)
+                object_id = createObjId("groups", root_id=self._client.root_id)
             status, _ = self._client.settle("POST", "/groups", {"id": object_id})
             if status not in (200, 201, 400, 409):  # 400: it was made by a request whose answer was lost
                 raise RemoteRefusedError(self._client.in_words(status, "changing"), status)
@@ -100,13 +98,11 @@ class WriterMark:
     ----------
     client
         The connection.
-    root_id
-        The server's name of the root group.
     """
 
-    def __init__(self, client: Client, root_id: str) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._where = f"/groups/{root_id}/attributes"
+        self._where = f"/groups/{client.root_id}/attributes"
         self._word, self._before, self._count = "", "", 0
         self._renewing = threading.Lock()
         #: When the server last heard that the writer lives, on this machine's monotonic clock.

@@ -145,7 +145,6 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
             params["backend", "hsds_options", name]["placeholder"] = text
     secret = "from the environment" if known.password else "from the keyring"
     params["backend", "hsds_options", "password"]["placeholder"] = secret
-    params["backend", "hsds_options", "certificate"]["nameFilter"] = "Certificates (*.pem *.crt *.cer);;All files (*)"
     params["backend", "hsds_options", "api_key"]["placeholder"] = "from the environment" if known.api_key else "none"
     return root
 

@@ -217,8 +217,7 @@ class Settings:
         "File (PEM) with the certificate of a server with https:// that nobody known to this system has signed, or of "
         "who has signed it. Empty: those that the system trusts.",
         SERVER,
-        kind="file",
-        placeholder="that the system trusts",
+        placeholder="those that the system trusts",
     )
     domain: str = setting(
         "Folder",

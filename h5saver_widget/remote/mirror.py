@@ -22,21 +22,13 @@ from time import monotonic
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import (
-    CodecError,
-    DataMismatchError,
-    FileOpenError,
-    H5SaverError,
-    RemoteError,
-    RemoteRefusedError,
-    WorkStoppedError,
-)
+from h5saver_widget.errors import DataMismatchError, H5SaverError, RemoteError, WorkStoppedError
 from h5saver_widget.progress import Progress
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.remote.identity import open_target
 from h5saver_widget.remote.push_pull import complete, local_reader, remote_backend
 from h5saver_widget.remote.transfer import Seen, copy_all
-from h5saver_widget.remote.unfinished import Unfinished, left_behind, notes_folder
+from h5saver_widget.remote.unfinished import Rests, Unfinished, left_behind, notes_folder
 from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["Mirror", "MirrorStatus"]
@@ -177,8 +169,8 @@ class Mirror:
         self._reader: Backend | None = None
         self._sent = self._completed = 0
         self._problem = ""
-        self._given_up, self._refused = set[Unfinished](), set[Path]()
-        self._rests: list[Path] = []
+        self._given_up: set[Unfinished] = set()
+        self._rests = Rests(options)
         self._notice = ""
         known = options.completed(secret=False)
         self._server = known.endpoint, known.username
@@ -218,7 +210,7 @@ class Mirror:
         """Return how the mirror is; never waits."""
         with self._guard:
             live = self._live is not None
-            waiting = len(self._waiting) + len(self._rests)
+            waiting = len(self._waiting) + len(self._rests.waiting)
             return MirrorStatus(self._sent, self._completed, waiting, live, self._problem, self._notice)
 
     def wait(self, seconds: float) -> bool:
@@ -267,7 +259,7 @@ class Mirror:
             note = next((note for note in closed if not (note.path.is_file() and programs_writing(note.path))), None)
             if note is None:
                 self._close_target()
-                self._send_rests()
+                self._rests.send()
             else:
                 self._complete(note)
             return note is not None and len(closed) > 1
@@ -281,20 +273,6 @@ class Mirror:
             mine = {note.file for note in self._waiting} | {self._live.note.file if self._live else ""}
             self._waiting += [note for note in found if note.path.is_file() and note.file not in mine]
         self._found_notes = True
-
-    def _send_rests(self) -> None:
-        """Send what the server had not taken when files on it were closed."""
-        _, found, _ = left_behind(self._options, self._notes)
-        self._rests = [path for path in found if path not in self._refused]
-        for path in self._rests:
-            try:
-                from h5saver_widget.backends.remote_journal import send_rest  # needs the library for servers
-
-                _LOG.warning("%s is complete: %s was sent", send_rest(path, self._options), path.name)
-            except (CodecError, FileOpenError, RemoteRefusedError):
-                self._refused.add(path)  # it would be refused again
-                raise
-        self._rests = []
 
     def _placed(self, note: Unfinished, place: Path, recording: str) -> Unfinished:
         """Note where a copy is, and of which recording, and tell people if that is not the name they expect."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,10 +13,12 @@ from pathlib import Path, PurePosixPath
 
 from h5saver_widget.backends.remote_options import RemoteOptions, state_folder
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
-from h5saver_widget.errors import CodecError
+from h5saver_widget.errors import CodecError, FileOpenError, RemoteRefusedError
 from h5saver_widget.remote.identity import same_server
 
-__all__ = ["Unfinished", "left_behind", "notes_folder"]
+__all__ = ["Rests", "Unfinished", "left_behind", "notes_folder"]
+
+_LOG = logging.getLogger("h5saver_widget.remote")
 
 
 def notes_folder() -> Path:
@@ -131,3 +134,40 @@ def left_behind(
             if is_meant(head["endpoint"], head["username"]):
                 rests.append(path)
     return notes, rests, others
+
+
+class Rests:
+    """Sends what a server had not taken when files on it were closed.
+
+    Parameters
+    ----------
+    options
+        The server, and whose files.
+
+    Attributes
+    ----------
+    waiting
+        Files that are to be sent.
+    """
+
+    def __init__(self, options: RemoteOptions) -> None:
+        self._options = options
+        self.waiting: list[Path] = []
+        #: Files of other servers, and those that were refused: nobody looks at them again.
+        self._others: set[Path] = set()
+
+    def send(self) -> None:
+        """Send all of them, up to the first error of :func:`~h5saver_widget.backends.remote_journal.send_rest`."""
+        found = set(Rest.files(keep_folder(self._options.keep_folder))) - self._others
+        ours = left_behind(self._options, notes_folder())[1] if found else []
+        self.waiting = [path for path in ours if path in found]
+        self._others |= found - set(self.waiting)
+        for path in list(self.waiting):
+            from h5saver_widget.backends.remote_journal import send_rest  # needs the library for servers
+
+            try:
+                _LOG.warning("%s is complete: %s was sent", send_rest(path, self._options), path.name)
+            except (CodecError, FileOpenError, RemoteRefusedError):
+                self._others.add(path)  # it would be refused again
+                raise
+            self.waiting.remove(path)

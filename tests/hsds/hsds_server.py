@@ -76,8 +76,8 @@ class HsdsServer:
         wanted = names or ("dn", "sn")
         return [name for name in sorted(self.ports) if name in wanted or (name != "sn" and "dn" in wanted)]
 
-    def start(self, *names: str) -> HsdsServer:
-        """Start all nodes, or those named, if they don't run; wait until all are ready."""
+    def options(self, name: str) -> list[str]:
+        """Return what a node is started with; examples/hsds_compose.yml says the same."""
         data = ",".join(f"http://127.0.0.1:{self.ports[name]}" for name in self.names("dn"))
         common = [
             "--standalone",
@@ -87,23 +87,21 @@ class HsdsServer:
             f"--config_dir={self.folder / 'config'}",
             "--log_level=ERROR",
         ]
-        service = [
-            "--node_type=sn",
-            f"--sn_url={self.endpoint}",
-            f"--hs_username={USER}",
-            f"--hs_password={PASSWORD}",
-            f"--admin_user={USER}",
-            "--password_file=",
-        ]
+        if name != "sn":
+            return [*common, "--node_type=dn", f"--node_number={name[2:]}"]
+        who = [f"--hs_username={USER}", f"--hs_password={PASSWORD}", f"--admin_user={USER}", "--password_file="]
+        return [*common, "--node_type=sn", f"--sn_url={self.endpoint}", *who]
+
+    def start(self, *names: str) -> HsdsServer:
+        """Start all nodes, or those named, if they don't run; wait until all are ready."""
         kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         for name in self.names(*names):
             if name in self.nodes:
                 continue
-            own = service if name == "sn" else ["--node_type=dn", f"--node_number={name[2:]}"]
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.nodes[name] = subprocess.Popen(
-                    [sys.executable, _NODE, *common, *own],
+                    [sys.executable, _NODE, *self.options(name)],
                     cwd=self.folder / "work",  # a config.yml in the current folder would be taken for its own
                     env=environment,
                     stdin=subprocess.DEVNULL,

@@ -157,3 +157,20 @@ def test_what_is_no_certificate(domain: Path, tmp_path: Path) -> None:
     (tmp_path / "own.pem").write_text("no certificate")
     with pytest.raises(FileOpenError, match=r"own\.pem is no certificate"):
         backend_with(endpoint="https://127.0.0.1:1", certificate=str(tmp_path / "own.pem")).open(domain, "x")
+
+
+def test_the_compose_file_is_what_is_tested(hsds: HsdsServer) -> None:
+    """Its nodes are started with what those of the tests are started with, but for places and who asks."""
+    import yaml
+
+    text = (Path(__file__).parents[2] / "examples" / "hsds_compose.yml").read_text()
+    places = {
+        f"http://{name}:{6101 if name != 'sn' else 5101}": f"http://127.0.0.1:{hsds.ports[name]}" for name in hsds.ports
+    }
+    places |= {"=/data": f"={hsds.root}", "=/config": f"={hsds.folder / 'config'}"}
+    for known, meant in {**places, "${HS_USERNAME}": USER, "${HS_PASSWORD}": PASSWORD}.items():
+        text = text.replace(known, meant)
+    services = yaml.safe_load(text)["services"]
+    assert {name: node["command"] for name, node in services.items()} == {
+        name: hsds.options(name) for name in hsds.ports
+    }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from faults import QUICK, backend_with, until
 from faulty_proxy import Proxy
@@ -302,6 +305,44 @@ def test_one_node_and_the_program_killed_together(own_server: HsdsServer) -> Non
             found = reader.read(reader.node(f"/{name}"))
             assert len(found) >= 398 and found.all(), f"{len(found)} rows are counted"
         reader.close()
+
+
+def test_a_program_and_its_process_killed_before_a_slow_server(domain: Path, proxy: Proxy) -> None:
+    """What is lost is what was said not to be safe, and nothing else."""
+    script = """
+import sys
+import numpy as np
+from pathlib import Path
+from h5saver_widget.backends.registry import create_backend
+backend = create_backend('h5pyd', isolated=True)
+quick = {'flush_seconds': 0.02, 'checkpoint_seconds': 0.1, 'lease_seconds': 1}
+backend.location.use_server({'endpoint': sys.argv[2], **quick})
+backend.open(Path(sys.argv[1]), 'x')
+rows = backend.create_growing(backend.root(), 'Rows', row_shape=(100,), dtype=np.dtype('i8'))
+for number in range(10**9):
+    backend.append(rows, np.full((1, 100), number))
+    backend.flush_soon()
+    found = backend.queue.activity()
+    print(number + 1, found.unsafe_bytes + found.spilled_bytes + found.waiting_bytes, flush=True)
+    sys.stdin.read(1)
+"""
+    proxy.delay, safe = 0.05, 0
+    command = [sys.executable, "-c", script, domain.as_posix(), proxy.endpoint]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None and program.stdin is not None
+        while safe < 200:
+            accepted, unsafe = map(int, program.stdout.readline().split())
+            safe = max(safe, accepted - unsafe // 800)
+            program.stdin.write(".")
+            program.stdin.flush()
+        for process in [*psutil.Process(program.pid).children(), psutil.Process(program.pid)]:
+            process.kill()
+        program.communicate()
+    reader = backend_with()
+    reader.open(domain, "r")
+    found = reader.read(reader.node("/Rows"))
+    assert len(found) >= safe and found[:, 0].tolist() == list(range(len(found))), f"{safe} were said to be safe"
+    reader.close()
 
 
 def test_many_who_record_to_one_server(folder: Path) -> None:

@@ -168,6 +168,11 @@ def test_the_answer_says_in_words_what_is_wrong(window: Window, hsds: HsdsServer
     window.qtbot.keyClicks(line, TYPED)
     window.qtbot.keyClick(line, QtCore.Qt.Key.Key_Return)
     assert "user name or password are wrong" in window.press_test()
+    settings[(*SERVER, "api_key")] = TYPED
+    assert "the API key is not accepted" in window.press_test()
+    settings[(*SERVER, "certificate")] = "nowhere.pem"
+    assert "there is no certificate nowhere.pem" in window.press_test()
+    settings[(*SERVER, "certificate")] = ""
     settings[(*SERVER, "endpoint")] = f"http://127.0.0.1:{free_port()}"
     assert "is the address right and the server running" in window.press_test()
 
@@ -347,6 +352,7 @@ def test_the_password_is_written_nowhere(
     settle(saver)
     assert not saver.settings["do_save"] and not saver.isopen(), "it is the wrong one"
     window.press_test()
+    saver.settings[(*SERVER, "api_key")] = TYPED
     store = QtCore.QSettings(str(tmp_path / "lab.ini"), QtCore.QSettings.Format.IniFormat)
     save_settings(saver.settings, store)
     assert restore_settings(saver.settings, store) == ()
@@ -367,6 +373,7 @@ def test_the_password_is_written_nowhere(
     )
     assert [text for text in written if TYPED in text] == []
     assert any(status.command == "error" and "password are wrong" in status.message for status in window.said)
+    saver.settings[(*SERVER, "api_key")] = ""
     saver.settings[(*SERVER, "password")] = PASSWORD
     saver.settings["do_save"] = True
     window.save(3)

@@ -225,6 +225,8 @@ class HostedFile:
         ring, ledger = self._ring, self.ledger
         ring[Counter.frames_refused] = ledger.dropped
         ring[Counter.frames_flushed] = ledger.written
+        if self._io.capabilities.remote:
+            self.show()
 
     # ------------------------------------------------------------------- file
     def open(
