@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | faults | corpus | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
+# make demo | test | lint | bench | faults | frozen | hosts | corpus | docs | clean.  Everything is installed into .venv, again only when setup.cfg has changed.
 #
 #   PYTHON=python3.12     the interpreter (3.11 or newer); it gets a virtual environment of its own
 #   QT=pyside6            the Qt binding (pyqt5, pyqt6, pyside6); so does this
@@ -25,7 +25,7 @@ export PYTEST_QT_API := $(QT)
 export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= 2
 
-.PHONY: help demo test lint format bench faults corpus docs clean
+.PHONY: help demo test lint format bench faults frozen hosts corpus docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +43,7 @@ lint: $(VENV)/.lint-stamp
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m pyright --project tests/typing
 	$(PY) $(VENV)/bin/lint-imports
 
 format: $(VENV)/.lint-stamp
@@ -65,6 +66,15 @@ corpus: $(VENV)/.test-stamp
 # The counts of docs/reliability.md: takes hours. NAMES="kills" TIMES=20 make some of them; strace is needed for crash points.
 faults: $(VENV)/.test-stamp
 	@$(PY) tests/faults/full.py $(NAMES) $(if $(TIMES),--times "$(TIMES)") --results "$(or $(OUT),.)/faults.jsonl"
+
+# Programs built by PyInstaller, of one folder and of one file, run and killed: some minutes.
+frozen: $(VENV)/.frozen-stamp
+	@QT_QPA_PLATFORM=offscreen $(VENV)/frozen/bin/python -m pytest -c /dev/null --rootdir . --confcutdir tests/frozen \
+	    tests/frozen/frozen_programs.py $(ARGS)
+
+# Every program of examples/hosts, with the packages that it is for; napari needs a screen (xvfb-run make hosts).
+hosts: $(VENV)/.hosts-stamp
+	@ALL_HOSTS=1 $(VENV)/hosts/bin/python -m pytest -c /dev/null --rootdir . --noconftest tests/test_host_examples.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -89,6 +99,19 @@ $(VENV)/.tiled-stamp: $(VENV)/.made
 	@$(PYTHON) -m venv $(VENV)/tiled && \
 	    $(VENV)/tiled/bin/python -m pip install 'tiled[server] ==0.2.20' h5py hdf5plugin >$(VENV)/tiled.log 2>&1 || { \
 	    echo "Tiled could not be installed: tests/tiled is left out (what pip said: $(VENV)/tiled.log)" >&2; rm -rf $(VENV)/tiled; }
+	@touch $@
+
+# What is built takes in whatever it finds: a place with nothing but the package.
+$(VENV)/.frozen-stamp: $(VENV)/.made setup.cfg pyproject.toml $(shell find h5saver_widget -name '*.py')
+	@echo "Installing h5saver_widget[frozen] into $(VENV)/frozen ..."
+	@$(PYTHON) -m venv $(VENV)/frozen && $(VENV)/frozen/bin/python -m pip install '.[frozen]' >$(VENV)/frozen.log 2>&1 || { \
+	    echo "It could not be installed (what pip said: $(VENV)/frozen.log)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.hosts-stamp: $(VENV)/.made setup.cfg
+	@echo "Installing h5saver_widget[hosts] into $(VENV)/hosts ..."
+	@$(PYTHON) -m venv $(VENV)/hosts && $(VENV)/hosts/bin/python -m pip install -e '.[hosts]' >$(VENV)/hosts.log 2>&1 || { \
+	    echo "It could not be installed (what pip said: $(VENV)/hosts.log)" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.%-stamp: $(VENV)/.made setup.cfg pyproject.toml

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend as Backend
+    from h5saver_widget.backends.own_process import freeze_support as freeze_support
     from h5saver_widget.backends.registry import (
         available_backends as available_backends,
         default_backend as default_backend,
@@ -208,6 +209,7 @@ _PROVIDERS = {
         "Compression",
         "Durability",
     ),
+    "h5saver_widget.backends.own_process": ("freeze_support",),
     "h5saver_widget.backends.registry": (
         "available_backends",
         "default_backend",

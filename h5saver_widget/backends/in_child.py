@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from h5saver_widget.backends.own_process import ENVIRONMENT, start_command
 from h5saver_widget.backends.watchdog import Watchdog
 
-__all__ = ["ChildEnd", "ChildResult", "can_start", "run_in_child"]
+__all__ = ["ChildEnd", "ChildResult", "run_in_child"]
 
 #: Seconds without a word after which a child counts as hung.
 SILENCE: Final = 30.0
@@ -62,11 +62,6 @@ class ChildResult:
     words: str = ""
 
 
-def can_start() -> bool:
-    """Tell whether there is an interpreter to start; a frozen program has none."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
-
-
 def run_in_child(
     function: Callable[..., Iterator[Any]],
     *arguments: Any,
@@ -93,14 +88,8 @@ def run_in_child(
     """
     silence = SILENCE if silence is None else silence
     # -P: no module is taken from the current folder, which may be the one that a hostile file came in
-    command = [sys.executable, "-P", "-m", __name__, function.__module__, function.__qualname__, str(silence)]
-    folders = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(folders),
-        "PYTHONIOENCODING": "utf-8",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    command = start_command("child", function.__module__, function.__qualname__, str(silence))
+    environment = {**ENVIRONMENT, **os.environ, "PYTHONIOENCODING": "utf-8"}
     answer = ChildResult()
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     with subprocess.Popen(
@@ -164,7 +153,12 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def main(module: str, name: str, silence: str) -> int:
+def main(module: str, name: str, silence: str) -> NoReturn:
+    """Be a child process, and end without the cleaning up of libraries, which may crash on the very file."""
+    os._exit(_run(module, name, silence))
+
+
+def _run(module: str, name: str, silence: str) -> int:
     """Run a function of this package with the arguments that stand in standard input.
 
     A child that is silent for too long ends by itself, because its parent may be gone.
@@ -191,9 +185,3 @@ def main(module: str, name: str, silence: str) -> int:
         out.flush()
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    code = main(*sys.argv[1:4])
-    # without the cleaning up of libraries, which may crash on the very file that was just looked at
-    os._exit(code)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.in_child import ChildEnd, can_start, run_in_child
+from h5saver_widget.backends.in_child import ChildEnd, run_in_child
+from h5saver_widget.backends.own_process import can_start
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError

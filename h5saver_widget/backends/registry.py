@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES, SERVER_CAPABILITIES
+from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.errors import MissingLibraryError, UnknownBackendError
 
@@ -188,13 +189,12 @@ def create_backend(name: str | None = None, *, isolated: bool = False) -> Backen
     if not isolated:
         return _backend_class(name)()
     from h5saver_widget.backends.isolated.client import IsolatedBackend
-    from h5saver_widget.backends.isolated.process import can_isolate
 
-    if can_isolate():
+    reason = why_not()
+    if not reason:
         return IsolatedBackend(name, backend_capabilities(name))
     warnings.warn(
-        "files stay in this process: there is no Python interpreter to start another one with. A crash of the program "
-        "may harm the file that is open",
+        f"files stay in this process: {reason}. A crash of the program may harm the file that is open",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -122,7 +122,7 @@ class Station(QtWidgets.QWidget):
         self._keeper = Keeper(self)
         self.title = title
         self.last_error = ""
-        self.h5saver = H5Saver(save_type) if h5saver is None else h5saver
+        self.h5saver = H5Saver(SaveType.of(save_type)) if h5saver is None else h5saver
         self._owns_saver = h5saver is None
         self.h5saver.status_sig.connect(self._on_status)
         self.h5saver.status_changed.connect(self.show_status)

@@ -7,7 +7,7 @@ PyMoDAQ 5.3.8 writes; docs/file-format.md describes it.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 __all__ = [
     "BESIDE",
@@ -28,6 +28,7 @@ __all__ = [
     "GroupModuleType",
     "GroupType",
     "SaveType",
+    "SaveTypeName",
     "channel_name",
     "numbered_name",
 ]
@@ -90,6 +91,10 @@ class _Named(Enum):
     def names(cls) -> list[str]:
         """Return the names of all members, in order."""
         return [member.name for member in cls]
+
+
+#: Names of the members of SaveType, for type checkers.
+SaveTypeName: TypeAlias = Literal["scan", "detector", "actuator", "logger", "custom", "optimizer"]
 
 
 class SaveType(_Named):

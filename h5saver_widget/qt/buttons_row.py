@@ -77,7 +77,8 @@ class ButtonsRow(QtWidgets.QTreeWidgetItem):
     def update_icons(self) -> None:
         """Draw the icons in the colours of the palette, where there is room for them beside the words."""
         for action, name in self._actions:
-            self.buttons[action.name()].setIcon(icon(_ICONS.get(action.title(), name)))
+            button = self.buttons[action.name()]
+            button.setIcon(icon(_ICONS.get(action.title(), name), on=button))
         if self._widget.minimumSizeHint().width() > self._widget.width():
             for button in self.buttons.values():
                 button.setIcon(QtGui.QIcon())

@@ -28,6 +28,7 @@ from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.saver_view import SaverView
 from h5saver_widget.qt.status import ThreadCommand, explain
+from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
@@ -35,6 +36,7 @@ from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
+    from h5saver_widget.format.layout import SaveTypeName
     from h5saver_widget.qt.settings_view import SettingsTree
     from h5saver_widget.qt.status_strip import StatusStrip
 
@@ -69,7 +71,7 @@ def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
     return safe
 
 
-class H5Saver(H5SaverBase, QtCore.QObject):
+class H5Saver(H5SaverBase, QObject):
     """Saves laboratory data into HDF5 files; shows and takes its settings in a tree.
 
     Parameters
@@ -90,20 +92,20 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     True
     """
 
-    status_sig = QtCore.Signal(object)
+    status_sig: SignalOf[[ThreadCommand]] = QtCore.Signal(object)
     """Every change of state, as a :class:`~h5saver_widget.qt.status.ThreadCommand`, which lists the commands."""
 
-    new_file_sig = QtCore.Signal()
+    new_file_sig: SignalOf[[]] = QtCore.Signal()
     """'New file' was pressed. A slot may make the file itself (``init_file(update_h5=True)``); else the saver does."""
 
-    file_changed_sig = QtCore.Signal(str)
+    file_changed_sig: SignalOf[[str]] = QtCore.Signal(str)
     """The user has picked another existing file; its path."""
 
-    stopping_sig = QtCore.Signal()
+    stopping_sig: SignalOf[[]] = QtCore.Signal()
     """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread says by
     :meth:`before_closing` what waits for them."""
 
-    status_changed = QtCore.Signal(object)
+    status_changed: SignalOf[[RecorderStatus]] = QtCore.Signal(object)
     """How the recorder is, as a :class:`~h5saver_widget.recording.status.RecorderStatus`: at every change, and twice a
     second while a file is open. Whatever shows a state takes it from here, so that all say the same."""
 
@@ -116,12 +118,15 @@ class H5Saver(H5SaverBase, QtCore.QObject):
     _question = QtCore.Signal(object, bool)
     """The worker has found that the SWMR state of a file that was picked is not that of the settings: path, state."""
 
+    settings: Parameters
     waits_for_switch = False
     settings_name = parameters.SETTINGS_NAME
     params = parameters.saver_params()
 
-    def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
-        QtCore.QObject.__init__(self)
+    def __init__(self, save_type: SaveType | SaveTypeName = SaveType.scan, backend: str | None = None) -> None:
+        QObject.__init__(self)
+        if QtWidgets.QApplication.instance() is not None:
+            self._require_gui_thread("a saver with a window")
         self._keeper = Keeper(self)
         self.view: SaverView | None = None
         self._reported = (0, 0, 0)
@@ -148,6 +153,9 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             type="group",
             children=parameters.saver_params(self.save_type, self.store.current.backend_type),
         )
+        if reason := self.why_not_isolated():
+            row = self.settings.child("backend", "isolated")
+            row.setOpts(enabled=False, title=f"{row.title()} (not possible here)", tip=reason)
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
         self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
@@ -192,18 +200,17 @@ class H5Saver(H5SaverBase, QtCore.QObject):
         gui = None if application is None else application.thread()
         if QtCore.QThread.currentThread() != gui or self.thread() != gui:
             raise WrongThreadError(
-                f"{what} belongs to the GUI thread: make the saver there, leave it there, and ask for it there. Data "
-                "may be saved from any thread"
+                f"{what} belongs to the GUI thread: make the saver there, and ask for it there. Any thread may record, "
+                "start and stop; where there is no window, take a Recorder"
             )
 
     def moveToThread(self, thread: QtCore.QThread) -> None:
-        """Move a saver that has no window yet; WrongThreadError if it has one, widgets can't be moved."""
-        if self.view is not None and thread != self.thread():
+        """Refuse to be moved, with WrongThreadError: timers and the settings tree belong to the GUI thread."""
+        if thread != self.thread():
             raise WrongThreadError(
-                "a saver whose settings tree is shown can't be moved to another thread; data may be saved from any "
-                "thread without that"
+                "a saver can't be moved to another thread: make and leave it in the GUI thread. Any thread may "
+                "record, start and stop, without that; where there is no window, take a Recorder"
             )
-        super().moveToThread(thread)
 
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings."""
@@ -280,27 +287,27 @@ class H5Saver(H5SaverBase, QtCore.QObject):
             return add_png(self.get_node(path), bytes(buffer.data()), name)
 
     # ---------------------------------------------------------------- remote
-    @QtCore.Slot()
+    @slot()
     def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:
         """Start recording (*Do Save*), or go on after a pause; see `H5SaverBase`. Any thread may call these slots."""
         super().start(path, wait)
 
-    @QtCore.Slot()
+    @slot()
     def stop(self, wait: bool | float = True) -> None:
         """Complete and close the file; see `H5SaverBase`."""
         super().stop(wait)
 
-    @QtCore.Slot()
+    @slot()
     def pause(self) -> None:
         """Leave out what comes now, until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()
 
-    @QtCore.Slot()
+    @slot()
     def resume(self) -> None:
         """Go on after a pause. Never waits."""
         super().resume()
 
-    @QtCore.Slot(result=object)
+    @slot(result=object)
     def status(self) -> RecorderStatus:
         """Return how the recorder is; answers in any thread, at once."""
         return super().status()

@@ -38,7 +38,7 @@ class IconError(H5SaverError, KeyError):
         return Exception.__str__(self)
 
 
-def icon(name: str, color: str | QtGui.QColor | None = None) -> QtGui.QIcon:
+def icon(name: str, color: str | QtGui.QColor | None = None, on: QtWidgets.QWidget | None = None) -> QtGui.QIcon:
     """Return one of our icons, in the colour of the text of the program that shows it.
 
     Parameters
@@ -47,6 +47,8 @@ def icon(name: str, color: str | QtGui.QColor | None = None) -> QtGui.QIcon:
         A name from :func:`icon_names`: ``"record"``, ``"save"``, ...
     color
         Any colour instead of the palette's text colour, for example ``"#d32f2f"``.
+    on
+        The widget that shows it: a style sheet may give it colours that the application's palette does not have.
 
     Returns
     -------
@@ -72,7 +74,9 @@ def icon(name: str, color: str | QtGui.QColor | None = None) -> QtGui.QIcon:
     """
     if QtWidgets.QApplication.instance() is None:
         raise H5SaverError(f"Icon {name!r} was asked for before there is a QApplication: make the application first")
-    palette = QtWidgets.QApplication.palette()
+    if on is not None:
+        on.ensurePolished()
+    palette = QtWidgets.QApplication.palette() if on is None else on.palette()
     normal = palette.color(QtGui.QPalette.ColorRole.WindowText) if color is None else QtGui.QColor(color)
     if not normal.isValid():
         raise H5SaverError(f"{color!r} is not a colour: give a name like 'red', '#rrggbb' or a QColor")

@@ -32,6 +32,7 @@ class SaverView(QtWidgets.QWidget):
 
     def __init__(self, saver: H5Saver) -> None:
         super().__init__()
+        self._saver = weakref.ref(saver)
         self.setObjectName("h5saver")
         self.setWindowTitle("H5Saver")
         self.tree = SettingsTree(saver.settings, saver.next_file_finder, comment=saver.add_comment)
@@ -49,6 +50,21 @@ class SaverView(QtWidgets.QWidget):
         self.strip.show_status(saver.status())
         self._end = _End(saver, self.tree)
         self.destroyed.connect(self._end.told)
+
+    def enterEvent(self, event: QtCore.QEvent) -> None:
+        """Have the process for the file started: whoever points here may want a file soon."""
+        self._start_ahead()
+        super().enterEvent(event)
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        """Have the process for the file started, the first time by what shows it."""
+        self._start_ahead()
+        super().showEvent(event)
+
+    def _start_ahead(self) -> None:
+        saver = self._saver()
+        if saver is not None and isQObjectAlive(saver):
+            saver.start_ahead()
 
 
 class _End:

@@ -125,7 +125,7 @@ class _Row(WidgetParameterItem):
     def update_icons(self) -> None:
         """Draw the icons in the colours of the palette."""
         for button, name in self.icons.items():
-            button.setIcon(icon(name))
+            button.setIcon(icon(name, on=button))
 
 
 class WideRow(_Row):

@@ -350,7 +350,8 @@ class SettingsTree(PlainTree):
     def changeEvent(self, event: QtCore.QEvent) -> None:
         """Follow the host's colours."""
         super().changeEvent(event)
-        if event.type() == QtCore.QEvent.Type.PaletteChange and hasattr(self, "sections"):
+        kinds = (QtCore.QEvent.Type.PaletteChange, QtCore.QEvent.Type.StyleChange)
+        if event.type() in kinds and hasattr(self, "sections"):
             self._update_icons()
 
     def sizeHint(self) -> QtCore.QSize:

@@ -263,6 +263,7 @@ def _init_file(
     if path is not None:
         if update_h5 and mode != "r":
             saver.start_file_at(path, metadata)
+            saver.made_by_host = saver.generation, saver.recipe()
         else:
             saver.open_existing(path, mode, metadata)
         return update_h5
@@ -273,6 +274,7 @@ def _init_file(
             return False
     if metadata or not saver.is_pristine():
         saver.new_file(metadata)
+    saver.made_by_host = saver.generation, saver.recipe()
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.layout import SaveType, SaveTypeName
 from h5saver_widget.recording.saver import H5SaverBase
 
 __all__ = ["Recorder"]
@@ -40,7 +40,11 @@ class Recorder(H5SaverBase):
     """
 
     def __init__(
-        self, path: Path | str | None = None, backend: str | None = None, *, save_type: SaveType | str = "detector"
+        self,
+        path: Path | str | None = None,
+        backend: str | None = None,
+        *,
+        save_type: SaveType | SaveTypeName = "detector",
     ) -> None:
         super().__init__(save_type, backend)
         self._path = None if path is None else Path(path)

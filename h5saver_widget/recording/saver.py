@@ -14,17 +14,19 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.registry import default_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
-from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.layout import SaveType, SaveTypeName
 from h5saver_widget.nodes.typed import GROUP, Node
 from h5saver_widget.recording import destinations, format_settings, opening, simple, switching
 from h5saver_widget.recording.background import Background
@@ -36,7 +38,7 @@ from h5saver_widget.recording.notes import Note, check_notes, note_attributes, n
 from h5saver_widget.recording.picking import SwmrAnswer
 from h5saver_widget.recording.reactions import Reactions
 from h5saver_widget.recording.settings import SETTINGS, Settings
-from h5saver_widget.recording.settings_store import SettingsStore
+from h5saver_widget.recording.settings_store import SettingsLike, SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.recording.watcher import Watcher
 from h5saver_widget.recording.worker import Task
@@ -101,10 +103,10 @@ class H5SaverBase(H5SaverLowLevel):
     >>> saver.stop()
     """
 
-    def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
+    def __init__(self, save_type: SaveType | SaveTypeName = SaveType.scan, backend: str | None = None) -> None:
         kind = SaveType.of(save_type)
         self.store = SettingsStore(Settings(save_type=kind.name, backend_type=backend or default_backend()))
-        self.settings: Any = self.store
+        self.settings: SettingsLike = self.store
         self._in_step, self._step_thread = self.store.current, 0
         super().__init__(kind, self.store.current.library, isolated=True)
         self.policy = FilePolicy()
@@ -120,6 +122,8 @@ class H5SaverBase(H5SaverLowLevel):
         # What the current file was made from, as long as nothing else was made of it; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
         self.chosen: Path | None = None
+        #: The file that a host has made by itself, and what from: *Do Save* goes on in it.
+        self.made_by_host: tuple[int, tuple[Any, ...]] | None = None
         #: The time that the next new file is named by, because it was promised on screen.
         self.promised: datetime | None = None
         #: The path that the next new file is to have, because a program has asked for it.
@@ -314,7 +318,19 @@ class H5SaverBase(H5SaverLowLevel):
 
     def status(self) -> RecorderStatus:
         """Return how the recorder is; never waits for the file, may be called in any thread."""
-        return self.watcher.status(self.store.current.current_h5_file)
+        found = self.watcher.status(self.store.current.current_h5_file)
+        reason = self.why_not_isolated()
+        return replace(found, missing=(*found.missing, reason)) if reason else found
+
+    def start_ahead(self) -> None:
+        """Begin to start the process for the file, so that the next file opens at once."""
+        if not self.isopen() and self.background.worker.is_idle:
+            self.background.begin("", self.io.prepare, "The process for the file could not be started")
+
+    def why_not_isolated(self) -> str:
+        """Return why files are written by this process although the settings say *isolated*; ``''`` if they are not."""
+        reason = why_not() if self.store.current.isolated and not self.isolated else ""
+        return f"a process for the file: {reason}; a crash of this program may harm the open file" if reason else ""
 
     def statistics(self) -> Statistics:
         """Return the counts since the recording began, over all of its files; never waits."""

@@ -5,18 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from h5saver_widget.errors import SettingError
 from h5saver_widget.recording.setting import GROUPS, Setting, SettingPath
 from h5saver_widget.recording.settings import SETTINGS, Settings
 
-__all__ = ["SettingsStore"]
+__all__ = ["SettingsLike", "SettingsStore"]
 
 _NAMES: Final[Mapping[str | SettingPath, str]] = {
     **{setting.path: setting.name for setting in SETTINGS.values()},
     **{setting.name: setting.name for setting in SETTINGS.values() if not setting.group},
 }
+
+
+class SettingsLike(Protocol):
+    """Settings by their paths: ``settings['base_name']``, ``settings['recording', 'stop_after_frames']``."""
+
+    def __getitem__(self, path: str | SettingPath) -> Any: ...
+
+    def __setitem__(self, path: str | SettingPath, value: Any) -> None: ...
 
 
 class SettingsStore:

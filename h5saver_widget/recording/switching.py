@@ -146,8 +146,9 @@ def _begin_saving(saver: H5SaverBase, now: datetime, path: Path | None = None) -
 
 
 def _goes_on(saver: H5SaverBase) -> bool:
-    """Tell whether the open file is the one to add to: the user has just picked it."""
-    return saver.io.writable and saver.file_path == saver.chosen
+    """Tell whether the open file is the one to add to: the user has just picked it, or the host has just made it."""
+    is_made = saver.made_by_host == (saver.generation, saver.recipe())
+    return saver.io.writable and (is_made or saver.file_path == saver.chosen)
 
 
 def _start_saving(saver: H5SaverBase, path: Path | None, is_asked: bool) -> None:

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.in_child import can_start
+from h5saver_widget.backends.own_process import can_start
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
 from h5saver_widget.format.journal import read_journal, strange_journals
 from h5saver_widget.format.layout import DataType, GroupModuleType

@@ -27,6 +27,7 @@ from h5saver_widget import (
 )
 from h5saver_widget.backends import in_child
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
+from h5saver_widget.backends.own_process import start_command
 from h5saver_widget.cli import main
 from h5saver_widget.format.superblock import checksum, read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
@@ -366,7 +367,7 @@ def test_a_file_that_is_read_for_ever_leaves_no_process_behind(tmp_path: Path) -
     """Who started the child is gone, and while HDF5 goes in circles the child does not see it."""
     options = {"swmr": False, "only": [], "shown": None, "skip": [], "known": []}
     arguments = [str(write_circle(tmp_path / "circle.h5")), "h5py", options, {}]
-    command = [sys.executable, "-P", "-m", "h5saver_widget.backends.in_child", survey.__name__, "look_through", "0.2"]
+    command = start_command("child", survey.__name__, "look_through", "0.2")
     ran = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, check=False)
     assert ran.returncode == -signal.SIGALRM, ran.stdout
 

@@ -288,3 +288,53 @@ def test_threads_record_while_others_switch_saving_on_and_off(tmp_path, qapp, ki
                     assert np.all(np.diff(values) == 1)  # in order, none missing within a file
                     found[loader.get_node(node.path.rsplit("/", 3)[0]).title] += len(values)
     assert found == taken and len(files) > 3
+
+
+@pytest.mark.parametrize("kind", [Recorder, pytest.param(H5Saver, id="window")])
+@pytest.mark.parametrize("at_path", [False, True])
+def test_a_file_that_a_host_has_made_is_recorded_into(tmp_path, qapp, kind, at_path):
+    saver = kind()
+    saver.settings["base_path"] = str(tmp_path)
+    saver.init_file(update_h5=True, addhoc_file_path=tmp_path / "run.h5" if at_path else None)
+    assert saver.record("meter", 1.0)
+    made = saver.file_path
+    saver.settings["do_save"] = True
+    saver.wait()
+    assert saver.record("meter", 2.0) and saver.file_path == made
+    saver.stop()
+    saver.start()
+    assert saver.file_path != made
+    saver.stop()
+    with DataLoader(made) as loader:
+        assert len(loader.load_data("/RawData/Detector000/Data0D/CH00/EnlData00").data[0]) == 2
+
+
+def test_a_module_saver_takes_names_arrays_and_single_data_objects(tmp_path):
+    with Recorder(tmp_path / "a.h5") as recorder:
+        saver = DetectorTimeSaver("meter")
+        saver.h5saver = recorder
+        node = saver.get_set_node()
+        for data in (1.5, np.array([2.5]), DataRaw("meter", data=[np.array([3.5])])):
+            saver.add_data(node, data)
+        scan = ScanSaver(SimpleNamespace(title="scan"))
+        scan.h5saver = recorder
+        scan.set_scan_shape((2,))
+        scan.get_set_node(new=True)
+        with pytest.raises(DataMismatchError, match=r"DataRaw\('spectrum', data=\[array\], units='V'\)"):
+            scan.add_data(np.zeros(3), (0,))
+    with DataLoader(tmp_path / "a.h5") as loader:
+        assert loader.load_data("/RawData/Detector000/Data0D/CH00/EnlData00").data[0].ravel().tolist() == [
+            1.5,
+            2.5,
+            3.5,
+        ]
+
+
+def test_a_sink_takes_what_a_signal_carries_and_never_raises(tmp_path):
+    with Recorder(tmp_path / "a.h5") as recorder:
+        slot = recorder.sink("camera", units="counts")
+        slot(FRAME)
+        slot({"left": FRAME, "right": FRAME}, "more that a signal carries")
+        slot("text")
+        assert recorder.frames_saved == 2 and recorder.frames_lost == 1
+        assert "text can't be saved" in recorder.status().problem

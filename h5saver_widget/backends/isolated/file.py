@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -23,6 +24,9 @@ __all__ = ["QUEUE_BYTES", "IsolatedFile"]
 
 QUEUE_BYTES = 64 << 20
 """Size of the ring: the bytes that may wait to be written before the caller has to wait."""
+
+IDLE_SECONDS = 30.0
+"""So long a worker without a file is kept, in s: opening a file costs a start otherwise."""
 
 
 class FileElsewhere:
@@ -79,6 +83,7 @@ class IsolatedFile(Backend):
         if capabilities.remote:
             self.location = ServerOfWorker(self._link, self.queue)
         self._is_changing = False
+        self._uses = 0
         self._timeout: float | None = None
         self._changed = threading.Condition(self.lock)  # type: ignore[arg-type]
 
@@ -100,6 +105,7 @@ class IsolatedFile(Backend):
 
     def prepare(self) -> None:
         """Start the worker now, without waiting for it, so that the first file opens at once."""
+        self._uses += 1
         self._link.start()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
@@ -124,12 +130,26 @@ class IsolatedFile(Backend):
         try:
             if self._link.is_alive:
                 self._change_file("close")
+                self._end_later()
             else:
                 self._link.end()
         finally:
             self.queue.end()
             if failure is not None:  # it tells more than the error of closing what could not be written
                 raise_again(failure)
+
+    def _end_later(self) -> None:
+        """End the worker after a while without a file: it takes memory, and is started ahead where a window is used."""
+        self._uses += 1
+        timer = threading.Timer(IDLE_SECONDS, _end_idle, (weakref.ref(self), self._uses))
+        timer.name, timer.daemon = "h5saver: an idle worker", True
+        timer.start()
+
+    def end_idle(self, uses: int) -> None:
+        """End the worker if it was not used since its use of this number."""
+        with self.lock:
+            if self.is_owned and uses == self._uses and not self.is_open and not self._is_changing:
+                self._link.leave()
 
     def allow(self, folders: Sequence[Path]) -> None:
         """Allow to read the values of arrays from other files in these folders."""
@@ -199,3 +219,10 @@ class IsolatedFile(Backend):
         """Have the worker flush when it has caught up. Never waits, takes no lock."""
         require_open(self, "flush_soon")
         self._link.flush_soon()
+
+
+def _end_idle(backend_of: weakref.ref[IsolatedFile], uses: int) -> None:
+    """End the worker of a backend that may be gone: its timer must not keep it."""
+    backend = backend_of()
+    if backend is not None:
+        backend.end_idle(uses)

@@ -22,6 +22,8 @@ class WakePipe:
     def __init__(self, descriptor: int, program: int) -> None:
         self._descriptor = descriptor
         self._program = program
+        #: Not so for a frozen program of one file: what unpacks this process stands between the two.
+        self._is_child = sys.platform != "win32" and os.getppid() == program
         self._is_at_end = False
         self._rang = threading.Event()
         if sys.platform == "win32":  # select() knows no pipes there
@@ -36,7 +38,9 @@ class WakePipe:
     @property
     def is_program_gone(self) -> bool:
         """Whether the program is done with this process, or has ended. A copy of it may hold the pipe open for ever."""
-        return self._is_at_end or (sys.platform != "win32" and os.getppid() != self._program)
+        if self._is_at_end or sys.platform == "win32":
+            return self._is_at_end
+        return os.getppid() != self._program if self._is_child else not _is_running(self._program)
 
     def wait(self, seconds: float) -> None:
         """Wait until it is written to, the program ends, or the time is over."""
@@ -47,6 +51,14 @@ class WakePipe:
             return
         elif select.select([self._descriptor], [], [], seconds)[0]:
             self._is_at_end = not os.read(self._descriptor, 65536)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
 
 
 class AnswerPipe:

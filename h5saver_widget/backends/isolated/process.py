@@ -17,26 +17,14 @@ from typing import Any
 
 from h5saver_widget.backends.isolated.logs import open_log
 from h5saver_widget.backends.isolated.ring import Counter, Ring, allowed_capacity
+from h5saver_widget.backends.own_process import ENVIRONMENT, start_command
 from h5saver_widget.backends.watchdog import was_stuck
 from h5saver_widget.errors import ReadingStuckError, SavingProcessError
 
-__all__ = ["WorkerProcess", "can_isolate"]
+__all__ = ["WorkerProcess"]
 
-_PACKAGES = Path(__file__).resolve().parents[3]
-#: -P keeps modules out that lie in the current folder; the package is found wherever the program found it.
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); from h5saver_widget.backends.isolated.worker import main; "
-    "from h5saver_widget.backends.registry import create_backend; main(create_backend)"
-)
-#: Nothing is multiplied there; to start a thread for each core costs a tenth of the start, and memory.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _END_SECONDS = 30.0
 _STUCK_SECONDS = 3.0
-
-
-def can_isolate() -> bool:
-    """Tell whether a worker process can be started: a frozen program has no interpreter for it."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False) and "python" in Path(sys.executable).name.lower()
 
 
 class WorkerProcess:
@@ -59,7 +47,8 @@ class WorkerProcess:
         capacity = allowed_capacity(capacity)
         self.ring = Ring(capacity)
         self._log = open_log()
-        command = [sys.executable, "-P", "-c", _START, str(_PACKAGES), hosted, str(capacity), self.ring.token]
+        log = self._log.name if self._log else ""
+        command = start_command("file", hosted, str(capacity), self.ring.token, str(os.getpid()), log)
         separate: dict[str, Any]
         if sys.platform == "win32":
             separate = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
@@ -67,12 +56,12 @@ class WorkerProcess:
             separate = {"pass_fds": self.ring.inherited, "start_new_session": True}
         try:
             self._process = subprocess.Popen(
-                [*command, str(os.getpid()), self._log.name if self._log else ""],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log or subprocess.DEVNULL,
                 bufsize=0,
-                env={**_ENVIRONMENT, **os.environ},
+                env={**ENVIRONMENT, **os.environ},
                 **separate,
             )
         except OSError as error:

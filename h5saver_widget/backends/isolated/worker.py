@@ -318,15 +318,18 @@ class Worker:
             )
 
 
-def main(create_backend: Callable[[str], Backend]) -> None:
+def main(
+    create_backend: Callable[[str], Backend], hosted: str, capacity: str, token: str, program: str, _log: str
+) -> None:
     """Work for the program that started this process, until it is gone.
 
     Parameters
     ----------
     create_backend
         Makes the backend of a name.
+    hosted, capacity, token, program
+        Name of the backend, bytes and token of the ring, and number of the program's process.
     """
-    _, _, hosted, capacity, token, program, _log = sys.argv
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     answers = os.dup(1)

@@ -29,7 +29,7 @@ class HostH5Saver(H5Saver):
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:
         config = _configuration()
-        super().__init__(save_type, backend or config("data", "data_saving", "backend")[0])
+        super().__init__(SaveType.of(save_type), backend or config("data", "data_saving", "backend")[0])
         self.settings["base_path"] = str(config("data", "data_saving", "h5file", "save_path"))
         fill_value = config("data", "data_saving", "data_type", "fill_value")[0]
         self.fill_value = 0.0 if str(fill_value) == "0" else math.nan
