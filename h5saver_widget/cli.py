@@ -138,7 +138,7 @@ class Repair:
         return _answer(lambda: repair_file(arguments.file, arguments.out), arguments.json)
 
 
-class Look:
+class ReadCommand:
     """Prints the content of a file; a subclass decides which lines."""
 
     help: str
@@ -172,7 +172,7 @@ class Look:
         return 0
 
 
-class Info(Look):
+class Info(ReadCommand):
     """Describes a node."""
 
     help = "describe a file or a node of it, with its attributes; exit code 3: not readable"
@@ -184,7 +184,7 @@ class Info(Look):
         return info_lines(view, f"/{arguments.node.strip('/')}")
 
 
-class Tree(Look):
+class TreeCommand(ReadCommand):
     """Lists the nodes."""
 
     help = "list the nodes of a file; exit code 3: not readable"
@@ -298,7 +298,7 @@ COMMANDS: dict[str, Command] = {
     "pull": Pull(),
     "push": Push(),
     "repair": Repair(),
-    "tree": Tree(),
+    "tree": TreeCommand(),
 }
 """Name of a command to what it does."""
 

@@ -152,7 +152,7 @@ class RemoteError(H5SaverError, ConnectionError):
     retry_after
         How long the server wants to be left alone, in s.
     kept
-        Whether what it did not take is kept on the local disk, to be sent later.
+        Whether refused data are kept on the local disk, to be sent later.
     """
 
     def __init__(self, message: str, status: int = 0, retry_after: float = 0.0, kept: bool = False) -> None:
@@ -168,7 +168,7 @@ class RemoteRefusedError(H5SaverError, OSError):
     status
         The HTTP status.
     kept
-        Whether what it did not take is kept on the local disk, to be sent later.
+        Whether refused data are kept on the local disk, to be sent later.
     """
 
     def __init__(self, message: str, status: int = 0, kept: bool = False) -> None:

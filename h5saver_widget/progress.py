@@ -1,4 +1,4 @@
-"""Progress: how long work tells how far it is, and is told to stop; and copying, the work that everybody needs.
+"""Progress: the state of long work, and how it is stopped; and copying, which many modules need.
 
 No Qt, no thread: a value handed to the worker.
 """

@@ -61,7 +61,7 @@ class ArrayWriter(ABC):
         self.buffer: WriteBuffer | None = None
         #: How many rows the array has, those among them that the library has not got yet; -1 before it was asked.
         self.accepted = -1
-        #: What elements hold that nobody has written, and the bytes of a row of these where that is to be used.
+        #: The value of unwritten elements, and the bytes of a row of these where that is to be used.
         self.fill: Any = None
         self.blank = b""
         #: Whether its chunks are made larger if many rows come before the first of them is in the file.
@@ -69,7 +69,7 @@ class ArrayWriter(ABC):
         #: Why nothing more is appended: rows before could not be written, and those of one number belong together.
         self.broken = ""
 
-    # ------------------------------------------------ what a library provides
+    # ------------------------------------------------ implemented by a library
     @abstractmethod
     def count(self) -> int:
         """Return the number of rows in the file."""

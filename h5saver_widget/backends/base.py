@@ -280,7 +280,7 @@ class Backend(Checks):
         try:
             return self._child(parent.obj, name)
         except self.library_errors:
-            # damaged, or of a type the library doesn't know: shown as such, so that a walk goes on beside it
+            # damaged, or of a type the library doesn't know: shown as such, so that a walk continues
             return UNREADABLE, NodeKind.OTHER
 
     def path_of(self, node: Handle) -> str:

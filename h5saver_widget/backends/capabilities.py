@@ -1,4 +1,4 @@
-"""Capabilities that are told without importing a library: the files of a window are in other processes."""
+"""Capabilities, known without importing a library: the files of a window are in other processes."""
 
 from __future__ import annotations
 

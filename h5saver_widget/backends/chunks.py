@@ -21,7 +21,7 @@ TARGET_BYTES = 1 << 20
 POINTS_BYTES = 1 << 16
 #: Of an array that begins to grow: so many bytes, or so many rows that are longer, but not more than `POINTS_BYTES`.
 FIRST_BYTES, FIRST_ROWS = 1 << 10, 8
-#: Of a compressed one: what is not filled yet takes no room, and smaller chunks would not be compressed well.
+#: Of a compressed one: an empty part takes no room, and smaller chunks would not be compressed well.
 PACKED_BYTES = 1 << 13
 #: More rows than these before the first flush are many: they get chunks of `MAX_ROWS`.
 FAST_ROWS = 1024

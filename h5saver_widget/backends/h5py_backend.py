@@ -332,7 +332,7 @@ class H5pyBackend(QueuedBackend):
         largest = dataset.get_space().get_simple_extent_dims(True)
         if not largest or largest[0] != h5s.UNLIMITED:
             return NodeKind.FIXED
-        # rows of any length are told from others by their number type
+        # rows of variable length are recognised by their number type
         return None if dataset.get_type().get_class() == h5t.VLEN else NodeKind.GROWING
 
     def _identity(self, node: TreeNode) -> Hashable:

@@ -29,14 +29,14 @@ __all__ = ["Client", "domain_of", "test_connection"]
 
 #: A lost connection may be a proxy that refuses the size: no piece is cut smaller than this for it.
 _SMALL = 256 << 10
-#: Busy, broken, full, or not there: what was to be written is kept, and sent again.
+#: Busy, broken, full, or not there: the data are kept, and sent again.
 _AGAIN = (408, 425, 429, 500, 502, 503, 504, 507)
 _MISSING = (404, 410)
 _TOO_LARGE = 413
 _WHO = 401
 _NOT_TRUSTED = 495  # nginx' number for a certificate that is not right
 _LONGEST_NAME = 255  # a node that was given a longer one tries for ever to store it
-_LONGEST_PAUSE = 60.0  # whatever Retry-After says
+_LONGEST_PAUSE = 60.0  # with any Retry-After
 _WORDS = {
     400: "the request is not valid",
     401: "user name or password are wrong",
@@ -282,7 +282,7 @@ class Client:
             time.sleep(max(wait, error.retry_after))
             wait = min(2 * wait, 1.0)
 
-    def settle(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
+    def exchange(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
         """Send a request until it is answered, as `ask` does; return its status, even of a refusal, and the answer."""
         return self._tried(method, path, body, params, self.options.patience_seconds)
 

@@ -165,7 +165,7 @@ def _run(module: str, name: str, silence: str) -> int:
     """
     if module.split(".")[0] != _PACKAGE:
         return 2
-    # what a library prints must not get between the messages
+    # prints of a library must not get between the messages
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     arguments = json.loads(sys.stdin.buffer.read())

@@ -56,8 +56,8 @@ def finish_journal(path: Path) -> bool:
     Raises
     ------
     FileOpenError
-        If another program holds the file: the journal is that program's. Or if it can't be told whether the file needs
-        what is there: it must not be changed then.
+        If another program holds the file: the journal is that program's. Or if it is unknown whether the file needs its
+        journal: it must not be changed then.
     OSError
         If the file can't be written.
     """
@@ -360,7 +360,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _lock(descriptor: int, path: Path, shared: bool) -> None:
-    """Take the lock that HDF5 takes; where the file system has none, HDF5 goes on too."""
+    """Take the lock that HDF5 takes; where the file system has none, HDF5 continues too."""
     if sys.platform == "win32":
         return
     import fcntl

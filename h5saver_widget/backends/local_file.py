@@ -1,4 +1,4 @@
-"""A file of this process on a disk: flushed as far as the disk takes it, closed whatever the disk refuses."""
+"""A file of this process on a disk: flushed as far as the disk allows, closed in any case."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class LocalFile(Backend):
         #: Of a file that is given up: rows of each array at the last flush.
         self._safe_rows: dict[str, int] = {}
 
-    # ------------------------------------------------ what a library provides
+    # ------------------------------------------------ implemented by a library
     @abstractmethod
     def _file_object(self) -> Any:
         """Return the library's object of the open file."""

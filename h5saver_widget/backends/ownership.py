@@ -42,7 +42,7 @@ def refuse_copy() -> None:
     """
     raise ForkedCopyError(
         "this process is a copy (os.fork, multiprocessing) of the program that opened the file, and can't use it. Save "
-        "in the program itself and send it the results, or make a saver of its own in each process"
+        "in the program itself and send it the results, or make a separate saver in each process"
     )
 
 

@@ -18,7 +18,7 @@ __all__ = ["PagedFile", "runs", "write_at"]
 _LARGE = 64 << 10
 #: So many bytes of smaller ones are collected.
 _COLLECTED = 1 << 20
-#: So much is kept in memory of what the disk refuses to take.
+#: Bytes that are kept in memory while the disk refuses them.
 _MOST_REFUSED = 256 << 20
 
 
@@ -46,9 +46,9 @@ class PagedFile:
         self._measure()
 
     def _measure(self) -> None:
-        #: Where the file ends on the disk; what is behind `_end` counts as zeros, and is cut off when it can be.
+        #: Where the file ends on the disk; bytes behind `_end` count as zeros, and is cut off when it can be.
         self._size = self._end = self._real_size = os.fstat(self._file).st_size
-        #: Where the file ended at the last commit: what lies before is changed by way of the journal.
+        #: Where the file ended at the last commit: bytes before it are changed by way of the journal.
         self._committed = self._size
 
     @property
@@ -70,7 +70,7 @@ class PagedFile:
         """Return the operating system's number of the file."""
         return self._file
 
-    # ------------------------------------------------------ what a library asks
+    # ------------------------------------------------------ called by a library
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]

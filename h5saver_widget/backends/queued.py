@@ -1,7 +1,7 @@
 """Backends whose rows go through a queue (``rows.py``): it is drained before anything else looks at the arrays.
 
-It is drained, and not used any more, as soon as the host asks for the library's own objects: the host reads through
-them what was saved.
+It is drained, and not used any more, as soon as the host asks for the library's own objects: through them the host
+reads all saved data.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class QueuedBackend(LocalFile):
         self._writers: weakref.WeakValueDictionary[Hashable, ArrayWriter] = weakref.WeakValueDictionary()
         self._when_forgotten: weakref.finalize[..., Any] | None = None
 
-    # ------------------------------------------------ what a library provides
+    # ------------------------------------------------ implemented by a library
     @abstractmethod
     def _append_bytes(self, node: TreeNode, row: npt.NDArray[np.uint8]) -> None:
         """Append one row to a text array."""

@@ -48,7 +48,7 @@ ENTRY_POINTS = "h5saver_widget.backends"
 class _Entry:
     """A backend of this package: where it is, the library that it needs, and its capabilities.
 
-    A library whose capabilities can't be told without importing it has None.
+    A library whose capabilities are unknown without importing it has None.
     """
 
     module: str

@@ -60,7 +60,7 @@ class Region:
 
 
 def region_of(selection: Selection, shape: tuple[int, ...]) -> tuple[Region, tuple[int, ...]]:
-    """Return what numbers, slices and ``...`` select, and the shape of that as numpy has it.
+    """Return the region that numbers, slices and ``...`` select, and its shape as numpy has it.
 
     >>> region_of((slice(1, 3), 0), (4, 5))
     (Region(start=(1, 0), counts=(2, 1), steps=(1, 1)), (2,))
@@ -148,7 +148,7 @@ def plain_of(values: Any) -> tuple[tuple[int, ...], str, bytes]:
 
 
 def values_of(content: bytes, shape: tuple[int, ...], dtype: str) -> Any:
-    """Return what :func:`plain_of` has taken apart."""
+    """Return the values that :func:`plain_of` has taken apart."""
     if dtype:
         return np.frombuffer(content, np.dtype(dtype)).reshape(shape)
     flat = np.frombuffer(content, np.uint8)

@@ -1,9 +1,9 @@
 """Sends waiting changes to one domain of a server, in batches, and detects changes that the server may have forgotten.
 
 For every array one resize and one slice. Then the server is asked to write everything to its storage, and after that it
-is told the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
-length and its count lie on different nodes, and each of them may be killed alone. What nodes may have forgotten that
-were started again (:mod:`~.remote_watch`) is sent again. Every request means the same when it comes twice.
+gets the counts, for all arrays in one request. A reader takes as many rows as the count says: an array's values, its
+length and its count lie on different nodes, and each of them may be killed alone. Changes that restarted nodes may have
+forgotten (:mod:`~.remote_watch`) are sent again. Every request means the same when it comes twice.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Courier:
         self._client, self._mark, self._nodes = client, mark, nodes
         self._wire = threading.RLock()  # one batch at a time, in order
         self._waiting = Waiting()
-        #: What was made or changed, as requests that mean the same when they come twice, until it is safe.
+        #: Changes, as requests that mean the same when they come twice, until they are safe.
         self._changes: list[tuple[str, str, Any, dict[str, Any]]] = []
-        self._due: dict[str, int] = {}  # counts of rows that are safe, to be told
+        self._due: dict[str, int] = {}  # counts of safe rows, to be published
         self._told: dict[str, int] = {}  # and those that a node may still forget
         self._suspect = self._again = False
         self._untold = 0  # bytes of rows that are safe, but whose counts were not told yet

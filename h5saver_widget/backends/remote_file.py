@@ -14,7 +14,7 @@ from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.h5pyd_client import Client, domain_of, test_connection
 from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.remote_journal import Journal
+from h5saver_widget.backends.remote_journal import SendQueue
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity, OpenMode
@@ -29,8 +29,8 @@ _NAMES_PER_REQUEST = 1000
 class ServerQueue(FrameQueue):
     """Rows on their way to a server."""
 
-    #: What has them; None while no file is open for writing.
-    journal: Journal | None = None
+    #: Their owner; None while no file is open for writing.
+    journal: SendQueue | None = None
 
     def activity(self) -> Activity:
         """Return how much the server does not have safely yet, and why. Never waits."""
@@ -82,7 +82,7 @@ class ServerLocation(Location):
             missing.append(place)
         for place in reversed(missing):
             with self.at(place, new=True) as client:
-                status, _ = client.settle("PUT", "/", {"folder": 1})
+                status, _ = client.exchange("PUT", "/", {"folder": 1})
                 if status >= 300 and status != 409:
                     raise FileOpenError(client.in_words(status, "making the folder"))
 
@@ -91,7 +91,7 @@ class ServerLocation(Location):
         for number in itertools.count(1):
             target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
             with self.at(target) as client:
-                status, _ = client.settle("PUT", "/", {"linked_domain": domain_of(path)})
+                status, _ = client.exchange("PUT", "/", {"linked_domain": domain_of(path)})
                 if status < 300:
                     break
                 if status != 409:
@@ -101,7 +101,7 @@ class ServerLocation(Location):
         return target
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Choose the server for files opened from now on; the open one goes on with another password or key."""
+        """Choose the server for files opened from now on; the open one continues with another password or key."""
         self.server = RemoteOptions.of(options)
         if self.client is not None:
             self.client.use(self.server)
@@ -171,7 +171,7 @@ class RemoteFile(Backend):
                 nodes.remember()
                 self._mark = WriterMark(client)
                 self._mark.take(mode == "r+" and locking is False)
-                self.queue.journal = Journal(client, self._mark, nodes)
+                self.queue.journal = SendQueue(client, self._mark, nodes)
         except BaseException as error:
             if self._mark is not None:
                 self._mark.let_go()
@@ -183,9 +183,9 @@ class RemoteFile(Backend):
 
     def _create_domain(self, client: Client, path: Path) -> Any:
         root = createObjId("groups")  # so that it is known as ours when the answer was lost
-        status, answer = client.settle("PUT", "/", {"root_id": root})
+        status, answer = client.exchange("PUT", "/", {"root_id": root})
         if status in (400, 409):
-            status, answer = client.settle("GET", "/")
+            status, answer = client.exchange("GET", "/")
             if status >= 300 or answer.get("root") != root:  # another program was faster
                 raise _exists(path)
         if status in (404, 410):
@@ -228,7 +228,7 @@ class RemoteFile(Backend):
     def _change(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         return self._writing().execute(method, path, body, **params)
 
-    def _writing(self) -> Journal:
+    def _writing(self) -> SendQueue:
         if self.queue.journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
         return self.queue.journal

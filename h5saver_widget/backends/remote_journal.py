@@ -26,7 +26,7 @@ from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
 
-__all__ = ["Journal", "send_rest"]
+__all__ = ["SendQueue", "send_rest"]
 
 _RETRY_SECONDS = 0.1
 _LONGEST_PAUSE = 5.0
@@ -34,7 +34,7 @@ _GONE = (404, 410)
 _LOG = logging.getLogger("h5saver_widget.remote")
 
 
-class Journal(Courier):
+class SendQueue(Courier):
     """Queues changes and has them sent; parameters as :class:`.Courier`."""
 
     def __init__(self, client: Client, mark: WriterMark, nodes: Nodes) -> None:
@@ -47,7 +47,7 @@ class Journal(Courier):
         self._thread.start()
 
     def activity(self) -> Activity:
-        """Return how far the server is with what was accepted; never waits."""
+        """Return the state of accepted data on the server; never waits."""
         problem = str(self._fatal) if self._fatal is not None else self._problem
         memory, disk = self._waiting.in_memory + self._untold, self._waiting.bytes_on_disk
         return Activity(problem=problem, unsafe_bytes=memory, spilled_bytes=disk, replays=self._replays)
@@ -153,7 +153,7 @@ class Journal(Courier):
             except RemoteError as error:
                 self._tell(error)
                 pause = max(min(2 * pause or options.flush_seconds, _LONGEST_PAUSE), error.retry_after)
-            except Exception as error:  # whoever writes next is told
+            except Exception as error:  # the next write raises it
                 self._fatal = self._fatal or self._never(error)
                 self._tell(self._fatal)
                 return
@@ -193,7 +193,7 @@ class Journal(Courier):
     def close(self) -> None:
         """Send everything, have it written to the server's storage, give the lease back, and stop.
 
-        It goes on while the server takes something: at most ``patience_seconds`` without, ``change_seconds`` in all.
+        It continues while the server accepts data: at most ``patience_seconds`` without, ``change_seconds`` in all.
 
         Raises
         ------
@@ -289,7 +289,7 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
     """
     rest = Rest.read(path)
     domain = Path(PurePosixPath(rest.head["domain"]))
-    # none of it may be sent before all of it was read: counts are told of whole batches
+    # none of it may be sent before all of it was read: counts are published for whole batches
     client = Client(domain.as_posix(), replace(options, keep=False, queue_bytes=1 << 62))
     client.root_id = rest.head["root"]
     mark, nodes, journal = WriterMark(client), Nodes(client), None
@@ -302,7 +302,7 @@ def send_rest(path: Path, options: RemoteOptions) -> Path:
             )
         nodes.remember()
         mark.take_over(rest.head["lease"])
-        journal = Journal(client, mark, nodes)
+        journal = SendQueue(client, mark, nodes)
         journal.load(rest)
         journal.close()
         path.unlink()

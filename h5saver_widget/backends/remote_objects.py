@@ -1,6 +1,6 @@
-"""How a server describes what is in a file: groups, arrays and links, number types, attributes, rows, layout.
+"""A server's descriptions of the content of a file: groups, arrays and links, number types, attributes, rows, layout.
 
-The writer is alone (:mod:`~.remote_watch`), so what it knows stays true. A reader asks again after a second.
+The writer is alone (:mod:`~.remote_watch`), so its cache stays true. A reader asks again after a second.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _FROM_ENVIRONMENT = {
 
 
 def state_folder() -> Path:
-    """Return the folder of this user for what waits for a server; it need not exist."""
+    """Return the folder of this user for data that wait for a server; it need not exist."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     else:

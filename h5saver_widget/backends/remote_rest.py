@@ -42,7 +42,7 @@ class Rest:
     arrays
         Of each array its name on the server, whether it grows, path, shape, and blocks in order.
     counts
-        Counts that were to be told, by the name of the array.
+        Unpublished counts, by the name of the array.
     head
         Where they belong: endpoint, username, domain, the server's name of the root group, and the writer's lease.
     """

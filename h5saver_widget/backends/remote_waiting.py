@@ -1,4 +1,4 @@
-"""What was accepted and is not safe on a server: of which arrays, how much of it, in memory or on the local disk."""
+"""Accepted values that are not safe on a server: of which arrays, how much, in memory or on the local disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_PATIENCE = 0.5
 
 @dataclass(eq=False)
 class ArrayRows:
-    """What of one array is on its way.
+    """The unsent part of one array.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class ArrayRows:
     def make_room(self, client: Client, count: int) -> bool:
         """Have room for so many rows; False if the server has no such array.
 
-        It is told how many are missing, not how many there are to be: a request that is carried out late, after it was
+        It names the missing rows, not the final number: a request that is carried out late, after it was
         given up, would make the array smaller, and HSDS clears the rows it takes away. Too much room does no harm,
         readers go by the count.
         """

@@ -1,12 +1,12 @@
-"""What a writer makes sure of at its server: that nobody else writes its file, and that no node has forgotten anything.
+"""A writer's checks of its server: no other program writes its file, and no node has forgotten anything.
 
-Who writes says a lease at the root of the file. Whether a writer lives is seen by its lease changing while one looks:
-no clock is compared, and no name of a machine.
+A lease at the root of the file names its writer. A writer lives as long as its lease changes under observation: no
+clock is compared, and no name of a machine.
 
-Whether a node was started again, and so has forgotten what was not on its storage, its memory says, not its name: in a
-cluster a node that was started again has another name, but as processes of one machine nodes are numbered. HSDS
-remembers, in memory alone, what was deleted: of a group that was made and deleted on a node it says "410 gone", and
-"404 not found" once it was started again. So each node has one such grave of ours.
+The memory of a node tells whether it was restarted, and so has forgotten changes that were not on its storage; its name
+does not: in a cluster a restarted node has another one, but as processes of one machine nodes are numbered. HSDS
+remembers deleted objects, in memory alone: of a group that was made and deleted on a node it says "410 gone", and "404
+not found" after a restart. So each node has one such grave of ours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _GONE = 410
 _LOOK_SECONDS = 0.1
 _FREE = "-"
 _EARLIER_SECONDS, _LONGEST_SECONDS = 30.0, 120.0
-#: What leases of this process are called; those of files that are open.
+#: Names of the leases of this process, for open files.
 _OURS: set[str] = set()
 _IN_USE: set[str] = set()
 
@@ -63,7 +63,7 @@ class Nodes:
             object_id = createObjId("groups", root_id=self._client.root_id)
             while _number(object_id, len(self._names)) != number:
                 object_id = createObjId("groups", root_id=self._client.root_id)
-            status, _ = self._client.settle("POST", "/groups", {"id": object_id})
+            status, _ = self._client.exchange("POST", "/groups", {"id": object_id})
             if status not in (200, 201, 400, 409):  # 400: it was made by a request whose answer was lost
                 raise RemoteRefusedError(self._client.in_words(status, "changing"), status)
             self._client.ask("DELETE", f"/groups/{object_id}", missing=True)
@@ -75,7 +75,7 @@ class Nodes:
         if self._flushed() != self._names or not self._graves:
             return False
         for object_id in self._graves:
-            status, _ = self._client.settle("GET", f"/groups/{object_id}")
+            status, _ = self._client.exchange("GET", f"/groups/{object_id}")
             if status != _GONE:
                 return False
         return True

@@ -1,7 +1,6 @@
 """RowLayout: several growing arrays that get a row each, again and again, and their rows in one piece of memory.
 
-A frame of 1,000 scalars is 8 kB in one message, not 1,000 arrays with a head each. What arrays they belong to is
-declared once.
+A frame of 1,000 scalars is 8 kB in one message, not 1,000 arrays with a head each. Its arrays are declared once.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class RowLayout:
         self._dtype = np.dtype([(name, *kind) for name, kind in zip(self._names, self.kinds, strict=True)])
         self.size = self._dtype.itemsize
         self.rows = 0
-        #: What backends note of it: a number, how often nodes were forgotten when it was last looked at, rows by array.
+        #: Notes of backends: a number, how often nodes were forgotten when it was last looked at, rows by array.
         self.number = 0
         self.state: Any = None
         self.counts: dict[object, int] = {}

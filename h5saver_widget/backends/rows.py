@@ -80,7 +80,7 @@ class RowQueue:
             self.spread()
 
     def spread(self) -> None:
-        """Share frames out to their arrays; what is lost by that is told by `report`."""
+        """Distribute frames to their arrays; `report` names losses."""
         frames, self._frames, self._frame_bytes = self._frames, {}, 0
         for layout, pieces in frames.items():
             for node, rows in layout.rows_of(pieces):
@@ -240,7 +240,7 @@ class RowQueue:
             self.forget_below("/")
 
     def replace(self, array: ArrayWriter, by: ArrayWriter) -> None:
-        """Have another writer go on with what an array has accepted; the library has none of it."""
+        """Give the accepted rows of an array to another writer; the library has none of them."""
         by.buffer, by.accepted = array.buffer, array.accepted
         array.buffer = None
         if array in self._open:

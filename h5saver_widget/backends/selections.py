@@ -1,4 +1,4 @@
-"""Parts of arrays: points of a scan are told from other parts, and parts outside of an array are refused."""
+"""Parts of arrays: points of a scan are recognised, and parts outside of an array are refused."""
 
 from __future__ import annotations
 

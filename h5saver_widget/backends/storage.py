@@ -37,8 +37,8 @@ class Storage(ABC):
     """The primitives of one library, and the state of its open file.
 
     A group is given as the library's object. Of other nodes a :class:`TreeNode` is given: its ``obj`` is the object
-    that `_child` or `_create` returned, ``kind`` and ``path`` are what they say. ``self._path`` and ``self._mode`` are
-    those of the open file.
+    that `_child` or `_create` returned, with its ``kind`` and ``path``. ``self._path`` and ``self._mode`` are those of
+    the open file.
 
     Attributes
     ----------

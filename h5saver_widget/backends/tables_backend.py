@@ -191,7 +191,7 @@ class TablesBackend(QueuedBackend):
 
     def _flush_file(self) -> None:
         # the public one flushes the whole file once for every array that is in memory: what it does beyond that is for
-        # rows that the host collects in tables of its own
+        # rows that the host collects in its own tables
         file = self._h5()
         if self._rows.collects:
             file._flush_file(0)

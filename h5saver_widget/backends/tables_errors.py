@@ -11,7 +11,7 @@ import tables
 
 __all__ = ["LIBRARY_ERRORS", "quiet", "require_flushed"]
 
-#: What PyTables raises where a file holds what it does not expect.
+#: Errors of PyTables at unexpected content of a file.
 _ODD = (KeyError, AttributeError, IndexError, SystemError, pickle.UnpicklingError)
 
 LIBRARY_ERRORS = (tables.HDF5ExtError, tables.NodeError, OSError, TypeError, ValueError, NotImplementedError, *_ODD)

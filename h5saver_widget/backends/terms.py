@@ -236,7 +236,7 @@ class Details:
 
 
 class ObjectCopies(Protocol):
-    """A new file that nodes are copied into as they are, whatever their types and filters."""
+    """A new file that nodes are copied into as they are, with any types and filters."""
 
     def copy(self, path: str, start: int = 0) -> int | None:
         """Copy the node at a path of the open file to the same path; of a group, itself and its attributes.
@@ -260,14 +260,13 @@ class Activity:
     doing
         ``'writing'``, ``'flushing'``, ``'opening'``, ``'closing'``, ``'reading'``; ``''`` while there is nothing to do.
     seconds
-        How long it has not got on although there is something to do, in s: a disk or share that does not answer.
+        How long it has made no progress although it has work, in s: a disk or share that does not answer.
     waiting_bytes
         Accepted data that were not taken yet, bytes.
     problem
-        Why the disk or the server refuses to take what was written, while that is tried again; ``''`` while all is
-        well.
+        Why the disk or the server refuses a write, while it is tried again; ``''`` while all is well.
     unsafe_bytes, spilled_bytes
-        What was taken and is not safe on the server of the file: in memory, and put on the local disk meanwhile.
+        Accepted data that are not safe on the server of the file: in memory, and put on the local disk meanwhile.
     replays
         How often nodes of the server were restarted, and got their forgotten changes again.
     """

@@ -44,7 +44,7 @@ class ChunkTask:
             self.array.flush_file()
 
 
-#: What takes a chunk that is being packed.
+#: Takes a chunk that is being packed.
 Submit = Callable[[ChunkTask], None]
 
 
@@ -129,7 +129,7 @@ class RowBuffer(WriteBuffer):
         self.pending = stop
 
     def drain(self, array: ArrayWriter, submit: Submit) -> None:
-        """Append them; of rows that hold what unwritten ones hold, only the number: a value that never changes."""
+        """Append them; of rows with the fill value, only the number: a value that never changes."""
         if self.pending:
             rows = self._rows[: self.pending]
             if rows[-1].tobytes() == array.blank and rows.tobytes() == array.blank * self.pending:

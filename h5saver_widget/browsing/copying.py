@@ -21,7 +21,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     """Copy the open file, as it is now, to a path that is free.
 
     A file that nobody writes is copied byte by byte. One that is being written (here, by another program, or on a
-    server) is copied node by node, while its writer goes on: copied bytes would be torn between two of its changes, and
+    server) is copied node by node, while its writer works: copied bytes would be torn between two of its changes, and
     carry the mark of a file that was not closed.
 
     Parameters

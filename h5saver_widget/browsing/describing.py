@@ -37,7 +37,7 @@ from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["COMMENTS", "NodeReport", "StoredSettings", "describe", "sort_attributes"]
 
-#: Attribute that holds what people have remarked on a node.
+#: Attribute with people's comments on a node.
 COMMENTS: Final = "comments"
 
 #: How many lines of a log, of a text array or of a table are shown.

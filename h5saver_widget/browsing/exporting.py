@@ -1,4 +1,4 @@
-"""A node of a file that is looked at, exported: through a handle of its own, so that looking and following go on."""
+"""Exports a node of a shown file through a separate handle, so that browsing and following continue."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def copy_of(source: Path | H5Backend, target: Path, *, progress: Progress | None
 
 @contextmanager
 def _reader(source: Path | H5Backend) -> Iterator[H5Backend]:
-    """Give an open file as it is, or a file with a handle of its own, in a worker process."""
+    """Give an open file as it is, or a file with its own handle, in a worker process."""
     if isinstance(source, H5Backend):
         yield source
         return

@@ -36,7 +36,7 @@ class FileView:
     ----------
     source
         Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
-        handle. When the saver has closed it, the same file is opened here for reading, and goes on being shown.
+        handle. When the saver has closed it, the same file is opened here for reading, and stays on screen.
     backend
         Backend that opens a path; None for the default.
     isolated
@@ -75,7 +75,7 @@ class FileView:
         #: Whether numbers of other programs are shown as they are stored in the file: without scale, offset and dates.
         self.as_stored = False
         self._sizes: dict[str, tuple[int, ...]] = {}
-        #: What a person should know of the way the file is open.
+        #: A notice about the way the file is open.
         self.note = ""
         #: Show the next file of a saver as soon as it has one; else the one that is shown stays, closed or not.
         self.goes_on = False

@@ -34,7 +34,7 @@ from h5saver_widget.saving.links import resolved
 
 __all__ = ["FREE_BYTES", "DataReader"]
 
-#: What is read for one drawing at most, in bytes; of larger arrays a window is shown that can be moved.
+#: The most that is read for one drawing, in bytes; of larger arrays a window is shown that can be moved.
 MOST_BYTES: Final = 16_000_000
 #: Points of all curves of one drawing; of more, the smallest and the largest of several are drawn.
 MOST_POINTS: Final = 250_000

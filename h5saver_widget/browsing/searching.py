@@ -21,7 +21,7 @@ MOST_FOUND: Final = 2000
 
 #: A group may hold itself; where a library can't tell, no walk goes deeper.
 _MAX_DEPTH: Final = 100
-#: So many nodes, or what was found in so many seconds, are told at once.
+#: So many nodes, or the finds of so many seconds, are reported at once.
 _TOLD_AT_ONCE: Final = 250
 _TOLD_AFTER: Final = 0.1
 
@@ -62,7 +62,7 @@ def search(h5: H5Backend, text: str, most: int = MOST_FOUND) -> Iterator[list[Ch
     found: list[Child] = []
     for some in _matching(h5, text.casefold()):
         found += some
-        # a window that is told of each group has no time for anything else
+        # a window that gets a message per group has no time for anything else
         if len(found) >= _TOLD_AT_ONCE or monotonic() - told > _TOLD_AFTER:
             yield found[: most - count]
             count, told, found = count + len(found), monotonic(), []

@@ -284,5 +284,5 @@ def _find_line(values: NDArray[Any]) -> tuple[float, float] | None:
     tolerance = _LINEAR_ULPS * float(np.finfo(values.dtype).eps) * max(abs(first), abs(last))
     with np.errstate(over="ignore", invalid="ignore"):  # values near the end of the number range: simply not linear
         off = np.abs(values.astype(np.float64) - (first + scaling * np.arange(size)))
-    # Steps smaller than the rounding cannot be told from noise: such an axis is kept as values.
+    # Steps smaller than the rounding can't be distinguished from noise: such an axis is kept as values.
     return (first, scaling) if abs(scaling) > tolerance and bool((off <= tolerance).all()) else None

@@ -18,7 +18,7 @@ __all__ = ["DataToExport"]
 class DataToExport:
     """A named, timed list of data objects that can be searched by name, origin, dimension and source.
 
-    Where an object has no origin of its own, the name of the bundle stands for it; the object is not changed.
+    Where an object has no origin, the name of the bundle stands for it; the object is not changed.
 
     Parameters
     ----------

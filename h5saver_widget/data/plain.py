@@ -94,7 +94,7 @@ def _refusal(array: NDArray[Any]) -> str:
         return f"times ({array.dtype}) can't be saved as data; give them as numbers, and name their unit in the units"
     if array.dtype.names:
         fields = ", ".join(array.dtype.names)
-        return f"records (of {fields}) can't be saved as one array; save each field as data of its own"
+        return f"records (of {fields}) can't be saved as one array; save each field as a separate data object"
     return f"an array of {array.dtype} can't be saved as data; give booleans, integers, or real or complex numbers"
 
 

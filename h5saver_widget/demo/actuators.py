@@ -40,7 +40,7 @@ class MockActuator:
     settings
         The settings that the module savers write with its data.
     target
-        Where it was told to go.
+        Its target.
 
     Examples
     --------

@@ -18,7 +18,7 @@ source.</li>
 
 <h3>Single frames</h3>
 <p><b>Snap</b> (F6) takes one frame of the shown source. <b>Save snapshot</b> (Ctrl+S) writes the frame on the screen to
-a small file of its own, with the background if there is one. It does not disturb a recording.</p>
+a small separate file, with the background if there is one. It does not disturb a recording.</p>
 
 <h3>Background</h3>
 <p><b>Take background</b> keeps one frame. It is saved beside the data, which are always saved as measured;
@@ -29,10 +29,10 @@ a small file of its own, with the background if there is one. It does not distur
 every frame. Regions can be moved while recording, but not added or removed.</p>
 
 <h3>Viewer and Scan</h3>
-<p>The last two tabs are widgets to put into a program of your own, each with a saver of its own: it is docked on the
+<p>The last two tabs are widgets for your own program, each with its own saver: it is docked on the
 right while its tab is shown. <b>Viewer</b> is one detector with everything around it. <b>Scan</b> moves two simulated
 stages along a line or over a map and saves every point; <b>Pause</b> stays at a point, <b>Stop</b> ends, and
-<b>Resume</b> goes on with the same scan. Scans go into one file, one after the other.</p>
+<b>Resume</b> continues the same scan. Scans go into one file, one after the other.</p>
 
 <h3>The panel on the right</h3>
 <p>Where files go (base path, base name), what is saved, and how (library, compression). Files are sorted into

@@ -38,7 +38,7 @@ class DetectorPanel(QtWidgets.QWidget):
     source
         The source.
     buttons
-        Whether the panel shows Grab and Snap itself; a window with a toolbar of its own needs them not.
+        Whether the panel shows Grab and Snap itself; a window with its own toolbar does not need them.
     hint
         Sentence in the place of the plot before the first frame, as rich text.
     parent

@@ -251,7 +251,7 @@ class CurvePlot(LivePlot):
         dwa = data[0]
         axis = dwa.get_axis_from_index(0)[0]
         bottom = with_units(axis.label, axis.units) if axis is not None else "point"
-        # One channel needs no legend: the axis says what it is.
+        # One channel needs no legend: the axis has its name.
         plot = self._add_plot(0, with_units(dwa.name, dwa.units), bottom)
         if len(dwa.labels) > 1:
             self._add_legend(plot, 0)

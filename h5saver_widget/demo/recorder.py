@@ -2,7 +2,7 @@
 
 While *Do Save* of the saver's tree is on, every frame that a panel takes is saved by a ``DetectorTimeSaver`` of its
 own; all of them write to the file that the saver has open, whichever it is: a new file is noticed with the next frame.
-Saving is done in a thread of its own: a panel goes on measuring and drawing while the disk is busy.
+Saving is done in a thread: a panel continues measuring and drawing while the disk is busy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """What became of the frames of a recording, as its saver has counted them.
+    """Counts of the frames of a recording, by its saver.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class PanelRecorder(QtCore.QObject):
     Attributes
     ----------
     most
-        How much may wait to be saved, in bytes; what comes then is lost, and counted.
+        Largest queue of frames, in bytes; later frames are lost, and counted.
     """
 
     note = QtCore.Signal(str)
@@ -106,7 +106,7 @@ class PanelRecorder(QtCore.QObject):
 
     @property
     def recording(self) -> FrameCounts:
-        """What became of the frames of this recording, or of the last one."""
+        """Counts of the frames of this recording, or of the last one."""
         status = self.h5saver.status()
         counts = status.statistics
         accepted = counts.frames_received - counts.frames_dropped
@@ -229,7 +229,7 @@ def save_snapshot(
     backend: str | None = None,
     server: RemoteOptions | None = None,
 ) -> Path:
-    """Write one frame, with the panel's background if there is one, to a file of its own.
+    """Write one frame, with the panel's background if there is one, to a separate file.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Regions(QtCore.QObject):
         self.dim = dim
         self.settings = Parameter.create(name="ROIs", title="Regions", type="group")
         self._items: dict[str, pg.GraphicsObject] = {}
-        self._places: dict[str, tuple[float, ...]] = {}  # what a measuring thread may read
+        self._places: dict[str, tuple[float, ...]] = {}  # read by measuring threads
 
     def __len__(self) -> int:
         """Return the number of regions."""

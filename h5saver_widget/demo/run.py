@@ -95,7 +95,7 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
         print(window.last_error or "The recording could not be started", file=sys.stderr)
         return 1
     print(f"Recording {len(window.panels)} sources for {seconds:g} s ...", flush=True)
-    progress = Progress(sys.stdout, seconds, window)
+    progress = TerminalLine(sys.stdout, seconds, window)
     screenshots: list[Path] = []
 
     def finish() -> None:
@@ -156,7 +156,7 @@ def _farewell(window: DemoWindow) -> int:
     return 1 if recording.lost else 0
 
 
-class Progress:
+class TerminalLine:
     """A line on the terminal that is written over and over; a few lines where the output is not a terminal.
 
     Parameters

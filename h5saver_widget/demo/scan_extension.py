@@ -214,7 +214,7 @@ class ScanExtension(Station):
             self.scan.stop()
             self.scan.wait()
 
-    # ------------------------------------------------------------------------------------------- what happened
+    # ------------------------------------------------------------------------------------------- events
     def _tell(self, scan: ScanRun, index: tuple[int, ...] | None, what: Any) -> None:
         """Pass on the messages of a scan from its thread."""
         if not isQObjectAlive(self):
@@ -387,7 +387,7 @@ class ScanExtension(Station):
 
 
 def _let_go(scans: list[ScanRun], h5saver: H5Saver | None, *_: object) -> None:
-    """End the scan: the host has deleted the widget without a word. A saver of the host's goes on."""
+    """End the scan: the host has deleted the widget without closing it. The host's own saver continues."""
     for scan in scans:
         scan.stop()
         scan.wait()

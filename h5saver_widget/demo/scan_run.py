@@ -1,6 +1,6 @@
-"""One scan: where to go, point after point, in a thread of its own that moves, measures and saves. No Qt.
+"""One scan: its points one after the other, in a thread that moves, measures and saves. No Qt.
 
-A scan that was stopped goes on where it was, also into a file that was closed in between: saved points stay, the rest
+A scan that was stopped continues where it was, also into a file that was closed in between: saved points stay, the rest
 is added. Points that were never reached are NaN, or zero where numbers can't be NaN.
 """
 
@@ -187,7 +187,7 @@ class ScanRun:
             self._go_on.set()
 
     def stop(self) -> None:
-        """End after the present point; measured points stay, and :meth:`start` goes on later."""
+        """End after the present point; measured points stay, and :meth:`start` continues later."""
         self._halt.set()
         self._go_on.set()
 

@@ -85,7 +85,7 @@ class ViewerPanel(Station):
         self._record_action = self.add_action("record", "Record", tip, self.record, True, other="Stop recording")
         self.toolbar.addSeparator()
         self.add_action("snap", "Snap", "Take one frame", lambda: self.snap())
-        tip = "Save the frame on the screen to a file of its own"
+        tip = "Save the frame on the screen to a separate file"
         self.add_action("save", "Save snapshot", tip, lambda: self.save_snapshot())
         self.set_content(self.panel)
         self.show_status(self.h5saver.status())
@@ -112,7 +112,7 @@ class ViewerPanel(Station):
             self.h5saver.stop()
 
     def save_snapshot(self) -> Path | None:
-        """Save the frame that is shown (a new one, if there is none yet) to a file of its own; return its path."""
+        """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""
         data = self.panel.latest if self.panel.latest is not None else self.snap()
         if data is None:
             return None
@@ -141,7 +141,7 @@ class ViewerPanel(Station):
 
 
 def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
-    """Save the accepted frames: the host has deleted the panel without closing it. A saver of the host's goes on."""
+    """Save the accepted frames: the host has deleted the panel without closing it. The host's own saver continues."""
     recorder.let_go()
     if h5saver is not None:
         with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel

@@ -34,7 +34,7 @@ DEFAULT_FOLDER = Path.home() / "h5saver-demo"
 STATUS_MS = 250
 
 _ABOUT = (
-    "one detector with background, regions and a saver of its own",
+    "one detector with background, regions and its own saver",
     "stages move, a detector is read at every point, scans go into one file",
 )
 HINT = """<p style='font-size: large'><b>{title}</b></p><p>{about}.</p>
@@ -60,7 +60,7 @@ class DemoWindow(QtWidgets.QMainWindow):
     panels
         The detectors, in the order of the tabs.
     viewer, scan
-        A viewer panel and a scan extension behind them, each with a saver of its own: the dock shows the saver of the
+        A viewer panel and a scan extension behind them, each with its own saver: the dock shows the saver of the
         visible tab.
     recorder
         Saves their frames and counts.
@@ -165,7 +165,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             panel.grab(on)
 
     def save_snapshot(self) -> Path | None:
-        """Save the frame that is shown (a new one, if there is none yet) to a file of its own; return its path."""
+        """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""
         panel = self.panel
         data = panel.latest if panel.latest is not None else panel.snap()
         if data is None:
@@ -215,7 +215,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             panel.source.close()
         super().closeEvent(event)
 
-    # ------------------------------------------------------------------------------------ what happened
+    # ------------------------------------------------------------------------------------ events
 
     def _on_status(self, status: ThreadCommand) -> None:
         if status.command == "error":
@@ -259,7 +259,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             self._tabs.setTabIcon(index, self._sign_of(self._tabs.widget(index), main.state))
 
     def _sign_of(self, page: DetectorPanel | Station, state: RecorderState) -> QtGui.QIcon:
-        """Return what a tab shows: how its saver is, if that concerns it; else whether it grabs."""
+        """Return the sign of a tab: the state of its saver, if that concerns it; else whether it grabs."""
         if isinstance(page, Station):
             state = page.h5saver.status().state
         elif not page.grabbing:
@@ -354,7 +354,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         tip = "Take frames of all sources continuously"
         self._grab_all_action = add("grab", "Grab all", "Shift+F5", tip, self.grab_all, "Stop all")
         self._snap_action = add("snap", "Snap", "F6", "Take one frame of the shown source", lambda: self.panel.snap())
-        tip = "Save the frame on the screen to a file of its own"
+        tip = "Save the frame on the screen to a separate file"
         self._snapshot_action = add("save", "Save snapshot", "Ctrl+S", tip, lambda: self.save_snapshot())
         bar.addSeparator()
         tip = "Save every frame that is grabbed to one file: the same as Do Save on the right"

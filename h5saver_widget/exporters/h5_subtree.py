@@ -1,4 +1,4 @@
-"""h5: part of a file, or all of it, as a file of its own, with every attribute; also of one that is being written."""
+"""h5: part of a file, or all of it, as a separate file, with every attribute; also of one that is being written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class H5Exporter(Exporter):
 
     name = "h5"
     extensions = (".h5", ".hdf5")
-    help = "part of the file, or all of it, as an HDF5 file of its own with all attributes"
+    help = "part of the file, or all of it, as a separate HDF5 file with all attributes"
     takes = Takes.NODES
 
     def write(self, source: Source, path: Path, job: Job) -> None:
@@ -141,7 +141,7 @@ def _backend_like(source: Backend) -> Backend:
 
 
 class _Copy:
-    """One copy from one backend to another. The lock of the source is taken block by block: its writer goes on."""
+    """One copy from one backend to another. The lock of the source is taken block by block: its writer continues."""
 
     def __init__(self, source: Backend, target: Backend, job: Job) -> None:
         self._source, self._target, self._job = source, target, job

@@ -27,7 +27,7 @@ __all__ = ["Channel", "Item", "Source", "nodes_of", "plain", "require_items", "s
 _MAX_DEPTH = 200
 #: The roles of arrays that belong to other arrays.
 _BESIDE = tuple(kind.value for kind in DataType if kind not in MEASURED)
-#: What every HDF5 library unpacks.
+#: Filters that every HDF5 library has.
 _EVERYWHERE = (None, "gzip", "lzf", "szip", "zlib")
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 

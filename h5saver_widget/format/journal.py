@@ -45,7 +45,7 @@ _ENTRY = struct.Struct("<QQ")
 _SIGNATURE = b"H5SJRNL2"
 _DIGEST_BYTES = 32
 _MOST_NAMES = 9
-#: A virus scanner, a backup, a share that comes back: what is refused is tried again after so many seconds.
+#: A virus scanner, a backup, a share that comes back: a refused call is repeated after so many seconds.
 _PAUSES = (0.01, 0.05, 0.2)
 
 Found = TypeVar("Found")
@@ -117,7 +117,7 @@ class Journal:
         return {at: new for at, (old, new) in self.pages.items() if old != new}
 
     def fits(self, file: Path | int) -> bool | None:
-        """Tell whether a file, or what is open as one, is in the state that the journal was made for.
+        """Tell whether a file, or an open one by its number, is in the state that the journal was made for.
 
         None stands for a file that has all of it.
         """
@@ -144,7 +144,7 @@ def _is_mixed(found: bytes, old: bytes, new: bytes) -> bool:
 
 
 class Beside(NamedTuple):
-    """What has a journal's name beside a file.
+    """A file with a journal's name beside a file.
 
     Attributes
     ----------
@@ -219,7 +219,7 @@ def is_left_over(where: Path, identity: bytes) -> bool:
 
 
 def journals_beside(path: Path, file: int | None = None) -> Iterator[Beside]:
-    """Iterate over what has a journal's name beside a file, which may be open under a number."""
+    """Iterate over files with a journal's name beside a file, which may be open under a number."""
     about = path.stat()
     names = list(journal_names(path))
     if about.st_nlink > 1:  # a program may have had it open by another name
@@ -242,7 +242,7 @@ def read_journal(path: Path) -> Journal | None:
 
 
 def strange_journals(path: Path) -> dict[Path, str]:
-    """Return what has a journal's name beside a file and is not empty, where it is not known as one of it; and why."""
+    """Return files with a journal's name that are not empty and not known to belong to the file; and why."""
     if not path.exists():
         left = {where: "" for where in journal_names(path) if os.path.lexists(where)}
     else:

@@ -18,7 +18,7 @@ from h5saver_widget.format.naming import check_base_name
 
 __all__ = ["PLACEHOLDERS", "NameTemplate", "field_key"]
 
-#: What stands for itself in a template, and how people are told.
+#: Characters that stand for themselves in a template, and their names for people.
 PLACEHOLDERS: Final = {
     "base": "the base name",
     "date": "20261121",
@@ -42,7 +42,7 @@ _FORMATS: Final = {
     "minute": "%M",
     "second": "%S",
 }
-#: A counter counts on from file to file, whatever the time of day in their names.
+#: A counter counts on from file to file, at any time of day in their names.
 _WILD: Final = {"time": "[0-9]{2}_[0-9]{2}_[0-9]{2}", "hour": "[0-9]{2}", "minute": "[0-9]{2}", "second": "[0-9]{2}"}
 _PIECE: Final = re.compile(r"\{([^{}]*)\}|([{}])")
 _SUFFIX: Final = re.compile(r"\.(h5|hdf5|nxs)\Z", re.IGNORECASE)
@@ -170,7 +170,7 @@ class NameTemplate:
             return now.strftime(_FORMATS[name])
         if name in ("base", "type"):
             return base if name == "base" else kind
-        # What a person writes into a note is not meant as a path.
+        # A note of a person is not meant as a path.
         return _UNSAFE.sub("_", self.fields[name].strip())
 
 

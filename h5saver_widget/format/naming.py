@@ -47,7 +47,7 @@ _ILLEGAL: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _MAX_BASE: Final = 200
 _MAX_TRIES: Final = 100_000
-# What os.link says on FAT, some network file systems, and files of other owners.
+# Errors of os.link on FAT, some network file systems, and files of other owners.
 _NO_LINK: Final = frozenset(
     (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 )

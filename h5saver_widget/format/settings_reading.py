@@ -23,7 +23,7 @@ MAX_LEVELS: Final = 200
 
 _MAX_ELEMENTS: Final = 500_000
 
-# The peer's types that pyqtgraph does not know, and what they are read as.
+# The peer's types that pyqtgraph does not know, and the types they are read as.
 _READ_AS: Final = {
     **dict.fromkeys(("bool_push", "led", "led_push"), "bool"),
     "browsepath": "file",

@@ -44,7 +44,7 @@ _EMPTY: Final = frozenset({"group", "action"})
 _SPECIAL: Final = frozenset({"list", "color", "itemselect", "table"})
 _WRITTEN: Final = _BOOLS | _NUMBERS | _TEXTS | _DATES | _EMPTY | _SPECIAL
 
-# pyqtgraph's types that the peer does not read, and what they are written as (their own name goes to `ptype`).
+# pyqtgraph's types that the peer does not read, and the types they are written as (their own name goes to `ptype`).
 _WRITTEN_AS: Final = {"file": "browsepath", "slider": "slide", "checklist": "itemselect", "password": "str"}
 _SECRET: Final = re.compile("password|passwd|pwd", re.IGNORECASE)
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

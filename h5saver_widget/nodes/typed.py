@@ -137,7 +137,7 @@ class GROUP(Node):
     """A group of nodes."""
 
     class_name = "GROUP"
-    #: Of the group of a module: what it is known as in other files (see :mod:`h5saver_widget.saving.handles`).
+    #: Of the group of a module: its identity in other files (see :mod:`h5saver_widget.saving.handles`).
     known_as: Any = None
 
     def become(self, other: GROUP) -> None:

@@ -1,4 +1,4 @@
-"""Asker: has a question answered by a thread of its own, as a folder on a share or a server may hang.
+"""Asker: answers a question in a thread, because a folder on a share or a server may hang.
 
 The thread knows no widget and no saver: the thread that drops the last reference deletes such an object, and only the
 GUI thread may do that. With PySide6, a timer of one deleted elsewhere went off a moment later, and the program crashed.

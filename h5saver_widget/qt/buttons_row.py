@@ -13,7 +13,7 @@ from h5saver_widget.qt.icons import icon
 
 __all__ = ["ButtonsRow"]
 
-#: The icon of what a button does when its title changes.
+#: The icon of a button's function when its title changes.
 _ICONS: Final = {"Resume": "grab"}
 
 

@@ -13,7 +13,7 @@ __all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "plain_tip"]
 
 
 def plain_tip(text: str) -> str:
-    """Return a tooltip that Qt does not take for HTML, whatever a file or a person has written.
+    """Return a tooltip that Qt does not take for HTML, for any text.
 
     >>> plain_tip('<b>x</b>')
     '‹b›x‹/b›'

@@ -1,4 +1,4 @@
-"""A row of widgets that goes on in a second row where there is no room: panels stay usable in a narrow dock."""
+"""A row of widgets that wraps into a second row where there is no room: panels stay usable in a narrow dock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What windows remember of their user: where they were, and which files and folders were used last."""
+"""The memory of windows: their places, and recently used files and folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 __all__ = ["keep_geometry", "recent_paths", "remember_path", "user_settings"]
 
-#: What a frame and a title take of the screen, in pixels.
+#: Size of a window's frame and title, in pixels.
 _FRAME: Final = QtCore.QSize(16, 48)
 #: So many files, and folders, are remembered.
 MOST_RECENT: Final = 12

@@ -299,7 +299,7 @@ class H5Saver(H5SaverBase, QObject):
 
     @slot()
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`; see `H5SaverBase`. Never waits."""
+        """Skip frames until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()
 
     @slot()
@@ -359,7 +359,7 @@ class H5Saver(H5SaverBase, QObject):
         self.stopping_sig.emit()
 
     def has_switched(self) -> None:
-        """Show in the tree what came of it."""
+        """Show the result in the tree."""
         self._show_what_came()
 
     def _begin_looking(self) -> None:

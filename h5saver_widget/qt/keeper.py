@@ -15,7 +15,7 @@ from pyqtgraph.Qt import QtCore
 
 __all__ = ["Keeper"]
 
-#: What other threads have found, until the GUI thread gets to it.
+#: Objects found by other threads, until the GUI thread deletes them.
 _found: list[Any] = []
 
 

@@ -29,7 +29,7 @@ __all__ = [
 
 SETTINGS_NAME: Final = "h5saver_settings"
 
-#: Buttons, by the path of what they stand before in the tree.
+#: Buttons, by the path of the setting below them in the tree.
 _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
     ("backend",): [
         ("show_file", "Show content", "Look into the current file, also while it is being written."),

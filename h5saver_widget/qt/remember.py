@@ -13,7 +13,7 @@ from pyqtgraph.Qt import QtCore
 
 __all__ = ["restore_settings", "save_settings"]
 
-#: What belongs to a moment and not to the user's choices, and what must never be written down.
+#: Settings of a moment instead of the user's choices, and secrets, which must never be written down.
 _NOT_KEPT: Final = {
     "do_save",
     "N_saved",

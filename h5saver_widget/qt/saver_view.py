@@ -1,4 +1,4 @@
-"""SaverView: what a host embeds of a saver. Its settings, and below them how saving goes."""
+"""SaverView: the widget that a host embeds. The settings of a saver, and below them the state of saving."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Buttons:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it.
+    """A heading and the rows below it.
 
     Attributes
     ----------

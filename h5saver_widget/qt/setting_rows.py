@@ -75,7 +75,7 @@ class _Row(WidgetParameterItem):
 
     def makeWidget(self) -> QtWidgets.QWidget:
         editor = self.make_editor()
-        # What can't be changed is shown as plain text.
+        # Read-only values are shown as plain text.
         self.hideWidget = self.param.readonly()
         editor.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         # An editor wider than its column would be cut off at the right.

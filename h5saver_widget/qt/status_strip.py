@@ -35,7 +35,7 @@ class HasStatus(Protocol):
 
 
 class _Light(QtWidgets.QWidget):
-    """A light whose form says what its colour says."""
+    """A light with a form per colour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class StatusStrip(QtWidgets.QWidget):
         self._fit_head()
 
     def _show_left(self, counts: Statistics, grows: bool) -> None:
-        """Say how long the disk lasts; of what grows so slowly that it lasts for days, only how much is free."""
+        """Show how long the disk lasts; if it lasts for days, only how much is free."""
         if grows and counts.seconds_left is not None and counts.seconds_left < LONG_SECONDS:
             self.left.show_text(f"disk: {format_left(counts.seconds_left)} left", counts.seconds_left < SHORT_SECONDS)
         elif counts.free_bytes is not None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 __all__ = ["APT_PACKAGES", "choose_platform", "has_display", "missing_qt_libraries", "qt_binding"]
 
-#: What pyqtgraph looks for if nobody says what to take, in its order.
+#: pyqtgraph's bindings, in its order of choice.
 _BINDINGS = ("PyQt6", "PySide6", "PyQt5")
 
 APT_PACKAGES = (

@@ -117,13 +117,13 @@ def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
 
 
 def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[[datetime], str]:
-    """Return what finds the name of the file that is made at a time, to be called by a thread: it holds no saver.
+    """Return a function that finds the name of a file made at a given time, for a thread: it holds no saver.
 
     Parameters
     ----------
     folder
-        A base path that somebody is typing; None for that of the settings. What it finds raises OSError if no file can
-        be made in it.
+        A base path that is being typed; None for that of the settings. The function raises OSError if no file can be
+        made in it.
 
     Raises
     ------

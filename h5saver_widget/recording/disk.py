@@ -1,6 +1,6 @@
 """The disk while it fills: measured in a thread, because a share that hangs must not hang a window.
 
-:class:`DiskWatch` measures, :class:`Reserve` decides, :class:`FreeSpace` does both for a recorder. Between two
+:class:`DiskWatch` measures, :class:`MinimumFreeSpace` decides, :class:`FreeSpace` does both for a recorder. Between two
 measurements, accepted data count as written to the disk: 1 GB/s may use up the minimum free space before the next
 measurement.
 """
@@ -19,20 +19,28 @@ from typing import Final
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.saving.statistics import RateMeter, Statistics
 
-__all__ = ["DEFAULT_RESERVE", "DiskWatch", "FreeSpace", "Reserve", "Room", "measure_room", "measure_within"]
+__all__ = [
+    "DEFAULT_MINIMUM_FREE",
+    "DiskSpace",
+    "DiskWatch",
+    "FreeSpace",
+    "MinimumFreeSpace",
+    "measure_disk",
+    "measure_within",
+]
 
 #: Kept free unless somebody chooses otherwise, in bytes.
-DEFAULT_RESERVE: Final = 500_000_000
-#: On a small disk the reserve is no more than this part of it: a stick must not be full when it is empty.
+DEFAULT_MINIMUM_FREE: Final = 500_000_000
+#: On a small disk the minimum is no more than this part of it: a stick must not be full when it is empty.
 LARGEST_SHARE: Final = 0.05
 #: How long a measurement may take before nobody waits for it any longer, in s.
 PATIENCE: Final = 2.0
-#: How long a disk lasts is told from the growth of the file over so long, in s: a slow file grows by a chunk at times.
+#: The time left follows from the growth of the file over so long, in s: a slow file grows by a chunk at times.
 GROWTH_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
-class Room:
+class DiskSpace:
     """Free and total space of a disk.
 
     Attributes
@@ -51,10 +59,10 @@ class Room:
     accepted: int = 0
 
 
-Measure = Callable[[Path], Room | None]
+Measure = Callable[[Path], DiskSpace | None]
 
 
-def measure_room(path: Path) -> Room | None:
+def measure_disk(path: Path) -> DiskSpace | None:
     """Return the space of the disk of a file, or of the folder that it will be made in; None if it is unknown.
 
     May take as long as a network share takes to answer.
@@ -65,13 +73,13 @@ def measure_room(path: Path) -> Room | None:
         usage = shutil.disk_usage(folder)
     except (OSError, StopIteration):
         return None
-    return Room(usage.free, usage.total, size)
+    return DiskSpace(usage.free, usage.total, size)
 
 
-def measure_within(path: Path, seconds: float = PATIENCE, measure: Measure | None = None) -> Room | None:
-    """Return :func:`measure_room`'s result, None if it does not answer in time."""
-    found: list[Room | None] = []
-    how = measure or measure_room
+def measure_within(path: Path, seconds: float = PATIENCE, measure: Measure | None = None) -> DiskSpace | None:
+    """Return :func:`measure_disk`'s result, None if it does not answer in time."""
+    found: list[DiskSpace | None] = []
+    how = measure or measure_disk
     thread = threading.Thread(target=lambda: found.append(how(path)), name="h5saver: disk", daemon=True)
     thread.start()
     thread.join(seconds)
@@ -79,7 +87,7 @@ def measure_within(path: Path, seconds: float = PATIENCE, measure: Measure | Non
 
 
 @dataclass(frozen=True)
-class Reserve:
+class MinimumFreeSpace:
     """How much of a disk is kept free.
 
     Attributes
@@ -89,24 +97,24 @@ class Reserve:
 
     Examples
     --------
-    >>> reserve = Reserve(500_000_000)
-    >>> reserve.problem(Room(free=2_000_000_000, total=100_000_000_000))
+    >>> minimum = MinimumFreeSpace(500_000_000)
+    >>> minimum.problem(DiskSpace(free=2_000_000_000, total=100_000_000_000))
     ''
-    >>> reserve.problem(Room(free=2_000_000_000, total=100_000_000_000), coming=1_600_000_000)
+    >>> minimum.problem(DiskSpace(free=2_000_000_000, total=100_000_000_000), coming=1_600_000_000)
     'only 400 MB are free on the disk, and 500 MB are kept free: move files away or choose another disk'
     """
 
-    size: int = DEFAULT_RESERVE
+    size: int = DEFAULT_MINIMUM_FREE
 
     def kept(self, total: int) -> int:
         """Return how many bytes of a disk of that size are kept free."""
         return min(self.size, int(total * LARGEST_SHARE))
 
-    def left(self, room: Room, coming: int = 0) -> int:
+    def left(self, room: DiskSpace, coming: int = 0) -> int:
         """Return how many bytes can still be written, `coming` more having been accepted already; below 0: too many."""
         return room.free - max(coming, 0) - self.kept(room.total)
 
-    def problem(self, room: Room, coming: int = 0) -> str:
+    def problem(self, room: DiskSpace, coming: int = 0) -> str:
         """Return why nothing more may be written, in words; ``''`` if all is well."""
         if not self.size or self.left(room, coming) >= 0:
             return ""
@@ -115,14 +123,14 @@ class Reserve:
 
 
 class DiskWatch:
-    """Measures the disk of one file again and again, in a thread of its own.
+    """Measures the disk of one file again and again, in a thread.
 
     Parameters
     ----------
     accepted
         Returns how many bytes were accepted for saving so far.
     measure
-        Measures; None for :func:`measure_room`.
+        Measures; None for :func:`measure_disk`.
     seconds
         Time between two measurements.
     """
@@ -135,7 +143,7 @@ class DiskWatch:
         self._done = threading.Event()
         self._growth = RateMeter(GROWTH_SECONDS)
         #: The last measurement, None before there is one.
-        self.latest: Room | None = None
+        self.latest: DiskSpace | None = None
 
     @property
     def running(self) -> bool:
@@ -154,7 +162,7 @@ class DiskWatch:
         self._done.set()
         self._path = None
 
-    def look(self, seconds: float = PATIENCE) -> Room | None:
+    def look(self, seconds: float = PATIENCE) -> DiskSpace | None:
         """Measure now, and return the result; None if the disk does not answer in time."""
         path = self._path
         if path is None:
@@ -170,7 +178,7 @@ class DiskWatch:
     def _run(self, path: Path, done: threading.Event) -> None:
         while True:
             accepted = self._accepted()
-            room = (self._measure or measure_room)(path)
+            room = (self._measure or measure_disk)(path)
             if done.is_set():
                 return
             if room is not None:
@@ -178,8 +186,8 @@ class DiskWatch:
             if done.wait(self._seconds):
                 return
 
-    def _keep(self, room: Room, accepted: int) -> Room:
-        kept = Room(room.free, room.total, room.file_size, accepted)
+    def _keep(self, room: DiskSpace, accepted: int) -> DiskSpace:
+        kept = DiskSpace(room.free, room.total, room.file_size, accepted)
         if room.file_size is not None:
             self._growth.add(time.monotonic(), room.file_size)
         self.latest = kept
@@ -198,7 +206,7 @@ class FreeSpace:
     """
 
     def __init__(self) -> None:
-        self._reserve = Reserve()
+        self._minimum = MinimumFreeSpace()
         self._flushing = self.enough_for = 0
         counts = self._counts = [0]  # a thread that watches a disk must not keep a forgotten recorder alive
         self.watch = DiskWatch(lambda: counts[0])
@@ -206,7 +214,7 @@ class FreeSpace:
 
     def keep(self, size: int) -> None:
         """Keep so many bytes free; 0 keeps nothing."""
-        self._reserve, self.enough_for = Reserve(size), 0
+        self._minimum, self.enough_for = MinimumFreeSpace(size), 0
 
     def file_opened(self, path: Path | None) -> None:
         """Watch the disk of this file; None: a file that is on no disk of ours."""
@@ -232,8 +240,8 @@ class FreeSpace:
         if room is None:
             return ""
         coming = accepted - room.accepted
-        found = self._reserve.problem(room, coming)
-        self.enough_for = 0 if found else accepted + max(self._reserve.left(room, coming), 0)
+        found = self._minimum.problem(room, coming)
+        self.enough_for = 0 if found else accepted + max(self._minimum.left(room, coming), 0)
         return found
 
     def problem_now(self, accepted: int) -> str:
@@ -249,8 +257,8 @@ class FreeSpace:
         FileOpenError
             With how much is free and how much is kept free.
         """
-        room = measure_within(folder / "file.h5") if self._reserve.size else None
-        if room is not None and (problem := self._reserve.problem(room)):
+        room = measure_within(folder / "file.h5") if self._minimum.size else None
+        if room is not None and (problem := self._minimum.problem(room)):
             raise FileOpenError(problem)
 
     def added_to(self, found: Statistics, is_first: bool, is_open: bool) -> Statistics:
@@ -269,7 +277,7 @@ class FreeSpace:
         if room is None:
             return found
         size = found.file_size if found.file_size is not None else room.file_size
-        rate, left = self.watch.bytes_per_second(), max(self._reserve.left(room), 0)
+        rate, left = self.watch.bytes_per_second(), max(self._minimum.left(room), 0)
         return replace(
             found,
             file_size=size,

@@ -15,7 +15,7 @@ SCAN_PATIENCE: Final = 60.0
 
 
 class Flow:
-    """What a clock shows and a light says: it is on while frames come, whoever sends them.
+    """The state of a clock and a light: on while frames arrive from any source.
 
     Any thread may look, as often as it likes.
 

@@ -1,7 +1,7 @@
 """Intake: takes frames in one line, from any thread, and never raises because a file is opened or closed. No Qt.
 
-While a file is being opened, and where a thread must not wait for a full buffer, frames wait in a bounded queue; who
-opens the file writes them first, so the order of a source's frames is that of the calls.
+While a file is being opened, and where a thread must not wait for a full buffer, frames wait in a bounded queue; the
+thread that opens the file writes them first, so the order of a source's frames is that of the calls.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Intake:
     Attributes
     ----------
     streams
-        What is known of each source.
+        The streams, by source.
     is_gated
         Whether frames go into the queue now.
     by_hand
@@ -72,9 +72,9 @@ class Intake:
             self.is_gated = True
 
     def let_in(self) -> None:
-        """Write what waits, and let frames pass again if no other file is being opened; in the thread that opened.
+        """Write waiting frames, and let frames pass again if no other file is being opened; in the thread that opened.
 
-        What waited for a file that could not be opened is counted as lost, and told.
+        Frames that waited for a file that could not be opened are counted as lost, and reported.
         """
         self._is_drained = True
         while True:
@@ -175,7 +175,7 @@ class Intake:
         return self._written(bundle, write)
 
     def stream(self, source: str) -> Stream:
-        """Return what is known of a source."""
+        """Return the stream of a source."""
         found = self.streams.get(source)
         if found is None:
             found = self.streams.setdefault(source, Stream(self._saver, source))
@@ -183,7 +183,7 @@ class Intake:
 
 
 class Stream:
-    """One source: its module saver, and what its last frame meant, so that the next one need not be looked at.
+    """One source: its module saver, and the meaning of its last frame, so that the next one needs no check.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ class Stream:
         return True
 
     def learn(self, data: Any, units: Any, axes: AxesGiven, extras: Mapping[str, Any], labels: list[str]) -> None:
-        """Keep what the frame that was just saved meant, if frames like it need not be looked at."""
+        """Keep the meaning of the frame that was just saved, if frames like it need no check."""
         saver, axes = self._saver, axes or {}
         if not isinstance(axes, Mapping) or saver.dynamic is not None or isinstance(units, Mapping):
             return
@@ -238,7 +238,7 @@ class Stream:
         self._repeat = repeat
 
     def rows_like_before(self, data: Any, units: Any, axes: AxesGiven, extras: dict[str, Any]) -> list[Any] | None:
-        """Return the rows of a frame that means what the last one meant; None if that has to be looked at."""
+        """Return the rows of a frame with the meaning of the last one; None if the frame has to be checked."""
         repeat = self._repeat
         if repeat is None or units != self._meaning[0]:
             return None

@@ -93,7 +93,7 @@ class Limits:
         self._retry_at = monotonic() + RETRY_SECONDS
 
     def stop_reason(self, seconds: float, frames: int) -> str:
-        """Return why a recording of that length ends, ``''`` if it goes on."""
+        """Return why a recording of that length ends, ``''`` if it continues."""
         return self.stop.reached(seconds=seconds, frames=frames)
 
     def roll_reason(self, frames: int, accepted: int, file_size: Callable[[], int]) -> str:

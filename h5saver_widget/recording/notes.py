@@ -14,7 +14,7 @@ from h5saver_widget.format.name_template import PLACEHOLDERS, field_key
 
 __all__ = ["PREFIX", "Note", "check_notes", "note_attributes", "notes_from_attributes", "notes_text", "read_notes"]
 
-#: What the attributes of notes start with: no note may take the place of an attribute that the format knows.
+#: Prefix of the attributes of notes: no note may take the place of an attribute that the format knows.
 PREFIX: Final = "user_"
 _UNITS: Final = "_units"
 _NAME: Final = re.compile(r"[^\W_](?:[\w -]*\w)?")

@@ -88,7 +88,7 @@ def next_part(saver: H5SaverBase, number: int, reason: str) -> Path:
     number
         Number of the next file.
     reason
-        Why the recording goes on in another file; written into the log of this one.
+        Why the recording continues in another file; written into the log of this one.
     """
     before = saver.file_path
     assert before is not None

@@ -58,7 +58,7 @@ class Reactions:
             return
         try:
             reaction(value)
-        except Exception as error:  # a setting is changed by people: they are told, whatever it is
+        except Exception as error:  # people change settings, so they see any error
             self._saver.report(f"'{SETTINGS[name].title}' could not be changed", error)
 
     def _limits_changed(self, _: Any) -> None:

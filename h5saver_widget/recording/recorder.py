@@ -22,7 +22,7 @@ class Recorder(H5SaverBase):
     backend
         Name of the backend; None for the configured default.
     save_type
-        What the files are for.
+        The purpose of the files.
 
     Raises
     ------

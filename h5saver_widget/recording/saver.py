@@ -119,7 +119,7 @@ class H5SaverBase(H5SaverLowLevel):
         self._told: tuple[int, str] = (0, "")
         self._scan_pauses: Callable[[], Callable[[bool], None] | None] = lambda: None
         self.drains: list[weakref.WeakMethod[Callable[[], None]]] = []
-        # What the current file was made from, as long as nothing else was made of it; see is_pristine().
+        # The settings that the current file was made from, while it is pristine; see is_pristine().
         self.made_from: tuple[Any, ...] | None = None
         self.chosen: Path | None = None
         #: The file that a host has made by itself, and what from: *Do Save* goes on in it.
@@ -130,7 +130,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.asked_path: Path | None = None
         self.intake = Intake(self)
         self.background = Background(self._did_not_work, self._begun_changed, self.intake.gate, self.intake.let_in)
-        #: Held while it is decided what is begun by *Do Save*; what was begun last.
+        #: Held while *Do Save* decides; the latest task.
         self.may_switch = threading.RLock()
         self.switched: Task | None = None
         self._sibling: H5SaverBase | None = None
@@ -280,9 +280,9 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.is_paused
 
     def pause(self) -> None:
-        """Leave out what comes now, until :meth:`resume`. Never waits.
+        """Skip frames until :meth:`resume`. Never waits.
 
-        No point of a scan is left out: the pause is passed on to who makes the scan (:meth:`let_pause`), or refused.
+        No point of a scan is skipped: the pause is passed on to the scan (:meth:`let_pause`), or refused.
         """
         scan = self._scan_pauses() if self.scan_runs else None
         if self.scan_runs and scan is None:
@@ -302,7 +302,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._notify("resumed", path=self.file_path)
 
     def let_pause(self, pause: Callable[[bool], None]) -> None:
-        """Have a pause passed on to who makes scans.
+        """Pass a pause on to the program that scans.
 
         Parameters
         ----------
@@ -365,7 +365,7 @@ class H5SaverBase(H5SaverLowLevel):
         """Write the current file and the next scan into the settings."""
         self.store.change(current_scan_name=scan_name, current_scan_path=str(path.parent), current_h5_file=str(path))
 
-    # --------------------------------------------- what a saver with a screen does otherwise
+    # --------------------------------------------- overridden by a saver with a screen
     def patience(self, wait: bool | float) -> float | None:
         """Return how long a call of this thread waits for the disk, in s; None: until it is done."""
         return None if wait is True else float(wait)
@@ -410,7 +410,7 @@ class H5SaverBase(H5SaverLowLevel):
         """
         try:
             work()
-        except Exception as error:  # asked for by people: they are told, whatever it is
+        except Exception as error:  # people asked for it, so they see any error
             self._did_not_work(doing, failed, error)
 
     def _begun_changed(self, task: Task | None) -> None:
@@ -419,7 +419,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _did_not_work(self, doing: str, failed: str, error: Exception) -> None:
         told = (self.generation, f"{failed}: {error}")
-        if doing or told != self._told:  # what is tried again and again is told once for each file
+        if doing or told != self._told:  # a repeated attempt is reported once per file
             self._told = told
             self.report(failed, error)
         if doing == "opening" and not self.is_ready:
@@ -436,7 +436,7 @@ class H5SaverBase(H5SaverLowLevel):
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. The work goes on.
+            If it takes longer than `timeout` seconds. The work continues.
         """
         if not self.io.holds_lock():
             self.background.worker.wait(timeout)
@@ -505,7 +505,7 @@ class H5SaverBase(H5SaverLowLevel):
         return self._begun  # type: ignore[no-any-return]
 
     def step_ended(self) -> None:
-        """Do what is due between two frames; to be called without the file's lock."""
+        """Do the work that is due between two frames; to be called without the file's lock."""
         self._step_ended()
 
     def sibling(self) -> H5SaverBase:
@@ -519,7 +519,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _step_ended(self) -> None:
         if self.watcher.due:
-            self.watcher.settle()
+            self.watcher.end_file_if_due()
 
     def scan_ended(self) -> None:
         """Be told that all points of a scan were saved: a new file that has waited for it is made after this frame."""
@@ -646,7 +646,7 @@ class H5SaverBase(H5SaverLowLevel):
         if stale or self._structure_changed:
             self.background.begin("", self.flush_if_due, "What was saved last could not be flushed")
         if self.watcher.is_due():
-            self.background.begin("", self.watcher.settle, "The recording could not go on")
+            self.background.begin("", self.watcher.end_file_if_due, "The recording could not go on")
 
 
 def _look(saver_of: weakref.ref[H5SaverBase]) -> None:

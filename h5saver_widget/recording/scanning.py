@@ -40,7 +40,7 @@ class Scan:
     name
         Title of its group.
     axes
-        What is varied, in the order of the indexes.
+        The varied quantities, in the order of the indexes.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Scan:
         self.close()
 
     def close(self) -> None:
-        """End the scan: what was measured stays, points that were not are filled with the fill value."""
+        """End the scan: measured points stay, others get the fill value."""
         if self._has_group:
             self._has_group = False
             self._saver.scan_ended()
@@ -86,7 +86,7 @@ class Scan:
         errors: ErrorsGiven = None,
         **extras: Any,
     ) -> bool:
-        """Record what a source gave at a point; parameters, result and errors as of ``recorder.record``.
+        """Record the data of a source at a point; parameters, result and errors as of ``recorder.record``.
 
         Parameters
         ----------

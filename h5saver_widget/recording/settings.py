@@ -24,7 +24,7 @@ from h5saver_widget.backends.registry import (
     server_backend,
 )
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.recording.disk import DEFAULT_RESERVE
+from h5saver_widget.recording.disk import DEFAULT_MINIMUM_FREE
 from h5saver_widget.recording.notes import check_notes, read_notes
 from h5saver_widget.recording.setting import BACKEND, COMPRESSION, FORMAT, RECORDING, SERVER, SWMR, Setting, setting
 
@@ -340,7 +340,7 @@ class Settings:
         "MB",
         "Saving stops, with everything complete, before the disk has less free space than this (at most a twentieth of "
         "the disk). 0 = write until nothing is left.",
-        DEFAULT_RESERVE / 1e6,
+        DEFAULT_MINIMUM_FREE / 1e6,
     )
     sources: str = setting(
         "Needed sources",

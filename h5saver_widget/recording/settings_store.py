@@ -94,7 +94,7 @@ class SettingsStore:
                 for listener in self._listeners:
                     listener(name, new)
 
-    # --------------------------------------------------- what a tree of parameters answers
+    # --------------------------------------------------- methods of a parameter tree
     opts: Final[Mapping[str, Any]] = {"title": "Saving"}
 
     def name(self) -> str:

@@ -104,13 +104,12 @@ def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]
     source
         Where the frames come from.
     **meaning
-        Units, axes, and what else :func:`record` takes.
+        Units, axes, and other arguments of :func:`record`.
 
     Returns
     -------
     callable
-        Records its first argument. Never raises: what can't be saved is counted as lost, and the status ``error`` says
-        why.
+        Records its first argument. Never raises: refused data are counted as lost, and the status ``error`` says why.
 
     Examples
     --------
@@ -139,7 +138,7 @@ def snapshot(
     wait: bool | float = True,
     **extras: Any,
 ) -> Path | None:
-    """Save one set of data: into the open file, or into a file of its own, named as the settings say.
+    """Save one set of data: into the open file, or into a separate file, named as the settings say.
 
     Parameters
     ----------
@@ -211,7 +210,7 @@ def scan(saver: H5SaverBase, name: str, axes: Mapping[str, Any]) -> Scan:
     name
         Title of its group in the file.
     axes
-        What is varied, in the order of the indexes: ``{'x': (positions, 'mm'), 'y': (rows, 'mm')}``.
+        The varied quantities, in the order of the indexes: ``{'x': (positions, 'mm'), 'y': (rows, 'mm')}``.
 
     Raises
     ------

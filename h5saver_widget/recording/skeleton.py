@@ -15,7 +15,7 @@ __all__ = ["skeleton"]
 
 #: Types of groups that are not made again: they are complete, or hold data.
 _LEFT_BEHIND: Final = ("", "scan", "time", "ch", "data", "data_dim", "external_h5", "log")
-#: What each file writes for itself.
+#: Attributes that each file writes for itself.
 _OWN: Final = (
     *("CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION", "type"),
     *("frames_received", "frames_written", "frames_dropped"),

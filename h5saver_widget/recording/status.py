@@ -12,10 +12,10 @@ __all__ = ["RecorderState", "RecorderStatus"]
 
 
 class RecorderState(Enum):
-    """What happens to the data; the value is the word for people, the same on every surface.
+    """The state of the data; the value is the word for people, the same on every surface.
 
-    ``OPEN``: a file is open, and nothing comes into it. ``RECORDING``: frames come, and a reader finds the first ones.
-    ``PAUSED``: what comes is left out. ``NOT_ANSWERING``: the disk has not got on for some seconds.
+    ``OPEN``: a file is open, and no frame arrives. ``RECORDING``: frames arrive, and a reader finds the first ones.
+    ``PAUSED``: frames are skipped. ``NOT_ANSWERING``: the disk has made no progress for some seconds.
     """
 
     CLOSED = "closed"
@@ -35,7 +35,7 @@ class RecorderStatus:
     Attributes
     ----------
     state
-        What happens to the data now.
+        The present state of the data.
     statistics
         Counts over all files of the recording; `queue_frames` and `queue_bytes` are the size of the queue.
     path
@@ -49,13 +49,14 @@ class RecorderStatus:
     problem
         The last problem; ``''`` for none.
     mirror
-        How the copy on a server is, in words, or what a server that is recorded to does not have yet; ``''`` for none.
+        The state of the copy on a server, in words, or the data that the server of the recording does not have yet;
+        ``''`` for none.
     waiting_seconds
         How long the disk has not answered, in s; 0 while it does.
     is_open
         Whether a file is open, or is being opened: *Stop* closes it.
     ended
-        Why the last recording has ended by itself, and what never came into it; ``''`` while a file is open.
+        Why the last recording has ended by itself, and its missing sources; ``''`` while a file is open.
 
     Examples
     --------
@@ -87,5 +88,5 @@ class RecorderStatus:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should read, one sentence each."""
+        """Remarks for people, one sentence each."""
         return tuple(line for line in (self.problem, self.ended, *self.missing) if line)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_later", "before_closing", "do_save_changed", "open_looked_at", "pick", "start", "stop"]
 
-#: Whether a call waits by itself for what it begins; of each thread.
+#: Whether a call waits by itself for its task; of each thread.
 _asking = threading.local()
 
 
@@ -93,7 +93,7 @@ def _begins_only() -> Iterator[None]:
 
 
 def do_save_switched(saver: H5SaverBase, do_save: bool) -> None:
-    """Begin what *Do Save* says; where no window shows how it goes, wait until it is done."""
+    """Apply *Do Save*; without a window that shows the progress, wait until it is done."""
     saver.do_save_changed(do_save)
     if saver.waits_for_switch and not getattr(_asking, "begins_only", False):
         _wait_for(saver, True)
@@ -110,7 +110,7 @@ def _wait_for(saver: H5SaverBase, wait: bool | float) -> None:
 
 
 def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
-    """Begin to save, or to complete and close the file; what was begun and waits for its turn is taken back."""
+    """Begin to save, or complete and close the file; a task that has not started is cancelled."""
     path = None
     asks = do_save and saver.asked_path is None and saver.store.current.custom_name and not _goes_on(saver)
     if asks and saver.may_ask():
@@ -124,7 +124,7 @@ def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
             return
         if do_save:
             if saver.asked_path is None and saver.background.take_back("closing"):
-                return  # the file that was about to be closed goes on
+                return  # the file that was about to be closed stays open
             _begin_saving(saver, saver.naming_time(), path)
             return
         saver.chosen = None
@@ -168,7 +168,7 @@ def _stop_saving(saver: H5SaverBase) -> None:
 def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
     """Have a method called before the file is closed because *Do Save* was switched off.
 
-    A host that saves in a thread of its own waits here until its frames are saved.
+    A host that saves in its own thread waits here until its frames are saved.
 
     Parameters
     ----------

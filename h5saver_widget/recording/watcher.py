@@ -4,7 +4,7 @@ A file ends and the next one begins *between* frames: a frame asks for it, and i
 middle of a frame. No frame is cut, and none is lost. A new file waits for the end of a scan; a scan that was given up
 ends when the next one begins.
 
-A watcher is made of parts, each with a question of its own: :class:`~h5saver_widget.recording.limits.Limits` (when
+A watcher is made of parts, each with its own question: :class:`~h5saver_widget.recording.limits.Limits` (when
 does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there room?),
 :class:`~h5saver_widget.recording.sources.Sources` (does everything come?),
 :class:`~h5saver_widget.recording.mirroring.Mirroring` (is it copied?),
@@ -36,9 +36,9 @@ from h5saver_widget.saving.statistics import Statistics
 
 __all__ = ["WatchedFile", "Watcher"]
 
-#: An error counts as the state of the recorder for so long if saving goes on, in s.
+#: An error counts as the state of the recorder for so long if saving continues, in s.
 ERROR_SECONDS: Final = 5.0
-#: A disk that has not got on for so long does not answer, in s.
+#: A disk without progress for so long does not answer, in s.
 ANSWER_SECONDS: Final = 2.0
 
 
@@ -88,7 +88,7 @@ class WatchedFile(Protocol):
 
 
 class Watcher:
-    """Decides, between two frames, whether a recording goes on.
+    """Decides, between two frames, whether a recording continues.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Watcher:
     problem
         The last problem.
     ended
-        Why the last recording has ended by itself, and what never came into it.
+        Why the last recording has ended by itself, and its missing sources.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -235,20 +235,20 @@ class Watcher:
             self.due, self._rolls = stop, False
 
     def is_due(self) -> bool:
-        """Tell whether :meth:`settle` has something to do; takes no lock and looks at no disk."""
+        """Tell whether :meth:`end_file_if_due` has something to do; takes no lock and looks at no disk."""
         if not self._file.io.writable:
             return False
         room = self.space.watch.latest
         self._look(lambda: 0 if room is None else room.file_size or 0)
         return bool(self.due) and not (self._rolls and self._file.scan_runs)
 
-    def settle(self) -> None:
+    def end_file_if_due(self) -> None:
         """End the file or continue in the next one, if that is due and no thread is in the middle of a frame."""
         file, full = self._file, ""
         if not self.due or (self._rolls and file.scan_runs):
             return
         if self.space.problem(file.bytes_saved):
-            # What was accepted may be compressed, or be on the disk since: only a new look at a flushed file decides.
+            # Accepted data may be compressed, or be on the disk since: only measuring a flushed file decides.
             file.flush()
             full = self.space.problem_now(file.bytes_saved)
         with file.io.switching():
@@ -374,7 +374,7 @@ class Watcher:
 
 
 def _not_safe(activity: Activity) -> str:
-    """Say what a server that is recorded to does not have yet; ``''`` if it has everything."""
+    """Return in words the data that the server of the recording does not have yet; ``''`` if it has everything."""
     waiting, on_disk = activity.unsafe_bytes + activity.spilled_bytes, activity.spilled_bytes
     where = f", {on_disk / 1e6:,.1f} MB of that on the local disk" if on_disk else ""
     return f"{waiting / 1e6:,.1f} MB are not on the server yet{where}" if waiting else ""

@@ -1,6 +1,6 @@
 """FileWorker: runs tasks that may wait for a disk, one after the other, in one thread. No Qt.
 
-A window begins something and is told when it is done; it never waits. The thread lives as long as there is something to
+A window begins a task and gets a signal at its end; it never waits. The thread lives as long as there is something to
 do, and never keeps a program from ending.
 """
 
@@ -49,7 +49,7 @@ class Task:
             self._done.set()
 
     def drop(self) -> None:
-        """Give it up before it has begun: who waits for it goes on."""
+        """Give it up before it has begun; threads that wait for it continue."""
         del self._work
         self._done.set()
 
@@ -127,7 +127,7 @@ class FileWorker:
         Raises
         ------
         NotAnsweringError
-            If it takes longer than `timeout` seconds. The task goes on.
+            If it takes longer than `timeout` seconds. The task continues.
         """
         if self.is_this_thread:
             return

@@ -44,7 +44,7 @@ class PartReader:
         self.info = backend.info(handle)
         self._backend, self._handle, self._avoid = backend, handle, avoid
         self._failures = 0
-        #: What has no place in the file holds the fill value, and is not read.
+        #: Chunks without a place in the file hold the fill value, and are not read.
         self._stored = backend.inspection.stored_rows(handle)
         shape = self.info.shape
         row = max(prod(shape[1:]) * max(self.info.dtype.itemsize, 1), 1)

@@ -35,7 +35,7 @@ _WHILE_WAITING = 1 << 30
 
 _MOST_STARTS = 20
 _MARGIN = 1 << 20
-#: Removes a folder when its standard input ends, as it does when whoever started it is killed; a child of that one may
+#: Removes a folder when its standard input ends, as it does when its parent is killed; a child of that one may
 #: still write there for a moment.
 _TIDY = """
 import os, shutil, sys, time

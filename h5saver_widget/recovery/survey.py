@@ -22,7 +22,7 @@ __all__ = ["Survey", "local_readers", "look_through", "survey_file"]
 _MOST_STARTS = 60
 _MOST_CRASHES_IN_ONE = 6
 _MAX_DEPTH = 200
-#: Attributes that tell what a node is.
+#: Attributes that tell the kind of a node.
 _TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype")
 #: Attributes of the root that tell who made the file.
 _ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION", "creator", "date", "time")

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import TerminalProgress
-from h5saver_widget.remote.unfinished import left_behind, notes_folder
 
 __all__ = ["Pull", "Push"]
 
@@ -51,6 +50,8 @@ def _complete_all(options: RemoteOptions, formerly: str) -> int:
     from h5saver_widget.remote.push_pull import complete, local_reader, remote_backend
 
     source, target = local_reader(), remote_backend(options)
+    from h5saver_widget.remote.unfinished import left_behind, notes_folder
+
     notes, rests, others = left_behind(options, notes_folder(), formerly)
     left = 0
     for note in notes:

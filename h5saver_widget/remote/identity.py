@@ -27,7 +27,7 @@ _LONGEST_NAME = 255  # bytes, on disks and servers
 def is_same_recording(source: Backend, target: Backend) -> bool:
     """Tell whether the open files are one recording, of which `target` may hold less; nothing is changed.
 
-    Files without an identity are told by their content: everything in `target` must be in `source`.
+    Files without an identity are compared by their content: everything in `target` must be in `source`.
     """
     ours, theirs = recording_id(source), recording_id(target)
     return ours == theirs if ours and theirs else _is_part(target, source)

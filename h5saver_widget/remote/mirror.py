@@ -357,7 +357,7 @@ class Mirror:
         """Log when the server is lost and when it is back, not every try."""
         problem = "" if error is None else str(error)
         if bool(problem) != bool(self._problem):
-            _LOG.warning("the mirror %s", f"is behind: {problem}" if problem else "goes on")
+            _LOG.warning("the mirror %s", f"is behind: {problem}" if problem else "continues")
         self._problem = problem
 
 
@@ -372,7 +372,7 @@ def _run(mirror: weakref.ref[Mirror], ended: threading.Event) -> None:
             failures = 0
         except WorkStoppedError:
             again = True
-        except Exception as error:  # whatever it is: it is told, and tried again, while the recording goes on
+        except Exception as error:  # any error is reported, and the copy tried again, while the recording continues
             failures += 1
             me._tell(error)
         tired = me._interval * 2**failures if failures else me._cost * (1 / _SHARE - 1)

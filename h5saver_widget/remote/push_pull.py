@@ -42,7 +42,7 @@ class Copied:
 def remote_backend(options: RemoteOptions | Mapping[str, Any] | None = None, *, isolated: bool = False) -> Backend:
     """Return a backend for copies to and from a server; MissingLibraryError if the library for it is not installed.
 
-    It waits for nothing longer than ``patience_seconds``: a copy that is interrupted goes on later.
+    It waits for nothing longer than ``patience_seconds``: an interrupted copy continues later.
     """
     name = server_backend()
     if name is None:

@@ -173,7 +173,7 @@ def copy_all(
     DataMismatchError
         If a node of the same path is of another kind or shape in `target`.
     WorkStoppedError
-        If `progress` was told to stop.
+        If `progress` was stopped.
     """
     told = progress or Progress()
     nodes = list(walk(source))

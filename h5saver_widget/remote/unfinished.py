@@ -1,4 +1,4 @@
-"""What is not complete on a server yet: notes of local files, which outlive the program, and what closed files left."""
+"""Unfinished copies on a server: notes of local files, which outlive the program, and the rests of closed files."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Unfinished:
 def left_behind(
     options: RemoteOptions, folder: Path, formerly: str = ""
 ) -> tuple[list[Unfinished], list[Path], set[str]]:
-    """Return what a server does not have yet; names of servers may have to be looked up, which takes its time.
+    """Return the data that a server does not have yet; looking up names of servers may take time.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def left_behind(
     Returns
     -------
     tuple
-        Notes of files, files with what the server did not take (`.unsent`), and addresses of other servers that do not
-        have everything either.
+        Notes of files, files with unsent data (`.unsent`), and addresses of other servers that do not have everything
+        either.
     """
     known = options.completed(secret=False)
     others = set[str]()

@@ -143,7 +143,7 @@ class DataSaverLoader(DataManagement):
         if save_axes:
             next_axis = place.next_number(DataType.axis.value)
             if next_axis or (not data.axes and data.shape != (1,)):
-                # other data share the group: whose axes these are can't be told from their numbers
+                # other data share the group: the numbers of the axes don't tell their owner
                 names = tuple(channel_name(DataType.axis, next_axis + i) for i in range(len(data.axes)))
                 attributes = {**attributes, AXIS_NODES: names}
         first = self._first_number(place, data)

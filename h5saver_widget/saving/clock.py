@@ -1,4 +1,4 @@
-"""The time axis of a recording goes on evenly where the wall clock is set (time server, daylight saving, by hand)."""
+"""The time axis of a recording continues evenly when the wall clock is set (time server, daylight saving, by hand)."""
 
 from __future__ import annotations
 

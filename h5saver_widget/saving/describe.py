@@ -45,7 +45,7 @@ AXIS_ATTRIBUTES = KNOWN_ATTRIBUTES | {"index", "spread_order", "offset", "scalin
 AXIS_NODES = "axis_nodes"
 
 
-#: In front of the names of extra attributes that the layout, or a library, needs for itself; what follows is quoted.
+#: In front of the names of extra attributes that the layout, or a library, needs for itself; the rest is quoted.
 _KEPT_APART = "extra__"
 
 _TAKEN = KNOWN_ATTRIBUTES | {"title", "PYTABLES_FORMAT_VERSION", "NX_class", "signal", "axes", "."}

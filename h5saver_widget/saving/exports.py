@@ -229,7 +229,7 @@ class DataToExportEnlargeableSaver(DataManagement):
                 self.h5saver.enable_swmr()
 
     def repeat(self, where: Where) -> Repeat | None:
-        """Return what appends more frames like the last one; None if they have to be looked at, one by one."""
+        """Return a function that appends more frames like the last one; None if each frame has to be checked."""
         return self._recording(where).repeat()
 
 
@@ -264,7 +264,7 @@ class DataToExportTimedSaver(DataToExportEnlargeableSaver):
         return list(map(self.on_axis, values))
 
     def on_axis(self, timestamp: float) -> float:
-        """Return a time as it stands on the axis: steps of the wall clock are told, and left out of it."""
+        """Return a time as it stands on the axis: steps of the wall clock are reported, and removed from it."""
         saver = self.h5saver
         step = saver.clock.look()
         if step:

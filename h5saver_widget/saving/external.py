@@ -32,7 +32,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["EXTERNAL_NAME", "add_external_h5", "add_png"]
 
-#: Name of the group that holds what comes from another file.
+#: Name of the group with the content of another file.
 EXTERNAL_NAME = "External_data"
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -142,7 +142,7 @@ def _start(
         if file.io.writable:
             _lay_out(file, path, raw_path, metadata, created, swmr)
         file.require_session().hold_raw()
-    except BaseException:  # the caller is told; a file that he thinks is not open must not stay open
+    except BaseException:  # the caller gets the error; a file that it takes for closed must not stay open
         file._begin_session(None)
         file.io.close()
         raise

@@ -26,7 +26,7 @@ from h5saver_widget.saving.node_reader import NodeReader
 
 __all__ = ["foreign_data", "is_numbers", "names_in", "scaled", "signal_of"]
 
-#: What NeXus calls the signals that are no image or spectrum of a stack, with their number of dimensions.
+#: NeXus' names of signals that are no image or spectrum of a stack, with their number of dimensions.
 _SIGNAL_DIMENSIONS: Final = {"spectrum": 1, "image": 2, "rgb-image": 3, "rgba-image": 3}
 _MOST_NAMES: Final = 1000
 

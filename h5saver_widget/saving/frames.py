@@ -61,7 +61,7 @@ def frame_saved(file: H5SaverLowLevel, size: int) -> None:
 
 
 def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
-    """Count a frame that could not be saved; the same reason is told once a second, not with every frame."""
+    """Count a frame that could not be saved; the same reason is reported once a second, not with every frame."""
     if getattr(error, "counted_as_lost", False):
         return  # an error on its way up through several savers is one lost frame
     error.counted_as_lost = True  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for whatever reason."""
+    """Return how many frames could not be saved since the file was opened, for any reason."""
     return statistics(file).frames_dropped
 
 

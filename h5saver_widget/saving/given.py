@@ -1,6 +1,6 @@
 """Given: makes a bundle for the savers of an array, a number, a dict of them or a data object. No Qt.
 
-What can't be saved is refused here, before a frame is accepted, with a sentence that shows the line that can.
+Data that can't be saved are refused here, before a frame is accepted, with a sentence that shows the line that can.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
     "copy_of",
 ]
 
-#: Classes that are known to be bundles: what is behind a protocol is asked once.
+#: Classes that are known to be bundles: a protocol is checked once.
 BUNDLES: set[type] = {Bundle, DataToExport}
 
 #: A frame: an array, a number, a list of numbers, several of them by their labels, or a data object.
@@ -49,14 +49,14 @@ TimeGiven: TypeAlias = float | datetime | None
 
 
 def as_bundle(data: Given, name: str = "") -> DataToExportLike:
-    """Return what a saver was given as a bundle: a bundle as it is, anything else under a name.
+    """Return a saver's input as a bundle: a bundle as it is, anything else under a name.
 
     Parameters
     ----------
     data
         A bundle, a data object, or, with a name, an array, a number or a dict of them.
     name
-        Title of the module; ``''`` where nothing tells what an array is.
+        Title of the module; ``''`` for an array without a name.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _errors(
 
 
 def axes_of(axes: AxesGiven, source: str) -> list[Axis]:
-    """Return axes as they were given for a source; AxisError for what is none."""
+    """Return the axes of a source in one form; AxisError for anything else."""
     if axes is None:
         return []
     if not isinstance(axes, Mapping):

@@ -240,7 +240,7 @@ class GrowingArrays(ChannelArrays):
 
     # ---------------------------------------------------------------- comparing
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
-        """Return what is other about the signal axes of a frame, ``''`` if nothing is."""
+        """Return the difference of a frame's signal axes in words, ``''`` if there is none."""
         return self._meaning.axes_change(axes)
 
     def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:

@@ -22,7 +22,7 @@ from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5Backend", "Where"]
 
-_MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk goes on for ever
+_MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk continues for ever
 
 Where = str | Node | Any
 """A place in a file: a path, a node, or the library's own object."""
@@ -53,7 +53,7 @@ class H5Backend:
         #: The primitives of the backend, and its lock.
         self.io: Backend = create_backend(backend, isolated=isolated)
         self._server: RemoteOptions | None = None
-        #: What opens the next file, while another backend reads one that this one can't read.
+        #: The backend for the next file, while another one reads a file that this one can't read.
         self._asked: Backend | None = None
         #: That this is so, and why, in a line for people; ``''`` if it isn't.
         self.reading_note = ""

@@ -70,7 +70,7 @@ def bring_up_to_date(saver: H5SaverLowLevel, where: Where, make: bool = True) ->
     if known is None or known.generation == saver.generation or not isinstance(known, KnownAs):
         return True
     if not saver.isopen():
-        return True  # whoever goes on is told
+        return True  # the caller of the next step gets an error
     found = _found(saver, where, known, make)
     if found is None:
         return False

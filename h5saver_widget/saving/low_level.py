@@ -110,7 +110,7 @@ class H5SaverLowLevel(H5Backend):
     #: The same under three names that hosts use.
     swmr_mode = is_swmr_compatible = _swmr_mode = property(streaming.swmr_mode)
 
-    #: The library's own file object, or what stands for it; None when closed. Assign one to work on that file.
+    #: The library's own file object, or its proxy; None when closed. Assign one to work on that file.
     h5file = h5_file = property(shared_files.library_file, shared_files.work_on)
 
     def __init__(
@@ -124,15 +124,15 @@ class H5SaverLowLevel(H5Backend):
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
-        #: Counts files: whoever keeps handles compares it before using them.
+        #: Counts files: owners of handles compare it before using them.
         self.generation = 0
-        #: What was told of the file that is open, so that it is told once.
+        #: Notices about the open file, so that each is given once.
         self.told: set[str] = set()
         #: The wall clock, watched while the file is open.
         self.clock = WallClock()
         #: Whether a scan has begun of which points are still to come.
         self.scan_runs = False
-        #: What is known of the open file; None when none of ours is open.
+        #: The session of the open file; None when none of ours is open.
         self.session: Session | None = None
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
         self._own: Backend | None = None  # its own backend, while it works on the file of another saver

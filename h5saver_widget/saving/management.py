@@ -16,7 +16,7 @@ __all__ = ["DataManagement"]
 
 
 class DataManagement:
-    """Works on the file of a saver, or on a file of its own.
+    """Works on the file of a saver, or on its own file.
 
     Parameters
     ----------

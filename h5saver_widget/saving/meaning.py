@@ -209,7 +209,7 @@ class Meaning:
         return True
 
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
-        """Return what is other about the axes of a frame, ``''`` if nothing is."""
+        """Return the difference of a frame's axes in words, ``''`` if there is none."""
         if not axes:
             if self.axes and not self._keeps_axes:
                 self._keeps_axes, labels = True, ", ".join(repr(axis.label) for axis in self.axes)

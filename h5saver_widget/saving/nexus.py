@@ -42,7 +42,7 @@ _MOST = 1024
 
 _DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
 
-#: What is shown first, of siblings: beginning of a name to rank; scans before modules, images before numbers.
+#: The order of siblings: beginning of a name to rank; scans before modules, images before numbers.
 _RANKS = {"Timestamps": 0, "Actuator": 1, "Data0D": 1, "Data1D": 2, "Data2D": 3, "DataND": 4, "Detector": 2}
 _RANKS |= {"Scan": 3, "Datalogger": 3, "Optimizer": 3}
 

@@ -16,7 +16,7 @@ __all__ = ["tell", "tell_once", "tell_step"]
 
 logger = logging.getLogger(__name__)
 
-#: So many lines are told of one file; who changes something with every frame is told that it goes on like this.
+#: The most notices in one file; the last one says that further ones are not reported.
 MOST = 100
 
 

@@ -21,10 +21,10 @@ from h5saver_widget.nodes.typed import EARRAY, GROUP, VLARRAY, Array, Node
 
 __all__ = ["OLDER_NAME", "OLDER_RAW_GROUPS", "indexes_of", "int_of", "is_older_data", "older_attributes", "older_axes"]
 
-#: What arrays of data are called, in any case of letters.
+#: Names of arrays of data, in any case of letters.
 OLDER_NAME = "data"
 
-#: What the group of all data was called, over the years.
+#: Names of the group of all data, over the years.
 OLDER_RAW_GROUPS = ("Raw_datas", "Raw_data", "raw_datas")
 
 _DIM = re.compile(r"([0-9]|N)D$")

@@ -101,7 +101,7 @@ class Recording:
             if changed:
                 channel = self._next_segment(key, frame, key, changed)
             found.append((channel, channel.checked(frame, axis_values)))
-        if self._opened is not axes:  # a segment with axes of its own
+        if self._opened is not axes:  # a segment with its own axes
             axes = self._axes_for(axis_values)
             axis_rows = axes.checked(axis_values, str(dte.name))
 
@@ -152,7 +152,7 @@ class Recording:
         self._repeated, self._looked_at = None, 0
 
     def repeat(self) -> Repeat | None:
-        """Return what appends more points like the last one, None if each has to be looked at."""
+        """Return a function that appends more points like the last one, None if each has to be checked."""
         if self._opened is None or len(self._channels) != 1:
             return None
         (channel,) = self._channels.values()
@@ -237,7 +237,7 @@ class Recording:
 
 
 class Repeat:
-    """Appends points of one data object that mean what the last one meant: nothing but their numbers is looked at.
+    """Appends points of one data object with the meaning of the last one: only their numbers are read.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Frames that are like the one before: they go the same way, without asking again what they mean.
+"""Frames like the one before: they take the same path, without a new check of their meaning.
 
-What is compared is what a frame means: names, units, labels, source, axes, shapes and number types. Nothing is looked
-up and no array is made, so a frame of 50 channels takes a tenth of the time. A frame that differs in anything goes the
-long way (`recording.py`), which decides what that means.
+The comparison covers the meaning of a frame: names, units, labels, source, axes, shapes and number types. Nothing is
+looked up and no array is made, so a frame of 50 channels takes a tenth of the time. A frame with any difference takes
+the long path (`recording.py`), which decides its meaning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _as_bytes = struct.Struct("=d").pack
 
 
 class Repeated:
-    """A frame, as it was appended, and what later ones have to be like to be appended the same way.
+    """An appended frame, and the properties that later ones need to be appended the same way.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Repeated:
     def of(
         cls, saver: H5SaverLowLevel, dte: DataToExportLike, channels: Sequence[GrowingArrays], axes: GrowingAxes
     ) -> Repeated | None:
-        """Return what repeats a frame, None if each has to be looked at: blocks, errors, attributes that change."""
+        """Return the repeater of a frame, None if each has to be checked: blocks, errors, attributes that change."""
         plain = saver.dynamic is None and all(dtype == _AXIS_TYPE for dtype in axes.dtypes)
         if not plain or not len(axes) or any(not arrays.is_plain for arrays in channels):
             return None

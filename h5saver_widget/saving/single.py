@@ -27,7 +27,7 @@ __all__ = ["DataEnlargeableSaver", "DataExtendedSaver"]
 class _SingleRecording(Recording):
     """A recording of one data object of any name: arrays and axes stand side by side in the group.
 
-    A segment has a channel group in that group, with axes of its own.
+    A segment has a channel group in that group, with its own axes.
     """
 
     def __init__(

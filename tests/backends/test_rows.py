@@ -1,4 +1,4 @@
-"""Rows on their way into a file: collected, deflated by other threads, and never lost without a word."""
+"""Rows on their way into a file: collected, deflated by other threads, and never lost without closing it."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_frames_are_dropped_and_counted_when_told_to(backend: str, tmp_path: Pat
     from h5saver_widget.saving.exports import DataToExportTimedSaver
 
     with H5SaverLowLevel("detector", backend, isolated=True) as saver:
-        saver.io._link._capacity = 1 << 20
+        saver.io._connection._capacity = 1 << 20
         saver.when_full = "drop"
         saver.init_file(tmp_path / "file.h5")
         group = saver.add_det_group(saver.raw_group, "Camera")
@@ -451,7 +451,7 @@ def test_filters_are_found_when_they_are_needed(path: Path, library: str, mode: 
 def test_a_process_that_was_given_nothing_ends_at_once(backend: str) -> None:
     io = create_backend(backend, isolated=True)
     io.prepare()
-    child, log = psutil.Process(io.pid), Path(io._link.road.process._log.name)
+    child, log = psutil.Process(io.pid), Path(io._connection.transport.process._log.name)
     assert log.is_file()
     os.kill(io.pid, signal.SIGSTOP)  # as if it were still starting: nobody waits for that
     del io

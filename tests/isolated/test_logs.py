@@ -29,14 +29,14 @@ def test_it_is_private() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a privilege elsewhere")
-@pytest.mark.parametrize("planted", ["link", "dangling link", "file", "open folder"])
+@pytest.mark.parametrize("planted", ["connection", "dangling link", "file", "open folder"])
 def test_what_others_have_put_in_its_place_is_not_used(planted: str, tmp_path: Path) -> None:
     usual, other = logs.log_folder(), tmp_path / "of others"
     usual.rmdir()
     logs.log_folder.cache_clear()
     other.mkdir()
-    if "link" in planted:
-        usual.symlink_to(other if planted == "link" else tmp_path / "nowhere")
+    if "connection" in planted:
+        usual.symlink_to(other if planted == "connection" else tmp_path / "nowhere")
     elif planted == "file":
         usual.touch()
     else:

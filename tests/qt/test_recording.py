@@ -11,7 +11,7 @@ from recording_helpers import detector, files_in, frame, log_of, numbers_in, set
 
 from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.recording import disk
-from h5saver_widget.recording.disk import Room
+from h5saver_widget.recording.disk import DiskSpace
 from h5saver_widget.recording.notes import Note
 from h5saver_widget.recording.status import RecorderState
 
@@ -53,7 +53,7 @@ def test_a_pause_leaves_out_and_counts(shown, saver, base, qtbot):
 def room(monkeypatch):
     """Say what the disk has left, in bytes."""
     free = [50 * GB]
-    monkeypatch.setattr(disk, "measure_room", lambda path: Room(free[0], 100 * GB, 1000))
+    monkeypatch.setattr(disk, "measure_disk", lambda path: DiskSpace(free[0], 100 * GB, 1000))
     return free
 
 

@@ -16,7 +16,7 @@ from recording_helpers import attributes_of, detector, files_in, frame, log_of, 
 from h5saver_widget import Axis, H5SaverBase, LoggerSaver, Note, ScanSaver
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.recording import disk
-from h5saver_widget.recording.disk import Room
+from h5saver_widget.recording.disk import DiskSpace
 from h5saver_widget.recording.status import RecorderState
 
 GB = 10**9
@@ -91,7 +91,7 @@ def saver(recorder: Callable[[str], H5SaverBase]) -> H5SaverBase:
 def room(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Say what the disk has left, in bytes."""
     free = [50 * GB]
-    monkeypatch.setattr(disk, "measure_room", lambda path: Room(free[0], 100 * GB, 1000))
+    monkeypatch.setattr(disk, "measure_disk", lambda path: DiskSpace(free[0], 100 * GB, 1000))
     return free
 
 

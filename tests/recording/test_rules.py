@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.format import codec
-from h5saver_widget.recording.disk import DiskWatch, Reserve, Room, measure_room, measure_within
+from h5saver_widget.recording.disk import DiskSpace, DiskWatch, MinimumFreeSpace, measure_disk, measure_within
 from h5saver_widget.recording.limits import Limit
 from h5saver_widget.recording.notes import (
     Note,
@@ -36,23 +36,23 @@ def test_limits():
 
 @given(st.integers(0, 10**13), st.integers(0, 10**13), st.integers(0, 10**12), st.integers(0, 10**12))
 def test_a_reserve_is_kept_on_every_disk(free, total, size, coming):
-    reserve = Reserve(size)
-    problem = reserve.problem(Room(free, total), coming)
+    reserve = MinimumFreeSpace(size)
+    problem = reserve.problem(DiskSpace(free, total), coming)
     assert reserve.kept(total) <= min(size, total / 20)
     assert bool(problem) == (size > 0 and free - coming < reserve.kept(total))
 
 
 def test_an_empty_stick_is_not_full():
-    assert Reserve().problem(Room(15 * 10**6, 16 * 10**6)) == ""
-    assert "only 400 MB are free" in Reserve().problem(Room(400 * 10**6, 100 * GB))
+    assert MinimumFreeSpace().problem(DiskSpace(15 * 10**6, 16 * 10**6)) == ""
+    assert "only 400 MB are free" in MinimumFreeSpace().problem(DiskSpace(400 * 10**6, 100 * GB))
 
 
 def test_a_disk_is_measured(tmp_path):
     file = tmp_path / "a.h5"
     file.write_bytes(b"x" * 1000)
-    room = measure_room(file)
+    room = measure_disk(file)
     assert room.file_size == 1000 and 0 < room.free <= room.total
-    later = measure_room(tmp_path / "not" / "there" / "yet.h5")
+    later = measure_disk(tmp_path / "not" / "there" / "yet.h5")
     assert later.total == room.total and later.file_size is None
 
 
@@ -60,7 +60,7 @@ def test_a_share_that_hangs_is_not_waited_for():
     gate = threading.Event()
     try:
         assert measure_within(Path("x"), 0.01, lambda path: gate.wait(20)) is None
-        assert measure_within(Path("x"), 20, lambda path: Room(1, 2)) == Room(1, 2)
+        assert measure_within(Path("x"), 20, lambda path: DiskSpace(1, 2)) == DiskSpace(1, 2)
     finally:
         gate.set()
 
@@ -69,12 +69,12 @@ def test_a_watch_measures_again_and_again_until_it_is_stopped():
     sizes, threads = iter(range(0, 10**9, 1000)), set()
     enough = threading.Event()
 
-    def measure(path: Path) -> Room:
+    def measure(path: Path) -> DiskSpace:
         threads.add(threading.current_thread())
         size = next(sizes)
         if size > 5000:
             enough.set()
-        return Room(GB, 2 * GB, size)
+        return DiskSpace(GB, 2 * GB, size)
 
     watch = DiskWatch(lambda: 7, measure, 0.001)
     assert watch.latest is None and watch.look() is None

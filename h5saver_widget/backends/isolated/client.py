@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.handles import TreeNode, is_below, parent_and_name
+from h5saver_widget.backends.isolated.connection import WorkerConnection
 from h5saver_widget.backends.isolated.file import QUEUE_BYTES, IsolatedFile
-from h5saver_widget.backends.isolated.link import Link
 from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
 from h5saver_widget.backends.primitive import changing, looking, require_open
@@ -53,7 +53,7 @@ _STORABLE = frozenset("?bhilqBHILQfdFD")
 
 
 class _Remote:
-    """An object of the worker's library, known here by a number. The worker is told when the last reference is gone."""
+    """An object of the worker's library, known here by a number. The worker is informed when it is released."""
 
     __slots__ = ("_released", "dtype", "number", "path", "shape")
 
@@ -83,21 +83,21 @@ class IsolatedBackend(IsolatedFile):
         super().__init__(hosted, capabilities, queue_bytes)
 
     @property
-    def link(self) -> Link:
+    def connection(self) -> WorkerConnection:
         """The link to the worker that has the open file; FileNotOpenError if there is none."""
-        require_open(self, "link")
-        return self._link
+        require_open(self, "connection")
+        return self._connection
 
     # ------------------------------------------------------------------- tree
     @looking
     def ask_worker(self, node: Handle, operation: str, *arguments: Any) -> Any:
         """Return the worker's answer to a question about a node."""
-        return self._link.ask(operation, self._nodes.get(node).obj.number, *arguments)
+        return self._connection.ask(operation, self._nodes.get(node).obj.number, *arguments)
 
     def _look_up(self, path: str) -> tuple[_Remote, NodeKind]:
         number = next(self._numbers)
-        kind, shape, dtype = self._link.ask("node", number, path)
-        return _Remote(number, path, self._link.released, shape, dtype), NodeKind(kind)
+        kind, shape, dtype = self._connection.ask("node", number, path)
+        return _Remote(number, path, self._connection.released, shape, dtype), NodeKind(kind)
 
     def _root_object(self) -> _Remote:
         return self._look_up("/")[0]
@@ -107,15 +107,15 @@ class IsolatedBackend(IsolatedFile):
 
     def _sorted_names(self, group: _Remote) -> list[str]:
         # names that come from the worker are sorted
-        return super()._sorted_names(group) if self.writable else list(self._link.ask("children", group.number))
+        return super()._sorted_names(group) if self.writable else list(self._connection.ask("children", group.number))
 
     def _names(self, group: _Remote) -> set[str]:
         if not self.writable:  # another program may be writing
-            return set(self._link.ask("children", group.number))
+            return set(self._connection.ask("children", group.number))
         with self.lock:
             known = self._known.get(group.path)
             if known is None:
-                known = set(self._link.ask("children", group.number))
+                known = set(self._connection.ask("children", group.number))
                 self._know(group.path, known)
             else:
                 self._known.move_to_end(group.path)
@@ -127,20 +127,22 @@ class IsolatedBackend(IsolatedFile):
             self._known.popitem(last=False)
 
     def _has(self, group: _Remote, name: str) -> bool:
-        return name in self._names(group) if self.writable else bool(self._link.ask("has_child", group.number, name))
+        return (
+            name in self._names(group) if self.writable else bool(self._connection.ask("has_child", group.number, name))
+        )
 
     @looking
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
         """Return names and kinds of the nodes in a group, in natural order."""
-        kinds = self._link.ask("children_kinds", self._nodes.group(group).obj.number)
+        kinds = self._connection.ask("children_kinds", self._nodes.group(group).obj.number)
         return {name: NodeKind(kind) for name, kind in kinds.items()}
 
     def object_copies(self, path: Path) -> ObjectCopies:
         """Have the worker make a file that nodes are copied into."""
-        return ObjectCopiesOfWorker(self.link, path)
+        return ObjectCopiesOfWorker(self.connection, path)
 
     def _identity(self, node: TreeNode) -> Hashable:
-        found: Hashable = self._link.ask("identity", node.obj.number)
+        found: Hashable = self._connection.ask("identity", node.obj.number)
         return found
 
     def _forget(self, path: str) -> None:
@@ -149,12 +151,12 @@ class IsolatedBackend(IsolatedFile):
             del self._known[known]
 
     def _remove(self, node: TreeNode) -> None:
-        self._link.change("delete", node.obj.number)
+        self._connection.change("delete", node.obj.number)
         parent, _, name = node.path.rpartition("/")
         self._known.get(parent or "/", set()).discard(name)
 
     def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
-        self._link.change("copy", source.obj.number, group.obj.number, name)
+        self._connection.change("copy", source.obj.number, group.obj.number, name)
         self._known.get(group.path, set()).add(name)
 
     # --------------------------------------------------------------- creation
@@ -171,13 +173,13 @@ class IsolatedBackend(IsolatedFile):
         is_plain = dtype is None or (
             dtype.char in _STORABLE and 0 not in spec.shape and len(spec.shape) < _MOST_DIMENSIONS
         )
-        send = self._link.post if is_plain and _surely_storable(attributes.values()) else self._link.change
+        send = self._connection.post if is_plain and _surely_storable(attributes.values()) else self._connection.change
         send("create", number, group.number, name, what)
         self._known.setdefault(group.path, set()).add(name)
         if spec.kind is NodeKind.GROUP:
             self._know(path, set())
         shape = (0, *spec.shape) if spec.kind is NodeKind.GROWING else ()
-        return _Remote(number, path, self._link.released, shape, dtype)
+        return _Remote(number, path, self._connection.released, shape, dtype)
 
     def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:
         """Do nothing: attributes and data went with the order to make the node."""
@@ -186,23 +188,23 @@ class IsolatedBackend(IsolatedFile):
     def add_plain(self, path: str, node: Plain) -> None:
         """Make a node for other programs, or add to a group."""
         self._may_change(f"make {path}")
-        self._link.post("add_plain", path, node.packed())
+        self._connection.post("add_plain", path, node.packed())
         parent, name = parent_and_name(path)
         self._known.get(parent, set()).add(name)
         self._known.pop(path, None)
 
     # ----------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:
-        return ArrayInfo(*self._link.ask("info", node.obj.number))
+        return ArrayInfo(*self._connection.ask("info", node.obj.number))
 
     def _held(self, node: TreeNode) -> np.dtype[Any]:
         if node.kind is NodeKind.FIXED and not node.obj.shape:
-            node.obj.shape, node.obj.dtype = self._link.ask("info", node.obj.number)[:2]
+            node.obj.shape, node.obj.dtype = self._connection.ask("info", node.obj.number)[:2]
         return node.obj.dtype  # type: ignore[no-any-return]
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        self._link.require_success()
-        broken = self._link.broken
+        self._connection.require_success()
+        broken = self._connection.broken
         if broken:
             for node, _ in ready:
                 if node.obj.number in broken:
@@ -223,33 +225,33 @@ class IsolatedBackend(IsolatedFile):
             parts[0] = struct.pack(f"={len(head)}Q", *head)
             is_short = len(parts[0]) + sum(head[3::3]) < _SHORT_ROW
             is_data = ready[0][0].kind is not NodeKind.TEXT  # a line of the log is no reason to wait
-            self._link.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
+            self._connection.put(Kind.rows, [b"".join(parts)] if is_short else parts, is_data)
 
     @changing
     def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
-        """Get ready to append a row to each of several growing arrays: the child is told which these are, once."""
+        """Get ready to append a row to each of several growing arrays: the worker gets the list of them, once."""
         layout = super().row_layout(arrays)
         numbers = [self._nodes.get(array).obj.number for array in arrays]
         layout.number, layout.counts = next(self._numbers), dict.fromkeys(numbers, 1)
         layout.head = layout.number.to_bytes(8, "little")
-        self._link.post("declare", layout.number, numbers, [(dtype.str, shape) for dtype, shape in layout.kinds])
-        weakref.finalize(layout, self._link.released.append, layout.number).atexit = False
+        self._connection.post("declare", layout.number, numbers, [(dtype.str, shape) for dtype, shape in layout.kinds])
+        weakref.finalize(layout, self._connection.released.append, layout.number).atexit = False
         return layout
 
     @changing
     def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
         """Append a row to each array of a layout: the values alone are sent."""
         self._require_valid(layout)
-        link = self._link
-        link.require_success()
-        if link.broken:
+        connection = self._connection
+        connection.require_success()
+        if connection.broken:
             for number in layout.counts:
-                if number in link.broken:
-                    raise RowsLostError(f"{link.broken[number]}. Nothing more is added: start a new file")
+                if number in connection.broken:
+                    raise RowsLostError(f"{connection.broken[number]}. Nothing more is added: start a new file")
         if layout.size <= _SHORT_FRAME:
-            link.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
+            connection.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
         else:
-            link.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
+            connection.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
 
     def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
         """Append a row to each array of a layout, given in one piece."""
@@ -263,17 +265,17 @@ class IsolatedBackend(IsolatedFile):
         """Add rows of the fill value."""
         node = self._nodes.array(array)
         self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
-        self._link.post("extend", node.obj.number, count, fill)
+        self._connection.post("extend", node.obj.number, count, fill)
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         remote = node.obj
         if node.kind is not NodeKind.FIXED:
-            remote.shape, remote.dtype = self._link.ask("info", remote.number)[:2]
+            remote.shape, remote.dtype = self._connection.ask("info", remote.number)[:2]
         if is_point(selection, remote.shape, values):
             self._send_values(remote, selection, values)
             return
         if not _is_plain(selection):
-            self._link.change("write", remote.number, selection, values)
+            self._connection.change("write", remote.number, selection, values)
             return
         try:
             check_selection(selection, remote.shape)
@@ -288,41 +290,41 @@ class IsolatedBackend(IsolatedFile):
         self._send_values(remote, selection, values)
 
     def _send_values(self, remote: Any, selection: Selection, values: npt.NDArray[Any]) -> None:
-        self._link.require_success()
+        self._connection.require_success()
         dtype = remote.dtype
         if values.dtype != dtype or not values.flags.c_contiguous:
             values = values.astype(dtype, "C")
         # as plain types of msgpack where there is one: a point of a scan is sent in 10 us instead of 25
         where = list(selection) if type(selection) is tuple else selection
         head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
-        self._link.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
+        self._connection.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
-        found = self._link.ask("read", node.obj.number, selection)
+        found = self._connection.ask("read", node.obj.number, selection)
         return list(found) if isinstance(found, tuple) else found
 
     # ------------------------------------------------------------- attributes
     def _attribute_names(self, node: TreeNode) -> list[str]:
-        return list(self._link.ask("attribute_names", node.obj.number))
+        return list(self._connection.ask("attribute_names", node.obj.number))
 
     def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
-        found: dict[str, RawAttribute] = self._link.ask("get_attributes", node.obj.number, names)
+        found: dict[str, RawAttribute] = self._connection.ask("get_attributes", node.obj.number, names)
         return found
 
     def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
         plain = _sendable(node.path, attributes)
-        send = self._link.post if _surely_storable(plain.values()) else self._link.change
+        send = self._connection.post if _surely_storable(plain.values()) else self._connection.change
         send("set_attributes", node.obj.number, plain)
 
     def _delete_attribute(self, node: TreeNode, name: str) -> None:
-        self._link.change("delete_attribute", node.obj.number, name)
+        self._connection.change("delete_attribute", node.obj.number, name)
 
     # ------------------------------------------------------------------- SWMR
     def _start_swmr(self) -> None:
-        self._link.change("start_swmr")
+        self._connection.change("start_swmr")
 
     def _refresh(self, node: TreeNode) -> None:
-        self._link.ask("refresh", node.obj.number)
+        self._connection.ask("refresh", node.obj.number)
 
 
 def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
@@ -330,7 +332,7 @@ def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
 
 
 def _is_plain(selection: Selection) -> bool:
-    """Tell whether a selection is made of numbers, forward slices and ``...``: whether it fits can be told here."""
+    """Tell whether a selection is made of numbers, forward slices and ``...``: whether it fits is known here."""
     return all(
         part is ... or isinstance(part, (int, np.integer)) or (isinstance(part, slice) and (part.step or 1) > 0)
         for part in (selection if isinstance(selection, tuple) else (selection,))

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.isolated.link import Link
-from h5saver_widget.backends.isolated.parts import LinkQueue, ServerOfWorker
+from h5saver_widget.backends.isolated.connection import WorkerConnection
+from h5saver_widget.backends.isolated.parts import ServerOfWorker, WorkerQueue
 from h5saver_widget.backends.primitive import require_open
 from h5saver_widget.backends.terms import Capabilities, Durability, OpenMode
 from h5saver_widget.errors import NotAnsweringError, raise_again
@@ -69,7 +69,7 @@ class IsolatedFile(Backend):
     """
 
     locks_reading = False
-    queue: LinkQueue
+    queue: WorkerQueue
 
     def __init__(self, hosted: str, capabilities: Capabilities, queue_bytes: int = QUEUE_BYTES) -> None:
         self.name = hosted  # type: ignore[misc]
@@ -77,11 +77,11 @@ class IsolatedFile(Backend):
         super().__init__()
         if capabilities.journal:
             self.durability.level = Durability.JOURNAL
-        self._link = Link(hosted, queue_bytes)
-        self.lock = self._link.lock
-        self.queue = LinkQueue(self._link)
+        self._connection = WorkerConnection(hosted, queue_bytes)
+        self.lock = self._connection.lock
+        self.queue = WorkerQueue(self._connection)
         if capabilities.remote:
-            self.location = ServerOfWorker(self._link, self.queue)
+            self.location = ServerOfWorker(self._connection, self.queue)
         self._is_changing = False
         self._uses = 0
         self._timeout: float | None = None
@@ -101,12 +101,12 @@ class IsolatedFile(Backend):
     @property
     def pid(self) -> int | None:
         """Number of the worker process, None if it was not started yet."""
-        return self._link.pid
+        return self._connection.pid
 
     def prepare(self) -> None:
         """Start the worker now, without waiting for it, so that the first file opens at once."""
         self._uses += 1
-        self._link.start()
+        self._connection.start()
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Have the worker open the file. The lock is not held while this waits."""
@@ -128,11 +128,11 @@ class IsolatedFile(Backend):
         self.queue.is_open = False
         self._forget("/")
         try:
-            if self._link.is_alive:
+            if self._connection.is_alive:
                 self._change_file("close")
                 self._end_later()
             else:
-                self._link.end()
+                self._connection.end()
         finally:
             self.queue.end()
             if failure is not None:  # it tells more than the error of closing what could not be written
@@ -149,7 +149,7 @@ class IsolatedFile(Backend):
         """End the worker if it was not used since its use of this number."""
         with self.lock:
             if self.is_owned and uses == self._uses and not self.is_open and not self._is_changing:
-                self._link.leave()
+                self._connection.leave()
 
     def allow(self, folders: Sequence[Path]) -> None:
         """Allow to read the values of arrays from other files in these folders."""
@@ -159,11 +159,11 @@ class IsolatedFile(Backend):
 
     def _send_allowed(self) -> None:
         if self._allowed:
-            self._link.ask("allow", [str(folder.absolute()) for folder in self._allowed])
+            self._connection.ask("allow", [str(folder.absolute()) for folder in self._allowed])
 
     def switching(self) -> AbstractContextManager[None]:
         """Close a file and open the next one in the block, as one step for other threads."""
-        return self._link.lock.switching()
+        return self._connection.lock.switching()
 
     @contextmanager
     def _changing_file(self, timeout: float | None) -> Iterator[None]:
@@ -181,18 +181,18 @@ class IsolatedFile(Backend):
     def _change_file(self, *order: Any) -> None:
         """Have the worker open or close, and wait for it without the lock, be it the caller's."""
         try:
-            answer = self._link.begin(*order)
-            with self._link.lock.released():
+            answer = self._connection.begin(*order)
+            with self._connection.lock.released():
                 answer.wait(self._timeout)
         except (NotAnsweringError, KeyboardInterrupt):
-            self._link.leave()  # its answer comes too late: the next file is another process' business
+            self._connection.leave()  # its answer comes too late: the next file is another process' business
             raise
 
     def disown(self) -> None:
         """Let go of the file in a copy of the program."""
         super().disown()
-        self._link.disown()
-        self.lock = self._link.lock
+        self._connection.disown()
+        self.lock = self._connection.lock
         self._changed = threading.Condition(self.lock)  # type: ignore[arg-type]
         self._is_changing = False
 
@@ -210,15 +210,15 @@ class IsolatedFile(Backend):
     def _flush_by(self, operation: str, timeout: float | None) -> None:
         require_open(self, operation)
         try:
-            self._link.change(operation, timeout=timeout)
+            self._connection.change(operation, timeout=timeout)
         finally:  # an earlier failure tells more than the error of the flush itself
-            self._link.require_success()
-        self._link.raise_problems()
+            self._connection.require_success()
+        self._connection.raise_problems()
 
     def flush_soon(self) -> None:
         """Have the worker flush when it has caught up. Never waits, takes no lock."""
         require_open(self, "flush_soon")
-        self._link.flush_soon()
+        self._connection.flush_soon()
 
 
 def _end_idle(backend_of: weakref.ref[IsolatedFile], uses: int) -> None:

@@ -146,7 +146,7 @@ class HostedFile:
             self._refused(error)
 
     def flush_asked(self, checkpoint: bool = False) -> None:
-        """Flush for somebody who waits for it: he is told if it fails."""
+        """Flush for a caller that waits: it gets the error if that fails."""
         if self.failed:
             return
         try:

@@ -65,7 +65,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _runs(number: str) -> bool:
-    """Tell whether a process runs, as far as that can be told without harm to it."""
+    """Tell whether a process runs, as far as that is known without harm to it."""
     if os.name != "posix" or not number.isdecimal():
         return False
     try:

@@ -114,7 +114,7 @@ class Orders:
             self.layouts.pop(number, None)
 
     def _declare(self, number: int, arrays: tuple[int, ...], kinds: tuple[tuple[str, tuple[int, ...]], ...]) -> None:
-        """Get ready for rows of several arrays; an array that could not be made is told when its rows come."""
+        """Get ready for rows of several arrays; an array that could not be made is reported when its rows come."""
         layout = self._io.row_layout([self.node(array) for array in arrays])
         if [(kind, shape) for kind, shape in kinds] != [(dtype.str, shape) for dtype, shape in layout.kinds]:
             raise NodeError("rows are not of the number types of their arrays")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.inspecting import Inspection
-from h5saver_widget.backends.isolated.link import Link
+from h5saver_widget.backends.isolated.connection import WorkerConnection
 from h5saver_widget.backends.isolated.messages import Kind
 from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.location import Location
@@ -24,10 +24,10 @@ from h5saver_widget.errors import FileNotOpenError, ForkedCopyError, SavingProce
 if TYPE_CHECKING:
     from h5saver_widget.backends.isolated.client import IsolatedBackend
 
-__all__ = ["LinkQueue", "ObjectCopiesOfWorker", "QuestionsToWorker", "ServerOfWorker"]
+__all__ = ["ObjectCopiesOfWorker", "QuestionsToWorker", "ServerOfWorker", "WorkerQueue"]
 
 
-class LinkQueue(FrameQueue):
+class WorkerQueue(FrameQueue):
     """Frames on their way to a worker.
 
     Attributes
@@ -38,8 +38,8 @@ class LinkQueue(FrameQueue):
 
     is_isolated = True
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, connection: WorkerConnection) -> None:
+        self._connection = connection
         self.is_open = False
         self._largest_frame = self._handed = 0
         #: Counts of the last file that was closed.
@@ -48,7 +48,7 @@ class LinkQueue(FrameQueue):
     def begin(self) -> None:
         """Count from now on: another file is being opened."""
         self._largest_frame = self._handed = 0
-        self._link.opened()
+        self._connection.opened()
 
     def end(self) -> None:
         """Keep the counts of a file that was closed."""
@@ -57,43 +57,43 @@ class LinkQueue(FrameQueue):
     @property
     def failure(self) -> SavingProcessError | None:
         """The reason why nothing can be written any more; None while all is well. Never waits."""
-        return self._link.failure if self.is_open else None
+        return self._connection.failure if self.is_open else None
 
     def take_problems(self) -> list[str]:
         """Return sentences on arrays that could not be written, each once."""
-        return self._link.take_problems()
+        return self._connection.take_problems()
 
     def activity(self) -> Activity:
         """Return the worker's activity, and for how long it has made no progress. Never waits."""
-        return self._link.activity()
+        return self._connection.activity()
 
     def has_room(self) -> bool:
         """Tell whether another frame as large as the largest so far fits into the ring now."""
-        return self._link.has_room(2 * self._largest_frame + 65536)
+        return self._connection.has_room(2 * self._largest_frame + 65536)
 
     def wait_for_room(self) -> None:
         """Wait until another frame as large as the largest so far fits into the ring."""
-        if self.is_open and not self._link.is_copy:
-            self._link.wait_room(self._largest_frame + 65536)
+        if self.is_open and not self._connection.is_copy:
+            self._connection.wait_room(self._largest_frame + 65536)
 
     def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete: the worker counts it once all of it is written."""
-        with self._link.lock:
+        with self._connection.lock:
             self._require_open("frame_done")
             self._largest_frame = max(self._largest_frame, size)
-            self._link.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
+            self._connection.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
             self._handed += 1
 
     def frame_refused(self) -> None:
         """Mark that the frame whose rows were sent last was given up half-way."""
-        with self._link.lock, suppress(SavingProcessError, ForkedCopyError):
-            self._link.put(Kind.spoilt, [b""])
+        with self._connection.lock, suppress(SavingProcessError, ForkedCopyError):
+            self._connection.put(Kind.spoilt, [b""])
 
     def keep_row(self, path: str, row: npt.NDArray[np.uint8] | None) -> None:
         """Have the worker append a row of bytes when this program has ended; None: forget all of them."""
-        with self._link.lock:
+        with self._connection.lock:
             self._require_open("keep_row")
-            self._link.post("keep_row", path, None if row is None else row.tobytes())
+            self._connection.post("keep_row", path, None if row is None else row.tobytes())
 
     def _require_open(self, call: str) -> None:
         if not self.is_open:
@@ -104,28 +104,28 @@ class LinkQueue(FrameQueue):
         return self._count() if self.is_open else self._last
 
     def _count(self) -> Queue:
-        link = self._link
-        received, written = self._handed, link.counter(Counter.frames_flushed)
-        dropped = link.counter(Counter.frames_refused)
-        if link.is_gone:  # frames that the worker had not counted yet are lost with it
+        connection = self._connection
+        received, written = self._handed, connection.counter(Counter.frames_flushed)
+        dropped = connection.counter(Counter.frames_refused)
+        if connection.is_gone:  # frames that the worker had not counted yet are lost with it
             dropped = received - written
         return Queue(
             received,
             written,
             min(dropped, received - written),
-            link.waiting_bytes,
-            link.counter(Counter.bytes_written),
-            link.counter(Counter.file_size),
-            link.counter(Counter.last_flush) / 1e6 or None,
-            link.lock.waited,
+            connection.waiting_bytes,
+            connection.counter(Counter.bytes_written),
+            connection.counter(Counter.file_size),
+            connection.counter(Counter.last_flush) / 1e6 or None,
+            connection.lock.waited,
         )
 
 
 class ServerOfWorker(Location):
     """The server that the library of a worker knows. The choice is kept here, and told to every worker process."""
 
-    def __init__(self, link: Link, queue: LinkQueue) -> None:
-        self._link, self._queue = link, queue
+    def __init__(self, connection: WorkerConnection, queue: WorkerQueue) -> None:
+        self._connection, self._queue = connection, queue
 
     def absolute(self, path: Path) -> Path:
         """Return the path of a file on a server, which is absolute."""
@@ -137,16 +137,16 @@ class ServerOfWorker(Location):
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Choose the server for files opened from now on."""
         self.server = RemoteOptions.of(options)
-        if self._queue.is_open and not self._link.is_copy and self._queue.failure is None:
-            with self._link.lock:
-                self._link.post("use_server", asdict(self.server))  # the open file goes on with another password
+        if self._queue.is_open and not self._connection.is_copy and self._queue.failure is None:
+            with self._connection.lock:
+                self._connection.post("use_server", asdict(self.server))  # the open file gets another password
 
     def _ask(self, operation: str, path: Path | None) -> Any:
         if not self._queue.is_open:
-            self._link.start()
+            self._connection.start()
         if self.server is not None:
-            self._link.ask("use_server", asdict(self.server))
-        return self._link.ask(operation, None if path is None else path.as_posix())
+            self._connection.ask("use_server", asdict(self.server))
+        return self._connection.ask(operation, None if path is None else path.as_posix())
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file or folder at a path."""
@@ -189,21 +189,21 @@ class QuestionsToWorker(Inspection):
         if backend.capabilities.copies_objects or backend.capabilities.remote:
             return ""
         backend.prepare()
-        return str(backend.link.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
+        return str(backend.connection.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
 
 
 class ObjectCopiesOfWorker:
     """A file that the worker copies nodes into, see :class:`~h5saver_widget.backends.terms.ObjectCopies`."""
 
-    def __init__(self, link: Link, path: Path) -> None:
-        self._link = link
-        link.ask("begin_copies", str(path.absolute()))
+    def __init__(self, connection: WorkerConnection, path: Path) -> None:
+        self._connection = connection
+        connection.ask("begin_copies", str(path.absolute()))
 
     def copy(self, path: str, start: int = 0) -> int | None:
         """Copy the node at a path to the same path; return the `start` of the next call, None when it is complete."""
-        found: int | None = self._link.ask("copy_object", path, start)
+        found: int | None = self._connection.ask("copy_object", path, start)
         return found
 
     def close(self) -> list[str]:
         """Complete the file; return sentences on nodes that could not be copied."""
-        return list(self._link.ask("end_copies"))
+        return list(self._connection.ask("end_copies"))

@@ -80,7 +80,7 @@ class WorkerProcess:
 
     def wake(self) -> None:
         """Have the worker look into the ring. Should it be gone, the end of its answers tells so."""
-        with contextlib.suppress(OSError):  # BlockingIOError: it has not even heard what it was told before
+        with contextlib.suppress(OSError):  # BlockingIOError: it has not even read the byte before
             os.write(self._wake, b"!")
 
     def kill(self) -> None:
@@ -127,11 +127,11 @@ class WorkerProcess:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it has not got on for a while: its disk does not answer."""
+        """Whether it has made no progress for a while: its disk does not answer."""
         return monotonic() - self.ring[Counter.beat] / 1e6 > _STUCK_SECONDS
 
     def close(self) -> None:
-        """Wait for the end of a worker that was told so, as long as it gets on; then it goes on by itself."""
+        """Wait for the end of a worker that was asked to end, as long as it makes progress; then leave it alone."""
         code, end = None, monotonic() + _END_SECONDS
         while code is None and monotonic() < end:
             try:

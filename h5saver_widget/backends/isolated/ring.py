@@ -65,7 +65,7 @@ class Counter(IntEnum):
     doing = 10
     """What the worker does now: a :class:`Doing`."""
     beat = 11
-    """When the worker last got on, microseconds of the monotonic clock."""
+    """When the worker last made progress, microseconds of the monotonic clock."""
     unsafe_bytes = 12
     """Bytes that the server of the file does not have safely, in memory of the worker."""
     spilled_bytes = 13

@@ -117,7 +117,7 @@ class Worker:
         self._ring[Counter.beat] = int(monotonic() * 1e6)
 
     def _look_at_clock(self) -> None:
-        """Show that this process gets on, and flush if that is due."""
+        """Show the progress of this process, and flush if that is due."""
         now = monotonic()
         if now - self._beat_at > _BEAT_SECONDS:
             self._beat_at = now
@@ -129,7 +129,7 @@ class Worker:
             self._file.flush()
 
     def _release_room(self) -> None:
-        """Release the memory of taken records in the ring; a program that waits for room is told."""
+        """Release the memory of taken records in the ring; a program that waits for room is woken."""
         ring = self._ring
         ring.release(self._position)
         if ring[Counter.starved] and ring.used <= ring.capacity // 2:
@@ -175,7 +175,7 @@ class Worker:
         self._file.does(Doing.writing)
         try:
             self._operations[operation](*arguments)
-        except Exception as error:  # whatever it is, the program is told
+        except Exception as error:  # any error goes to the program
             number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
             where = self._orders.paths([number]) or operation
             self._file.break_off([number] if operation == "create" else [], f"{where}: {message_of(error)}")
@@ -191,7 +191,7 @@ class Worker:
                 self._answers.answer(head, value.reshape(-1).view(np.uint8).data)
                 return
             answer = pack((number, True, value, False))
-        except Exception as error:  # it goes to whoever asked
+        except Exception as error:  # it goes to the caller
             answer = pack((number, False, error_of(error), False))
         self._answers.answer(answer)
 
@@ -335,7 +335,7 @@ def main(
     answers = os.dup(1)
     if sys.platform != "win32":
         os.set_blocking(answers, False)
-    os.dup2(2, 1)  # what a library prints goes into the log, not between the answers
+    os.dup2(2, 1)  # prints of a library go into the log, not between the answers
     try:
         Worker(create_backend(hosted), Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
     except FileNotOpenError as error:

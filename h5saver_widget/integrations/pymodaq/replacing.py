@@ -70,7 +70,7 @@ def _same(provider: str, *names: str) -> dict[str, _Name]:
     return {name: _Name(f"{_OURS}.{provider}", name) for name in names}
 
 
-#: Home module -> name there -> what replaces it.
+#: Home module -> name there -> replacement.
 _TABLE: dict[str, dict[str, _Name]] = {
     "pymodaq_data.h5modules.browsing": {
         "H5BrowserUtil": _Name(_FILES, "HostBrowserUtil", "InProcessBrowserUtil"),
@@ -113,7 +113,7 @@ class _State:
 
     def __init__(self) -> None:
         self.scope: Scope | None = None
-        #: (home, name) -> what stood there, what stands there now
+        #: (home, name) -> original, replacement
         self.replaced: dict[tuple[str, str], tuple[Any, Any]] = {}
 
 

@@ -35,7 +35,7 @@ _ICONS: Final = {
 }
 #: Of numbers, the shape says enough where there is little room.
 _NUMBERS: Final = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, NodeIcon.AXIS)
-#: So many lines are asked for at once: what is seen, and a page more.
+#: So many lines are requested at once: the visible ones, and a page more.
 _PAGE: Final = 200
 
 

@@ -63,7 +63,7 @@ class CurveCanvas(Canvas):
         self.plot.setLogMode(x=self.log[0], y=self.log[1])
         for number, curve in enumerate(drawing.curves):
             self._draw_one(number, curve, drawing)
-        # one curve has no legend: the axis says what it is
+        # one curve has no legend: the axis has its name
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
         ends = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
         start = 0.0 if self.log[1] or self._offset else start_of(ends, "")

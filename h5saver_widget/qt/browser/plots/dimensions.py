@@ -39,7 +39,7 @@ class _Row:
         self.value = QtWidgets.QLabel()
         for label in (self.name, self.value):
             label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        #: What is there only where one can move.
+        #: Widgets of dimensions that one can move along.
         self.moving = (self.name, self.slider, self.box, self.value)
         self.widgets = (self.check, *self.moving)
         self.set_last(dimension.size - 1)

@@ -34,7 +34,7 @@ class _ColourCanvas(Canvas):
 
     def __init__(self) -> None:
         self.bar: Any = None
-        #: What somebody has set for this thing; None for all values.
+        #: The user's levels for these data; None for all values.
         self._levels: tuple[float, float] | None = None
         self._extremes = (0.0, 1.0)
         self._offset = 0

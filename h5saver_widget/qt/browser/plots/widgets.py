@@ -28,7 +28,7 @@ class PlotWidgets(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        #: What a picture that is saved is called at first.
+        #: Proposed name of a saved picture.
         self.picture_name = "plot"
         self.log_x = False
         self.bar = PlotBar()

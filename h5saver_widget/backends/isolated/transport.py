@@ -1,4 +1,4 @@
-"""The road to one worker process, seen from the program: records go there through the ring, answers come back.
+"""The transport to one worker process, seen from the program: records go there through the ring, answers come back.
 
 No thread waits here with a lock. A record that finds no room in the ring is kept in a short queue of this program (the
 *backlog*), and put into the ring as soon as the worker has made room; a thread that saves frames waits for that
@@ -26,7 +26,7 @@ from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.errors import NotAnsweringError, SavingProcessError, raise_again
 
-__all__ = ["Answer", "Road"]
+__all__ = ["Reply", "Transport"]
 
 #: A wait is cut into pieces of this length, so that Ctrl-C ends it on every system, in s.
 _PIECE_SECONDS = 0.5
@@ -35,7 +35,7 @@ _MOST_RINGS = 4
 _WAKE_SECONDS = 0.02
 
 
-class Answer:
+class Reply:
     """A pending answer; the reading thread completes it and never waits, whether or not the caller still does.
 
     Locks of `threading` alone: Ctrl-C can strike inside of its conditions and futures, and leave them locked for ever.
@@ -65,7 +65,7 @@ class Answer:
         return self._value
 
 
-class Road:
+class Transport:
     """A running worker process, and everything that is said to it and by it.
 
     Parameters
@@ -88,7 +88,7 @@ class Road:
         self._backlog: deque[tuple[int, Sequence[bytes | memoryview]]] = deque()
         self._backlog_bytes = 0
         self._kept = self._sent = 0
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, Reply] = {}
         self._woke_at = 0.0
         self._is_copy = self._is_closed = False
         #: Why the worker is gone; None while it runs.
@@ -230,12 +230,12 @@ class Road:
         return not self._backlog and (used == 0 or capacity - used > min(capacity // 2, size))
 
     # ---------------------------------------------------------------- answers
-    def expect(self, number: int) -> Answer:
+    def expect(self, number: int) -> Reply:
         """Return the answer of a call that is about to be put."""
-        answer = self._answers[number] = Answer()
+        answer = self._answers[number] = Reply()
         return answer
 
-    def wait_for(self, number: int, answer: Answer, timeout: float | None = None) -> Any:
+    def wait_for(self, number: int, answer: Reply, timeout: float | None = None) -> Any:
         """Return the result of a call, or raise its error. An interrupted wait puts nothing out of step.
 
         Raises
@@ -314,7 +314,7 @@ class Road:
         if self._is_copy or self._is_closed:
             return
         if self.has_backlog and self.end is None:
-            # what is left then goes with the program: whoever saves it still waits, or was told
+            # the rest is lost with the program: its saver still waits, or got an error
             with suppress(SavingProcessError, NotAnsweringError):
                 while not self.process.is_stuck:
                     with suppress(NotAnsweringError):

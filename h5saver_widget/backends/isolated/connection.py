@@ -14,12 +14,12 @@ from typing import Any
 
 from h5saver_widget.backends.isolated.messages import Kind, Notice, pack
 from h5saver_widget.backends.isolated.ring import Counter, Doing
-from h5saver_widget.backends.isolated.road import Answer, Road
+from h5saver_widget.backends.isolated.transport import Reply, Transport
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
-__all__ = ["FrameLock", "Link"]
+__all__ = ["FrameLock", "WorkerConnection"]
 
 _RELEASE_AT = 64
 
@@ -28,13 +28,13 @@ _RELEASE_AT = 64
 class Pending:
     """A call whose answer is on its way."""
 
-    road: Road
+    transport: Transport
     number: int
-    answer: Answer
+    answer: Reply
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Return it, or raise the error that it is; see :meth:`Link.ask`."""
-        return self.road.wait_for(self.number, self.answer, timeout)
+        """Return it, or raise the error that it is; see :meth:`WorkerConnection.ask`."""
+        return self.transport.wait_for(self.number, self.answer, timeout)
 
 
 class FrameLock:
@@ -45,7 +45,7 @@ class FrameLock:
     Attributes
     ----------
     owes
-        The records of the owner of the lock that found no room in the ring: on which road, and its ticket.
+        The records of the owner of the lock that found no room in the ring: on which transport, and its ticket.
     waited
         Seconds that threads have waited for room so far.
     """
@@ -53,7 +53,7 @@ class FrameLock:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = self._switches = 0
-        self.owes: tuple[Road, int] | None = None
+        self.owes: tuple[Transport, int] | None = None
         self.waited = 0.0
         #: Whether a thread that has given the lock back for a while is in the middle of something that is one step.
         self._is_barred = False
@@ -78,6 +78,10 @@ class FrameLock:
         """Give it back."""
         self._depth -= 1
         self._lock.release()
+
+    def locked(self) -> bool:
+        """Tell whether a thread has the lock; conditions need this since Python 3.14."""
+        return self._depth > 0
 
     @contextmanager
     def switching(self) -> Iterator[None]:
@@ -130,11 +134,11 @@ class FrameLock:
             owed, self.owes = self.owes, None
         self._lock.release()
         if owed is not None and kind is None:
-            road, ticket = owed
-            self.waited += road.wait_sent(ticket)  # once it is in the ring it outlives this program
+            transport, ticket = owed
+            self.waited += transport.wait_sent(ticket)  # once it is in the ring it outlives this program
 
 
-class Link:
+class WorkerConnection:
     """The way to one worker process, started when it is first needed and again after it has died.
 
     Parameters
@@ -148,15 +152,15 @@ class Link:
     def __init__(self, hosted: str, capacity: int) -> None:
         self._hosted = hosted
         self._capacity = capacity
-        #: Held while something is put into the ring, and by whoever makes several things one; never while waiting.
+        #: Held while a record is put into the ring, and for several records that are one step; never while waiting.
         self.lock = FrameLock()
         self._starting = threading.Lock()
-        self._road: Road | None = None
+        self._transport: Transport | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
         #: Whether this process is a copy of the program that has the worker.
         self.is_copy = False
-        #: Numbers of objects that nobody holds any more; the worker is told from time to time.
+        #: Numbers of released objects; the worker gets them from time to time.
         self.released: deque[int] = deque()
         self._forget_trouble()
         register_owned(self)
@@ -174,25 +178,25 @@ class Link:
         if self.is_copy:
             refuse_copy()
         with self._starting:
-            if self._road is None or not self._road.is_alive:
+            if self._transport is None or not self._transport.is_alive:
                 self.end()
                 told = weakref.WeakMethod(self._told)
-                self._road = Road(self._hosted, self._capacity, lambda *said: _tell(told, *said))
-                self._finalizer = weakref.finalize(self, self._road.close)
+                self._transport = Transport(self._hosted, self._capacity, lambda *said: _tell(told, *said))
+                self._finalizer = weakref.finalize(self, self._transport.close)
 
     def end(self) -> None:
         """End the process; it writes its queue, and closes its file."""
         if self._finalizer is not None:
             self._finalizer()
-        self._road = self._finalizer = None
+        self._transport = self._finalizer = None
 
     def leave(self) -> None:
         """Let the process finish by itself, and have the next file opened by another one."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        if self._road is not None:
-            self._road.leave()
-        self._road = self._finalizer = None
+        if self._transport is not None:
+            self._transport.leave()
+        self._transport = self._finalizer = None
 
     def disown(self) -> None:
         """Let go of the process in a copy of the program."""
@@ -203,28 +207,28 @@ class Link:
             self._finalizer.detach()
 
     @property
-    def road(self) -> Road:
-        """The road to the process; SavingProcessError if there is none."""
+    def transport(self) -> Transport:
+        """The transport to the process; SavingProcessError if there is none."""
         if self.is_copy:
             refuse_copy()
-        if self._road is None:
+        if self._transport is None:
             raise SavingProcessError("there is no process that has a file; open a file again")
-        return self._road
+        return self._transport
 
     @property
     def pid(self) -> int | None:
         """Number of the process, None if there is none."""
-        return None if self._road is None else self._road.process.pid
+        return None if self._transport is None else self._transport.process.pid
 
     @property
     def is_alive(self) -> bool:
         """Whether there is a process that can be given something."""
-        return self._road is not None and self._road.is_alive
+        return self._transport is not None and self._transport.is_alive
 
     def counter(self, which: Counter) -> int:
         """Return a counter of the worker, 0 if there is none."""
-        road = self._road
-        return 0 if road is None else road.ring[which]
+        transport = self._transport
+        return 0 if transport is None else transport.ring[which]
 
     # -------------------------------------------------------------- standing
     def _told(self, notice: Notice, said: tuple[Any, ...]) -> None:
@@ -242,14 +246,14 @@ class Link:
     @property
     def failure(self) -> SavingProcessError | None:
         """Why nothing can be written any more; None while all is well. Never waits."""
-        road = self._road
-        return self._failed or (None if road is None else road.end)
+        transport = self._transport
+        return self._failed or (None if transport is None else transport.end)
 
     @property
     def is_gone(self) -> bool:
         """Whether the worker ended: it counts nothing any more. Never waits."""
-        road = self._road
-        return road is not None and road.end is not None
+        transport = self._transport
+        return transport is not None and transport.end is not None
 
     def require_success(self) -> None:
         """Raise the reason if nothing can be written any more."""
@@ -272,10 +276,10 @@ class Link:
 
     def activity(self) -> Activity:
         """Return the worker's present work, and how long it has made no progress. Never waits."""
-        road = self._road
-        if road is None or not road.is_alive:
+        transport = self._transport
+        if transport is None or not transport.is_alive:
             return Activity(problem=self._trouble)
-        ring, waiting = road.ring, road.waiting_bytes
+        ring, waiting = transport.ring, transport.waiting_bytes
         doing = Doing(ring[Counter.doing])
         late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
         seconds = max(0.0, late) if doing or waiting else 0.0
@@ -285,34 +289,34 @@ class Link:
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
         """Hand a record to the worker. The lock is held; data are waited for once it is given back."""
-        road = self.road
-        ticket = road.put(kind, parts)
+        transport = self.transport
+        ticket = transport.put(kind, parts)
         if ticket and is_data:
-            self.lock.owes = road, ticket
+            self.lock.owes = transport, ticket
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes that the worker has not taken yet."""
-        road = self._road
-        return 0 if road is None else road.waiting_bytes
+        transport = self._transport
+        return 0 if transport is None else transport.waiting_bytes
 
     def has_room(self, size: int) -> bool:
         """Tell whether so much more can be taken without waiting. Never waits."""
-        road = self._road
-        return road is None or road.has_room(size)
+        transport = self._transport
+        return transport is None or transport.has_room(size)
 
     def wait_room(self, size: int) -> None:
         """Wait until so much can be taken. Not for a thread with the lock: others would wait for that, too."""
-        road = self._road
-        if road is not None and not self.lock._is_owned():
-            self.lock.waited += road.wait_room(size)
+        transport = self._transport
+        if transport is not None and not self.lock._is_owned():
+            self.lock.waited += transport.wait_room(size)
 
     def flush_soon(self) -> None:
         """Have the file flushed when the worker has caught up. Never waits, takes no lock."""
-        road = self.road
-        if road.is_alive:
-            road.ring[Counter.flush_wanted] = 1
-            road.process.wake()
+        transport = self.transport
+        if transport.is_alive:
+            transport.ring[Counter.flush_wanted] = 1
+            transport.process.wake()
 
     def post(self, operation: str, *arguments: Any) -> None:
         """Have something done, without waiting for it. The lock is held."""
@@ -343,9 +347,9 @@ class Link:
 
     def begin(self, operation: str, *arguments: Any) -> Pending:
         """Send an order, and return the object that waits for its answer."""
-        road, number = self.road, next(self._calls)
-        pending = Pending(road, number, road.expect(number))
-        road.put(Kind.call, [pack((number, operation, arguments))])
+        transport, number = self.transport, next(self._calls)
+        pending = Pending(transport, number, transport.expect(number))
+        transport.put(Kind.call, [pack((number, operation, arguments))])
         return pending
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:

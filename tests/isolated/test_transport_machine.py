@@ -13,13 +13,13 @@ import psutil
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from test_road import VALUES, camera, frame, rows_in, until
+from test_transport import VALUES, camera, frame, rows_in, until
 
 from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.errors import ForkedCopyError, H5SaverError, NotAnsweringError
 
 
-class Road(RuleBasedStateMachine):
+class Transport(RuleBasedStateMachine):
     """A recording, and how its worker, its disk and its program are disturbed."""
 
     backend = ""
@@ -125,19 +125,19 @@ class Road(RuleBasedStateMachine):
             assert len(file[VALUES]) >= counted.frames_written
         found = rows_in(self.path, VALUES)
         assert found == sorted(set(found))
-        self.saver.io._link.end()
+        self.saver.io._connection.end()
         until(lambda: not self.worker.is_running() or self.worker.status() == psutil.STATUS_ZOMBIE)
         self.folder.cleanup()
 
 
 def test_the_counts_are_facts_whatever_happens(backend: str) -> None:
-    machine = type("Road", (Road,), {"backend": backend})
+    machine = type("Transport", (Transport,), {"backend": backend})
     run_state_machine_as_test(machine, settings=settings(max_examples=8, stateful_step_count=14, deadline=None))
 
 
 @pytest.mark.parametrize("order", [("refuse", "save", "flush", "rename", "save", "allow", "flush", "save", "flush")])
 def test_an_order_that_has_been_wrong(backend: str, order: tuple[str, ...]) -> None:
-    machine = type("Road", (Road,), {"backend": backend})()
+    machine = type("Transport", (Transport,), {"backend": backend})()
     try:
         for step in order:
             getattr(machine, step)()

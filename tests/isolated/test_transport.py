@@ -1,4 +1,4 @@
-"""The road to the worker process: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
+"""The transport to the worker: stopped, interrupted, copied, spoilt, refused; nobody hangs, and counts are facts."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from hypothesis import given, settings, strategies as st
 from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverLowLevel
 from h5saver_widget.backends.isolated import ring as ring_module
 from h5saver_widget.backends.isolated.client import IsolatedBackend
+from h5saver_widget.backends.isolated.connection import FrameLock
 from h5saver_widget.backends.isolated.ring import Ring
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.errors import (
@@ -325,7 +326,7 @@ FORKED = """
 import os, sys, time, multiprocessing, gc
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
-from test_road import H5SaverLowLevel, camera, frame
+from test_transport import H5SaverLowLevel, camera, frame
 backend, isolated, path = sys.argv[1], sys.argv[2] == "1", Path(sys.argv[3])
 def work(number):
     return number * number
@@ -384,7 +385,7 @@ def test_a_ring_that_makes_no_sense_ends_the_worker(io: IsolatedBackend, path: P
     array = io.create_growing(io.root(), "A", row_shape=(), dtype=F8)
     io.append(array, np.arange(10.0))
     io.flush()
-    worker, ring = psutil.Process(io.pid), io._link.road.ring
+    worker, ring = psutil.Process(io.pid), io._connection.transport.ring
     with stopped(io):
         io.append(array, np.full(1, 10.0))
         behind = ring.position
@@ -443,9 +444,9 @@ def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, pa
     bad = io.create_growing(io.root(), "Bad", row_shape=(2,), dtype=F8)
     io.flush()
     with io.lock:
-        io._link.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
-        io._link.post("set_attributes", 10_000, {"a": 1})
-    io._link.broken = {**io._link.broken, bad.obj.number: "/Bad: the last 3 rows could not be written"}
+        io._connection.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
+        io._connection.post("set_attributes", 10_000, {"a": 1})
+    io._connection.broken = {**io._connection.broken, bad.obj.number: "/Bad: the last 3 rows could not be written"}
     with pytest.raises(RowsLostError, match="nonsense"):
         io.flush()
     io.flush()
@@ -525,7 +526,7 @@ def test_what_others_do_with_the_file(
 
 # ------------------------------------------------------------------------------- odd surroundings
 def run(code: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    script = "from test_road import *\n" + textwrap.dedent(code)
+    script = "from test_transport import *\n" + textwrap.dedent(code)
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
         capture_output=True,
@@ -605,3 +606,11 @@ def test_a_program_ends_although_its_disk_does_not_answer(backend: str, path: Pa
     worker.send_signal(signal.SIGCONT)
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert rows_in(path, VALUES) == list(range(5))
+
+
+def test_the_lock_of_frames_has_every_method_that_conditions_of_any_python_call() -> None:
+    lock = FrameLock()
+    with lock, lock:
+        assert lock.locked()
+    assert not lock.locked()
+    assert {name for name in ("acquire", "release", "locked") if not callable(getattr(lock, name))} == set()
