@@ -1,7 +1,7 @@
-"""Makes the pictures that the documentation shows: ``python docs/make_screenshots.py [light|dark] [browser]``.
+"""Makes the pictures that the documentation shows: ``python docs/make_screenshots.py [THEME] [browser]``.
 
 The window runs offscreen and records for some seconds into a folder that is thrown away; every picture shows what
-really happened. Each theme is a process of its own, as a palette set once leaves its traces.
+really happened. Themes: light, dark, german (decimal commas), large (a font of 15 points), fine (a screen of 2x).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PICTURES = Path(__file__).parent / "pictures"
-SECONDS = 12.0
+SECONDS = 8.0
+#: Each is a process of its own: colours, a locale, a font and a screen, once set, leave their traces.
+THEMES = ("light", "dark", "german", "large", "fine")
 DARK = {
     "Window": "#2b2b2b",
     "WindowText": "#e6e6e6",
@@ -44,6 +46,9 @@ SHOTS = (
     ("demo-dark", "dark", (1280, 800), "Spectrometer (simulated)"),
     ("demo-dark-small", "dark", (800, 600), "System monitor"),
     ("demo-dark-start", "dark", (1024, 700), None),
+    ("demo-german", "german", (1008, 720), "Scan"),
+    ("demo-large", "large", (1008, 720), "System monitor"),
+    ("demo-fine", "fine", (1008, 720), "Spectrometer (simulated)"),
 )
 # (name of the file, theme, size): panels that are shown alone
 PANELS = (
@@ -60,13 +65,18 @@ def main() -> int:
         make(sys.argv[1], browser_only="browser" in sys.argv)
         return 0
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    return max(subprocess.run([sys.executable, __file__, theme], check=False).returncode for theme in ("light", "dark"))
+    codes = []
+    for theme in THEMES:
+        scale = {"QT_SCALE_FACTOR": "2"} if theme == "fine" else {}
+        command = [sys.executable, __file__, theme]
+        codes.append(subprocess.run(command, check=False, env={**os.environ, **scale}).returncode)
+    return max(codes)
 
 
 def make(theme: str, browser_only: bool = False) -> None:
     """Make the pictures of a theme."""
     from browser_pictures import make_pictures
-    from pyqtgraph.Qt import QtGui, mkQApp
+    from pyqtgraph.Qt import QtCore, QtGui, mkQApp
 
     from h5saver_widget.demo.window import DemoWindow
 
@@ -74,8 +84,15 @@ def make(theme: str, browser_only: bool = False) -> None:
     app.setStyle("Fusion")
     if theme == "dark":
         app.setPalette(dark_palette(QtGui))
-    with readable_folder() as folder:
-        make_pictures(theme, PICTURES, folder)
+    if theme == "german":
+        QtCore.QLocale.setDefault(QtCore.QLocale("de_DE"))
+    if theme == "large":
+        font = app.font()
+        font.setPointSize(15)
+        app.setFont(font)
+    if theme in ("light", "dark"):
+        with readable_folder() as folder:
+            make_pictures(theme, PICTURES, folder)
     if browser_only:
         return
     for name, wanted, size, title in SHOTS:

@@ -13,7 +13,7 @@ GUIDE = """
 source.</li>
 <li><b>Record</b> (Ctrl+R): from now on every frame of every grabbing source goes to one file. It is the same as
 <i>Do Save</i> in the panel on the right.</li>
-<li><b>Record</b> again: the file is closed. Its path is in the log and in the panel on the right.</li>
+<li><b>Record</b> again: the file is complete and closed. The log and the panel on the right name it.</li>
 </ol>
 
 <h3>Single frames</h3>
@@ -39,7 +39,7 @@ stages along a line or over a map and saves every point; <b>Pause</b> stays at a
 folders by year and day: <tt>2026/20261121/Data_20261121_16_58_48.h5</tt>. The lines below
 it say whether it is saving, how many frames and bytes were written, and whether any was lost.</p>
 
-<h3>Nothing is lost in silence</h3>
+<h3>Every lost frame is counted</h3>
 <p>A frame that was taken while recording and could not be saved is counted as <i>lost</i> in the status bar, and the
 log says why. Closing the window while recording stops, saves and closes the file.</p>
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.demo.plots import Hint, LivePlot, plot_for
+from h5saver_widget.demo.live import Hint, LivePlot
 from h5saver_widget.demo.sources import SourceError
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
@@ -90,7 +90,7 @@ class DetectorPanel(QtWidgets.QWidget):
         self.source = source
         self.title = source.title
         self.ui = self
-        self.plot: LivePlot = plot_for(source.dim, source.histogram)
+        self.plot = LivePlot(source.dim, source.histogram)
         self.viewers = [self.plot]
         self.background: DataToExport | None = None
         self.frames = 0

@@ -38,7 +38,7 @@ __all__ = ["FrameCounts", "PanelRecorder", "save_snapshot"]
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """Counts of the frames of a recording, by its saver.
+    """The counts of the frames of a recording, by its saver.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class PanelRecorder(QtCore.QObject):
     Attributes
     ----------
     most
-        Largest queue of frames, in bytes; later frames are lost, and counted.
+        How much may wait to be saved, in bytes; further frames are lost, and counted.
     """
 
     note = QtCore.Signal(str)
@@ -106,7 +106,7 @@ class PanelRecorder(QtCore.QObject):
 
     @property
     def recording(self) -> FrameCounts:
-        """Counts of the frames of this recording, or of the last one."""
+        """The counts of this recording, or of the last one."""
         status = self.h5saver.status()
         counts = status.statistics
         accepted = counts.frames_received - counts.frames_dropped

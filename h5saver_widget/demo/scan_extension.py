@@ -19,9 +19,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets, isQObjectAlive
 
 from h5saver_widget.data import DataRaw, DataToExport
 from h5saver_widget.demo.actuators import MockActuator, ScannedSample
-from h5saver_widget.demo.plots import Hint
+from h5saver_widget.demo.live import Hint, LivePlot
 from h5saver_widget.demo.scan_form import MAX_POINTS, ScanForm, scan_settings
-from h5saver_widget.demo.scan_plots import scan_plot
 from h5saver_widget.demo.scan_run import Detector, ScanPlan, ScanRun, ScanState
 from h5saver_widget.demo.station import Station
 from h5saver_widget.format.layout import SaveType
@@ -29,7 +28,7 @@ from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import format_duration
 
 if TYPE_CHECKING:
-    from h5saver_widget.demo.plots import LivePlot
+    from h5saver_widget.demo.live import Hint, LivePlot
     from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["ScanExtension"]
@@ -100,12 +99,13 @@ class ScanExtension(Station):
         self._scans: list[ScanRun] = []  # the last one
         self._seen: dict[str, DataToExport] = {}
         self._values = np.zeros(0)
-        self._plot: LivePlot | None = None
+        self._plot = LivePlot()
         self._listed: Path | None = None
         self._list = QtWidgets.QListWidget()
         self._shown = ""
         self._began, self._done_before = 0.0, 0
         self._told.connect(self._on_told)
+        self.settings.sigTreeStateChanged.connect(lambda *_: self._show_progress())
         self.h5saver.before_closing(self._stop_and_wait)
         self.h5saver.let_pause(self._pause_scan)
         self._redraw_timer = QtCore.QTimer(self)
@@ -229,8 +229,9 @@ class ScanExtension(Station):
             return
         self._list_scan(scan)
         if what in (ScanState.DONE, ScanState.STOPPED, ScanState.FAILED):
-            self._redraw_timer.stop()
-            self._redraw()
+            if scan is self.scan:  # else the next one has begun before this is told
+                self._redraw_timer.stop()
+                self._redraw()
             name = scan.node_path.rpartition("/")[2] or "Scan"
             text = f"{name} {what.value}: {scan.done:,} of {scan.points:,} points"
             if what is ScanState.FAILED:
@@ -253,10 +254,9 @@ class ScanExtension(Station):
             axes=scan.plan.axes(),
         )
         self._seen[name] = data = DataToExport(name, data=[shown])
-        if self._plot is None or self._shown != name:
+        if self._shown != name:
             self._show_plot(name)
-        else:
-            self._plot.add(data)
+        self._plot.add(data)
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
@@ -289,14 +289,14 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------------ on screen
     def _redraw(self) -> None:
-        if self._plot is not None:
-            self._plot.redraw()
+        self._plot.redraw()
         self._show_progress()
 
     def _show_progress(self) -> None:
-        scan = self.scan
+        scan, plan = self.scan, self.plan()
+        wanted = f"next scan: {np.prod(plan.shape):,} points, about {format_duration(plan.seconds)}"
         if scan is None:
-            self._progress_label.setText("No scan yet")
+            self._progress_label.setText(wanted.capitalize())
             return
         self._progress.setMaximum(scan.points)
         self._progress.setValue(scan.done)
@@ -306,6 +306,8 @@ class ScanExtension(Station):
             parts.append(f"{format_duration(took / measured * (scan.points - scan.done))} left")
         else:
             parts.append(scan.state.value)
+        if not self.running:
+            parts.append(wanted)
         self._progress_label.setText(" · ".join(parts))
 
     def _show_state(self) -> None:
@@ -329,14 +331,9 @@ class ScanExtension(Station):
             self.pause()
 
     def _show_plot(self, name: str) -> None:
-        """Show a scan that was seen, in a new plot: it may have other axes than the one before."""
-        if self._plot is not None:
-            self._stack.removeWidget(self._plot)
-            self._plot.deleteLater()
-        data = self._seen[name]
-        self._plot, self._shown = scan_plot(data[0].data[0].ndim), name
-        self._plot.add(data)
-        self._stack.addWidget(self._plot)
+        """Show a scan that was seen."""
+        self._shown = name
+        self._plot.add(self._seen[name])
         self._stack.setCurrentWidget(self._plot)
 
     # ------------------------------------------------------------------------------------------------- building
@@ -349,11 +346,13 @@ class ScanExtension(Station):
         self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
         self._stack = QtWidgets.QStackedWidget()
         self._stack.addWidget(Hint(_HINT))
+        self._stack.addWidget(self._plot)
         self._stack.setMinimumSize(160, 140)
         self._progress = QtWidgets.QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(10)
         self._progress_label = QtWidgets.QLabel()
+        self._progress_label.setWordWrap(True)  # it never pushes the form
         self._form = ScanForm(self.settings, self.actuators)
         self._list.setAccessibleName("Scans in this file")
         self._list.itemClicked.connect(self._show_listed)

@@ -66,6 +66,8 @@ class ScanPlan:
     >>> plan = ScanPlan(stages, (np.arange(3.0), np.arange(2.0)))
     >>> plan.shape, plan.indexes[:3], plan.at((1, 0))
     ((3, 2), [(0, 0), (0, 1), (1, 1)], (1.0, 0.0))
+    >>> plan.seconds  # 2 steps between 3 lines of 1 step each, at 40 mm/s
+    0.125
     """
 
     actuators: Sequence[MockActuator]
@@ -87,6 +89,15 @@ class ScanPlan:
     def at(self, index: tuple[int, ...]) -> tuple[float, ...]:
         """Return the position of every actuator at a point."""
         return tuple(float(positions[i]) for positions, i in zip(self.positions, index, strict=True))
+
+    @property
+    def seconds(self) -> float:
+        """How long all moves take, in s: each line of a map there or back again, and a step to the next one."""
+        times = [
+            float(np.abs(np.diff(positions)).sum()) / max(actuator.settings["speed"], 1e-9)
+            for actuator, positions in zip(self.actuators, self.positions, strict=True)
+        ]
+        return times[0] if len(times) == 1 else times[0] + self.shape[0] * times[1]
 
     def axes(self) -> list[Axis]:
         """Return the navigation axes of the data."""

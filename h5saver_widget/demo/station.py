@@ -42,7 +42,7 @@ def add_action(
     name, text, tip
         Icon, words and tooltip.
     do
-        Its function.
+        Called when it is pressed.
     keys
         Keys that do the same, such as ``'Ctrl+R or F9'``; the tooltip names them.
     checkable
@@ -66,14 +66,14 @@ def add_action(
 
 
 def show_grab(action: QtGui.QAction, on: bool, text: str = "Grab", other: str = "Stop") -> None:
-    """Show on a button whether frames are taken, and the effect of a click."""
+    """Show on a button whether frames are taken, and its action."""
     action.setChecked(on)
     action.setText(other if on else text)
     action.setIcon(icon("stop" if on else "grab"))
 
 
 def show_record(action: QtGui.QAction, status: RecorderStatus) -> None:
-    """Show on a button whether a file is open for recording, and the effect of a click."""
+    """Show on a button whether a file is open to be recorded into, and its action."""
     action.setChecked(status.is_open)
     action.setText("Stop recording" if status.is_open else "Record")
     action.setIcon(icon("stop") if status.is_open else icon("record", _RED))
@@ -202,7 +202,7 @@ class Station(QtWidgets.QWidget):
         self._line.setToolTip(text)
 
     def show_status(self, status: RecorderStatus) -> None:
-        """Show the state of the saver, beside its own strip."""
+        """Show the state of the saver beside its own strip."""
 
     def _on_status(self, status: ThreadCommand) -> None:
         if status.command == "error":

@@ -259,7 +259,7 @@ class DemoWindow(QtWidgets.QMainWindow):
             self._tabs.setTabIcon(index, self._sign_of(self._tabs.widget(index), main.state))
 
     def _sign_of(self, page: DetectorPanel | Station, state: RecorderState) -> QtGui.QIcon:
-        """Return the sign of a tab: the state of its saver, if that concerns it; else whether it grabs."""
+        """Return the icon of a tab: the state of its saver, if that concerns it; else whether it grabs."""
         if isinstance(page, Station):
             state = page.h5saver.status().state
         elif not page.grabbing:

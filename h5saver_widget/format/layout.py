@@ -33,7 +33,7 @@ __all__ = [
     "numbered_name",
 ]
 
-ROOT_TITLE = "PyMoDAQ file"
+ROOT_TITLE = "Laboratory data"
 RAW_GROUP = "/RawData"
 RAW_TITLE = "Data from PyMoDAQ modules"
 LOGGER_NAME = "Logger"

@@ -13,7 +13,7 @@ __all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "plain_tip"]
 
 
 def plain_tip(text: str) -> str:
-    """Return a tooltip that Qt does not take for HTML, for any text.
+    """Return a tooltip that Qt does not take for HTML, for any text of a file or a person.
 
     >>> plain_tip('<b>x</b>')
     '‹b›x‹/b›'

@@ -1,4 +1,4 @@
-"""The memory of windows: their places, and recently used files and folders."""
+"""The memory of windows: where they were, and which files and folders were used last."""
 
 from __future__ import annotations
 

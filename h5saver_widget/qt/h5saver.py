@@ -10,29 +10,25 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pyqtgraph.parametertree import Parameter
-from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.errors import WrongThreadError
 from h5saver_widget.format.layout import SaveType
-from h5saver_widget.qt import parameters, questions
+from h5saver_widget.qt import parameters, questions, screenshots, telling
 from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.binding import Binding
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.saver_buttons import PRESSED
 from h5saver_widget.qt.saver_view import SaverView
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.saver import H5SaverBase, log_error
-from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.status import RecorderStatus
-from h5saver_widget.saving.external import add_png
 from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
@@ -47,14 +43,8 @@ logger = logging.getLogger(__name__)
 #: How often the number of saved frames is told, in milliseconds: people read no faster, frames may come every 50 us.
 REPORT_MS = 100
 
-#: How often numbers that grow are shown, in s.
-SHOW_SECONDS = 0.5
-
 #: So long the GUI thread waits for a file, if a program has it wait, in s.
 _PATIENCE = 10.0
-
-#: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
-_SHOWN_FOR = timedelta(seconds=2)
 
 
 def _caught(slot: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,17 +148,12 @@ class H5Saver(H5SaverBase, QObject):
             row.setOpts(enabled=False, title=f"{row.title()} (not possible here)", tip=reason)
         self._binding = Binding(self.store, self.settings, self._in_own_thread, self._refused)
         self.store.listen(self._look_changed)
-        self.settings.child("recording", "pause").sigActivated.connect(self._pause_pressed)
-        self.settings.child("recording", "stop").sigActivated.connect(self._stop_pressed)
-        self.settings.child("recording", "marker").sigActivated.connect(self._marker_pressed)
-        self.settings.child("recording", "open_folder").sigActivated.connect(self._open_folder_pressed)
-        self.settings.child("backend", "hsds_options", "test").sigActivated.connect(self._test_pressed)
-        self.settings.child("new_file").sigActivated.connect(self._new_file_pressed)
-        self.settings.child("browse").sigActivated.connect(self._browse_pressed)
-        self.settings.child("show_file").sigActivated.connect(self.show_file_content)
+        for path in parameters.action_paths():
+            self.settings.child(*path).sigActivated.connect(self._pressed)
 
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
-    choose_existing_path = questions.choose_existing_path
+    choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
+    show_status, show_file_content = telling.show_status, telling.show_file_content
 
     # ---------------------------------------------------------------- screen
     @property
@@ -216,75 +201,12 @@ class H5Saver(H5SaverBase, QObject):
         """Show or hide the settings."""
         self.settings_tree.setVisible(show)
 
-    def show_file_content(self, *_: Any) -> H5Browser | None:
-        """Open a window with the content of the current file, read through this saver.
-
-        The window stays in ``analysis_prog``. When the file was closed already, it is opened for reading only.
-
-        Returns
-        -------
-        H5Browser or None
-            None, and a message, if there is no file.
-        """
-        if self.analysis_prog is not None:
-            self.analysis_prog.close()
-            self.analysis_prog.deleteLater()
-            self.analysis_prog = None
-        self._require_gui_thread("a window")
-        path = self.file_path or Path(self.settings["current_h5_file"] or ".")
-        try:
-            if self.isopen():
-                self.analysis_prog = H5Browser(h5saver=self)
-            elif self.capabilities.remote and self.settings["current_h5_file"]:
-                self.analysis_prog = H5Browser(h5file=path, backend=self.backend, server=self.server_options())
-            elif path.is_file():
-                self.analysis_prog = H5Browser(h5file=path, backend=self.backend)
-            else:
-                self.update_status("There is no file to show yet: switch Do Save on, or press New file")
-                return None
-        except Exception as error:
-            self.report("The file can't be shown", error)
-            return None
-        self.analysis_prog.show()
-        return self.analysis_prog
-
     def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
-        """Save a picture of a widget, as it looks now, with a node of the open file; browsers show it there.
+        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
 
-        To be called in the GUI thread, like everything that touches a widget. A streaming file (SWMR) is
-        reopened for it: take pictures before or after a scan.
-
-        Parameters
-        ----------
-        widget
-            The panel; it need not be shown.
-        node
-            The node that the picture belongs to: a scan, a detector, ``'/RawData'``.
-        name
-            ``'pixmap2D'`` and ``'pixmap1D'`` for scans; any other name is put behind ``pixmap_``, and a number is added
-            to a name that is taken. See :func:`h5saver_widget.saving.external.add_png`, also for the names that PyMoDAQ
-            shows.
-
-        Returns
-        -------
-        str
-            The name of the attribute that holds the PNG bytes.
-
-        Raises
-        ------
-        FileNotOpenError
-            If no file is open.
-        NodeError
-            If there is no such node.
+        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
         """
-        self.require_open("save a screenshot")
-        buffer = QtCore.QBuffer()
-        buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
-        widget.grab().save(buffer, "PNG")
-        path = self.path_of(node)
-        with self.saving():
-            self.end_streaming()
-            return add_png(self.get_node(path), bytes(buffer.data()), name)
+        return screenshots.add_screenshot(self, widget, node, name)
 
     # ---------------------------------------------------------------- remote
     @slot()
@@ -299,7 +221,7 @@ class H5Saver(H5SaverBase, QObject):
 
     @slot()
     def pause(self) -> None:
-        """Skip frames until :meth:`resume`; see `H5SaverBase`. Never waits."""
+        """Leave out the frames from now on, until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()
 
     @slot()
@@ -437,37 +359,6 @@ class H5Saver(H5SaverBase, QObject):
             self.look_after()
         self.show_status(only_if_changed=True)
 
-    def show_status(self, only_if_changed: bool = False) -> RecorderStatus:
-        """Show how the recorder is, wherever it is shown, and return it.
-
-        Parameters
-        ----------
-        only_if_changed
-            Numbers that grow are shown twice a second, and not with every call.
-        """
-        status, now = self.status(), monotonic()
-        counts = (self.frames_saved, self.bytes_saved, status.statistics.frames_dropped)
-        if counts != self._reported and self.isopen():
-            self._reported = counts
-            self.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
-        names = tuple(line.partition(":")[0] for line in status.missing)
-        if names != self._missing:
-            self._missing = names
-            if status.missing:
-                self.update_status(f"Something is missing: {', '.join(status.missing)}")
-        shown = (status.state, status.is_open, status.path, status.problem, status.ended, names, self.is_paused)
-        if only_if_changed and shown == self._shown and now - self._shown_at < SHOW_SECONDS:
-            return status
-        self._shown, self._shown_at = shown, now
-        doing, _ = self.pending()
-        pause, stop = (self.settings.child("recording", name) for name in ("pause", "stop"))
-        pause.setOpts(enabled=status.can_pause, title="Resume" if self.is_paused else "Pause")
-        stop.setOpts(enabled=status.can_pause)
-        self.settings.child("recording", "marker").setOpts(enabled=status.can_pause)
-        self.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
-        self.status_changed.emit(status)
-        return status
-
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
         if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
@@ -475,13 +366,7 @@ class H5Saver(H5SaverBase, QObject):
 
     @_caught
     def _show_options(self) -> None:
-        settings, now = self.settings, self.store.current
-        for path, visible in parameters.shown_with(now, self.capabilities).items():
-            settings.child(*path).setOpts(visible=visible)
-        library = settings.child("data_format", "compression_options", "h5comp_library")
-        library.setLimits(parameters.compression_libraries(self.capabilities))
-        note = reader_note(now.h5comp_library)
-        library.setOpts(tip=f"{SETTINGS['h5comp_library'].tip} {note}".strip())
+        parameters.show_options(self.settings, self.store.current)
 
     def value_changed(self, param: Parameter) -> None:
         """Take over a setting from the tree; errors are reported, never raised."""
@@ -494,54 +379,10 @@ class H5Saver(H5SaverBase, QObject):
 
     # --------------------------------------------------------------- buttons
     @_caught
-    def _pause_pressed(self, *_: Any) -> None:
-        if self.is_paused:
-            self.resume()
-        else:
-            self.pause()
+    def _pressed(self, action: Parameter, *_: Any) -> None:
+        PRESSED[action.name()](self)
 
-    @_caught
-    def _stop_pressed(self, *_: Any) -> None:
-        self.stop()
-
-    @_caught
-    def _marker_pressed(self, *_: Any) -> None:
-        if self.isopen():
-            self.add_marker()
-        else:
-            self.update_status("No marker was set: no file is open")
-
-    @_caught
-    def _open_folder_pressed(self, *_: Any) -> None:
-        folder = questions.folder_to_open(self)
-        if not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(folder))):
-            self.update_status(f"The files are in {folder}")
-
-    @_caught
-    def _new_file_pressed(self, *_: Any) -> None:
-        if self.isopen() and self.watcher.wait_for_scan(
-            functools.partial(self._new_file_after_scan, self.naming_time())
-        ):
-            return
-        before = (self.generation, self._begun)
-        self.new_file_sig.emit()
-        if (self.generation, self._begun) != before and self.isopen() and not self.frames_saved:
-            return  # a host has made the file, or has begun to
-        self.do("opening", functools.partial(self._new_file_to_save, self.naming_time()), "No new file could be made")
-
-    def _new_file_to_save(self, now: datetime) -> None:
-        """Make a file, and save into it: Do Save is on while a file is open, unless the host has hidden it."""
-        self.chosen = self.new_file(None, now)
-        if self.settings.child("do_save").opts["visible"]:
-            self.store.change(do_save=True)
-
-    def _new_file_after_scan(self, now: datetime) -> Path:
-        path = self.new_file(None, now)
-        self.new_file_sig.emit()
-        return path
-
-    @_caught
-    def _test_pressed(self, *_: Any) -> None:
+    def ask_server(self) -> None:
         """Have the server asked by a thread of its own: one that hangs must hang neither the window nor the file."""
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=False)
         self.store.change(connection="Asking the server ...")
@@ -551,19 +392,3 @@ class H5Saver(H5SaverBase, QObject):
     def _tested(self, answer: BackgroundCall) -> None:
         self.settings.child("backend", "hsds_options", "test").setOpts(enabled=True)
         self.store.change(connection=answer.result if answer.error is None else explain(answer.error))
-
-    @_caught
-    def _browse_pressed(self, *_: Any) -> None:
-        path = self.choose_existing_path()
-        if path is not None:
-            self.open_file_dialog_result(path)
-
-    def naming_time(self) -> datetime:
-        """Return the time that stands in the name of a file made now: that of the name on screen, or the clock's.
-
-        A user who sees a name and presses the button gets a file of this name, even if a second begins in between.
-        """
-        now = datetime.now()
-        shows = questions.may_ask() and self.view is not None and self.view.isVisible()
-        shown = self.view.tree.shown_for if shows and self.view is not None else None
-        return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now

@@ -10,6 +10,9 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
+from pyqtgraph.parametertree import Parameter
+
+from h5saver_widget.backends.compression import reader_note
 from h5saver_widget.backends.registry import backend_capabilities, default_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities
@@ -20,9 +23,11 @@ from h5saver_widget.recording.settings import SETTINGS, Settings
 
 __all__ = [
     "SETTINGS_NAME",
+    "action_paths",
     "compression_libraries",
     "dashboard_submodules_params",
     "saver_params",
+    "show_options",
     "shown_with",
     "with_save_type",
 ]
@@ -63,6 +68,11 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "file": {"type": "file", "fileMode": "ExistingFile", "nameFilter": _FILE_TYPES},
     "secret": {"type": SECRET_TYPE},
 }
+
+
+def action_paths() -> list[SettingPath]:
+    """Return the paths of the buttons."""
+    return [(*before[:-1], name) for before, actions in _ACTIONS.items() for name, _, _ in actions]
 
 
 def compression_libraries(capabilities: Capabilities) -> list[str]:
@@ -188,3 +198,13 @@ def _leaf(setting: Setting) -> dict[str, Any]:
 dashboard_submodules_params = [
     param for param in saver_params() if param["name"] in ("save_2D", "save_raw_only", "do_save", "N_saved")
 ]
+
+
+def show_options(tree: Parameter, now: Settings) -> None:
+    """Show the settings that the chosen library has; it may be chosen for the next file."""
+    capabilities = backend_capabilities(now.backend_type)
+    for path, visible in shown_with(now, capabilities).items():
+        tree.child(*path).setOpts(visible=visible)
+    library = tree.child("data_format", "compression_options", "h5comp_library")
+    library.setLimits(compression_libraries(capabilities))
+    library.setOpts(tip=f"{SETTINGS['h5comp_library'].tip} {reader_note(now.h5comp_library)}".strip())

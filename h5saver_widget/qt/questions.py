@@ -6,6 +6,7 @@ Only the GUI thread can be asked; for another one there is no answer. The functi
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,10 @@ from h5saver_widget.recording.picking import SwmrAnswer
 if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
 
-__all__ = ["choose_existing_path", "choose_new_path", "choose_swmr", "folder_to_open", "may_ask"]
+__all__ = ["choose_existing_path", "choose_new_path", "choose_swmr", "folder_to_open", "may_ask", "naming_time"]
 
+#: A name on screen is a promise for so long; later (the window was busy) a file is named by the clock.
+_SHOWN_FOR = timedelta(seconds=2)
 _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
@@ -71,3 +74,14 @@ def folder_to_open(saver: H5Saver) -> Path:
     """Return the folder of the current file; where there is none, the nearest one above those that files will go to."""
     wanted = saver.h5_file_path or saver.base_folder()
     return next((folder for folder in (wanted, *wanted.absolute().parents) if folder.is_dir()), Path.home())
+
+
+def naming_time(saver: H5Saver) -> datetime:
+    """Return the time for the name of a file made now: that of the name on screen, or the clock's.
+
+    A user who sees a name and presses the button gets a file of this name, even if a second begins in between.
+    """
+    now = datetime.now()
+    shows = may_ask() and saver.view is not None and saver.view.isVisible()
+    shown = saver.view.tree.shown_for if shows and saver.view is not None else None
+    return shown if shown is not None and shown <= now < shown + _SHOWN_FOR else now

@@ -1,4 +1,4 @@
-"""SaverView: the widget that a host embeds. The settings of a saver, and below them the state of saving."""
+"""SaverView: the widget that a host embeds. Settings, and below them how saving goes."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class SaverView(QtWidgets.QWidget):
         self.marker_key.activated.connect(saver.settings.child("recording", "marker").activate)
         saver.status_changed.connect(self.strip.show_status)
         self.strip.show_status(saver.status())
+        self.strip.offer.clicked.connect(saver.settings.child("new_file").activate)
         self._end = _End(saver, self.tree)
         self.destroyed.connect(self._end.told)
 

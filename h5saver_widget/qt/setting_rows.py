@@ -20,7 +20,7 @@ from pyqtgraph.parametertree.parameterTypes import (
 )
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit
+from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit, plain_tip
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.notes_table import NotesTable, set_alarm
 from h5saver_widget.qt.numbers import read_number
@@ -295,7 +295,7 @@ class ShownRow(_Row):
         super()._show_tips()
         tip = self.param.opts.get("tip", "")
         if text := self.widget.text():
-            self.widget.setToolTip(f"{text}\n{tip}" if tip else text)
+            self.widget.setToolTip(plain_tip(f"{text}\n{tip}" if tip else text))
 
 
 class WideShownRow(WideRow, ShownRow):
@@ -338,4 +338,4 @@ class FolderRow(_Row):
 
     def _show_tips(self) -> None:
         super()._show_tips()
-        self.widget.setToolTip(f"{self.widget.value()}\n{self.param.opts.get('tip', '')}")
+        self.widget.setToolTip(plain_tip(f"{self.widget.value()}\n{self.param.opts.get('tip', '')}"))

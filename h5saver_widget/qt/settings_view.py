@@ -65,9 +65,9 @@ class SettingsTree(PlainTree):
     settings
         The settings of a saver.
     next_file
-        Returns a function that finds the name of a file made at a given time, in the given folder or, for None, that of
-        the settings. It reads folders and is called in a thread of its own: it must hold no QObject. NamingError says
-        why there can't be a name, OSError names the fault of the folder.
+        Returns a function that finds the name of a file made at a time, in the given folder or, for None, in that of
+        the settings. That looks into folders and is called in a thread of its own: it must hold no QObject.
+        NamingError says why there can't be a name, OSError why not in this folder.
     comment
         Writes a line into the log of the file; raises an error with a sentence if it can't.
     """
@@ -262,7 +262,7 @@ class SettingsTree(PlainTree):
             self._look()
 
     def _folder_typed(self, text: str) -> None:
-        """Report the fault of a folder while it is typed."""
+        """Show the problem of a folder while it is typed."""
         self._typed = text
         self.update_next_file()
 

@@ -27,7 +27,7 @@ _COLOURS: Final = {
 
 
 def paint_state(painter: QtGui.QPainter, rect: QtCore.QRectF, state: RecorderState) -> None:
-    """Draw a ring, a disc, two bars, an hourglass or a triangle: form and colour show the same."""
+    """Draw a ring, a disc, two bars, an hourglass or a triangle: the form means the same as the colour."""
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
     colour = QtGui.QColor(_COLOURS[state])
     painter.setPen(QtGui.QPen(colour, 2.5))

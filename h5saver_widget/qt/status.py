@@ -61,7 +61,8 @@ class ThreadCommand:
         if self.command in ("paused", "resumed"):
             return f"{self.command.capitalize()}: {args.get('path')}"
         if self.command in ("saved", "closed"):
-            count = f"{args.get('frames', 0):,} frames saved, {format_size(args.get('bytes', 0))}"
+            frames = args.get("frames", 0)
+            count = f"{frames:,} frame{'' if frames == 1 else 's'} saved, {format_size(args.get('bytes', 0))}"
             return count if self.command == "saved" else f"Closed {args.get('path')}: {count}"
         return str(args.get("text") or args.get("message") or self.command)
 

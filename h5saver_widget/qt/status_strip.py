@@ -35,7 +35,7 @@ class HasStatus(Protocol):
 
 
 class _Light(QtWidgets.QWidget):
-    """A light with a form per colour."""
+    """A light whose form means the same as its colour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,6 +117,10 @@ class StatusStrip(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.problem.setSizePolicy(policy)
         self.problem.hide()
+        #: The one sensible thing to do about a problem; a host connects it, the saver's own window does.
+        self.offer = QtWidgets.QPushButton("Go on in a new file")
+        self.offer.setAutoDefault(False)
+        self.offer.hide()
         self.more = QtWidgets.QToolButton()
         self.more.setCheckable(True)
         self.more.setAutoRaise(True)
@@ -159,7 +163,8 @@ class StatusStrip(QtWidgets.QWidget):
         layout.addWidget(self.size, 2, 1)
         layout.addWidget(self.left, 3, 0, 1, 2)
         layout.addWidget(self.problem, 4, 0, 1, 2)
-        layout.addWidget(self.details, 5, 0, 1, 2)
+        layout.addWidget(self.offer, 5, 0, 1, 2)
+        layout.addWidget(self.details, 6, 0, 1, 2)
         layout.setColumnStretch(0, 1)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -225,7 +230,7 @@ class StatusStrip(QtWidgets.QWidget):
         self._fit_head()
 
     def _show_left(self, counts: Statistics, grows: bool) -> None:
-        """Show how long the disk lasts; if it lasts for days, only how much is free."""
+        """Show how long the disk lasts; where it lasts for days, only the free space."""
         if grows and counts.seconds_left is not None and counts.seconds_left < LONG_SECONDS:
             self.left.show_text(f"disk: {format_left(counts.seconds_left)} left", counts.seconds_left < SHORT_SECONDS)
         elif counts.free_bytes is not None:
@@ -239,6 +244,7 @@ class StatusStrip(QtWidgets.QWidget):
             self.problem.setText(text)
             self.problem.setToolTip("" if not text else "What went wrong last, or does not come")
         self.problem.setVisible(bool(text))
+        self.offer.setVisible(status.is_given_up)
 
     def _show_rows(self, status: RecorderStatus) -> None:
         counts = status.statistics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyqtgraph.Qt import QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.recording.picking import SwmrAnswer
 
@@ -23,15 +23,19 @@ def ask_swmr(parent: QtWidgets.QWidget | None, path: Path, file_is_swmr: bool) -
     file_is_swmr
         Whether the file was made for SWMR (the settings then say the opposite).
     """
-    button = QtWidgets.QMessageBox.StandardButton
     made, wanted, switched = ("with", "off", "on") if file_is_swmr else ("without", "on", "off")
-    text = (
+    box = QtWidgets.QMessageBox(parent)
+    box.setIcon(QtWidgets.QMessageBox.Icon.Question)
+    box.setWindowTitle("SWMR settings differ")
+    box.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    box.setText(
         f"{path.name} was made {made} SWMR (single writer, multiple readers), but SWMR is {wanted} in the settings.\n\n"
-        f"Yes: switch SWMR {switched} and add to this file.\n"
-        f"No: make a new file. The existing one is kept as {path.stem}_old1{path.suffix} (or the next free number).\n"
-        "Cancel: open nothing."
+        f"If you keep it, it is renamed to {path.stem}_old1{path.suffix} (or the next free number)."
     )
-    answer = QtWidgets.QMessageBox.question(
-        parent, "SWMR settings differ", text, button.Yes | button.No | button.Cancel, button.Yes
-    )
-    return {button.Yes: SwmrAnswer.ADAPT, button.No: SwmrAnswer.NEW}.get(answer, SwmrAnswer.CANCEL)
+    roles = QtWidgets.QMessageBox.ButtonRole
+    append = box.addButton(f"Append with SWMR {switched}", roles.AcceptRole)
+    keep = box.addButton("Keep it and start a new file", roles.DestructiveRole)
+    box.addButton("Open nothing", roles.RejectRole)
+    box.setDefaultButton(append)
+    box.exec()
+    return {append: SwmrAnswer.ADAPT, keep: SwmrAnswer.NEW}.get(box.clickedButton(), SwmrAnswer.CANCEL)

@@ -117,7 +117,7 @@ def _connection(make_asker: Callable[[], Backend], folder: Path | None) -> str:
 
 
 def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[[datetime], str]:
-    """Return a function that finds the name of a file made at a given time, for a thread: it holds no saver.
+    """Return a function that finds the name of a file made at a time; a thread may call it: it holds no saver.
 
     Parameters
     ----------

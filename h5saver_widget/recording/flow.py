@@ -15,7 +15,7 @@ SCAN_PATIENCE: Final = 60.0
 
 
 class Flow:
-    """The state of a clock and a light: on while frames arrive from any source.
+    """The flow of frames, which a clock and a light show: it is on while frames come from any source.
 
     Any thread may look, as often as it likes.
 

@@ -76,7 +76,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     given = {**saver.note_attributes(), **(metadata or {})}
     path = saver.create_new_file(provider.candidates(now), given, swmr=saver.wants_swmr)
     saver.made_from = None if metadata else saver.recipe()
-    _file_changed(saver, path, f"{settings.base_name}000")
+    _file_changed(saver, path, "Scan000" if saver.save_type is SaveType.scan else "")
     return path
 
 

@@ -280,9 +280,9 @@ class H5SaverBase(H5SaverLowLevel):
         return self.watcher.is_paused
 
     def pause(self) -> None:
-        """Skip frames until :meth:`resume`. Never waits.
+        """Leave out the frames from now on, until :meth:`resume`. Never waits.
 
-        No point of a scan is skipped: the pause is passed on to the scan (:meth:`let_pause`), or refused.
+        No point of a scan is left out: a pause is passed on to its program (:meth:`let_pause`), or refused.
         """
         scan = self._scan_pauses() if self.scan_runs else None
         if self.scan_runs and scan is None:
@@ -302,7 +302,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._notify("resumed", path=self.file_path)
 
     def let_pause(self, pause: Callable[[bool], None]) -> None:
-        """Pass a pause on to the program that scans.
+        """Have a pause passed on to the program of a scan.
 
         Parameters
         ----------
@@ -626,7 +626,7 @@ class H5SaverBase(H5SaverLowLevel):
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
         elif command == "error":
-            self.watcher.failed(str(args.get("message", "")))
+            self.watcher.failed(str(args.get("message", "")), args.get("exception"))
 
     def _begin_looking(self) -> None:
         """Have :meth:`look_after` called while a file is open; where there is a window, its timer does it."""

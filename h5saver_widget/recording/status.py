@@ -12,10 +12,10 @@ __all__ = ["RecorderState", "RecorderStatus"]
 
 
 class RecorderState(Enum):
-    """The state of the data; the value is the word for people, the same on every surface.
+    """State of the data flow; the value is the word for people, the same on every surface.
 
-    ``OPEN``: a file is open, and no frame arrives. ``RECORDING``: frames arrive, and a reader finds the first ones.
-    ``PAUSED``: frames are skipped. ``NOT_ANSWERING``: the disk has made no progress for some seconds.
+    ``OPEN``: a file is open, and nothing comes into it. ``RECORDING``: frames come, and a reader finds the first ones.
+    ``PAUSED``: frames are left out. ``NOT_ANSWERING``: the disk has not got on for some seconds.
     """
 
     CLOSED = "closed"
@@ -35,7 +35,7 @@ class RecorderStatus:
     Attributes
     ----------
     state
-        The present state of the data.
+        State of the data flow.
     statistics
         Counts over all files of the recording; `queue_frames` and `queue_bytes` are the size of the queue.
     path
@@ -56,7 +56,10 @@ class RecorderStatus:
     is_open
         Whether a file is open, or is being opened: *Stop* closes it.
     ended
-        Why the last recording has ended by itself, and its missing sources; ``''`` while a file is open.
+        Why the last recording has ended by itself, and which sources never came into it; ``''`` while a file is open.
+    is_given_up
+        Whether the open file takes nothing any more, because it was removed or its process has ended: the recording
+        has to go on in a new file.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class RecorderStatus:
     waiting_seconds: float = 0.0
     is_open: bool = False
     ended: str = ""
+    is_given_up: bool = False
 
     @property
     def headline(self) -> str:
@@ -88,5 +92,5 @@ class RecorderStatus:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Remarks for people, one sentence each."""
+        """The messages for the user, one sentence each."""
         return tuple(line for line in (self.problem, self.ended, *self.missing) if line)

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Activity
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import FileGoneError, H5SaverError
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.counts import Counts
 from h5saver_widget.recording.disk import FreeSpace
@@ -110,7 +110,7 @@ class Watcher:
     problem
         The last problem.
     ended
-        Why the last recording has ended by itself, and its missing sources.
+        Why the last recording has ended by itself, and which sources never came into it.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -121,7 +121,7 @@ class Watcher:
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
         self.due = self.stopped_because = self.problem = self.ended = ""
-        self._problem_at = 0.0
+        self._problem_at, self._is_gone = 0.0, False
 
     def follow(self, settings: Settings) -> None:
         """Take limits, reserve and sources from settings."""
@@ -150,6 +150,7 @@ class Watcher:
 
     def closed(self) -> None:
         """Take note that the file was closed."""
+        self._is_gone = False
         self.space.watch.stop()
         self.mirroring.file_closed(self._file.io)
         if not self.is_rolling:
@@ -163,9 +164,15 @@ class Watcher:
         is_one = self._frames_so_far() or self.clock.elapsed > PATIENCE
         return self.sources.never_came() if is_one else ""
 
-    def failed(self, message: str) -> None:
-        """Note a problem."""
+    def failed(self, message: str, error: BaseException | None = None) -> None:
+        """Take note of an error; a file that was removed while it was written takes nothing any more."""
         self.problem, self._problem_at = message, monotonic()
+        self._is_gone = self._is_gone or isinstance(error, FileGoneError)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the open file takes nothing any more."""
+        return self._file.isopen() and (self._is_gone or self._file.io.queue.failure is not None)
 
     def pause(self) -> bool:
         """Leave out frames of continuous recordings from now on; return whether that is new. Never waits."""
@@ -356,13 +363,14 @@ class Watcher:
             waiting,
             opened,
             "" if opened else self.ended,
+            self.is_given_up,
         )
 
     def _state(self, doing: str, opened: bool, waiting: float, statistics: Statistics, now: float) -> RecorderState:
         """Return the one word for all of it; the only place where it is decided."""
         if doing:
             return RecorderState.OPENING if doing == "opening" else RecorderState.CLOSING
-        if self.problem and (not opened or now - self._problem_at < ERROR_SECONDS):
+        if self.problem and (not opened or self.is_given_up or now - self._problem_at < ERROR_SECONDS):
             return RecorderState.ERROR
         if not opened:
             return RecorderState.CLOSED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,10 @@ def leaves_out_frame(file: H5SaverLowLevel) -> bool:
 
 def statistics(file: H5SaverLowLevel) -> Statistics:
     """Return the counts since the file was opened; never waits for the file."""
+    if file._kept is not None:
+        found, lost = file._kept
+        more = file._frames_refused - lost
+        return replace(found, frames_received=found.frames_received + more, frames_dropped=found.frames_dropped + more)
     queue = file.io.queue.counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None

@@ -28,6 +28,7 @@ from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.session import Session, close_forgotten
 from h5saver_widget.saving.shared_files import FileProxy
+from h5saver_widget.saving.statistics import Statistics
 
 __all__ = ["H5SaverLowLevel"]
 
@@ -137,6 +138,8 @@ class H5SaverLowLevel(H5Backend):
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
         self._own: Backend | None = None  # its own backend, while it works on the file of another saver
         self._borrowers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()  # those that work on the file of this one
+        #: What was counted in the last file, and lost by then, if another backend has come since.
+        self._kept: tuple[Statistics, int] | None = None
         self._depth, self._structure_changed = 0, False
         self._counting, self._last_reason, self._last_told = threading.Lock(), "", 0.0
         self._flushed_at, self._frames_flushed, self._size_before = 0.0, 0, 0
@@ -401,6 +404,7 @@ class H5SaverLowLevel(H5Backend):
         with self.io.lock:
             self._close_now()
             asked = self.io.durability.level
+            self._kept = (frames.statistics(self), self._frames_refused)
             self.io = fresh
             if asked is Durability.POWER and fresh.capabilities.journal:
                 fresh.durability.level = asked

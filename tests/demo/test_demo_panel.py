@@ -7,8 +7,8 @@ import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.data import DataToExport
+from h5saver_widget.demo.live import Hint
 from h5saver_widget.demo.panel import DetectorPanel
-from h5saver_widget.demo.plots import Hint
 from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera, grey_frame
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SourceError, SystemMonitor
 from h5saver_widget.qt.plot_style import ON_DARK, ON_LIGHT
@@ -92,7 +92,7 @@ def test_background_is_subtracted_on_screen_only(qtbot, show) -> None:
         click(qtbot, panel._background_button)
     assert [dwa.source.name for dwa in panel.background] == ["raw"]
     frame = panel.snap()
-    curve = panel.plot._plots[0].listDataItems()[0]
+    curve = panel.plot.canvases[0].plot.listDataItems()[0]
     np.testing.assert_array_equal(curve.getData()[1], frame[0].data[0])
     click(qtbot, panel._subtract_box)
     np.testing.assert_array_equal(curve.getData()[1], frame[0].data[0] - panel.background[0].data[0])
@@ -119,15 +119,17 @@ def test_calculated_values_are_shown_with_units(show) -> None:
 def test_plots_take_the_palette(show, make) -> None:
     panel = show(make())
     panel.snap()
+    panel.snap()
+    panel.redraw()
     for base, text, colours in (("#ffffff", "#000000", ON_LIGHT), ("#101010", "#eeeeee", ON_DARK)):
         palette = panel.palette()
         palette.setColor(QtGui.QPalette.ColorRole.Base, QtGui.QColor(base))
         palette.setColor(QtGui.QPalette.ColorRole.Text, QtGui.QColor(text))
         panel.setPalette(palette)
-        assert panel.plot.backgroundBrush().color().name() == base
-        axis = panel.plot._plots[0].getAxis("left")
+        assert panel.plot.canvases[0].backgroundBrush().color().name() == base
+        axis = panel.plot.canvases[0].plot.getAxis("left")
         assert axis.textPen().color().name() == text
-        curves = panel.plot._plots[0].listDataItems()
+        curves = panel.plot.canvases[0].plot.listDataItems()
         assert [curve.opts["pen"].color().name() for curve in curves] == list(colours[: len(curves)])
 
 
@@ -139,8 +141,11 @@ def test_axes_have_units(show) -> None:
         (SimulatedCamera(), {"y (px)", "x (px)"}),
     ):
         panel = show(source)
+        panel.resize(800, 900)  # where there is no room, labels are shortened
         panel.snap()
-        found = {plot.getAxis(side).labelText for plot in panel.plot._plots for side in ("left", "bottom")}
+        panel.snap()
+        QtWidgets.QApplication.processEvents()
+        found = {canvas.plot.getAxis(side).labelText for canvas in panel.plot.canvases for side in ("left", "bottom")}
         assert found == labels
 
 

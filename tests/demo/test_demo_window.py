@@ -10,7 +10,7 @@ import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
 from recording_helpers import settle
 
-from h5saver_widget.demo.plots import Hint
+from h5saver_widget.demo.live import Hint
 from h5saver_widget.demo.window import DemoWindow
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.saving.loading import DataLoader

@@ -7,8 +7,7 @@ import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget import Axis, DataRaw, DataToExport
-from h5saver_widget.demo.plots import LivePlot, plot_for
-from h5saver_widget.demo.scan_plots import scan_plot
+from h5saver_widget.demo.live import LivePlot
 
 X = np.linspace(400, 800, 101)
 
@@ -20,7 +19,7 @@ def frame(values: np.ndarray, x: np.ndarray = X, labels=("a",)) -> DataToExport:
 
 @pytest.fixture
 def plot(qtbot):
-    plot = plot_for("Data1D")
+    plot = LivePlot()
     qtbot.addWidget(plot)
     plot.resize(400, 300)
     with qtbot.waitExposed(plot):
@@ -34,60 +33,60 @@ def draw(plot: LivePlot, *data) -> None:
 
 
 def seen(plot: LivePlot) -> np.ndarray:
-    return np.array(plot._plots[0].viewRange())
+    return np.array(plot.canvases[0].plot.viewRange())
 
 
 def test_numbers_and_grid_are_of_the_frame_that_is_drawn(plot):
     for size in (1.0, 1000.0, 0.001):
         draw(plot, np.linspace(0, size, 101))
-        low, high = plot._plots[0].getAxis("left").range  # before anything is painted
+        low, high = plot.canvases[0].plot.getAxis("left").range  # before anything is painted
         assert low <= 0 and size <= high < 1.2 * size
 
 
 def test_a_zoom_stays_until_something_else_is_drawn_or_somebody_wants_all(plot, qtbot):
     draw(plot, np.linspace(0, 1, 101))
     QtWidgets.QApplication.processEvents()  # lays it out
-    view = plot._plots[0].vb
-    at = QtCore.QPointF(plot.mapFromScene(view.sceneBoundingRect().center()))
+    canvas = plot.canvases[0]
+    at = QtCore.QPointF(canvas.mapFromScene(canvas.plot.vb.sceneBoundingRect().center()))
     event = QtGui.QWheelEvent(
-        at, QtCore.QPointF(plot.viewport().mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 240),
+        at, QtCore.QPointF(canvas.viewport().mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 240),
         QtCore.Qt.MouseButton.NoButton, QtCore.Qt.KeyboardModifier.NoModifier,
         QtCore.Qt.ScrollPhase.NoScrollPhase, False,
     )  # fmt: skip
-    QtWidgets.QApplication.sendEvent(plot.viewport(), event)
+    QtWidgets.QApplication.sendEvent(canvas.viewport(), event)
     zoomed = seen(plot)
     assert zoomed[0][0] > 400
     draw(plot, np.linspace(0, 50, 101))
     np.testing.assert_allclose(seen(plot), zoomed)
-    qtbot.keyClick(plot, QtCore.Qt.Key.Key_Home)
+    qtbot.keyClick(canvas, QtCore.Qt.Key.Key_Home)
     draw(plot, np.linspace(0, 50, 101))
     assert seen(plot)[0][0] < 400 and seen(plot)[1][1] > 50
-    plot._plots[0].setXRange(500, 501)
+    plot.canvases[0].plot.setXRange(500, 501)
     draw(plot, np.linspace(0, 50, 101), X + 1000)
     assert seen(plot)[0][0] < 1400 and seen(plot)[0][1] > 1800
 
 
 def test_names_stand_beside_the_data(qtbot):
-    plot = plot_for("Data1D")
+    plot = LivePlot()
     qtbot.addWidget(plot)
     plot.resize(400, 300)
     plot.show()
     plot.add(frame(np.sin(X), X, ("one", "two")))
     plot.redraw()
-    legend = plot._plots[0].legend
+    legend = plot.canvases[0].plot.legend
     assert [label.text for _, label in legend.items] == ["one", "two"]
-    qtbot.waitUntil(lambda: not legend.sceneBoundingRect().intersects(plot._plots[0].vb.sceneBoundingRect()))
+    qtbot.waitUntil(lambda: not legend.sceneBoundingRect().intersects(plot.canvases[0].plot.vb.sceneBoundingRect()))
 
 
 def test_many_points_of_a_scan_are_a_line_and_no_thick_band(qtbot):
-    plot = scan_plot(1)
+    plot = LivePlot()
     qtbot.addWidget(plot)
     for count, symbol in ((31, "o"), (1000, None)):
         x = np.linspace(0, 1, count)
         data = DataRaw("signal", data=[x], axes=[Axis("stage", "mm", x, 0)], nav_indexes=(0,))
         plot.add(DataToExport("scan", data=[data]))
         plot.redraw()
-        assert plot._plots[0].listDataItems()[0].opts["symbol"] == symbol
+        assert plot.canvases[0].plot.listDataItems()[0].opts["symbol"] == symbol
 
 
 @pytest.mark.parametrize("locale", ["de_DE", "fr_FR", "C"])

@@ -81,7 +81,7 @@ def test_a_line_and_a_map_in_one_file(qtbot, extension, tmp_path) -> None:
     texts = [extension._list.item(row).text() for row in range(extension._list.count())]
     assert texts == ["Scan000  5  complete", "Scan001  3 × 5  complete"]
     extension._show_listed(extension._list.item(0))
-    assert extension._plot is not None and extension._plot._plots[0].getAxis("bottom").labelText == "X (mm)"
+    assert extension._plot.canvases[0].plot.getAxis("bottom").labelText == "X (mm)"
     extension.finish()
     (path,) = tmp_path.rglob("*.h5")
     assert path.name.startswith("Dataset_")

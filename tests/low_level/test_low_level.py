@@ -32,7 +32,7 @@ def test_a_new_file(backend: str, tmp_path: Path) -> None:
         assert saver.file_path == path and path.is_file() and saver.filename == "a.h5"
         attrs = saver.raw_group.attrs
         assert (attrs["type"], attrs["author"], attrs["number"]) == ("scan", "Jürgen", 3)
-        assert saver.root().attrs["file"] == "a.h5" and saver.root().title == "PyMoDAQ file"
+        assert saver.root().attrs["file"] == "a.h5" and saver.root().title == "Laboratory data"
         assert [n.path for n in saver.walk_nodes()] == ["/", "/RawData", "/RawData/Logger"]
     assert not saver.isopen()
     with saver:

@@ -247,7 +247,7 @@ def test_the_menu_of_a_curve(qtbot, show, curves_file):
     browser = show(curves_file)
     plots = go(browser, node(4))
     canvas = plots.signal.canvas
-    menu = PlotMenu(plots, plots.signal)
+    menu = PlotMenu(plots, plots.signal.canvas, plots.set_log)
     row = entry(menu, "Range along x").menu().actions()[0].defaultWidget()
     assert isinstance(row, RangeRow)
     for line, text in zip(row.lines, ("0,25", "0.5"), strict=True):  # both separators are read
@@ -285,7 +285,7 @@ def test_a_right_click_opens_the_menu_of_an_image(qtbot, show, tmp_path):
     browser.refresh()
     assert browser.wait(30)
     assert canvas.levels == (10, 20.5)
-    menu = PlotMenu(plots, plots.signal)
+    menu = PlotMenu(plots, plots.signal.canvas, plots.set_log)
     entry(menu, "Levels").menu().actions()[1].trigger()
     assert canvas.levels == (0, 59)
     same = canvas.same_scale

@@ -93,7 +93,7 @@ def test_scans_are_numbered_and_go_on_in_the_last_dataset(make, backend, base):
     day = f"{datetime.now():%Y%m%d}"
     assert saver.init_file() is True  # there is none yet
     assert saver.file_path.name == f"Dataset_{day}_000.h5"
-    assert saver.current_scan_name == saver.settings["current_scan_name"] == "Data000"
+    assert saver.current_scan_name == saver.settings["current_scan_name"] == "Scan000"
     saver.add_scan_group()
     saver.close_file()
     assert saver.init_file() is False

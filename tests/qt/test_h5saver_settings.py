@@ -71,8 +71,8 @@ def test_an_swmr_file(make):
 
 
 @pytest.mark.parametrize("file_is_swmr", [False, True])
-@pytest.mark.parametrize("answer", ["Yes", "No", "Cancel"])
-def test_an_swmr_mismatch_asks(make, tmp_path, monkeypatch, file_is_swmr, answer):
+@pytest.mark.parametrize("answer", ["Append", "Keep", "Open nothing"])
+def test_an_swmr_mismatch_asks(make, tmp_path, qtbot, file_is_swmr, answer):
     shown, path = make("detector", "h5py"), tmp_path / "older.h5"
     saver = shown.saver
     saver.settings["backend", "swmr_options", "enable_swmr"] = file_is_swmr
@@ -82,19 +82,21 @@ def test_an_swmr_mismatch_asks(make, tmp_path, monkeypatch, file_is_swmr, answer
     saver.settings["backend", "swmr_options", "enable_swmr"] = not file_is_swmr
     asked = []
 
-    def question(parent, title, text, *buttons):
-        asked.append(text)
-        return getattr(QtWidgets.QMessageBox.StandardButton, answer)
+    def press() -> None:
+        box = QtWidgets.QApplication.activeModalWidget()
+        asked.append(box.text())
+        button = next(button for button in box.buttons() if button.text().startswith(answer))
+        qtbot.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
 
-    monkeypatch.setattr(QtWidgets.QMessageBox, "question", question)
+    QtCore.QTimer.singleShot(0, press)
     saver.init_file(addhoc_file_path=path)
     assert len(asked) == 1 and path.name in asked[0]
     enabled = saver.settings["backend", "swmr_options", "enable_swmr"]
-    if answer == "Yes":
+    if answer == "Append":
         assert enabled == file_is_swmr == saver.swmr_mode
         assert saver.is_node_in_group("/RawData", "Frames")
         assert shown.commands("message")
-    elif answer == "No":
+    elif answer == "Keep":
         assert enabled == saver.swmr_mode == (not file_is_swmr)
         assert "/RawData/Frames" in open_elsewhere(tmp_path / "older_old1.h5")
         assert not saver.is_node_in_group("/RawData", "Frames")

@@ -31,7 +31,7 @@ def test_axis_saver_loader(saver):
     assert str(axis_saver.add_axis("/RawData", axis)) == "/RawData/Axis00 (CARRAY) 'myaxis'"
 
     assert sorted(listing(saver, "/")) == [
-        "/ (GROUP) 'PyMoDAQ file'",
+        "/ (GROUP) 'Laboratory data'",
         "/RawData (GROUP) 'Data from PyMoDAQ modules'",
         "/RawData/Axis00 (CARRAY) 'myaxis'",
         "/RawData/Logger (VLARRAY) ''",

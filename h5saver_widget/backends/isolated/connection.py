@@ -240,8 +240,8 @@ class WorkerConnection:
         elif notice == Notice.trouble:
             (self._trouble,) = said
         elif notice == Notice.failed:
-            name, message = said
-            self._failed = SavingProcessError(f"{message} ({name}); nothing more is saved, open a file again")
+            _, message = said
+            self._failed = SavingProcessError(f"{message}; nothing more is saved into this file")
 
     @property
     def failure(self) -> SavingProcessError | None:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.browsing.rows import TreeRow
+from h5saver_widget.browsing.rows import NodeIcon, TreeRow
 from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.editors import plain_tip
 
 __all__ = ["Entry", "numbered"]
+
+_ICONS: Final = {
+    NodeKind.GROUP: NodeIcon.GROUP,
+    NodeKind.FIXED: NodeIcon.CURVE,
+    NodeKind.GROWING: NodeIcon.CURVE,
+    NodeKind.TEXT: NodeIcon.TEXT,
+    NodeKind.LINK: NodeIcon.LINK,
+    NodeKind.OTHER: NodeIcon.UNREADABLE,
+}
+#: Of numbers, the shape says enough where there is little room.
+_NUMBERS: Final = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, NodeIcon.AXIS)
 
 
 class Entry:
@@ -39,6 +52,40 @@ class Entry:
         if self.parent is None:
             return "/"
         return f"{self.parent.path.rstrip('/')}/{self.name}"
+
+    # ------------------------------------------------------------------ shown
+    @property
+    def _row(self) -> TreeRow:
+        return self.shown or TreeRow(_ICONS[self.kind])
+
+    @property
+    def _wrong(self) -> str:
+        return self.problem or (self.file.problem if self.parent is None else "") or self._row.problem
+
+    @property
+    def icon(self) -> NodeIcon:
+        """The sign of its kind, or of a node that can't be read."""
+        return NodeIcon.UNREADABLE if self._wrong else self._row.icon
+
+    @property
+    def text(self) -> str:
+        """The name that is shown."""
+        printable = "".join(c if c.isprintable() else "\ufffd" for c in self.name[:300])
+        return self.file.name if self.parent is None else printable
+
+    @property
+    def content(self) -> str:
+        """The text beside the name: title, shape, kind; or why it can't be read."""
+        row = self._row
+        title = row.title if row.title != self.name else ""
+        about = row.content if row.icon in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))
+        return self._wrong.partition("\n")[0] or "   ".join(filter(None, (title, about)))
+
+    @property
+    def tip(self) -> str:
+        """The tooltip."""
+        row, where = self._row, self.path if self.parent is not None else f"{self.file.path or self.file.name}"
+        return plain_tip(self._wrong or "\n".join(filter(None, (where, row.title, row.content, row.kind))))
 
     def below(self) -> Iterator[Entry]:
         """Iterate over this line and all that are known below it."""

@@ -25,17 +25,7 @@ from h5saver_widget.qt.status import explain
 __all__ = ["NodeModel"]
 
 _Role = QtCore.Qt.ItemDataRole
-_ICONS: Final = {
-    NodeKind.GROUP: NodeIcon.GROUP,
-    NodeKind.FIXED: NodeIcon.CURVE,
-    NodeKind.GROWING: NodeIcon.CURVE,
-    NodeKind.TEXT: NodeIcon.TEXT,
-    NodeKind.LINK: NodeIcon.LINK,
-    NodeKind.OTHER: NodeIcon.UNREADABLE,
-}
-#: Of numbers, the shape says enough where there is little room.
-_NUMBERS: Final = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, NodeIcon.AXIS)
-#: So many lines are requested at once: the visible ones, and a page more.
+#: So many lines are asked for at once: what is seen, and a page more.
 _PAGE: Final = 200
 
 
@@ -118,15 +108,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         return self._entry(index).parent is None
 
     def index_of(self, path: str, file: OpenFile | None = None) -> QtCore.QModelIndex:
-        """Return the line of a node that was listed, an invalid index if it was not, or isn't there.
-
-        Parameters
-        ----------
-        path
-            Path in the file.
-        file
-            The file; None for the first one.
-        """
+        """Return the line of a node that was listed, an invalid index if it was not; without a file, of the first."""
         entry = self._find(path, file)
         return QtCore.QModelIndex() if entry is None else self._index(entry)
 
@@ -390,19 +372,11 @@ class NodeModel(QtCore.QAbstractItemModel):
             return None
         if entry.parent is not None:
             self._want(entry)
-        problem = entry.problem or (entry.file.problem if entry.parent is None else "")
-        row = entry.shown or TreeRow(_ICONS[entry.kind])
-        problem = problem or row.problem
         if role == _Role.DecorationRole:
-            return self._icon(NodeIcon.UNREADABLE if problem else row.icon) if index.column() == 0 else None
+            return self._icon(entry.icon) if index.column() == 0 else None
         if role == _Role.ToolTipRole:
-            where = f"{entry.file.path or entry.file.name}" if entry.parent is None else entry.path
-            return _plain(problem or "\n".join(filter(None, (where, row.title, row.content, row.kind))))
-        if index.column():
-            title = row.title if row.title != entry.name else ""
-            about = row.content if row.icon in _NUMBERS else "  ".join(filter(None, (row.content, row.kind)))
-            return problem.partition("\n")[0] or "   ".join(filter(None, (title, about)))
-        return entry.file.name if entry.parent is None else _printable(entry.name)
+            return entry.tip
+        return entry.content if index.column() else entry.text
 
     def _icon(self, node_icon: NodeIcon) -> Any:
         if node_icon not in self._icons:
@@ -418,12 +392,3 @@ class NodeModel(QtCore.QAbstractItemModel):
         if role == _Role.DisplayRole and orientation == QtCore.Qt.Orientation.Horizontal:
             return self.COLUMNS[section]
         return None
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in name[:300])
-
-
-def _plain(text: str) -> str:
-    """Return a tooltip that Qt does not take for HTML, for any text of a file."""
-    return text.replace("<", "‹").replace(">", "›")

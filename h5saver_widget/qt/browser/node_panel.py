@@ -13,6 +13,7 @@ from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
+from h5saver_widget.qt.editors import plain_tip
 
 __all__ = ["NodePanel"]
 
@@ -33,6 +34,9 @@ class NodePanel(QtWidgets.QWidget):
 
     allow_pressed = QtCore.Signal()
     """The user allows to read the files beside this one in which values stand."""
+
+    repair_pressed = QtCore.Signal()
+    """The user wants a repaired copy of the file."""
 
     comment_saved = QtCore.Signal(str, str)
     """The user wants a comment to be written: path of the node, text."""
@@ -67,6 +71,9 @@ class NodePanel(QtWidgets.QWidget):
         self.allow_button = QtWidgets.QPushButton("Read the files in this folder")
         self.allow_button.setToolTip("Holds for all files of this folder, as long as this window is open")
         self.allow_button.clicked.connect(self.allow_pressed)
+        self.repair_button = QtWidgets.QPushButton("Repair…")
+        self.repair_button.setToolTip("Save what can be saved into a copy; the file itself is not touched")
+        self.repair_button.clicked.connect(self.repair_pressed)
         self.plots = PlotPanel()
         self.lines = QtWidgets.QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -113,6 +120,7 @@ class NodePanel(QtWidgets.QWidget):
         layout.addWidget(self.link_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.elsewhere)
         layout.addWidget(self.allow_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.repair_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.message, 1)
         layout.addWidget(self.tabs, 1)
         layout.addStretch()  # of a link there is little to say, and it stands on top
@@ -132,8 +140,9 @@ class NodePanel(QtWidgets.QWidget):
         return table
 
     # --------------------------------------------------------------- content
-    def show_message(self, text: str, heading: str = "") -> None:
-        """Show a sentence in the place of a node."""
+    def show_message(self, text: str, heading: str = "", can_repair: bool = False) -> None:
+        """Show a sentence in the place of a node, and whether a repaired copy may help."""
+        self.repair_button.setVisible(can_repair)
         self.report = None
         self.plots.forget()
         self.heading.setText(heading)
@@ -185,6 +194,7 @@ class NodePanel(QtWidgets.QWidget):
         """
         self.report = report
         self.message.hide()
+        self.repair_button.hide()
         self.link_button.setText(f"Open {report.link_file}" if report.link_file else f"Go to {report.link}")
         self.link_button.setVisible(bool(report.link))
         self._show_elsewhere(report.elsewhere, was_allowed)
@@ -244,7 +254,7 @@ class NodePanel(QtWidgets.QWidget):
         for row, (name, short, long) in enumerate(values):
             for column, text in enumerate((name, short)):
                 cell = QtWidgets.QTableWidgetItem(text)
-                cell.setToolTip((name if not column else long[:3000]).replace("<", "‹"))
+                cell.setToolTip(plain_tip(name if not column else long[:3000]))
                 self.attributes.setItem(row, column, cell)
         self.attributes.resizeColumnToContents(0)
         self.attributes.setColumnWidth(0, min(self.attributes.columnWidth(0) + 12, 220))

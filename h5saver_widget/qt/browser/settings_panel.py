@@ -9,6 +9,7 @@ from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import StoredSettings
+from h5saver_widget.qt.editors import plain_tip
 from h5saver_widget.qt.plain_tree import PlainTree
 
 __all__ = ["SettingsPanel"]
@@ -42,7 +43,7 @@ class _Line(ParameterItem):
             text = "" if value is None else " ".join(str(value)[:2000].split())
             suffix = param.opts.get("suffix")
             self.setText(1, f"{text} {suffix}" if suffix and isinstance(suffix, str) else text)
-        self.setToolTip(1, self.text(1).replace("<", "‹"))
+        self.setToolTip(1, plain_tip(self.text(1)))
 
 
 class _Tree(PlainTree):

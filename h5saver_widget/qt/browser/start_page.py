@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.qt.editors import plain_tip
 from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.qt.icons import icon
 
@@ -72,7 +73,7 @@ class StartPage(QtWidgets.QWidget):
         for path in files:
             item = QtWidgets.QListWidgetItem(icon("h5saver"), f"{path.name}   –   {path.parent}")
             item.setData(QtCore.Qt.ItemDataRole.UserRole, Path(path))
-            item.setToolTip(str(path).replace("<", "‹"))
+            item.setToolTip(plain_tip(str(path)))
             self.recent.addItem(item)
         self.recent.setVisible(bool(files))
         self.recent_title.setVisible(bool(files))

@@ -14,20 +14,12 @@ import h5saver_widget.backends.isolated.client  # noqa: F401 - with the window, 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.file_view import Child
-from h5saver_widget.browsing.opening import Readers, how_it_ended, why_not
+from h5saver_widget.browsing.opening import Readers, how_it_ended
 from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
-from h5saver_widget.qt.browser.files import FILTER, OpenFile, path_of
-from h5saver_widget.qt.browser.follower import Follower
-from h5saver_widget.qt.browser.node_panel import NodePanel
-from h5saver_widget.qt.browser.overlay import Overlay
-from h5saver_widget.qt.browser.start_page import StartPage
-from h5saver_widget.qt.browser.top_bar import TopBar
-from h5saver_widget.qt.browser.trees import TreePane
-from h5saver_widget.qt.geometry import recent_paths, remember_path
-from h5saver_widget.qt.icons import icon
+from h5saver_widget.qt.browser.file_window import FileWindow
+from h5saver_widget.qt.browser.files import OpenFile, path_of
 from h5saver_widget.qt.keeper import Keeper
-from h5saver_widget.qt.long_work import LongWork
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
 
@@ -37,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["H5Browser"]
 
 
-class H5Browser(QtWidgets.QWidget):
+class H5Browser(FileWindow):
     """Shows the content of HDF5 files.
 
     A problem is shown in its place: a file that can't be opened, or a node that can't be read, says why.
@@ -83,22 +75,16 @@ class H5Browser(QtWidgets.QWidget):
         isolated: bool = True,
         server: RemoteOptions | Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._keeper = Keeper(self)
-        self._backend = backend
         if h5saver is not None and server is None and h5saver.capabilities.remote:
             server = h5saver.server_options()
-        self._readers = Readers(backend, isolated=isolated, server=server)
+        super().__init__(parent, backend, isolated, server)
+        self._keeper = Keeper(self)
         if h5saver is None and not isinstance(h5file, H5Backend):
             self._readers.prepare()  # it starts while the window is built
         self._plot_options = (False, False)
         self._menu_place: QtCore.QPoint | None = None
         self._note = ""
-        #: Folders in which files may be read because values are stored in them.
-        self._allowed: set[Path] = set()
-        self._build()
-        # A parent that is destroyed takes this window along without closing it; the list outlives both.
-        self._files: list[OpenFile] = []
+        self._connect()
         self.destroyed.connect(partial(_close_all, self._files, self._readers))
         if isinstance(parent, QtWidgets.QMainWindow) and parent.centralWidget() is None:
             parent.setCentralWidget(self)
@@ -112,50 +98,8 @@ class H5Browser(QtWidgets.QWidget):
             self.open_file(path_of(h5file if h5file is not None else h5file_path))
         self._show_state()
 
-    # ----------------------------------------------------------------- build
-    def _build(self) -> None:
-        self.bar = TopBar()
-        self.open_button, self.path_label = self.bar.open_button, self.bar.path_label
-        self.follow, self.refresh_button = self.bar.follow, self.bar.refresh_button
-        self.trees = TreePane()
-        self.model, self.tree, self.filter = self.trees.model, self.trees.tree, self.trees.filter
-        self.follower = Follower(self.trees)
-        self.trees.selected.connect(self._node_selected)
-        self.trees.menu_wanted.connect(self._show_menu)
-        self.trees.others_changed.connect(self._others_changed)
-        self.panel = NodePanel()
-        self.overlay = Overlay(self.panel.plots)
-        self.splitter = QtWidgets.QSplitter()
-        self.splitter.addWidget(self.trees)
-        self.splitter.addWidget(self.panel)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([380, 620])
-        self.start = StartPage()
-        self.pages = QtWidgets.QStackedWidget()
-        self.pages.addWidget(self.start)
-        self.pages.addWidget(self.splitter)
-        self.said = QtWidgets.QLabel()
-        self.said.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self.said.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.said.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-        self.said.setWordWrap(True)
-        self.said.hide()
-        self.work = LongWork()
-        self.work.finished.connect(self.say)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 6)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.pages, 1)
-        layout.addWidget(self.said)
-        layout.addWidget(self.work)
-        self._connect()
-        self.setAcceptDrops(True)
-        self.setFocusProxy(self.trees)
-        self.resize(1024, 700)
-        self._update_icons()
-
     def _connect(self) -> None:
+        self.work.finished.connect(self._work_finished)
         self.start.open_pressed.connect(self._open_pressed)
         self.start.chosen.connect(self.open_file)
         self.bar.open_pressed.connect(self._open_pressed)
@@ -165,6 +109,7 @@ class H5Browser(QtWidgets.QWidget):
         self.panel.path_pressed.connect(self.select_here)
         self.panel.allow_pressed.connect(self.allow_folder)
         self.panel.comment_saved.connect(self._save_comment)
+        self.panel.repair_pressed.connect(self.repair)
         self.panel.plots.failed.connect(self.say)
         self.overlay.said.connect(self.say)
         self.follow.toggled.connect(self.follower.set_on)
@@ -183,53 +128,6 @@ class H5Browser(QtWidgets.QWidget):
             found.activated.connect(slot)
 
     # ----------------------------------------------------------------- files
-    def open_file(self, path: Path | str, backend: str | None = None) -> OpenFile:
-        """Open a file for reading; one that is open already is read again and selected.
-
-        Returns
-        -------
-        OpenFile
-            Its ``problem`` says later on why it could not be opened.
-        """
-        path = Path(path)
-        known = next((f for f in self.model.files if f.view.is_own and f.path == path), None)
-        if known is not None:
-            self.trees.select("/", known)
-            self.follower.look(always=True)
-            return known
-        return self._add(OpenFile(path, backend or self._backend, readers=self._readers))
-
-    def _add(self, file: OpenFile) -> OpenFile:
-        self._files.append(file)
-        if file.view.is_own and file.path is not None and file.path.parent in self._allowed:
-            file.view.allow(file.path.parent)
-        file.worker.busy_changed.connect(self._show_busy)
-        file.worker.ask(file.view.open, partial(self._opened, file), partial(self._file_failed, file), key="open")
-        self.trees.add_file(file)
-        self._show_state()
-        return file
-
-    def _opened(self, file: OpenFile, _: object = None) -> None:
-        file.problem, file.note = "", file.view.note
-        if file.view.is_own and file.path is not None and not file.view.is_remote:
-            remember_path("files", file.path)
-        self.model.file_changed(file)
-        self.trees.show_content(file)
-        if file is self.current_file():
-            self._describe()
-
-    def _file_failed(self, file: OpenFile, error: Exception) -> None:
-        file.problem = why_not(file.path, error) if file.view.is_own and file.path is not None else explain(error)
-        if file in self.model.files:
-            self.model.file_changed(file)
-        if self.current_file() is file:
-            self._show_file_problem(file)
-
-    def _show_file_problem(self, file: OpenFile) -> None:
-        where = f"{file.path}\n\n" if file.path is not None and str(file.path) not in file.problem else ""
-        again = "Refresh (F5) tries again; nothing was changed."
-        self.panel.show_message(f"{where}{file.problem}\n\n{again}", f"{file.name} can't be read")
-
     def close_file(self, file: OpenFile) -> None:
         """Close a file, and take it out of the tree."""
         if file is self.current_file():
@@ -246,10 +144,6 @@ class H5Browser(QtWidgets.QWidget):
         if file is not None:
             self.close_file(file)
 
-    def current_file(self) -> OpenFile | None:
-        """Return the file of the node that is selected."""
-        return self.trees.current_file()
-
     def current_path(self) -> str:
         """Return the path of the node that is selected, ``''`` if none is."""
         return self.trees.current_path()
@@ -263,10 +157,6 @@ class H5Browser(QtWidgets.QWidget):
         path = file.path if file is not None else None
         self.bar.show_file(path, bool(files))
         self.setWindowTitle(f"{path.name} – content" if path else "File content")
-
-    def _show_busy(self, *_: object) -> None:
-        busy = any(file.worker.busy for file in self._files)
-        self.refresh_button.setText("Reading…" if busy else "Refresh")
 
     # --------------------------------------------------------------- refresh
     def refresh(self, *_: Any) -> None:
@@ -427,46 +317,7 @@ class H5Browser(QtWidgets.QWidget):
         if file is not None:
             self.trees.select(path, file)
 
-    def allow_folder(self) -> None:
-        """Read values that are stored in other files of the folder, for all files of that folder that are shown."""
-        file = self.current_file()
-        if file is None or file.path is None:
-            return
-        folder = file.path.parent
-        self._allowed.add(folder)
-        for other in self._files:
-            if other.view.is_own and other.path is not None and other.path.parent == folder:
-                other.worker.ask(partial(other.view.allow, folder), lambda _: self._describe(), self.say)
-
-    # ------------------------------------------------------------------ open
-    def _open_pressed(self) -> None:
-        file = self.current_file()
-        recent = recent_paths("files")
-        folder = file.path.parent if file is not None and file.path is not None else recent[0].parent if recent else ""
-        self._readers.prepare()  # it starts while the file is chosen
-        names, _ = QtWidgets.QFileDialog.getOpenFileNames(self, "Open files", str(folder), FILTER)
-        for name in names:
-            self.open_file(name)
-
-    def dragEnterEvent(self, event: QtGui.QDragEnterEvent) -> None:
-        """Take files."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            self._readers.prepare()
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QtGui.QDropEvent) -> None:
-        """Open the files that are dropped."""
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.open_file(url.toLocalFile())
-        event.acceptProposedAction()
-
     # ------------------------------------------------------------------ rest
-    def say(self, text: Any) -> None:
-        """Show a sentence at the bottom."""
-        self.said.setText(str(text))
-        self.said.setVisible(bool(text))
-
     def wait(self, seconds: float = 10.0) -> bool:
         """Handle events until everything that was asked for is shown; for scripts. Return whether it is."""
         flag = QtCore.QEventLoop.ProcessEventsFlag
@@ -481,18 +332,6 @@ class H5Browser(QtWidgets.QWidget):
             if idle > 1:  # what was just painted may have asked for more
                 return True
         return False
-
-    def _update_icons(self) -> None:
-        self.setWindowIcon(icon("browse"))
-        self.bar.update_icons()
-        self.trees.update_icons()
-        self.start.update_icons()
-
-    def changeEvent(self, event: QtCore.QEvent) -> None:
-        """Follow the host's colours."""
-        super().changeEvent(event)
-        if event.type() == QtCore.QEvent.Type.PaletteChange and "work" in self.__dict__:
-            self._update_icons()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         """Close the files that were opened here."""

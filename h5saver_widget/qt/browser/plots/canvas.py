@@ -2,100 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues
-from h5saver_widget.browsing.pieces import ValueStatistics
 from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
-from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import paint_axes
 from h5saver_widget.saving.conventions import EPOCH
 
-__all__ = ["Canvas", "escaped", "known_range", "missing_text", "offset_of", "statistics_text", "wrapped"]
-
-_NO_VALUES: Final = "no values in the region"
-
-
-def statistics_text(label: str, found: ValueStatistics, units: str) -> str:
-    """Return mean, deviation, extremes and sum of the values in a region, as one line.
-
-    >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
-    'CH00: mean 2 V, σ 1 V, min 1 V, max 3 V, sum 4 V, 2 points'
-    """
-    if not found.count:
-        return f"{label}: {_NO_VALUES}"
-    numbers = (
-        ("mean", found.mean),
-        ("σ", found.deviation),
-        ("min", found.least),
-        ("max", found.most),
-        ("sum", found.total),
-    )
-    parts = [f"{name} {number_text(value, units)}" for name, value in numbers]
-    missing = f", {found.missing:,} without a value" if found.missing else ""
-    return f"{label}: {', '.join(parts)}, {found.count:,} points{missing}"
-
-
-def known_range(values: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest number; (1, 0) if there is none."""
-    known = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    return (float(known.min()), float(known.max())) if known.size else (1.0, 0.0)
-
-
-def offset_of(parts: Sequence[np.ndarray]) -> int:
-    """Return the number to subtract before integers become floats, which are too coarse for those beyond 2**53.
-
-    >>> offset_of([np.array([2**60 + 3, 2**60 + 9])]) - 2**60, offset_of([np.array([1, 2])])
-    (3, 0)
-    """
-    if any(part.dtype.kind not in "iu" for part in parts) or not any(part.size for part in parts):
-        return 0
-    low = min(int(part.min()) for part in parts if part.size)
-    high = max(int(part.max()) for part in parts if part.size)
-    return low if max(abs(low), abs(high)) > 2**53 and high - low < 2**53 else 0
-
-
-def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
-    """Return in words which values a plot can't show, ``''`` if it shows all of them.
-
-    Parameters
-    ----------
-    parts
-        The values of each curve, or of the image.
-    log, units
-        Whether they are drawn on a logarithmic scale; their units.
-    some
-        Whether these are but the smallest and the largest values of many.
-
-    Examples
-    --------
-    >>> missing_text([np.array([1.0, np.inf])], False, 'V'), missing_text([np.array([2, 2])], False, 'V')
-    ('1 infinite value is not drawn.', 'All values are 2 V.')
-    """
-    count = sum(part.size for part in parts)
-    if not count:
-        return "There are no values yet."
-    known = [part[np.isfinite(part)] for part in parts]
-    if not any(part.size for part in known):
-        return f"None of the {count:,} values is a finite number."
-    said = []
-    infinite = sum(int(np.isinf(part).sum()) for part in parts)
-    if infinite:
-        many = "Infinite values are" if some else f"{infinite:,} infinite value{' is' if infinite == 1 else 's are'}"
-        said.append(f"{many} not drawn.")
-    hidden = sum(int((part <= 0).sum()) for part in known) if log else 0
-    if hidden:
-        many = "Some" if some else f"{hidden:,} of {count:,}"
-        said.append(f"{many} values are not drawn: a logarithmic scale begins above 0.")
-    found = [end for part in known if part.size for end in (part.min().item(), part.max().item())]
-    if sum(part.size for part in known) > 1 and min(found) == max(found):
-        said.append(f"All values are {number_text(found[0], units)}.")
-    return " ".join(said)
+__all__ = ["Canvas", "escaped", "wrapped"]
 
 
 class Canvas(pg.GraphicsLayoutWidget):
@@ -134,10 +51,13 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.plot.disableAutoRange()
         self.setMinimumSize(160, 120)
         self._labels: dict[Any, str] = {}
+        self._written: dict[Any, tuple[str, str]] = {}
         self._note = ""
         self.region: Any = None
         self.cross: list[Any] = []
         self.log = (False, False)
+        #: Whether colours stand for round values.
+        self.steady = False
         self._drawn: Any = None
         self._thing: Any = None
         self._key: Any = None
@@ -146,6 +66,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.scene().sigMouseClicked.connect(self._mouse_clicked)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.paint_colours()
+        self.plot.vb.sigResized.connect(self._fit_labels)
 
     # --------------------------------------------------------------- drawing
     @property
@@ -216,8 +137,9 @@ class Canvas(pg.GraphicsLayoutWidget):
 
     def set_note(self, text: str) -> None:
         """Show a note above the plot about values that it can't show."""
-        self._note = text
-        self._fit_labels()
+        if text != self._note:
+            self._note = text
+            self._fit_labels()
 
     @property
     def note(self) -> str:
@@ -333,16 +255,21 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.set_label(side, axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:
-        self._labels[axis] = text
-        self._fit_labels()
+        if text != self._labels.get(axis):
+            self._labels[axis] = text
+            self._fit_labels()
 
-    def _fit_labels(self) -> None:
+    def _fit_labels(self, *_: object) -> None:
         """Show the labels, shortened where there is no room; nothing that came from a file is taken for HTML."""
         colour = self.palette().color(QtGui.QPalette.ColorRole.Text).name()
-        room = {"bottom": self.width() - 90, "left": self.height() - 70}
+        view = self.plot.vb
+        room = {"bottom": max(self.width() - 90, view.width()), "left": min(self.height() - 40, view.height())}
         elide, middle = self.fontMetrics().elidedText, QtCore.Qt.TextElideMode.ElideMiddle
         for axis, text in self._labels.items():
-            axis.setLabel(escaped(elide(text, middle, int(max(40, room[axis.orientation])))), color=colour)
+            shown = elide(text, middle, int(max(40, room[axis.orientation])))
+            if (shown, colour) != self._written.get(axis):
+                self._written[axis] = (shown, colour)
+                axis.setLabel(escaped(shown), color=colour)
         lines = wrapped(self._note, self.fontMetrics(), max(80, int(self.plot.vb.width())))
         text = "<br>".join(map(escaped, lines))
         self.plot.setTitle(text or None, color=colour, size=f"{self.font().pointSizeF():g}pt")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.drawings import AxisValues, Curve, Curves
+from h5saver_widget.browsing.drawings import Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import (
-    Canvas,
-    escaped,
+from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped
+from h5saver_widget.qt.browser.plots.ticks import axis_text, is_time, position_text, start_of
+from h5saver_widget.qt.browser.plots.values import (
+    beam,
+    in_a_row,
     known_range,
     missing_text,
+    moved,
+    nearest,
     offset_of,
+    opened,
     statistics_text,
 )
-from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text, start_of
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import curve_colour, shifted
 
@@ -33,8 +38,13 @@ _REFINE_MS: Final = 120
 class CurveCanvas(Canvas):
     """Curves, their names below them; a single point is a number in large type."""
 
+    #: Whether few points are marked.
+    marks = True
+
     def __init__(self) -> None:
         self._lines: list[tuple[int, pg.PlotDataItem]] = []
+        self._names: list[str] = []
+        self._markers: list[pg.InfiniteLine] = []
         self._errors: list[tuple[int, Any]] = []
         self._offset: float | int = 0
         self.legend: pg.LegendItem | None = None
@@ -55,15 +65,28 @@ class CurveCanvas(Canvas):
 
     # --------------------------------------------------------------- drawing
     def show_drawing(self, drawing: Curves) -> None:
-        """Show curves."""
-        for _, item in (*self._lines, *self._errors):
-            self.plot.removeItem(item)
-        self._lines, self._errors = [], []
+        """Show curves; those that are there already are given their new points."""
         self._offset = 0 if self.log[1] else offset_of([curve.values for curve in drawing.curves])
         self.plot.setLogMode(x=self.log[0], y=self.log[1])
+        names = [curve.label for curve in drawing.curves]
+        lines = [line for number, curve in enumerate(drawing.curves) for line in self._lines_of(number, curve, drawing)]
+        is_new = names != self._names or bool(self._errors) or [n for n, _ in lines] != [n for n, _ in self._lines]
+        if is_new:
+            for _, item in (*self._lines, *self._errors):
+                self.plot.removeItem(item)
+            self._names, self._lines, self._errors = names, [(n, pg.PlotDataItem()) for n, _ in lines], []
+            for _, line in self._lines:
+                self.plot.addItem(line)
+        for (_, line), (_, points) in zip(self._lines, lines, strict=True):
+            if points["connect"] is None:
+                points = {**points, "connect": "all", "pen": None}
+            line.setData(**points)
+            many = len(points["x"]) > 5000 and in_a_row(drawing.axis)
+            line.setDownsampling(auto=many, method="peak")
+            line.setClipToView(many)
         for number, curve in enumerate(drawing.curves):
-            self._draw_one(number, curve, drawing)
-        # one curve has no legend: the axis has its name
+            is_new = self._draw_errors(number, curve, drawing) or is_new
+        # one curve has no legend: the axis says what it is
         name = drawing.curves[0].label if len(drawing.curves) == 1 else drawing.label
         ends = np.array([known_range(self._plain(curve.values)) for curve in drawing.curves])
         start = 0.0 if self.log[1] or self._offset else start_of(ends, "")
@@ -79,53 +102,53 @@ class CurveCanvas(Canvas):
         if self.log[0] and not note:
             note = missing_text([drawing.axis_of(c).values for c in drawing.curves], True, drawing.axis.units)
         self.set_note(note)
+        was_number = self.is_number
         self._show_number(drawing)
-        self.paint_colours()
+        if is_new or was_number or self.is_number or drawing.as_points:
+            self.paint_colours()
 
     def _plain(self, values: np.ndarray) -> np.ndarray:
         """Return values as floats, less their common offset where floats are too coarse."""
         return shifted(values, self._offset)
 
-    def _draw_one(self, number: int, curve: Curve, drawing: Curves) -> None:
+    def _lines_of(self, number: int, curve: Curve, drawing: Curves) -> list[tuple[int, dict[str, Any]]]:
+        """Return the parts of a drawn curve: a line with or without marks, and the points that stand alone."""
         axis, y = drawing.axis_of(curve), self._plain(curve.values)
         x = axis.values
         known = np.isfinite(y) & np.isfinite(x)
-        few, in_a_row = len(x) <= _FEW, _in_a_row(axis)
-        scattered = drawing.as_points and not in_a_row
-        marked = scattered or (few and 0 < known.sum() <= _MARKED)
+        few = len(x) <= _FEW
+        scattered = drawing.as_points and not in_a_row(axis)
+        marked = scattered or (self.marks and few and 0 < known.sum() <= _MARKED)
+        found = [
+            {
+                "x": x,
+                "y": y,
+                "connect": "all" if known.all() else "finite",
+                "symbol": "o" if marked else None,
+                "symbolSize": 6 if drawing.as_points and few else 4,
+                "antialias": few,
+                "dynamicRangeLimit": None,
+            }
+        ]
         # between points without a value there is no line: what stands alone is seen as a point
         step = 2 if curve.step > 1 else 1
-        alone = known & ~_moved(known, step) & ~_moved(known, -step)
-        self._add_line(
-            number,
-            pg.PlotDataItem(
-                x,
-                y,
-                connect="all" if known.all() else "finite",
-                symbol="o" if marked else None,
-                symbolSize=6 if drawing.as_points and few else 4,
-                antialias=few,
-                dynamicRangeLimit=None,
-            ),
-        )
-        if len(x) > 5000 and in_a_row:  # asks for the plot that it is in
-            line = self._lines[-1][1]
-            line.setDownsampling(auto=True, method="peak")
-            line.setClipToView(True)
+        alone = known & ~moved(known, step) & ~moved(known, -step)
         if alone.any() and not marked:
-            self._add_line(number, pg.PlotDataItem(x[alone], y[alone], pen=None, symbol="o", symbolSize=4))
-        if curve.errors is not None and not any(self.log):
-            errors = curve.errors.astype(np.float64)
-            if few:
-                item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=_beam(x))
-            else:
-                item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
-            self.plot.addItem(item)
-            self._errors.append((number, item))
+            found.append({"x": x[alone], "y": y[alone], "connect": None, "symbol": "o", "symbolSize": 4})
+        return [(number, points) for points in found]
 
-    def _add_line(self, number: int, line: pg.PlotDataItem) -> None:
-        self.plot.addItem(line)
-        self._lines.append((number, line))
+    def _draw_errors(self, number: int, curve: Curve, drawing: Curves) -> bool:
+        """Draw the errors of a curve, as bars or as a band; return whether there are any."""
+        if curve.errors is None or any(self.log):
+            return False
+        x, y, errors = drawing.axis_of(curve).values, self._plain(curve.values), curve.errors.astype(np.float64)
+        if len(x) <= _FEW:
+            item = pg.ErrorBarItem(x=x, y=y, height=2 * errors, beam=beam(x))
+        else:
+            item = pg.FillBetweenItem(pg.PlotDataItem(x, y - errors), pg.PlotDataItem(x, y + errors))
+        self.plot.addItem(item)
+        self._errors.append((number, item))
+        return True
 
     def _show_number(self, drawing: Curves) -> None:
         """Show a single point in large type, in the place of a plot that would say nothing."""
@@ -159,7 +182,7 @@ class CurveCanvas(Canvas):
         text = palette.color(QtGui.QPalette.ColorRole.Text)
         for number, line in self._lines:
             colour, style = curve_colour(number, count, palette)
-            hidden = drawing.as_points and not _in_a_row(drawing.axis_of(drawing.curves[number]))
+            hidden = drawing.as_points and not in_a_row(drawing.axis_of(drawing.curves[number]))
             if line.opts["pen"] is not None:
                 line.setPen(pg.mkPen(None) if hidden else pg.mkPen(colour, width=1, style=style))
             line.setSymbolBrush(colour)
@@ -222,7 +245,7 @@ class CurveCanvas(Canvas):
         ys = [part for curve in drawing.curves for part in self._seen(curve)]
         # counted from a number on, as dates are: a part of that number would be years
         margin = 1.0 if start_of(drawing.axis.values, drawing.axis.units) else None
-        return _opened(xs, self.log[0], margin), _opened(ys, self.log[1])
+        return opened(xs, self.log[0], margin), opened(ys, self.log[1])
 
     def _seen(self, curve: Curve) -> list[np.ndarray]:
         values = self._plain(curve.values)
@@ -237,6 +260,21 @@ class CurveCanvas(Canvas):
         if self._drawn is not None and not self.is_fitted:
             low, high = self.plot.viewRange()[0]
             self.zoomed.emit((10.0**low, 10.0**high) if self.log[0] else (low, high))
+
+    def set_markers(self, times: Sequence[float]) -> None:
+        """Show moments as dashed lines, if the curves are drawn along time; in s since 1970."""
+        axis = self._drawn.axis if self._drawn is not None else None
+        for line in self._markers:
+            self.plot.removeItem(line)
+        low, high = known_range(axis.values) if axis is not None and is_time(axis) and not self.log[0] else (1.0, 0.0)
+        colour = self.palette().color(QtGui.QPalette.ColorRole.Highlight)
+        self._markers = [
+            pg.InfiniteLine(time, angle=90, pen=pg.mkPen(colour, width=1.5, style=QtCore.Qt.PenStyle.DashLine))
+            for time in times
+            if low <= time <= high
+        ]
+        for line in self._markers:
+            self.plot.addItem(line, ignoreBounds=True)
 
     # ---------------------------------------------------------------- region
     def make_region(self) -> pg.LinearRegionItem:
@@ -300,17 +338,17 @@ class CurveCanvas(Canvas):
 
     def position_at(self, point: QtCore.QPointF) -> tuple[int, ...] | None:
         """Return the point nearest to a place."""
-        near = _nearest(self._drawn.axis.values, point.x())
+        near = nearest(self._drawn.axis.values, point.x())
         return None if near is None else (self._drawn.window.point(near),)
 
     def text_at(self, point: QtCore.QPointF) -> str:
         """Return the point nearest to a place and its values."""
         drawn, parts = self._drawn, []
-        at = _nearest(drawn.axis.values, point.x())
+        at = nearest(drawn.axis.values, point.x())
         if at is None:
             return ""
         for curve in drawn.curves[:4]:
-            near = at if curve.axis is None else _nearest(curve.axis.values, point.x())
+            near = at if curve.axis is None else nearest(curve.axis.values, point.x())
             if near is not None:
                 parts.append(f"{curve.label} {self._value_text(curve, near)}")
         more = f",  … {len(drawn.curves) - 4:,} more" if len(drawn.curves) > 4 else ""
@@ -334,49 +372,3 @@ def range_text(ends: tuple[float, float], units: str) -> str:
     """
     low, high = (position_text(end, units) for end in ends)
     return f", from {low} to {high}"
-
-
-def _moved(known: np.ndarray, by: int) -> np.ndarray:
-    """Return which points have a known neighbour `by` points before."""
-    found = np.zeros_like(known)
-    if by > 0:
-        found[by:] = known[:-by]
-    else:
-        found[:by] = known[-by:]
-    return found
-
-
-def _nearest(x: np.ndarray, place: float) -> int | None:
-    """Return the number of the position nearest to a place, None if there is none."""
-    return int(np.nanargmin(np.abs(x - place))) if np.isfinite(x).any() else None
-
-
-def _beam(x: np.ndarray) -> float:
-    """Return how wide the ends of error bars are."""
-    return float(np.ptp(x[np.isfinite(x)]) / max(len(x), 1) * 0.3) if np.isfinite(x).any() else 0.0
-
-
-def _in_a_row(axis: AxisValues) -> bool:
-    """Tell whether points follow each other along the axis, as those of a time do."""
-    return bool(np.all(np.diff(axis.values) >= 0))
-
-
-def _opened(parts: list[np.ndarray], log: bool, margin: float | None = None) -> tuple[float, float]:
-    """Return the range of all values with some room beside them, as logarithms if `log`.
-
-    >>> [round(v, 3) for v in _opened([np.array([0.0, 1.0])], False)], _opened([np.array([2.0])], False)
-    ([-0.04, 1.04], (1.9, 2.1))
-    """
-    ranges = []
-    for values in parts:
-        low, high = known_range(values[values > 0] if log else values)
-        if low <= high:
-            ranges.append((np.log10(low), np.log10(high)) if log else (low, high))
-    if not ranges:
-        return 0.0, 1.0
-    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
-    if high - low > max(abs(low), abs(high)) * 1e-12:
-        room = (high - low) * 0.04
-    else:
-        room = margin if margin is not None else abs(low) * 0.05 or 0.5
-    return float(low - room), float(high + room)

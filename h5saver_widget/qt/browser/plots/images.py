@@ -13,9 +13,10 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import Picture, Points
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.plots.canvas import Canvas, known_range, missing_text, offset_of, statistics_text
+from h5saver_widget.qt.browser.plots.canvas import Canvas
 from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
+from h5saver_widget.qt.browser.plots.values import known_range, missing_text, offset_of, round_ends, statistics_text
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import shifted, with_units
 
@@ -58,7 +59,7 @@ class _ColourCanvas(Canvas):
     @property
     def levels(self) -> tuple[float, float]:
         """The values of the first and the last colour."""
-        return self._levels or self._extremes
+        return self._levels or (round_ends(*self._extremes) if self.steady else self._extremes)
 
     def set_levels(self, levels: tuple[float, float] | None) -> None:
         """Set the values of the first and the last colour; None for the smallest and the largest of all."""
@@ -159,7 +160,12 @@ class ImageCanvas(_ColourCanvas):
         if self._same_scale is not None or self._drawn is None or self._grids is None:
             return bool(self._same_scale)
         y, x = self._grids
-        return self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
+        alike = self._drawn.rows.units == self._drawn.columns.units and 1 / 3 < y.span / x.span < 3
+        return alike and (not self.steady or self._is_of_pixels())  # a map that is being made wants all the room
+
+    def _is_of_pixels(self) -> bool:
+        axes = (self._drawn.rows, self._drawn.columns)
+        return all(axis.is_counted or axis.units in ("", "px", "pixel", "pixels") for axis in axes)
 
     def set_same_scale(self, on: bool) -> None:
         """Draw both axes on the same scale, or fill the plot."""
@@ -169,8 +175,7 @@ class ImageCanvas(_ColourCanvas):
 
     def forget_choices(self) -> None:
         """Forget the levels and the scale of another thing."""
-        super().forget_choices()
-        self._same_scale = None
+        self._levels = self._same_scale = None
 
     def show_drawing(self, drawing: Picture) -> None:
         """Show an image."""
@@ -198,8 +203,7 @@ class ImageCanvas(_ColourCanvas):
         self.set_levels(self._levels)
         self.plot.setAspectLocked(self.same_scale)
         # cameras count rows from the top
-        pixels = all(a.is_counted or a.units in ("", "px", "pixel", "pixels") for a in (rows, columns))
-        self.plot.invertY(pixels)
+        self.plot.invertY(self._is_of_pixels())
         for side, axis, grid in (("left", rows, y), ("bottom", columns, x)):
             if grid.is_true:
                 self.set_axis(side, axis)

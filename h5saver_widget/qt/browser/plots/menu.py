@@ -16,8 +16,7 @@ from h5saver_widget.qt.notes_table import set_alarm
 from h5saver_widget.qt.numbers import localized, read_number
 
 if TYPE_CHECKING:
-    from h5saver_widget.qt.browser.plots.panel import PlotPanel
-    from h5saver_widget.qt.browser.plots.view import PlotView
+    from h5saver_widget.qt.browser.plots.canvas import Canvas
 
 __all__ = ["PlotMenu", "RangeRow"]
 
@@ -70,21 +69,21 @@ class RangeRow(QtWidgets.QWidget):
 
 
 class PlotMenu(QtWidgets.QMenu):
-    """The menu of one plot of a panel.
+    """The menu of one plot.
 
     Parameters
     ----------
-    panel
-        The panel.
-    view
-        The plot in it.
+    parent
+        The panel of the plot.
+    canvas
+        The plot.
+    set_log
+        Chooses along which axes it is logarithmic: x, y.
     """
 
-    def __init__(self, panel: PlotPanel, view: PlotView) -> None:
-        super().__init__(panel)
-        canvas = view.canvas
-        assert canvas is not None
-        self._add("Show all of it", canvas.reset_view, shortcut="Ctrl+0")
+    def __init__(self, parent: QtWidgets.QWidget, canvas: Canvas, set_log: Callable[[bool, bool], None]) -> None:
+        super().__init__(parent)
+        self.add("Show all of it", canvas.reset_view, shortcut="Ctrl+0")
         vb = canvas.plot.vb
         setters = (vb.setXRange, vb.setYRange)
         for name, seen, log, take in zip("xy", vb.viewRange(), canvas.plot_log(), setters, strict=True):
@@ -92,12 +91,12 @@ class PlotMenu(QtWidgets.QMenu):
             self._range(f"Range along {name}", low, high, partial(_set_range, take, log))
         self.addSeparator()
         x, y = canvas.log
-        self._add("Logarithmic values", panel.log.toggle, checked=y)
+        self.add("Logarithmic values", lambda: set_log(canvas.log[0], not canvas.log[1]), checked=y)
         if isinstance(canvas, CurveCanvas):
-            self._add("Logarithmic x", lambda: panel.set_log_x(not x), checked=x)
+            self.add("Logarithmic x", lambda: set_log(not canvas.log[0], canvas.log[1]), checked=x)
         if isinstance(canvas, ImageCanvas):
             same = canvas.same_scale
-            self._add("Same scale on both axes", lambda: canvas.set_same_scale(not same), checked=same)
+            self.add("Same scale on both axes", lambda: canvas.set_same_scale(not same), checked=same)
         if isinstance(canvas, (ImageCanvas, PointCanvas)):
             colours = pg.ColorMapMenu(userList=list(_COLOURS), showColorMapSubMenus=True)
             colours.setTitle("Colours")
@@ -109,13 +108,9 @@ class PlotMenu(QtWidgets.QMenu):
                 lambda *_: canvas.set_levels(None)
             )
         self.addSeparator()
-        self._add("Statistics of a region", panel.region.toggle, checked=panel.region.isChecked())
-        self._add("Numbers", panel.bar.numbers.toggle, checked=panel.bar.numbers.isChecked())
-        self._add("Copy the numbers", panel.copy_numbers)
-        self._add("Copy the picture", panel.copy_picture)
-        self._add("Save the picture…", panel.save_pressed)
 
-    def _add(self, text: str, slot: Callable[[], object], *, checked: bool | None = None, shortcut: str = "") -> None:
+    def add(self, text: str, slot: Callable[[], object], *, checked: bool | None = None, shortcut: str = "") -> None:
+        """Add something that can be done, or switched."""
         action = self.addAction(f"{text}\t{shortcut}" if shortcut else text)
         if checked is not None:
             action.setCheckable(True)

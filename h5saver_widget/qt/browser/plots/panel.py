@@ -3,58 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pyqtgraph.Qt import QtCore
 
-from h5saver_widget.browsing.drawings import Curves, DataSummary, Part, Picture
+from h5saver_widget.browsing.drawings import Curves, DataSummary, Picture
 from h5saver_widget.browsing.file_view import FileView
 from h5saver_widget.browsing.formatting import shape_text
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.browsing.plotting import FREE_BYTES, DataReader
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.format.text import format_size
-from h5saver_widget.qt.browser.plots.canvas import statistics_text
+from h5saver_widget.format.layout import LOGGER_NAME, RAW_GROUP
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
+from h5saver_widget.qt.browser.plots.mapping import MapPanel, OpenedFile
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
 from h5saver_widget.qt.browser.plots.numbers import Numbers
-from h5saver_widget.qt.browser.plots.place import Place
 from h5saver_widget.qt.browser.plots.spans import points_inside, span_wanted
+from h5saver_widget.qt.browser.plots.values import statistics_text
 from h5saver_widget.qt.browser.plots.view import PlotView
-from h5saver_widget.qt.browser.plots.widgets import HINT, PlotWidgets
-from h5saver_widget.qt.browser.worker import Worker
+from h5saver_widget.qt.browser.plots.widgets import HINT
+from h5saver_widget.recording.markers import marker_times
 
 __all__ = ["PlotPanel"]
 
 
-class _File(Protocol):
-    """The methods of an open file that the panel calls."""
-
-    view: FileView
-    worker: Worker
-
-
-class PlotPanel(PlotWidgets):
+class PlotPanel(MapPanel):
     """Plots one data object; only its shown parts are read, by the worker of its file."""
-
-    drawn = QtCore.Signal()
-    """Something new is shown."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: _File | None = None
-        self._path = ""
-        self._all = False
-        self._subtract = False
-        self.place = Place()
-        self._others: list[Curves] = []
         self._asked: dict[str, bool] = {}
-        self._mapped: dict[int, slice] = {}
-        self._map_wanted = False
         self.channel.activated.connect(lambda _: self.redraw())
         self.background.toggled.connect(self._background_toggled)
         self.part.activated.connect(lambda _: self._again())
@@ -73,14 +53,9 @@ class PlotPanel(PlotWidgets):
         self._region_timer.setInterval(150)
         self._region_timer.timeout.connect(self._ask_map)
 
-    @property
-    def summary(self) -> DataSummary | None:
-        """The summary of the shown data."""
-        return self.place.summary
-
     # ------------------------------------------------------------------ data
     def show_data(
-        self, file: _File, path: str, all_channels: bool = False, with_bkg: bool = False, again: bool = False
+        self, file: OpenedFile, path: str, all_channels: bool = False, with_bkg: bool = False, again: bool = False
     ) -> None:
         """Show the data of an array node.
 
@@ -117,14 +92,21 @@ class PlotPanel(PlotWidgets):
         self.redraw()
 
     def _show_menu(self, view: PlotView, place: QtCore.QPoint) -> None:
-        menu = PlotMenu(self, view)
+        if view.canvas is None:
+            return
+        menu = PlotMenu(self, view.canvas, self.set_log)
+        menu.add("Statistics of a region", self.region.toggle, checked=self.region.isChecked())
+        menu.add("Numbers", self.bar.numbers.toggle, checked=self.bar.numbers.isChecked())
+        menu.add("Copy the numbers", self.copy_numbers)
+        menu.add("Copy the picture", self.copy_picture)
+        menu.add("Save the picture…", self.save_pressed)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
 
     def forget(self) -> None:
         """Show nothing, and wait for nothing."""
         if self._file is not None:
-            for key in ("plot", "signal", "map", "statistics"):
+            for key in ("plot", "signal", "map", "statistics", "markers"):
                 self._file.worker.cancel(key)
         self._asked.clear()
         self._file = None
@@ -149,6 +131,14 @@ class PlotPanel(PlotWidgets):
         if not kept:
             self.region.setChecked(False)
         self._roles_changed()
+        if self._file is not None:
+            view = self._file.view
+            self._file.worker.ask(partial(_marked, view), self._markers_came, lambda _: None, key="markers")
+
+    def _markers_came(self, times: list[float]) -> None:
+        self._markers = times
+        for view in (self.map, self.signal):
+            view.set_markers(times)
 
     def _background_toggled(self, on: bool) -> None:
         self._subtract = on
@@ -161,7 +151,6 @@ class PlotPanel(PlotWidgets):
 
     def _role_changed(self, index: int, navigation: bool) -> None:
         self.place.set_role(index, navigation)
-        self._map_wanted = False
         self._roles_changed()
 
     def _roles_changed(self) -> None:
@@ -190,22 +179,6 @@ class PlotPanel(PlotWidgets):
             self._ask_signal()
         self._ask_map()
         self.show_drawings()
-
-    def _channel(self) -> int | None:
-        found = self.channel.currentData()
-        return None if found is None else int(found)
-
-    def _reader(self) -> Callable[[], DataReader]:
-        file, path, everything, subtract = self._file, self._path, self._all, self._subtract
-        part: Part = self.part.currentData()
-        assert file is not None
-        return lambda: file.view.data(path, everything, subtract, part)
-
-    def _thing(self, *more: object) -> tuple[object, ...]:
-        """Return the identity of the drawn data, at any position in it."""
-        assert self._file is not None
-        which = (self._all, self._subtract, self.part.currentData(), self._channel(), len(self._others))
-        return (str(self._file.view.path), self._path, *which, *more)
 
     def _ask_signal(self) -> None:
         """Ask for the signal; while it is read, only the last of further wishes is remembered."""
@@ -241,6 +214,7 @@ class PlotPanel(PlotWidgets):
                 self.dimensions.set_window(index, window)
         if done == 1 or self.signal.canvas is None or self.signal.canvas.thing != thing:
             self.signal.draw(drawing, thing)  # of what is seen already, a part would be less
+            self.signal.set_markers(self._markers)
         if done < 1:
             self.readout.setText(f"Reading … {done:.0%}")
             if self._asked.get("signal"):  # something else is wanted by now
@@ -255,89 +229,11 @@ class PlotPanel(PlotWidgets):
         if self._asked.pop("signal", False):
             self._ask_signal()
 
-    def _with_others(self, drawing: Curves) -> Curves:
-        """Return curves with those of other nodes, which have to be in the same units."""
-        alike = [curve for other in self._others if other.units == drawing.units for curve in other.curves]
-        return replace(drawing, curves=(*drawing.curves, *alike)) if alike else drawing
-
     def _signal_failed(self, error: Exception) -> None:
         self._asked.pop("signal", None)
         self.show_problem(error)
 
-    def _ask_map(self) -> None:
-        """Ask for the map, unless that means to read very much: then a button offers it."""
-        if self._file is None or self.summary is None or not self.place.map_dims:
-            return
-        reader, shown, channel = self._reader(), self.place.map_dims, self._channel()
-        at = {i: self.place.at[i] for i in range(len(self.summary.shape)) if i not in shown}
-        over = self._mapped = self._over()
-        several = len(self.summary.dimensions[shown[0]].axes) > 1 and self.summary.is_spread
-        if not over and len(shown) == 1 and not several:
-            thing, span = self._thing("line", shown[0]), self.place.span
-            self._file.worker.ask(
-                lambda: reader().overview(shown[0], at, channel, span),
-                lambda _: None,
-                self.show_problem,
-                part=partial(self._show_map, thing),
-                key="map",
-            )
-            return
-        size = self.place.map_size(shown, over)
-        if size > FREE_BYTES and not self._map_wanted:
-            self.map.hide()
-            self.map_bar.offer(f"Make the map (reads {format_size(size)})")
-            return
-        how = self.map_bar.how.currentData()
-        self.map_bar.show_making(can_stop=size > FREE_BYTES)
-        self.map.show()
-        dims = tuple(shown)
-        self._file.worker.ask(
-            lambda: reader().map(dims, over, at, how, channel or 0),
-            lambda _: self.map_bar.button.hide(),
-            self.show_problem,
-            part=partial(self._show_map, self._thing("map", how, *dims)),
-            key="map",
-        )
-
-    def _over(self) -> dict[int, slice]:
-        """Return the part of the signal that becomes a number of the map: the region, or all of it."""
-        assert self.summary is not None
-        dims = self.place.signal_dims
-        canvas = self.signal.canvas
-        if dims and canvas is not None and canvas.region is not None and canvas.drawn is not None:
-            slices = canvas.region_slices()
-            if len(slices) == len(dims) and all(part.stop > part.start for part in slices):
-                over = dict(zip(dims, slices, strict=True))
-                return over if self.place.colours is None else {**over, self.place.colours: slice(None)}
-        colours = () if self.place.colours is None else (self.place.colours,)
-        return {i: slice(0, self.summary.shape[i]) for i in (*dims, *colours)}
-
-    def _show_map(self, thing: Any, part: tuple[float, Any]) -> None:
-        done, drawing = part
-        self.map_bar.state.setText("" if done >= 1 else f"{done:.0%}")
-        if isinstance(drawing, Curves) and not self.place.signal_dims:
-            self.show_drawings()
-            drawing = self._with_others(drawing)
-        self.map.draw(drawing, thing)
-        self._show_cross()
-        self.drawn.emit()
-
-    def _map_button_pressed(self) -> None:
-        if self._file is None:
-            return
-        if self._map_wanted:
-            self._file.worker.cancel("map")
-            self.map_bar.state.setText("stopped")
-            self.map_bar.button.hide()
-            self._map_wanted = False
-        else:
-            self._map_wanted = True
-            self._ask_map()
-
     # ------------------------------------------------------------ navigation
-    def _show_cross(self) -> None:
-        self.map.set_cross(tuple(self.place.at[i] for i in self.place.map_dims) if self.place.signal_dims else None)
-
     def _moved(self, index: int, at: int) -> None:
         if self.summary is None:
             return
@@ -431,3 +327,11 @@ class PlotPanel(PlotWidgets):
         """Copy all numbers of the drawing."""
         if self._file is not None and self.summary is not None and self.place.shown:
             self.numbers.copy_all(self._file.worker, self._numbers())
+
+
+def _marked(view: FileView) -> list[float]:
+    """Return when moments were marked, as the log of the file says; none where it has no log."""
+    try:
+        return marker_times(view.describe(f"{RAW_GROUP}/{LOGGER_NAME}").lines)
+    except H5SaverError:
+        return []

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.browsing.drawings import AxisValues
 from h5saver_widget.qt.numbers import number_text
 from h5saver_widget.qt.plot_style import LocalTicks, with_units
 from h5saver_widget.saving.conventions import EPOCH
 
-__all__ = ["Ticks", "axis_text", "position_text", "start_of"]
+__all__ = ["Ticks", "axis_text", "is_time", "position_text", "start_of"]
 
 #: Seconds since 1970 that are meant as a date: from 1989 to 2096. Nothing else in a laboratory takes so long.
 _DATES: Final = (6e8, 4e9)
@@ -60,6 +61,16 @@ def _is_date(value: float, units: str) -> bool:
     if units == EPOCH:
         return -_LONGEST < value < _LONGEST
     return units in ("s", "sec", "seconds") and _DATES[0] <= value <= _DATES[1]
+
+
+def is_time(axis: AxisValues) -> bool:
+    """Tell whether the values of an axis are moments, in s since 1970.
+
+    >>> [is_time(AxisValues('Time', 's', np.array([first, first + 1]))) for first in (1.79e9, 0.0)]
+    [True, False]
+    """
+    known = axis.values[np.isfinite(axis.values)]
+    return bool(known.size) and all(_is_date(float(value), axis.units) for value in (known.min(), known.max()))
 
 
 def start_of(values: npt.NDArray[np.float64], units: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore, QtWidgets
@@ -17,7 +18,13 @@ _CANVASES: Final[dict[type, type[Canvas]]] = {Curves: CurveCanvas, Picture: Imag
 
 
 class PlotView(QtWidgets.QStackedWidget):
-    """Shows drawings; canvases are made when they are first needed."""
+    """Shows drawings; canvases are made when they are first needed.
+
+    Parameters
+    ----------
+    steady
+        Whether colours stand for round values, which rest while a live picture flickers.
+    """
 
     hovered = QtCore.Signal(str)
     """What is under the mouse."""
@@ -34,8 +41,9 @@ class PlotView(QtWidgets.QStackedWidget):
     menu_wanted = QtCore.Signal(object)
     """The menu is wanted; where on the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, steady: bool = False) -> None:
         super().__init__()
+        self._steady = steady
         self._canvases: dict[type, Canvas] = {}
         self._has_region = False
         self._log = (False, False)
@@ -51,6 +59,7 @@ class PlotView(QtWidgets.QStackedWidget):
         kind = type(drawing)
         if kind not in self._canvases:
             canvas = _CANVASES[kind]()
+            canvas.steady = self._steady
             canvas.hovered.connect(self.hovered)
             canvas.region_changed.connect(self.region_changed)
             canvas.picked.connect(self.picked)
@@ -83,6 +92,11 @@ class PlotView(QtWidgets.QStackedWidget):
         """Show a cross at a position, or none."""
         if self.canvas is not None:
             self.canvas.set_cross(position)
+
+    def set_markers(self, times: Sequence[float]) -> None:
+        """Show moments that were marked while recording, on curves along time."""
+        if isinstance(self.canvas, CurveCanvas):
+            self.canvas.set_markers(times)
 
     def statistics(self) -> str | None:
         """Return statistics of the values in the region, see :meth:`Canvas.statistics`."""

@@ -84,9 +84,10 @@ class PlotWidgets(QtWidgets.QWidget):
             if view.canvas is not None and not view.isHidden():
                 view.canvas.reset_view()
 
-    def set_log_x(self, on: bool) -> None:
-        """Draw curves over the logarithms of their positions."""
-        self.log_x = on
+    def set_log(self, x: bool, y: bool) -> None:
+        """Draw curves over the logarithms of their positions, and logarithms of the values."""
+        self.log_x = x
+        self.log.setChecked(y)
         self._scales_changed()
 
     def _scales_changed(self, *_: object) -> None:
