@@ -133,7 +133,6 @@ if TYPE_CHECKING:
     )
     from h5saver_widget.saving.exports import (
         DataToExportEnlargeableSaver as DataToExportEnlargeableSaver,
-        DataToExportExtendedSaver as DataToExportExtendedSaver,
         DataToExportSaver as DataToExportSaver,
         DataToExportTimedSaver as DataToExportTimedSaver,
     )
@@ -141,6 +140,7 @@ if TYPE_CHECKING:
     from h5saver_widget.saving.loading import DataLoader as DataLoader
     from h5saver_widget.saving.low_level import H5SaverLowLevel as H5SaverLowLevel
     from h5saver_widget.saving.management import DataManagement as DataManagement
+    from h5saver_widget.saving.scan_exports import DataToExportExtendedSaver as DataToExportExtendedSaver
     from h5saver_widget.saving.single import (
         DataEnlargeableSaver as DataEnlargeableSaver,
         DataExtendedSaver as DataExtendedSaver,
@@ -237,10 +237,10 @@ _PROVIDERS = {
     ),
     "h5saver_widget.saving.exports": (
         "DataToExportEnlargeableSaver",
-        "DataToExportExtendedSaver",
         "DataToExportSaver",
         "DataToExportTimedSaver",
     ),
+    "h5saver_widget.saving.scan_exports": ("DataToExportExtendedSaver",),
     "h5saver_widget.saving.single": (
         "DataEnlargeableSaver",
         "DataExtendedSaver",

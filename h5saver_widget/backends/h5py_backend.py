@@ -441,8 +441,12 @@ class H5pyBackend(QueuedBackend):
 
     def _may_overwrite(self, node: TreeNode, values: npt.NDArray[Any]) -> None:
         """Refuse also an array whose values are in other files."""
-        if node.kind is not NodeKind.TEXT and (node.obj.is_virtual or node.obj.external):
-            raise NodeError(f"{node.path} is no array of this file: its values stand elsewhere, and are not written")
+        if not node.is_here and node.kind is not NodeKind.TEXT:  # asked once: it takes as long as writing a point
+            if node.obj.is_virtual or node.obj.external:
+                raise NodeError(
+                    f"{node.path} is no array of this file: its values stand elsewhere, and are not written"
+                )
+            node.is_here = True
         super()._may_overwrite(node, values)
 
     def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:

@@ -41,9 +41,11 @@ class TreeNode:
         Number type of a growing array that rows were appended to.
     is_new
         Whether the node was made through this handle, so that no other program chose how it is stored.
+    is_here
+        Whether it is known that the values of the array stand in this file.
     """
 
-    __slots__ = ("__weakref__", "held", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
+    __slots__ = ("__weakref__", "held", "is_here", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
 
     def __init__(self, path: str, obj: Any, kind: NodeKind, owner: object) -> None:
         self.path = path
@@ -53,7 +55,7 @@ class TreeNode:
         self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
         self.writer: Any = None
         self.held: np.dtype[Any] | None = None
-        self.is_new = False
+        self.is_new = self.is_here = False
 
     @property
     def is_described(self) -> bool:

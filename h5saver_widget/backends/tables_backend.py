@@ -337,7 +337,7 @@ class TablesBackend(QueuedBackend):
         try:
             check_selection(selection, shape)
             # of an array that repeats its memory PyTables writes what lies behind it
-            node.obj[selection] = plain(values, node.path, text=True).astype(dtype, copy=False)
+            node.obj[selection] = plain(values, node.path, also="S").astype(dtype, copy=False)
         except (TypeError, ValueError, IndexError) as error:
             raise DataMismatchError(
                 f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"

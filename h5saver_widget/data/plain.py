@@ -22,7 +22,7 @@ PLAIN = frozenset(np.dtype(code) for code in "?bhilqBHILQefdgFDG")
 _EXACT = 2**53
 
 
-def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
+def plain(values: Any, what: str, *, also: str = "") -> NDArray[Any]:
     """Return values as an array of numbers that lie in a row, in the byte order of this machine.
 
     Parameters
@@ -32,8 +32,9 @@ def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
         with masked values become float64 for it.
     what
         Name of the data, for messages.
-    text
-        Let bytes of fixed length pass, too.
+    also
+        Kinds of arrays (as numpy calls them) that pass besides numbers: ``mM`` times, ``US`` text and bytes, with
+        objects that are all text.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
     Raises
     ------
     DataMismatchError
-        For text, times, records and objects, and for masked integers that no float64 holds.
+        For records, objects, and what is not asked for; for masked integers that no float64 holds, and masked text.
 
     Examples
     --------
@@ -57,7 +58,9 @@ def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         values = _without_mask(values, what)
     array = np.asarray(values)
-    if array.dtype.kind not in ("fiubcS" if text else "fiubc"):
+    if array.dtype.kind == "O" and "U" in also and array.size and all(type(value) is str for value in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "fiubc" + also:
         raise DataMismatchError(f"{what}: {_refusal(array)}")
     native: NDArray[Any] = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
     return native
@@ -66,8 +69,12 @@ def plain(values: Any, what: str, *, text: bool = False) -> NDArray[Any]:
 def _without_mask(values: Any, what: str) -> NDArray[Any]:
     array: NDArray[Any] = np.asarray(values.data)
     mask = np.ma.getmaskarray(values)
-    if array.dtype.kind not in "fiubc" or not mask.any():
+    if not mask.any():
         return array
+    if array.dtype.kind in "mM":
+        return np.where(mask, array.dtype.type("NaT"), array)
+    if array.dtype.kind not in "fiubc":
+        raise DataMismatchError(f"{what}: masked text and objects can't be saved; fill the masked values first")
     if array.dtype.kind in "iub":
         if not is_exact(array[~mask]):
             raise DataMismatchError(
@@ -106,6 +113,8 @@ def holds(dtype: np.dtype[Any], values: NDArray[Any]) -> bool:
     >>> holds(np.dtype('int64'), np.array([0.5])), holds(np.dtype('uint8'), np.array([1], 'uint16'))
     (False, False)
     """
+    if dtype.kind in "mMUS" or values.dtype.kind in "mMUS":  # numpy calls it safe to store a number as text
+        return dtype == values.dtype or (dtype.kind == values.dtype.kind in "US" and dtype > values.dtype)
     if not np.can_cast(values.dtype, dtype, "safe"):
         return False
     # numpy calls it safe to store int64 as float64

@@ -44,6 +44,8 @@ class Exporter(ABC):
         Modules that it needs beyond those of this package.
     extra
         The optional extra that installs them.
+    kinds
+        Kinds of arrays that it holds, as numpy calls them; objects with others are left out, and that is said.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Exporter(ABC):
     takes: ClassVar[Takes]
     libraries: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = "export"
+    kinds: ClassVar[str] = "biufc"
 
     @abstractmethod
     def write(self, source: Source, path: Path, job: Job) -> None:

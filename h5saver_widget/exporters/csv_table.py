@@ -28,6 +28,7 @@ class CsvExporter(Exporter):
     extensions = (".csv",)
     help = "table for spreadsheets and pandas: a row per point, with axes, units and errors"
     takes = Takes.DATA
+    kinds = "biufcmMUS"
 
     def __init__(self, bom: bool = False) -> None:
         self._encoding = "utf-8-sig" if bom else "utf-8"

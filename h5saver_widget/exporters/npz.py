@@ -30,6 +30,7 @@ class NpzExporter(Exporter):
     extensions = (".npz",)
     help = "all arrays with their axes for numpy.load; one file also for a whole scan"
     takes = Takes.BUNDLE
+    kinds = "biufcmMUS"
 
     def write(self, source: Source, path: Path, job: Job) -> None:
         """Write all data objects."""

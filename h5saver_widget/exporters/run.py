@@ -94,6 +94,7 @@ def export(
         source = nodes_of(what)
     else:
         source = source_of(what)
+        _leave_out_odd(source, exporter)
         require_items(source, _name_of(what))
     for sentence in source.skipped:
         job.note(sentence)
@@ -117,6 +118,19 @@ def export(
         _remove(hidden)
         raise
     return Exported(path, [path / file.name for file in files] if as_folder else [path], job.notes)
+
+
+def _leave_out_odd(source: Source, exporter: Exporter) -> None:
+    """Leave out data of kinds that a format does not hold: text and times in one of numbers."""
+    for item in [*source.items]:
+        arrays = [channel.array for channel in item.channels if channel.role != "text"]
+        dtypes = [array.dtype for array in (*arrays, *(axis.get_data() for axis in item.data.axes))]
+        odd = next((dtype for dtype in dtypes if dtype.kind not in exporter.kinds), None)
+        if odd is not None:
+            source.items = [other for other in source.items if other is not item]
+            source.skipped.append(
+                f"left out: {item.data.name} holds {odd}, and {exporter.name} numbers only; export as npz or h5"
+            )
 
 
 def _name_of(what: object) -> str:

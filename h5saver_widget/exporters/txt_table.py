@@ -19,6 +19,7 @@ class TxtExporter(Exporter):
     extensions = (".txt", ".dat")
     help = "text for numpy.loadtxt and Origin: columns for curves, a matrix per channel for images and scans"
     takes = Takes.DATA
+    kinds = "biufcmMUS"
 
     def write(self, source: Source, path: Path, job: Job) -> None:
         """Write one data object."""

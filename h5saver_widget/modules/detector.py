@@ -15,7 +15,6 @@ from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.bundle import Bundle
 from h5saver_widget.saving.exports import (
     DataToExportEnlargeableSaver,
-    DataToExportExtendedSaver,
     DataToExportSaver,
     DataToExportTimedSaver,
 )
@@ -23,6 +22,7 @@ from h5saver_widget.saving.external import add_external_h5
 from h5saver_widget.saving.given import BUNDLES, Given, as_bundle
 from h5saver_widget.saving.h5_backend import H5Backend, Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.scan_exports import DataToExportExtendedSaver
 
 __all__ = ["DetectorEnlargeableSaver", "DetectorExtendedSaver", "DetectorSaver", "DetectorTimeSaver"]
 

@@ -12,8 +12,8 @@ from h5saver_widget.data import DataRaw
 from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.saving.bundle import Bundle
-from h5saver_widget.saving.exports import DataToExportExtendedSaver
 from h5saver_widget.saving.group_cache import cached_group
+from h5saver_widget.saving.scan_exports import DataToExportExtendedSaver
 
 __all__ = ["TimeModuleSaver"]
 

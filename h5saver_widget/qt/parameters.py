@@ -18,7 +18,8 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Capabilities
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.secret import SECRET_TYPE
-from h5saver_widget.recording.settings import GROUPS, SETTINGS, Setting, SettingPath, Settings
+from h5saver_widget.recording.setting import GROUPS, Setting, SettingPath
+from h5saver_widget.recording.settings import SETTINGS, Settings
 
 __all__ = [
     "SETTINGS_NAME",

@@ -106,6 +106,7 @@ SECTIONS: Final = (
             ("backend", "hsds_options"),
             ("backend", "swmr_options"),
             ("data_format", "compression_options"),
+            ("data_format", "convert_units"),
             ("data_format", "nexus"),
             ("data_format", "nexus_entry"),
             Buttons(((("recording", "presets"), "settings"),)),

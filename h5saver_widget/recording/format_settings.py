@@ -20,13 +20,11 @@ __all__ = [
     "compression",
     "dynamic",
     "fill_value",
-    "nexus",
-    "nexus_entry",
+    "followed",
+    "frame_format",
     "set_compression",
     "set_dynamic",
     "set_fill_value",
-    "set_nexus",
-    "set_nexus_entry",
 ]
 
 
@@ -36,10 +34,16 @@ def _now(saver: H5SaverBase) -> Settings:
     return saver._in_step if in_step else saver.store.current
 
 
+def frame_format(saver: H5SaverBase) -> tuple[np.dtype[Any] | None, bool]:
+    """Return the number type in which measured data are stored, and whether units are converted."""
+    in_step = saver._depth and saver._step_thread == threading.get_ident()  # _now() without the call
+    now = saver._in_step if in_step else saver.store.current
+    return None if now.dynamic == AS_ACQUIRED else np.dtype(now.dynamic), now.convert_units
+
+
 def dynamic(saver: H5SaverBase) -> np.dtype[Any] | None:
     """Return the number type in which measured data are stored; None keeps each array's own."""
-    name = _now(saver).dynamic
-    return None if name == AS_ACQUIRED else np.dtype(name)
+    return frame_format(saver)[0]
 
 
 def set_dynamic(saver: H5SaverBase, dtype: Any) -> None:
@@ -68,21 +72,6 @@ def set_compression(saver: H5SaverBase, compression: Compression) -> None:
     saver.store.change(h5comp_library=compression.library, h5comp_level=compression.level)
 
 
-def nexus(saver: H5SaverBase) -> bool:
-    """Return whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file."""
-    return _now(saver).nexus
-
-
-def set_nexus(saver: H5SaverBase, nexus: bool) -> None:
-    """Set the value of :func:`nexus`."""
-    saver.store.change(nexus=nexus)
-
-
-def nexus_entry(saver: H5SaverBase) -> bool:
-    """Return whether new files get an ``/entry`` for validators and archives."""
-    return _now(saver).nexus_entry
-
-
-def set_nexus_entry(saver: H5SaverBase, nexus_entry: bool) -> None:
-    """Set the value of :func:`nexus_entry`."""
-    saver.store.change(nexus_entry=nexus_entry)
+def followed(name: str) -> property:
+    """Return a property that is a setting of this name."""
+    return property(lambda saver: getattr(_now(saver), name), lambda saver, value: saver.store.change(**{name: value}))

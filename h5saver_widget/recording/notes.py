@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,19 +103,21 @@ def read_notes(text: str) -> tuple[Note, ...]:
 
 
 def note_attributes(notes: Iterable[Note]) -> dict[str, Any]:
-    """Return the attributes that notes become: numbers as numbers, units beside them.
+    """Return the attributes that notes become: as typed, units beside them.
+
+    A value counts as a number where the number is written just so: ``2.50``, ``2,5`` and ``007`` stay text.
 
     Examples
     --------
-    >>> note_attributes([Note('Bath temperature', '293.5', 'K'), Note('Power', '2,5'), Note('Sample', 'Si')])
-    {'user_Bath_temperature': 293.5, 'user_Bath_temperature_units': 'K', 'user_Power': 2.5, 'user_Sample': 'Si'}
+    >>> note_attributes([Note('Bath temperature', '293.5', 'K'), Note('Power', '2,5'), Note('Pulses', '3')])
+    {'user_Bath_temperature': 293.5, 'user_Bath_temperature_units': 'K', 'user_Power': '2,5', 'user_Pulses': 3}
     """
     found: dict[str, Any] = {}
     for note in notes:
         name = PREFIX + re.sub(r"\s+", "_", note.name.strip())
         found[name] = _number(note.value)
         if note.unit.strip():
-            found[f"{name}{_UNITS}"] = note.unit.strip()
+            found[f"{name}{_UNITS}"] = note.unit
     return found
 
 
@@ -134,11 +137,10 @@ def notes_from_attributes(attributes: Mapping[str, Any]) -> tuple[Note, ...]:
 
 
 def _number(text: str) -> int | float | str:
-    plain = text.strip()
-    if plain.count(",") == 1 and "." not in plain:  # the decimals of half of the world
-        plain = plain.replace(",", ".")
-    if re.fullmatch(r"[+-]?(0|[1-9][0-9]{0,14})", plain):
-        return int(plain)  # not 007: that is a number on a label
-    if re.fullmatch(r"[+-]?([0-9]{1,20}\.[0-9]{0,20}|\.?[0-9]{1,20})([eE][+-]?[0-9]{1,3})?", plain) and plain[0] != "0":
-        return float(plain)
-    return float(plain) if re.fullmatch(r"0\.[0-9]{1,20}([eE][+-]?[0-9]{1,3})?", plain) else text
+    """Return the number that a text is, if it gives the same text back; else the text, as it was typed."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(text)
+            if str(number) == text and -(2**63) <= number < 2**63:  # not inf, not nan, and what an attribute holds
+                return number
+    return text

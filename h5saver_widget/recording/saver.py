@@ -152,8 +152,9 @@ class H5SaverBase(H5SaverLowLevel):
     dynamic = property(format_settings.dynamic, format_settings.set_dynamic)
     fill_value = property(format_settings.fill_value, format_settings.set_fill_value)
     compression = property(format_settings.compression, format_settings.set_compression)
-    nexus = property(format_settings.nexus, format_settings.set_nexus)
-    nexus_entry = property(format_settings.nexus_entry, format_settings.set_nexus_entry)
+    frame_format = format_settings.frame_format
+    nexus, convert_units = format_settings.followed("nexus"), format_settings.followed("convert_units")
+    nexus_entry = format_settings.followed("nexus_entry")
 
     record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
 
@@ -238,7 +239,7 @@ class H5SaverBase(H5SaverLowLevel):
         FileNotOpenError
             If no file is open.
         """
-        self._log_later(f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.split())}", "write a comment")
+        self._log_later(f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.splitlines())}", "write a comment")
 
     def add_marker(self) -> None:
         """Mark this moment: a line with the time, to the millisecond, in the log of the file; plots along time show it.

@@ -9,9 +9,8 @@ Names and groups are those of PyMoDAQ 5.3.8: programs and files know a setting b
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +23,12 @@ from h5saver_widget.backends.registry import (
     default_backend,
     server_backend,
 )
-from h5saver_widget.errors import SettingError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.recording.disk import DEFAULT_MINIMUM_FREE
 from h5saver_widget.recording.notes import check_notes, read_notes
+from h5saver_widget.recording.setting import BACKEND, COMPRESSION, FORMAT, RECORDING, SERVER, SWMR, Setting, setting
 
-__all__ = ["AS_ACQUIRED", "DYNAMICS", "GROUPS", "SETTINGS", "Setting", "SettingPath", "Settings"]
-
-SettingPath = tuple[str, ...]
+__all__ = ["AS_ACQUIRED", "DYNAMICS", "SETTINGS", "Settings"]
 
 #: Saving dynamic that changes nothing.
 AS_ACQUIRED: Final = "as acquired"
@@ -42,127 +39,10 @@ DYNAMICS: Final = (
     *("uint8", "uint16", "uint32", "uint64"),
 )
 
-_BACKEND: Final = ("backend",)
-_SERVER: Final = ("backend", "hsds_options")
-_SWMR: Final = ("backend", "swmr_options")
-_FORMAT: Final = ("data_format",)
-_COMPRESSION: Final = ("data_format", "compression_options")
-_RECORDING: Final = ("recording",)
-
-#: Title and tooltip of every group of settings.
-GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
-    _BACKEND: ("Backend", "The library that writes the files."),
-    _SERVER: (
-        "Server",
-        "The HSDS server that has the files. What is left empty comes from the environment.",
-    ),
-    _SWMR: (
-        "SWMR options",
-        "Single writer, multiple readers: other programs may read the file while it is written.",
-    ),
-    _FORMAT: ("Data format", "How numbers are stored."),
-    _COMPRESSION: ("Compression", "Makes files smaller; the data stay exactly the same."),
-    _RECORDING: (
-        "Recording",
-        "When a recording pauses, ends, or continues in a new file, and the names of files.",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The declaration of a setting.
-
-    Attributes
-    ----------
-    name
-        Its name, also that of the attribute of :class:`Settings`.
-    group
-        Path of the group it belongs to.
-    kind
-        ``'bool'``, ``'int'``, ``'float'``, ``'str'``, ``'text'``, ``'list'``, ``'folder'``, ``'file'``, ``'secret'``.
-    default
-        Its value at first.
-    title, tip
-        Label for people.
-    limits
-        Smallest and largest number.
-    choices
-        Returns the choices of a list: values, or values by their names.
-    only_choices
-        Whether other values than these are refused.
-    unit
-        Unit of a number.
-    readonly, visible, placeholder
-        How it is shown.
-    kept
-        Whether it is a choice of the user, to be put back when the program starts again; else it belongs to a moment.
-    check
-        Raises an H5SaverError for a value that can't be used.
-    """
-
-    name: str
-    group: SettingPath
-    kind: str
-    default: Any
-    title: str
-    tip: str
-    limits: tuple[int, int] | None = None
-    choices: Callable[[], Mapping[str, Any] | list[Any]] | None = None
-    only_choices: bool = True
-    unit: str = ""
-    readonly: bool = False
-    visible: bool = True
-    placeholder: str = ""
-    kept: bool = True
-    check: Callable[[Any], object] | None = None
-
-    @property
-    def path(self) -> SettingPath:
-        """Its path in the tree."""
-        return (*self.group, self.name)
-
-    def checked(self, value: Any) -> Any:
-        """Return a value in the setting's own type.
-
-        Raises
-        ------
-        SettingError
-            If it is of another type, out of the limits, or not among the choices.
-        """
-        wanted = type(self.default)
-        if wanted is str:
-            value = "" if value is None else str(value)
-        elif isinstance(value, (bool, np.bool_)) is not (wanted is bool) or not isinstance(
-            value, (bool, int, float, np.number, np.bool_)
-        ):
-            raise self._refusal(value, {bool: "true or false", int: "a whole number"}.get(wanted, "a number"))
-        elif wanted is int and (not math.isfinite(value) or int(value) != value):
-            raise self._refusal(value, "a whole number")
-        else:
-            value = wanted(value)
-        if self.limits is not None and not self.limits[0] <= value <= self.limits[1]:
-            raise self._refusal(value, f"a number from {self.limits[0]:,} to {self.limits[1]:,}")
-        if self.choices is not None and self.only_choices and value not in (known := list(self.choices())):
-            raise self._refusal(value, f"one of {', '.join(map(str, known))}")
-        if self.check is not None:
-            self.check(value)
-        return value
-
-    def _refusal(self, value: Any, expected: str) -> SettingError:
-        return SettingError(f"{self.title}: got {value!r}, expected {expected}; it stays as it was")
-
-
-def _setting(title: str, default: Any, tip: str, group: SettingPath = (), kind: str = "", **more: Any) -> Any:
-    """Declare a setting: a field of :class:`Settings` whose metadata hold everything about it but its name."""
-    found = "list" if "choices" in more else {bool: "bool", int: "int", float: "float", str: "str"}[type(default)]
-    about = {"title": title, "default": default, "tip": tip, "group": group, "kind": kind or found, **more}
-    return field(default=default, metadata=about, repr=kind != "secret")
-
 
 def _count(title: str, unit: str, tip: str, default: float = 0.0) -> Any:
     value = int(default) if unit == "frames" else default
-    return _setting(title, value, tip, _RECORDING, limits=(0, 2_000_000_000), unit=unit)
+    return setting(title, value, tip, RECORDING, limits=(0, 2_000_000_000), unit=unit)
 
 
 def _readable_notes(text: str) -> None:
@@ -190,7 +70,7 @@ class Settings:
     h5saver_widget.errors.SettingError: Level: got 40, expected a number from 0 to 9; it stays as it was
     """
 
-    save_type: str = _setting(
+    save_type: str = setting(
         "Save type",
         "scan",
         "What the files are for. It is chosen by the program and decides how files are named.",
@@ -198,23 +78,23 @@ class Settings:
         readonly=True,
         kept=False,
     )
-    save_2D: bool = _setting(
+    save_2D: bool = setting(
         "Save 2D and above",
         True,
         "Also save images and anything with more dimensions. They take most of the space on the disk.",
     )
-    save_raw_only: bool = _setting(
+    save_raw_only: bool = setting(
         "Save raw only",
         True,
         "Save only the instrument's own data, without calculated data (regions of interest).",
     )
-    do_save: bool = _setting(
+    do_save: bool = setting(
         "Do Save",
         False,
         "On: a new file is made and saving starts. Off: the file is completed and closed.",
         kept=False,
     )
-    N_saved: int = _setting(
+    N_saved: int = setting(
         "Saved",
         0,
         "How many times data were saved into the current file.",
@@ -222,29 +102,29 @@ class Settings:
         visible=False,
         kept=False,
     )
-    custom_name: bool = _setting(
+    custom_name: bool = setting(
         "Choose file name",
         False,
         "Ask for the name of each new file instead of making it from base name, date and time.",
         visible=False,
     )
-    close_after_scan: bool = _setting(
+    close_after_scan: bool = setting(
         "Close after scan",
         False,
         "Close the file at the end of each scan, so that other programs may open it.",
     )
-    base_path: str = _setting(
+    base_path: str = setting(
         "Base path",
         str(Path.home() / "Data"),
         "Folder for all files. It is made with the first file, and has one folder per year and per day.",
         kind="folder",
     )
-    base_name: str = _setting(
+    base_name: str = setting(
         "Base name",
         "Data",
         "File names start with it; date and time are added. Files of scans are called Dataset.",
     )
-    current_scan_name: str = _setting(
+    current_scan_name: str = setting(
         "Current scan",
         "",
         "The scan that is saved now, or comes next: several scans go into one file and are numbered.",
@@ -252,10 +132,10 @@ class Settings:
         readonly=True,
         kept=False,
     )
-    current_scan_path: str = _setting(
+    current_scan_path: str = setting(
         "Folder", "", "Folder of the current file.", kind="text", readonly=True, visible=False, kept=False
     )
-    current_h5_file: str = _setting(
+    current_h5_file: str = setting(
         "File",
         "",
         "The file that is written, or was written last.",
@@ -264,168 +144,175 @@ class Settings:
         kept=False,
     )
 
-    backend_type: str = _setting(
+    backend_type: str = setting(
         "Backend type",
         BUILT_IN_DEFAULT,
         "Writes the files; each reads the other's. Applies from the next file on.",
-        _BACKEND,
+        BACKEND,
         choices=available_backends,
     )
-    isolated: bool = _setting(
+    isolated: bool = setting(
         "Write in a separate process",
         True,
         "The file then survives a crash of this program, and the window never waits for the disk. Applies from the "
         "next file on.",
-        _BACKEND,
+        BACKEND,
     )
-    mirror: bool = _setting(
+    mirror: bool = setting(
         "Mirror on a server",
         False,
         "Also copy every file to an HSDS server while it is written. The file on the disk comes first: it does not "
         "wait for the server: missing data are sent when it is back.",
-        _BACKEND,
+        BACKEND,
     )
-    power_safe: bool = _setting(
+    power_safe: bool = setting(
         "Survive power loss",
         False,
         "The file is then forced onto the disk in an order that survives a loss of power at any moment: each flush "
         "takes some milliseconds longer. Not together with SWMR. Applies from the next file on.",
-        _BACKEND,
+        BACKEND,
     )
-    local_first: bool = _setting(
+    local_first: bool = setting(
         "Local file first",
         True,
         "Files are written below the base path, and copied to the server while they are written: nothing that the "
         "server or the network does can cost a row. Off: straight to the server, for a machine without a disk.",
-        _SERVER,
+        SERVER,
     )
-    endpoint: str = _setting(
+    endpoint: str = setting(
         "Address",
         "",
         "Address of the server, such as http://server:5101; of a group of servers all addresses, with a blank between. "
         "Empty: the one that the environment names.",
-        _SERVER,
+        SERVER,
         placeholder="http://server:5101",
     )
-    user: str = _setting(
+    user: str = setting(
         "User",
         "",
         "Your name on the server. Empty: the one that the environment names.",
-        _SERVER,
+        SERVER,
         placeholder="name on the server",
     )
-    password: str = _setting(
+    password: str = setting(
         "Password",
         "",
         "Better left empty: it then comes from the environment or the keyring of the system. What is typed here is "
         "kept in memory until the program ends, and never written down.",
-        _SERVER,
+        SERVER,
         kind="secret",
         kept=False,
     )
-    api_key: str = _setting(
+    api_key: str = setting(
         "API key",
         "",
         "Instead of user and password, where the server knows keys. Better left empty, as the password is.",
-        _SERVER,
+        SERVER,
         kind="secret",
         kept=False,
     )
-    certificate: str = _setting(
+    certificate: str = setting(
         "Certificate",
         "",
         "File (PEM) with the certificate of a server with https:// that nobody known to this system has signed, or of "
         "who has signed it. Empty: those that the system trusts.",
-        _SERVER,
+        SERVER,
         placeholder="those that the system trusts",
     )
-    domain: str = _setting(
+    domain: str = setting(
         "Folder",
         "",
         "Folder on the server for all files, such as /home/me. It has one folder per year and per day. Empty: your own "
         "folder there.",
-        _SERVER,
+        SERVER,
         placeholder="/home/name",
     )
-    connection: str = _setting(
+    connection: str = setting(
         "Answer",
         "",
         "What came of the last test of the connection.",
-        _SERVER,
+        SERVER,
         readonly=True,
         visible=False,
         kept=False,
     )
-    enable_swmr: bool = _setting(
+    enable_swmr: bool = setting(
         "Enable SWMR",
         False,
         "Make new files readable by other programs while they are written (single writer, multiple readers). Applies "
         "from the next file on.",
-        _SWMR,
+        SWMR,
     )
-    flush_interval: int = _setting(
+    flush_interval: int = setting(
         "Flush interval",
         1,
         "After how many scan steps readers see the new data. 0 = only at the end.",
-        _SWMR,
+        SWMR,
         limits=(0, 1_000_000),
         unit="steps",
     )
 
-    fill_value: float = _setting(
+    fill_value: float = setting(
         "Fill value",
         np.nan,
         "Stands where a scan has not been yet. Whole numbers can't be nan: they get 0.",
-        _FORMAT,
+        FORMAT,
         choices=lambda: {"0": 0.0, "nan": np.nan},  # numpy's object and no other NaN: PyMoDAQ looks for this one
         only_choices=False,
     )
-    dynamic: str = _setting(
+    dynamic: str = setting(
         "Saving dynamic",
         AS_ACQUIRED,
         "Number type in the file. 'as acquired' keeps the type of the data. Values that don't fit the chosen type are "
         "refused with an error, never changed.",
-        _FORMAT,
+        FORMAT,
         choices=lambda: list(DYNAMICS),
     )
-    nexus: bool = _setting(
+    convert_units: bool = setting(
+        "Convert units",
+        False,
+        "Data whose units change by a power of ten (mV, then V) are converted to the units they began with, where no "
+        "digit is lost. Off: they go on in another array, as the instrument gave them.",
+        FORMAT,
+    )
+    nexus: bool = setting(
         "Add NeXus attributes",
         True,
         "Add the few attributes by which programs that know NeXus find and plot the data.",
-        _FORMAT,
+        FORMAT,
     )
-    nexus_entry: bool = _setting(
+    nexus_entry: bool = setting(
         "Add /entry for archives",
         False,
         "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
         "values, and adds 30 kB to a file.",
-        _FORMAT,
+        FORMAT,
     )
-    h5comp_library: str = _setting(
+    h5comp_library: str = setting(
         "Library",
         "zlib",
         "Compression library. Every program that knows HDF5 reads zlib (also called gzip).",
-        _COMPRESSION,
+        COMPRESSION,
         choices=lambda: ["zlib"],
         only_choices=False,  # each backend has its own
     )
-    h5comp_level: int = _setting(
+    h5comp_level: int = setting(
         "Level",
         0,
         "0: no compression, the fastest. 9: the smallest files, the slowest.",
-        _COMPRESSION,
+        COMPRESSION,
         limits=(0, 9),
     )
 
-    name_template: str = _setting(
+    name_template: str = setting(
         "Name pattern",
         "",
         "What files are called: text with {base} {date} {time} {counter} {type} {year} {month} {day} {hour} {minute} "
         "{second} and your notes, such as {sample}; '/' makes folders. Empty: the usual names.",
-        _RECORDING,
+        RECORDING,
     )
-    dated_folders: bool = _setting(
-        "A folder for each day", True, "Put files into folders of year and day below the base path.", _RECORDING
+    dated_folders: bool = setting(
+        "A folder for each day", True, "Put files into folders of year and day below the base path.", RECORDING
     )
     roll_over_size: float = _count(
         "New file at",
@@ -455,17 +342,17 @@ class Settings:
         "the disk). 0 = write until nothing is left.",
         DEFAULT_MINIMUM_FREE / 1e6,
     )
-    sources: str = _setting(
+    sources: str = setting(
         "Needed sources",
         "",
         "Names of modules, separated by commas. A warning says when nothing comes from one of them.",
-        _RECORDING,
+        RECORDING,
     )
-    notes: str = _setting(
+    notes: str = setting(
         "Notes",
         "",
         "Names, values and units to keep with the data. Saved with every file and scan.",
-        _RECORDING,
+        RECORDING,
         check=_readable_notes,
     )
 
@@ -484,8 +371,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for setting in SETTINGS.values():
-            object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
+        for one in SETTINGS.values():
+            object.__setattr__(self, one.name, one.checked(getattr(self, one.name)))
 
 
 #: Every setting by its name, in the order of the tree.

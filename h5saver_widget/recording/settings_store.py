@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from h5saver_widget.errors import SettingError
-from h5saver_widget.recording.settings import GROUPS, SETTINGS, Setting, SettingPath, Settings
+from h5saver_widget.recording.setting import GROUPS, Setting, SettingPath
+from h5saver_widget.recording.settings import SETTINGS, Settings
 
 __all__ = ["SettingsLike", "SettingsStore"]
 

@@ -19,6 +19,7 @@ from h5saver_widget.saving.group_cache import CachedGroup, cached_group
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.notices import tell_once
+from h5saver_widget.saving.value_types import CODED, coded
 
 __all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
 
@@ -60,8 +61,8 @@ class AxisSaverLoader(DataManagement):
     def add_to(self, place: CachedGroup, axis: AxisLike, index: int, enlargeable: bool = False) -> CARRAY | EARRAY:
         """Save an axis into a group whose content is known, for that dimension of the array in the file."""
         name = channel_name(self.data_type, place.next_number(self.data_type.value))
-        values = np.atleast_1d(plain(axis.get_data(), f"axis {axis.label}"))
-        described = axis_attributes(axis, index, 0 if enlargeable else values.size)
+        values, told = coded(np.atleast_1d(plain(axis.get_data(), f"axis {axis.label}", also=CODED)))
+        described = {**axis_attributes(axis, index, 0 if enlargeable else values.size), **told}
         make, title = self.h5saver, str(axis.label)
         if enlargeable:
             fill = storable_fill(np.nan, values.dtype)  # of points whose value is not known
@@ -132,7 +133,7 @@ class DataSaverLoader(DataManagement):
             tell_once(self.h5saver, f"{data.name}: the extra attribute {name!r} is kept as text, not as it is")
         if any(np.ma.is_masked(array) and array.dtype.kind in "iub" for array in data.data):
             tell_once(self.h5saver, f"{what}: masked integers are saved as float64, masked values as nan")
-        return [fit_dynamic(plain(array, what), dynamic, what) for array in data.data]
+        return [fit_dynamic(plain(array, what, also=CODED), dynamic, what) for array in data.data]
 
     def write(
         self, place: CachedGroup, data: DataLike, arrays: Sequence[Any], save_axes: bool, attributes: dict[str, Any]
@@ -161,7 +162,9 @@ class DataSaverLoader(DataManagement):
         self, group: GROUP, data: DataLike, arrays: Sequence[Any], attributes: dict[str, Any], first: int
     ) -> None:
         for channel, array in enumerate(arrays):
-            described = data_attributes(data, channel, self.data_type, tuple(data.nav_indexes), more=attributes)
+            array, told = coded(array)
+            more = {**attributes, **told}
+            described = data_attributes(data, channel, self.data_type, tuple(data.nav_indexes), more=more)
             name = channel_name(self.data_type, first + channel)
             self.h5saver.create_carray(group, name, np.atleast_1d(array), self._title(data), attributes=described)
 

@@ -28,6 +28,7 @@ from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
 from h5saver_widget.saving.older import OLDER_NAME, indexes_of, int_of, is_older_data, older_attributes, older_axes
 from h5saver_widget.saving.own_rows import OwnRows
+from h5saver_widget.saving.value_types import ValueType
 
 __all__ = [
     "MEASURED",
@@ -81,7 +82,7 @@ def axis_from(node: Node, values: npt.NDArray[Any] | None = None) -> Axis:
     return Axis(
         str(attributes.get("label", attributes.get("TITLE", ""))),
         str(attributes.get("units", "")),
-        data=array_node(node).read() if values is None else values,
+        data=_values(array_node(node))[...] if values is None else values,
         index=_as_int(attributes.get("index")),
         spread_order=_as_int(attributes.get("spread_order")),
     )
@@ -126,13 +127,16 @@ def _values(node: Array, noted: Any = None, lazy: bool = False) -> LazyArray:
 
     An empty one has the shape that was noted, because PyTables stores one empty dimension at most.
     """
-    if lazy:
+    kind = ValueType.on(node)
+    if lazy and kind is None:
         info, dtype = node.info, node.dtype
         if dtype.kind in "biufc" and 0 not in info.shape:
             return LazyArray(NodeReader(node), info.shape, dtype, info.chunks)
     values = np.asarray(node.read())
     if values.size == 0 and isinstance(noted, tuple) and len(noted) == values.ndim and 0 in noted:
         values = values.reshape(noted)
+    if kind is not None:
+        values = kind.values(values)
     return LazyArray.of(values)
 
 

@@ -50,10 +50,12 @@ def origin_of(dwa: DataLike, dte: DataToExportLike) -> str:
     return str(dwa.origin or dte.name)
 
 
-def with_occurrence(dte: DataToExportLike) -> Iterator[tuple[tuple[str, str, str, int], DataLike]]:
-    """Iterate over the data of a bundle with a key by which the same data are found in the next bundle."""
+def with_occurrence(dte: DataToExportLike) -> list[tuple[tuple[str, str, str, int], DataLike]]:
+    """Return the data of a bundle, each with a key by which the same data are found in the next bundle."""
     seen: dict[tuple[str, str, str], int] = {}
+    found = []
     for dwa in dte.data:  # not the bundle itself: the peer's bundles know one iteration at a time only
-        key = (dwa.dim.name, origin_of(dwa, dte), str(dwa.name))
+        key = (dwa.dim.name, str(dwa.origin or dte.name), str(dwa.name))
         seen[key] = seen.get(key, -1) + 1
-        yield (*key, seen[key]), dwa
+        found.append(((*key, seen[key]), dwa))
+    return found

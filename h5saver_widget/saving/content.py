@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from h5saver_widget.errors import NodeError
+from h5saver_widget.backends.terms import Handle
+from h5saver_widget.errors import NodeError, StreamingError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import LOGGER_NAME, DataType
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, VLARRAY, StringARRAY
 from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.saving.value_types import WORDS, ValueType
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -28,6 +31,7 @@ __all__ = [
     "create_vlarray",
     "get_set_logger",
     "storable_fill",
+    "store_words",
 ]
 
 
@@ -180,6 +184,24 @@ def _note_array(
     if attributes and file.nexus:
         file.require_session().plots.made(parent, name, ndim, attributes)
         file.require_session().entry.made(parent, name, ndim, attributes)
+
+
+def store_words(file: H5SaverLowLevel, handle: Handle, kind: ValueType, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the numbers that stand for values; words that are new stand in the file before any number does.
+
+    Raises
+    ------
+    StreamingError
+        If there are new words while the file streams (SWMR).
+    DataMismatchError
+        If there are too many different words.
+    """
+    if kind.news(values):
+        if file.is_swmr_active:
+            raise StreamingError("words that are new can't be added while the file streams (SWMR)")
+        kind.learn(values)
+        file.io.set_attributes(handle, file.raw({WORDS: kind.attributes[WORDS]}))
+    return kind.numbers(values)
 
 
 def storable_fill(fill_value: Any, dtype: np.dtype[Any]) -> Any:

@@ -14,6 +14,7 @@ from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import CodecError, DynamicRangeError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import DataType
+from h5saver_widget.saving.value_types import CODED, VALUE_TYPE, WORDS
 
 __all__ = [
     "AXIS_ATTRIBUTES",
@@ -34,7 +35,7 @@ __all__ = [
 KNOWN_ATTRIBUTES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "FLAVOR", "shape", "dtype", "subdtype", "backend", "data_type"}
     | {"data_dimension", "label", "source", "distribution", "origin", "units", "nav_indexes", "timestamp", "size"}
-    | {"settings", "settings]", "type", "path", "axis_nodes"}
+    | {"settings", "settings]", "type", "path", "axis_nodes", VALUE_TYPE, WORDS}
 )
 
 #: The same for axes.
@@ -184,7 +185,7 @@ def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, name: str
     >>> fit_dynamic(np.array([0.0, 4095.0]), np.dtype('uint16'), 'camera')
     array([   0, 4095], dtype=uint16)
     """
-    if dtype is None or values.dtype == dtype:
+    if dtype is None or values.dtype == dtype or values.dtype.kind in CODED:
         return values
     if np.can_cast(values.dtype, dtype, "safe") or values.size == 0:
         return values.astype(dtype)

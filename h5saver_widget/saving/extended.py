@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Handle
-from h5saver_widget.data.plain import holds
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, channel_name
 from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.content import storable_fill
+from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
 
@@ -38,7 +37,7 @@ def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tupl
     return at
 
 
-class ExtendedArrays:
+class ExtendedArrays(ChannelArrays):
     """The arrays of one data object in a scan: made full of the fill value, then written point by point.
 
     Parameters
@@ -64,7 +63,7 @@ class ExtendedArrays:
         distribution: str,
         fill_value: float,
     ) -> None:
-        self._saver, self.place = saver, place
+        super().__init__(saver, place)
         self._scan_shape = scan_shape
         self._shape = () if frame.shape == (1,) else frame.shape
         self._distribution, self._fill_value = distribution, fill_value
@@ -73,15 +72,15 @@ class ExtendedArrays:
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
-            self._handles = [self._create(DataType.data, frame, i, a.dtype) for i, a in enumerate(frame.data)]
+            self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._dtypes = [dtype for _, dtype in self._handles]
-        self._frame_shape = self._shape or (1,)
+        self._complete(self._shape or (1,))
 
     def _reopen(self) -> None:
-        self._handles, nodes = self._found(DataType.data)
-        self._error_handles, _ = self._found(DataType.error)
+        nodes = self._found(DataType.data)
+        self._handles = [node.handle for node in nodes]
+        self._error_handles = [node.handle for node in self._found(DataType.error)]
         described, dims = nodes[0].attrs.to_dict(), len(self._scan_shape)
         shape = nodes[0].info.shape
         if shape[:dims] != self._scan_shape:
@@ -96,17 +95,10 @@ class ExtendedArrays:
         self._meaning = Meaning(units, labels, source, axes)
         self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
 
-    def _found(self, data_type: DataType) -> tuple[list[tuple[Handle, np.dtype[Any]]], list[Array]]:
-        nodes = [self.place.group.get_child(name) for _, name in self.place.numbered(data_type.value)]
-        arrays = [node for node in nodes if isinstance(node, Array)]
-        return [(node.handle, node.dtype) for node in arrays], arrays
-
-    def _create_errors(self, frame: Frame) -> list[tuple[Handle, np.dtype[Any]]]:
+    def _create_errors(self, frame: Frame) -> list[Handle]:
         return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
 
-    def _create(
-        self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]
-    ) -> tuple[Handle, np.dtype[Any]]:
+    def _create(self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]) -> Handle:
         saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
         is_error = data_type is DataType.error
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
@@ -116,51 +108,38 @@ class ExtendedArrays:
         if channel == 0 and not is_error:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
-        made = saver.create_carray(
-            self.place.group,
-            channel_name(data_type, channel),
-            title=f"{dwa.name}_errors" if is_error else str(dwa.name),
-            shape=(*self._scan_shape, *self._shape),
-            dtype=dtype,
-            fill_value=storable_fill(np.nan if is_error else self._fill_value, dtype),
-            frame_axes=len(self._shape),
-            attributes=described,
-        )
-        return made.handle, dtype
 
-    def change(self, frame: Frame) -> str:
-        """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        if frame.shape != self._frame_shape:
-            return f"shape {frame.shape} instead of {self._frame_shape}"
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
-        said = self._meaning.change(frame)
-        if said:
-            return said
-        if frame.dtypes != self._dtypes:
-            for dtype, values in zip(self._dtypes, frame.data, strict=True):
-                if values.dtype != dtype and not holds(dtype, values):
-                    return f"numbers of type {values.dtype} instead of {dtype}"
-        if frame.errors is None and not self._error_handles:
-            return ""
-        return errors_change([dtype for _, dtype in self._error_handles], frame.errors or [])
+        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> Array:
+            return saver.create_carray(
+                self.place.group,
+                channel_name(data_type, channel),
+                title=f"{dwa.name}_errors" if is_error else str(dwa.name),
+                shape=(*self._scan_shape, *self._shape),
+                dtype=stored,
+                fill_value=fill,
+                frame_axes=len(self._shape),
+                attributes={**described, **told},
+            )
+
+        return self._made(dtype, np.nan if is_error else self._fill_value, make)
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
-        return (frame.errors is None or bool(self._error_handles)) and self._extras.is_same(frame.dwa)
+        if frame.errors is not None and not self._error_handles:
+            return False
+        return self._extras.is_same(frame.dwa) and self._knows_words(frame)
 
     def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
         """Return the writes of a point: array, position (None: at its end), values. Nothing is written yet."""
         found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
         shape = self._shape
-        for (handle, dtype), values in zip(self._handles, frame.data, strict=True):
-            if values.dtype != dtype:
-                values = values.astype(dtype)
+        data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
+        for handle, values in zip(self._handles, data, strict=True):
             found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
         if frame.errors is not None:
             self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
-            for (handle, dtype), values in zip(self._error_handles, frame.errors, strict=True):
-                found.append((handle, at, values.astype(dtype, copy=False).reshape(shape)))
+            for handle, values in zip(self._error_handles, frame.errors, strict=True):
+                found.append((handle, at, values.astype(self._dtypes[handle], copy=False).reshape(shape)))
         if not self._extras.is_same(frame.dwa):
             row = int(np.ravel_multi_index(at, self._scan_shape))
             for handle, values in self._extras.checked(frame.dwa, row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -15,21 +15,23 @@ from h5saver_widget.data.plain import holds
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import NAV_GROUP, PER_ROW, DataType, channel_name
-from h5saver_widget.nodes.typed import EARRAY
+from h5saver_widget.nodes.typed import EARRAY, Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
+from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
+from h5saver_widget.saving.value_types import CODED
 
 __all__ = ["GrowingArrays", "is_block"]
 
 
-class GrowingArrays:
+class GrowingArrays(ChannelArrays):
     """The growing arrays of one data object, or of a segment of it: channels and errors, signal axes beside them.
 
     The arrays are made by the first data, or found again in a file that is continued. Data that have a navigation axis
@@ -62,10 +64,8 @@ class GrowingArrays:
         after: GrowingArrays | None = None,
         moving: bool = False,
     ) -> None:
-        self._saver, self.place, self._is_late = saver, place, rows_before > 0
-        self._handles: list[Handle] = []
-        self._dtypes: dict[Handle, np.dtype[Any]] = {}
-        self._fills: dict[Handle, Any] = {}
+        super().__init__(saver, place)
+        self._is_late = rows_before > 0
         #: Whether only the values of axes were other than in the segment before.
         self.has_moved = False
         self._block_axes: GrowingAxes | None = None
@@ -82,11 +82,12 @@ class GrowingArrays:
             self._own = len(mine)
             self._block_axes = GrowingAxes(saver, place, [*mine, *axes])
         self._moving: list[tuple[Handle, np.dtype[Any]]] = []
+        self._moved: list[Rows] = []
         if held:
             self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
-        self._channel_dtypes = [self._dtypes[handle] for handle in self._handles]
+        self._complete(self._row_shape)
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -103,7 +104,7 @@ class GrowingArrays:
     @property
     def is_plain(self) -> bool:
         """Whether a frame is nothing but a row for each channel."""
-        return not (self.is_block or self._moving or self._error_handles or self._extras.has_rows)
+        return not (self.is_block or self._moving or self._error_handles or self._coded or self._extras.has_rows)
 
     @property
     def labels(self) -> list[str]:
@@ -123,15 +124,15 @@ class GrowingArrays:
     @property
     def dtypes(self) -> list[np.dtype[Any]]:
         """Number types of the channels."""
-        return self._channel_dtypes
+        return self._types
 
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
         frame.as_given()
         dwa, dtypes = frame.dwa, frame.dtypes
         if after is not None and len(after._handles) == len(dtypes):
-            was = [after._dtypes[handle] for handle in after._handles]
-            dtypes = [b if holds(b, a) else a.dtype for a, b in zip(frame.data, was, strict=True)]
+            known = zip(frame.data, dtypes, after._types, strict=True)
+            dtypes = [was if dtype == was or holds(was, array) else dtype for array, dtype, was in known]
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
         enlargeable = DataType.data_enlargeable
@@ -163,14 +164,24 @@ class GrowingArrays:
                 elif axis.index > 0:
                     AxisSaverLoader(saver).add_to(self.place, axis, axis.index)
         title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        fill = held = storable_fill(np.nan if is_error else saver.fill_value, dtype)
-        if first is not None and first.size and prod(self._row_shape) == 1:  # a value that never changes takes no room
-            held = first.flat[0]
         name = channel_name(data_type, channel)
-        handle = saver.create_earray(
-            self.place.group, name, dtype, self._row_shape, title, fill_value=held, attributes=described
-        ).handle
-        self._dtypes[handle], self._fills[handle], self._counts[handle] = dtype, fill, 0
+
+        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> EARRAY:
+            return saver.create_earray(
+                self.place.group,
+                name,
+                stored,
+                self._row_shape,
+                title,
+                fill_value=fill,
+                attributes={**described, **told},
+            )
+
+        held = None
+        if first is not None and first.size and prod(self._row_shape) == 1 and dtype.kind not in CODED:
+            held = first.flat[0]  # a value that never changes takes no room
+        handle = self._made(dtype, np.nan if is_error else saver.fill_value, make, held)
+        self._counts[handle] = 0
         return handle
 
     def _make_moving(self, dwa: DataLike) -> None:
@@ -194,8 +205,9 @@ class GrowingArrays:
     # --------------------------------------------------------------- reopening
     def _reopen(self, frame: Frame, own: list[Axis]) -> None:
         """Take arrays as they are in the file; their meaning is written beside them."""
-        self._handles, nodes = self._found(DataType.data_enlargeable)
-        self._error_handles, _ = self._found(DataType.error)
+        nodes = self._reopened(DataType.data_enlargeable)
+        self._handles = [node.handle for node in nodes]
+        self._error_handles = [node.handle for node in self._reopened(DataType.error)]
         described = nodes[0].attrs.to_dict()
         self._row_shape = tuple(nodes[0].info.shape[1:])
         shift = 0 if self.is_block else 1
@@ -217,46 +229,31 @@ class GrowingArrays:
             self._meaning = Meaning.of(frame.dwa)
             self._meaning.units, self._meaning.labels, self._meaning.moving = units, labels, True
 
-    def _found(self, data_type: DataType) -> tuple[list[Handle], list[EARRAY]]:
-        handles, nodes = [], []
-        for _, name in self.place.numbered(data_type.value):
-            node = self.place.group.get_child(name)
+    def _reopened(self, data_type: DataType) -> list[Array]:
+        nodes = self._found(data_type)
+        for node in nodes:
             if not isinstance(node, EARRAY):
                 raise DataMismatchError(f"{node.path} can't take rows; save into a new file or a new group")
-            info = node.info
             self._saver.has_grown(node.path, node.handle)
-            self._dtypes[node.handle], self._counts[node.handle] = info.dtype, info.shape[0]
-            handles.append(node.handle)
-            nodes.append(node)
-        return handles, nodes
+            self._counts[node.handle] = node.info.shape[0]
+        return nodes
 
     # ---------------------------------------------------------------- comparing
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
         """Return the difference of a frame's signal axes in words, ``''`` if there is none."""
         return self._meaning.axes_change(axes)
 
-    def change(self, frame: Frame) -> str:
+    def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
-        if is_block(frame.dwa) != self.is_block:
+        if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
-        if (self._row_shape_of(frame) if self.is_block else frame.shape) != self._row_shape:
-            return f"shape {self._row_shape_of(frame)} instead of {self._row_shape}"
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
-        said = self._meaning.change(frame)
-        if said:
-            return said
-        if frame.dtypes != self._channel_dtypes:
-            for dtype, values in zip(self._channel_dtypes, frame.data, strict=True):
-                if values.dtype != dtype and not holds(dtype, values):
-                    return f"numbers of type {values.dtype} instead of {dtype}"
-        if frame.errors is None and not self._error_handles:
-            return ""
-        return errors_change([self._dtypes[handle] for handle in self._error_handles], frame.errors or [])
+        return super().change(frame, self._row_shape_of(frame) if self.is_block else None)
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
-        return not self.is_block and frame.shape == self._row_shape and self._meaning.has_moved(frame)
+        if self.is_block or frame.shape != self._row_shape or not self._meaning.has_moved(frame):
+            return False
+        return all(np.asarray(axis.get_data()).dtype.kind not in CODED for axis in frame.dwa.axes)
 
     # ----------------------------------------------------------------- appending
     def checked(self, frame: Frame, axis_values: Sequence[Rows]) -> list[tuple[Handle, Rows]]:
@@ -266,16 +263,23 @@ class GrowingArrays:
         """
         count = frame.shape[0] if self.is_block else 1
         shape, data = (count, *self._row_shape), frame.data
-        if frame.dtypes != self._channel_dtypes:
-            data = [array.astype(dtype) for array, dtype in zip(data, self._channel_dtypes, strict=True)]
-        rows = [(handle, array.reshape(shape)) for handle, array in zip(self._handles, data, strict=True)]
+        if self._coded or frame.dtypes != self._types:
+            data = self._as_stored(frame)
+        rows: list[tuple[Handle, Rows]] = []
+        for handle, array in zip(self._handles, data, strict=True):
+            rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
             rows += self._error_rows(frame, count)
         if not self._extras.is_same(frame.dwa):
             rows += self._extras.checked(frame.dwa, self.rows, count)
         if self._moving:
-            for (handle, dtype), axis in zip(self._moving, _signal_axes(frame.dwa), strict=True):
-                rows.append((handle, np.asarray(axis.get_data()).astype(dtype)[np.newaxis]))
+            if frame.dwa.axes:  # copies: drivers use one buffer again and again
+                self._moved = [np.array(axis.get_data())[np.newaxis] for axis in _signal_axes(frame.dwa)]
+            elif not self._moved:  # a recording that goes on in a file
+                last = slice(self.rows - 1, self.rows)
+                self._moved = [self._saver.io.read(handle, last) for handle, _ in self._moving]
+            for (handle, dtype), moved in zip(self._moving, self._moved, strict=True):
+                rows.append((handle, moved.astype(dtype)))
         if self._block_axes is not None:
             own = [np.asarray(axis.get_data()) for axis in _own_axes(frame.dwa)]
             values = [

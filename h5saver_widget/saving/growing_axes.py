@@ -140,6 +140,8 @@ def one_number(value: Any, name: str) -> Rows:
 
     Integers stay integers: counters and nanoseconds have more digits than float64.
     """
+    if type(value) is float:
+        return np.array([value])
     if not isinstance(value, (np.ndarray, np.generic)):
         value = getattr(value, "data", value)
     try:

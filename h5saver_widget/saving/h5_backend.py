@@ -106,10 +106,7 @@ class H5Backend:
         """
         return self.io.raw_file
 
-    @property
-    def h5_file(self) -> Any:
-        """The same as `h5file`, under the name that hosts use."""
-        return self.io.raw_file
+    h5_file = h5file  # the name that hosts use
 
     @property
     def file_path(self) -> Path | None:
@@ -119,8 +116,7 @@ class H5Backend:
     @property
     def filename(self) -> str:
         """Name of the open file without its folder, ``''`` when closed."""
-        path = self.io.path
-        return "" if path is None else path.name
+        return "" if self.io.path is None else self.io.path.name
 
     def isopen(self) -> bool:
         """Tell whether a file is open; never waits."""
@@ -164,13 +160,8 @@ class H5Backend:
             With the path, and advice.
         """
         where = Path(path)
-        modes: dict[str, OpenMode] = {
-            "r": "r",
-            "r+": "r+",
-            "x": "x",
-            "w": "x",
-            "a": "r+" if self.io.location.exists(where) else "x",
-        }
+        add: OpenMode = "r+" if self.io.location.exists(where) else "x"
+        modes: dict[str, OpenMode] = {"r": "r", "r+": "r+", "x": "x", "w": "x", "a": add}
         if mode not in modes:
             raise FileOpenError(f"mode {mode!r} is unknown; use 'r' to read, 'r+' or 'a' to change, 'x' to create")
         if self._asked is not None and not self.io.is_open:
@@ -333,7 +324,7 @@ class H5Backend:
 
         `frame_axes` says how many of the last axes are written at a time, if not all of the array is.
         """
-        data = None if obj is None else plain(obj, name, text=True)
+        data = None if obj is None else plain(obj, name, also="S")
         if data is not None:
             shape, dtype = data.shape, data.dtype
         described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}

@@ -98,9 +98,10 @@ def _dtypes(group: Sequence[DataWithAxes]) -> list[np.dtype[Any]] | None:
     """Return number types that hold the arrays of all, None where there are none."""
     found = []
     for arrays in zip(*map(_arrays, group), strict=True):
+        kinds = {array.dtype.kind for array in arrays}
+        if len(kinds) > 1 and not kinds.isdisjoint("bmMUS"):
+            return None  # True, times and text are no numbers
         dtype = np.result_type(*(array.dtype for array in arrays))
-        if len({array.dtype.kind == "b" for array in arrays}) > 1:
-            return None  # True is no number
         for array in arrays:
             # only of large integers the values have to be looked at
             wide = array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.dtype != dtype

@@ -60,6 +60,9 @@ class H5SaverLowLevel(H5Backend):
     when_full
         The treatment of a frame of a continuous recording while the queue is full: ``'wait'`` until there is room, or
         ``'drop'`` it and count it.
+    convert_units
+        Whether data in other units than before are converted, where only a power of ten is between them (mV, V) and no
+        digit is lost. Without it, they go on in another array.
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     nexus_entry
@@ -118,7 +121,7 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus, self.nexus_entry = True, False
+        self.nexus, self.nexus_entry, self.convert_units = True, False, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
@@ -234,6 +237,10 @@ class H5SaverLowLevel(H5Backend):
         if self.session is None:
             raise FileNotOpenError("no file is open")
         return self.session
+
+    def frame_format(self) -> tuple[np.dtype[Any] | None, bool]:
+        """Return `dynamic` and `convert_units`, as every frame needs them."""
+        return self.dynamic, self.convert_units
 
     @property
     def is_ready(self) -> bool:

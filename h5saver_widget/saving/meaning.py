@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from h5saver_widget.data.plain import PLAIN, holds, plain
 from h5saver_widget.data.protocols import AxisLike, DataLike
+from h5saver_widget.data.units import power_between, scaled
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.saving.describe import fit_dynamic
+from h5saver_widget.saving.value_types import CODED, type_of
 
 __all__ = ["AxisMeaning", "Frame", "Meaning", "errors_change"]
 
@@ -32,6 +34,8 @@ class Frame:
         The data object; it is not changed.
     dynamic
         Number type chosen as saving dynamic, None for each array's own.
+    converts
+        Whether numbers may be converted to the units of the frames before.
 
     Raises
     ------
@@ -41,10 +45,10 @@ class Frame:
         If values don't fit the saving dynamic.
     """
 
-    __slots__ = ("data", "dtypes", "dwa", "errors", "given", "shape")
+    __slots__ = ("converts", "data", "dtypes", "dwa", "errors", "given", "shape")
 
-    def __init__(self, dwa: DataLike, dynamic: np.dtype[Any] | None = None) -> None:
-        self.dwa, errors = dwa, dwa.errors
+    def __init__(self, dwa: DataLike, dynamic: np.dtype[Any] | None = None, converts: bool = False) -> None:
+        self.dwa, self.converts, errors = dwa, converts, dwa.errors
         self.given: tuple[list[Values], list[Values] | None] | None = None
         self.data: list[Values] = []
         #: Number types of the channels.
@@ -53,36 +57,47 @@ class Frame:
         # one loop, and what `plain` lets pass as it is without the call: a channel in 0.3 us instead of 0.8
         for array in dwa.data:
             if type(array) is not _Array or array.dtype not in PLAIN or not array.flags.c_contiguous:
-                array = self._plain(array)
+                array = self._plain(array, CODED)
             if dynamic is not None:
                 array = fit_dynamic(array, dynamic, str(dwa.name))
             self.data.append(array)
-            self.dtypes.append(array.dtype)
-            if array.shape != shape:
-                shape = self._only(shape, array)
+            self.dtypes.append(array.dtype if array.dtype in PLAIN else type_of(array))
+            if shape is None:
+                shape = array.shape
+            elif array.shape != shape:
+                raise self._odd(shape, array)
         assert shape is not None
         self.errors = None if errors is None else [self._plain(error) for error in errors]
         for array in self.errors or ():
-            self._only(shape, array)
+            if array.shape != shape:
+                raise self._odd(shape, array)
         self.shape = shape or (1,)
 
-    def _only(self, shape: tuple[int, ...] | None, array: Values) -> tuple[int, ...]:
-        if shape is not None and array.shape != shape:
-            raise DataMismatchError(
-                f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
-                "object have one shape, put others in a data object of their own"
-            )
-        return array.shape
+    def _odd(self, shape: tuple[int, ...], array: Values) -> DataMismatchError:
+        return DataMismatchError(
+            f"{self.dwa.name}: got arrays of shape {shape} and {array.shape}; all channels and errors of a data "
+            "object have one shape, put others in a data object of their own"
+        )
 
-    def _plain(self, array: Any) -> Values:
-        return plain(array, str(self.dwa.name))
+    def _plain(self, array: Any, also: str = "") -> Values:
+        return plain(array, str(self.dwa.name), also=also)
 
     def put_in_order(self, order: Sequence[int]) -> None:
         """Put the channels in another order than the one in which they were given."""
         self.given = data, errors = self.given or (self.data, self.errors)
         self.data = [data[i] for i in order]
         self.errors = None if errors is None else [errors[i] for i in order]
-        self.dtypes = [array.dtype for array in self.data]
+        self.dtypes = [type_of(array) for array in self.data]
+
+    def convert(self, power: int) -> bool:
+        """Multiply the numbers by a power of ten, if none of them loses a digit by it; return whether that is so."""
+        data, errors = ([scaled(array, power) for array in arrays] for arrays in (self.data, self.errors or []))
+        if any(array is None for array in (*data, *errors)):
+            return False
+        self.given = self.given or (self.data, self.errors)
+        self.data = [array for array in data if array is not None]
+        self.errors = None if self.errors is None else [array for array in errors if array is not None]
+        return True
 
     def as_given(self) -> None:
         """Put the channels in the order in which they were given."""
@@ -114,7 +129,7 @@ class AxisMeaning:
 
 
 def _raw(axis: AxisLike) -> tuple[str, bytes]:
-    values = plain(axis.get_data(), f"axis {axis.label}")
+    values = plain(axis.get_data(), f"axis {axis.label}", also=CODED)
     return values.dtype.str, values.tobytes()
 
 
@@ -133,8 +148,11 @@ class Meaning:
         self.units, self.labels, self.source = units, list(labels), source
         self.axes = sorted(axes, key=lambda axis: axis.index)
         self._member: Any = None
+        self._keeps_axes = False
         #: Whether the values of axes may differ from frame to frame: they are kept for each.
         self.moving = False
+        #: Something that people are to be told once, ``''`` for nothing.
+        self.notice = ""
 
     @classmethod
     def of(cls, dwa: DataLike, block: bool = False) -> Meaning:
@@ -146,15 +164,19 @@ class Meaning:
         """Return the difference of a frame in words, ``''`` if there is none.
 
         Channels in another order are put in order. A frame without axes has those of the frames before: many
-        instruments send them with the first frame alone.
+        instruments send them with the first frame alone. Units are
+        converted where the frame wants that.
         """
         dwa = frame.dwa
         axes = dwa.axes
         if frame.given is not None:
             frame.as_given()
         if dwa.source is self._member and dwa.labels == self.labels and dwa.units == self.units:
-            return self.axes_change(axes) if axes else ""
+            return self.axes_change(axes) if axes or self.axes else ""
+        power: int | None = 0
         if dwa.units != self.units and str(dwa.units) != self.units:
+            power = power_between(str(dwa.units), self.units) if frame.converts else None
+        if power is None:
             return f"units {str(dwa.units)!r} instead of {self.units!r}"
         if dwa.labels != self.labels and not self._put_in_order(frame):
             return f"labels {', '.join(map(str, dwa.labels))} instead of {', '.join(self.labels)}"
@@ -162,7 +184,12 @@ class Meaning:
             if dwa.source.name != self.source:
                 return f"{dwa.source.name} data instead of {self.source}"
             self._member = dwa.source
-        return self.axes_change(axes) if axes else ""
+        said = self.axes_change(axes)
+        if power and not said:
+            if not frame.convert(power):
+                return f"units {str(dwa.units)!r} instead of {self.units!r}, in which some numbers would lose digits"
+            self.notice = f"{dwa.units} is converted to {self.units}"
+        return said
 
     def has_moved(self, frame: Frame) -> bool:
         """Tell whether nothing but the values of axes is other about a frame."""
@@ -183,6 +210,11 @@ class Meaning:
 
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
         """Return the difference of a frame's axes in words, ``''`` if there is none."""
+        if not axes:
+            if self.axes and not self._keeps_axes:
+                self._keeps_axes, labels = True, ", ".join(repr(axis.label) for axis in self.axes)
+                self.notice = f"data that come without axes have those of the data before: {labels}"
+            return ""
         if len(axes) != len(self.axes):
             return f"{len(axes)} axes instead of {len(self.axes)}"
         for known, axis in zip(self.axes, sorted(axes, key=lambda a: (a.index, a.spread_order)), strict=True):

@@ -6,7 +6,7 @@ costs as much as saving point 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,11 @@ class Recording:
                 f"got {len(values)} axis values for {len(self._names)} axes ({', '.join(self._names)}); give one each"
             )
         axis_values = list(map(one_number, values, self._names))
-        dynamic = self._saver.dynamic
-        frames = {key: Frame(dwa, dynamic) for key, dwa in self._keyed(dte)}
-        axes = self._axes_for(axis_values)
+        dynamic, converts = self._saver.frame_format()
+        frames: dict[Key, Frame] = {}
+        for key, dwa in self._keyed(dte):
+            frames[key] = Frame(dwa, dynamic, converts)
+        axes = self._opened if self._opened is not None else self._axes_for(axis_values)
         axis_rows = axes.checked(axis_values, str(dte.name))
         found: list[tuple[GrowingArrays, list[tuple[Handle, Rows]]]] = []
         for key, frame in frames.items():
@@ -157,8 +159,8 @@ class Recording:
         is_plain = channel.is_plain and self._opened.dtypes == [np.dtype(float)]
         return Repeat(self, channel, self._opened) if is_plain else None
 
-    def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
-        return with_occurrence(dte)
+    #: Data objects, each with what it is recognised by.
+    _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
     # ------------------------------------------------------------------ streams
     def _appeared(self, key: Key, frame: Frame, frames: dict[Key, Frame]) -> GrowingArrays:

@@ -8,9 +8,10 @@ from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.format.layout import BESIDE, SEGMENT_OF, DataType
-from h5saver_widget.saving.bundle import Bundle, frame_bytes
-from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
-from h5saver_widget.saving.group_cache import CachedGroup, cached_group, segment_group, segments_of
+from h5saver_widget.saving.bundle import Bundle
+from h5saver_widget.saving.exports import DataToExportEnlargeableSaver
+from h5saver_widget.saving.extended import ScanStream
+from h5saver_widget.saving.group_cache import CachedGroup, cached_group, segment_group
 from h5saver_widget.saving.growing import GrowingArrays, is_block
 from h5saver_widget.saving.growing_axes import GrowingAxes
 from h5saver_widget.saving.h5_backend import Where
@@ -18,6 +19,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.recording import Key, Recording
+from h5saver_widget.saving.scan_exports import DataToExportExtendedSaver
 
 __all__ = ["DataEnlargeableSaver", "DataExtendedSaver"]
 
@@ -45,7 +47,7 @@ class _SingleRecording(Recording):
         return GrowingAxes(self._saver, self._place, [] if self._blocks else self._templates)
 
     def _keyed(self, dte: DataToExportLike) -> Iterator[tuple[Key, DataLike]]:
-        return ((("", "", "", 0), dwa) for dwa in dte.data)
+        return ((_ONLY, dwa) for dwa in dte.data)
 
     def _place_of(self, key: Key, dwa: DataLike) -> CachedGroup:
         return self._place
@@ -60,6 +62,29 @@ class _SingleRecording(Recording):
         self._blocks = is_block(frame.dwa)
         self._opened = self._open_axes()
         return self._place
+
+
+_ONLY: Key = ("", "", "", 0)
+
+
+class _OneByOne(DataToExportEnlargeableSaver):
+    """Appends bundles of one data object."""
+
+    blocks = has_axes = True
+
+    def _begin(self, path: str) -> Recording:
+        names, units = (self._names, self._units) if self.has_axes else ([], [])
+        return _SingleRecording(self.h5saver, path, names, units, self.blocks)
+
+
+class _OneInScan(DataToExportExtendedSaver):
+    """Writes points of one data object."""
+
+    _keyed = staticmethod(lambda dte: [(_ONLY, dwa) for dwa in dte.data])
+
+    def _new(self, where: Where, key: Key, frame: Frame, distribution: str, beside: Sequence[Key]) -> ScanStream:
+        first = cached_group(self.h5saver, where)
+        return self._stream(where, first, str(frame.dwa.origin), frame, distribution, beside=True)
 
 
 class DataEnlargeableSaver(DataManagement):
@@ -83,9 +108,7 @@ class DataEnlargeableSaver(DataManagement):
         **options: Any,
     ) -> None:
         super().__init__(h5saver, **options)
-        self._names, self._units = list(enl_axis_names), list(enl_axis_units)
-        self._recordings: dict[str, _SingleRecording] = {}
-        self._generation = -1
+        self._bundles = _OneByOne(self.h5saver, enl_axis_names, enl_axis_units)
 
     def add_data(
         self, where: Where, dwa: DataLike, axis_values: Sequence[float | AxisLike] | None = None, **_: Any
@@ -108,19 +131,14 @@ class DataEnlargeableSaver(DataManagement):
         DynamicRangeError
             If values don't fit the saving dynamic; nothing is written then.
         """
-        saver = self.h5saver
-        if saver.leaves_out_frame():
-            return
-        with saver.saving_frame(str(dwa.name)):
-            if self._generation != saver.generation:
-                self._recordings, self._generation = {}, saver.generation
-            path = saver.path_of(where)
-            found = self._recordings.get(path)
-            if found is None or found.broken:
-                names, units = ([], []) if axis_values is None else (self._names, self._units)
-                found = self._recordings[path] = _SingleRecording(saver, path, names, units, is_block(dwa))
-            found.prepare(Bundle(str(dwa.name), float(dwa.timestamp), [dwa]), axis_values or ())()
-            saver.frame_saved(frame_bytes([dwa]))
+        if not self.h5saver.leaves_out_frame():
+            bundles = self._bundles
+            bundles.blocks, bundles.has_axes = is_block(dwa), axis_values is not None
+            bundles.append(where, _bundle(dwa), axis_values or ())
+
+
+def _bundle(dwa: DataLike) -> Bundle:
+    return Bundle(str(dwa.name), float(dwa.timestamp), [dwa])
 
 
 class DataExtendedSaver(DataManagement):
@@ -145,43 +163,10 @@ class DataExtendedSaver(DataManagement):
     ) -> None:
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
-        self._fill_value = fill_value
-        self._streams: dict[str, ScanStream] = {}
-        self._generation = -1
+        self._bundles = _OneInScan(self.h5saver, self.extended_shape, fill_value)
 
     def add_data(
         self, where: Where, dwa: DataLike, indexes: Sequence[int], distribution: Any = "uniform", **_: Any
     ) -> None:
         """Write the point at `indexes`. Errors as DataToExportExtendedSaver.add_data."""
-        saver = self.h5saver
-        with saver.saving_frame(str(dwa.name)):
-            at, frame = checked_indexes(indexes, self.extended_shape), Frame(dwa, saver.dynamic)
-            path = saver.path_of(where)
-            stream = self._stream(path, frame, distribution)
-            streamed = saver.is_swmr_active
-            if streamed and not stream.is_ready_for(frame):
-                saver.end_streaming()
-                stream = self._stream(path, frame, distribution)
-            write_points(saver, stream.checked(frame, at))
-            saver.frame_saved(frame_bytes([dwa]))
-            if streamed and not saver.is_swmr_active:
-                saver.enable_swmr()
-
-    def _stream(self, path: str, frame: Frame, distribution: Any) -> ScanStream:
-        saver, shape = self.h5saver, self.extended_shape
-        if self._generation != saver.generation:
-            self._streams, self._generation = {}, saver.generation
-        if path not in self._streams:
-            kind = str(getattr(distribution, "name", distribution))
-            fill = saver.fill_value if self._fill_value is None else self._fill_value
-            self._streams[path] = ScanStream(
-                saver,
-                lambda before, later, number: segment_group(
-                    saver, path, later.dwa, str(later.dwa.origin), before, number=number, beside=True
-                ),
-                lambda place, later: ExtendedArrays(saver, place, later, shape, kind, fill),
-                segments_of(saver, path, cached_group(saver, path)),
-                frame,
-                shape,
-            )
-        return self._streams[path]
+        self._bundles.add_data(where, _bundle(dwa), indexes, distribution)

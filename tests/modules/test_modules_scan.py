@@ -207,7 +207,7 @@ def test_a_point_is_written_as_a_whole_or_not_at_all(saver):
     start_scan(scan, saver, (2,))
     scan.add_data(point(0), (0,))
     bad = point(1)
-    bad[1].data = [np.full(4, "text")]
+    bad[1].data = [np.zeros(4, [("a", int)])]  # records
     with pytest.raises(DataMismatchError, match="line"):
         scan.add_data(bad, (1,))
     with pytest.raises(DataMismatchError, match=r"\(2,\) is not in a scan of shape \(2,\)"):
@@ -377,7 +377,7 @@ def test_optimizer(saver):
     node = optimizer.get_set_node(new=True)
     for i in range(3):
         optimizer.add_data_bundle(bundle(point(i), axis_values=[i, np.array([2.0 * i])]))
-    bad = DataToExport("Scan", data=[point(3)[0], DataRaw("line", data=[np.full(7, "text")], origin="Spectro")])
+    bad = DataToExport("Scan", data=[point(3)[0], DataRaw("line", data=[np.zeros(7, [("a", int)])], origin="Spectro")])
     with pytest.raises(DataMismatchError):
         optimizer.add_data([3, 3], bad)
     optimizer.add_data([4, 8], point(4))

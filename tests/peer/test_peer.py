@@ -243,6 +243,7 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
 def test_the_peer_opens_every_segment(peer, tmp_path):
     changes = [{}, {"units": "V"}, {"data": [np.arange(4)]}, {"axes": [Axis("x", "nm", np.arange(4.0))]}, {"gain": 2}]
     changes += [{"axes": [Axis("x", "nm", np.arange(4.0) + i)], "type": "dark", "gain": 2} for i in range(3)]
+    changes += [{"data": [np.array(["on", "off", "é", ""])]}, {"data": [np.arange(4).astype("M8[s]")]}]
     frames = [
         DataRaw("v", **{"data": [np.arange(4.0) + i], "origin": "Det", "gain": 1, **new})
         for i, new in enumerate(changes)

@@ -28,7 +28,7 @@ PATHS = [
     "backend/hsds_options/domain backend/hsds_options/test backend/hsds_options/connection",
     "backend/swmr_options backend/swmr_options/enable_swmr",
     "backend/swmr_options/flush_interval data_format data_format/fill_value data_format/dynamic",
-    "data_format/nexus data_format/nexus_entry",
+    "data_format/convert_units data_format/nexus data_format/nexus_entry",
     "data_format/compression_options data_format/compression_options/h5comp_library",
     "data_format/compression_options/h5comp_level",
     "recording recording/pause recording/stop recording/marker recording/open_folder recording/presets",

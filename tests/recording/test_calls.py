@@ -48,7 +48,7 @@ def test_a_frame(saver):  # a dozen of them ask whether it means the same as the
         module.add_data(node, frame(number))
     calls = min((calls_of(lambda: module.add_data(node, frame(9))) for _ in range(3)), key=Counter.total)
     made = calls_of(lambda: frame(9))
-    assert (calls - made).total() < 105, calls.most_common(20)
+    assert (calls - made).total() < 90, calls.most_common(20)
 
 
 def test_a_snapshot(saver):

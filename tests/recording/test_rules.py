@@ -111,9 +111,8 @@ def test_notes_that_are_accepted_come_back_from_a_file(notes):
     back = notes_from_attributes({**stored, "type": "scan"})
     assert [note.name for note in back] == [note.name for note in notes]
     for note, kept in zip(notes, back, strict=True):
-        assert kept.unit == note.unit.strip()
-        value = stored["user_" + note.name]
-        assert value == note.value if isinstance(value, str) else float(value) == float(note.value)
+        assert kept.unit == (note.unit if note.unit.strip() else "")
+        assert kept.value == note.value
 
 
 @pytest.mark.parametrize(
@@ -124,8 +123,12 @@ def test_names_that_can_not_be_notes(name):
         check_notes([Note(name, "1")])
 
 
-@pytest.mark.parametrize(("text", "value"), [("3", 3), ("-2.50", -2.5), ("1e3", 1000.0), ("007", "007"), ("0", 0)])
-def test_numbers_are_stored_as_numbers(text, value):
+TYPED = [("3", 3), ("-2.5", -2.5), ("0", 0), ("1e+20", "1e+20"), ("9" * 19, "9" * 19), ("-0", "-0"), ("nan", "nan")]
+TYPED += [(text, text) for text in ("-2.50", "2,5", "1e3", "007", " 3", "inf", "１", "1_000", "True")]
+
+
+@pytest.mark.parametrize(("text", "value"), TYPED)
+def test_what_was_typed_is_a_number_where_the_number_is_written_just_so(text, value):
     found = note_attributes([Note("x", text)])["user_x"]
     assert found == value and type(found) is type(value)
 

@@ -121,8 +121,9 @@ def test_a_point_that_does_not_fit_is_refused_as_a_whole(saver):
     scan = DataToExportExtendedSaver(saver, (3,))
     good = DataRaw("good", data=[np.array([1.0])])
     scan.add_data("/RawData", DataToExport("d", data=[good, of_kind("Data1D", 0)]), (0,))
-    with pytest.raises(DataMismatchError, match="d: text can't be saved"):
-        scan.add_data("/RawData", DataToExport("d", data=[good, DataRaw("d", data=[np.array(["a"] * 3)])]), (1,))
+    with pytest.raises(DataMismatchError, match=r"d: records \(of a\) can't be saved"):
+        records = DataRaw("d", data=[np.zeros(3, [("a", int)])])
+        scan.add_data("/RawData", DataToExport("d", data=[good, records]), (1,))
     saver.dynamic = np.dtype("float64")
     with pytest.raises(DynamicRangeError, match=r"0\.5j"):
         scan.add_data("/RawData", DataToExport("d", data=[good, DataRaw("d", data=[np.full(3, 0.5j)])]), (1,))

@@ -96,9 +96,9 @@ def test_wrong_axis_values_write_nothing(saver, values):
 
 
 @pytest.mark.parametrize("bad", [
-    DataRaw("line", data=[np.array(["a", "b"])]),
+    DataRaw("line", data=[np.zeros(2, [("a", int)])]),
     DataRaw("line", data=[np.ma.masked_array([1, 2**60], [1, 0])]),
-], ids=["text", "masked"])  # fmt: skip
+], ids=["records", "masked"])  # fmt: skip
 def test_a_frame_that_can_not_be_saved_is_refused_as_a_whole(saver, bad):
     timed = DataToExportTimedSaver(saver)
     timed.add_data("/RawData", grab(0, point(0), line(0)))

@@ -8,9 +8,13 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from h5saver_widget import (
     Axis,
+    DataEnlargeableSaver,
+    DataExtendedSaver,
     DataLoader,
+    DataMismatchError,
     DataRaw,
     DataToExport,
+    DataToExportExtendedSaver,
     DetectorEnlargeableSaver,
     DetectorSaver,
     DetectorTimeSaver,
@@ -19,14 +23,16 @@ from h5saver_widget import (
 )
 from h5saver_widget.backends.terms import Compression
 
-SAVERS = ("snapshot", "time", "enlargeable", "scan", "logger")
+NUMBERS = ("float64", "int64", "uint8", "uint16", "bool", "float32", "complex128", ">f8")
+AXES = (("nm", 1.0), ("um", 1.0), ("nm", 2.0), ("nm", -1.0), ("nm", 2**60), ("", "text"), ("", "times"))
+SAVERS = ("snapshot", "time", "enlargeable", "scan", "logger", "single", "single scan")
 #: What of a frame may change: by name, the values it may have. The first one is where every stream begins.
 FACTS = {
     "shape": [(1,), (4,), (2, 3), (5,)],
-    "dtype": ["float64", "int64", "uint8", "uint16", "bool", "float32", "complex128", ">f8"],
+    "dtype": [*NUMBERS, "datetime64[ns]", "timedelta64[ms]", "text", "bytes", "object"],
     "units": ["mV", "V", ""],
     "labels": [("a", "b"), ("b", "a"), ("a", "c"), ("a",)],
-    "axis": [None, ("x", "nm", 1.0), ("x", "um", 1.0), ("x", "nm", 2.0), ("x", "nm", -1.0), ("x", "nm", 2**60)],
+    "axis": [None, *(("x", units, step) for units, step in AXES)],
     "errors": [None, "float64", "int64"],
     "memory": ["plain", "stepped", "repeated", "masked"],
     "exposure": [0.1, 0.5, 1, 2**60, "auto", None, True],
@@ -38,10 +44,15 @@ def frame(number, **facts):
     """Return a data object; each of its values is another one, but in memory that is repeated."""
     facts = {name: facts.get(name, values[0]) for name, values in FACTS.items()}
     shape, labels = facts["shape"], facts["labels"]
-    dtype, size = np.dtype(facts["dtype"]), int(np.prod(shape))
+    kind, size = facts["dtype"], int(np.prod(shape))
     data = []
     for channel in range(len(labels)):
-        values = (np.arange(size).reshape(shape) + 10 * number + channel + 1).astype(dtype)
+        values = np.arange(size).reshape(shape) + 10 * number + channel + 1
+        if kind in ("text", "bytes", "object"):
+            texts = [f"é{value}" if kind != "bytes" else b"\xff%d" % value for value in values.flat]
+            values = np.array(texts, object if kind == "object" else None).reshape(shape)
+        else:
+            values = values.astype(kind)
         if facts["memory"] == "stepped":
             values = np.repeat(values, 2, axis=-1)[..., ::2]
         elif facts["memory"] == "repeated":
@@ -52,7 +63,9 @@ def frame(number, **facts):
     axes = []
     if facts["axis"] is not None:
         label, units, step = facts["axis"]
-        axes = [Axis(label, units, (np.arange(shape[-1]) + 1) * step, index=len(shape) - 1)]
+        along = np.arange(shape[-1]) + 1
+        along = {"text": along.astype(str), "times": along.astype("M8[us]")}[step] if units == "" else along * step
+        axes = [Axis(label, units, along, index=len(shape) - 1)]
     errors = None if facts["errors"] is None else [np.full(shape, number + 1, facts["errors"]) for _ in labels]
     return DataRaw(
         "v", data=data, labels=list(labels), units=facts["units"], axes=axes, errors=errors, origin="Det",
@@ -68,7 +81,16 @@ def save(saver, kind, frames, streamed=False):
     """Save frames with a saver of a kind; frame i is at time 1000 + i, or at point i of a scan along X."""
     host = module("Host", modules_manager=module("", detectors_all=[module("Det")], actuators_all=[]))
     bundles = [DataToExport("Det", data=[data], timestamp=data.timestamp) for data in frames]
-    if kind in ("scan", "logger"):
+    if kind.startswith("single"):
+        node = saver.add_det_group("/RawData", "Det")
+        scan = kind == "single scan"
+        made = DataExtendedSaver(saver, (len(frames),)) if scan else DataEnlargeableSaver(saver, ("t",), ("s",))
+        bundles = frames
+        if scan:
+            DataToExportExtendedSaver(saver, (len(frames),)).add_nav_axes(
+                node, [Axis("X", "mm", 1000.0 + np.arange(len(frames)), 0)]
+            )
+    elif kind in ("scan", "logger"):
         made = ScanSaver(host) if kind == "scan" else LoggerSaver(host)
         made.h5saver = saver
         if kind == "scan":
@@ -83,15 +105,21 @@ def save(saver, kind, frames, streamed=False):
         )
         made.h5saver = saver
         node = made.get_set_node()
+    saved = []
     for number, bundle in enumerate(bundles):
-        if kind == "scan":
-            made.add_data(bundle, (number,))
-        elif kind == "logger":
-            made.add_data(bundle)
-        else:
-            made.add_data(node, bundle, **({"axis_values": [bundle.timestamp]} if kind == "enlargeable" else {}))
+        where = () if kind in ("scan", "logger") else (node,)
+        more = {"indexes": (number,)} if kind.endswith("scan") else {}
+        more = {"axis_values": [bundle.timestamp]} if kind in ("enlargeable", "single") else more
+        try:
+            made.add_data(*where, bundle, **more)
+            saved.append(frames[number])
+        except DataMismatchError as error:
+            if not np.ma.is_masked(frames[number].data[0]) or "masked text" not in str(error):
+                raise
         if streamed and number == 0 and not saver.is_swmr_active:
             saver.enable_swmr()
+    assert saver.frames_lost == len(frames) - len(saved)
+    return saved
 
 
 def rows(loaded):
@@ -107,7 +135,7 @@ def rows(loaded):
 
 
 def same(one, other):
-    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fc")
+    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind in "fcmM")
 
 
 def check(saved, loaded, row):
@@ -118,10 +146,16 @@ def check(saved, loaded, row):
     for label, array in zip(saved.labels, saved.data, strict=True):
         channel = loaded.labels.index(label)
         want = np.asarray(array)
-        if np.ma.is_masked(array):
+        if np.ma.is_masked(array) and want.dtype.kind in "mM":
+            want = np.where(array.mask, want.dtype.type("NaT"), want)
+        elif np.ma.is_masked(array):
             want = np.ma.filled(array if array.dtype.kind in "fc" else array.astype(float), np.nan)
         assert same(part.data[channel], want), (part.data[channel], want)
-        assert np.can_cast(want.dtype, loaded.dtype, "safe")
+        if want.dtype.kind == "O":
+            assert loaded.dtype.kind == "U"
+        else:
+            assert np.can_cast(want.dtype, loaded.dtype, "safe")
+        assert (want.dtype.kind in "mMUSO") == (loaded.dtype.kind in "mMUS")
         if saved.errors is not None:
             assert same(part.errors[channel], saved.errors[saved.labels.index(label)])
         else:
@@ -129,7 +163,8 @@ def check(saved, loaded, row):
     # a frame without axes has those of the frames before: many instruments tell them once
     for axis, wanted in zip(part.get_signal_axes(), saved.axes, strict=bool(saved.axes)):
         assert axis.label == wanted.label
-        assert (axis.units, axis.get_data().dtype) == (wanted.units, wanted.get_data().dtype)
+        assert axis.units == wanted.units
+        assert axis.get_data().dtype == wanted.get_data().dtype or axis.get_data().dtype.kind == "U"
         assert same(axis.get_data(), wanted.get_data())
     for name in ("exposure", "type"):
         value, wanted = getattr(loaded, name), getattr(saved, name)
@@ -148,10 +183,11 @@ def moves(loaded):
 
 def comes_back(path, frames):
     with DataLoader(path) as loader:
-        found = rows(loader.load_all("/"))
+        wanted = {data.timestamp: data for data in frames}
+        found = [item for item in rows(loader.load_all("/")) if item[0] in wanted]
     assert [at for at, *_ in sorted(found, key=lambda item: item[0])] == [data.timestamp for data in frames]
     for at, loaded, row in found:
-        saved = frames[int(at - 1000)]
+        saved = wanted[at]
         if moves(loaded):
             for moving, axis in zip(loaded.moving_axes, saved.axes, strict=bool(saved.axes)):
                 assert same(moving["values"][row], axis.get_data())
@@ -190,6 +226,12 @@ def changed(*steps):
 @example("time", [[("dtype", "int64")], [("memory", "masked")], [("errors", "int64")]], 0, False)
 @example("scan", [[], [("errors", "int64")]], 0, False)
 @example("time", [[], [("dtype", "complex128"), ("labels", ("b", "a"))]], 0, False)
+@example("time", [[("dtype", "text")], [], [("dtype", "bytes")], [("dtype", "text")]], 0, True)
+@example("scan", [[("dtype", "text")], [], [("dtype", "datetime64[ns]")], [("labels", ("b", "a"))]], 4, True)
+@example("logger", [[("dtype", "datetime64[ns]")], [("memory", "masked")], [("dtype", "object")]], 0, False)
+@example(
+    "time", [[("axis", ("x", "", "text"))], [("axis", ("x", "", "times"))], [("axis", ("x", "nm", 1.0))]], 0, False
+)
 def test_whatever_changes_comes_back(saver, tmp_path_factory, isolated, kind, steps, level, streamed):
     facts, frames = {}, []
     for number, step in enumerate(steps):
@@ -199,6 +241,72 @@ def test_whatever_changes_comes_back(saver, tmp_path_factory, isolated, kind, st
     streamed = streamed and saver.capabilities.swmr and kind != "snapshot"
     saver.compression = Compression("gzip", level)
     saver.init_file(path, swmr=streamed)
-    save(saver, kind, frames, streamed)
+    saved = save(saver, kind, frames, streamed)
     saver.close_file()
-    comes_back(path, frames)
+    comes_back(path, saved)
+
+
+@pytest.mark.parametrize("kind", ["time", "scan"])
+def test_units_are_converted_where_that_is_asked_for_and_no_digit_is_lost(saver, tmp_path, kind):
+    frames = [frame(0), frame(1, units="V"), frame(2, units="V", labels=("b", "a")), frame(3, units="uV")]
+    frames += [frame(4, units="V", dtype="uint8"), frame(5, units="A")]
+    saver.init_file(tmp_path / "a.h5")
+    saver.convert_units = True
+    save(saver, kind, frames)
+    saver.close_file()
+    found = {}
+    with DataLoader(tmp_path / "a.h5") as loader:
+        for at, data, row in rows(loader.load_all("/")):
+            found[at - 1000] = (data.units, *(data.inav[row].data[data.labels.index(label)].item() for label in "ab"))
+        log = " ".join(loader.h5saver.get_node("/RawData/Logger").read())
+    assert found == {
+        **{0: ("mV", 1.0, 2.0), 1: ("mV", 11e3, 12e3), 2: ("mV", 22e3, 21e3), 3: ("mV", 0.031, 0.032)},
+        **{4: ("V", 41.0, 42.0), 5: ("A", 51.0, 52.0)},
+    }
+    assert log.count("V is converted to mV") == 2 and "in which some numbers would lose digits" in log
+
+
+@pytest.mark.parametrize("kind", ["time", "enlargeable", "scan", "logger"])
+def test_axes_that_are_not_told_again_are_kept_and_that_is_told(saver, tmp_path, kind):
+    axis = ("x", "nm", 1.0)
+    saver.init_file(tmp_path / "a.h5")
+    save(saver, kind, [frame(0, axis=axis), frame(1), frame(2), frame(3, axis=axis)])
+    saver.close_file()
+    with DataLoader(tmp_path / "a.h5") as loader:
+        log = loader.h5saver.get_node("/RawData/Logger").read()
+        assert sum("without axes" in line for line in log) == 1
+        (loaded,) = (data for data in loader.load_all("/") if data.name == "v")
+        assert loaded.shape[0] == 4 and [axis.label for axis in loaded.get_signal_axes()] == ["x"]
+
+
+def test_axes_that_move_stay_where_they_were_when_they_are_not_told(saver, tmp_path):
+    steps = [1.0, 2.0, -1.0, 3.0, None, 5.0]
+    saver.init_file(tmp_path / "a.h5")
+    facts = [{} if step is None else {"axis": ("x", "nm", step)} for step in steps]
+    save(saver, "time", [frame(i, **fact) for i, fact in enumerate(facts)])
+    saver.close_file()
+    with DataLoader(tmp_path / "a.h5") as loader:
+        found = [data for data in loader.load_all("/") if moves(data)][-1]
+        assert found.moving_axes[0]["values"][:, 0].tolist()[-3:] == [3.0, 3.0, 5.0]
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+def test_too_many_words_are_refused_and_nothing_of_them_is_written(saver, tmp_path, kind):
+    words = frame(1, dtype="text")
+    words.data = [np.array(["w" * 60_000, "a", "b", "c"]), words.data[0].repeat(4)]
+    frames = [frame(0, dtype="text", shape=(4,)), words, frame(2, dtype="text", shape=(4,))]
+    saver.init_file(tmp_path / "a.h5")
+    with pytest.raises(DataMismatchError, match="as a comment in the log"):
+        save(saver, kind, frames[:2])
+    assert saver.frames_lost == 1
+
+
+def test_damaged_words_are_empty_text(saver, tmp_path):
+    saver.init_file(tmp_path / "a.h5")
+    save(saver, "time", [frame(0, dtype="text")])
+    node = saver.get_node("/RawData/Detector000/Data0D/CH00/EnlData00")
+    assert node.read().tolist() == [[1]]  # other programs see the numbers of the words
+    saver.io.write(node.handle, (0, 0), np.array(99, node.dtype))
+    saver.close_file()
+    with DataLoader(tmp_path / "a.h5") as loader:
+        assert loader.load_all("/")[0].data[0].tolist() == [""]

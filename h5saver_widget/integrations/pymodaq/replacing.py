@@ -86,7 +86,8 @@ _TABLE: dict[str, dict[str, _Name]] = {
         **_same("saving.arrays", "BkgSaver", "ErrorSaverLoader"),
         **_same("saving.single", "DataEnlargeableSaver", "DataExtendedSaver"),
         **_same("saving.exports", "DataToExportSaver", "DataToExportEnlargeableSaver"),
-        **_same("saving.exports", "DataToExportTimedSaver", "DataToExportExtendedSaver"),
+        **_same("saving.exports", "DataToExportTimedSaver"),
+        **_same("saving.scan_exports", "DataToExportExtendedSaver"),
     },
     "pymodaq_gui.h5modules.saving": {
         "H5Saver": _Name(_SAVERS, "HostH5Saver", "InProcessH5Saver"),

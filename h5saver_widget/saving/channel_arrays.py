@@ -1,0 +1,148 @@
+"""What the arrays of one data object have in common, whether they grow or have the shape of a scan.
+
+They have one meaning, a number type each, and values that are no numbers are stored as such; see
+:mod:`h5saver_widget.saving.value_types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from h5saver_widget.backends.terms import Handle
+from h5saver_widget.data.plain import holds
+from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.typed import Array
+from h5saver_widget.saving.content import storable_fill, store_words
+from h5saver_widget.saving.group_cache import CachedGroup
+from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.meaning import Frame, Meaning, errors_change
+from h5saver_widget.saving.notices import tell_once
+from h5saver_widget.saving.per_row import ExtraRows
+from h5saver_widget.saving.value_types import CODED, ValueType
+
+__all__ = ["ChannelArrays"]
+
+Values = npt.NDArray[Any]
+
+
+class ChannelArrays:
+    """Channels and errors of one data object in a group of the file.
+
+    Parameters
+    ----------
+    saver, place
+        The saver, and the group of the arrays.
+    """
+
+    _meaning: Meaning
+    _extras: ExtraRows
+
+    def __init__(self, saver: H5SaverLowLevel, place: CachedGroup) -> None:
+        self._saver, self.place = saver, place
+        self._handles: list[Handle] = []
+        self._error_handles: list[Handle] = []
+        #: Number types in the file, and what rows hold that nobody writes.
+        self._dtypes: dict[Handle, np.dtype[Any]] = {}
+        self._fills: dict[Handle, Any] = {}
+        self._coded: dict[Handle, ValueType] = {}
+        #: Shape of a frame, and the types of its channels as they are given.
+        self._frame_shape: tuple[int, ...] = ()
+        self._types: list[np.dtype[Any]] = []
+
+    def _made(
+        self,
+        dtype: np.dtype[Any],
+        fill: Any,
+        make: Callable[[np.dtype[Any], Any, Mapping[str, Any]], Array],
+        held: Any = None,
+    ) -> Handle:
+        """Have an array made for values of a type, and remember it.
+
+        Parameters
+        ----------
+        dtype
+            Type of the values.
+        fill
+            What points hold that nobody writes, as far as the type can hold it.
+        make
+            Makes the array from its number type, its fill value, and attributes that tell the meaning of its numbers.
+        held
+            Fill value of the array in the file, where that is another one.
+        """
+        kind = ValueType(dtype) if dtype.kind in CODED else None
+        if kind is None:
+            stored, filled = dtype, storable_fill(fill, dtype)
+            handle = make(stored, filled if held is None else held, {}).handle
+        else:
+            stored, filled = kind.stored, kind.fill
+            handle = make(stored, filled, kind.attributes).handle
+            self._coded[handle] = kind
+        self._dtypes[handle], self._fills[handle] = stored, filled
+        return handle
+
+    def _found(self, data_type: DataType) -> list[Array]:
+        """Return the arrays of a role that are in the file, and remember them."""
+        found = []
+        for _, name in self.place.numbered(data_type.value):
+            node = self.place.group.get_child(name)
+            if isinstance(node, Array):
+                self._dtypes[node.handle], kind = node.dtype, ValueType.on(node)
+                if kind is not None:
+                    self._coded[node.handle], self._fills[node.handle] = kind, kind.fill
+                found.append(node)
+        return found
+
+    def _complete(self, frame_shape: tuple[int, ...]) -> None:
+        """Take note that all channels are there, for frames of this shape."""
+        self._frame_shape = frame_shape
+        self._types = [self._coded[h].dtype if h in self._coded else self._dtypes[h] for h in self._handles]
+
+    def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
+        """Return why a frame does not belong into these arrays, ``''`` if it does.
+
+        `shape` is that of one point of the frame, where the frame has several.
+        """
+        if (shape or frame.shape) != self._frame_shape:
+            return f"shape {shape or frame.shape} instead of {self._frame_shape}"
+        if len(frame.data) != len(self._handles):
+            return f"{len(frame.data)} channels instead of {len(self._handles)}"
+        said = self._meaning.change(frame)
+        if self._meaning.notice:
+            tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
+            self._meaning.notice = ""
+        if said:
+            return said
+        if frame.dtypes != self._types:
+            for dtype, given, values in zip(self._types, frame.dtypes, frame.data, strict=True):
+                if given != dtype and not holds(dtype, values):
+                    return f"numbers of type {values.dtype} instead of {dtype}"
+        if frame.errors is None and not self._error_handles:
+            return ""
+        return errors_change([self._dtypes[handle] for handle in self._error_handles], frame.errors or [])
+
+    def _as_stored(self, frame: Frame) -> list[Values]:
+        """Return the channels of a frame that belongs here in the number types of the file.
+
+        Raises
+        ------
+        StreamingError, DataMismatchError
+            Of text with words that are new: see :func:`~h5saver_widget.saving.content.store_words`.
+        """
+        found = []
+        for handle, values in zip(self._handles, frame.data, strict=True):
+            kind = self._coded.get(handle)
+            found.append(
+                values.astype(self._dtypes[handle], copy=False)
+                if kind is None
+                else store_words(self._saver, handle, kind, values)
+            )
+        return found
+
+    def _knows_words(self, frame: Frame) -> bool:
+        """Tell whether a frame that belongs here has no words that are new."""
+        kinds = [self._coded.get(handle) for handle in self._handles] if self._coded else []
+        return not any(kind is not None and kind.news(values) for kind, values in zip(kinds, frame.data, strict=False))
