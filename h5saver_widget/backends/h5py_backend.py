@@ -357,7 +357,7 @@ class H5pyBackend(QueuedBackend):
     def _end_copies(self) -> list[str]:
         with self.lock:
             copier, self._copier = self._copier, None
-            return [] if copier is None else copier.close()
+            return [] if copier is None else copier.close(self._h5())
 
     def _create(self, group: h5py.Group, name: str, spec: NodeSpec) -> Any:
         if spec.kind is NodeKind.GROUP:
@@ -475,10 +475,10 @@ class H5pyBackend(QueuedBackend):
                 f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
             ) from error
         except OSError as error:
-            if missing := missing_filters(node.obj):
+            if missing := missing_filters(node.obj.id):
                 raise NodeError(
-                    f"{node.path} is packed by a filter that is not installed here: {missing}. Its values can be "
-                    "copied (h5saver export -o x.h5), but not read"
+                    f"{node.path} is packed by a filter that is not installed here: it {'; '.join(missing)}. Its "
+                    "values can be copied (h5saver export -o x.h5), but not read"
                 ) from error
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 

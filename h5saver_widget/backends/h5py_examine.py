@@ -9,55 +9,20 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5o, h5s, h5t, h5z
+from h5py import h5a, h5d, h5o, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_details import details_of
-from h5saver_widget.backends.h5py_filters import learn_plugins
+from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.terms import Details, Handle
 
-__all__ = ["H5pyInspection", "has_addresses", "missing_filters", "read_raw"]
+__all__ = ["H5pyInspection", "has_addresses", "read_raw"]
 
-#: Registered filters by their numbers: name, and where to get it.
-#: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
-_FILTERS: Final = {
-    4: ("szip", "an HDF5 library with szip"),
-    305: ("LZO", "the package tables, of conda-forge"),
-    307: ("bzip2", "the package hdf5plugin, or tables"),
-    32000: ("lzf", "the package h5py"),
-} | {
-    number: (name, "the package hdf5plugin")
-    for number, name in {
-        32001: "blosc",
-        32004: "lz4",
-        32008: "bitshuffle",
-        32013: "zfp",
-        32015: "zstd",
-        32017: "sz",
-        32018: "fcidecomp",
-        32024: "sz3",
-        32026: "blosc2",
-        32028: "sperr",
-    }.items()
-}
 _PIECE: Final = 8 << 20
 _MOST_COPIED: Final = 256 << 20
-
-
-def missing_filters(dataset: h5d.DatasetID) -> list[str]:
-    """Return the filters that an array needs and that are not installed, in words, with the package that has them."""
-    plist = dataset.get_create_plist()
-    missing = []
-    for place in range(plist.get_nfilters()):
-        number, _, _, stored = plist.get_filter(place)
-        if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
-            name, package = _FILTERS.get(number, ("", "ask the author of the file for it"))
-            name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
-            missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
-    return missing
 
 
 def missing_files(dataset: Any, folder: Path) -> list[str]:

@@ -18,17 +18,25 @@ __all__ = ["compression_of", "filter_options", "learn_plugins", "missing_filters
 _PLUGINS = {32001: "blosc", 32008: "bitshuffle", 32026: "blosc2"}
 #: Filters of HDF5 itself have numbers up to this one.
 _OWN_FILTERS = 255
-#: Registered at https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
+#: Registered filters by their numbers: name, and where to get it.
+#: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
 _REGISTERED = {
-    **_PLUGINS,
-    4: "szip",
-    305: "LZO",
-    307: "bzip2",
-    32000: "lzf",
-    32004: "lz4",
-    32013: "zfp",
-    32015: "zstd",
-    32017: "sz",
+    4: ("szip", "an HDF5 library with szip"),
+    305: ("LZO", "the package tables, of conda-forge"),
+    307: ("bzip2", "the package hdf5plugin, or tables"),
+    32000: ("lzf", "the package h5py"),
+} | {
+    number: (name, "the package hdf5plugin")
+    for number, name in {
+        **_PLUGINS,
+        32004: "lz4",
+        32013: "zfp",
+        32015: "zstd",
+        32017: "sz",
+        32018: "fcidecomp",
+        32024: "sz3",
+        32028: "sperr",
+    }.items()
 }
 
 
@@ -80,11 +88,17 @@ def packing_of(dataset: Any) -> Packing | None:
     return None if codes else Packing()
 
 
-def missing_filters(dataset: Any) -> str:
-    """Return the names of an array's filters that nothing here undoes, ``''`` if there are none."""
-    plist = dataset.id.get_create_plist()
-    codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    return " and ".join(_REGISTERED.get(code, f"number {code}") for code in codes if not h5z.filter_avail(code))
+def missing_filters(dataset: Any) -> list[str]:
+    """Return the filters that an array (a ``DatasetID``) needs and that are not here, with their packages."""
+    plist = dataset.get_create_plist()
+    missing = []
+    for place in range(plist.get_nfilters()):
+        number, _, _, stored = plist.get_filter(place)
+        if not (h5z.filter_avail(number) or (learn_plugins() and h5z.filter_avail(number))):
+            name, package = _REGISTERED.get(number, ("", "ask the author of the file for it"))
+            name = name or stored.split(b"\0")[0].decode("utf-8", "replace")
+            missing.append(f"needs the filter {name + ', ' if name else ''}number {number}: {package}")
+    return missing
 
 
 def compression_of(obj: h5py.Dataset) -> str | None:
@@ -94,4 +108,5 @@ def compression_of(obj: h5py.Dataset) -> str | None:
         return name
     plist = obj.id.get_create_plist()
     codes = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    return next((_REGISTERED.get(code, f"filter {code}") for code in codes if code > _OWN_FILTERS), name)
+    known = (_REGISTERED.get(code, (f"filter {code}", ""))[0] for code in codes if code > _OWN_FILTERS)
+    return next(known, name)

@@ -10,8 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.backends.terms import Details
-from h5saver_widget.browsing.colours import colour_picture
-from h5saver_widget.browsing.foreign import default_of
 from h5saver_widget.browsing.formatting import (
     count_text,
     dtype_text,
@@ -21,19 +19,15 @@ from h5saver_widget.browsing.formatting import (
     shape_text,
     shown_value,
 )
+from h5saver_widget.browsing.plotted import plotted_for
 from h5saver_widget.browsing.rows import NodeIcon, TreeRow, link_text, row_of
 from h5saver_widget.errors import H5SaverError, NodeError, SettingsXMLError, ValuesElsewhereError
-from h5saver_widget.format import naming
-from h5saver_widget.format.layout import DataType
 from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
-from h5saver_widget.saving.columns import complex_type
 from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
-from h5saver_widget.saving.foreign import is_numbers, names_in, signal_of
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
-from h5saver_widget.saving.older import OLDER_NAME, is_older_data
 
 __all__ = ["COMMENTS", "NodeReport", "StoredSettings", "describe", "sort_attributes"]
 
@@ -47,7 +41,6 @@ MAX_COLUMNS: Final = 100
 MAX_ENTRIES: Final = 20_000
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MEASURED: Final = tuple(kind.value.lower() for kind in (DataType.data, DataType.data_enlargeable, DataType.live_scan))
 
 
 @dataclass(frozen=True)
@@ -104,8 +97,6 @@ class NodeReport:
         Attributes that refer to other nodes, and lines of an array that does (by their numbers): to the path of each.
     elsewhere
         Files in which the values stand that can't be shown, because reading these files was not allowed.
-    is_coloured
-        Whether it is an image in colour, the first of the pictures.
     is_scaled
         Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
     """
@@ -129,7 +120,6 @@ class NodeReport:
     link_file: str = ""
     references: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
-    is_coloured: bool = False
     is_scaled: bool = False
 
 
@@ -199,20 +189,17 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     comments = plain.get(COMMENTS, "")
     names = node.children_name() if isinstance(node, GROUP) else []
     elsewhere: tuple[str, ...] = ()
-    coloured = None
     try:
         (lines, count), (columns, table) = _lines_of(node, details, values), _table_of(node)
         if details.sources and isinstance(node, Array) and 0 not in node.shape:
             node[tuple(slice(0, 1) for _ in node.shape)]
-        if isinstance(node, Array) and not isinstance(node, VLARRAY):
-            coloured = colour_picture(node, values, details)
     except ValuesElsewhereError:
         (lines, count), (columns, table) = ((), 0), ((), ())
         elsewhere = tuple(dict.fromkeys(file for file, _ in details.sources))
     except (H5SaverError, OSError, ValueError, TypeError, RuntimeError) as error:
         # damaged, or of a type that the library does not know: everything else is shown
         (lines, count), (columns, table) = ((f"can't be read: {explained(error)}",), 1), ((), ())
-    data_path, all_channels, is_default = _data_of(h5, node, values, names)
+    data_path, all_channels, is_default = plotted_for(h5, node, values, names)
     told = ((shown_value(name), shown_value(value), long_text(value)) for name, value in plain.items())
     referring = [(name, f"→ {paths}", f"→ {paths}") for name, paths in details.references.items()]
     references = {name: paths.partition(", ")[0] for name, paths in details.references.items()}
@@ -225,7 +212,7 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         (*_facts(node, plain, row, len(names)), *_more_facts(node, details, plain), *damage),
         tuple(sorted([*referring, *told], key=lambda item: item[0].lower())),
         tuple(_settings_of(name, value) for name, value in settings.items()),
-        tuple(pictures.items()) if coloured is None else (coloured, *pictures.items()),
+        tuple(pictures.items()),
         lines,
         count,
         columns,
@@ -236,7 +223,6 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
         is_default,
         references=references,
         elsewhere=elsewhere,
-        is_coloured=coloured is not None,
         is_scaled=_is_scaled(h5, data_path),
     )
 
@@ -375,53 +361,3 @@ def _first_rows(node: Array) -> Any:
     shape = node.info.shape
     rest = max(1, math.prod(shape[1:]))
     return node[...] if not shape else node[0 : max(1, min(MAX_LINES // rest, shape[0]))]
-
-
-def _data_of(h5: H5Backend, node: Node, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool, bool]:
-    """Return the array that is plotted for a node, whether with all channels, and whether it is a group's default."""
-    if isinstance(node, Array) and not isinstance(node, VLARRAY):
-        info = node.info
-        is_drawn = info.dtype.kind in "biufc" or complex_type(info.dtype) is not None
-        return (node.path if is_drawn and 0 not in info.shape else ""), False, False
-    if not isinstance(node, GROUP):
-        return "", False, False
-    try:
-        found = _data_in(node, values, names)
-        if found[0]:
-            return *found, False
-        default = default_of(h5, node.path, values)
-        group = h5.get_node(default) if default else None
-        if isinstance(group, GROUP):
-            found = _data_in(group, group.attrs.to_dict(), group.children_name())
-    except (H5SaverError, OSError):
-        return "", False, False
-    return *found, bool(found[0])
-
-
-def _data_in(group: GROUP, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool]:
-    """Return the array that is plotted for a group that holds some, and whether with all channels."""
-    base = group.path.rstrip("/")
-    measured = [name for name in names if name.lower().startswith(_MEASURED)]
-    for prefix in _MEASURED:
-        for name in measured:
-            if naming.number_of(name, prefix) is not None:
-                return f"{base}/{name}", True
-    signal = signal_of(group, values, names)
-    if signal:
-        return f"{base}/{signal}", bool(names_in(values.get("auxiliary_signals")))
-    for name in names:
-        if name.lower() == OLDER_NAME and is_older_data(group.get_child(name).attrs.to_dict()):
-            return f"{base}/{name}", False
-    variable = _variable_in(group, names)
-    return (f"{base}/{variable}" if variable else ""), False
-
-
-def _variable_in(group: GROUP, names: list[str]) -> str:
-    """Return the variable of netCDF with the most dimensions, ``''`` if there is none."""
-    best, most = "", 0
-    for name in names[:MAX_COLUMNS]:
-        node = group.get_child(name)
-        if is_numbers(node) and any(node.backend.inspection.details(node.handle).scales):
-            ndim = len(node.shape)  # type: ignore[attr-defined]
-            best, most = (name, ndim) if ndim > most else (best, most)
-    return best

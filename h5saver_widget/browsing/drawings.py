@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.data import DataWithAxes
+
 __all__ = [
     "AxisValues",
     "Curve",
@@ -104,6 +106,19 @@ class Dimension:
     is_navigation: bool
     axes: tuple[StoredAxis, ...]
 
+    @classmethod
+    def of(cls, data: DataWithAxes, index: int) -> Dimension:
+        """Return what is known of a dimension of some data."""
+        size = data.shape[index]
+        axes = []
+        for axis in data.get_axis_from_index(index):
+            values = None if axis is None else np.asarray(axis.get_data())
+            if axis is None or values is None or values.dtype.kind not in "biuf":
+                axes.append(StoredAxis(f"dimension {index}" if data.ndim > 1 else "point", "", size))
+            else:
+                axes.append(StoredAxis(axis.label or f"axis {index}", axis.units, size, values.astype(np.float64)))
+        return cls(index, size, index in data.nav_indexes, tuple(axes))
+
     @property
     def name(self) -> str:
         """The label of its axis or axes."""
@@ -114,7 +129,9 @@ class Dimension:
 class DataSummary:
     """A summary of a data object, before any of it is read.
 
-    ``labels`` are those of the channels that can be drawn; up to ``left_out`` more are in the file.
+    ``labels`` are those of the channels that can be drawn; up to ``left_out`` more are in the file. ``colours`` is the
+    dimension that holds red, green, blue (and opacity) of an image, None if there is none; of an image whose numbers
+    stand for colours, ``palette`` has these: shape (numbers, 3).
     """
 
     path: str
@@ -129,14 +146,8 @@ class DataSummary:
     has_errors: bool
     has_background: bool
     left_out: int = 0
-
-    @property
-    def colours(self) -> int | None:
-        """The dimension that holds red, green, blue (and opacity) of an image, None if there is none."""
-        shape, last = self.shape, len(self.shape) - 1
-        may_be = self.dtype.kind == "u" and self.dtype.itemsize <= 2 and last >= 2 and shape[last] in (3, 4)
-        plain = may_be and min(shape[last - 2 : last]) > 4 and not self.dimensions[last].is_navigation
-        return last if plain and all(axis.is_counted for axis in self.dimensions[last].axes) else None
+    colours: int | None = None
+    palette: npt.NDArray[np.uint8] | None = None
 
     @property
     def nbytes(self) -> int:

@@ -9,7 +9,9 @@ from time import monotonic
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from h5saver_widget.browsing.colours import as_bytes, colours_at, likely_colours, palette_of
 from h5saver_widget.browsing.drawings import (
     Curve,
     Curves,
@@ -19,7 +21,6 @@ from h5saver_widget.browsing.drawings import (
     Picture,
     Points,
     Projection,
-    StoredAxis,
     Values,
     Window,
 )
@@ -27,7 +28,7 @@ from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, re
 from h5saver_widget.data import DataDistribution, DataWithAxes
 from h5saver_widget.errors import DataMismatchError, H5SaverError
 from h5saver_widget.format.naming import number_of
-from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.nodes.typed import GROUP, Array
 from h5saver_widget.saving.assemble import data_from
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
@@ -65,6 +66,10 @@ class DataReader:
         How many further arrays of its group may be channels of it.
     part
         The drawn part of complex numbers.
+    colours
+        The dimension of colours, where the file names one; by default, one that looks like it.
+    palette
+        The colours that the numbers of an image stand for, see `DataSummary`.
     """
 
     def __init__(
@@ -74,8 +79,11 @@ class DataReader:
         has_background: bool = False,
         left_out: int = 0,
         part: Part = Part.MODULUS,
+        colours: int | None = None,
+        palette: npt.NDArray[np.uint8] | None = None,
     ) -> None:
         self._part = part
+        dimensions = tuple(Dimension.of(data, index) for index in range(data.ndim))
         is_phase = data.dtype.kind == "c" and part is Part.PHASE
         self._channels = list(data.data)[:_MOST_CHANNELS]
         self._errors = None if data.errors is None or is_phase else list(data.errors)[:_MOST_CHANNELS]
@@ -92,11 +100,13 @@ class DataReader:
             "rad" if is_phase else data.units,
             data.shape,
             data.dtype,
-            tuple(_dimension(data, index) for index in range(data.ndim)),
+            dimensions,
             spread,
             self._errors is not None and not is_phase,
             has_background,
             len(data.data) - len(self._channels) + left_out,
+            likely_colours(data, dimensions) if colours is None else colours,
+            palette,
         )
 
     @classmethod
@@ -124,9 +134,12 @@ class DataReader:
         parent, _, name = path.rpartition("/")
         asked = f"{resolved(h5.io, parent or '/').rstrip('/')}/{name}"  # its group describes it, be it a link there
         with h5.io.lock:
+            node = h5.get_node(where)
             data = data_from(
                 h5.get_node(asked), with_bkg=with_bkg, load_all=all_channels, lazy=True, raw=raw, most=_MOST_CHANNELS
             )
+            assert isinstance(node, Array)
+            colours, palette = colours_at(data.shape, node.attrs.to_dict()), palette_of(node)
         group, _, name = where.rpartition("/")
         prefix = name.rstrip("0123456789")
         number = name[len(prefix) :]
@@ -136,7 +149,7 @@ class DataReader:
             beside = h5.get_node(group or "/")
             assert isinstance(beside, GROUP)
             alike = sum(1 for other in beside.children_name() if number_of(other, prefix) is not None)
-        return cls(data, path, background, max(0, alike - len(data.data)), part)
+        return cls(data, path, background, max(0, alike - len(data.data)), part, colours, palette)
 
     # ------------------------------------------------------------- drawings
     def curves(
@@ -292,11 +305,17 @@ class DataReader:
             rows: slice(row_window.start, row_window.stop),
             columns: slice(column_window.start, column_window.stop),
         }
-        if colours and (dimension := self.summary.colours) is not None:
+        dimension = self.summary.colours if colours else None
+        if dimension is not None:
             along[dimension] = slice(None)
         values = drawable(self._channels[channel][self._key({**fixed, **along})], self._part)
+        if dimension is not None:
+            values = np.moveaxis(values, sorted(along).index(dimension), -1)
+            values = values if values.dtype.kind == "u" and values.itemsize <= 2 else as_bytes(values)
         if rows > columns:
             values = values.swapaxes(0, 1)
+        if colours and (palette := self.summary.palette) is not None:
+            values = palette[np.clip(values, 0, len(palette) - 1)]
         return Picture(
             values,
             self.summary.dimensions[rows].axes[0].cut(row_window),
@@ -381,15 +400,3 @@ class DataReader:
         if self.summary.is_spread and len(axes) > 1:
             return Points(axes[0], axes[1], values, label, units)
         return Curves(axes[0], (Curve(label, values),), label, units, whole[0], self.summary.is_spread)
-
-
-def _dimension(data: DataWithAxes, index: int) -> Dimension:
-    size = data.shape[index]
-    axes = []
-    for axis in data.get_axis_from_index(index):
-        values = None if axis is None else np.asarray(axis.get_data())
-        if axis is None or values is None or values.dtype.kind not in "biuf":
-            axes.append(StoredAxis(f"dimension {index}" if data.ndim > 1 else "point", "", size))
-        else:
-            axes.append(StoredAxis(axis.label or f"axis {index}", axis.units, size, values.astype(np.float64)))
-    return Dimension(index, size, index in data.nav_indexes, tuple(axes))

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.copying import copy_values, made_like
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
-from h5saver_widget.backends.terms import Compression, Handle, NodeKind, NodeSpec, RawAttribute
-from h5saver_widget.errors import ExportError, NodeError
+from h5saver_widget.backends.terms import Handle, NodeKind, RawAttribute
+from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
-from h5saver_widget.exporters.job import Job, block_parts
+from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.source import Source
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
@@ -23,7 +24,6 @@ from h5saver_widget.saving.assemble import nav_group_of, sibling_of
 
 __all__ = ["H5Exporter"]
 
-_LEVEL = 4
 #: True only of the file that is being written.
 _OF_A_WRITER = ("swmr_active", "swmr_compatible")
 
@@ -145,50 +145,39 @@ class _Copy:
 
     def __init__(self, source: Backend, target: Backend, job: Job) -> None:
         self._source, self._target, self._job = source, target, job
-        self._copied: set[str] = set()
         self._grown: list[Handle] = []
 
     def run(self, node: Node) -> None:
         """Copy a node, everything below it, and the nodes it needs from above."""
         with self._source.lock:
-            todo = [path for top in _tops(node) for path in self._below(top)]
-            sizes = {path: _stored_size(self._source, path) for path in todo}
+            tops = _tops(node)
+            below = [path for top in tops for path in _below(self._source, top)]
+            above = [up for top in tops for up in _above(top)]
+            sizes = {path: _stored_size(self._source, path) for path in below}
         self._job.begin(sum(sizes.values()))
-        for path in todo:
-            self._way_to(path)
-            self._copy(path)
-        update_shapes(self._target, self._grown)
-
-    def _below(self, top: str) -> list[str]:
-        """Return a node and everything below it, groups before their members; an object only once."""
-        found, waiting, seen = [], [top], set[Hashable]()
-        source = self._source
-        while waiting:
-            path = waiting.pop()
-            handle = source.node(path)
-            identity = source.identity(handle)
-            if identity in seen:
+        identities = dict[Hashable, str]()
+        for path in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
+            if identities.setdefault(self._source.identity(self._source.node(path)), path) != path:
                 self._job.note(f"{path} is a second link to the same node, and was skipped")
                 continue
-            seen.add(identity)
-            found.append(path)
-            if source.kind(handle) is NodeKind.GROUP:
-                waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(source.children(handle))]
-        return found
+            try:
+                self._copy(path)
+            except (NodeError, DataMismatchError) as error:
+                self._job.note(f"{path} was skipped: {error}")
+        update_shapes(self._target, self._grown)
 
-    def _way_to(self, path: str) -> None:
-        """Make the groups above a node, with their attributes."""
-        for above in _above(path):
-            if above not in self._copied:
-                self._group(above)
-
-    def _group(self, path: str) -> None:
-        attributes = self._attributes(self._source.node(path))
+    def _copy(self, path: str) -> None:
+        node = self._source.node(path)
+        attributes = self._attributes(node)
         if path == "/":
             self._target.set_attributes(self._target.root(), attributes)
-        else:
-            self._target.create(self._parent(path), _name(path), NodeSpec(NodeKind.GROUP, attributes=attributes))
-        self._copied.add(path)
+            return
+        parent, _, name = path.rpartition("/")
+        made = made_like(self._source, node, self._target, self._target.node(parent or "/"), name, attributes)
+        if self._source.kind(node) in (NodeKind.TEXT, NodeKind.GROWING) and "shape" in attributes:
+            self._grown.append(made)
+        for size in copy_values(self._source, path, self._target, made):
+            self._job.advance(size)
 
     def _attributes(self, handle: Handle) -> dict[str, RawAttribute]:
         raw = self._source.get_attributes(handle)
@@ -197,59 +186,6 @@ class _Copy:
             self._job.note(f"{self._source.path_of(handle)}: attributes {', '.join(lost)} can't be read, skipped")
         # which library wrote the file, PyTables says itself
         return {name: value for name, value in raw.items() if name not in _OF_A_WRITER}
-
-    def _parent(self, path: str) -> Handle:
-        return self._target.node(path.rpartition("/")[0] or "/")
-
-    def _copy(self, path: str) -> None:
-        if path in self._copied:
-            return
-        handle = self._source.node(path)
-        kind = self._source.kind(handle)
-        if kind is NodeKind.GROUP:
-            self._group(path)
-            return
-        if kind in (NodeKind.LINK, NodeKind.OTHER):
-            self._job.note(f"{path} is a {kind.value}: it can't be copied, and was skipped")
-            return
-        attributes = self._attributes(handle)
-        if kind is NodeKind.TEXT:
-            spec = NodeSpec(NodeKind.TEXT, attributes=attributes)
-            made = self._target.create(self._parent(path), _name(path), spec)
-            rows = self._source.read(handle)
-            for row in rows:
-                self._target.append(made, row)
-            self._grown += [made] if "shape" in attributes else []
-        else:
-            self._array(path, handle, kind, attributes)
-        self._copied.add(path)
-
-    def _array(self, path: str, handle: Handle, kind: NodeKind, attributes: dict[str, RawAttribute]) -> None:
-        source, target = self._source, self._target
-        info = source.info(handle)  # a growing array is copied as long as it is now
-        libraries = target.capabilities.compression
-        library = info.compression if info.compression in libraries else "zlib"
-        packed = Compression(library, _LEVEL) if info.compression else None
-        parent, name = self._parent(path), _name(path)
-        if kind is NodeKind.GROWING:
-            spec = NodeSpec(kind, info.shape[1:], info.dtype, compression=packed, attributes=attributes)
-            made = target.create(parent, name, spec)
-            for part in block_parts(info.shape[:1], max(1, int(np.prod(info.shape[1:]))) * info.dtype.itemsize):
-                # looked up anew: a file that stops streaming (SWMR) is reopened, and old handles are void
-                rows = np.asarray(source.read(source.node(path), part[0]))
-                target.append(made, rows)
-                self._job.advance(rows.nbytes)
-            self._grown += [made] if "shape" in attributes else []
-        elif not info.shape or 0 in info.shape or info.dtype.kind not in "biufc":
-            values = np.asarray(source.read(handle))
-            target.create(parent, name, NodeSpec(kind, data=values, compression=packed, attributes=attributes))
-        else:
-            spec = NodeSpec(kind, info.shape, info.dtype, compression=packed, attributes=attributes)
-            made = target.create(parent, name, spec)
-            for part in block_parts(info.shape, info.dtype.itemsize):
-                values = np.asarray(source.read(source.node(path), part))
-                target.write(made, part, values)
-                self._job.advance(values.nbytes)
 
 
 def _beside(node: Node) -> list[Node]:
@@ -261,7 +197,3 @@ def _beside(node: Node) -> list[Node]:
     if isinstance(node, Array):
         found += [beside for kind in (DataType.error, DataType.bkg) if (beside := sibling_of(node, kind)) is not None]
     return found
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]

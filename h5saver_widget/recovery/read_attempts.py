@@ -152,19 +152,15 @@ def _survey(path: Path, block: Superblock, size: int) -> Survey:
 
 
 def _look_with_every_reader(path: Path) -> Survey:
-    """Read a file with every library: one may know a filter that the other does not, such as PyTables' compression."""
+    """Read a file; arrays that need a filter which another library brings along are read with that one."""
     survey = survey_file(path)
     for reader in local_readers():
-        damaged = [] if survey.refused else survey.damaged_arrays
-        if not damaged or read_journal(path) is not None:
-            break
-        if reader == survey.reader:
+        needing = [where for where, node in survey.nodes.items() if reader in node.get("needs", "")]
+        if not needing or read_journal(path) is not None:
             continue
-        other = survey_file(path, reader=reader, only=damaged)
-        if other.refused:
-            continue
-        for name in damaged:
-            node = other.nodes.get(name, {"problem": "not reached"})
+        other = survey_file(path, reader=reader, only=needing)
+        for where in needing:
+            node = other.nodes.get(where, {"problem": "not reached"})
             if "shape" in node and "problem" not in node and "lost" not in node:
-                survey.nodes[name] = {**node, "reader": reader}
+                survey.nodes[where] = {**node, "reader": reader}
     return survey

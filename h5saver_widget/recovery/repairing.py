@@ -25,7 +25,7 @@ from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.read_attempts import ReadAttempt
-from h5saver_widget.recovery.salvage import bring_up_to_date, rescue_file
+from h5saver_widget.recovery.salvage import HOLLOW, bring_up_to_date, rescue_file
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport
 
 __all__ = ["repair_file", "repaired_copy"]
@@ -197,7 +197,8 @@ def _rescued(
     path: Path, attempt: ReadAttempt, made: Path, objects: dict[str, str], progress: Progress
 ) -> list[Problem]:
     """Make a new file with every readable object, or none if even that ends the library; return the losses."""
-    skip, by_hand = dict(attempt.survey.skip), list[str]()
+    skip = dict(attempt.survey.skip)
+    care = dict.fromkeys(skip, HOLLOW)
     total, seen = len(attempt.survey.nodes), dict[str, None]()
 
     def heard(message: dict[str, Any]) -> None:
@@ -206,17 +207,18 @@ def _rescued(
             progress.report(len(seen), max(total, len(seen)), f"copying {message['at']}")
 
     for _ in range(_MOST_STARTS):
-        answer = run_in_child(rescue_file, str(path), str(made), attempt.shown, skip, by_hand, heard=heard)
+        answer = run_in_child(rescue_file, str(path), str(made), attempt.shown, skip, care, heard=heard)
         if answer.ending is ChildEnd.DONE:
             return _what_is_lost(answer.messages, objects)
         made.unlink(missing_ok=True)
         where = next((said["at"] for said in reversed(answer.messages) if "at" in said), None)
         if where is None or where == "/" or answer.ending is ChildEnd.FAILED:
             return [Problem("/", answer.words)]
-        if where in by_hand:
+        if care.get(where) == HOLLOW:
+            del care[where]
             skip[where] = "copying it ended the HDF5 library"
         else:
-            by_hand.append(where)
+            care[where] = care.get(where, 0) + 1
     return [Problem("/", f"copying ended the HDF5 library {_MOST_STARTS} times")]
 
 

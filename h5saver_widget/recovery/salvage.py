@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,18 +13,23 @@ from h5saver_widget.backends.terms import Durability
 from h5saver_widget.format.codec import encode
 from h5saver_widget.recovery.survey import local_readers, opened
 
-__all__ = ["bring_up_to_date", "rescue_file"]
+__all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "rescue_file"]
+
+#: How careful an object is copied that has ended the library: in pieces, or without what is in it.
+BY_HAND: Final = 1
+HOLLOW: Final = 2
 
 
 def rescue_file(
-    source: str, target: str, shown: dict[str, Any] | None, skip: dict[str, str], by_hand: list[str]
+    source: str, target: str, shown: dict[str, Any] | None, skip: dict[str, str], care: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     """Copy everything that can be read into a new file, see :func:`~h5saver_widget.backends.h5py_rescue.rescue`."""
     from h5saver_widget.backends.h5py_rescue import rescue
 
     backend = opened(Path(source), next(local_readers()), shown)
     in_front = backend.raw_file.userblock_size
-    yield from rescue(backend.raw_file, target, Path(source).stat().st_size, skip, by_hand)
+    hollow = {where for where, level in care.items() if level == HOLLOW}
+    yield from rescue(backend.raw_file, target, Path(source).stat().st_size, skip, set(care), hollow)
     backend.close()
     with Path(source).open("rb") as file, Path(target).open("r+b") as made:
         made.write(file.read(in_front))

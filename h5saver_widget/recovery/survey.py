@@ -56,12 +56,6 @@ class Survey:
     refused: str = ""
     about: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def damaged_arrays(self) -> list[str]:
-        """Paths of the arrays that could not be read, or not all of them."""
-        bad = ("lost", "array_problem", "needs")
-        return [path for path, node in self.nodes.items() if "shape" in node and any(node.get(name) for name in bad)]
-
 
 def local_readers() -> Iterator[str]:
     """Iterate over the backends that read files of this computer, the most careful one first."""

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.copying import blocks_of
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import DataMismatchError, FileOpenError
 from h5saver_widget.format.layout import RECORDING_ID
-from h5saver_widget.remote.transfer import blocks_of, kinds_alike, walk
+from h5saver_widget.remote.transfer import kinds_alike, walk
 from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["is_same_recording", "open_target", "same_server"]

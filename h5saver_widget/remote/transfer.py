@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, NodeSpec, RawAttribute
+from h5saver_widget.backends.copying import blocks_of, copy_values, is_numbers, made_like
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import COMMIT_MARK
 from h5saver_widget.progress import Progress
 
-__all__ = ["Seen", "Transfer", "blocks_of", "copy_all", "fingerprint", "kinds_alike", "walk"]
+__all__ = ["Seen", "Transfer", "copy_all", "fingerprint", "kinds_alike", "walk"]
 
-#: How much is read and written at once.
-_BLOCK_BYTES = 16 << 20
 #: Attributes that libraries write for themselves, and that no copy has in common with the original.
 _LIBRARY = frozenset({"PYTABLES_FORMAT_VERSION", "VERSION", "FLAVOR", "swmr_active", COMMIT_MARK})
 _VALUES = (NodeKind.FIXED, NodeKind.GROWING)
@@ -60,6 +59,8 @@ def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
         kind = backend.kind(node)
         if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
             kind = NodeKind.LINK
+        elif kind in _VALUES and not is_numbers(backend.info(node)):
+            kind = NodeKind.OTHER
         yield path, node, kind
         if kind is NodeKind.GROUP:
             identity = backend.identity(node)
@@ -71,15 +72,6 @@ def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
 def kinds_alike(one: NodeKind, other: NodeKind) -> bool:
     """Tell whether a node of one kind can be a copy of one of the other."""
     return one is other or {one, other} <= set(_VALUES)
-
-
-def blocks_of(info: ArrayInfo, first: int = 0) -> Iterator[tuple[slice, int]]:
-    """Iterate over slices of rows of about 16 MB, and their sizes in bytes."""
-    row = max(1, prod(info.shape[1:]) * info.dtype.itemsize)
-    step = max(1, _BLOCK_BYTES // row)
-    for start in range(first, info.shape[0], step):
-        stop = min(start + step, info.shape[0])
-        yield slice(start, stop), (stop - start) * row
 
 
 def _attributes(backend: Backend, node: Handle) -> dict[str, RawAttribute]:
@@ -189,10 +181,7 @@ def copy_all(
             continue
         made, fresh = _counterpart(source, target, path, node, kind)
         if kind is NodeKind.TEXT:
-            first = target.info(made).shape[0]
-            for row in source.read(node, slice(first, None)):
-                target.append(made, row)
-                result.copied_bytes += row.nbytes
+            result.copied_bytes += sum(copy_values(source, path, target, made, target.info(made).shape[0]))
         elif kind in _VALUES:
             values = _Values(source, node, target, made, path, fresh, seen, thorough)
             for size, written in values.copied(kind):
@@ -244,32 +233,13 @@ def _counterpart(source: Backend, target: Backend, path: str, node: Handle, kind
     attributes = _attributes(source, node)
     parent_path, _, name = path.rpartition("/")
     if path != "/" and not target.has_child(target.node(parent_path or "/"), name):
-        return _make(source, target, target.node(parent_path or "/"), name, node, kind, attributes), True
+        return made_like(source, node, target, target.node(parent_path or "/"), name, attributes), True
     made = target.node(path)
     known = target.get_attributes(made)
     changed = {key: value for key, value in attributes.items() if key not in known or not _same(value, known[key])}
     if changed:
         target.set_attributes(made, changed)
     return made, False
-
-
-def _make(
-    source: Backend,
-    target: Backend,
-    parent: Handle,
-    name: str,
-    node: Handle,
-    kind: NodeKind,
-    attributes: Mapping[str, RawAttribute],
-) -> Handle:
-    if kind in (NodeKind.GROUP, NodeKind.TEXT):
-        return target.create(parent, name, NodeSpec(kind, attributes=attributes))
-    info = source.info(node)
-    if info.dtype.kind not in "biufc":
-        raise DataMismatchError(f"{source.path_of(node)} holds {info.dtype}, which can't be copied to {target.path}")
-    packed = Compression("gzip", 4) if info.compression else None
-    shape = info.shape[1:] if kind is NodeKind.GROWING else info.shape
-    return target.create(parent, name, NodeSpec(kind, shape, info.dtype, compression=packed, attributes=attributes))
 
 
 @dataclass
@@ -310,8 +280,7 @@ class _Values:
                 yield self._block(rows, size)
         else:
             yield (there * max(1, _bytes_of(info) // info.shape[0]), 0)
-        for rows, size in blocks_of(info, there):
-            self.target.append(self.made, np.asarray(self.source.read(self.node, rows)))
+        for size in copy_values(self.source, self.path, self.target, self.made, there):
             yield size, size
 
     def _block(self, rows: Any, size: int) -> tuple[int, int]:

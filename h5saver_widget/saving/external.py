@@ -6,15 +6,14 @@ one file holds everything. Pictures are the PNG screenshots that belong to a dat
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from h5saver_widget.backends.copying import as_text, copy_values, is_numbers
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import (
     CodecError,
@@ -36,7 +35,6 @@ __all__ = ["EXTERNAL_NAME", "add_external_h5", "add_png"]
 EXTERNAL_NAME = "External_data"
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_BLOCK_BYTES = 1 << 24
 _MAX_TOLD = 50
 
 #: Attributes that a library writes for itself, or that say something of the file and not of its content.
@@ -237,44 +235,25 @@ class _Copy:
         if isinstance(node, LINK) or not isinstance(node, Array):
             kind = self._source.io.kind(node.handle)
             raise NodeError("a link, which is not followed" if kind is NodeKind.LINK else "it can't be read here")
-        title = _title(node)
+        title, io = _title(node), self._source.io
         made: Array
-        fill: Callable[[], None]
         if isinstance(node, VLARRAY):
             made = self._target.create_vlarray(here, name, title)
-            fill = functools.partial(self._copy_rows_of_bytes, node, made)
-        elif node.dtype.kind in "OSUT":
-            made = self._target.create_carray(here, name, _encoded(node.read()), title)
-            fill = _nothing
-        elif node.dtype.kind not in "biufc":
-            raise DataMismatchError(f"an array of {node.dtype}, which not every library can write")
+        elif not is_numbers(node.info):
+            made = self._target.create_carray(here, name, as_text(node.read(), node.info), title)
         elif isinstance(node, EARRAY):
             made = self._target.create_earray(here, name, node.dtype, node.shape[1:], title)
-            fill = functools.partial(self._append_blocks, node, made)
         elif not node.shape or 0 in node.shape:
             made = self._target.create_carray(here, name, np.asarray(node.read(), node.dtype), title)
-            fill = _nothing
         else:
             made = self._target.create_carray(here, name, title=title, shape=node.shape, dtype=node.dtype)
-            fill = functools.partial(self._write_blocks, node, made)
         try:
-            fill()
+            for _ in copy_values(io, node.path, self._target.io, made.handle):
+                pass
         except H5SaverError:
             self._target.remove_node(made)  # half an array looks like a whole one
             raise
         self._copy_attributes(node, made)
-
-    def _copy_rows_of_bytes(self, node: VLARRAY, made: VLARRAY) -> None:
-        for row in range(len(node)):
-            self._target.io.append(made.handle, np.asarray(self._source.io.read(node.handle, row), np.uint8))
-
-    def _append_blocks(self, node: EARRAY, made: EARRAY) -> None:
-        for block in _blocks(node):
-            self._target.io.append(made.handle, np.asarray(node[block], made.dtype))
-
-    def _write_blocks(self, node: Array, made: Array) -> None:
-        for block in _blocks(node):
-            self._target.io.write(made.handle, block, np.asarray(node[block], made.dtype))
 
     def _copy_attributes(self, node: Node, made: Node, keep: frozenset[str] = frozenset()) -> None:
         """Copy attributes as they stand; texts that are stored in parts, or have to be, are cut anew."""
@@ -298,29 +277,5 @@ class _Copy:
                 self._left_out.append(f"{node.path}, attribute {name!r}: {error}")
 
 
-def _nothing() -> None:
-    """Do nothing more: the values went in with the array."""
-
-
 def _title(node: Node) -> str:
     return str(codec.decode(node.backend.get_attributes(node.handle, ["TITLE"]).get("TITLE", "")))
-
-
-def _blocks(node: Array) -> Iterator[slice]:
-    """Iterate over parts of an array along its first axis that are small enough for memory."""
-    row = max(1, int(np.prod(node.shape[1:])) * node.dtype.itemsize)
-    step = max(1, _BLOCK_BYTES // row)
-    for start in range(0, len(node), step):
-        yield slice(start, min(start + step, len(node)))
-
-
-def _encoded(values: Any) -> npt.NDArray[np.bytes_]:
-    """Return an array of texts as UTF-8 of fixed length, the one form that every library writes."""
-    texts = np.asarray(values)
-    if texts.dtype.kind == "S":
-        return texts
-    if any(not isinstance(text, (str, bytes)) for text in texts.flat):
-        raise DataMismatchError("an array of rows of any length, which not every library can write")
-    items = [text if isinstance(text, bytes) else text.encode("utf-8", "replace") for text in texts.flat]
-    width = max([1, *map(len, items)])
-    return np.array(items, dtype=f"S{width}").reshape(texts.shape)

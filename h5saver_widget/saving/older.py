@@ -2,7 +2,8 @@
 
 In that layout (``Raw_datas/Scan000/Det000/Data2D/CH000/Data``) arrays are called ``Data``, the axes beside them
 ``X_axis`` and ``Y_axis``, those of the scan ``Scan_x_axis`` and ``Scan_y_axis`` (``..._unique`` without repetitions).
-Attribute ``type`` is the role of an array, ``data_dimension`` is ``'2D'``, ``scan_type`` ``'scan1D'`` or ``'scan2D'``.
+In 2018 what was plotted during a scan was stored beside its axes (``scan_2D/Scan_Data_000``, ``scan_2D/scan_x_axis``).
+Attribute ``type`` says what an array is, ``data_dimension`` is ``'2D'``, ``scan_type`` ``'scan1D'`` or ``'scan2D'``.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def older_attributes(node: Array, attributes: Mapping[str, Any]) -> dict[str, An
     scanned = _dimensions(scan_type)
     if scanned is not None:  # 'scan1D' was also the default, of arrays that are no scan at all
         points = scanned if not known else min(scanned, max(0, ndim - known[0]))
+    elif _is_map(parents[0]):
+        points, known = ndim, [0]
     elif scan_type or isinstance(node, EARRAY):
         points = ndim - known[0] if known else ndim
     else:
@@ -137,8 +140,10 @@ def older_axes(node: Array, points: int, navigation: bool = True) -> list[Axis]:
             axes.append(Axis(label, str(attributes.get("units", "")), data=values, index=index))
 
     signal = list(range(len(shape) - 1, points - 1, -1))  # x is the last dimension
-    scan = list(range(points))  # x is the first one
     groups = list(_groups_above(node))
+    scan = list(range(points))  # x is the first one
+    if not node.attrs.get("scan_type") and _is_map(groups[0]):
+        scan.reverse()
     for letter, axis, _ in sorted(_named_axes(groups[0], scan=False), key=lambda item: item[0].lower()):
         place(axis, letter, [*_from(signal, letter), *(_from(scan, letter) if navigation else [])])
     if navigation and points:
@@ -170,6 +175,11 @@ def _named_axes(group: GROUP, scan: bool) -> Iterator[tuple[str, Array, bool]]:
         is_scan = kind.startswith("navigation") or (kind != "axis" and match[1] is not None)
         if is_scan == scan:
             yield match[2], axis, match[3] is not None
+
+
+def _is_map(group: GROUP) -> bool:
+    """Tell whether a group holds what was shown while a scan of 2018 ran: one number per point, x along the last."""
+    return any(_named_axes(group, scan=True)) and not any(_named_axes(group, scan=False))
 
 
 def _once(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

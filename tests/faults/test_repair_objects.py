@@ -19,8 +19,10 @@ from h5py import h5d, h5p, h5s, h5t, h5z
 from recorded import record
 
 from h5saver_widget import FileOpenError, check_file, repair_file
+from h5saver_widget.backends import in_child
+from h5saver_widget.backends.h5py_rescue import rescue
 from h5saver_widget.cli import main
-from h5saver_widget.recovery import Condition, repairing
+from h5saver_widget.recovery import Condition, repairing, survey
 
 UNKNOWN = 40_123
 
@@ -109,6 +111,25 @@ def test_what_is_not_damaged_is_kept_as_it_is(tmp_path: Path) -> None:
         assert file["references"][1] and file[file["references"][1]].name == "/bad"
 
 
+def test_the_structure_is_kept_of_what_ends_the_library_when_it_is_read(tmp_path: Path) -> None:
+    path = everything(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        file["bad"].attrs["units"] = "V"
+        file["bad"].attrs.create("odd", b"\xffm", dtype=h5py.string_dtype())
+    with h5py.File(path) as source:
+        hollow = {"/bad": "reading it ends the library", "/entry": "reading it ends the library"}
+        size = path.stat().st_size
+        said = list(rescue(source, str(tmp_path / "b.h5"), size, hollow, set(hollow), set(hollow)))
+    found = {message["object"]: message for message in said if "object" in message and message["object"] in hollow}
+    assert found["/bad"] == {"object": "/bad", "state": "part", "boxes": [[(0, 1000)]], "shape": [1000]}
+    assert "reading it ends the library" in found["/entry"]["what"]
+    with h5py.File(path) as source, h5py.File(tmp_path / "b.h5") as made:
+        assert made["bad"].dtype == source["bad"].dtype and made["bad"].attrs["units"] == "V"
+        assert made["bad"].attrs["odd"] == source["bad"].attrs["odd"] == "\udcffm"
+        assert len(made["entry"]) == 0 and made["entry"].attrs["NX_class"] == "NXentry"
+        assert made["texts"][0] == b"abc" and made[made["references"][1]] == made["bad"]
+
+
 def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         filtered(file, "own", UNKNOWN)
@@ -123,6 +144,21 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, capsys: pytest.
     assert main(["check", str(tmp_path / "a.h5")]) == 4 and "LZO" in capsys.readouterr().out
     report = repair_file(tmp_path / "a.h5")
     assert report.out is None and report.exit_code == 4 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_few_processes_look_at_a_file_whose_filter_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = everything(tmp_path / "a.h5")
+    damaged(path)
+    started: list[str] = []
+
+    def counted(function, *arguments, **more):
+        started.append(function.__name__)
+        return in_child.run_in_child(function, *arguments, **more)
+
+    for module in (survey, repairing):
+        monkeypatch.setattr(module, "run_in_child", counted)
+    assert repair_file(path).out is not None
+    assert started == ["look_through", "rescue_file", "look_through"]
 
 
 def test_a_part_of_a_file_needs_the_others(tmp_path: Path) -> None:

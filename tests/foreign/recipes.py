@@ -147,6 +147,9 @@ def _images(file: h5py.File) -> None:
         "INTERLACE_MODE": "INTERLACE_PIXEL",
     }.items():
         file["photo"].attrs[name] = np.bytes_(text)
+    file["planes"] = np.arange(12, dtype="u1").reshape(3, 2, 2)
+    for name, text in {**file["photo"].attrs, "INTERLACE_MODE": np.bytes_("INTERLACE_PLANE")}.items():
+        file["planes"].attrs[name] = text
     file["thermal"] = np.array([[0, 1], [2, 1]], "u1")
     file["palette"] = np.array([[0, 0, 255], [0, 255, 0], [255, 0, 0]], "u1")
     file["thermal"].attrs["CLASS"], file["thermal"].attrs["IMAGE_SUBCLASS"] = (

@@ -144,10 +144,19 @@ def test_types_have_names_and_neutral_words(files, backend, isolated):
 
 def test_images_in_colour(files, isolated):
     with FileView(files["kinds"], "h5py", isolated=isolated) as view:
-        found = {path: view.describe(path) for path in ("/photo", "/thermal", "/movie", "/palette")}
-        assert [report.is_coloured for report in found.values()] == [True, True, True, False]
-        assert found["/movie"].pictures[0][0] == "first of 2 images in colour"
-        assert all(report.pictures[0][1].startswith(b"\x89PNG") for report in list(found.values())[:3])
+        photo, thermal, movie = (view.data(path) for path in ("/photo", "/thermal", "/movie"))
+        assert [reader.summary.colours for reader in (photo, thermal, movie)] == [2, None, 3]
+        assert photo.picture(0, 1, {}, colours=True).values.tolist() == np.arange(18).reshape(2, 3, 3).tolist()
+        shown = thermal.picture(0, 1, {}, colours=True).values
+        assert shown.tolist() == [[[0, 0, 255], [0, 255, 0]], [[255, 0, 0], [0, 255, 0]]]
+        assert thermal.picture(0, 1, {}).values.tolist() == [[0, 1], [2, 1]]
+        one = movie.picture(1, 2, {0: 1}, colours=True).values
+        assert one.shape == (4, 5, 3) and one.dtype == np.uint8 and (one == 255).all()
+        assert [d.is_navigation for d in movie.summary.dimensions] == [True, False, False, False]
+        planes = view.data("/planes")
+        assert planes.summary.colours == 0
+        assert planes.picture(1, 2, {}, colours=True).values[1, 0].tolist() == [2, 6, 10]
+        assert planes.picture(2, 1, {}, colours=True).values[0, 1].tolist() == [2, 6, 10]
 
 
 # ------------------------------------------------------------------------------------------------------------ elsewhere

@@ -43,6 +43,24 @@ def test_the_default_type_of_a_scan_makes_no_scan(tmp_path, backend, ndim, dim, 
     assert (data.shape, len(data.nav_indexes)) == (shape, points)
 
 
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_maps_of_2018_have_the_axes_that_stand_beside_them(tmp_path, backend, ndim):
+    shape = (3, 3)[:ndim]
+    with tables.open_file(str(tmp_path / "a.h5"), "w") as file:
+        group = file.create_group("/Raw_datas/Scan000", f"scan_{ndim}D", createparents=True)
+        for number, letter in enumerate("xy"[:ndim]):
+            axis = file.create_carray(group, f"scan_{letter}_axis", obj=np.arange(3.0) + 10 * number)
+            axis.attrs.type, axis.attrs.data_type = "navigation_axis", "1D"
+        for number in range(2):
+            data = file.create_carray(group, f"Scan_Data_{number:03d}", obj=np.zeros(shape))
+            data.attrs.type, data.attrs.data_type = "data", f"{ndim}D"
+    with DataLoader(tmp_path / "a.h5", backend=backend) as loader:
+        data = loader.load_data(f"/Raw_datas/Scan000/scan_{ndim}D/Scan_Data_001")
+    assert (data.shape, data.nav_indexes) == (shape, tuple(range(ndim)))
+    found = {axis.index: axis.get_data()[0] for axis in data.axes}
+    assert found == ({0: 0.0} if ndim == 1 else {0: 10.0, 1: 0.0})
+
+
 def test_scans_and_log_of_the_older_group(tmp_path, backend):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for number in (10, 2):

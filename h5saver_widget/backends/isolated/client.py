@@ -88,6 +88,11 @@ class IsolatedBackend(IsolatedFile):
         require_open(self, "connection")
         return self._connection
 
+    def cannot_read(self, path: Path) -> str:
+        """Return, in words, the part of a file that the worker's library can't read; no file has to be open."""
+        self.prepare()
+        return str(self._connection.ask("cannot_read", str(path.absolute()), self.reading_seconds))
+
     # ------------------------------------------------------------------- tree
     @looking
     def ask_worker(self, node: Handle, operation: str, *arguments: Any) -> Any:

@@ -188,8 +188,7 @@ class QuestionsToWorker(Inspection):
         backend = self._backend
         if backend.capabilities.copies_objects or backend.capabilities.remote:
             return ""
-        backend.prepare()
-        return str(backend._connection.ask("cannot_read", str(path.absolute()), backend.reading_seconds))
+        return backend.cannot_read(path)
 
 
 class ObjectCopiesOfWorker:

@@ -237,8 +237,6 @@ class NodePanel(QtWidgets.QWidget):
         self.tabs.setTabText(1, "Log" if is_log else "Table" if report.columns else "Values")
         order = ("Plot", "Text", "Settings", "Pictures")
         first = next((name for name in order if there[name]), "Attributes")
-        if report.is_coloured:
-            first = "Pictures"
         wanted = self._liked if self._liked and there[self._liked] else first
         self.tabs.setCurrentIndex(_TABS.index(wanted))
 

@@ -189,7 +189,8 @@ class PlotPanel(MapPanel):
             return
         self._asked["signal"] = False
         reader, dims, channel, span = self._reader(), self.place.signal_dims, self._channel(), self.place.span
-        at, starts, colours = dict(self.place.at), dict(self.place.starts), self.place.colours is not None
+        at, starts = dict(self.place.at), dict(self.place.starts)
+        colours = self.place.colours is not None or (self.summary is not None and self.summary.palette is not None)
         thing = self._thing("signal", *dims)
 
         def read() -> Iterator[tuple[float, Any]]:

@@ -95,4 +95,4 @@ class Place:
 def _navigation_of(summary: DataSummary) -> list[int]:
     """Return the dimensions that are navigated at first: those before an image in colours are."""
     found = [d.index for d in summary.dimensions if d.is_navigation]
-    return found or ([] if summary.colours is None else list(range(summary.colours - 2)))
+    return found or ([] if summary.colours is None else list(range(len(summary.shape) - 3)))
