@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
+from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.ownership import refuse_copy
-from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import FileNotOpenError, H5SaverError, NodeError
 
 if TYPE_CHECKING:
-    from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.backend_file import BackendFile
 
 __all__ = ["changing", "looking", "require_open"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _W = TypeVar("_W")
-_B = TypeVar("_B", bound="Backend")
+_B = TypeVar("_B", bound="BackendFile")
 
 
-def require_open(backend: Backend, call: str) -> None:
+def require_open(backend: BackendFile, call: str) -> None:
     """Raise FileNotOpenError if no file is open, ForkedCopyError in a copy of the program that opened it."""
     if not backend.is_owned:
         refuse_copy()
@@ -62,7 +62,7 @@ def looking(method: Callable[Concatenate[_B, _W, _P], _R]) -> Callable[Concatena
         except self.library_errors as error:
             if isinstance(error, H5SaverError):
                 raise
-            path = where if isinstance(where, str) else self.path_of(Handle(where))
+            path = where if isinstance(where, str) else cast(TreeNode, where).path
             raise NodeError(f"{path} can't be read, it may be damaged: {error}") from error
 
     return looks
