@@ -107,9 +107,9 @@ class ViewerPanel(Station):
     def record(self, on: bool = True) -> None:
         """Save every frame from now on, or stop: the file is complete and closed then."""
         if on:
-            self.h5saver.start()
+            self.h5saver.start(wait=False)
         else:
-            self.h5saver.stop()
+            self.h5saver.stop(wait=False)
 
     def save_snapshot(self) -> Path | None:
         """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""

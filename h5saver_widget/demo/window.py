@@ -155,9 +155,9 @@ class DemoWindow(QtWidgets.QMainWindow):
             self.panel.grab()
             self.show_message(f"Nothing was being grabbed: {self.panel.title} was started")
         if on:
-            self.h5saver.start()
+            self.h5saver.start(wait=False)
         else:
-            self.h5saver.stop()
+            self.h5saver.stop(wait=False)
 
     def grab_all(self, on: bool = True) -> None:
         """Start or stop all sources."""

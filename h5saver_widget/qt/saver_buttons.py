@@ -27,7 +27,7 @@ def _pause(saver: H5Saver) -> None:
 
 
 def _stop(saver: H5Saver) -> None:
-    saver.stop()
+    saver.stop(wait=False)
 
 
 def _mark(saver: H5Saver) -> None:
