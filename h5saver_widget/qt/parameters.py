@@ -202,7 +202,7 @@ dashboard_submodules_params = [
 
 def show_options(tree: Parameter, now: Settings) -> None:
     """Show the settings that the chosen library has; it may be chosen for the next file."""
-    capabilities = backend_capabilities(now.backend_type)
+    capabilities = backend_capabilities(now.library)
     for path, visible in shown_with(now, capabilities).items():
         tree.child(*path).setOpts(visible=visible)
     library = tree.child("data_format", "compression_options", "h5comp_library")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from circles import write_circle
@@ -324,9 +325,13 @@ class Stopping(Progress):
 def without_its_end(path: Path) -> Path:
     """Make a file whose arrays can't all be read, so that everything is copied out of it."""
     record(path, "h5py", level=4)
+    arrays: list[h5py.Dataset] = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, node: arrays.append(node) if isinstance(node, h5py.Dataset) and node.chunks else None)
+        chunk = max((array.id.get_chunk_info(0) for array in arrays if array.id.get_num_chunks()), key=lambda c: c.size)
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(b"\xff" * 3000)
+        file.seek(chunk.byte_offset)
+        file.write(b"\xff" * chunk.size)
     return path
 
 
