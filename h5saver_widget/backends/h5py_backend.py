@@ -292,6 +292,9 @@ class H5pyBackend(QueuedBackend):
         """Return the operating system's number of the open file."""
         return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 
+    def _size_wanted(self) -> int:
+        return int(self._h5().id.get_filesize())
+
     def _h5(self) -> h5py.File:
         if self._file is None:
             raise FileNotOpenError("no file is open; open or create one first")

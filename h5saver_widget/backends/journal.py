@@ -43,7 +43,7 @@ from h5saver_widget.format.journal import (
 )
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["Journal", "JournaledFile", "finish_journal", "journal_path", "read_journal"]
+__all__ = ["Journal", "JournaledFile", "finish_journal", "journal_path", "path_of", "read_journal"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -284,7 +284,7 @@ class JournaledFile(PagedFile):
             if os.path.samestat(os.stat(self._path), os.fstat(self._file)):
                 return
         with suppress(OSError):
-            where = _path_of(self._file)
+            where = path_of(self._file)
             if where is not None and os.path.samestat(os.stat(where), os.fstat(self._file)):
                 self._path, self._journal_at, self._spent = where, None, set()
 
@@ -337,7 +337,7 @@ def _put(descriptor: int, pages: Mapping[int, bytes]) -> None:
         write_at(descriptor, at, run)
 
 
-def _path_of(descriptor: int) -> Path | None:
+def path_of(descriptor: int) -> Path | None:
     """Return the present path of an open file; None where the system does not tell."""
     if sys.platform == "linux":
         return Path(os.readlink(f"/proc/self/fd/{descriptor}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from abc import abstractmethod
 from contextlib import suppress
@@ -14,6 +15,7 @@ from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.handles import TreeNode
+from h5saver_widget.backends.journal import path_of
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.rows import RowQueue
 from h5saver_widget.backends.terms import OpenMode, Queue
@@ -28,11 +30,14 @@ _PAUSES = (0.05, 0.2, 0.5)
 #: So much may be missing at the end of a file that the disk did not take, bytes.
 _LONGEST_END = 1 << 32
 
+#: A disk on which less is free is nearly full, bytes.
+_LITTLE = 16 << 20
+
 
 def _reason(error: BaseException) -> str:
     """Return the operating system's words, out of the page that HDF5 makes of them."""
     found = re.search(r"error message = '([^']+)'", str(error))
-    return found[1] if found else str(error)
+    return found[1] if found else getattr(error, "strerror", None) or str(error)
 
 
 class LocalQueue(FrameQueue):
@@ -94,6 +99,8 @@ class LocalFile(Backend):
         self._rows = RowQueue()
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
+        #: Where the file is that nothing more is written into, if the system tells: it may have been renamed.
+        self._place: Path | None = None
         self._gone: FileGoneError | FileIncompleteError | None = None
         #: Of a file that is given up: rows of each array at the last flush.
         self._safe_rows: dict[str, int] = {}
@@ -118,6 +125,10 @@ class LocalFile(Backend):
     @abstractmethod
     def descriptor(self) -> int:
         """Return the operating system's number of the open file."""
+
+    @abstractmethod
+    def _size_wanted(self) -> int:
+        """Return the bytes that the file will have after the next flush."""
 
     @abstractmethod
     def _make_writer(self, node: TreeNode) -> ArrayWriter:
@@ -153,7 +164,7 @@ class LocalFile(Backend):
     def _begin(self) -> None:
         """Start with nothing that waits, before a file is opened."""
         self._forget("/")
-        self._rows, self._gone = RowQueue(), None
+        self._rows, self._gone, self._place = RowQueue(), None, None
         self.queue.begin()
 
     def _flush(self) -> None:
@@ -165,6 +176,7 @@ class LocalFile(Backend):
     def _flush_drained(self) -> None:
         self._require_place()
         try:
+            self._require_room()
             self._flush_file()
         except self.library_errors as error:
             self._refused(_reason(error), error)
@@ -232,6 +244,22 @@ class LocalFile(Backend):
         self._gone = incomplete(self._path, f"{reason}. Data flushed before are in it; later data are lost{rows}")
         raise self._gone from error
 
+    def _require_room(self) -> None:
+        """Raise OSError if a disk that is nearly full does not take the end of the file: nothing is changed then.
+
+        Without a journal HDF5 changes its indices in place before it finds out that the disk refuses what they point
+        at, and rows that were flushed long ago are not found any more.
+        """
+        if os.name != "posix" or not hasattr(os, "posix_fallocate") or self._keeps_journal or self._mode == "r":
+            return
+        end, start = self._size_wanted(), self.queue.file_size
+        if end <= start:
+            return
+        disk = os.fstatvfs(self._number)
+        # not each time: some file systems write zeros for it
+        if self._rows.has_broken or disk.f_bavail * disk.f_frsize < end - start + _LITTLE:
+            os.posix_fallocate(self._number, start, end - start)
+
     def _require_place(self) -> None:
         """Raise FileGoneError if the file was removed or cut off.
 
@@ -265,37 +293,52 @@ class LocalFile(Backend):
     def _cut_back(self) -> None:
         """Cut the arrays of a file that was given up to the rows that they had at the last flush, where it opens."""
         safe, self._safe_rows = self._safe_rows, {}
-        path = self._path
-        if not safe or path is None:
+        if not safe or self._path is None:
             return
         with suppress(H5SaverError, *self.library_errors):
-            self._begin()
-            self._open_file(path, "r+", False, None)
-            for name, rows in safe.items():
-                writer = self._make_writer(self._nodes.get(self.node(name)))
-                if writer.count() > rows:
-                    writer.resize(rows)
+            # not `_begin`: the counts are still those of this file
             self._forget("/")
-            self._close_file()
+            self._open_file(self._place or self._path, "r+", False, None)
+            self._number = self.descriptor()
+            try:
+                for name, rows in safe.items():
+                    writer = self._make_writer(self._nodes.get(self.node(name)))
+                    if writer.count() > rows:
+                        writer.resize(rows)
+                self._flush_file()
+            except BaseException:
+                self._let_go()
+                raise
+            finally:
+                self._forget("/")
+                self._close_file()
 
     def _let_go(self) -> None:
         """Discard the library's remaining writes."""
+        self._follow()
         self._fill_up()
         self._disconnect()
 
+    def _follow(self) -> None:
+        """Find out where the file is now, if it or its folder was renamed; not once it was disconnected."""
+        with suppress(OSError):
+            if stat.S_ISREG(self._stat().st_mode):
+                self._place = path_of(self._number)
+
     def _end_that_is_told(self) -> int:
         """Return the end of the file in its superblock at the last flush; 0 where it is unknown."""
+        path = self._place or self._path
         with suppress(OSError):
-            block = None if self._path is None else read_superblock(self._path)
+            block = None if path is None else read_superblock(path)
             return 0 if block is None else block.base + block.stored_end
         return 0
 
     def _fill_up(self) -> None:
         """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
-        end = self._end_that_is_told()
+        path, end = self._place or self._path, self._end_that_is_told()
         with suppress(OSError):
-            if self._path is not None and self._path.stat().st_size < end < self.queue.file_size + _LONGEST_END:
-                os.truncate(self._path, end)
+            if path is not None and path.stat().st_size < end < self.queue.file_size + _LONGEST_END:
+                os.truncate(path, end)
 
     def _disconnect(self) -> None:
         if os.name == "posix":  # elsewhere the number belongs to the library's own C runtime

@@ -203,6 +203,9 @@ class TablesBackend(QueuedBackend):
         """Return the operating system's number of the open file."""
         return int(self._h5().fileno())
 
+    def _size_wanted(self) -> int:
+        return int(self._h5().get_filesize())
+
     def _h5(self) -> tables.File:
         if self._file is None:
             raise FileNotOpenError("no file is open; open or create one first")

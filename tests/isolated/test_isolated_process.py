@@ -18,6 +18,7 @@ import pytest
 from circles import write_circle
 
 from h5saver_widget import H5SaverLowLevel
+from h5saver_widget.backends import own_process
 from h5saver_widget.backends.isolated.client import IsolatedBackend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression
@@ -215,7 +216,7 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
             lambda: io.set_attributes(io.root(), {"a": 1}),
             io.flush,
         ):
-            with pytest.raises(SavingProcessError, match="open a file again"):
+            with pytest.raises(SavingProcessError, match="start a new file; nothing more is saved into this file"):
                 call()
     with pytest.raises((SavingProcessError, OSError)):
         io.close()
@@ -313,9 +314,13 @@ def test_errors_of_opening_leave_the_process_usable(io: IsolatedBackend, path: P
     assert io.pid == pid and io.children(io.root()) == []
 
 
-def test_no_interpreter_means_staying_here(backend: str, monkeypatch) -> None:
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.warns(RuntimeWarning, match="no Python interpreter"):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_no_interpreter_means_staying_here(backend: str, frozen: bool, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    monkeypatch.setattr(own_process, "_interpreter", lambda: None)
+    monkeypatch.setattr(own_process, "_looks", [])
+    lacking = r"does not call h5saver_widget\.freeze_support\(\)" if frozen else "no Python interpreter was found"
+    with pytest.warns(RuntimeWarning, match=f"files stay in this process: .*{lacking}"):
         assert not create_backend(backend, isolated=True).queue.is_isolated
 
 
