@@ -306,7 +306,7 @@ class ScanExtension(Station):
             parts.append(f"{format_duration(took / measured * (scan.points - scan.done))} left")
         else:
             parts.append(scan.state.value)
-        if not self.running:
+        if not self.running and not plan.is_like(scan.plan):
             parts.append(wanted)
         self._progress_label.setText(" · ".join(parts))
 

@@ -73,6 +73,11 @@ class ScanPlan:
     actuators: Sequence[MockActuator]
     positions: Sequence[np.ndarray]
 
+    def is_like(self, other: ScanPlan) -> bool:
+        """Tell whether another plan has the same positions of the same actuators."""
+        same = [one is another for one, another in zip(self.actuators, other.actuators, strict=False)]
+        return all(same) and self.shape == other.shape and all(map(np.array_equal, self.positions, other.positions))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of points along each axis."""

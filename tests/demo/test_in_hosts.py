@@ -145,7 +145,7 @@ def test_language_style_and_palette_of_the_program(qtbot, tmp_path) -> None:
         with qtbot.waitSignal(extension.scan_done):
             extension.start()
         assert extension._progress_label.text() == "4 of 4 points · complete"
-        behind = extension._plot.backgroundBrush().color()
+        behind = extension._plot.canvases[0].backgroundBrush().color()
         assert behind == extension._plot.palette().color(QtGui.QPalette.ColorRole.Base)
     finally:
         QtCore.QLocale.setDefault(usual)

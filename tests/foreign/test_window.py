@@ -50,7 +50,8 @@ def test_what_is_referred_to_is_a_click_away(browser, tmp_path):
     attributes.cellDoubleClicked.emit(row, 0)
     assert browser.wait(60) and browser.current_path() == "/valve"
     browser.select("/photo")
-    assert browser.wait(60) and browser.panel.tabs.tabText(browser.panel.tabs.currentIndex()) == "Pictures"
+    assert browser.wait(60) and browser.panel.tabs.tabText(browser.panel.tabs.currentIndex()) == "Plot"
+    assert browser.panel.plots.summary.colours == 2  # drawn as an image in colours
 
 
 def test_numbers_as_they_are_stored(browser, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore
+from recording_helpers import settle
 
 from h5saver_widget import DataLoader
 from h5saver_widget.demo.window import DemoWindow
@@ -19,10 +20,12 @@ def demo_files(qtbot, tmp_path, backend):
     qtbot.waitExposed(window)
     window.grab_all()
     qtbot.mouseClick(window._toolbar.widgetForAction(window._record_action), QtCore.Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(window.recorder.recording.saved) == 5, timeout=20_000)
+    before = {panel: panel.frames for panel in window.panels}
+    qtbot.waitUntil(lambda: all(panel.frames > before[panel] for panel in window.panels), timeout=20_000)
     window.grab_all(False)
-    recorded = window.recorder.recording.path
     window.record(False)
+    settle(window.h5saver)
+    recorded = window.recorder.recording.path
     snapshots = []
     for panel in window.panels:
         panel.take_background()

@@ -206,7 +206,7 @@ def test_no_process_is_left(qtbot, show, written, backend, tmp_path, answer):
     finish(qtbot, browser, lambda: save_file_as(browser))
     assert children() - before == {reader}
     browser.close()
-    qtbot.waitUntil(lambda: children() == before, timeout=10_000)
+    qtbot.waitUntil(lambda: children() <= before, timeout=10_000)
 
 
 def test_a_process_is_ready_before_the_file_and_has_no_other(qtbot, show, written, tmp_path):
@@ -226,7 +226,7 @@ def test_a_process_is_ready_before_the_file_and_has_no_other(qtbot, show, writte
     qtbot.waitUntil(lambda: len(children() - before) == 1)  # for the next one
     assert ready not in children()
     browser.close()
-    qtbot.waitUntil(lambda: children() == before, timeout=10_000)
+    qtbot.waitUntil(lambda: children() <= before, timeout=10_000)
 
 
 def test_a_file_of_a_saver_needs_no_process(show, tmp_path):
@@ -234,7 +234,7 @@ def test_a_file_of_a_saver_needs_no_process(show, tmp_path):
     with H5SaverLowLevel("detector") as saver:
         saver.init_file(tmp_path / "file.h5")
         browser = H5Browser(h5file=saver)
-        assert browser.wait(30) and children() == before
+        assert browser.wait(30) and not children() - before  # one of an earlier test may end meanwhile
         browser.close()
 
 
