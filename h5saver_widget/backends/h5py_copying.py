@@ -148,7 +148,7 @@ class Copier:
             copy_part(old, made, start, stop)
             return stop if stop < count else None
         if not start:
-            self._chunks = [offset for offset, _ in chunk_offsets(old)]
+            self._chunks = list(chunk_offsets(old))
         done = 0
         while start < len(self._chunks) and done < _PIECE:
             mask, packed = old.read_direct_chunk(self._chunks[start])

@@ -244,8 +244,8 @@ def _possible(plist: Any) -> Any:
     return made
 
 
-def chunk_offsets(dataset: Any) -> Iterator[tuple[tuple[int, ...], bool]]:
-    """Iterate over the chunks that are stored: where each begins, and whether the file knows where it is."""
+def chunk_offsets(dataset: Any) -> Iterator[tuple[int, ...]]:
+    """Iterate over the places of the stored chunks, and of those which a damaged list may have held."""
     found: list[tuple[int, ...]] = []
     shape, step = dataset.get_space().get_simple_extent_dims(), dataset.get_create_plist().get_chunk()
     try:
@@ -255,15 +255,14 @@ def chunk_offsets(dataset: Any) -> Iterator[tuple[tuple[int, ...], bool]]:
             raise
         for offset in product(*(range(0, n, s) for n, s in zip(shape, step, strict=True))):
             try:
-                info = dataset.get_chunk_info_by_coord(offset)
-            except ERRORS:
-                yield offset, False
-                continue
-            if info.byte_offset is not None:
-                yield offset, True
+                if dataset.get_chunk_info_by_coord(offset).byte_offset is None:
+                    continue
+            except ERRORS:  # it walks the list from its beginning; a chunk behind the damage can still be read
+                pass
+            yield offset
         return
     # while a file is written, chunks may come that its shape does not reach yet
-    yield from ((offset, True) for offset in found if all(at < n for at, n in zip(offset, shape, strict=True)))
+    yield from (offset for offset in found if all(at < n for at, n in zip(offset, shape, strict=True)))
 
 
 def copy_part(old: Any, made: Any, start: int = 0, stop: int | None = None) -> None:

@@ -204,7 +204,7 @@ def _is_small_and_whole(dataset: Any) -> bool:
         return False
     if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
         return True
-    for offset, _ in chunk_offsets(dataset):
+    for offset in chunk_offsets(dataset):
         _unpack(dataset, offset)
     return True
 
@@ -212,12 +212,10 @@ def _is_small_and_whole(dataset: Any) -> bool:
 def _copy_chunks(old: Any, made: Any, where: str, lost: list[Box]) -> Iterator[dict[str, Any]]:
     shape, step = old.shape, old.get_create_plist().get_chunk()
     is_packed = old.get_create_plist().get_nfilters() and not missing_filters(old)
-    for number, (offset, is_there) in enumerate(chunk_offsets(old)):
+    for number, offset in enumerate(chunk_offsets(old)):
         if number % 64 == 0:
             yield {"at": where}
         try:
-            if not is_there:
-                raise OSError("its place is not known")
             if is_packed:
                 _unpack(old, offset)
             mask, content = old.read_direct_chunk(offset)
