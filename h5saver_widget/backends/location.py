@@ -39,6 +39,9 @@ class Location:
         """
         if mode == "x" and path.exists():
             raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "a pipe or a device"
+            raise FileOpenError(f"{path} could not be opened: it is {kind}, not a file; check the path")
         if mode != "x" and not path.is_file():
             raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
         if mode != "x" and path.stat().st_size == 0:

@@ -201,9 +201,8 @@ class NodePanel(QtWidgets.QWidget):
         path = report.path if report.path != "/" else name
         self.heading.setText(f"{report.title}  {path}" if report.title else path)
         self.heading.show()
-        self.facts.setText(
-            "   ".join(f"{text}" if name != "Stored" else f"stored in {text}" for name, text in report.facts)
-        )
+        verbs = {"Stored": "stored in ", "Changed": "changed "}
+        self.facts.setText("   ".join(verbs.get(name, "") + text for name, text in report.facts))
         self.facts.show()
         self._show_attributes(report.attributes)
         self._show_lines(report)
