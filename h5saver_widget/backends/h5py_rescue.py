@@ -16,7 +16,7 @@ from h5py import h5d, h5g, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_copying import copy_whole
-from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
+from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
@@ -157,12 +157,12 @@ class _Rescue:
         layout, kind, shape = old.get_create_plist().get_layout(), old.get_type(), old.shape or ()
         if layout != h5d.CHUNKED and prod(shape) * kind.get_size() > self._size + _PIECE:
             raise OSError(f"it claims {prod(shape) * kind.get_size():,} bytes, more than the file has")
-        made = made_like(old, new, name, how)
+        made, is_odd = made_like(old, new, name, how), has_odd_chunks(old)
         lost: list[Box] = []
         try:
             if where in self._hollow:
                 lost.append([(0, n) for n in shape])
-            elif layout == h5d.CHUNKED and not has_addresses(kind):
+            elif layout == h5d.CHUNKED and not has_addresses(kind) and not is_odd:
                 yield from _copy_chunks(old, made, where, lost)
             else:
                 yield from _copy_rows(old, made, where, lost)
@@ -173,6 +173,11 @@ class _Rescue:
         result = _attributes(h5py.Dataset(old), h5py.Dataset(made))
         if lost:
             result |= {"state": "part", "boxes": lost, "shape": list(shape)}
+        elif is_odd:
+            result |= {
+                "state": "part",
+                "what": "some rows: its list of chunks is damaged, and fill values are in their place",
+            }
         yield {"object": where, **result}
 
     def references(self) -> Iterator[dict[str, Any]]:
@@ -200,7 +205,7 @@ def _attributes(old: Any, new: Any) -> dict[str, Any]:
 
 def _is_small_and_whole(dataset: Any) -> bool:
     """Tell whether all chunks that are packed can be unpacked: the library copies them as they are."""
-    if dataset.get_storage_size() > _AT_ONCE:
+    if dataset.get_storage_size() > _AT_ONCE or has_odd_chunks(dataset):
         return False
     if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
         return True
