@@ -98,7 +98,8 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
         found, lost = file._kept
         more = file._frames_refused - lost
         return replace(found, frames_received=found.frames_received + more, frames_dropped=found.frames_dropped + more)
-    queue = file.io.queue.counts()
+    session = file._counting_session
+    queue = file.io.queue.counts() if session is None or session.io is not file.io else session.queue_counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(
