@@ -619,3 +619,25 @@ def test_the_lock_of_frames_has_every_method_that_conditions_of_any_python_call(
         assert lock.locked()
     assert not lock.locked()
     assert {name for name in ("acquire", "release", "locked") if not callable(getattr(lock, name))} == set()
+
+
+def test_who_comes_back_to_the_lock_of_frames_waits_for_the_switch_of_another_thread() -> None:
+    lock, away, switching, order = FrameLock(), threading.Event(), threading.Event(), []
+
+    def wait_for_the_disk() -> None:
+        with lock:
+            with lock.released():
+                away.set()
+                switching.wait()
+            order.append("back")
+
+    thread = threading.Thread(target=wait_for_the_disk)
+    thread.start()
+    away.wait()
+    with lock.switching():
+        with lock.released():
+            switching.set()
+            until(lambda: bool(order or lock._bar_lifted._waiters))
+        order.append("switched")
+    thread.join()
+    assert order == ["switched", "back"]
