@@ -309,7 +309,7 @@ class Stream:
             if isinstance(error, (OSError, FileNotOpenError)):
                 return False
             raise
-        saver.step_ended()
+        saver._step_ended()
         if saver.wants_sources:
             saver.source_saved(self._source)
         return True

@@ -77,8 +77,8 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for any reason."""
-    return statistics(file).frames_dropped
+    """Return how many frames could not be saved, for any reason: the same number as in :meth:`statistics`."""
+    return file.statistics().frames_dropped
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
