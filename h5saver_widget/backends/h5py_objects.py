@@ -235,9 +235,10 @@ def _copy_attribute(old: Any, new: Any, name: bytes) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- arrays
-def made_like(old: Any, new: h5py.Group, name: bytes, how: Any) -> Any:
-    """Make an array like another one, without values."""
-    return h5d.create(new.id, name, old.get_type().copy(), old.get_space(), _possible(old.get_create_plist()), lcpl=how)
+def made_like(old: Any, new: h5py.Group, name: bytes, how: Any, kind: Any = None) -> Any:
+    """Make an array like another one, without values; `kind` is its number type in the new file, if that has a name."""
+    plist = _possible(old.get_create_plist())
+    return h5d.create(new.id, name, kind or old.get_type().copy(), old.get_space(), plist, lcpl=how)
 
 
 def _possible(plist: Any) -> Any:

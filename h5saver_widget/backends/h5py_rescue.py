@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5t
+from h5py import h5d, h5g, h5o, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
-from h5saver_widget.backends.h5py_copying import copy_whole
 from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.h5py_objects import (
@@ -145,7 +144,7 @@ class _Rescue:
         try:
             if isinstance(found, h5d.DatasetID) and not _is_small_and_whole(found):
                 return False
-            copy_whole(old, new, name, how)
+            h5o.copy(old.id, name, new.id, name, None, how)
         except ERRORS:
             if new.id.links.exists(name):
                 new.id.links.unlink(name)

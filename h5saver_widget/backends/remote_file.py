@@ -18,7 +18,7 @@ from h5saver_widget.backends.remote_journal import SendQueue
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity, OpenMode
-from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError, taken
 from h5saver_widget.format.naming import natural_key
 
 __all__ = ["RemoteFile", "ServerLocation"]
@@ -159,7 +159,7 @@ class RemoteFile(Backend):
             found = status < 300
             if mode == "x":
                 if found:
-                    raise _exists(path)
+                    raise taken(path)
                 answer = self._create_domain(client, path)
             elif not found or "root" not in answer:
                 raise FileNotFoundError(
@@ -187,7 +187,7 @@ class RemoteFile(Backend):
         if status in (400, 409):
             status, answer = client.exchange("GET", "/")
             if status >= 300 or answer.get("root") != root:  # another program was faster
-                raise _exists(path)
+                raise taken(path)
         if status in (404, 410):
             raise FileOpenError(
                 f"{path} could not be created: there is no folder {path.parent.as_posix()}; make it first"
@@ -232,7 +232,3 @@ class RemoteFile(Backend):
         if self.queue.journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
         return self.queue.journal
-
-
-def _exists(path: Path) -> FileExistsError:
-    return FileExistsError(f"{path} exists; nothing is overwritten, choose another name")

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.exporters.run import Exported, export
 from h5saver_widget.format import naming
 from h5saver_widget.format.superblock import read_superblock
@@ -63,7 +63,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     if source is None or _is_changing(h5.io, source):
         return export(h5, path, "h5", progress=progress)
     if path.exists():
-        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        raise taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     before = _stamp(source)

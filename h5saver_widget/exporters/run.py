@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from h5saver_widget.data import DataToExport, DataWithAxes
-from h5saver_widget.errors import ExportError, NodeError
+from h5saver_widget.errors import ExportError, NodeError, taken
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.registry import create_exporter, format_of
@@ -159,7 +159,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
 def _require_replaceable(path: Path, exporter: Exporter, as_folder: bool, overwrite: bool) -> None:
     """Raise FileExistsError unless the target is a file, or a folder of files of this format."""
     if not overwrite:
-        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        raise taken(path)
     if as_folder != (path.is_dir() and not path.is_symlink()):
         raise FileExistsError(f"{path} exists, and is a {'file' if as_folder else 'folder'}: choose another name")
     if as_folder:

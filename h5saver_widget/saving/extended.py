@@ -15,10 +15,10 @@ from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.channel_arrays import ChannelArrays
-from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
+from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
 
@@ -65,19 +65,20 @@ class ExtendedArrays(ChannelArrays):
     ) -> None:
         super().__init__(saver, place)
         self._scan_shape = scan_shape
-        self._shape = () if frame.shape == (1,) else frame.shape
+        given = frame.shape
+        self._shape = () if given == (1,) else stored_shape(given)
         self._distribution, self._fill_value = distribution, fill_value
         if channel_name(DataType.data, 0) in place.names:
-            self._reopen()
+            given = self._reopen()
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
             self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
-            self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._complete(self._shape or (1,))
+            self._extras = ExtraRows(saver, place, frame.dwa, scan_shape)
+        self._complete(given)
 
-    def _reopen(self) -> None:
+    def _reopen(self) -> tuple[int, ...]:
         nodes = self._found(DataType.data)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._found(DataType.error)]
@@ -94,6 +95,7 @@ class ExtendedArrays(ChannelArrays):
         units, source = str(described.get("units", "")), str(described.get("source", "raw"))
         self._meaning = Meaning(units, labels, source, axes)
         self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
+        return tuple(described.get(ROW_SHAPE, self._shape or (1,)))
 
     def _create_errors(self, frame: Frame) -> list[Handle]:
         return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
@@ -102,9 +104,10 @@ class ExtendedArrays(ChannelArrays):
         saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
         is_error = data_type is DataType.error
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
-        described = data_attributes(
-            dwa, channel, data_type, nav_indexes, self._distribution, {"source": "calculated"} if is_error else None
-        )
+        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
+        if 0 in frame.shape:
+            more[ROW_SHAPE] = frame.shape
+        described = data_attributes(dwa, channel, data_type, nav_indexes, self._distribution, more)
         if channel == 0 and not is_error:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)

@@ -77,8 +77,8 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for any reason."""
-    return statistics(file).frames_dropped
+    """Return how many frames could not be saved, for any reason: the same number as in :meth:`statistics`."""
+    return file.statistics().frames_dropped
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
@@ -98,7 +98,8 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
         found, lost = file._kept
         more = file._frames_refused - lost
         return replace(found, frames_received=found.frames_received + more, frames_dropped=found.frames_dropped + more)
-    queue = file.io.queue.counts()
+    session = file._counting_session
+    queue = file.io.queue.counts() if session is None or session.io is not file.io else session.queue_counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(

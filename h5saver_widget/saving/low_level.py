@@ -135,6 +135,7 @@ class H5SaverLowLevel(H5Backend):
         self.scan_runs = False
         #: The session of the open file; None when none of ours is open.
         self.session: Session | None = None
+        self._counting_session: Session | None = None  # the same, also when the file is closed
         self._forgotten: list[Session] = []  # the same, for a finalizer that must not know the saver
         self._own: Backend | None = None  # its own backend, while it works on the file of another saver
         self._borrowers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()  # those that work on the file of this one
@@ -257,6 +258,7 @@ class H5SaverLowLevel(H5Backend):
 
     def _begin_session(self, session: Session | None) -> None:
         self.session = session
+        self._counting_session = session or self._counting_session
         self._forgotten[:] = [] if session is None else [session]
         for borrower in list(self._borrowers):
             if borrower.io is self.io and borrower.is_borrowing:

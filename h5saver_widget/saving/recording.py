@@ -19,14 +19,13 @@ from h5saver_widget.data.protocols import DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.bundle import with_occurrence
-from h5saver_widget.saving.describe import altered
 from h5saver_widget.saving.group_cache import CachedGroup, channel_group, find_channel, nav_axes_group, segment_group
 from h5saver_widget.saving.growing import GrowingArrays, is_block
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows, one_number
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.notices import tell, tell_once
+from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.repeated import Repeated
 
 __all__ = ["Key", "Recording", "Repeat"]
@@ -172,10 +171,6 @@ class Recording:
         self._forget_repetition()
         place = self._place_of(key, frame.dwa)
         channel = self._channels[key] = self._new(place, frame)
-        for name in altered(frame.dwa):
-            tell_once(
-                self._saver, f"{frame.dwa.name}: the extra attribute {name!r} can't be kept as it is, but as text"
-            )
         return channel
 
     def _reopened(self, key: Key, frame: Frame) -> bool:

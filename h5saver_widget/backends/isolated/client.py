@@ -26,7 +26,7 @@ from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
 from h5saver_widget.backends.primitive import changing, looking, require_open
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.selections import check_selection, is_point
+from h5saver_widget.backends.selections import check_selection, fitting, is_point
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
@@ -282,16 +282,12 @@ class IsolatedBackend(IsolatedFile):
         if not _is_plain(selection):
             self._connection.change("write", remote.number, selection, values)
             return
-        try:
+        with fitting(node.path, remote.shape, selection, values):
             check_selection(selection, remote.shape)
             part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
             while values.ndim > part.ndim and values.shape[0] == 1:
                 values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {remote.shape}: {error}"
-            ) from error
         self._send_values(remote, selection, values)
 
     def _send_values(self, remote: Any, selection: Selection, values: npt.NDArray[Any]) -> None:

@@ -98,16 +98,22 @@ class FrameLock:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Give the lock back in the block, however often the thread has it, and take it again as often."""
-        self._is_barred = self._switches > 0
+        """Give the lock back in the block, however often the thread has it, and take it again as often.
+
+        A thread that has given it back outside of any switch comes back after the switch of another one.
+        """
+        bars = self._switches > 0
+        self._is_barred = bars
         state = self._release_save()
         try:
             yield
         finally:
             self._acquire_restore(state)
-            if self._is_barred:
+            if bars:
                 self._is_barred = False
                 self._bar_lifted.notify_all()
+            elif self._is_barred:
+                self._bar_lifted.wait_for(lambda: not self._is_barred)
 
     def _release_save(self) -> tuple[int, Any]:
         depth, self._depth = self._depth, 0

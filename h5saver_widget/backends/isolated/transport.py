@@ -139,6 +139,7 @@ class Transport:
         if kind == Kind.call or ticket or self.ring[Counter.waiting] or monotonic() - self._woke_at > _WAKE_SECONDS:
             # a worker that has just had something to do looks by itself: no system call for each small record
             self._woke_at = monotonic()
+            self.ring[Counter.waiting] = 0  # woken once: more would end the next moment in which it looks by itself
             self.process.wake()
         return ticket
 

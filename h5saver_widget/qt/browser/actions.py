@@ -44,6 +44,7 @@ class NodeMenu(QtWidgets.QMenu):
 
     def __init__(self, browser: H5Browser, report: NodeReport, file: OpenFile, kind: NodeKind) -> None:
         super().__init__(browser)
+        self.aboutToHide.connect(self.deleteLater)
         self._browser, self._report, self._file = browser, report, file
         self._is_group = kind is NodeKind.GROUP
         if report.link:
@@ -70,7 +71,7 @@ class NodeMenu(QtWidgets.QMenu):
             self._add("Open everything below", "", browser.expand_all)
         self.addSeparator()
         if report.path == "/":
-            self._add("Save file as… (Ctrl+S)", "save", partial(save_file_as, browser))
+            self._add("Save file as… (Ctrl+S)", "save", browser.save_file_as)
         self._add("Refresh", "refresh", browser.refresh)
         self._add("Close this file", "close", partial(browser.close_file, file))
 

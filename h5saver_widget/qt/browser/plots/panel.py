@@ -100,7 +100,6 @@ class PlotPanel(MapPanel):
         menu.add("Copy the numbers", self.copy_numbers)
         menu.add("Copy the picture", self.copy_picture)
         menu.add("Save the picture…", self.save_pressed)
-        menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
 
     def forget(self) -> None:
