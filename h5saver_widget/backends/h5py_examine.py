@@ -93,7 +93,8 @@ def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | No
 
 def has_odd_chunks(dataset: Any) -> bool:
     """Tell whether the list of chunks contradicts itself: a reader finds other bytes than a copy along that list."""
-    plist, found = dataset.get_create_plist(), []
+    plist = dataset.get_create_plist()
+    found: list[Any] = []
     if plist.get_layout() != h5d.CHUNKED:
         return False
     try:
