@@ -288,6 +288,7 @@ class Stream:
             with io.lock:
                 if (
                     repeat is None
+                    or not repeat.is_valid
                     or saver.generation != self._generation
                     or saver.store.current is not self._settings
                     or saver.pending_task is not None

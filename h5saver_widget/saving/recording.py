@@ -55,6 +55,8 @@ class Recording:
         #: How later frames that are like the last one are appended; how many went the long way since.
         self._repeated: Repeated | None = None
         self._looked_at = 0
+        #: How often arrays were added or exchanged.
+        self.changes = 0
         #: An append failed half way: open the arrays again, which brings them in step.
         self.broken = False
 
@@ -149,6 +151,7 @@ class Recording:
 
     def _forget_repetition(self) -> None:
         self._repeated, self._looked_at = None, 0
+        self.changes += 1
 
     def repeat(self) -> Repeat | None:
         """Return a function that appends more points like the last one, None if each has to be checked."""
@@ -251,6 +254,13 @@ class Repeat:
         self._handles = [*channel.handles, *axes.handles]
         self._layout: RowLayout | None = None  # most are never used: a frame before has told what the next one may be
         self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
+        self._changes = recording.changes
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether points still go into these arrays alone: others may append to the group, and begin a segment."""
+        recording = self._recording
+        return recording.changes == self._changes and not recording.broken and bool(self._channel.is_plain)
 
     def append(self, rows: list[Rows]) -> None:
         """Append a point.

@@ -106,6 +106,8 @@ class Session:
         New arrays that NeXus readers don't know yet.
     entry
         The ``/entry`` of the file, which shows the data to NeXus readers.
+    recordings
+        The recordings below groups that savers have begun: two that append to one group share one.
     """
 
     io: Backend
@@ -122,6 +124,7 @@ class Session:
     plots: Plots = field(default_factory=Plots)
     groups_made: int = 0
     entry: Entry = field(init=False)
+    recordings: weakref.WeakValueDictionary[Any, Any] = field(default_factory=weakref.WeakValueDictionary)
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
