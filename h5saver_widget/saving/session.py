@@ -167,6 +167,7 @@ class Session:
         assert path is not None
         grown = list(self.growing)
         self.group_cache.clear()
+        self.recordings.clear()
         self.io.close()
         self.counted = self.queue_counts()
         try:
