@@ -11,6 +11,7 @@ import functools
 import pickle
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +28,7 @@ import tables.utilsextension
 from h5saver_widget.backends import tables_attributes
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks
+from h5saver_widget.backends.copying import walk
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
@@ -368,11 +370,6 @@ def look_through(path: str) -> Iterator[str]:
     TablesBackend.probes = False
     backend = TablesBackend()
     backend.open(Path(path), "r")
-    waiting, seen = ["/"], 0
-    while waiting and seen < _MOST_NODES:
-        node = backend.node(where := waiting.pop())
+    for where, node, _ in islice(walk(backend), _MOST_NODES):
         backend.get_attributes(node)
-        seen += 1
-        if backend.kind(node) is NodeKind.GROUP:
-            waiting.extend(f"{where.rstrip('/')}/{name}" for name in backend.children(node))
         yield where
