@@ -10,7 +10,7 @@ from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.exporting import copy_of, export_formats, export_node
+from h5saver_widget.browsing.exporting import export_node, reader_of
 from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.errors import H5SaverError
@@ -109,8 +109,10 @@ class NodeMenu(QtWidgets.QMenu):
 
     # ---------------------------------------------------------------- export
     def _list_formats(self) -> None:
+        from h5saver_widget.exporters import available_exporters
+
         self.exports.clear()
-        for info in export_formats():
+        for info in available_exporters():
             action = self.exports.addAction(f"{info.name}   {info.help}")
             action.setEnabled(not info.missing)
             action.setToolTip(info.missing)
@@ -167,7 +169,10 @@ def save_file_as(browser: H5Browser) -> None:
     source = _source_of(file)
 
     def work(progress: Progress) -> str:
-        done = copy_of(source, Path(name), progress=progress)
+        from h5saver_widget.browsing.copying import copy_file
+
+        with reader_of(source) as h5:
+            done = copy_file(h5, Path(name), progress)
         return " ".join([f"Saved as {done.path}.", *done.notes])
 
     if not browser.work.start("Copying", work):
