@@ -9,7 +9,8 @@ from typing import Any
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import DataMismatchError, FileOpenError, taken
-from h5saver_widget.format.naming import move_aside, natural_key
+from h5saver_widget.format.naming import natural_key
+from h5saver_widget.format.renaming import move_aside
 
 __all__ = ["Location"]
 

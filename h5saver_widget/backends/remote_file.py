@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity, OpenMode
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError, taken
 from h5saver_widget.format.naming import natural_key
+from h5saver_widget.format.renaming import backup_names
 
 __all__ = ["RemoteFile", "ServerLocation"]
 
@@ -88,8 +88,7 @@ class ServerLocation(Location):
 
     def move_aside(self, path: Path) -> Path:
         """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
-        for number in itertools.count(1):
-            target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
+        for target in backup_names(path):
             with self.at(target) as client:
                 status, _ = client.exchange("PUT", "/", {"linked_domain": domain_of(path)})
                 if status < 300:

@@ -15,7 +15,7 @@ from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.registry import create_exporter, format_of
 from h5saver_widget.exporters.source import Source, nodes_of, require_items, source_of
-from h5saver_widget.format import naming
+from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.nodes.typed import Node
 from h5saver_widget.progress import Progress
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -186,7 +186,7 @@ def _publish(hidden: Path, path: Path, overwrite: bool) -> None:
     elif overwrite:
         os.replace(hidden, path)
     else:
-        naming.rename_exclusive(hidden, path)
+        rename_exclusive(hidden, path)
 
 
 def _remove(path: Path) -> None:

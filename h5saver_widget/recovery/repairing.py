@@ -17,7 +17,8 @@ from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
 from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.format.journal import journal_path, read_journal
-from h5saver_widget.format.naming import create_exclusive, rename_exclusive
+from h5saver_widget.format.naming import create_exclusive
+from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.format.text import format_size
 from h5saver_widget.progress import Progress, copy_in_pieces

@@ -1,4 +1,7 @@
-"""Nodes for tests, each made by one call: what :meth:`~h5saver_widget.backends.base.Backend.create` takes as a spec."""
+"""Nodes for tests, made by one call each, without the spec of :meth:`~h5saver_widget.backends.base.Backend.create`.
+
+The parent is a group's handle, or its path.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,30 @@ from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec
 __all__ = ["make_array", "make_group", "make_growing", "make_text"]
 
 
-def make_group(backend: Backend, parent: Handle, name: str, attributes: Mapping[str, Any] | None = None) -> Handle:
+_Attributes = Mapping[str, Any] | None
+
+
+def make_group(backend: Backend, parent: Handle | str, name: str, attributes: _Attributes = None) -> Handle:
     """Make a group."""
-    return backend.create(parent, name, NodeSpec(NodeKind.GROUP, attributes=attributes or {}))
+    return backend.create(_group(backend, parent), name, NodeSpec(NodeKind.GROUP, attributes=attributes or {}))
 
 
-def make_array(backend: Backend, parent: Handle, name: str, **spec: Any) -> Handle:
+def make_array(backend: Backend, parent: Handle | str, name: str, **spec: Any) -> Handle:
     """Make an array of fixed shape; the other arguments are those of its spec."""
-    return backend.create(parent, name, NodeSpec(NodeKind.FIXED, **spec))
+    return backend.create(_group(backend, parent), name, NodeSpec(NodeKind.FIXED, **spec))
 
 
-def make_growing(backend: Backend, parent: Handle, name: str, row_shape: tuple[int, ...] = (), **spec: Any) -> Handle:
+def make_growing(
+    backend: Backend, parent: Handle | str, name: str, row_shape: tuple[int, ...] = (), **spec: Any
+) -> Handle:
     """Make an array that grows along its first axis; the other arguments are those of its spec."""
-    return backend.create(parent, name, NodeSpec(NodeKind.GROWING, row_shape, **spec))
+    return backend.create(_group(backend, parent), name, NodeSpec(NodeKind.GROWING, row_shape, **spec))
 
 
-def make_text(backend: Backend, parent: Handle, name: str, attributes: Mapping[str, Any] | None = None) -> Handle:
+def make_text(backend: Backend, parent: Handle | str, name: str, attributes: _Attributes = None) -> Handle:
     """Make a growing list of byte rows."""
-    return backend.create(parent, name, NodeSpec(NodeKind.TEXT, attributes=attributes or {}))
+    return backend.create(_group(backend, parent), name, NodeSpec(NodeKind.TEXT, attributes=attributes or {}))
+
+
+def _group(backend: Backend, parent: Handle | str) -> Handle:
+    return backend.node(parent) if isinstance(parent, str) else parent

@@ -33,6 +33,22 @@ CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 DTYPES = ("bool", *INTEGERS, "float16", "float32", "float64", "complex64", "complex128")
 ROW_SHAPES = ((), (1,), (3,), (2, 3), (2, 1, 4))
+SLICES = (
+    ...,
+    0,
+    -1,
+    (1, 2),
+    (1, -1, 0),
+    slice(None),
+    slice(1, 3),
+    slice(None, None, 2),
+    slice(2, 2),
+    (slice(1, 3), 0),
+    (..., 1),
+    (0, ..., slice(1, None)),
+    (slice(None), slice(1, 3), slice(0, 2)),
+    np.int64(2),
+)
 
 
 def some_values(shape: tuple[int, ...], dtype: str) -> Array:
@@ -135,7 +151,7 @@ class TreeContract(ABC):
     def test_unicode_file_name(self, tmp_path: Path) -> None:
         backend = self.make_backend()
         backend.open(tmp_path / "Zähler µ 数.h5", "x")
-        make_group(backend, backend.root(), "Run")
+        make_group(backend, "/", "Run")
         self.reopen(backend, "r")
         assert backend.children(backend.root()) == ["Run"]
         backend.close()
@@ -181,7 +197,7 @@ class TreeContract(ABC):
                 call()
 
     def test_handles_of_an_earlier_opening(self, backend: Backend) -> None:
-        group = make_group(backend, backend.root(), "G")
+        group = make_group(backend, "/", "G")
         self.reopen(backend)
         with pytest.raises(NodeError, match="is gone"):
             backend.kind(group)
@@ -190,15 +206,15 @@ class TreeContract(ABC):
         assert backend.kind(backend.node("/G")) is NodeKind.GROUP
 
     def test_handles_of_deleted_nodes(self, backend: Backend) -> None:
-        group = make_group(backend, backend.root(), "G")
-        other = make_group(backend, backend.root(), "G2")
+        group = make_group(backend, "/", "G")
+        other = make_group(backend, "/", "G2")
         array = make_growing(backend, group, "A", dtype="f8")
         backend.delete(group)
         for call in (lambda: backend.kind(group), lambda: backend.append(array, np.zeros(1))):
             with pytest.raises(NodeError, match="is gone"):
                 call()
         assert backend.children(backend.root()) == ["G2"] and backend.kind(other) is NodeKind.GROUP
-        again = make_group(backend, backend.root(), "G")
+        again = make_group(backend, "/", "G")
         assert backend.children(again) == []
         with pytest.raises(NodeError, match="is gone"):
             backend.children(group)
@@ -239,7 +255,7 @@ class TreeContract(ABC):
 
     def test_natural_order_without_padding(self, backend: Backend) -> None:
         for name in ("Scan1000", "Scan999", "Scan2"):
-            make_group(backend, backend.root(), name)
+            make_group(backend, "/", name)
         assert backend.children(backend.root()) == ["Scan2", "Scan999", "Scan1000"]
 
     def test_has_child(self, backend: Backend) -> None:
@@ -253,19 +269,19 @@ class TreeContract(ABC):
 
     @pytest.mark.parametrize("path_", ["", "Run", "/Run/", "//", "/Nowhere", "/Run/Nowhere", "/.", "/Run/.."])
     def test_nodes_that_are_not_there(self, backend: Backend, path_: str) -> None:
-        make_group(backend, backend.root(), "Run")
+        make_group(backend, "/", "Run")
         with pytest.raises(NodeError) as caught:
             backend.node(path_)
         assert isinstance(caught.value, KeyError) and repr(path_) in str(caught.value)
 
     def test_error_names_what_is_there(self, backend: Backend) -> None:
         for number in range(12):
-            make_group(backend, backend.root(), f"Scan{number:03d}")
+            make_group(backend, "/", f"Scan{number:03d}")
         with pytest.raises(NodeError, match=r"/ holds: Scan000, Scan001, .* \(12 nodes\)"):
             backend.node("/Scan012")
 
     def test_arrays_have_no_children(self, backend: Backend) -> None:
-        array = make_array(backend, backend.root(), "A", data=np.zeros(2))
+        array = make_array(backend, "/", "A", data=np.zeros(2))
         for call in (
             lambda: backend.children(array),
             lambda: make_group(backend, array, "G"),
@@ -285,7 +301,7 @@ class TreeContract(ABC):
         ]
 
     def test_names_that_are_taken(self, backend: Backend) -> None:
-        array = make_array(backend, backend.root(), "A", data=np.arange(3), attributes={"a": "b"})
+        array = make_array(backend, "/", "A", data=np.arange(3), attributes={"a": "b"})
         for make in [*self.makers(backend, backend.root(), "A"), lambda: backend.copy(array, backend.root(), "A")]:
             with pytest.raises(NodeExistsError, match="already holds a node 'A'"):
                 make()
@@ -294,7 +310,7 @@ class TreeContract(ABC):
 
     @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "a\0b", "\ud800", "_v_x", "_p_x", "a."])
     def test_bad_names(self, backend: Backend, name: str) -> None:
-        array = make_array(backend, backend.root(), "A", data=np.arange(3))
+        array = make_array(backend, "/", "A", data=np.arange(3))
         for make in [*self.makers(backend, backend.root(), name), lambda: backend.copy(array, backend.root(), name)]:
             with pytest.raises(NamingError):
                 make()
@@ -305,14 +321,14 @@ class TreeContract(ABC):
     def test_names_in_any_script(self, backend: Backend, name: str) -> None:
         if name.endswith(".") or name[:3] in ("_v_", "_f_", "_g_", "_c_", "_i_", "_p_"):
             return
-        group = make_group(backend, backend.root(), name)
+        group = make_group(backend, "/", name)
         make_array(backend, group, name, data=np.arange(2))
         assert backend.children(backend.root()) == [name]
         assert backend.read(backend.node(f"/{name}/{name}")).tolist() == [0, 1]
         backend.delete(group)
 
     def test_delete_subtree(self, backend: Backend) -> None:
-        group = make_group(backend, backend.root(), "G")
+        group = make_group(backend, "/", "G")
         inner = make_group(backend, group, "Inner")
         make_array(backend, inner, "A", data=np.zeros(2))
         backend.delete(group)
@@ -341,7 +357,7 @@ class TreeContract(ABC):
         assert backend.info(one).shape == (3, 2)
 
     def test_copy_into_itself(self, backend: Backend) -> None:
-        group = make_group(backend, backend.root(), "G")
+        group = make_group(backend, "/", "G")
         inner = make_group(backend, group, "Inner")
         for target in (group, inner):
             with pytest.raises(NodeError, match="into itself"):

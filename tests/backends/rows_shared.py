@@ -34,9 +34,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, small_chunks: None) 
 def growing(
     backend: Backend, name: str = "E", row_shape: tuple[int, ...] = (), compression: Compression = GZIP
 ) -> Handle:
-    return make_growing(
-        backend, backend.root(), name, row_shape=row_shape, dtype="i4", compression=compression, attributes=GROWS
-    )
+    return make_growing(backend, "/", name, row_shape=row_shape, dtype="i4", compression=compression, attributes=GROWS)
 
 
 def numbers(start: int, count: int, row_shape: tuple[int, ...] = ()) -> np.ndarray:

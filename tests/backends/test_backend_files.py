@@ -114,7 +114,7 @@ def test_attributes_of_one_are_read_by_the_other(tmp_path: Path, writer: str, re
         "uint8": np.uint8(1),
     }
     backend = opened(writer, tmp_path / "a.h5", "x")
-    group = make_group(backend, backend.root(), "G", values)
+    group = make_group(backend, "/", "G", values)
     make_array(backend, group, "A", data=np.zeros(1), attributes=values)
     backend.set_attributes(backend.root(), {"array": np.arange(3), "words": np.array([b"ab", b"c"])})
     backend.close()
@@ -216,7 +216,7 @@ def test_flushed_rows_outlive_a_kill(tmp_path: Path, name: str) -> None:
 def test_every_accepted_row_is_in_the_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / "threads.h5"
     backend = opened(name, path, "x")
-    arrays = [make_growing(backend, backend.root(), f"A{n}", row_shape=(4,), dtype="i8") for n in range(4)]
+    arrays = [make_growing(backend, "/", f"A{n}", row_shape=(4,), dtype="i8") for n in range(4)]
     accepted = [0] * len(arrays)
     refused: list[Exception] = []
     enough = threading.Semaphore(0)
@@ -240,7 +240,7 @@ def test_every_accepted_row_is_in_the_file(tmp_path: Path, name: str) -> None:
         shape = backend.info(arrays[number % 4]).shape
         assert len(backend.read(arrays[number % 4], slice(0, shape[0]))) == shape[0]
         backend.set_attributes(arrays[number % 4], {"count": number})
-        make_group(backend, backend.root(), f"G{number}")
+        make_group(backend, "/", f"G{number}")
     for _ in threads:
         enough.acquire()
     backend.close()
@@ -258,7 +258,7 @@ def test_two_files_in_two_threads(tmp_path: Path, name: str) -> None:
     def write(path: Path) -> None:
         backend = opened(name, path, "x")
         for number in range(30):
-            array = make_growing(backend, backend.root(), f"A{number}", dtype="i8")
+            array = make_growing(backend, "/", f"A{number}", dtype="i8")
             backend.append(array, np.arange(number))
         backend.close()
 
@@ -341,11 +341,11 @@ def test_streaming_to_another_process(tmp_path: Path) -> None:
 
 def test_a_file_not_made_for_streaming(tmp_path: Path) -> None:
     backend = opened("h5py", tmp_path / "a.h5", "x")
-    make_array(backend, backend.root(), "C", data=np.zeros(2))
+    make_array(backend, "/", "C", data=np.zeros(2))
     with pytest.raises(StreamingError, match="create the file with SWMR on"):
         backend.start_swmr()
     assert not backend.swmr_active
-    make_group(backend, backend.root(), "G")
+    make_group(backend, "/", "G")
     backend.close()
 
 

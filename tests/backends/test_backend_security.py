@@ -110,5 +110,5 @@ def test_a_host_still_unpickles_its_own(tmp_path: Path) -> None:
         ours.flush()
         assert file.root._v_attrs.pair == (1, [2, 3])
         assert file.root.objects[0] == {"a": 1}
-        make_group(ours, ours.root(), "G")
+        make_group(ours, "/", "G")
     ours.close()

@@ -24,7 +24,7 @@ def test_frames_that_stream_are_seen_by_another_program(tmp_path: Path) -> None:
     path = tmp_path / "stream.h5"
     backend = create_backend("h5py")
     backend.open(path, "x", swmr=True)
-    frames = make_growing(backend, backend.root(), "F", row_shape=(512, 1024), dtype="u2")
+    frames = make_growing(backend, "/", "F", row_shape=(512, 1024), dtype="u2")
     backend.flush()
     backend.start_swmr()
     for number in range(3):

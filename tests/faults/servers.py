@@ -67,9 +67,7 @@ def record(server: HsdsServer, path: Path, kills: list[list[str]], chance: rando
     """Record while nodes are killed and started again; return what was counted."""
     backend = H5pydBackend({**OPTIONS, "endpoint": server.endpoint, "patience_seconds": 60.0})
     backend.open(path, "x")
-    arrays = [
-        make_growing(backend, backend.root(), f"Rows{number}", row_shape=(WIDTH,), dtype="f8") for number in range(3)
-    ]
+    arrays = [make_growing(backend, "/", f"Rows{number}", row_shape=(WIDTH,), dtype="f8") for number in range(3)]
     reader, done, ended = Reader(server.endpoint, path), [0], threading.Event()
     reader.start()
     safe = 0

@@ -101,7 +101,7 @@ def test_a_certificate_of_ones_own(hsds: HsdsServer, domain: Path, certificate: 
             backend_with(endpoint=proxy.endpoint, certificate="nowhere.pem").open(domain, "x")
         backend = backend_with(endpoint=proxy.endpoint, certificate=str(certificate))
         backend.open(domain, "x")
-        make_group(backend, backend.root(), "Group")
+        make_group(backend, "/", "Group")
         backend.close()
         assert "the folder" in words_about(RemoteOptions(endpoint=proxy.endpoint, certificate=str(certificate)))
     finally:
@@ -139,7 +139,7 @@ def test_a_group_of_servers(hsds: HsdsServer, domain: Path, proxy: Proxy) -> Non
     """The next one goes on where one does not answer any more."""
     backend = backend_with(endpoint=f"{proxy.endpoint} {hsds.endpoint}")
     backend.open(domain, "x")
-    rows = make_growing(backend, backend.root(), "Rows", dtype="i8")
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.append(rows, np.arange(10))
     backend.checkpoint()
     assert proxy.requests

@@ -23,7 +23,7 @@ from h5saver_widget.testing.making import make_group, make_growing
 def test_two_writers(domain: Path) -> None:
     first, second = backend_with(), backend_with()
     first.open(domain, "x")
-    rows = make_growing(first, first.root(), "Rows", dtype="i8")
+    rows = make_growing(first, "/", "Rows", dtype="i8")
     with pytest.raises(FileOpenError, match="only one program can write"):
         second.open(domain, "r+")
     first.append(rows, np.arange(4))
@@ -47,14 +47,14 @@ def test_a_mark_that_could_not_be_removed_keeps_nobody_out(domain: Path) -> None
     first._mark.let_go()
     first.queue.journal.end()
     second.open(domain, "r+")
-    make_group(second, second.root(), "Group")
+    make_group(second, "/", "Group")
     second.close()
 
 
 def test_a_writer_that_lost_its_file_is_told(domain: Path) -> None:
     first, second = backend_with(), backend_with()
     first.open(domain, "x")
-    rows = make_growing(first, first.root(), "Rows", dtype="i8")
+    rows = make_growing(first, "/", "Rows", dtype="i8")
     first.append(rows, np.arange(4))
     first.checkpoint()
     second.open(domain, "r+", locking=False)  # taken by force
@@ -124,7 +124,7 @@ def test_what_was_left_does_not_go_into_a_file_that_was_written_since(
 ) -> None:
     backend = backend_with(endpoint=proxy.endpoint, patience_seconds=0.2, keep_folder=str(tmp_path))
     backend.open(domain, "x")
-    rows = make_growing(backend, backend.root(), "Rows", dtype="i8")
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.flush()
     proxy.refuse = 500
     backend.append(rows, np.arange(4))

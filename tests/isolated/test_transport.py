@@ -147,7 +147,7 @@ def test_frames_of_any_sizes_in_turn(backend: str, path: Path) -> None:
     io = IsolatedBackend(backend, type(create_backend(backend)).capabilities, queue_bytes=1 << 20)
     io.open(path, "x")
     sizes = (18_000, 24_000, 60_000, 200_000)
-    arrays = [make_growing(io, io.root(), f"A{n}", row_shape=(n,), dtype=F8) for n in sizes]
+    arrays = [make_growing(io, "/", f"A{n}", row_shape=(n,), dtype=F8) for n in sizes]
     for number in range(8):
         for array, size in zip(arrays, sizes, strict=True):
             io.append(array, np.full((1, size), float(number)))
@@ -161,7 +161,7 @@ def test_frames_of_any_sizes_in_turn(backend: str, path: Path) -> None:
 # ----------------------------------------------------------------------------- a disk that does not answer
 def test_while_the_disk_stands_still(io: IsolatedBackend, path: Path) -> None:
     """A thread saves until the ring is full; all others get answers, or are told that the time is over."""
-    array = make_growing(io, io.root(), "A", row_shape=(250_000,), dtype=F8)
+    array = make_growing(io, "/", "A", row_shape=(250_000,), dtype=F8)
     io.flush()
     saved: list[int] = []
 
@@ -192,7 +192,7 @@ def test_while_the_disk_stands_still(io: IsolatedBackend, path: Path) -> None:
 
 def test_the_next_file_does_not_wait_for_the_last(io: IsolatedBackend, path: Path) -> None:
     """A file whose disk does not answer is left to its worker, which completes it when the disk is back."""
-    array = make_growing(io, io.root(), "A", dtype=F8)
+    array = make_growing(io, "/", "A", dtype=F8)
     io.append(array, np.arange(5.0))
     worker = psutil.Process(io.pid)
     with stopped(io):
@@ -201,7 +201,7 @@ def test_the_next_file_does_not_wait_for_the_last(io: IsolatedBackend, path: Pat
         assert not io.is_open
         other = path.with_name("other.h5")
         io.open(other, "x")
-        make_group(io, io.root(), "G")
+        make_group(io, "/", "G")
         io.close()
         assert h5py.File(other, "r").keys() == {"G"}
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
@@ -384,7 +384,7 @@ def test_a_program_that_is_gone_is_noticed_though_a_copy_lives(
 # ------------------------------------------------------------------------------------ spoilt, refused
 def test_a_ring_that_makes_no_sense_ends_the_worker(io: IsolatedBackend, path: Path) -> None:
     """What came before is written, the file is closed, and the reason is said."""
-    array = make_growing(io, io.root(), "A", dtype=F8)
+    array = make_growing(io, "/", "A", dtype=F8)
     io.append(array, np.arange(10.0))
     io.flush()
     worker, ring = psutil.Process(io.pid), io._connection.transport.ring
@@ -444,9 +444,9 @@ def test_a_flush_that_is_refused(backend: str, path: Path) -> None:
 
 def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, path: Path) -> None:
     """What can't be made, or not be written, is told with its name; all others go on."""
-    good = make_growing(io, io.root(), "Good", dtype=F8)
+    good = make_growing(io, "/", "Good", dtype=F8)
     io.append(good, np.zeros(1))
-    bad = make_growing(io, io.root(), "Bad", row_shape=(2,), dtype=F8)
+    bad = make_growing(io, "/", "Bad", row_shape=(2,), dtype=F8)
     io.flush()
     with io.lock:
         io._connection.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
