@@ -32,7 +32,7 @@ class BackendContract(AttributeContract):
 
     # --------------------------------------------------------------- growing
     @pytest.mark.parametrize("dtype", DTYPES)
-    @pytest.mark.parametrize("row_shape", ROW_SHAPES, SLICES, ids=str)
+    @pytest.mark.parametrize("row_shape", ROW_SHAPES, ids=str)
     def test_growing(self, backend: Backend, dtype: str, row_shape: tuple[int, ...]) -> None:
         values = some_values((6, *row_shape), dtype)
         array = make_growing(backend, "/", "E", row_shape=row_shape, dtype=dtype)

@@ -116,7 +116,7 @@ class TreeContract(ABC):
         with pytest.raises(FileNotFoundError, match=r"file\.h5 is not a file"):
             backend.open(path, mode)
         assert not path.exists()
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(OSError, match="not a file"):  # a folder
             backend.open(path.parent, mode)
         backend.open(path, "x")
         backend.close()
