@@ -326,9 +326,21 @@ class Backend(BackendFile):
     @changing
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node, values = self._nodes.array(array), np.asarray(values)
-        self._may_overwrite(node, values)
+        node, values = self._overwritable(array, values)
         self._write(node, selection, values)
+
+    @changing
+    def write_point(self, at: tuple[int, ...], values: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
+        """Overwrite the part at a position, in several arrays; number types are checked before any is written.
+
+        A point of a scan has many channels: one call is one wait for the lock (or one message to another process).
+        """
+        self._write_checked(at, [self._overwritable(array, part) for array, part in values])
+
+    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        """Write what was checked."""
+        for node, part in ready:
+            self._write(node, at, part)
 
     @looking
     def read(self, array: Handle, selection: Selection = ...) -> Any:

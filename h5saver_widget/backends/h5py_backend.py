@@ -31,6 +31,7 @@ from h5saver_widget.backends.primitive import changing, require_open
 from h5saver_widget.backends.selections import fitting
 from h5saver_widget.backends.terms import (
     ArrayInfo,
+    Handle,
     NodeKind,
     NodeSpec,
     ObjectCopies,
@@ -228,15 +229,16 @@ class H5pyBackend(H5pyFile):
             node.obj.resize(count, axis=0)
             raise
 
-    def _may_overwrite(self, node: TreeNode, values: npt.NDArray[Any]) -> None:
+    def _overwritable(self, array: Handle, values: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         """Refuse also an array whose values are in other files."""
+        node = self._nodes.array(array)
         if not node.is_here and node.kind is not NodeKind.TEXT:  # asked once: it takes as long as writing a point
             if node.obj.is_virtual or node.obj.external:
                 raise NodeError(
                     f"{node.path} is no array of this file: its values stand elsewhere, and are not written"
                 )
             node.is_here = True
-        super()._may_overwrite(node, values)
+        return super()._overwritable(array, values)
 
     def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         with fitting(node.path, node.obj.shape, selection, values):

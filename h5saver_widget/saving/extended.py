@@ -22,7 +22,7 @@ from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_sh
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
 
-__all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
+__all__ = ["ExtendedArrays", "Point", "ScanStream", "checked_indexes"]
 
 Values = npt.NDArray[Any]
 
@@ -30,11 +30,55 @@ Values = npt.NDArray[Any]
 def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the position of a point; DataMismatchError if it is not in a scan of that shape."""
     at = tuple(map(int, indexes if isinstance(indexes, (tuple, list)) else np.atleast_1d(indexes)))
-    if len(at) != len(scan_shape) or any(not 0 <= i < n for i, n in zip(at, scan_shape, strict=True)):
-        raise DataMismatchError(
-            f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"
-        )
-    return at
+    if len(at) == len(scan_shape):
+        for i, n in zip(at, scan_shape, strict=True):
+            if not 0 <= i < n:
+                break
+        else:
+            return at
+    raise DataMismatchError(
+        f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"
+    )
+
+
+class Point:
+    """The checked writes of a point, of one module or of several.
+
+    Parameters
+    ----------
+    saver
+        The saver.
+    at
+        Position of the point.
+    """
+
+    __slots__ = ("_at", "_saver", "appended", "values")
+
+    def __init__(self, saver: H5SaverLowLevel, at: tuple[int, ...]) -> None:
+        self._saver, self._at = saver, at
+        #: Values at the position, and what is added at the end of arrays of text.
+        self.values: list[tuple[Handle, Values]] = []
+        self.appended: list[tuple[Handle, Values]] = []
+
+    def __call__(self) -> None:
+        """Write it: one call for all arrays."""
+        for handle, values in self.appended:
+            self._saver.io.append(handle, values)
+        if self.values:
+            self._saver.io.write_point(self._at, self.values)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        size = 0
+        for _, values in self.values:
+            size += values.nbytes
+        return size
+
+    def add(self, other: Point) -> None:
+        """Have the writes of another module written together with these."""
+        self.values += other.values
+        self.appended += other.appended
 
 
 class ExtendedArrays(ChannelArrays):
@@ -132,22 +176,20 @@ class ExtendedArrays(ChannelArrays):
             return False
         return self._extras.is_same(frame.dwa) and self._knows_words(frame)
 
-    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return the writes of a point: array, position (None: at its end), values. Nothing is written yet."""
-        found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
-        shape = self._shape
+    def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
+        """Add the data of a frame that belongs here to the writes of a point."""
+        shape, found = self._shape, point.values
         data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
         for handle, values in zip(self._handles, data, strict=True):
-            found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
-        if frame.errors is not None:
-            self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
-            for handle, values in zip(self._error_handles, frame.errors, strict=True):
-                found.append((handle, at, values.astype(self._dtypes[handle], copy=False).reshape(shape)))
+            found.append((handle, values if values.shape == shape else values.reshape(shape)))
+        if frame.errors is not None or self._error_handles:
+            if not self._error_handles:
+                self._error_handles = self._create_errors(frame)  # they may come later than the data
+            found += self._errors_as_stored(frame, shape)
         if not self._extras.is_same(frame.dwa):
             row = int(np.ravel_multi_index(at, self._scan_shape))
             for handle, values in self._extras.checked(frame.dwa, row):
-                found.append((handle, at if values.ndim == 0 else None, values))
-        return found
+                (found if values.ndim == 0 else point.appended).append((handle, values))
 
 
 class ScanStream:
@@ -196,16 +238,15 @@ class ScanStream:
         number = self._number_for(frame)
         return number is not None and self._segments[number].is_complete_for(frame)
 
-    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return the writes of a point; see :meth:`ExtendedArrays.checked`."""
+    def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
+        """Add a frame to the writes of a point."""
         changed = self._segments[self._current].change(frame)
         if changed:
             number = self._number_for(frame)
             self._current = self._begin(frame, changed) if number is None else number
-        found = self._segments[self._current].checked(frame, at)
+        self._segments[self._current].add_to(point, frame, at)
         if self._numbers is not None:
-            found.append((self._numbers, at, np.asarray(self._current, np.uint16)))
-        return found
+            point.values.append((self._numbers, np.asarray(self._current, np.uint16)))
 
     def _begin(self, frame: Frame, changed: str) -> int:
         if len(self._segments) > np.iinfo(np.uint16).max:
@@ -226,12 +267,3 @@ class ScanStream:
         self._segments.append(self._make(place, frame))
         tell(saver, f"{frame.dwa.name}: {changed}; points that are like this are in {place.group.path}")
         return len(self._segments) - 1
-
-
-def write_points(saver: H5SaverLowLevel, found: Sequence[tuple[Handle, tuple[int, ...] | None, Values]]) -> None:
-    """Write checked values."""
-    for handle, at, values in found:
-        if at is None:
-            saver.io.append(handle, values)
-        else:
-            saver.io.write(handle, at, values)

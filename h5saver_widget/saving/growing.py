@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -274,7 +274,13 @@ class GrowingArrays(ChannelArrays):
         for handle, array in zip(self._handles, data, strict=True):
             rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
-            rows += self._error_rows(frame, count)
+            if not self._error_handles:  # errors that come later than the data
+                self._error_handles = [
+                    self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(frame.errors or ())
+                ]
+                for handle in self._error_handles:
+                    self._fill(handle, self.rows)
+            rows += self._errors_as_stored(frame, shape)
         if not self._extras.is_same(frame.dwa):
             rows += self._extras.checked(frame.dwa, self.rows, count)
         if self._moving:
@@ -294,24 +300,6 @@ class GrowingArrays(ChannelArrays):
             rows += self._block_axes.checked(values, str(frame.dwa.name))
         return rows
 
-    def _error_rows(self, frame: Frame, count: int) -> Iterable[tuple[Handle, Rows]]:
-        errors = frame.errors
-        if errors is not None and not self._error_handles:  # errors that come later than the data
-            made = [self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(errors)]
-            for handle in made:
-                self._fill(handle, self.rows)
-            self._error_handles = made
-        given = [None] * len(self._error_handles) if errors is None else errors
-        return [(h, self._row(h, e, count)) for h, e in zip(self._error_handles, given, strict=True)]
-
-    def _row(self, handle: Handle, values: Rows | None, count: int) -> Rows:
-        dtype = self._dtypes[handle]
-        if values is None:
-            return np.full((count, *self._row_shape), storable_fill(np.nan, dtype), dtype)
-        if values.dtype != dtype:
-            values = values.astype(dtype)
-        return values.reshape((count, *self._row_shape))
-
     def grown(self, count: int) -> None:
         """Count rows that were appended."""
         self.rows += count
@@ -329,10 +317,7 @@ class GrowingArrays(ChannelArrays):
 
     def _fill(self, handle: Handle, count: int) -> None:
         if count > 0:
-            if handle not in self._fills:  # found in the file
-                fill = np.nan if handle in self._error_handles else self._saver.fill_value
-                self._fills[handle] = storable_fill(fill, self._dtypes[handle])
-            self._saver.io.extend(handle, count, self._fills[handle])
+            self._saver.io.extend(handle, count, self._fill_of(handle))
 
 
 def is_block(dwa: DataLike) -> bool:

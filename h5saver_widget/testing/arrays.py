@@ -165,6 +165,25 @@ class BackendContract(AttributeContract):
         with pytest.raises(FileNotOpenError, match="reading only"):
             backend.row_layout([backend.node("/S")])
 
+    def test_a_point_of_several_arrays_at_once(self, backend: Backend) -> None:
+        root = backend.root()
+        lines = make_array(backend, root, "L", shape=(2, 3, 4), dtype="i4", fill_value=0, frame_axes=1)
+        scalars = make_array(backend, root, "S", shape=(2, 3), dtype="f8", fill_value=np.nan, frame_axes=0)
+        line = np.arange(4, dtype="i4")
+        for at in ((1, 2), (0, 0), (0, 1)):
+            backend.write_point(at, [(lines, line), (scalars, np.array(sum(at), "f8"))])
+            line += 1  # the caller's memory is its own again
+        for other, error in ((line.astype("f8"), DataMismatchError), (np.zeros(4, "c8"), DataMismatchError)):
+            with pytest.raises(error):
+                backend.write_point((1, 0), [(scalars, np.array(9.0)), (lines, other)])
+        assert backend.read(lines)[:, :, 0].tolist() == [[1, 2, 0], [0, 0, 0]]
+        np.testing.assert_array_equal(backend.read(scalars), [[0, 1, np.nan], [np.nan, np.nan, 3]])
+        backend.delete(lines)
+        with pytest.raises(NodeError, match="gone"):
+            backend.write_point((1, 0), [(scalars, np.array(9.0)), (lines, line)])
+        self.reopen(backend)
+        assert backend.read(backend.node("/S"), (1, 2)) == 3
+
     def test_rows_of_several_arrays_of_which_one_does_not_fit(self, backend: Backend) -> None:
         root = backend.root()
         scalars = make_growing(backend, root, "S", dtype="i4")
