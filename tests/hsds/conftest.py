@@ -6,6 +6,7 @@ import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,3 +90,17 @@ def proxy(hsds: HsdsServer) -> Iterator[Proxy]:
     proxy = Proxy(hsds.sn_port)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture
+def window(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a saver on screen, which knows a server; Qt is imported for the tests that have one."""
+    from widget_shared import SERVER, Window
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = Window(qtbot)
+    made.saver.settings["base_path"] = str(tmp_path / "local")
+    made.saver.settings[(*SERVER, "local_first")] = False  # most of these tests are about the server itself
+    yield made
+    made.saver.settings["backend", "mirror"] = False
+    made.saver.close_file()

@@ -2,78 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
-import numpy as np
 import pytest
 from faulty_proxy import Proxy
 from hsds_server import PASSWORD, USER, HsdsServer, free_port
-from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtCore, QtWidgets
 from recording_helpers import settle
+from widget_shared import SERVER, TYPED, Chooser, Window
 
-from h5saver_widget import DataLoader, DataRaw, DataToExport, DetectorTimeSaver, H5Saver, H5SaverLowLevel
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget import DataLoader, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
-from h5saver_widget.format.settings_xml import parameter_to_xml
-from h5saver_widget.qt.remember import restore_settings, save_settings
 from h5saver_widget.qt.server_dialog import ServerFiles
-from h5saver_widget.qt.status import ThreadCommand
-
-SERVER = ("backend", "hsds_options")
-TYPED = "typed by hand and kept nowhere"
-
-
-class Window:
-    """A saver on screen, and what it has said."""
-
-    def __init__(self, qtbot) -> None:
-        self.qtbot, self.saver = qtbot, H5Saver("detector")
-        self.said: list[ThreadCommand] = []
-        self.saver.status_sig.connect(self.said.append)
-        self.widget = self.saver.settings_tree
-        qtbot.addWidget(self.widget)
-        self.widget.resize(300, 900)
-        with qtbot.waitExposed(self.widget):
-            self.widget.show()
-        self.tree = self.saver.tree
-        for head in self.tree.sections.values():
-            head.setExpanded(True)
-
-    def shows(self, *path: str) -> bool:
-        return not self.tree.row_of(*path).isHidden()
-
-    def press_test(self) -> str:
-        """Press 'Test connection' and return the answer."""
-        answer = self.saver.settings.child(*SERVER, "connection")
-        self.qtbot.mouseClick(self.tree.button_of("test"), QtCore.Qt.MouseButton.LeftButton)
-        self.qtbot.waitUntil(lambda: answer.value() not in ("", "Asking the server ..."), timeout=30_000)
-        return str(answer.value())
-
-    def save(self, frames: int) -> None:
-        """Record frames of a module, as hosts do."""
-        module = type("Module", (), {"title": "Camera", "settings": self.saver.settings, "ui": None})()
-        saver = DetectorTimeSaver(module)
-        saver.h5saver = self.saver
-        node = saver.get_set_node()
-        for number in range(frames):
-            saver.add_data(node, DataToExport("grab", data=[DataRaw("s", data=[np.full(4, float(number))])]))
-
-
-@pytest.fixture
-def window(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    made = Window(qtbot)
-    made.saver.settings["base_path"] = str(tmp_path / "local")
-    made.saver.settings[(*SERVER, "local_first")] = False  # most of these tests are about the server itself
-    yield made
-    made.saver.settings["backend", "mirror"] = False
-    made.saver.close_file()
 
 
 def test_the_tree_shows_what_a_server_needs(window: Window) -> None:
@@ -214,38 +156,6 @@ def test_recording_to_the_server(window: Window, folder: Path, isolated: bool, m
 Act = Callable[[ServerFiles], None]
 
 
-class Chooser(QtCore.QTimer):
-    """Sits before the dialog with the files of a server: sees it wait, and does something when the answer is there."""
-
-    def __init__(
-        self, act: Callable[[ServerFiles], None], waiting: Callable[[ServerFiles], None] | None = None
-    ) -> None:
-        super().__init__()
-        self.act, self.waiting = act, waiting
-        self.waits = 0
-        self.setInterval(20)
-        self.timeout.connect(self.look)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def look(self) -> None:
-        dialog = QtWidgets.QApplication.activeModalWidget()
-        if not isinstance(dialog, ServerFiles):
-            return
-        if dialog.state.text() == "Asking the server …":
-            self.waits += 1
-            if self.waiting is not None:
-                self.waiting(dialog)
-        else:
-            self.stop()
-            self.act(dialog)
-
-
 def test_a_slow_server_is_asked_beside_the_window(window: Window, folder: Path, proxy: Proxy) -> None:
     """The dialog is there at once, says what it waits for, and can be left."""
     saver = window.saver
@@ -308,121 +218,3 @@ def test_folders_of_the_server_are_looked_through(window: Window, folder: Path) 
     with Chooser(go_up) as chooser:
         assert saver.choose_existing_path(folder / "nothing") == folder / "typed.h5"
     assert seen[-1] == folder / "nothing"
-
-
-def test_files_are_numbered_and_listed_on_the_server(
-    window: Window, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saver = window.saver
-    saver.settings["backend", "backend_type"] = "h5pyd"
-    saver.settings[(*SERVER, "domain")] = folder.as_posix()
-    saver.settings["recording", "dated_folders"] = False
-    saver.settings["recording", "name_template"] = "run_{counter:3}"
-    names = [saver.new_file().name for _ in range(2)]
-    first, second = saver.server_folder() / names[0], saver.server_folder() / names[1]
-    assert saver.next_file_name() not in names and saver.io.location.list_folder(folder) == sorted(names)
-
-    def choose(dialog: ServerFiles) -> None:
-        shown = [dialog.names.item(row).text() for row in range(dialog.names.count())]
-        assert shown == [first.name, second.name] and dialog.path == second
-        dialog.names.setCurrentRow(0)
-        dialog.open_button.click()
-
-    with Chooser(choose):
-        window.tree.button_of("browse").click()
-    settle(saver)
-    assert saver.file_path == first and saver.io.writable
-    monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *_: (f"{folder.as_posix()}/mine.h5", True))
-    saver.settings["custom_name"] = True
-    assert saver.init_file(update_h5=True) and saver.file_path == folder / "mine.h5"
-
-
-def test_the_password_is_written_nowhere(
-    window: Window, folder: Path, tmp_path: Path, hsds: HsdsServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    saver = window.saver
-    caplog.set_level(logging.DEBUG)
-    saver.settings["backend", "backend_type"] = "h5pyd"
-    saver.settings[(*SERVER, "domain")] = folder.as_posix()
-    line = window.tree.row_of(*SERVER, "password").widget
-    window.qtbot.keyClicks(line, TYPED)
-    window.qtbot.keyClick(line, QtCore.Qt.Key.Key_Return)
-    assert saver.server_options().password == TYPED and set(line.displayText()) != set(TYPED)
-    saver.settings["do_save"] = True
-    settle(saver)
-    assert not saver.settings["do_save"] and not saver.isopen(), "it is the wrong one"
-    window.press_test()
-    saver.settings[(*SERVER, "api_key")] = TYPED
-    store = QtCore.QSettings(str(tmp_path / "lab.ini"), QtCore.QSettings.Format.IniFormat)
-    save_settings(saver.settings, store)
-    assert restore_settings(saver.settings, store) == ()
-    host_tree = ParameterTree()
-    window.qtbot.addWidget(host_tree)
-    host_tree.setParameters(saver.settings)
-    normal = QtWidgets.QLineEdit.EchoMode.Normal
-    shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == normal]
-    written = (
-        str(parameter_to_xml(saver.settings)),
-        json.dumps(saver.settings.saveState(), default=str),
-        str(saver.settings.saveState("user")),
-        (tmp_path / "lab.ini").read_text(),
-        caplog.text,
-        str([(status.command, dict(status.args)) for status in window.said]),
-        str(saver.server_options()),
-        *shown,
-    )
-    assert [text for text in written if TYPED in text] == []
-    assert any(status.command == "error" and "password are wrong" in status.message for status in window.said)
-    saver.settings[(*SERVER, "api_key")] = ""
-    saver.settings[(*SERVER, "password")] = PASSWORD
-    saver.settings["do_save"] = True
-    window.save(3)
-    saver.settings["do_save"] = False
-    settle(saver)
-    for place in (hsds.root, tmp_path / "state", tmp_path / "local"):
-        for file in place.rglob("*"):
-            assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
-
-
-def test_the_keyring_is_asked(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, hsds: HsdsServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    import keyring
-    import keyring.backends.fail
-    from keyring.backend import KeyringBackend
-
-    class Known(KeyringBackend):
-        priority = 1  # type: ignore[assignment]
-
-        def get_password(self, service: str, username: str) -> str | None:
-            return PASSWORD if (service, username) == (hsds.endpoint, USER) else None
-
-        def set_password(self, service: str, username: str, password: str) -> None:
-            raise AssertionError("nothing is written into a keyring")
-
-        def delete_password(self, service: str, username: str) -> None:
-            raise AssertionError("nothing is written into a keyring")
-
-    monkeypatch.delenv("HS_PASSWORD")
-    before = keyring.get_keyring()
-    try:
-        keyring.set_keyring(Known())
-        assert create_backend("h5pyd").location.connection_in_words().startswith("Connected to")
-        keyring.set_keyring(keyring.backends.fail.Keyring())  # a machine without one
-        assert "user name or password are wrong" in create_backend("h5pyd").location.connection_in_words()
-    finally:
-        keyring.set_keyring(before)
-
-
-def test_a_mirror_that_can_not_reach_its_server(window: Window, folder: Path) -> None:
-    saver = window.saver
-    saver.settings[(*SERVER, "endpoint")] = f"http://127.0.0.1:{free_port()}"
-    saver.settings["backend", "mirror"] = True
-    saver.settings["do_save"] = True
-    window.save(5)
-    window.qtbot.waitUntil(lambda: saver.mirror_status().problem != "", timeout=30_000)
-    (missing,) = saver.status().missing
-    assert missing.startswith("the mirror: ") and missing.endswith("The file on the disk is not affected.")
-    window.qtbot.waitUntil(lambda: "the mirror: " in saver.strip.problem.text(), timeout=5_000)
-    saver.flush()
-    assert saver.statistics().frames_written == 5 and saver.statistics().frames_dropped == 0

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import settle
+from views_shared import CURVES, X
 
+from h5saver_widget import Axis, DataRaw, DataSaverLoader, H5SaverLowLevel
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.status import ThreadCommand
 
@@ -141,3 +144,21 @@ def show(qtbot, own_settings):
     yield make
     for browser in made:
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def curves_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("views") / "curves.h5"
+    with H5SaverLowLevel("detector", "h5py") as saver:
+        saver.init_file(path)
+        data = DataSaverLoader(saver)
+        for name, values in CURVES.items():
+            where = saver.add_det_group("/RawData", name)
+            data.add_data(where, DataRaw(name, data=[values], units="V", axes=[Axis("x", "mm", X, 0)]))
+        where = saver.add_det_group("/RawData", "in mA")
+        data.add_data(where, DataRaw("current", data=[X], units="mA", axes=[Axis("x", "mm", X, 0)]))
+        where = saver.add_det_group("/RawData", "scan")
+        stack = np.outer(10.0 ** np.arange(5), np.ones(21)) * X
+        axes = [Axis("step", "", np.arange(5.0), 0), Axis("x", "mm", X, 1)]
+        data.add_data(where, DataRaw("scan", data=[stack], units="V", axes=axes, nav_indexes=(0,)))
+    return path
