@@ -14,6 +14,7 @@ from h5py import h5a, h5d, h5o, h5s, h5t
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_details import details_of
 from h5saver_widget.backends.h5py_filters import missing_filters
+from h5saver_widget.backends.h5py_sources import sources_of
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import LocalFile
@@ -28,17 +29,12 @@ _MOST_COPIED: Final = 256 << 20
 def missing_files(dataset: Any, folder: Path) -> list[str]:
     """Return the files that an array's numbers stand in, or a link points to, and that are not there."""
     if isinstance(dataset, h5py.ExternalLink):
-        names = [dataset.filename]
-    elif not isinstance(dataset, h5py.Dataset):
-        return []
-    elif dataset.is_virtual:
-        names = [source.file_name for source in dataset.virtual_sources()]
+        names = {as_text(dataset.filename)}
     else:
-        names = [entry[0] for entry in dataset.external or ()]
-    texts = {name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name for name in names}
+        names = {file for file, _ in sources_of(dataset)} if isinstance(dataset, h5py.Dataset) else set()
     return [
         f"needs the file {name}, which is not there"
-        for name in sorted(texts)
+        for name in sorted(names)
         if name != "." and "%" not in name and not any((place / name).exists() for place in (folder, Path()))
     ]
 

@@ -143,7 +143,6 @@ class DataSummary:
     dtype: np.dtype[Any]
     dimensions: tuple[Dimension, ...]
     is_spread: bool
-    has_errors: bool
     has_background: bool
     left_out: int = 0
     colours: int | None = None

@@ -102,7 +102,6 @@ class DataReader:
             data.dtype,
             dimensions,
             spread,
-            self._errors is not None and not is_phase,
             has_background,
             len(data.data) - len(self._channels) + left_out,
             likely_colours(data, dimensions) if colours is None else colours,
@@ -392,11 +391,10 @@ class DataReader:
         label = f"{how.value} of {self.summary.labels[channel]}" if projected else self.summary.labels[channel]
         dimensions = [self.summary.dimensions[i] for i in shown]
         whole = [Window(0, d.size, d.size) for d in dimensions]
-        units = self.summary.units
         if len(shown) == 2:
             rows, columns = (d.axes[0].cut(w) for d, w in zip(dimensions, whole, strict=True))
-            return Picture(values, rows, columns, label, units, whole[0], whole[1])
+            return Picture(values, rows, columns, label, self.summary.units, whole[0], whole[1])
         axes = [axis.cut(whole[0]) for axis in dimensions[0].axes]
         if self.summary.is_spread and len(axes) > 1:
-            return Points(axes[0], axes[1], values, label, units)
-        return Curves(axes[0], (Curve(label, values),), label, units, whole[0], self.summary.is_spread)
+            return Points(axes[0], axes[1], values, label, self.summary.units)
+        return Curves(axes[0], (Curve(label, values),), label, self.summary.units, whole[0], self.summary.is_spread)

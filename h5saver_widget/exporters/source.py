@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import NodeKind
-from h5saver_widget.data import Axis, DataDistribution, DataRaw, DataToExport, DataWithAxes
+from h5saver_widget.data import Axis, DataRaw, DataToExport, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.format import naming
@@ -286,11 +286,6 @@ def _table(node: Array) -> Item:
         number = sum(channel.role == role for channel in channels)
         channels.append(Channel(role, number, column.name, column.array, column.units))
     return Item(data, node.path, columns=channels)
-
-
-def spread_points(item: Item) -> bool:
-    """Return whether the navigation points are a list (several axes of one dimension), not a grid."""
-    return item.data.distribution is DataDistribution.spread
 
 
 def require_items(source: Source, what: str) -> None:

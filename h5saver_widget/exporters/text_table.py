@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,6 @@ def texts(values: npt.NDArray[Any]) -> list[str]:
 
 def _real_parts(values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     return [values.real, values.imag] if values.dtype.kind == "c" else [values]
-
-
-class Column(NamedTuple):
-    """A column of a table: its name, and the parts that a complex channel has."""
-
-    name: str
-    suffixes: tuple[str, ...]
 
 
 def _named(label: str, units: str, part: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The part of the backend contract that is about arrays: growing, fixed, text; reading and writing parts."""
+"""The part of the backend contract that is about arrays of numbers: growing, fixed; reading and writing parts."""
 
 from __future__ import annotations
 
@@ -243,34 +243,6 @@ class BackendContract(AttributeContract):
             done += count
         np.testing.assert_array_equal(backend.read(array), values, strict=True)
         backend.delete(array)
-
-    # ------------------------------------------------------------------ text
-    def test_text_rows(self, backend: Backend) -> None:
-        rows = [b"first", b"", b"\0\xff" * 40, b"x" * 100_000, b""]
-        text = make_text(backend, "/", "T", {"TITLE": "log"})
-        assert backend.read(text) == [] and backend.info(text).shape == (0,)
-        for row in rows:
-            backend.append(text, np.frombuffer(row, np.uint8))
-        for mode in ("r+", "r"):
-            assert [row.tobytes() for row in backend.read(text)] == rows
-            assert [row.tobytes() for row in backend.read(text, slice(1, 3))] == rows[1:3]
-            assert backend.read(text, slice(2, 2)) == []
-            assert backend.read(text, 2).tobytes() == rows[2] and backend.read(text, -2).tobytes() == rows[3]
-            info = backend.info(text)
-            assert (info.shape, info.dtype, info.max_shape) == ((5,), np.dtype("uint8"), (None,))
-            self.reopen(backend, mode)
-            text = backend.node("/T")
-            assert backend.kind(text) is NodeKind.TEXT
-
-    def test_text_takes_one_row_of_bytes(self, backend: Backend) -> None:
-        text = make_text(backend, "/", "T")
-        for wrong in (np.zeros((1, 3), "u1"), np.zeros(3), np.zeros(3, "i2"), np.array(["abc"]), np.uint8(3)):
-            with pytest.raises(DataMismatchError, match="/T"):
-                backend.append(text, np.asarray(wrong))
-        assert backend.read(text) == []
-        backend.append(text, np.zeros(2, "u1"))
-        with pytest.raises(NodeError, match="not overwritten"):
-            backend.write(text, 0, np.zeros(2, "u1"))
 
     # ----------------------------------------------------------------- fixed
     @pytest.mark.parametrize("dtype", DTYPES)

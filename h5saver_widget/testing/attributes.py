@@ -1,4 +1,4 @@
-"""The part of the backend contract about attributes, files opened for reading, SWMR and compression."""
+"""The part of the backend contract about attributes, rows of bytes, files opened for reading, SWMR and compression."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.terms import Compression
+from h5saver_widget.backends.terms import Compression, NodeKind
 from h5saver_widget.errors import (
     CodecError,
     DataMismatchError,
@@ -27,7 +27,7 @@ __all__ = ["AttributeContract"]
 
 
 class AttributeContract(TreeContract):
-    """Everything that is neither the tree nor the content of arrays."""
+    """Everything that is neither the tree nor arrays of numbers."""
 
     # ------------------------------------------------------------ attributes
     ATTRIBUTES = (
@@ -111,6 +111,34 @@ class AttributeContract(TreeContract):
     def test_any_text(self, backend: Backend, text: str) -> None:
         backend.set_attributes(backend.root(), {"text": text})
         assert backend.get_attributes(backend.root(), ["text"]) == {"text": text}
+
+    # ------------------------------------------------------------------ text
+    def test_text_rows(self, backend: Backend) -> None:
+        rows = [b"first", b"", b"\0\xff" * 40, b"x" * 100_000, b""]
+        text = make_text(backend, "/", "T", {"TITLE": "log"})
+        assert backend.read(text) == [] and backend.info(text).shape == (0,)
+        for row in rows:
+            backend.append(text, np.frombuffer(row, np.uint8))
+        for mode in ("r+", "r"):
+            assert [row.tobytes() for row in backend.read(text)] == rows
+            assert [row.tobytes() for row in backend.read(text, slice(1, 3))] == rows[1:3]
+            assert backend.read(text, slice(2, 2)) == []
+            assert backend.read(text, 2).tobytes() == rows[2] and backend.read(text, -2).tobytes() == rows[3]
+            info = backend.info(text)
+            assert (info.shape, info.dtype, info.max_shape) == ((5,), np.dtype("uint8"), (None,))
+            self.reopen(backend, mode)
+            text = backend.node("/T")
+            assert backend.kind(text) is NodeKind.TEXT
+
+    def test_text_takes_one_row_of_bytes(self, backend: Backend) -> None:
+        text = make_text(backend, "/", "T")
+        for wrong in (np.zeros((1, 3), "u1"), np.zeros(3), np.zeros(3, "i2"), np.array(["abc"]), np.uint8(3)):
+            with pytest.raises(DataMismatchError, match="/T"):
+                backend.append(text, np.asarray(wrong))
+        assert backend.read(text) == []
+        backend.append(text, np.zeros(2, "u1"))
+        with pytest.raises(NodeError, match="not overwritten"):
+            backend.write(text, 0, np.zeros(2, "u1"))
 
     # ------------------------------------------------------------- read only
     def test_reading_never_writes(self, backend: Backend, path: Path) -> None:
