@@ -36,7 +36,7 @@ from h5saver_widget.backends.h5py_details import dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
-from h5saver_widget.backends.h5py_views import create_view
+from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import JournaledFile, read_journal
@@ -397,15 +397,8 @@ class H5pyBackend(QueuedBackend):
         library = self._library(spec.compression)
         return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
 
-    def _create_plain(self, group: h5py.Group, name: str, node: Plain) -> Any:
-        if node.kind == "text":
-            return group.create_dataset(name, data=node.text, dtype=h5py.string_dtype())
-        if node.kind == "view":
-            return create_view(group, name, self._nodes.array(self.node(node.text)).obj)
-        return group.create_group(name)
-
-    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-        write_attributes(obj, path, attributes, fresh=False)
+    def _add_plain(self, group: h5py.Group, path: str, node: Plain) -> None:
+        add_plain(group, path, node)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]

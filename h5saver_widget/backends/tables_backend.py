@@ -40,7 +40,7 @@ from h5saver_widget.backends.tables_attributes import (
     write_attributes,
 )
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
-from h5saver_widget.backends.tables_virtual import can_make_views, create_plain, sources_of, write_text
+from h5saver_widget.backends.tables_virtual import add_plain, can_make_views, sources_of
 from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -297,16 +297,8 @@ class TablesBackend(QueuedBackend):
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
-    def _create_plain(self, group: tables.Group, name: str, node: Plain) -> tables.Node:
-        source = self._nodes.array(self.node(node.text)).obj if node.kind == "view" else None
-        return create_plain(group, name, source, node.text if node.kind == "text" else None)
-
-    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-        for name, value in attributes.items():
-            if isinstance(value, str):
-                write_text(obj, name, value)
-            else:
-                write_attributes(obj, path, {name: value})
+    def _add_plain(self, group: tables.Group, path: str, node: Plain) -> None:
+        add_plain(group, path, node)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():

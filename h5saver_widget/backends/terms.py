@@ -175,19 +175,24 @@ class Plain(NamedTuple):
     ----------
     kind
         ``'group'``; ``'text'``, a single text of variable length; ``'view'``, an array without values of its own that
-        shows another one of this file, and grows with it.
+        shows another one of this file, and grows with it; ``'link'``, a second name of such a view.
     attributes
         Its attributes.
     text
-        The text; of a view the path of the array that it shows.
+        The text; of a view the path of the array that it shows, of a link that of the view.
     members
         Of a group, the nodes in it by name.
     """
 
-    kind: Literal["group", "text", "view"]
+    kind: Literal["group", "text", "view", "link"]
     attributes: Mapping[str, Any] = MappingProxyType({})
     text: str = ""
     members: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def stays_small(self) -> bool:
+        """Whether it is a group of arrays alone, all of which are known: HDF5 can list them in the group itself."""
+        return bool(self.members) and all(Plain(*member).kind != "group" for member in self.members.values())
 
     def packed(self) -> tuple[Any, ...]:
         """Return the same as tuples and dictionaries, for another process; ``Plain(*packed)`` reads it."""

@@ -12,6 +12,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.copying import copy_values, made_like
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
+from h5saver_widget.backends.shown_again import shown_again, without_entry
 from h5saver_widget.backends.terms import Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -110,11 +111,13 @@ def _above(path: str) -> list[str]:
     return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
 
 
-def _below(io: Backend, top: str) -> list[str]:
-    """Return a node and everything below it, groups before their members; a group is entered once."""
+def _below(io: Backend, top: str, passed_over: str | None = None) -> list[str]:
+    """Return a node and everything below it but one group, groups before their members; a group is entered once."""
     found, waiting, seen = [], [top], set[Hashable]()
     while waiting:
         path = waiting.pop()
+        if path == passed_over:
+            continue
         found.append(path)
         handle = io.node(path)
         if io.kind(handle) is NodeKind.GROUP and (identity := io.identity(handle)) not in seen:
@@ -151,7 +154,9 @@ class _Copy:
         """Copy a node, everything below it, and the nodes it needs from above."""
         with self._source.lock:
             tops = _tops(node)
-            below = [path for top in tops for path in _below(self._source, top)]
+            # views become arrays of their own in a copy by values
+            entry = shown_again(self._source) or None
+            below = [path for top in tops if top != entry for path in _below(self._source, top, entry)]
             above = [up for top in tops for up in _above(top)]
             sizes = {path: _stored_size(self._source, path) for path in below}
         self._job.begin(sum(sizes.values()))
@@ -170,7 +175,7 @@ class _Copy:
         node = self._source.node(path)
         attributes = self._attributes(node)
         if path == "/":
-            self._target.set_attributes(self._target.root(), attributes)
+            self._target.set_attributes(self._target.root(), without_entry(attributes))
             return
         parent, _, name = path.rpartition("/")
         made = made_like(self._source, node, self._target, self._target.node(parent or "/"), name, attributes)

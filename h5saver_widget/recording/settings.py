@@ -283,7 +283,7 @@ class Settings:
     )
     nexus_entry: bool = setting(
         "Add /entry for archives",
-        False,
+        True,
         "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
         "values, and adds 30 kB to a file.",
         FORMAT,

@@ -13,6 +13,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.copying import blocks_of, copy_values, is_numbers, made_like
+from h5saver_widget.backends.shown_again import shown_again, without_entry
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import COMMIT_MARK
@@ -51,10 +52,15 @@ class Transfer:
 
 
 def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over all nodes, a group before its members; a second hard link is not entered again."""
-    stack, seen = ["/"], set()
+    """Iterate over all nodes, a group before its members; a second hard link is not entered again.
+
+    The entry that shows the data of a recording once more is passed over: its views stay where they are.
+    """
+    stack, seen, passed_over = ["/"], set(), shown_again(backend)
     while stack:
         path = stack.pop()
+        if path == passed_over:
+            continue
         node = backend.node(path)
         kind = backend.kind(node)
         if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
@@ -75,7 +81,7 @@ def kinds_alike(one: NodeKind, other: NodeKind) -> bool:
 
 
 def _attributes(backend: Backend, node: Handle) -> dict[str, RawAttribute]:
-    found = backend.get_attributes(node)
+    found = without_entry(backend.get_attributes(node))
     return {name: _storable(value) for name, value in found.items() if name not in _LIBRARY}
 
 

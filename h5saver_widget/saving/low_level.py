@@ -121,7 +121,7 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus, self.nexus_entry, self.convert_units = True, False, False
+        self.nexus, self.nexus_entry, self.convert_units = True, True, False
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
