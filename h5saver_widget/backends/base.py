@@ -224,7 +224,7 @@ class Backend(BackendFile):
         path
             Its path; the group above it exists.
         node
-            The node. A text of that path is replaced, and so are attributes; a view or link stays as it is.
+            The node. A text or number of that path is made anew; a view or link stays as it is; a group is added to.
 
         Raises
         ------

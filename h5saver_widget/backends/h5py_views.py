@@ -12,7 +12,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5p, h5s
+import numpy.typing as npt
+from h5py import h5d, h5g, h5p, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import SCALAR, TEXT, TEXT_IN_MEMORY, TEXT_TYPE, as_key, write_attributes
 from h5saver_widget.backends.terms import Plain
@@ -32,6 +33,8 @@ def add_plain(group: h5py.Group, path: str, node: Plain) -> None:
 def _add(parent: h5g.GroupID, name: str, path: str, node: Plain) -> None:
     key = as_key(name)
     is_there = key in parent
+    if is_there and node.kind in ("text", "number"):
+        parent.unlink(key)
     made: h5py.Group | h5py.Dataset
     if node.kind == "group":
         made_as = _small_group() if node.stays_small else None
@@ -39,8 +42,10 @@ def _add(parent: h5g.GroupID, name: str, path: str, node: Plain) -> None:
         for below, member in node.members.items():
             _add(made.id, below, f"{path}/{below}", Plain(*member))
     elif node.kind == "text":
-        made = h5py.Dataset(h5d.open(parent, key) if is_there else h5d.create(parent, key, TEXT_TYPE, SCALAR))
-        made.id.write(h5s.ALL, h5s.ALL, np.array(node.text.encode(), dtype=TEXT), mtype=TEXT_IN_MEMORY)
+        made = _value(parent, key, np.array(node.text.encode(), dtype=TEXT), TEXT_TYPE, TEXT_IN_MEMORY)
+    elif node.kind == "number":
+        number = np.array(node.number)
+        made = _value(parent, key, number, h5t.py_create(number.dtype), None)
     elif is_there:
         return
     elif node.kind == "link":
@@ -48,7 +53,13 @@ def _add(parent: h5g.GroupID, name: str, path: str, node: Plain) -> None:
         return
     else:
         made = _view(parent, key, as_key(node.text))
-    write_attributes(made, path, node.attributes, fresh=not is_there)
+    write_attributes(made, path, node.attributes, fresh=not (is_there and node.kind == "group"))
+
+
+def _value(parent: h5g.GroupID, key: bytes, value: npt.NDArray[Any], kind: Any, in_memory: Any) -> h5py.Dataset:
+    made = h5d.create(parent, key, kind, SCALAR)
+    made.write(h5s.ALL, h5s.ALL, value, mtype=in_memory)
+    return h5py.Dataset(made)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint, c_uint64, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_int64, c_size_t, c_uint, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ _RESULTS: Final = {
     "H5Dwrite": (c_int, *[c_int64] * 5, c_void_p),
     "H5Tclose": (c_int, c_int64),
     "H5Lexists": (c_int, c_int64, c_char_p, c_int64),
+    "H5Ldelete": (c_int, c_int64, c_char_p, c_int64),
     "H5Lcreate_hard": (c_int, c_int64, c_char_p, c_int64, c_char_p, c_int64, c_int64),
     "H5Gopen2": (c_int64, c_int64, c_char_p, c_int64),
     "H5Dopen2": (c_int64, c_int64, c_char_p, c_int64),
@@ -158,8 +159,10 @@ def _add(parent: int, path: str, node: Plain) -> None:
         made_as = _small_group() if node.stays_small else 0
         made = hdf5.H5Gopen2(parent, key, 0) if is_there else hdf5.H5Gcreate2(parent, key, 0, made_as, 0)
         close = hdf5.H5Gclose
-    elif node.kind == "text":
-        made, close = _text(parent, key, node.text.encode(), is_there), hdf5.H5Dclose
+    elif node.kind in ("text", "number"):
+        if is_there:
+            hdf5.H5Ldelete(parent, key, 0)
+        made, close = _value(parent, key, node), hdf5.H5Dclose
     elif is_there:
         return
     elif node.kind == "link":
@@ -224,11 +227,17 @@ def _select_everything(space: int) -> None:
         hdf5.H5Sselect_hyperslab(space, 0, lengths(), None, count, block)
 
 
-def _text(parent: int, key: bytes, text: bytes, is_there: bool) -> int:
+def _value(parent: int, key: bytes, node: Plain) -> int:
     hdf5, (kind, space) = _library(), _single_text()
-    made = int(hdf5.H5Dopen2(parent, key, 0) if is_there else hdf5.H5Dcreate2(parent, key, kind, space, 0, 0, 0))
+    value: Any = c_char_p(node.text.encode())
+    if node.kind == "number":
+        number = node.number
+        value = c_int64(number) if isinstance(number, int) else c_double(number)
+        name = "H5T_NATIVE_INT64_g" if isinstance(number, int) else "H5T_NATIVE_DOUBLE_g"
+        kind = c_int64.in_dll(hdf5, name).value
+    made = int(hdf5.H5Dcreate2(parent, key, kind, space, 0, 0, 0))
     if made >= 0:
-        hdf5.H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(c_char_p(text)))
+        hdf5.H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(value))
     return made
 
 

@@ -174,20 +174,25 @@ class Plain(NamedTuple):
     Attributes
     ----------
     kind
-        ``'group'``; ``'text'``, a single text of variable length; ``'view'``, an array without values of its own that
-        shows another one of this file, and grows with it; ``'link'``, a second name of such a view.
+        ``'group'``; ``'text'``, a single text of variable length; ``'number'``; ``'view'``, an array without values of
+        its own that shows another one of this file, and grows with it; ``'link'``, a second name of such a view.
     attributes
         Its attributes.
     text
-        The text; of a view the path of the array that it shows, of a link that of the view.
+        The text, also of the number; of a view the path of the array that it shows, of a link that of the view.
     members
         Of a group, the nodes in it by name.
     """
 
-    kind: Literal["group", "text", "view", "link"]
+    kind: Literal["group", "text", "number", "view", "link"]
     attributes: Mapping[str, Any] = MappingProxyType({})
     text: str = ""
     members: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def number(self) -> int | float:
+        """The number that the text is: a whole one if it is written as one."""
+        return int(self.text) if self.text.lstrip("+-").isdecimal() else float(self.text)
 
     @property
     def stays_small(self) -> bool:
