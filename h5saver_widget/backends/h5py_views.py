@@ -51,6 +51,9 @@ def _add(parent: h5g.GroupID, name: str, path: str, node: Plain) -> None:
     elif node.kind == "link":
         parent.links.create_hard(key, parent, as_key(node.text))
         return
+    elif node.kind == "soft":
+        parent.links.create_soft(key, as_key(node.text))
+        return
     else:
         made = _view(parent, key, as_key(node.text))
     write_attributes(made, path, node.attributes, fresh=not (is_there and node.kind == "group"))

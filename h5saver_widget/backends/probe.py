@@ -101,7 +101,7 @@ def unknown_to_tables(path: Path) -> str:
         is_own = "PYTABLES_FORMAT_VERSION" in about or about.get("creator") == "h5saver_widget"
         while waiting and seen < (_FIRST_OF_OWN if is_own else _FIRST_NODES):
             where = waiting.pop()
-            if where == passed_over:
+            if where in passed_over:
                 continue  # its texts can't be read by PyTables; nobody needs them to read the data
             node, seen = other.node(where), seen + 1
             if reason := _unknown(other, node):

@@ -1,4 +1,4 @@
-"""The group of a recording that shows its data once more for NeXus readers: who walks through a file passes it over.
+"""The groups of a recording that show its data once more for NeXus readers: who walks through a file passes them over.
 
 It is made by :class:`h5saver_widget.saving.entry.Entry`.
 """
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["ENTRY", "shown_again", "without_entry"]
+__all__ = ["ENTRY", "SHOWN", "shown_again", "without_entry"]
 
-#: Path of the entry.
+#: Path of the entry, and of what its links lead to.
 ENTRY: Final = "/entry"
+SHOWN: Final = "/nexus"
 #: Attributes of the root of a file with an entry that was made here.
 _OWN: Final = {"creator": "h5saver_widget", "default": ENTRY.strip("/")}
 
 
-def shown_again(io: Backend) -> str:
-    """Return the group of an open file that shows its data once more, ``''`` if there is none.
+def shown_again(io: Backend) -> tuple[str, ...]:
+    """Return the groups of an open file that show its data once more; none where there is no entry.
 
     Whoever walks through a whole file passes it over, or meets every array twice.
 
@@ -35,12 +36,12 @@ def shown_again(io: Backend) -> str:
     >>> with H5SaverLowLevel(backend='h5py') as h5saver:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'a.h5')
     ...     shown_again(h5saver.io)
-    '/entry'
+    ('/entry', '/nexus')
     """
     try:
-        return ENTRY if io.get_attributes(io.root(), list(_OWN)) == _OWN else ""
+        return (ENTRY, SHOWN) if io.get_attributes(io.root(), list(_OWN)) == _OWN else ()
     except (NodeError, OSError, RuntimeError):  # a damaged root
-        return ""
+        return ()
 
 
 def without_entry(root: Mapping[str, RawAttribute]) -> dict[str, RawAttribute]:

@@ -55,6 +55,7 @@ _RESULTS: Final = {
     "H5Dwrite": (c_int, *[c_int64] * 5, c_void_p),
     "H5Tclose": (c_int, c_int64),
     "H5Lexists": (c_int, c_int64, c_char_p, c_int64),
+    "H5Lcreate_soft": (c_int, c_char_p, c_int64, c_char_p, c_int64, c_int64),
     "H5Ldelete": (c_int, c_int64, c_char_p, c_int64),
     "H5Lcreate_hard": (c_int, c_int64, c_char_p, c_int64, c_char_p, c_int64, c_int64),
     "H5Gopen2": (c_int64, c_int64, c_char_p, c_int64),
@@ -164,6 +165,9 @@ def _add(parent: int, path: str, node: Plain) -> None:
             hdf5.H5Ldelete(parent, key, 0)
         made, close = _value(parent, key, node), hdf5.H5Dclose
     elif is_there:
+        return
+    elif node.kind == "soft":
+        _require(hdf5.H5Lcreate_soft(node.text.encode(), parent, key, 0, 0), path)
         return
     elif node.kind == "link":
         _require(hdf5.H5Lcreate_hard(parent, node.text.encode(), parent, key, 0, 0), path)

@@ -157,6 +157,8 @@ class Capabilities:
         Nodes can be copied into another file as they are, see ``Backend.object_copies``.
     views
         Arrays can be shown under another name, see ``Backend.add_plain``.
+    link_attributes
+        Through a link, programs that use this library see the attributes of what it leads to.
     """
 
     swmr: bool = False
@@ -166,6 +168,7 @@ class Capabilities:
     journal: bool = False
     copies_objects: bool = False
     views: bool = False
+    link_attributes: bool = False
 
 
 class Plain(NamedTuple):
@@ -175,16 +178,17 @@ class Plain(NamedTuple):
     ----------
     kind
         ``'group'``; ``'text'``, a single text of variable length; ``'number'``; ``'view'``, an array without values of
-        its own that shows another one of this file, and grows with it; ``'link'``, a second name of such a view.
+        its own that shows another one of this file, and grows with it; ``'link'``, a second name of such a view;
+        ``'soft'``, a soft link.
     attributes
         Its attributes.
     text
-        The text, also of the number; of a view the path of the array that it shows, of a link that of the view.
+        The text, also of the number; of a view the path of the array that it shows, of a link that of what it leads to.
     members
         Of a group, the nodes in it by name.
     """
 
-    kind: Literal["group", "text", "number", "view", "link"]
+    kind: Literal["group", "text", "number", "view", "link", "soft"]
     attributes: Mapping[str, Any] = MappingProxyType({})
     text: str = ""
     members: Mapping[str, Any] = MappingProxyType({})

@@ -54,8 +54,7 @@ def plotted_for(h5: H5Backend, node: Node, values: Mapping[str, Any], names: lis
 
 def _shown_by(h5: H5Backend, path: str) -> str:
     """Return the array that a view in the entry of a recording shows, where all that belongs to it is."""
-    entry = shown_again(h5.io)
-    if not entry or not path.startswith(f"{entry}/"):
+    if not path.startswith(tuple(f"{group}/" for group in shown_again(h5.io))):
         return path
     target = text_in(h5.io.get_attributes(h5.io.node(path), ["target"]).get("target"))
     return h5.get_node(target).path if target else path

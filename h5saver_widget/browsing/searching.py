@@ -43,11 +43,11 @@ def groups_below(h5: H5Backend, path: str) -> Iterator[tuple[str, list[Child]]]:
     In the entry of a recording every array is shown once more: it is entered only where the walk begins in it.
     """
     waiting = [path]
-    passed_over = shown_again(h5.io) if path == "/" else ""
+    passed_over = shown_again(h5.io) if path == "/" else ()
     seen: set[Hashable] = set()
     while waiting:
         here = waiting.pop()
-        if here == passed_over:
+        if here in passed_over:
             continue
         try:
             identity = h5.io.identity(h5.io.node(here))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,12 +111,12 @@ def _above(path: str) -> list[str]:
     return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
 
 
-def _below(io: Backend, top: str, passed_over: str | None = None) -> list[str]:
-    """Return a node and everything below it but one group, groups before their members; a group is entered once."""
+def _below(io: Backend, top: str, passed_over: Sequence[str] = ()) -> list[str]:
+    """Return a node and everything below it but some groups, groups before their members; a group is entered once."""
     found, waiting, seen = [], [top], set[Hashable]()
     while waiting:
         path = waiting.pop()
-        if path == passed_over:
+        if path in passed_over:
             continue
         found.append(path)
         handle = io.node(path)
@@ -155,8 +155,8 @@ class _Copy:
         with self._source.lock:
             tops = _tops(node)
             # views become arrays of their own in a copy by values
-            entry = shown_again(self._source) or None
-            below = [path for top in tops if top != entry for path in _below(self._source, top, entry)]
+            passed_over = shown_again(self._source)
+            below = [path for top in tops for path in _below(self._source, top, passed_over)]
             above = [up for top in tops for up in _above(top)]
             sizes = {path: _stored_size(self._source, path) for path in below}
         self._job.begin(sum(sizes.values()))

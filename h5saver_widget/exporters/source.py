@@ -229,10 +229,10 @@ def _measured_in(group: GROUP) -> int:
 def _groups(top: GROUP) -> Iterator[GROUP]:
     """Iterate over a group and all groups below it; one that is reached a second time (a loop) is passed over."""
     waiting, seen = [(top, 0)], set[Hashable]()
-    passed_over = shown_again(top.backend) if top.path == "/" else ""
+    passed_over = shown_again(top.backend) if top.path == "/" else ()
     while waiting:
         group, depth = waiting.pop()
-        if group.path == passed_over:
+        if group.path in passed_over:
             continue
         identity = group.backend.identity(group.handle)
         if identity in seen or depth > _MAX_DEPTH:

@@ -143,7 +143,7 @@ def look_through(
     size, known, skip = Path(path).stat().st_size, set(options["known"]), set(options["skip"])
     waiting: list[tuple[str, int]] = [(where, 0) for where in options["only"] or ["/"]]
     seen: dict[Hashable, str] = {}
-    passed_over = ""
+    passed_over: tuple[str, ...] = ()
     while waiting:
         where, depth = waiting.pop()
         if where in skip:
@@ -170,7 +170,7 @@ def look_through(
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
                 waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
-            elif passed_over and where.startswith(f"{passed_over}/"):
+            elif where.startswith(tuple(f"{group}/" for group in passed_over)):
                 pass  # a view: its values are read where they are
             elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:
                 boxes = [_box(box) for box in avoid.get(where, ())]

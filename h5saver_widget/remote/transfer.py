@@ -59,7 +59,7 @@ def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
     stack, seen, passed_over = ["/"], set(), shown_again(backend)
     while stack:
         path = stack.pop()
-        if path == passed_over:
+        if path in passed_over:
             continue
         node = backend.node(path)
         kind = backend.kind(node)

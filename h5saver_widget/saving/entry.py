@@ -4,6 +4,9 @@ The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The
 that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed at the
 end of each step that makes arrays, and costs nothing per frame.
 
+The nodes stand in ``/nexus``, and ``/entry`` links to them: PyMoDAQ reads a file with h5py only if each node has an
+attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link.
+
 Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_definitions/NXsensor_scan.html
 """
 
@@ -14,11 +17,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.shown_again import ENTRY, shown_again
+from h5saver_widget.backends.shown_again import ENTRY, SHOWN, shown_again
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
@@ -123,23 +127,24 @@ class Entry:
             Name of the person.
         """
         program = _text("h5saver_widget", version=__version__, program_url=_HOME)
-        entry = _group(
-            "NXentry",
-            definition=_text(_DEFINITION, version=_VERSION),
-            start_time=_text(start.isoformat(timespec="milliseconds")),
-            identifier_experiment=_text(identity),
-            process=_group("NXprocess", program=program),
-            user=_group("NXuser", name=_text(user)),
-            instrument=_group("NXinstrument"),
-        )
-        self._io.add_plain(ENTRY, entry)
+        entry = {
+            "definition": _text(_DEFINITION, version=_VERSION),
+            "start_time": _text(start.isoformat(timespec="milliseconds")),
+            "identifier_experiment": _text(identity),
+            "process": _group("NXprocess", program=program),
+            "user": _group("NXuser", name=_text(user)),
+            "instrument": _group("NXinstrument"),
+        }
+        self._io.add_plain(ENTRY, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": ""}))
+        self._io.add_plain(SHOWN, _with_class(_group("NXcollection")))
         self.is_there = True
+        self._add(entry)
 
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
         io = self._io
         if shown_again(io):
-            self.is_there, self._taken = True, set(io.children(io.node(ENTRY)))
+            self.is_there, self._taken = True, set(io.children(io.node(SHOWN)))
             self._count = len(self._taken)
             # what is there stays the default: what it shows is not known any more
             self._best = _HIGHEST if io.get_attributes(io.node(ENTRY), ["default"]) else -1
@@ -147,7 +152,21 @@ class Entry:
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
         if self.is_there:
-            self._add(f"{ENTRY}/end_time", _text(end.isoformat(timespec="milliseconds")))
+            self._add({"end_time": _text(end.isoformat(timespec="milliseconds"))})
+
+    def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
+        """Add what a person has told: the sample, the user, settings that no module knows.
+
+        Parameters
+        ----------
+        members
+            Nodes by name; groups that are there are added to.
+        definition
+            The application definition that is claimed instead of NXsensor_scan.
+        """
+        claimed = {"definition": _text(definition)} if definition and definition != _DEFINITION else {}
+        if self.is_there and (members or claimed):
+            self._add({**members, **claimed})
 
     def group_made(self, path: str, title: str, kind: str) -> None:
         """Take note of a new group: its title, and its type if it is the group of a module."""
@@ -182,12 +201,13 @@ class Entry:
     def _hide(self, below: str) -> None:
         io, entry = self._io, self._io.node(ENTRY)
         left: dict[str, int] = {}
-        for name in io.children(entry):
-            if target := self._target_of(f"{ENTRY}/{name}"):
+        for name in io.children(io.node(SHOWN)):
+            if target := self._target_of(f"{SHOWN}/{name}"):
                 if target.startswith(below):
                     io.delete(io.node(f"{ENTRY}/{name}"))
+                    io.delete(io.node(f"{SHOWN}/{name}"))
                     self._taken.discard(name)
-                    self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{ENTRY}/{name}/")}
+                    self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{SHOWN}/{name}/")}
                 else:
                     left[name] = _rank(target)
         told = io.get_attributes(entry, ["default"])
@@ -227,19 +247,24 @@ class Entry:
                 if _rank(path) > self._best:
                     self._best, about = _rank(path), {"default": name}
         if new:
-            self._add(ENTRY, Plain("group", about, members=new))
+            self._add(new, about)
         if not self._has_room:
             self._titles, self._axes = {}, {}
 
-    def _add(self, path: str, node: Plain) -> None:
-        """Write a node; where that fails, as much of it as can be."""
+    def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
+        nodes = {
+            name: node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"})
+            for name, node in members.items()
+        }
+        links = {name: Plain("soft", text=f"{SHOWN}/{name}") for name in members}
         try:
-            self._io.add_plain(path, node)
+            self._io.add_plain(SHOWN, _with_class(Plain("group", members=nodes)))
+            self._io.add_plain(ENTRY, Plain("group", about, members=links))
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            logger.warning("%s is not in the file, or not all of it: %s", path, error)
-            if path == ENTRY and node.members:
-                for name, member in node.members.items():
-                    self._add(f"{path}/{name}", member)
+            logger.warning("%s: not in the file, or not all of it: %s", ", ".join(members), error)
+            for name, node in members.items() if len(members) > 1 else ():
+                self._add({name: node}, about if about.get("default") == name else {})
 
     def _shown(self, path: str, place: str, channel: _Channel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
@@ -269,8 +294,8 @@ class Entry:
         members = {}
         for name, array in shown.items():
             # a scan has one axis and many channels: they share a view
-            place_of_view = self._views.setdefault(array.path, f"{ENTRY}/{place}/{name}")
-            is_first = place_of_view == f"{ENTRY}/{place}/{name}"
+            place_of_view = self._views.setdefault(array.path, f"{SHOWN}/{place}/{name}")
+            is_first = place_of_view == f"{SHOWN}/{place}/{name}"
             members[name] = array.shown_as(name) if is_first else Plain("link", text=place_of_view)
         return Plain("group", about, members=members)
 
@@ -294,6 +319,14 @@ class Entry:
         name = _free(_valid("_".join(told) or "data").lower(), self._taken)
         self._taken.add(name)
         return name
+
+
+def _with_class(node: Plain) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ knows what each is."""
+    if node.kind in ("link", "soft"):
+        return node
+    about = {"CLASS": "GROUP" if node.kind == "group" else "CARRAY", "TITLE": "", **node.attributes}
+    return node._replace(attributes=about, members={name: _with_class(member) for name, member in node.members.items()})
 
 
 def _group(nx_class: str, **members: Plain) -> Plain:

@@ -218,7 +218,7 @@ class _Copy:
             there, here = waiting.pop()
             for name, node in there.children().items():
                 try:
-                    if node.path == passed_over:
+                    if node.path in passed_over:
                         continue
                     if not isinstance(node, GROUP):
                         self._copy_leaf(node, here, name)

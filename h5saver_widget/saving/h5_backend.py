@@ -265,11 +265,11 @@ class H5Backend:
             Leave arrays out.
         """
         stack = [(self.get_node(where), 0)]
-        passed_over = shown_again(self.io) if stack[0][0].path == "/" else ""
+        passed_over = shown_again(self.io) if stack[0][0].path == "/" else ()
         seen: set[Hashable] = set()
         while stack:
             node, level = stack.pop()
-            if node.path == passed_over:
+            if node.path in passed_over:
                 continue
             if isinstance(node, GROUP) or not only_groups:
                 yield node
