@@ -197,8 +197,8 @@ class H5SaverLowLevel(H5Backend):
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         before, began = self.frames_saved, monotonic()
+        self._complete_structure()
         super().flush()
-        self._structure_changed = False
         self._flushed(before)
         self._flush_took = monotonic() - began
 
@@ -209,9 +209,17 @@ class H5SaverLowLevel(H5Backend):
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         before = self.frames_saved
-        self._structure_changed = False
+        self._complete_structure()
         self.io.flush_soon()
         self._flushed(before)
+
+    def _complete_structure(self) -> None:
+        """Describe new arrays to NeXus readers: also where a flush comes before the end of a step."""
+        if self._structure_changed:
+            with self.io.lock:
+                self._structure_changed = False
+                if self.is_ready and self.io.writable:
+                    self.describe_plots()
 
     def _flushed(self, frames: int) -> None:
         """Count frames as written, unless they wait for a server."""

@@ -27,7 +27,18 @@ from nexusformat.nexus import nxload
 from nexusformat.nexus.validate import validate_application
 from silx.io import nxdata
 
-from h5saver_widget import DataLoader, DataRaw, DataSaverLoader, DataToExport, DetectorTimeSaver, H5SaverLowLevel
+from h5saver_widget import (
+    DataLoader,
+    DataRaw,
+    DataSaverLoader,
+    DataToExport,
+    DetectorTimeSaver,
+    H5Backend,
+    H5SaverBase,
+    H5SaverLowLevel,
+)
+from h5saver_widget.archiving.missing import missing_in
+from h5saver_widget.cli import main
 from h5saver_widget.version import __version__
 
 #: Kind of file: how it is made, the group of the entry that is plotted first, how many there are, its shape and axes.
@@ -217,6 +228,42 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
             made.add_data(node, bundle(float(i)))
         names = ["det_number", "det_curve", "det_image"]
         assert written_to == [("/nexus", names), ("/entry", names)]
+
+
+def test_a_recorder_shows_its_first_frame(backend, tmp_path):
+    recorder = H5SaverBase("detector", backend)
+    recorder.settings["base_path"], recorder.settings["data_format", "nexus_entry"] = str(tmp_path), "always"
+    recorder.start()
+    for i in range(2):
+        recorder.record("camera", np.full((2, 3), i))  # the first one is flushed at once, within its step
+    path = recorder.file_path
+    recorder.stop()
+    with h5py.File(path) as file:
+        assert file["entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
+        assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
+
+
+def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
+    good = written(tmp_path / "good.h5", "h5py", scan, entry=True)
+    assert main(["validate", str(good), "--pynx", "true"]) == 1  # which does not call it valid
+    assert main(["validate", str(good), "--pynx", "no-such-program"]) == 0
+    said = capsys.readouterr().out
+    assert "what was measured" in said and "error" not in said and "could not be started" in said
+    bare = written(tmp_path / "bare.h5", "tables", snapshot, nexus=False)
+    with h5py.File(good, "r+") as file:
+        file["entry"].attrs["default"] = "nothing"
+        del file["nexus/start_time"]
+        file["nexus/scan000_det_image"].attrs["signal"] = "gone"
+        file["nexus/scan000_det_curve/CH00"].attrs["units"] = "three"
+    with H5Backend("h5py") as h5:
+        h5.open_file(good)
+        found = [str(one) for one in missing_in(h5) if one.is_error or "unit" in one.what]
+    assert [line.partition(":")[0] for line in found] == ["/entry", "/entry", "/entry/scan000_det_image",
+                                                         "/entry/scan000_det_curve/CH00"]  # fmt: skip
+    assert main(["validate", str(good)]) == 1 and main(["validate", str(bare)]) == 1
+    assert "there is no NXentry" in capsys.readouterr().out
+    (tmp_path / "no.h5").write_bytes(b"nothing")
+    assert main(["validate", str(tmp_path / "no.h5")]) == 3
 
 
 def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
