@@ -72,9 +72,11 @@ frozen: $(VENV)/.frozen-stamp
 	@QT_QPA_PLATFORM=offscreen $(VENV)/frozen/bin/python -m pytest -c /dev/null --rootdir . --confcutdir tests/frozen \
 	    tests/frozen/frozen_programs.py $(ARGS)
 
-# Every program of examples/hosts, with the packages that it is for; napari needs a screen (xvfb-run make hosts).
+# Every program of examples/hosts, with the packages that it is for; napari needs a screen, real or Xvfb's.
+SCREEN = $(if $(DISPLAY)$(WAYLAND_DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a))
 hosts: $(VENV)/.hosts-stamp
-	@ALL_HOSTS=1 $(VENV)/hosts/bin/python -m pytest -c /dev/null --rootdir . --noconftest tests/test_host_examples.py $(ARGS)
+	@ALL_HOSTS=1 $(SCREEN) $(VENV)/hosts/bin/python -m pytest -c /dev/null --rootdir . --noconftest --disable-warnings \
+	    tests/test_host_examples.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

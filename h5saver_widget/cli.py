@@ -12,31 +12,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from h5saver_widget.archiving.commands import TemplateCommand, Validate
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.commands import Pull, Push
 from h5saver_widget.version import __version__
 
 if TYPE_CHECKING:
     from h5saver_widget.browsing import FileView
+    from h5saver_widget.recovery import FileState, RepairReport
 
 __all__ = ["COMMANDS", "main"]
-
-
-class Findings(Protocol):
-    """The result of checking or repairing."""
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the program."""
-
-    def in_words(self) -> str:
-        """Return the result in words, for people."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as plain data."""
 
 
 class Command(Protocol):
@@ -155,22 +143,13 @@ class ReadCommand:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Open the file for reading, and print."""
-        from h5saver_widget.browsing import FileView
-        from h5saver_widget.browsing.opening import why_not
 
-        view = FileView(arguments.file, isolated=True)
-        try:
-            view.open()
+        def show(view: FileView) -> int:
             for line in self.lines(view, arguments):
                 _print(line)
-        except BrokenPipeError:  # ... | head
-            raise
-        except (OSError, KeyError, ValueError) as error:
-            print(f"h5saver: {arguments.file}: {why_not(arguments.file, error)}", file=sys.stderr)
-            return 3
-        finally:
-            view.close()
-        return 0
+            return 0
+
+        return _reading(arguments.file, show)
 
 
 class Info(ReadCommand):
@@ -227,9 +206,8 @@ class Export:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Open the file for reading, and export."""
-        from h5saver_widget.browsing import FileView
-        from h5saver_widget.browsing.opening import why_not
-        from h5saver_widget.exporters.console import default_target, format_lines, run_export
+        from h5saver_widget.browsing.exporting import export_node
+        from h5saver_widget.exporters.console import chosen_format, default_target, format_lines
 
         if arguments.list:
             _print(*format_lines())
@@ -238,28 +216,25 @@ class Export:
             print("h5saver: export needs FILE, and -f FORMAT or -o OUT; see h5saver export --help", file=sys.stderr)
             return 2
         node = f"/{arguments.node.strip('/')}"
-        view = FileView(arguments.file, isolated=True)
-        try:
-            view.open()
-        except (OSError, KeyError, ValueError) as error:
-            print(f"h5saver: {arguments.file}: {why_not(arguments.file, error)}", file=sys.stderr)
-            return 3
-        try:
-            target = arguments.out or default_target(arguments.file, node, arguments.format)
-            if view.note:
-                print(f"note: {view.note}", file=sys.stderr)
-            if arguments.allow is not None:
-                view.h5.io.allow([arguments.allow])
-            done = run_export(view.h5, node, target, arguments.format, arguments.overwrite, arguments.bom)
-        except (H5SaverError, OSError) as error:
-            print(f"h5saver: {error}", file=sys.stderr)
-            return 1
-        finally:
-            view.close()
-        _print(*map(str, done.files))
-        for note in done.notes:
-            print(f"note: {note}", file=sys.stderr)
-        return 0
+
+        def write(view: FileView) -> int:
+            try:
+                target = arguments.out or default_target(arguments.file, node, arguments.format)
+                if view.note:
+                    print(f"note: {view.note}", file=sys.stderr)
+                how = chosen_format(target, arguments.format, arguments.bom)
+                allow = [arguments.allow] if arguments.allow is not None else []
+                options = {"overwrite": arguments.overwrite, "progress": TerminalProgress(), "allow": allow}
+                done = export_node(view.h5, node, target, how, **options)
+            except (H5SaverError, OSError) as error:
+                print(f"h5saver: {error}", file=sys.stderr)
+                return 1
+            _print(*map(str, done.files))
+            for note in done.notes:
+                print(f"note: {note}", file=sys.stderr)
+            return 0
+
+        return _reading(arguments.file, write)
 
 
 class Browse:
@@ -367,7 +342,25 @@ def _print(*lines: str) -> None:
         raise _PrintingError(str(error)) from error
 
 
-def _answer(find: Callable[[], Findings], as_json: bool) -> int:
+def _reading(file: Path, work: Callable[[FileView], int]) -> int:
+    """Return the exit code of work on a file that is open for reading; 3, with the reason, if it can't be read."""
+    from h5saver_widget.browsing import FileView
+    from h5saver_widget.browsing.opening import why_not
+
+    view = FileView(file, isolated=True)
+    try:
+        view.open()
+        return work(view)
+    except BrokenPipeError:  # ... | head
+        raise
+    except (OSError, KeyError, ValueError) as error:
+        print(f"h5saver: {file}: {why_not(file, error)}", file=sys.stderr)
+        return 3
+    finally:
+        view.close()
+
+
+def _answer(find: Callable[[], FileState | RepairReport], as_json: bool) -> int:
     """Print the result, as JSON or in words; a file that can't be found is a mistake in the command."""
     try:
         findings = find()

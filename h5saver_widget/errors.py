@@ -137,6 +137,11 @@ class FileGoneError(H5SaverError, OSError):
     """A file was removed, or cut off, by somebody else while it was written."""
 
 
+def taken(path: object) -> FileExistsError:
+    """Return the error for a file that is to be made where there is one."""
+    return FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+
+
 def incomplete(path: object, what: str) -> FileIncompleteError:
     """Return the error of a file that can't be completed, with the state of the file."""
     return FileIncompleteError(

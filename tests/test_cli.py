@@ -99,3 +99,18 @@ def test_an_answer_that_can_not_be_written_says_nothing_about_a_file(tmp_path: P
             words = [sys.executable, "-c", code, command, str(tmp_path / "a.h5")]
             done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 74 and "could not be written" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "check"])
+def test_what_is_no_file_is_named_and_never_waited_for(command: str, tmp_path: Path) -> None:
+    (folder := tmp_path / "folder.h5").mkdir()
+    places = [folder, tmp_path / "dangling.h5"]
+    places[1].symlink_to(tmp_path / "nowhere.h5")
+    if hasattr(os, "mkfifo"):  # to open a pipe for reading waits until somebody writes into it
+        os.mkfifo(tmp_path / "pipe.h5")
+        places.append(tmp_path / "pipe.h5")
+    program = [sys.executable, "-m", "h5saver_widget", command]
+    for place in places:
+        done = subprocess.run([*program, str(place)], capture_output=True, text=True, timeout=100)
+        assert done.returncode == (2 if command == "check" else 3)
+        assert place.name in done.stderr and "Traceback" not in done.stderr

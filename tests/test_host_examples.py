@@ -26,7 +26,7 @@ HOSTS = {
     "qcodes_loop": ("qcodes", "Scan000/Detector000/Data0D/CH00/Data00", 41),
     "jupyter_cells": ("ipykernel", "Detector000/Data2D/CH00/EnlData00", 100),
 }
-#: A kernel has been seen to give no answer for a minute, once, on a machine with much to do: ``make hosts`` runs it.
+#: A kernel takes seconds to start: ``make hosts`` runs it.
 BY_HAND = ("ipykernel",)
 README = """
 import os, sys

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import sys
 
+#: ipykernel's Qt loop overlooks messages at times, with any window, and then waits for ever: a timer has it look again.
+START = """
+%gui qt5
+from pyqtgraph.Qt import QtCore
+look = QtCore.QTimer()
+look.timeout.connect(get_ipython().kernel.app.qt_event_loop.quit)
+look.start(100)
+"""
 CELLS = [
-    "%gui qt5",
+    START,
     "import numpy as np\nfrom h5saver_widget import H5Saver\nsaver = H5Saver('detector')\nsaver.settings_tree.show()",
     "saver.start({path!r})",
     "taken = [saver.record('camera', np.full((8, 8), number), units='counts') for number in range(100)]",

@@ -183,22 +183,6 @@ class Backend(BackendFile):
         with self._making(parent, name) as (group, path):
             return Handle(self._make(group, path, spec))
 
-    def create_group(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a group; errors as `create`."""
-        return self.create(parent, name, NodeSpec(NodeKind.GROUP, attributes=attributes or {}))
-
-    def create_array(self, parent: Handle, name: str, **spec: Any) -> Handle:
-        """Make an array of fixed shape; errors as `create`, of whose spec the other arguments are."""
-        return self.create(parent, name, NodeSpec(NodeKind.FIXED, **spec))
-
-    def create_growing(self, parent: Handle, name: str, *, row_shape: tuple[int, ...], **spec: Any) -> Handle:
-        """Make an array that grows along its first axis; errors as `create`, of whose spec the other arguments are."""
-        return self.create(parent, name, NodeSpec(NodeKind.GROWING, row_shape, **spec))
-
-    def create_text(self, parent: Handle, name: str, attributes: Mapping[str, RawAttribute] | None = None) -> Handle:
-        """Make a growing list of byte rows of any length; errors as `create`."""
-        return self.create(parent, name, NodeSpec(NodeKind.TEXT, attributes=attributes or {}))
-
     def _make(self, group: TreeNode, path: str, spec: NodeSpec) -> TreeNode:
         """Make a node whose place and name were checked."""
         node = self._nodes.remember(path, self._create(group.obj, path.rpartition("/")[2], spec), spec.kind)
@@ -332,9 +316,21 @@ class Backend(BackendFile):
     @changing
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node, values = self._nodes.array(array), np.asarray(values)
-        self._may_overwrite(node, values)
+        node, values = self._overwritable(array, values)
         self._write(node, selection, values)
+
+    @changing
+    def write_point(self, at: tuple[int, ...], values: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
+        """Overwrite the part at a position, in several arrays; number types are checked before any is written.
+
+        A point of a scan has many channels: one call is one wait for the lock (or one message to another process).
+        """
+        self._write_checked(at, [self._overwritable(array, part) for array, part in values])
+
+    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        """Write what was checked."""
+        for node, part in ready:
+            self._write(node, at, part)
 
     @looking
     def read(self, array: Handle, selection: Selection = ...) -> Any:

@@ -103,10 +103,25 @@ class Checks(Storage):
         if values.dtype != held and not np.can_cast(values.dtype, held, "safe"):
             raise DataMismatchError(f"{node.path} holds {held}, got {values.dtype}: convert the values first")
 
-    def _may_overwrite(self, node: TreeNode, values: npt.NDArray[Any]) -> None:
+    def _overwritable(self, array: Handle, values: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
+        """Return an array and values that it can hold; an error if it can't."""
+        known = cast(TreeNode, array)
+        if (  # as in `_appendable`
+            type(known) is TreeNode
+            and type(values) is np.ndarray
+            and known.held is not None
+            and values.dtype == known.held
+            and known.owner is self._nodes.owner
+            and self._mode != "r"
+        ):
+            return known, values
+        node, values = self._nodes.array(array), np.asarray(values)
         if node.kind is NodeKind.TEXT:
             raise NodeError(f"{node.path} holds rows of bytes: they can be appended, not overwritten")
-        self._may_write(node, values, self._held(node))
+        held = self._held(node)
+        self._may_write(node, values, held)
+        node.held = held
+        return node, values
 
     def _appendable(self, array: Handle, rows: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         """Return an array and rows of its number type, in one piece; an error if they don't fit."""

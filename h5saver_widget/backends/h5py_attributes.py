@@ -27,6 +27,7 @@ __all__ = [
     "as_key",
     "as_text",
     "attribute_names",
+    "delete_attribute",
     "read_attributes",
     "write_attributes",
 ]
@@ -70,7 +71,7 @@ def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute
     return values
 
 
-def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute], fresh: bool) -> None:
+def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
     """Write attributes of an object; one that was just made (`fresh`) has none of these names."""
     for name, value in attributes.items():
         try:
@@ -92,6 +93,11 @@ def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute]
             if isinstance(error, CodecError):
                 raise
             raise CodecError(f"attribute {name!r} of {path} could not be written by h5py: {error}") from error
+
+
+def delete_attribute(obj: Any, name: str) -> None:
+    """Remove an attribute of an object."""
+    del obj.attrs[name]
 
 
 def _stored(value: Any) -> tuple[Any, Any, npt.NDArray[Any], Any] | None:

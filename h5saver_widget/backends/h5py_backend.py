@@ -1,79 +1,49 @@
-"""The h5py backend: the default, because it was the safest in everything that was measured.
-
-Files are written within the bounds ``earliest``/``v110`` (``v110`` throughout for SWMR): with ``latest``, the HDF5 2.0
-inside h5py 3.16 writes files that show up empty in readers that carry HDF5 1.14.
-"""
+"""The h5py backend: the default, because it was the safest in everything that was measured."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
+from h5saver_widget.backends import h5py_attributes
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.capabilities import H5PY_CAPABILITIES
-from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks, is_large
-from h5saver_widget.backends.h5py_attributes import (
-    CommitMarks,
-    as_key,
-    as_text,
-    attribute_names,
-    read_attributes,
-    write_attributes,
-)
+from h5saver_widget.backends.chunks import TEXT_ROWS, fixed_chunks, growing_chunks, is_large
+from h5saver_widget.backends.h5py_attributes import as_key, as_text, read_attributes, write_attributes
 from h5saver_widget.backends.h5py_details import dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_examine import H5pyInspection
+from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
-from h5saver_widget.backends.journal import JournaledFile, read_journal
-from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.rows import PENDING_BYTES
+from h5saver_widget.backends.primitive import changing, require_open
+from h5saver_widget.backends.selections import fitting
 from h5saver_widget.backends.terms import (
     ArrayInfo,
-    Durability,
+    Handle,
     NodeKind,
     NodeSpec,
     ObjectCopies,
-    OpenMode,
     Plain,
-    RawAttribute,
     Selection,
 )
 from h5saver_widget.errors import (
-    DataMismatchError,
-    FileIncompleteError,
-    FileNotOpenError,
-    FileOpenError,
     NodeError,
-    StreamingError,
-    raise_again,
 )
-from h5saver_widget.format.superblock import read_superblock
-
-if TYPE_CHECKING:
-    from h5saver_widget.backends.h5py_copying import Copier
 
 __all__ = ["H5pyBackend"]
 
-logger = logging.getLogger(__name__)
-
-#: So many bytes may wait for a disk that refuses them; then the file is given up.
-_MOST_WAITING = 4 * PENDING_BYTES
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _PLAIN = h5p.create(h5p.DATASET_CREATE)
 _PLAIN.set_obj_track_times(False)
@@ -113,192 +83,14 @@ def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.D
     return h5py.Dataset(made)
 
 
-class H5pyBackend(QueuedBackend):
+class H5pyBackend(H5pyFile):
     """A local HDF5 file through h5py."""
 
     name = "h5py"
     versions = MappingProxyType({"h5py_version": h5py.__version__, "HDF5_Version": h5py.version.hdf5_version})
     capabilities = H5PY_CAPABILITIES
-    library_errors = (OSError, KeyError, RuntimeError, ValueError, TypeError)
     inspector = H5pyInspection
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._file: h5py.File | None = None
-        #: The file object that a journaled file is written through, or that shows a damaged file as another.
-        self._disk: JournaledFile | None = None
-        #: The marks of the commits of a file that is journaled.
-        self._marks: CommitMarks | None = None
-        self._copier: Copier | None = None
-        self._locking: bool | None = None
-
-    # ------------------------------------------------------------------ file
-    @property
-    def is_open(self) -> bool:
-        """Whether a file is open. A host may have closed the library's own object: its number is 0 then."""
-        file = self._file
-        return file is not None and file.id.id != 0
-
-    def _file_object(self) -> h5py.File:
-        learn_plugins()  # nobody looks for missing filters where h5py is used directly
-        return self._h5()
-
-    def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._locking = locking
-        if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
-            learn_plugins()
-        try:
-            if self._takes_journal(path, mode, swmr):
-                self._open_journaled(path, mode, locking is not False)
-                return
-            self._file = h5py.File(
-                path,
-                mode,
-                libver=("v110" if swmr and mode != "r" else "earliest", "v110"),
-                swmr=swmr and mode == "r",
-                locking=locking,
-                rdcc_nslots=None if mode == "r" else CACHED_CHUNKS,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
-                raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
-            raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
-
-    def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
-        """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
-
-        Parameters
-        ----------
-        path
-            The file, which is locked by nobody.
-        offset, beginning
-            Where the superblock stands, and its bytes.
-        size
-            Size of the file, in bytes; it may be more than there is: zeros.
-
-        Raises
-        ------
-        FileOpenError
-            If it can't be opened all the same.
-        """
-        self._begin()
-        learn_plugins()
-        disk = JournaledFile(path, "r", False)
-        disk.show(offset, beginning, size)
-        try:
-            self._file = h5py.File(path, "r", driver="fileobj", fileobj=disk)
-        except (OSError, ValueError, RuntimeError) as error:
-            disk.close()
-            raise FileOpenError(f"{path} could not be opened: {error}") from error
-        self._disk = disk
-        self._path, self._mode, self._swmr = path, "r", False
-
-    def _takes_journal(self, path: Path, mode: OpenMode, swmr: bool) -> bool:
-        if mode == "r":  # a journal that a killed program left is shown in its file, and both stay as they are
-            return read_journal(path) is not None
-        if self.durability.level is Durability.FLUSH or swmr:
-            return False
-        if os.access(os.path.dirname(os.path.realpath(path)), os.W_OK):
-            return True
-        if self.durability.level is Durability.POWER:
-            raise PermissionError(
-                "to survive a loss of power it needs a journal, and nothing can be made in its folder"
-            )
-        logger.warning("%s: no journal can be made in its folder: a kill in the middle of a flush may damage it", path)
-        return False
-
-    def _open_journaled(self, path: Path, mode: OpenMode, locking: bool) -> None:
-        block = read_superblock(path) if mode == "r+" else None
-        if block is not None and block.version >= 3 and block.is_writing:
-            # with a file of ours the library does not look, and who streams holds no lock: two would write
-            raise OSError("it is open for writing in another program, or was when that program was killed")
-        disk = JournaledFile(path, mode, locking, self.durability.level is Durability.POWER)
-        try:
-            # 'w': to HDF5 the file that was just made is there already, and it is empty
-            library_mode = "w" if mode == "x" else mode
-            self._file = h5py.File(
-                path,
-                library_mode,
-                driver="fileobj",
-                fileobj=disk,
-                libver=("earliest", "v110"),
-                rdcc_nslots=CACHED_CHUNKS,
-            )
-        except BaseException:
-            disk.close()
-            raise
-        self._disk, self._marks = disk, CommitMarks()
-
-    def _close_file(self) -> None:
-        if self._copier is not None:
-            self._copier.abandon()
-            self._copier = None
-        file, self._file = self._file, None
-        disk, self._disk = self._disk, None
-        try:
-            if file is not None:
-                file.close()
-                if disk is not None and self._mode != "r" and not disk.is_abandoned:
-                    disk.commit()
-        finally:
-            if disk is not None:
-                disk.close()
-
-    @property
-    def _keeps_journal(self) -> bool:
-        return self._disk is not None
-
-    def _flush_file(self) -> None:
-        self._h5().flush()
-        if self._disk is None or self._marks is None or self._mode == "r":
-            return
-        mark = b""
-        if self._disk.is_changed:
-            self._disk.identity, mark = self._marks.next(self._h5())
-            self._h5().flush()
-        self._disk.commit(mark)
-
-    def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        super()._append_checked(ready)
-        self._bound_waiting()
-
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        super()._write(node, selection, values)
-        self._bound_waiting()
-
-    def _bound_waiting(self) -> None:
-        if self._disk is None or self._disk.waiting <= PENDING_BYTES:
-            return
-        try:
-            self.flush()
-        except FileIncompleteError as error:  # the next flush tells, unless too much waits for it
-            if self._disk.waiting > _MOST_WAITING:
-                self._gone = FileIncompleteError(str(error), is_lost=True, is_final=True)
-                raise_again(self._gone)
-
-    def _let_go(self) -> None:
-        if self._disk is None:
-            super()._let_go()
-        else:
-            self._disk.abandon()
-
-    def _disconnect(self) -> None:
-        if self._disk is None:
-            super()._disconnect()
-        else:
-            self._disk.abandon()
-
-    def descriptor(self) -> int:
-        """Return the operating system's number of the open file."""
-        return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
-
-    def _size_wanted(self) -> int:
-        return int(self._h5().id.get_filesize())
-
-    def _h5(self) -> h5py.File:
-        if self._file is None:
-            raise FileNotOpenError("no file is open; open or create one first")
-        return self._file
+    attribute_calls = h5py_attributes
 
     # ------------------------------------------------------------------ tree
     def _root_object(self) -> h5py.Group:
@@ -347,20 +139,14 @@ class H5pyBackend(QueuedBackend):
         """Make a file that nodes of the open one are copied into as they are."""
         from h5saver_widget.backends.h5py_copying import Copier  # most processes copy nothing
 
-        self._copier = Copier(self._h5(), path)
-        return _Copies(self)
+        self._copier = Copier(self.lock, self._drained_file, path)
+        return self._copier
 
-    @changing
-    def _copy_object(self, path: str, start: int) -> int | None:
-        if self._copier is None:
-            raise DataMismatchError("there is no file to copy into; begin a copy first")
+    def _drained_file(self) -> h5py.File:
+        """Return the library's file, with all rows in it that were accepted."""
+        require_open(self, "copy")
         self._drain()
-        return self._copier.copy(self._h5(), self.path_of(self.node(path)), start)
-
-    def _end_copies(self) -> list[str]:
-        with self.lock:
-            copier, self._copier = self._copier, None
-            return [] if copier is None else copier.close(self._h5())
+        return self._h5()
 
     def _create(self, group: h5py.Group, name: str, spec: NodeSpec) -> Any:
         if spec.kind is NodeKind.GROUP:
@@ -435,23 +221,20 @@ class H5pyBackend(QueuedBackend):
             node.obj.resize(count, axis=0)
             raise
 
-    def _may_overwrite(self, node: TreeNode, values: npt.NDArray[Any]) -> None:
+    def _overwritable(self, array: Handle, values: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         """Refuse also an array whose values are in other files."""
+        node = self._nodes.array(array)
         if not node.is_here and node.kind is not NodeKind.TEXT:  # asked once: it takes as long as writing a point
             if node.obj.is_virtual or node.obj.external:
                 raise NodeError(
                     f"{node.path} is no array of this file: its values stand elsewhere, and are not written"
                 )
             node.is_here = True
-        super()._may_overwrite(node, values)
+        return super()._overwritable(array, values)
 
     def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        try:
+        with fitting(node.path, node.obj.shape, selection, values):
             node.obj[selection] = values
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
-            ) from error
 
     def _read_part(self, node: TreeNode, selection: Selection) -> Any:
         if node.obj.is_virtual or node.obj.external:
@@ -460,16 +243,13 @@ class H5pyBackend(QueuedBackend):
             if node.obj.external:
                 node.obj = opened_beside(node.obj)
         try:
-            try:
-                return _values(node, selection)
-            except OSError:
-                if not learn_plugins():
-                    raise
-                return _values(node, selection)  # now that its filter is known
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"can't read {selection} of {node.path}, shape {node.obj.shape}: {error}"
-            ) from error
+            with fitting(node.path, node.obj.shape, selection):
+                try:
+                    return _values(node, selection)
+                except OSError:
+                    if not learn_plugins():
+                        raise
+                    return _values(node, selection)  # now that its filter is known
         except OSError as error:
             if missing := missing_filters(node.obj.id):
                 raise NodeError(
@@ -478,47 +258,5 @@ class H5pyBackend(QueuedBackend):
                 ) from error
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
 
-    # ------------------------------------------------------------ attributes
-    def _attribute_names(self, node: TreeNode) -> list[str]:
-        return attribute_names(node.obj)
-
-    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
-        return read_attributes(node.obj, names)
-
-    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
-        write_attributes(node.obj, node.path, attributes, fresh)
-
-    def _delete_attribute(self, node: TreeNode, name: str) -> None:
-        if name not in node.obj.attrs:
-            raise NodeError(f"{node.path} has no attribute {name!r}")
-        del node.obj.attrs[name]
-
-    # ------------------------------------------------------------------ SWMR
-    def _start_swmr(self) -> None:
-        file = self._h5()
-        self.flush()
-        try:
-            file.swmr_mode = True
-        except (ValueError, OSError, RuntimeError) as error:
-            raise StreamingError(
-                f"{self._path} was not made for SWMR; create the file with SWMR on: {error}"
-            ) from error
-        self.queue.file_size = self._stat().st_size  # the library has cut off what it had taken in advance
-
     def _refresh(self, node: TreeNode) -> None:
         node.obj.refresh()
-
-
-class _Copies:
-    """The copies of nodes in another file, see :class:`~h5saver_widget.backends.terms.ObjectCopies`."""
-
-    def __init__(self, backend: H5pyBackend) -> None:
-        self._backend = backend
-
-    def copy(self, path: str, start: int = 0) -> int | None:
-        """Copy the node at a path to the same path; return the `start` of the next call, None when it is complete."""
-        return self._backend._copy_object(path, start)
-
-    def close(self) -> list[str]:
-        """Complete the file; return sentences on nodes that could not be copied."""
-        return self._backend._end_copies()

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
-from h5py import h5g, h5o, h5p, h5t
+from h5py import h5g, h5o, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_key, as_text
 from h5saver_widget.backends.h5py_examine import has_addresses
@@ -24,69 +26,50 @@ from h5saver_widget.backends.h5py_objects import (
     named,
 )
 from h5saver_widget.backends.h5py_sources import array_at, sources_of
+from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format import codec
 
-__all__ = ["Copier", "copy_whole"]
+__all__ = ["Copier"]
 
 #: Arrays that take more than this in the file are copied piece by piece, each about so large.
 _PIECE: Final = 16 << 20
-#: In C ``H5O_COPY_MERGE_COMMITTED_DTYPE_FLAG``: a named type that is there already is used again.
-_MERGE_TYPES: Final = 0x40
 #: True only of a file that is being written.
 _OF_A_WRITER: Final = ("swmr_active", "swmr_compatible")
 
 
-def copy_whole(old: h5py.Group, new: h5py.Group, name: bytes, how: Any = None, *, merge: bool = False) -> None:
-    """Have the library copy an object as it is; `merge` uses a named type again that is there already.
-
-    Of a damaged file nothing is merged: HDF5 2.0 looks through the new file for the type, and was seen to crash.
-    """
-    plist = h5p.create(h5p.OBJECT_COPY)
-    plist.set_copy_object(_MERGE_TYPES if merge else 0)
-    h5o.copy(old.id, name, new.id, name, plist, how)
-
-
 class Copier:
-    """A new file, and the nodes copied into it so far.
+    """A new file, and the nodes copied into it so far; see :class:`~h5saver_widget.backends.terms.ObjectCopies`.
 
     Parameters
     ----------
-    file
-        The file that is copied, an ``h5py.File``.
+    lock
+        Held while something is copied.
+    source
+        Returns the file that is copied, an ``h5py.File``, with all accepted rows in it.
     path
         Where the new file is made; FileExistsError if there is one.
     """
 
-    def __init__(self, file: Any, path: Path) -> None:
-        ordered = bool(file["/"].id.get_create_plist().get_link_creation_order())
+    def __init__(self, lock: AbstractContextManager[Any], source: Callable[[], h5py.File], path: Path) -> None:
+        self._lock, self._source = lock, source
+        ordered = bool(source()["/"].id.get_create_plist().get_link_creation_order())
         self._copied = Copied(h5py.File(path, "x", libver=("earliest", "latest"), track_order=ordered))
         self._file = self._copied.made
         #: The chunks of an array that is copied piece by piece.
         self._chunks: list[tuple[int, ...]] = []
         self.notes: list[str] = []
 
-    def copy(self, file: Any, path: str, start: int) -> int | None:
-        """Copy the node at a path to the same path; of a group, itself and its attributes.
-
-        Parameters
-        ----------
-        file
-            The file that is copied, an ``h5py.File``.
-        path
-            Path of the node; the groups above it must have been copied.
-        start
-            0, or the result of the last call for this node.
-
-        Returns
-        -------
-        int or None
-            Where to go on, None if the node is complete.
-        """
-        try:
-            return self._copy(file, path, start)
-        except ERRORS as error:
-            self.notes.append(f"{path} could not be copied, and was skipped: {in_words(error)}")
-            return None
+    def copy(self, path: str, start: int = 0) -> int | None:
+        """Copy the node at a path to the same path; return the `start` of the next call, None when it is complete."""
+        with self._lock:
+            if not self._file:
+                raise DataMismatchError("the file that was copied is closed: begin the copy again")
+            file = self._source()
+            try:
+                return self._copy(file, path, start)
+            except ERRORS as error:
+                self.notes.append(f"{path} could not be copied, and was skipped: {in_words(error)}")
+                return None
 
     def _copy(self, file: Any, path: str, start: int) -> int | None:
         if path == "/":
@@ -116,23 +99,35 @@ class Copier:
             self._attributes(h5py.Group(found), self._copied.group(found, new, name, how), path)
             return None
         if isinstance(found, h5t.TypeID):
-            copy_whole(old, new, name)
+            h5o.copy(old.id, name, new.id, name)
             return None
         return self._copy_array(array_at(file, path), old, new, name)
 
     def _copy_array(self, dataset: Any, old: Any, new: Any, name: bytes) -> int | None:
-        path = as_text(dataset.name)
+        path, kind = as_text(dataset.name), dataset.id.get_type()
         sources = list(dict.fromkeys(file for file, _ in sources_of(dataset) if file != "."))
         if sources:
             names = ", ".join(sources[:5]) + (", ..." if len(sources) > 5 else "")
             self.notes.append(f"{path}: its values stay in other files, which were not copied: {names}")
-        is_large = dataset.id.get_storage_size() > 2 * _PIECE and not sources
-        if not is_large or has_addresses(dataset.id.get_type()):
-            copy_whole(old, new, name, merge=bool(dataset.id.get_type().committed()))
+        shared = None if sources else self._shared_type(kind)
+        is_large = dataset.id.get_storage_size() > 2 * _PIECE and not sources and not has_addresses(kind)
+        if not is_large and shared is None:
+            h5o.copy(old.id, name, new.id, name)
             return None
-        made = made_like(dataset.id, new, name, None)
+        made = made_like(dataset.id, new, name, None, shared)
         self._attributes(dataset, h5py.Dataset(made), path)
+        if has_addresses(kind) or not dataset.shape:
+            copy_part(dataset.id, made)
+            return None
         return self._copy_pieces(dataset.id, made, 0)
+
+    def _shared_type(self, kind: Any) -> Any:
+        """Return the copy of a named type, None for any other type, or before that is copied.
+
+        HDF5's own flag for that has it look through the new file, and HDF5 2.0 was seen to crash there.
+        """
+        place = self._copied.places.get(h5o.get_info(kind).addr) if kind.committed() else None
+        return None if place is None else h5t.open(self._file.id, as_key(place))
 
     def _copy_pieces(self, old: Any, made: Any, start: int) -> int | None:
         if old.get_create_plist().get_layout() != h5py.h5d.CHUNKED:
@@ -148,7 +143,7 @@ class Copier:
             copy_part(old, made, start, stop)
             return stop if stop < count else None
         if not start:
-            self._chunks = [offset for offset, _ in chunk_offsets(old)]
+            self._chunks = list(chunk_offsets(old))
         done = 0
         while start < len(self._chunks) and done < _PIECE:
             mask, packed = old.read_direct_chunk(self._chunks[start])
@@ -161,18 +156,19 @@ class Copier:
             self.notes.append(f"{path}: its attribute {name} could not be copied")
 
     # -------------------------------------------------------------------- end
-    def close(self, file: Any) -> list[str]:
+    def close(self) -> list[str]:
         """Make references anew, and close the file; return sentences about skipped nodes."""
-        try:
-            for path in filter(None, self._copied.places.values()):
-                key = as_key(path)
-                if key in self._file:
-                    lost = self._copied.renew(file[key], self._file[key])
-                    self.notes += [f"{path}: {what}" for what in lost]
-                    self._bring_up_to_date(self._file[key])
-        finally:
-            self._file.close()
-        return self.notes
+        with self._lock:
+            try:
+                for path in filter(None, self._copied.places.values()) if self._file else ():
+                    key = as_key(path)
+                    if key in self._file:
+                        lost = self._copied.renew(self._source()[key], self._file[key])
+                        self.notes += [f"{path}: {what}" for what in lost]
+                        self._bring_up_to_date(self._file[key])
+            finally:
+                self._file.close()
+            return self.notes
 
     def _bring_up_to_date(self, made: Any) -> None:
         """Have an array say its shape, as it does in a file that was closed."""

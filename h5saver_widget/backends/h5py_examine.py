@@ -19,7 +19,7 @@ from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.terms import Details, Handle
 
-__all__ = ["H5pyInspection", "has_addresses", "read_raw"]
+__all__ = ["H5pyInspection", "has_addresses", "has_odd_chunks", "read_raw"]
 
 _PIECE: Final = 8 << 20
 _MOST_COPIED: Final = 256 << 20
@@ -52,6 +52,11 @@ def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | No
         The array.
     file
         The operating system's number of the file, to see holes in it; -1 if there is none.
+
+    Raises
+    ------
+    OSError
+        If the list of chunks is damaged.
     """
     shape = dataset.get_space().get_simple_extent_dims()
     layout = dataset.get_create_plist().get_layout()
@@ -59,6 +64,8 @@ def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | No
         return None
     if layout == h5d.CHUNKED:
         step = dataset.get_create_plist().get_chunk()[0]
+        if has_odd_chunks(dataset):
+            raise OSError("the list of its chunks contradicts itself")
         first: set[int] = set()
         dataset.chunk_iter(lambda chunk: first.add(chunk.chunk_offset[0]))
         return _merged((start, min(start + step, shape[0])) for start in sorted(first) if start < shape[0])
@@ -82,6 +89,23 @@ def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | No
     if end > os.fstat(file).st_size:
         return None
     return _merged(found)
+
+
+def has_odd_chunks(dataset: Any) -> bool:
+    """Tell whether the list of chunks contradicts itself: a reader finds other bytes than a copy along that list."""
+    plist = dataset.get_create_plist()
+    found: list[Any] = []
+    if plist.get_layout() != h5d.CHUNKED:
+        return False
+    try:
+        dataset.chunk_iter(found.append)
+    except (OSError, RuntimeError):
+        return False  # that it can't be read is said elsewhere
+    whole = prod(plist.get_chunk()) * dataset.get_type().get_size()
+    is_packed = bool(plist.get_nfilters())
+    return len({chunk.chunk_offset for chunk in found}) < len(found) or any(
+        not chunk.byte_offset or not (is_packed or chunk.size == whole) for chunk in found
+    )
 
 
 def _merged(ranges: Any) -> list[tuple[int, int]]:
@@ -194,7 +218,9 @@ class H5pyInspection(Inspection):
 
     def is_odd(self, array: Handle) -> bool:
         """Tell whether an array that can't be read is whole."""
-        return self._backend.ask_about(array, lambda found: is_readable_raw(found.obj.id))
+        return self._backend.ask_about(
+            array, lambda found: not has_odd_chunks(found.obj.id) and is_readable_raw(found.obj.id)
+        )
 
     def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
         """Return those of some unreadable attributes that are damaged."""

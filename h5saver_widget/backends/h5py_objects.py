@@ -18,7 +18,16 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5r, h5s, h5t, h5z
 
 from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
 
-__all__ = ["ERRORS", "Copied", "chunk_offsets", "copy_attributes", "copy_part", "in_words", "made_like", "named"]
+__all__ = [
+    "ERRORS",
+    "Copied",
+    "chunk_offsets",
+    "copy_attributes",
+    "copy_part",
+    "in_words",
+    "made_like",
+    "named",
+]
 
 #: What damaged bytes have h5py raise, and types that Python has no words for.
 ERRORS: Final = (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError, IndexError, AttributeError)
@@ -228,9 +237,10 @@ def _copy_attribute(old: Any, new: Any, name: bytes) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- arrays
-def made_like(old: Any, new: h5py.Group, name: bytes, how: Any) -> Any:
-    """Make an array like another one, without values."""
-    return h5d.create(new.id, name, old.get_type().copy(), old.get_space(), _possible(old.get_create_plist()), lcpl=how)
+def made_like(old: Any, new: h5py.Group, name: bytes, how: Any, kind: Any = None) -> Any:
+    """Make an array like another one, without values; `kind` is its number type in the new file, if that has a name."""
+    plist = _possible(old.get_create_plist())
+    return h5d.create(new.id, name, kind or old.get_type().copy(), old.get_space(), plist, lcpl=how)
 
 
 def _possible(plist: Any) -> Any:
@@ -246,8 +256,8 @@ def _possible(plist: Any) -> Any:
     return made
 
 
-def chunk_offsets(dataset: Any) -> Iterator[tuple[tuple[int, ...], bool]]:
-    """Iterate over the chunks that are stored: where each begins, and whether the file knows where it is."""
+def chunk_offsets(dataset: Any) -> Iterator[tuple[int, ...]]:
+    """Iterate over the places of the stored chunks, and of those which a damaged list may have held."""
     found: list[tuple[int, ...]] = []
     shape, step = dataset.get_space().get_simple_extent_dims(), dataset.get_create_plist().get_chunk()
     try:
@@ -257,15 +267,14 @@ def chunk_offsets(dataset: Any) -> Iterator[tuple[tuple[int, ...], bool]]:
             raise
         for offset in product(*(range(0, n, s) for n, s in zip(shape, step, strict=True))):
             try:
-                info = dataset.get_chunk_info_by_coord(offset)
-            except ERRORS:
-                yield offset, False
-                continue
-            if info.byte_offset is not None:
-                yield offset, True
+                if dataset.get_chunk_info_by_coord(offset).byte_offset is None:
+                    continue
+            except ERRORS:  # it walks the list from its beginning; a chunk behind the damage can still be read
+                pass
+            yield offset
         return
     # while a file is written, chunks may come that its shape does not reach yet
-    yield from ((offset, True) for offset in found if all(at < n for at, n in zip(offset, shape, strict=True)))
+    yield from (offset for offset in found if all(at < n for at, n in zip(offset, shape, strict=True)))
 
 
 def copy_part(old: Any, made: Any, start: int = 0, stop: int | None = None) -> None:

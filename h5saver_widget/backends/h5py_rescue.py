@@ -12,11 +12,10 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5t
+from h5py import h5d, h5g, h5o, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
-from h5saver_widget.backends.h5py_copying import copy_whole
-from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
+from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
@@ -145,7 +144,7 @@ class _Rescue:
         try:
             if isinstance(found, h5d.DatasetID) and not _is_small_and_whole(found):
                 return False
-            copy_whole(old, new, name, how)
+            h5o.copy(old.id, name, new.id, name, None, how)
         except ERRORS:
             if new.id.links.exists(name):
                 new.id.links.unlink(name)
@@ -157,12 +156,12 @@ class _Rescue:
         layout, kind, shape = old.get_create_plist().get_layout(), old.get_type(), old.shape or ()
         if layout != h5d.CHUNKED and prod(shape) * kind.get_size() > self._size + _PIECE:
             raise OSError(f"it claims {prod(shape) * kind.get_size():,} bytes, more than the file has")
-        made = made_like(old, new, name, how)
+        made, is_odd = made_like(old, new, name, how), has_odd_chunks(old)
         lost: list[Box] = []
         try:
             if where in self._hollow:
                 lost.append([(0, n) for n in shape])
-            elif layout == h5d.CHUNKED and not has_addresses(kind):
+            elif layout == h5d.CHUNKED and not has_addresses(kind) and not is_odd:
                 yield from _copy_chunks(old, made, where, lost)
             else:
                 yield from _copy_rows(old, made, where, lost)
@@ -173,6 +172,11 @@ class _Rescue:
         result = _attributes(h5py.Dataset(old), h5py.Dataset(made))
         if lost:
             result |= {"state": "part", "boxes": lost, "shape": list(shape)}
+        elif is_odd:
+            result |= {
+                "state": "part",
+                "what": "some rows: its list of chunks is damaged, and fill values are in their place",
+            }
         yield {"object": where, **result}
 
     def references(self) -> Iterator[dict[str, Any]]:
@@ -200,11 +204,11 @@ def _attributes(old: Any, new: Any) -> dict[str, Any]:
 
 def _is_small_and_whole(dataset: Any) -> bool:
     """Tell whether all chunks that are packed can be unpacked: the library copies them as they are."""
-    if dataset.get_storage_size() > _AT_ONCE:
+    if dataset.get_storage_size() > _AT_ONCE or has_odd_chunks(dataset):
         return False
     if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
         return True
-    for offset, _ in chunk_offsets(dataset):
+    for offset in chunk_offsets(dataset):
         _unpack(dataset, offset)
     return True
 
@@ -212,12 +216,10 @@ def _is_small_and_whole(dataset: Any) -> bool:
 def _copy_chunks(old: Any, made: Any, where: str, lost: list[Box]) -> Iterator[dict[str, Any]]:
     shape, step = old.shape, old.get_create_plist().get_chunk()
     is_packed = old.get_create_plist().get_nfilters() and not missing_filters(old)
-    for number, (offset, is_there) in enumerate(chunk_offsets(old)):
+    for number, offset in enumerate(chunk_offsets(old)):
         if number % 64 == 0:
             yield {"at": where}
         try:
-            if not is_there:
-                raise OSError("its place is not known")
             if is_packed:
                 _unpack(old, offset)
             mask, content = old.read_direct_chunk(offset)

@@ -34,6 +34,7 @@ from h5saver_widget.backends.remote_objects import (
     type_json,
     within_one_request,
 )
+from h5saver_widget.backends.selections import fitting
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Handle,
@@ -44,7 +45,6 @@ from h5saver_widget.backends.terms import (
 )
 from h5saver_widget.errors import (
     CodecError,
-    DataMismatchError,
     NodeError,
     RemoteRefusedError,
     StreamingError,
@@ -260,24 +260,18 @@ class H5pydBackend(RemoteFile):
             self.queue.journal.deliver(obj.rows)
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        try:
+        with fitting(node.path, node.obj.shape, selection, values):
             region, shape = region_of(selection, node.obj.shape)
             if values.size == 1:  # goes wherever a number goes
                 values = values.reshape(())
             fitted = np.broadcast_to(values.astype(node.obj.dtype, copy=False), shape)
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {node.obj.shape}: {error}"
-            ) from error
         if fitted.size:
             self._write_block(node.obj, as_block(region, fitted.reshape(region.counts)))
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         obj = self._fresh(node.obj)
-        try:
+        with fitting(node.path, obj.shape, selection):
             region, shape = region_of(selection, obj.shape)
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(f"can't read {selection} of {node.path}, shape {obj.shape}: {error}") from error
         self._send(obj)
         try:
             if obj.kind is NodeKind.TEXT:

@@ -102,11 +102,12 @@ class FrameLedger:
         self._since_flush.clear()
 
     def lose_rest(self) -> None:
-        """Count waiting frames as dropped: nothing more will be written."""
+        """Count waiting frames as dropped, and the one that is being written: nothing more will be."""
         self.dropped += self.waiting
         self._since_flush.clear()
+        self._is_spoiled = self._is_spoiled or bool(self._rows)
 
     def lose_all(self) -> None:
         """Count everything as dropped: the file is gone."""
-        self.written, self.dropped = 0, self.received
-        self._since_flush.clear()
+        self.written = 0
+        self.lose_rest()

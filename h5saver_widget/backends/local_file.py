@@ -69,10 +69,12 @@ class LocalQueue(FrameQueue):
     def counts(self) -> Queue:
         """Return the counts of frames since the file was opened; never waits."""
         ledger = self.ledger
+        # in this order no frame is counted twice: the thread that writes may change them in between
+        dropped, written, received = ledger.dropped, ledger.written, ledger.received
         return Queue(
-            ledger.received,
-            ledger.written,
-            ledger.dropped,
+            received,
+            written,
+            dropped,
             bytes_written=self._bytes_written,
             file_size=self.file_size,
             last_flush=self._last_flush,

@@ -8,8 +8,9 @@ from typing import Any
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import OpenMode
-from h5saver_widget.errors import DataMismatchError, FileOpenError
-from h5saver_widget.format.naming import move_aside, natural_key
+from h5saver_widget.errors import DataMismatchError, FileOpenError, taken
+from h5saver_widget.format.naming import natural_key
+from h5saver_widget.format.renaming import move_aside
 
 __all__ = ["Location"]
 
@@ -38,7 +39,10 @@ class Location:
             With the path, and the mode or name to use instead.
         """
         if mode == "x" and path.exists():
-            raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+            raise taken(path)
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "a pipe or a device"
+            raise FileOpenError(f"{path} could not be opened: it is {kind}, not a file; check the path")
         if mode != "x" and not path.is_file():
             raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
         if mode != "x" and path.stat().st_size == 0:

@@ -11,16 +11,17 @@ error of HDF5 for the attribute that it looks for. h5py reports the same error, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.copying import walk
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.own_process import can_start
 from h5saver_widget.backends.registry import READS_ALL, create_backend
-from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
@@ -95,20 +96,11 @@ def unknown_to_tables(path: Path) -> str:
     except (OSError, H5SaverError):
         return ""  # said when it is opened
     try:
-        waiting, seen, groups = ["/"], 0, set()
         about = other.get_attributes(other.root(), ["PYTABLES_FORMAT_VERSION", "creator"])
-        passed_over = shown_again(other)
         is_own = "PYTABLES_FORMAT_VERSION" in about or about.get("creator") == "h5saver_widget"
-        while waiting and seen < (_FIRST_OF_OWN if is_own else _FIRST_NODES):
-            where = waiting.pop()
-            if where in passed_over:
-                continue  # its texts can't be read by PyTables; nobody needs them to read the data
-            node, seen = other.node(where), seen + 1
+        for where, node, _ in islice(walk(other), _FIRST_OF_OWN if is_own else _FIRST_NODES):
             if reason := _unknown(other, node):
                 return f"{where}: {reason}"
-            if other.kind(node) is NodeKind.GROUP and (identity := other.identity(node)) not in groups:
-                groups.add(identity)
-                waiting.extend(f"{where.rstrip('/')}/{name}" for name in reversed(other.children(node)))
     except (H5SaverError, OSError, RuntimeError):
         return ""
     finally:

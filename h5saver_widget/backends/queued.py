@@ -10,11 +10,11 @@ import atexit
 import functools
 import weakref
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,8 @@ from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, LARGE_ROW, RowQueue
 from h5saver_widget.backends.selections import is_point
-from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, Selection
-from h5saver_widget.errors import RowsLostError, raise_again
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, RawAttribute, Selection
+from h5saver_widget.errors import NodeError, RowsLostError, raise_again
 
 __all__ = ["QueuedBackend"]
 
@@ -54,10 +54,30 @@ def _drain_forgotten(queue: RowQueue, lock: Any) -> None:
         queue.drain_and_flush()
 
 
+class AttributeCalls(Protocol):
+    """How a library reads and writes the attributes of its objects: a module with these functions."""
+
+    def attribute_names(self, obj: Any) -> list[str]:
+        """Return the sorted names of all attributes."""
+
+    def read_attributes(self, obj: Any, names: list[str] | None) -> dict[str, RawAttribute]:
+        """Return attributes, None for all; those that are missing or unreadable are skipped."""
+
+    def write_attributes(
+        self, obj: Any, path: str, attributes: Mapping[str, RawAttribute], fresh: bool = False
+    ) -> None:
+        """Write attributes; an object that was just made (`fresh`) has none of these names."""
+
+    def delete_attribute(self, obj: Any, name: str) -> None:
+        """Remove an attribute that is there."""
+
+
 class QueuedBackend(LocalFile):
     """A backend on a file of this process, with a queue of rows."""
 
     collects_frames = True
+    #: The library's calls for attributes.
+    attribute_calls: AttributeCalls
 
     def __init__(self) -> None:
         super().__init__()
@@ -301,3 +321,18 @@ class QueuedBackend(LocalFile):
         found = self._stored_info(node)
         require_memory(node.path, found.shape, found.dtype, selection)
         return self._read_part(node, selection)
+
+    # ------------------------------------------------------------- attributes
+    def _attribute_names(self, node: TreeNode) -> list[str]:
+        return self.attribute_calls.attribute_names(node.obj)
+
+    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
+        return self.attribute_calls.read_attributes(node.obj, names)
+
+    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+        self.attribute_calls.write_attributes(node.obj, node.path, attributes, fresh)
+
+    def _delete_attribute(self, node: TreeNode, name: str) -> None:
+        if name not in self._attribute_names(node):
+            raise NodeError(f"{node.path} has no attribute {name!r}")
+        self.attribute_calls.delete_attribute(node.obj, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from h5saver_widget.backends.remote_journal import SendQueue
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_watch import Nodes, WriterMark
 from h5saver_widget.backends.terms import Activity, OpenMode
-from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, RemoteError, RemoteRefusedError, taken
 from h5saver_widget.format.naming import natural_key
+from h5saver_widget.format.renaming import backup_names
 
 __all__ = ["RemoteFile", "ServerLocation"]
 
@@ -88,8 +88,7 @@ class ServerLocation(Location):
 
     def move_aside(self, path: Path) -> Path:
         """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
-        for number in itertools.count(1):
-            target = path.with_name(f"{path.stem}_old{number}{path.suffix}")
+        for target in backup_names(path):
             with self.at(target) as client:
                 status, _ = client.exchange("PUT", "/", {"linked_domain": domain_of(path)})
                 if status < 300:
@@ -159,7 +158,7 @@ class RemoteFile(Backend):
             found = status < 300
             if mode == "x":
                 if found:
-                    raise _exists(path)
+                    raise taken(path)
                 answer = self._create_domain(client, path)
             elif not found or "root" not in answer:
                 raise FileNotFoundError(
@@ -187,7 +186,7 @@ class RemoteFile(Backend):
         if status in (400, 409):
             status, answer = client.exchange("GET", "/")
             if status >= 300 or answer.get("root") != root:  # another program was faster
-                raise _exists(path)
+                raise taken(path)
         if status in (404, 410):
             raise FileOpenError(
                 f"{path} could not be created: there is no folder {path.parent.as_posix()}; make it first"
@@ -232,7 +231,3 @@ class RemoteFile(Backend):
         if self.queue.journal is None:
             raise FileNotOpenError(f"{self._path} is open for reading only; open it with mode 'r+'")
         return self.queue.journal
-
-
-def _exists(path: Path) -> FileExistsError:
-    return FileExistsError(f"{path} exists; nothing is overwritten, choose another name")

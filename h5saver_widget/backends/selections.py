@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Selection
+from h5saver_widget.errors import DataMismatchError
 
-__all__ = ["check_selection", "is_point"]
+__all__ = ["check_selection", "fitting", "is_point"]
+
+
+@contextmanager
+def fitting(
+    path: str, shape: tuple[int, ...] | None, selection: Selection, values: npt.NDArray[Any] | None = None
+) -> Iterator[None]:
+    """Turn the refusal of a part of an array, or of values for it, into DataMismatchError."""
+    try:
+        yield
+    except (TypeError, ValueError, IndexError) as error:
+        what = "can't read" if values is None else f"values of shape {values.shape} don't fit"
+        raise DataMismatchError(f"{what} {selection} of {path}, shape {shape}: {error}") from error
 
 
 def is_point(selection: Selection, shape: tuple[int, ...], values: npt.NDArray[Any]) -> bool:

@@ -62,8 +62,8 @@ def read_attributes(obj: Any, names: list[str] | None) -> dict[str, RawAttribute
     return values
 
 
-def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-    """Write attributes of a node."""
+def write_attributes(obj: Any, path: str, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
+    """Write attributes of a node; to know that it is a fresh one saves nothing here."""
     for name, value in attributes.items():
         if isinstance(value, np.ndarray):
             if value.dtype.kind == "U":

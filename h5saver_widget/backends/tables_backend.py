@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,21 +25,17 @@ import tables.file
 import tables.hdf5extension
 import tables.utilsextension
 
+from h5saver_widget.backends import tables_attributes
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunks, growing_chunks
+from h5saver_widget.backends.copying import walk
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
-from h5saver_widget.backends.selections import check_selection
-from h5saver_widget.backends.tables_attributes import (
-    MAX_ATTRIBUTE,
-    attribute_names,
-    delete_attribute,
-    read_attributes,
-    write_attributes,
-)
+from h5saver_widget.backends.selections import check_selection, fitting
+from h5saver_widget.backends.tables_attributes import MAX_ATTRIBUTE, read_attributes, write_attributes
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
 from h5saver_widget.backends.tables_virtual import add_plain, can_make_views, sources_of
 from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
@@ -50,15 +47,14 @@ from h5saver_widget.backends.terms import (
     NodeSpec,
     OpenMode,
     Plain,
-    RawAttribute,
     Selection,
 )
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import (
-    DataMismatchError,
     FileNotOpenError,
     FileOpenError,
     NodeError,
+    taken,
 )
 
 __all__ = ["TablesBackend", "look_through"]
@@ -138,6 +134,7 @@ class TablesBackend(QueuedBackend):
     )
     library_errors = LIBRARY_ERRORS
     inspector = TablesInspection
+    attribute_calls = tables_attributes
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +158,7 @@ class TablesBackend(QueuedBackend):
                 with path.open("xb") as file:
                     file.write(_empty_file())
             except FileExistsError as error:  # another program was faster
-                raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name") from error
+                raise taken(path) from error
             except OSError as error:
                 raise FileOpenError(f"{path} could not be created: {error}") from error
         elif self.probes:
@@ -329,45 +326,25 @@ class TablesBackend(QueuedBackend):
 
     def _write_part(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         shape, dtype = shape_and_dtype(node)
-        try:
+        with fitting(node.path, shape, selection, values):
             check_selection(selection, shape)
             # of an array that repeats its memory PyTables writes what lies behind it
             node.obj[selection] = plain(values, node.path, also="S").astype(dtype, copy=False)
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {shape}: {error}"
-            ) from error
 
     def _read_part(self, node: TreeNode, selection: Selection) -> Any:
         shape, _ = shape_and_dtype(node)
         try:
-            check_selection(selection, shape)
-            if node.kind is NodeKind.TEXT:
-                return node.obj.read() if selection is ... else node.obj[selection]
-            if selection is ...:
-                return np.asarray(node.obj.read())
-            if isinstance(selection, tuple) and len(selection) == 1:
-                selection = selection[0]  # a Table knows no tuples
-            return node.obj[selection] if node.obj.shape else node.obj.read()
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(f"can't read {selection} of {node.path}, shape {shape}: {error}") from error
+            with fitting(node.path, shape, selection):
+                check_selection(selection, shape)
+                if node.kind is NodeKind.TEXT:
+                    return node.obj.read() if selection is ... else node.obj[selection]
+                if selection is ...:
+                    return np.asarray(node.obj.read())
+                if isinstance(selection, tuple) and len(selection) == 1:
+                    selection = selection[0]  # a Table knows no tuples
+                return node.obj[selection] if node.obj.shape else node.obj.read()
         except (tables.HDF5ExtError, OSError, pickle.UnpicklingError) as error:
             raise NodeError(f"{node.path} can't be read, it may be damaged: {error}") from error
-
-    # ------------------------------------------------------------ attributes
-    def _attribute_names(self, node: TreeNode) -> list[str]:
-        return attribute_names(node.obj)
-
-    def _get_attributes(self, node: TreeNode, names: list[str] | None) -> dict[str, RawAttribute]:
-        return read_attributes(node.obj, names)
-
-    def _set_attributes(self, node: TreeNode, attributes: Mapping[str, RawAttribute], fresh: bool = False) -> None:
-        write_attributes(node.obj, node.path, attributes)
-
-    def _delete_attribute(self, node: TreeNode, name: str) -> None:
-        if name not in attribute_names(node.obj):
-            raise NodeError(f"{node.path} has no attribute {name!r}")
-        delete_attribute(node.obj, name)
 
 
 def _atom(dtype: np.dtype[Any], fill_value: Any = None) -> tables.Atom:
@@ -384,11 +361,6 @@ def look_through(path: str) -> Iterator[str]:
     TablesBackend.probes = False
     backend = TablesBackend()
     backend.open(Path(path), "r")
-    waiting, seen = ["/"], 0
-    while waiting and seen < _MOST_NODES:
-        node = backend.node(where := waiting.pop())
+    for where, node, _ in islice(walk(backend, views=True), _MOST_NODES):
         backend.get_attributes(node)
-        seen += 1
-        if backend.kind(node) is NodeKind.GROUP:
-            waiting.extend(f"{where.rstrip('/')}/{name}" for name in backend.children(node))
         yield where

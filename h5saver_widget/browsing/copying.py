@@ -6,9 +6,9 @@ import secrets
 from pathlib import Path
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.exporters.run import Exported, export
-from h5saver_widget.format import naming
+from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress, copy_in_pieces
 from h5saver_widget.recovery.lock_owners import is_locked
@@ -63,7 +63,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     if source is None or _is_changing(h5.io, source):
         return export(h5, path, "h5", progress=progress)
     if path.exists():
-        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        raise taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     before = _stamp(source)
@@ -71,7 +71,7 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
         copy_in_pieces(source, hidden, progress)
         if _stamp(source) != before:
             raise FileOpenError(f"{source} was changed by another program while it was copied; try again")
-        naming.rename_exclusive(hidden, path)
+        rename_exclusive(hidden, path)
     finally:
         hidden.unlink(missing_ok=True)
     return Exported(path, [path], [])

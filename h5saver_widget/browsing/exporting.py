@@ -1,4 +1,4 @@
-"""Exports a node of a shown file through a separate handle, so that browsing and following continue."""
+"""Exports and copies of a shown file through a separate handle, so that browsing and following continue."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ from h5saver_widget.progress import Progress
 from h5saver_widget.saving.h5_backend import H5Backend
 
 if TYPE_CHECKING:
-    from h5saver_widget.exporters import Exported, ExporterInfo
+    from h5saver_widget.exporters import Exported, Exporter
 
-__all__ = ["copy_of", "export_formats", "export_node"]
-
-
-def export_formats() -> list[ExporterInfo]:
-    """Return the formats that there are; the exporters are imported only now."""
-    from h5saver_widget.exporters import available_exporters
-
-    return available_exporters()
+__all__ = ["export_node", "reader_of"]
 
 
 def export_node(
     source: Path | H5Backend,
     node: str,
     target: Path,
-    format: str | None = None,
+    format: Exporter | str | None = None,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -47,25 +40,17 @@ def export_node(
     allow
         Folders in which other files may be read, where values are stored in these.
     """
-    from h5saver_widget.exporters import export
+    from h5saver_widget.exporters import export  # what exports is not needed before
 
-    with _reader(source) as h5:
+    with reader_of(source) as h5:
         if allow:
             h5.io.allow(allow)
         what = h5 if node == "/" else h5.get_node(node)
         return export(what, target, format, overwrite=overwrite, progress=progress)
 
 
-def copy_of(source: Path | H5Backend, target: Path, *, progress: Progress | None = None) -> Exported:
-    """Copy a file, as it is now; see :func:`h5saver_widget.browsing.copying.copy_file`."""
-    from h5saver_widget.browsing.copying import copy_file
-
-    with _reader(source) as h5:
-        return copy_file(h5, target, progress)
-
-
 @contextmanager
-def _reader(source: Path | H5Backend) -> Iterator[H5Backend]:
+def reader_of(source: Path | H5Backend) -> Iterator[H5Backend]:
     """Give an open file as it is, or a file with its own handle, in a worker process."""
     if isinstance(source, H5Backend):
         yield source

@@ -266,7 +266,7 @@ class FileView:
         if self.path is not None and not self.is_remote:
             about = self.path.stat()
             changed = datetime.fromtimestamp(about.st_mtime).strftime("%Y-%m-%d %H:%M:%S")
-            facts += [("Size", format_size(about.st_size)), ("Changed", f"changed {changed}")]
+            facts += [("Size", format_size(about.st_size)), ("Changed", changed)]
         return [*facts, ("Library", f"read with {self.h5.backend}")]
 
     def look_again(

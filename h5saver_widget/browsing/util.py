@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from h5saver_widget.browsing.copying import copy_file
 from h5saver_widget.browsing.describing import sort_attributes
-from h5saver_widget.browsing.exporting import export_formats, export_node
+from h5saver_widget.browsing.exporting import export_node
 from h5saver_widget.browsing.file_view import FileView
 from h5saver_widget.browsing.text import info_lines, tree_lines
 from h5saver_widget.format.layout import RAW_GROUP
@@ -137,8 +137,10 @@ class H5BrowserUtil(H5SaverLowLevel):
         self, node_path: Where = "/", filesavename: Path | str = "datafile.h5", filter: str | None = None
     ) -> Path:
         """Export a node under the name that hosts know; `filter` is a format, or a file dialog's filter for one."""
+        from h5saver_widget.exporters import available_exporters
+
         named = filter.rpartition("*.")[2].strip(" )*;") if filter else None
-        formats = {extension: info.name for info in export_formats() for extension in info.extensions}
+        formats = {extension: info.name for info in available_exporters() for extension in info.extensions}
         chosen = formats.get(f".{named}", named) if named else None
         return self.export(node_path, filesavename, chosen, overwrite=True).path
 

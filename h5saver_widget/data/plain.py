@@ -44,7 +44,8 @@ def plain(values: Any, what: str, *, also: str = "") -> NDArray[Any]:
     Raises
     ------
     DataMismatchError
-        For records, objects, and what is not asked for; for masked integers that no float64 holds, and masked text.
+        For records, objects, enumerations (of h5py), and what is not asked for; for masked integers that no float64
+        holds, and masked text.
 
     Examples
     --------
@@ -53,14 +54,14 @@ def plain(values: Any, what: str, *, also: str = "") -> NDArray[Any]:
     >>> plain(np.ma.masked_array([1, 999], mask=[0, 1]), 'counts')
     array([ 1., nan])
     """
-    if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.c_contiguous:
+    if type(values) is np.ndarray and values.dtype in PLAIN and values.flags.c_contiguous and not values.dtype.metadata:
         return values
     if isinstance(values, np.ma.MaskedArray):
         values = _without_mask(values, what)
     array = np.asarray(values)
-    if array.dtype.kind == "O" and "U" in also and array.size and all(type(value) is str for value in array.flat):
+    if array.dtype.kind == "O" and "U" in also and all(type(value) is str for value in array.flat):
         array = array.astype(str)
-    if array.dtype.kind not in "fiubc" + also:
+    if array.dtype.kind not in "fiubc" + also or "enum" in (array.dtype.metadata or ()):
         raise DataMismatchError(f"{what}: {_refusal(array)}")
     native: NDArray[Any] = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
     return native
@@ -95,6 +96,12 @@ def _refusal(array: NDArray[Any]) -> str:
     if array.dtype.names:
         fields = ", ".join(array.dtype.names)
         return f"records (of {fields}) can't be saved as one array; save each field as a separate data object"
+    if array.dtype.metadata:
+        names = ", ".join(map(str, array.dtype.metadata.get("enum", ())))
+        return (
+            f"numbers with names ({names}) would lose the names; save the plain numbers, np.array(values, "
+            f"{array.dtype.name!r}), and the names as an extra attribute of the data"
+        )
     return f"an array of {array.dtype} can't be saved as data; give booleans, integers, or real or complex numbers"
 
 
@@ -113,7 +120,7 @@ def holds(dtype: np.dtype[Any], values: NDArray[Any]) -> bool:
     >>> holds(np.dtype('int64'), np.array([0.5])), holds(np.dtype('uint8'), np.array([1], 'uint16'))
     (False, False)
     """
-    if dtype.kind in "mMUS" or values.dtype.kind in "mMUS":  # numpy calls it safe to store a number as text
+    if dtype.kind in "mMUSb" or values.dtype.kind in "mMUSb":  # numpy calls it safe to store True as 1, 1 as text
         return dtype == values.dtype or (dtype.kind == values.dtype.kind in "US" and dtype > values.dtype)
     if not np.can_cast(values.dtype, dtype, "safe"):
         return False

@@ -114,9 +114,7 @@ class LivePlot(QtWidgets.QWidget):
     def _show_menu(self, view: PlotView | _HistoryCanvas, place: QtCore.QPoint) -> None:
         canvas = view.canvas if isinstance(view, PlotView) else view
         if canvas is not None:
-            menu = PlotMenu(self, canvas, view.set_log)
-            menu.aboutToHide.connect(menu.deleteLater)
-            menu.popup(place)
+            PlotMenu(self, canvas, view.set_log).popup(place)
 
     def _drawing(self, dwa: DataWithAxes) -> Curves | Picture:
         axes = [_values(dwa.get_axis_from_index(index)[0], size) for index, size in enumerate(dwa.shape)]

@@ -1,17 +1,15 @@
-"""``h5saver export``: the list of formats as text, and an export with its progress on the terminal."""
+"""``h5saver export``: the list of formats as text, and what an export is made of where little was said."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from h5saver_widget.exporters.base import Exporter
 from h5saver_widget.exporters.csv_table import CsvExporter
 from h5saver_widget.exporters.registry import available_exporters, create_exporter, format_of
-from h5saver_widget.exporters.run import Exported, export
-from h5saver_widget.progress import TerminalProgress
-from h5saver_widget.saving.h5_backend import H5Backend
 
-__all__ = ["default_target", "format_lines", "run_export"]
+__all__ = ["chosen_format", "default_target", "format_lines"]
 
 
 def format_lines() -> Iterator[str]:
@@ -32,12 +30,6 @@ def default_target(file: Path, node: str, format: str) -> Path:
     return Path("_".join(parts) + create_exporter(format).extensions[0])
 
 
-def run_export(
-    h5: H5Backend, node: str, target: Path, format: str | None, overwrite: bool, bom: bool = False
-) -> Exported:
-    """Export a node of an open file, told on the terminal. Errors as :func:`~h5saver_widget.exporters.run.export`."""
-    what = h5 if node == "/" else h5.get_node(node)
-    is_csv = (format or format_of(target)) == CsvExporter.name
-    return export(
-        what, target, CsvExporter(bom) if bom and is_csv else format, overwrite=overwrite, progress=TerminalProgress()
-    )
+def chosen_format(target: Path, format: str | None, bom: bool) -> Exporter | str | None:
+    """Return the format of an export; one of tables begins with the mark of UTF-8 if that is wanted."""
+    return CsvExporter(bom) if bom and (format or format_of(target)) == CsvExporter.name else format

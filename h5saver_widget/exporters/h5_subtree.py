@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.copying import copy_values, made_like
+from h5saver_widget.backends.copying import copy_values, made_like, walk
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
-from h5saver_widget.backends.shown_again import shown_again, without_entry
+from h5saver_widget.backends.shown_again import without_entry
 from h5saver_widget.backends.terms import Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -73,24 +73,29 @@ def _opened_for_copies(source: Backend) -> Iterator[Backend]:
 
 def _copy_objects(node: Node, path: Path, job: Job) -> None:
     """Copy a node, the nodes below it and the ones it needs from above, each object as the library itself copies it."""
-    io = node.backend
-    with io.lock:
-        tops = _tops(node)
-        below = [path for top in tops for path in _below(io, top)]
-        above = [up for top in tops for up in _above(top)]
-        sizes = {path: _stored_size(io, path) for path in below}
+    sizes = _sizes(node, views=True)
     job.begin(sum(sizes.values()))
-    copies = io.object_copies(path)
+    copies = node.backend.object_copies(path)
     try:
-        for where in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
+        for where, size in sizes.items():
             at: int | None = 0
             while at is not None:  # looked up anew: a file that stops streaming is reopened, and old handles are void
                 at = copies.copy(where, at)
                 job.advance(0)
-            job.advance(sizes.get(where, 0))
+            job.advance(size)
     finally:
         for sentence in copies.close():
             job.note(sentence)
+
+
+def _sizes(node: Node, views: bool) -> dict[str, int]:
+    """Return all paths to copy for a node, parents first, with the bytes that each stores; with `views` or without."""
+    io = node.backend
+    with io.lock:
+        tops = _tops(node)
+        above = sorted((up for top in tops for up in _above(top)), key=lambda up: up.count("/") if up != "/" else -1)
+        below = {path: _stored_size(io, path) for top in tops for path, _, _ in walk(io, top, views=views)}
+    return dict.fromkeys(above, 0) | below
 
 
 def _tops(node: Node) -> list[str]:
@@ -109,21 +114,6 @@ def _above(path: str) -> list[str]:
     """Return the paths of the groups above a node, the root first."""
     parts = path.strip("/").split("/")[:-1]
     return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
-
-
-def _below(io: Backend, top: str, passed_over: Sequence[str] = ()) -> list[str]:
-    """Return a node and everything below it but some groups, groups before their members; a group is entered once."""
-    found, waiting, seen = [], [top], set[Hashable]()
-    while waiting:
-        path = waiting.pop()
-        if path in passed_over:
-            continue
-        found.append(path)
-        handle = io.node(path)
-        if io.kind(handle) is NodeKind.GROUP and (identity := io.identity(handle)) not in seen:
-            seen.add(identity)
-            waiting += [f"{path.rstrip('/')}/{name}" for name in reversed(io.children(handle))]
-    return found
 
 
 def _stored_size(io: Backend, path: str) -> int:
@@ -152,16 +142,10 @@ class _Copy:
 
     def run(self, node: Node) -> None:
         """Copy a node, everything below it, and the nodes it needs from above."""
-        with self._source.lock:
-            tops = _tops(node)
-            # views become arrays of their own in a copy by values
-            passed_over = shown_again(self._source)
-            below = [path for top in tops for path in _below(self._source, top, passed_over)]
-            above = [up for top in tops for up in _above(top)]
-            sizes = {path: _stored_size(self._source, path) for path in below}
+        sizes = _sizes(node, views=False)  # which would become arrays of their own
         self._job.begin(sum(sizes.values()))
         identities = dict[Hashable, str]()
-        for path in dict.fromkeys([*sorted(above, key=lambda up: up.count("/") if up != "/" else -1), *below]):
+        for path in sizes:
             if identities.setdefault(self._source.identity(self._source.node(path)), path) != path:
                 self._job.note(f"{path} is a second link to the same node, and was skipped")
                 continue

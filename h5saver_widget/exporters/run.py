@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from h5saver_widget.data import DataToExport, DataWithAxes
-from h5saver_widget.errors import ExportError, NodeError
+from h5saver_widget.errors import ExportError, NodeError, taken
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.registry import create_exporter, format_of
 from h5saver_widget.exporters.source import Source, nodes_of, require_items, source_of
-from h5saver_widget.format import naming
+from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.nodes.typed import Node
 from h5saver_widget.progress import Progress
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -159,7 +159,7 @@ def _write_folder(exporter: Exporter, source: Source, folder: Path, job: Job) ->
 def _require_replaceable(path: Path, exporter: Exporter, as_folder: bool, overwrite: bool) -> None:
     """Raise FileExistsError unless the target is a file, or a folder of files of this format."""
     if not overwrite:
-        raise FileExistsError(f"{path} exists; nothing is overwritten, choose another name")
+        raise taken(path)
     if as_folder != (path.is_dir() and not path.is_symlink()):
         raise FileExistsError(f"{path} exists, and is a {'file' if as_folder else 'folder'}: choose another name")
     if as_folder:
@@ -186,7 +186,7 @@ def _publish(hidden: Path, path: Path, overwrite: bool) -> None:
     elif overwrite:
         os.replace(hidden, path)
     else:
-        naming.rename_exclusive(hidden, path)
+        rename_exclusive(hidden, path)
 
 
 def _remove(path: Path) -> None:

@@ -37,25 +37,10 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 
+_WHOLE: Final = "int8 int16 int32 int64 uint8 uint16 uint32 uint64 longlong ulonglong"
 NUMPY_SCALARS: Final[dict[str, type[np.generic]]] = {
     kind.__name__: kind
-    for kind in (
-        np.int8,
-        np.int16,
-        np.int32,
-        np.int64,
-        np.uint8,
-        np.uint16,
-        np.uint32,
-        np.uint64,
-        np.longlong,
-        np.ulonglong,
-        np.float16,
-        np.float32,
-        np.float64,
-        np.complex64,
-        np.complex128,
-    )
+    for kind in (getattr(np, name) for name in f"{_WHOLE} float16 float32 float64 complex64 complex128".split())
 }
 """The numpy number types that are read, by the name they are written with."""
 

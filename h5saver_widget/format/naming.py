@@ -7,11 +7,9 @@ a file. The names are those of PyMoDAQ 5.3.8 (docs/file-format.md, section 10).
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -19,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from h5saver_widget.errors import NamingError
-from h5saver_widget.format.journal import carried_along
 from h5saver_widget.format.layout import SaveType
 
 if TYPE_CHECKING:
@@ -27,16 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PathProvider",
-    "backup_name",
     "capitalize_first",
     "check_base_name",
     "check_node_name",
     "create_exclusive",
-    "move_aside",
     "natural_key",
     "next_number",
     "number_of",
-    "rename_exclusive",
     "with_h5_suffix",
 ]
 
@@ -47,10 +41,6 @@ _ILLEGAL: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*(?:\.|\Z)", re.IGNORECASE)
 _MAX_BASE: Final = 200
 _MAX_TRIES: Final = 100_000
-# Errors of os.link on FAT, some network file systems, and files of other owners.
-_NO_LINK: Final = frozenset(
-    (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-)
 
 
 def number_of(name: str, prefix: str) -> int | None:
@@ -361,79 +351,3 @@ def create_exclusive(
     if last is None:
         raise NamingError("no path was given, at least one is expected: pass a path or PathProvider.candidates()")
     raise last
-
-
-def _backup_names(path: Path) -> Iterator[Path]:
-    return (path.with_name(f"{path.stem}_old{number}{path.suffix}") for number in count(1))
-
-
-def backup_name(path: Path) -> Path:
-    """Return the first free name for the old version of a file: ``name_old1.h5``, ``name_old2.h5``...
-
-    Examples
-    --------
-    >>> backup_name(Path('scan.h5')).name
-    'scan_old1.h5'
-    """
-    return next(name for name in _backup_names(path) if not os.path.lexists(name))
-
-
-def rename_exclusive(path: Path, target: Path) -> None:
-    """Rename a file, or raise FileExistsError; ``os.rename`` overwrites silently on POSIX."""
-    if os.name == "nt":
-        path.rename(target)
-        return
-    if not path.is_symlink():
-        try:
-            os.link(path, target)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-        else:
-            path.unlink()
-            return
-    os.lstat(path)
-    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # the name is ours now, so it may be replaced
-    try:
-        os.replace(path, target)
-    except OSError:
-        with suppress(OSError):
-            target.unlink()
-        raise
-
-
-def move_aside(path: Path) -> Path:
-    """Rename a file to its first free backup name, never over another file, and return the new path.
-
-    A journal that the file needs goes along (`format/journal.py`).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp(), 'scan.h5')
-    >>> file.touch()
-    >>> move_aside(file).name, file.exists()
-    ('scan_old1.h5', False)
-    """
-    for target in _backup_names(path):
-        if os.path.lexists(target):
-            continue
-        journals = carried_along(path, target)
-        try:
-            rename_exclusive(path, target)
-        except BaseException as error:
-            for made in journals[1:]:
-                made.unlink()
-            if isinstance(error, FileExistsError):  # another program was faster: the next name
-                continue
-            raise
-        for old in journals[:1]:
-            with suppress(OSError):  # what is there is of no other file
-                old.unlink()
-        return target
-    raise AssertionError("unreachable: the names do not end")

@@ -138,6 +138,8 @@ def _parsed(offset: int, raw: bytes) -> Superblock:
 
 def _find_signature(path: Path) -> tuple[int, bytes] | None:
     """Return the offset of the signature (0, 512, 1024, 2048...), and the bytes after it; None if there is none."""
+    if path.exists() and not path.is_file():
+        return None  # to open a pipe waits for its other end
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         offset = 0

@@ -125,15 +125,19 @@ class ExtensionSaver(ModuleSaver):
             if generation == saver.generation:
                 return found  # else streaming had to be ended for a new array: what was looked up before is void
 
-    def _commit(self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]]) -> bool:
+    def _commit(
+        self, prepared: Sequence[tuple[DataToExportLike, Callable[[], None] | None]], *more: Callable[[], None] | None
+    ) -> bool:
         """Write the prepared data of all sub-modules: if one of them refuses a frame, none writes it."""
-        size = 0
-        for bundle, write in prepared:
-            if write is not None:
-                write()
-                size += frame_bytes(bundle.data)
-                self.saver.source_saved(str(bundle.name))
-        has_data = any(write is not None for _, write in prepared)
-        if has_data:
-            self.saver.frame_saved(size)
-        return has_data
+        saved = [bundle for bundle, write in prepared if write is not None]
+        self._write([write for write in (*(write for _, write in prepared), *more) if write is not None])
+        for bundle in saved if self.saver.wants_sources else ():
+            self.saver.source_saved(str(bundle.name))
+        if saved:
+            self.saver.frame_saved(sum(frame_bytes(bundle.data) for bundle in saved))
+        return bool(saved)
+
+    def _write(self, writes: Sequence[Callable[[], None]]) -> None:
+        """Write what was prepared."""
+        for write in writes:
+            write()

@@ -19,7 +19,7 @@ from h5saver_widget.modules.timestamps import TimeModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
-from h5saver_widget.saving.extended import checked_indexes
+from h5saver_widget.saving.extended import Point, checked_indexes
 from h5saver_widget.saving.group_cache import cached_group, nav_axes_group
 from h5saver_widget.saving.h5_backend import Where
 
@@ -160,14 +160,12 @@ class ScanSaver(ExtensionSaver):
             start = now if self._start is None else self._start
             elapsed = self._time.elapsed(now - start, time())
             parts = self._by_child(dte, by_name=False)
-            prepared, write_time = self._prepared(parts, indexes, distribution), None
-            while write_time is None:
+            generation = -1
+            while generation != saver.generation:  # a new array ends streaming: what was looked up before is void
                 generation = saver.generation
-                write_time = self._time.prepare(elapsed, indexes, distribution)
-                if generation != saver.generation:  # a new array ended streaming: what was looked up before is void
-                    prepared, write_time = self._prepared(parts, indexes, distribution), None
-            has_data = self._commit(prepared)
-            write_time()
+                prepared = self._prepared(parts, indexes, distribution)
+                time_of_point = self._time.prepare(elapsed, indexes, distribution)
+            has_data = self._commit(prepared, time_of_point)
             self._start = start
             self._count(indexes)
             if saver.is_swmr_active:
@@ -175,6 +173,13 @@ class ScanSaver(ExtensionSaver):
             if saver.swmr_mode and not saver.is_swmr_active:
                 saver.enable_swmr()  # every array of the scan exists now: others may read from here on
             return has_data
+
+    def _write(self, writes: Sequence[Point]) -> None:  # type: ignore[override]
+        """Write a point of all modules in one call."""
+        for write in writes[1:]:
+            writes[0].add(write)
+        for write in writes[:1]:
+            write()
 
     def add_data_bundle(self, bundle: Any) -> None:
         """Write the content of a host's bundle object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ from h5saver_widget.data import DataRaw
 from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.saving.bundle import Bundle
+from h5saver_widget.saving.extended import Point
 from h5saver_widget.saving.group_cache import cached_group
 from h5saver_widget.saving.scan_exports import DataToExportExtendedSaver
 
@@ -69,19 +70,8 @@ class TimeModuleSaver(ModuleSaver):
         )
         return Bundle(self.title, timestamp, [elapsed])
 
-    def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Callable[[], None]:
-        """Return a function that writes the time of a point; it does nothing if the time array was not initialised."""
+    def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Point | None:
+        """Return what writes the time of a point; None if the time array was not initialised."""
         if self._data_saver is None or self._node is None:
-            return _nothing
+            return None
         return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)
-
-    def add_elapsed(
-        self, seconds: float, indexes: Sequence[int], distribution: Any = "uniform", timestamp: float = 0.0
-    ) -> None:
-        """Write the time of a point."""
-        with self.saver.saving():
-            self.prepare(self.elapsed(seconds, timestamp), indexes, distribution)()
-
-
-def _nothing() -> None:
-    """Write nothing."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import Handle, RawAttribute
 
-__all__ = ["Attributes", "raw_attributes"]
+__all__ = ["Attributes", "raw_attributes", "storable_text"]
 
 #: Attributes that HDF5 libraries read as they are; all others are wrapped by the codec.
 _PLAIN = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION", "EXTDIM", "FLAVOR", "swmr_active"})
@@ -51,11 +51,11 @@ def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> d
         if not name or "\0" in name or "/" in name:
             raise CodecError(f"{name!r} can't name an attribute: use a name without '/' and without NUL")
         if name in _PLAIN:
-            raw[name] = _storable_text(value) if isinstance(value, str) else value
+            raw[name] = storable_text(value) if isinstance(value, str) else value
             continue
         # PyTables stores a plain text as bytes of fixed length, which PyMoDAQ with h5py does not take for units
         if name == "units" and max_bytes is None and isinstance(value, str) and _is_read_as_text(value):
-            raw[name] = _storable_text(value)
+            raw[name] = storable_text(value)
             continue
         text = codec.encode(value)
         if max_bytes is None or len(text) <= max_bytes:
@@ -78,13 +78,13 @@ def _is_read_as_text(text: str) -> bool:
     try:
         json.loads(text)
     except ValueError:
-        return bool(text) and _storable_text(text) == text
+        return bool(text) and storable_text(text) == text
     except RecursionError:
         return False
     return False
 
 
-def _storable_text(text: str) -> str:
+def storable_text(text: str) -> str:
     """Return a text that HDF5 can hold: without NUL, which ends it, and without lone surrogates."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 

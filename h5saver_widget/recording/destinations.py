@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend, server_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.errors import MissingLibraryError
+from h5saver_widget.errors import MissingLibraryError, NamingError
+from h5saver_widget.format.layout import SaveType
+from h5saver_widget.format.name_template import NameTemplate
 from h5saver_widget.format.naming import PathProvider
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "next_file_finder",
     "next_file_name",
     "path_provider",
+    "recipe",
     "server_asker",
     "server_folder",
     "server_options",
@@ -37,12 +39,22 @@ __all__ = [
 
 def server_options(saver: H5SaverBase) -> RemoteOptions:
     """Return the server of the settings, completed by environment variables."""
-    return saver.policy.server_options(saver.store.current)
+    settings = saver.store.current
+    return RemoteOptions(
+        endpoint=settings.endpoint.strip(),
+        username=settings.user.strip(),
+        password=settings.password,
+        api_key=settings.api_key,
+        certificate=settings.certificate.strip(),
+    )
 
 
 def server_folder(saver: H5SaverBase) -> Path:
     """Return the folder on the server that all files go below; NamingError if none is chosen."""
-    return saver.policy.server_folder(saver.store.current)
+    folder = saver.store.current.domain.strip() or saver.server_options().home
+    if not folder.startswith("/"):
+        raise NamingError(f"{folder!r} is no folder of a server: write something like /home/me, or name the user")
+    return Path(folder)
 
 
 def test_connection(saver: H5SaverBase) -> str:
@@ -73,7 +85,15 @@ def server_asker(saver: H5SaverBase) -> Callable[[], Backend]:
 
 def base_folder(saver: H5SaverBase) -> Path:
     """Return the folder that all files go below; NamingError if none is chosen."""
-    return saver.policy.base_folder(saver.store.current, saver.io)
+    return _folder_below(saver, saver.store.current.base_path)
+
+
+def _folder_below(saver: H5SaverBase, base_path: str) -> Path:
+    if saver.capabilities.remote:
+        return saver.server_folder()
+    if not base_path.strip():
+        raise NamingError("the base path is empty: choose a folder for the files")
+    return Path(base_path.strip()).expanduser()
 
 
 def path_provider(saver: H5SaverBase) -> PathProvider:
@@ -84,7 +104,21 @@ def path_provider(saver: H5SaverBase) -> PathProvider:
     NamingError
         If the base path is empty, the name pattern is wrong, or no file may have the base name.
     """
-    return saver.policy.provider(saver.store.current, saver.io)
+    return _provider(saver, saver.store.current.base_path)
+
+
+def _provider(saver: H5SaverBase, base_path: str) -> PathProvider:
+    settings, pattern = saver.store.current, saver.store.current.name_template.strip()
+    template = NameTemplate(pattern, {note.name: note.value for note in saver.notes}) if pattern else None
+    where = saver.io.location.list_folder if saver.capabilities.remote else None
+    kind, folder = SaveType.of(settings.save_type), _folder_below(saver, base_path)
+    return PathProvider(folder, settings.base_name, kind, settings.dated_folders, template, where)
+
+
+def recipe(saver: H5SaverBase) -> tuple[Any, ...]:
+    """Return everything that a file made now is made from: two of one recipe are the same but for their names."""
+    names = ("base_path", "base_name", "name_template", "dated_folders", "notes", "isolated", "save_type")
+    return (*(getattr(saver.store.current, name) for name in names), saver.backend, saver.wants_swmr)
 
 
 def next_file_name(saver: H5SaverBase, now: datetime | None = None) -> str:
@@ -130,11 +164,8 @@ def next_file_finder(saver: H5SaverBase, folder: str | None = None) -> Callable[
     NamingError
         If there can be no name.
     """
-    settings = saver.store.current
-    if saver.capabilities.remote:
-        return saver.policy.provider(settings, saver.io).preview
-    typed = settings if folder is None else replace(settings, base_path=folder)
-    return partial(_name_below, saver.policy.provider(typed, saver.io))
+    provider = _provider(saver, saver.store.current.base_path if folder is None else folder)
+    return provider.preview if saver.capabilities.remote else partial(_name_below, provider)
 
 
 def _name_below(provider: PathProvider, now: datetime) -> str:

@@ -6,7 +6,9 @@ thread that opens the file writes them first, so the order of a source's frames 
 
 from __future__ import annotations
 
+import logging
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import FileNotOpenError, H5SaverError, QueueFullError
 from h5saver_widget.modules.detector import DetectorTimeSaver
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
 
 __all__ = ["Intake", "Stream"]
+
+logger = logging.getLogger(__name__)
 
 #: So much may wait for a file that is being opened, bytes and frames.
 WAITING_BYTES: Final = 256 << 20
@@ -63,6 +68,7 @@ class Intake:
         self._bytes = 0
         self._changing = threading.Condition(threading.Lock())
         self._is_drained = False
+        weakref.finalize(self, _tell_rest, self._queue)
 
     # ------------------------------------------------------------------- queue
     def gate(self) -> None:
@@ -182,6 +188,12 @@ class Intake:
         return found
 
 
+def _tell_rest(queue: deque[Any]) -> None:
+    """Say at the end of a program how many frames have waited in vain: the disk has not answered for that long."""
+    if queue:
+        logger.error("The program has ended before the file was open: %s lost", count_text(len(queue), "frame"))
+
+
 class Stream:
     """One source: its module saver, and the meaning of its last frame, so that the next one needs no check.
 
@@ -276,6 +288,7 @@ class Stream:
             with io.lock:
                 if (
                     repeat is None
+                    or not repeat.is_valid
                     or saver.generation != self._generation
                     or saver.store.current is not self._settings
                     or saver.pending_task is not None
@@ -297,7 +310,7 @@ class Stream:
             if isinstance(error, (OSError, FileNotOpenError)):
                 return False
             raise
-        saver.step_ended()
+        saver._step_ended()
         if saver.wants_sources:
             saver.source_saved(self._source)
         return True

@@ -1,13 +1,20 @@
-"""Markers: moments that a person has marked while recording, as lines in the log of the file. No Qt."""
+"""Lines that people write into the log of a file while it is recorded: comments, and marked moments. No Qt.
+
+:func:`add_comment` and :func:`add_marker` are methods of :class:`~h5saver_widget.recording.saver.H5SaverBase`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["marker_line", "marker_times"]
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
+
+__all__ = ["add_comment", "add_marker", "marker_line", "marker_times"]
 
 _LINE: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) marker")
 
@@ -37,3 +44,33 @@ def marker_times(lines: Iterable[str]) -> list[float]:
             except (ValueError, OverflowError):  # a file may say anything
                 continue
     return times
+
+
+def add_comment(saver: H5SaverBase, text: str) -> None:
+    """Write a line with the time into the log of the file.
+
+    Raises
+    ------
+    FileNotOpenError
+        If no file is open.
+    """
+    _log_later(saver, f"{datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(text.splitlines())}", "write a comment")
+
+
+def add_marker(saver: H5SaverBase) -> None:
+    """Mark this moment: a line with the time, to the millisecond, in the log of the file; plots along time show it.
+
+    Raises
+    ------
+    FileNotOpenError
+        If no file is open.
+    """
+    now = datetime.now()
+    _log_later(saver, marker_line(now), "set a marker")
+    saver.update_status(f"Marker set at {now:%H:%M:%S}")
+
+
+def _log_later(saver: H5SaverBase, line: str, what: str) -> None:
+    if not saver.isopen():
+        saver.require_open(what)
+    saver.do("", partial(saver.add_log, line), f"Can't {what}")

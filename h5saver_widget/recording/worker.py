@@ -1,19 +1,26 @@
 """FileWorker: runs tasks that may wait for a disk, one after the other, in one thread. No Qt.
 
 A window begins a task and gets a signal at its end; it never waits. The thread lives as long as there is something to
-do, and never keeps a program from ending.
+do. A program that ends, however, waits for it as it waits for threads of its own: frames may wait for a file that is
+being opened. A disk that does not answer keeps no program from ending: after some seconds the rest is given up.
 """
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 - of what an opening needs, this can't be imported while a program ends
 import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from h5saver_widget.errors import NotAnsweringError
+from h5saver_widget.saving.session import EXIT_SECONDS
 
 __all__ = ["FileWorker", "Task"]
+
+#: How often it is looked whether the program ends, in s.
+_LOOK_SECONDS: Final = 0.1
 
 
 class Task:
@@ -111,6 +118,7 @@ class FileWorker:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="h5saver: file", daemon=True)
                 self._thread.start()
+                threading.Thread(target=_stay, args=(self._thread,), name="h5saver: stay").start()
 
     def cancel(self, task: Task) -> bool:
         """Take a task back; return whether it had not begun yet."""
@@ -149,3 +157,12 @@ class FileWorker:
                 self._since = monotonic()
             task.run()
             del task  # with what it holds
+
+
+def _stay(worker: threading.Thread) -> None:
+    """Keep a program that ends until the worker is done: an exit handler would come too late to start a thread."""
+    left = EXIT_SECONDS
+    while worker.is_alive() and left > 0:
+        worker.join(_LOOK_SECONDS)
+        if not threading.main_thread().is_alive():
+            left -= _LOOK_SECONDS

@@ -15,9 +15,10 @@ from typing import Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.format.journal import journal_path, read_journal
-from h5saver_widget.format.naming import create_exclusive, rename_exclusive
+from h5saver_widget.format.naming import create_exclusive
+from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.format.text import format_size
 from h5saver_widget.progress import Progress, copy_in_pieces
@@ -84,7 +85,7 @@ def repair_file(path: Path | str, out: Path | str | None = None, progress: Progr
     """
     path = Path(path)
     if out is not None and os.path.lexists(out):
-        raise FileExistsError(f"{out} exists; nothing is overwritten, choose another name")
+        raise taken(out)
     told = progress or Progress()
     told.report(text="looking at everything in the file")
     before, attempt = examine(path)

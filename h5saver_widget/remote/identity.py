@@ -17,7 +17,7 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import DataMismatchError, FileOpenError
 from h5saver_widget.format.layout import RECORDING_ID
-from h5saver_widget.remote.transfer import kinds_alike, walk
+from h5saver_widget.remote.transfer import kinds_alike, nodes_of
 from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["is_same_recording", "open_target", "same_server"]
@@ -35,7 +35,7 @@ def is_same_recording(source: Backend, target: Backend) -> bool:
 
 
 def _is_part(part: Backend, whole: Backend) -> bool:
-    for path, node, kind in walk(part):
+    for path, node, kind in nodes_of(part):
         parent, _, name = path.rpartition("/")
         if path != "/" and not whole.has_child(whole.node(parent or "/"), name):
             return False

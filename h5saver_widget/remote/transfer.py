@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.copying import blocks_of, copy_values, is_numbers, made_like
-from h5saver_widget.backends.shown_again import shown_again, without_entry
+from h5saver_widget.backends.copying import blocks_of, copy_values, is_numbers, made_like, walk
+from h5saver_widget.backends.shown_again import without_entry
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import COMMIT_MARK
 from h5saver_widget.progress import Progress
 
-__all__ = ["Seen", "Transfer", "copy_all", "fingerprint", "kinds_alike", "walk"]
+__all__ = ["Seen", "Transfer", "copy_all", "fingerprint", "kinds_alike", "nodes_of"]
 
 #: Attributes that libraries write for themselves, and that no copy has in common with the original.
 _LIBRARY = frozenset({"PYTABLES_FORMAT_VERSION", "VERSION", "FLAVOR", "swmr_active", COMMIT_MARK})
@@ -51,28 +51,14 @@ class Transfer:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def walk(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over all nodes, a group before its members; a second hard link is not entered again.
-
-    The entry that shows the data of a recording once more is passed over: its views stay where they are.
-    """
-    stack, seen, passed_over = ["/"], set(), shown_again(backend)
-    while stack:
-        path = stack.pop()
-        if path in passed_over:
-            continue
-        node = backend.node(path)
-        kind = backend.kind(node)
+def nodes_of(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
+    """Iterate over all nodes as they are copied: what is not copied counts as a link, or as unsupported."""
+    for path, node, kind in walk(backend):
         if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
             kind = NodeKind.LINK
         elif kind in _VALUES and not is_numbers(backend.info(node)):
             kind = NodeKind.OTHER
         yield path, node, kind
-        if kind is NodeKind.GROUP:
-            identity = backend.identity(node)
-            if identity not in seen:
-                seen.add(identity)
-                stack.extend(f"{path.rstrip('/')}/{name}" for name in reversed(backend.children(node)))
 
 
 def kinds_alike(one: NodeKind, other: NodeKind) -> bool:
@@ -116,7 +102,7 @@ def fingerprint(backend: Backend, progress: Progress | None = None) -> str:
     count, nor the notes that libraries make for themselves.
     """
     told, total = progress or Progress(), hashlib.sha256()
-    nodes = sorted(walk(backend), key=lambda entry: entry[0])
+    nodes = sorted(nodes_of(backend), key=lambda entry: entry[0])
     size, done = float(sum(_size(backend, node) for _, node, kind in nodes if kind in _VALUES)), 0
     for path, node, kind in nodes:
         told.report(done, size, f"checksum of {backend.path}")
@@ -174,7 +160,7 @@ def copy_all(
         If `progress` was stopped.
     """
     told = progress or Progress()
-    nodes = list(walk(source))
+    nodes = list(nodes_of(source))
     total = float(sum(_size(source, node) for _, node, kind in nodes if kind in _VALUES))
     if seen is None:
         _must_fit(source, target, nodes)

@@ -14,11 +14,11 @@ from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, Node
 from h5saver_widget.saving.assemble import axis_from, data_from
 from h5saver_widget.saving.content import storable_fill
-from h5saver_widget.saving.describe import AXIS_NODES, altered, axis_attributes, data_attributes, fit_dynamic
+from h5saver_widget.saving.describe import AXIS_NODES, axis_attributes, data_attributes, fit_dynamic
 from h5saver_widget.saving.group_cache import CachedGroup, cached_group
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.management import DataManagement
-from h5saver_widget.saving.notices import tell_once
+from h5saver_widget.saving.notices import tell_altered, tell_once
 from h5saver_widget.saving.value_types import CODED, coded
 
 __all__ = ["AxisSaverLoader", "BkgSaver", "DataSaverLoader", "ErrorSaverLoader"]
@@ -129,8 +129,7 @@ class DataSaverLoader(DataManagement):
         """Return the channels, plain and in the number type of the file; errors as :meth:`add_data`."""
         dynamic = None if self.data_type is DataType.error else self.h5saver.dynamic
         what = f"{data.name} ({self.data_type.name})"
-        for name in altered(data):
-            tell_once(self.h5saver, f"{data.name}: the extra attribute {name!r} is kept as text, not as it is")
+        tell_altered(self.h5saver, data)
         if any(np.ma.is_masked(array) and array.dtype.kind in "iub" for array in data.data):
             tell_once(self.h5saver, f"{what}: masked integers are saved as float64, masked values as nan")
         return [fit_dynamic(plain(array, what, also=CODED), dynamic, what) for array in data.data]

@@ -22,7 +22,7 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import NAV_GROUP, DataType, channel_name
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node
 from h5saver_widget.saving.conventions import text_in
-from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES, own_name
+from h5saver_widget.saving.describe import AXIS_ATTRIBUTES, AXIS_NODES, KNOWN_ATTRIBUTES, ROW_SHAPE, own_name
 from h5saver_widget.saving.foreign import foreign_data, is_numbers
 from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
@@ -122,12 +122,16 @@ def sibling_of(node: Array, data_type: DataType) -> Array | None:
     return found if isinstance(found, Array) and not isinstance(found, VLARRAY) else None
 
 
-def _values(node: Array, noted: Any = None, lazy: bool = False) -> LazyArray:
+def _values(node: Array, noted: Any = None, lazy: bool = False, row: Any = None) -> LazyArray:
     """Return an array, read already unless `lazy`.
 
-    An empty one has the shape that was noted, because PyTables stores one empty dimension at most.
+    An empty one has the shape that was noted, because PyTables stores one empty dimension at most. One whose rows of
+    the shape `row` have no values holds a value without meaning in each.
     """
     kind = ValueType.on(node)
+    if isinstance(row, tuple) and 0 in row and all(isinstance(n, int) and n >= 0 for n in row):
+        points = node.info.shape[: -len(row)]
+        return LazyArray.of(np.zeros((*points, *row), node.dtype if kind is None else kind.dtype))
     if lazy and kind is None:
         info, dtype = node.info, node.dtype
         if dtype.kind in "biufc" and 0 not in info.shape:
@@ -140,14 +144,14 @@ def _values(node: Array, noted: Any = None, lazy: bool = False) -> LazyArray:
     return LazyArray.of(values)
 
 
-def _errors_of(nodes: list[Array], lazy: bool) -> list[LazyArray] | None:
+def _errors_of(nodes: list[Array], lazy: bool, row: Any) -> list[LazyArray] | None:
     """Return the errors of all channels, None if one has none that fit."""
     found = []
     for node in nodes:
         error = sibling_of(node, DataType.error)
         if error is None:
             return None
-        found.append(_values(error, error.attrs.get("shape"), lazy))
+        found.append(_values(error, error.attrs.get("shape"), lazy, row))
     return found
 
 
@@ -304,8 +308,9 @@ def data_from(
     if older:
         described = older_attributes(first, described)
     nodes = list(channels or (channels_of(first, described, most) if load_all else [first]))
-    arrays = [_values(item, described.get("shape"), lazy) for item in nodes]
-    errors = _errors_of(nodes, lazy)
+    row = described.get(ROW_SHAPE)
+    arrays = [_values(item, described.get("shape"), lazy, row) for item in nodes]
+    errors = _errors_of(nodes, lazy, row)
     is_axis = described.get("data_type") == DataType.axis.name
 
     nav_indexes = tuple(i for i in indexes_of(described.get("nav_indexes")) if i < arrays[0].ndim)

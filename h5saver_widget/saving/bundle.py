@@ -41,7 +41,7 @@ def frame_bytes(dte: Iterable[DataLike]) -> int:
     total = 0
     for dwa in dte:
         for array in dwa.data:
-            total += np.asarray(array).nbytes
+            total += array.nbytes if type(array) is np.ndarray else np.asarray(array).nbytes
     return total
 
 

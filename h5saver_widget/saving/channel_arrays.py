@@ -6,7 +6,7 @@ They have one meaning, a number type each, and values that are no numbers are st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,23 @@ class ChannelArrays:
                 else store_words(self._saver, handle, kind, values)
             )
         return found
+
+    def _errors_as_stored(self, frame: Frame, shape: tuple[int, ...]) -> list[tuple[Handle, Values]]:
+        """Return the errors of a frame, for each of its arrays; those of a frame without errors are not known."""
+        found = []
+        errors: Sequence[Values | None] = frame.errors or [None] * len(self._error_handles)
+        for handle, values in zip(self._error_handles, errors, strict=True):
+            dtype = self._dtypes[handle]
+            known = np.full(shape, self._fill_of(handle), dtype) if values is None else values.astype(dtype, copy=False)
+            found.append((handle, known.reshape(shape)))
+        return found
+
+    def _fill_of(self, handle: Handle) -> Any:
+        """Return what rows of an array hold that nobody writes."""
+        if handle not in self._fills:  # found in the file
+            fill = np.nan if handle in self._error_handles else self._saver.fill_value
+            self._fills[handle] = storable_fill(fill, self._dtypes[handle])
+        return self._fills[handle]
 
     def _knows_words(self, frame: Frame) -> bool:
         """Tell whether a frame that belongs here has no words that are new."""

@@ -12,6 +12,8 @@ __all__ = ["WallClock"]
 SMALLEST = 0.02
 #: And so much for each second since the last look: faster than any clock is slewed.
 SLEW = 1e-3
+#: A reading of both clocks that takes longer, in s, is repeated: the program was interrupted in between.
+_TOGETHER = 1e-3
 #: What was measured longer ago, in s, has not its time from this clock.
 OLDEST = 60.0
 
@@ -20,6 +22,15 @@ OLDEST = 60.0
 _steady: Callable[[], float] = time.monotonic
 if hasattr(time, "CLOCK_BOOTTIME"):
     _steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+
+
+def _both() -> tuple[float, float]:
+    """Return the wall clock and the steady one, read within a millisecond of each other."""
+    while True:
+        before = _steady()
+        wall, after = time.time(), _steady()
+        if after - before < _TOGETHER:
+            return wall, after
 
 
 class WallClock:
@@ -33,7 +44,7 @@ class WallClock:
     """
 
     def __init__(self) -> None:
-        self._wall, self._since = time.time(), _steady()
+        self._wall, self._since = _both()
         self._before = 0.0
         #: All steps so far, in s: wall time is the time on the axis plus this.
         self.offset = 0.0
@@ -42,7 +53,7 @@ class WallClock:
 
     def look(self) -> float:
         """Return the step since the last look in s, 0.0 if there was none; negative if the clock was set back."""
-        wall, now = time.time(), _steady()
+        wall, now = _both()
         passed = now - self._since
         step = wall - self._wall - passed
         self._wall, self._since = wall, now

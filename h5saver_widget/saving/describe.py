@@ -11,17 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.data.protocols import AxisLike, DataLike
-from h5saver_widget.errors import CodecError, DynamicRangeError
+from h5saver_widget.errors import CodecError, DataMismatchError, DynamicRangeError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import DataType
+from h5saver_widget.nodes.attributes import storable_text
 from h5saver_widget.saving.value_types import CODED, VALUE_TYPE, WORDS
 
 __all__ = [
     "AXIS_ATTRIBUTES",
     "AXIS_NODES",
     "KNOWN_ATTRIBUTES",
+    "ROW_SHAPE",
     "altered",
     "axis_attributes",
+    "checked_name",
     "data_attributes",
     "extras_of",
     "extras_on",
@@ -35,7 +38,7 @@ __all__ = [
 KNOWN_ATTRIBUTES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "FLAVOR", "shape", "dtype", "subdtype", "backend", "data_type"}
     | {"data_dimension", "label", "source", "distribution", "origin", "units", "nav_indexes", "timestamp", "size"}
-    | {"settings", "settings]", "type", "path", "axis_nodes", VALUE_TYPE, WORDS}
+    | {"settings", "settings]", "type", "path", "axis_nodes", "row_shape", VALUE_TYPE, WORDS}
 )
 
 #: The same for axes.
@@ -43,6 +46,9 @@ AXIS_ATTRIBUTES = KNOWN_ATTRIBUTES | {"index", "spread_order", "offset", "scalin
 
 #: Attribute with the names of the axis nodes of an array, where several data objects share a group.
 AXIS_NODES = "axis_nodes"
+
+#: Attribute with the shape of rows, or points, that have no values.
+ROW_SHAPE = "row_shape"
 
 
 #: In front of the names of extra attributes that the layout, or a library, needs for itself; the rest is quoted.
@@ -66,6 +72,16 @@ def stored_name(name: str) -> str:
 def own_name(stored: str) -> str:
     """Return the original name of an extra attribute."""
     return unquote(stored[len(_KEPT_APART) :], errors="surrogatepass") if stored.startswith(_KEPT_APART) else stored
+
+
+def checked_name(name: str) -> str:
+    """Return the name of data or of their module; DataMismatchError if no file can hold it."""
+    if storable_text(name) != name:
+        raise DataMismatchError(
+            f"the name {name!r} can't be kept: a name in a file has no NUL and no half of a character; "
+            f"use {storable_text(name)!r}"
+        )
+    return name
 
 
 def storable(value: Any) -> Any:
@@ -128,6 +144,7 @@ def data_attributes(
     more
         Further attributes.
     """
+    checked_name(str(dwa.name))
     extras = {stored_name(name): value for name, value in extras_of(dwa).items()}
     return {
         **extras,

@@ -152,7 +152,12 @@ class DataToExportEnlargeableSaver(DataManagement):
         path = saver.path_of(where)
         found = self._recordings.get(path)
         if found is None or found.broken:
-            found = self._recordings[path] = self._begin(path)
+            # rows of a group stand in step: all that append to it share one recording
+            shared, key = saver.require_session().recordings, (type(self)._begin, path, *self._names)
+            found = shared.get(key)
+            if found is None or found.broken:
+                found = shared[key] = self._begin(path)
+            self._recordings[path] = found
         self._last = where, found
         return found
 

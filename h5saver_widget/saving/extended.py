@@ -15,14 +15,14 @@ from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.channel_arrays import ChannelArrays
-from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
+from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
 
-__all__ = ["ExtendedArrays", "ScanStream", "checked_indexes", "write_points"]
+__all__ = ["ExtendedArrays", "Point", "ScanStream", "checked_indexes"]
 
 Values = npt.NDArray[Any]
 
@@ -30,11 +30,55 @@ Values = npt.NDArray[Any]
 def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the position of a point; DataMismatchError if it is not in a scan of that shape."""
     at = tuple(map(int, indexes if isinstance(indexes, (tuple, list)) else np.atleast_1d(indexes)))
-    if len(at) != len(scan_shape) or any(not 0 <= i < n for i, n in zip(at, scan_shape, strict=True)):
-        raise DataMismatchError(
-            f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"
-        )
-    return at
+    if len(at) == len(scan_shape):
+        for i, n in zip(at, scan_shape, strict=True):
+            if not 0 <= i < n:
+                break
+        else:
+            return at
+    raise DataMismatchError(
+        f"the point {at} is not in a scan of shape {scan_shape}; give one index per scan dimension, from 0"
+    )
+
+
+class Point:
+    """The checked writes of a point, of one module or of several.
+
+    Parameters
+    ----------
+    saver
+        The saver.
+    at
+        Position of the point.
+    """
+
+    __slots__ = ("_at", "_saver", "appended", "values")
+
+    def __init__(self, saver: H5SaverLowLevel, at: tuple[int, ...]) -> None:
+        self._saver, self._at = saver, at
+        #: Values at the position, and what is added at the end of arrays of text.
+        self.values: list[tuple[Handle, Values]] = []
+        self.appended: list[tuple[Handle, Values]] = []
+
+    def __call__(self) -> None:
+        """Write it: one call for all arrays."""
+        for handle, values in self.appended:
+            self._saver.io.append(handle, values)
+        if self.values:
+            self._saver.io.write_point(self._at, self.values)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        size = 0
+        for _, values in self.values:
+            size += values.nbytes
+        return size
+
+    def add(self, other: Point) -> None:
+        """Have the writes of another module written together with these."""
+        self.values += other.values
+        self.appended += other.appended
 
 
 class ExtendedArrays(ChannelArrays):
@@ -65,19 +109,20 @@ class ExtendedArrays(ChannelArrays):
     ) -> None:
         super().__init__(saver, place)
         self._scan_shape = scan_shape
-        self._shape = () if frame.shape == (1,) else frame.shape
+        given = frame.shape
+        self._shape = () if given == (1,) else stored_shape(given)
         self._distribution, self._fill_value = distribution, fill_value
         if channel_name(DataType.data, 0) in place.names:
-            self._reopen()
+            given = self._reopen()
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
             self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
-            self._extras = ExtraRows(saver, place, extras_of(frame.dwa), scan_shape)
-        self._complete(self._shape or (1,))
+            self._extras = ExtraRows(saver, place, frame.dwa, scan_shape)
+        self._complete(given)
 
-    def _reopen(self) -> None:
+    def _reopen(self) -> tuple[int, ...]:
         nodes = self._found(DataType.data)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._found(DataType.error)]
@@ -94,6 +139,7 @@ class ExtendedArrays(ChannelArrays):
         units, source = str(described.get("units", "")), str(described.get("source", "raw"))
         self._meaning = Meaning(units, labels, source, axes)
         self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
+        return tuple(described.get(ROW_SHAPE, self._shape or (1,)))
 
     def _create_errors(self, frame: Frame) -> list[Handle]:
         return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
@@ -102,9 +148,10 @@ class ExtendedArrays(ChannelArrays):
         saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
         is_error = data_type is DataType.error
         nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
-        described = data_attributes(
-            dwa, channel, data_type, nav_indexes, self._distribution, {"source": "calculated"} if is_error else None
-        )
+        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
+        if 0 in frame.shape:
+            more[ROW_SHAPE] = frame.shape
+        described = data_attributes(dwa, channel, data_type, nav_indexes, self._distribution, more)
         if channel == 0 and not is_error:
             for axis in dwa.axes:
                 AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
@@ -129,22 +176,20 @@ class ExtendedArrays(ChannelArrays):
             return False
         return self._extras.is_same(frame.dwa) and self._knows_words(frame)
 
-    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return the writes of a point: array, position (None: at its end), values. Nothing is written yet."""
-        found: list[tuple[Handle, tuple[int, ...] | None, Values]] = []
-        shape = self._shape
+    def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
+        """Add the data of a frame that belongs here to the writes of a point."""
+        shape, found = self._shape, point.values
         data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
         for handle, values in zip(self._handles, data, strict=True):
-            found.append((handle, at, values if values.shape == shape else values.reshape(shape)))
-        if frame.errors is not None:
-            self._error_handles = self._error_handles or self._create_errors(frame)  # they may come later than the data
-            for handle, values in zip(self._error_handles, frame.errors, strict=True):
-                found.append((handle, at, values.astype(self._dtypes[handle], copy=False).reshape(shape)))
+            found.append((handle, values if values.shape == shape else values.reshape(shape)))
+        if frame.errors is not None or self._error_handles:
+            if not self._error_handles:
+                self._error_handles = self._create_errors(frame)  # they may come later than the data
+            found += self._errors_as_stored(frame, shape)
         if not self._extras.is_same(frame.dwa):
             row = int(np.ravel_multi_index(at, self._scan_shape))
             for handle, values in self._extras.checked(frame.dwa, row):
-                found.append((handle, at if values.ndim == 0 else None, values))
-        return found
+                (found if values.ndim == 0 else point.appended).append((handle, values))
 
 
 class ScanStream:
@@ -193,16 +238,15 @@ class ScanStream:
         number = self._number_for(frame)
         return number is not None and self._segments[number].is_complete_for(frame)
 
-    def checked(self, frame: Frame, at: tuple[int, ...]) -> list[tuple[Handle, tuple[int, ...] | None, Values]]:
-        """Return the writes of a point; see :meth:`ExtendedArrays.checked`."""
+    def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
+        """Add a frame to the writes of a point."""
         changed = self._segments[self._current].change(frame)
         if changed:
             number = self._number_for(frame)
             self._current = self._begin(frame, changed) if number is None else number
-        found = self._segments[self._current].checked(frame, at)
+        self._segments[self._current].add_to(point, frame, at)
         if self._numbers is not None:
-            found.append((self._numbers, at, np.asarray(self._current, np.uint16)))
-        return found
+            point.values.append((self._numbers, np.asarray(self._current, np.uint16)))
 
     def _begin(self, frame: Frame, changed: str) -> int:
         if len(self._segments) > np.iinfo(np.uint16).max:
@@ -223,12 +267,3 @@ class ScanStream:
         self._segments.append(self._make(place, frame))
         tell(saver, f"{frame.dwa.name}: {changed}; points that are like this are in {place.group.path}")
         return len(self._segments) - 1
-
-
-def write_points(saver: H5SaverLowLevel, found: Sequence[tuple[Handle, tuple[int, ...] | None, Values]]) -> None:
-    """Write checked values."""
-    for handle, at, values in found:
-        if at is None:
-            saver.io.append(handle, values)
-        else:
-            saver.io.write(handle, at, values)

@@ -5,8 +5,6 @@ The functions of this module are methods of :class:`~h5saver_widget.saving.low_l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -17,30 +15,7 @@ from h5saver_widget.saving.statistics import Statistics
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "saving_frame", "statistics"]
-
-
-@contextmanager
-def saving_frame(file: H5SaverLowLevel, name: str) -> Iterator[None]:
-    """Save one frame in the block: one step for other threads, counted as lost if it raises.
-
-    Parameters
-    ----------
-    name
-        The source of the frame, for the message.
-    """
-    if file.when_full == "wait":
-        file.io.queue.wait_for_room()
-    try:
-        with file.saving():
-            try:
-                yield
-            except BaseException:
-                file.io.queue.frame_refused()
-                raise
-    except Exception as error:
-        file.frame_lost(name, error)
-        raise
+__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "statistics"]
 
 
 def flush_if_due(file: H5SaverLowLevel) -> None:
@@ -77,8 +52,8 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
-    """Return how many frames could not be saved since the file was opened, for any reason."""
-    return statistics(file).frames_dropped
+    """Return how many frames could not be saved, for any reason: the same number as in :meth:`statistics`."""
+    return file.statistics().frames_dropped
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
@@ -98,7 +73,8 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
         found, lost = file._kept
         more = file._frames_refused - lost
         return replace(found, frames_received=found.frames_received + more, frames_dropped=found.frames_dropped + more)
-    queue = file.io.queue.counts()
+    session = file._counting_session
+    queue = file.io.queue.counts() if session is None or session.io is not file.io else session.queue_counts()
     if queue is None:
         flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
         return Statistics(

@@ -19,6 +19,7 @@ from h5saver_widget.errors import NodeError, NodeExistsError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import BESIDE, END_ROW, FIRST_ROW, NAV_GROUP, SEGMENT_NUMBER, SEGMENT_OF, DataType
 from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.saving.describe import checked_name
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.h5_backend import Where
@@ -235,7 +236,7 @@ def _channel(
             else:
                 skip -= 1
     name = f"CH{dims.next_number('CH'):02d}"
-    made = _create(saver, dims.group, name, title, {"origin": origin})
+    made = _create(saver, dims.group, name, checked_name(title), {"origin": checked_name(origin)})
     titled.add(name, origin)
     dims.channels = channels  # forgotten when a node is made, which may be anybody's
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -20,11 +20,11 @@ from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.content import storable_fill
-from h5saver_widget.saving.describe import data_attributes, extras_of, extras_on
+from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
 from h5saver_widget.saving.per_row import MOVING, ExtraRows
 from h5saver_widget.saving.value_types import CODED
 
@@ -75,7 +75,8 @@ class GrowingArrays(ChannelArrays):
         self.is_block = is_block(frame.dwa)
         if held:
             self.is_block = NAV_GROUP in place.names or (self.is_block and any(a.index == 0 for a in own))
-        self._row_shape = self._row_shape_of(frame)
+        given = self._given_shape(frame)
+        self._row_shape = stored_shape(given)
         if self.is_block:  # first, as the peer expects: Axis00 is the one that grows
             mine = _without([a for a in own if a.index == 0], axes) if held else _own_axes(frame.dwa)
             mine = mine or [Axis(data=np.zeros(0, int))]
@@ -84,10 +85,10 @@ class GrowingArrays(ChannelArrays):
         self._moving: list[tuple[Handle, np.dtype[Any]]] = []
         self._moved: list[Rows] = []
         if held:
-            self._reopen(frame, own)
+            given = self._reopen(frame, own)
         else:
             self._make(frame, after, moving)
-        self._complete(self._row_shape)
+        self._complete(given)
         counts = self._counts.values()
         #: Rows of every array.
         self.rows = max(*counts, self._block_axes.rows if self._block_axes else rows_before)
@@ -98,13 +99,14 @@ class GrowingArrays(ChannelArrays):
         #: Rows when this segment began.
         self.first_row = self.rows
 
-    def _row_shape_of(self, frame: Frame) -> tuple[int, ...]:
+    def _given_shape(self, frame: Frame) -> tuple[int, ...]:
         return (frame.shape[1:] or (1,)) if self.is_block else frame.shape
 
     @property
     def is_plain(self) -> bool:
         """Whether a frame is nothing but a row for each channel."""
-        return not (self.is_block or self._moving or self._error_handles or self._coded or self._extras.has_rows)
+        more = self.is_block or self._moving or self._error_handles or self._coded or self._extras.has_rows
+        return not more and self._frame_shape == self._row_shape
 
     @property
     def labels(self) -> list[str]:
@@ -142,7 +144,7 @@ class GrowingArrays(ChannelArrays):
         self._handles = [self._create(enlargeable, dwa, i, dtype, first) for i, (dtype, first) in enumerate(kinds)]
         errors = frame.errors or ()
         self._error_handles = [self._create(DataType.error, dwa, i, e.dtype) for i, e in enumerate(errors)]
-        self._extras = ExtraRows(self._saver, self.place, extras_of(dwa))
+        self._extras = ExtraRows(self._saver, self.place, dwa)
         if moving:
             self._make_moving(dwa)
 
@@ -156,6 +158,8 @@ class GrowingArrays(ChannelArrays):
         more: dict[str, Any] = {"source": "calculated"} if is_error else {}
         if self.is_block:
             more["data_dimension"] = dim_of(self._row_shape).name
+        if 0 in dwa.shape:
+            more[ROW_SHAPE] = tuple(dwa.shape[1:] if self.is_block else dwa.shape)
         described = data_attributes(dwa, channel, data_type, nav_indexes, "spread", more)
         if channel == 0 and not is_error and not self._meaning.moving:
             for axis in dwa.axes:
@@ -203,8 +207,8 @@ class GrowingArrays(ChannelArrays):
             self._moving.append((handle, values.dtype))
 
     # --------------------------------------------------------------- reopening
-    def _reopen(self, frame: Frame, own: list[Axis]) -> None:
-        """Take arrays as they are in the file; their meaning is written beside them."""
+    def _reopen(self, frame: Frame, own: list[Axis]) -> tuple[int, ...]:
+        """Take arrays as they are in the file; their meaning is written beside them. Return the shape of a row."""
         nodes = self._reopened(DataType.data_enlargeable)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._reopened(DataType.error)]
@@ -228,6 +232,7 @@ class GrowingArrays(ChannelArrays):
         if self._moving:
             self._meaning = Meaning.of(frame.dwa)
             self._meaning.units, self._meaning.labels, self._meaning.moving = units, labels, True
+        return tuple(described.get(ROW_SHAPE, self._row_shape))
 
     def _reopened(self, data_type: DataType) -> list[Array]:
         nodes = self._found(data_type)
@@ -247,11 +252,11 @@ class GrowingArrays(ChannelArrays):
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call
             return "single points instead of blocks" if self.is_block else "blocks of points instead of single ones"
-        return super().change(frame, self._row_shape_of(frame) if self.is_block else None)
+        return super().change(frame, self._given_shape(frame) if self.is_block else None)
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
-        if self.is_block or frame.shape != self._row_shape or not self._meaning.has_moved(frame):
+        if self.is_block or 0 in frame.shape or frame.shape != self._frame_shape or not self._meaning.has_moved(frame):
             return False
         return all(np.asarray(axis.get_data()).dtype.kind not in CODED for axis in frame.dwa.axes)
 
@@ -269,7 +274,13 @@ class GrowingArrays(ChannelArrays):
         for handle, array in zip(self._handles, data, strict=True):
             rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
-            rows += self._error_rows(frame, count)
+            if not self._error_handles:  # errors that come later than the data
+                self._error_handles = [
+                    self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(frame.errors or ())
+                ]
+                for handle in self._error_handles:
+                    self._fill(handle, self.rows)
+            rows += self._errors_as_stored(frame, shape)
         if not self._extras.is_same(frame.dwa):
             rows += self._extras.checked(frame.dwa, self.rows, count)
         if self._moving:
@@ -289,24 +300,6 @@ class GrowingArrays(ChannelArrays):
             rows += self._block_axes.checked(values, str(frame.dwa.name))
         return rows
 
-    def _error_rows(self, frame: Frame, count: int) -> Iterable[tuple[Handle, Rows]]:
-        errors = frame.errors
-        if errors is not None and not self._error_handles:  # errors that come later than the data
-            made = [self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(errors)]
-            for handle in made:
-                self._fill(handle, self.rows)
-            self._error_handles = made
-        given = [None] * len(self._error_handles) if errors is None else errors
-        return [(h, self._row(h, e, count)) for h, e in zip(self._error_handles, given, strict=True)]
-
-    def _row(self, handle: Handle, values: Rows | None, count: int) -> Rows:
-        dtype = self._dtypes[handle]
-        if values is None:
-            return np.full((count, *self._row_shape), storable_fill(np.nan, dtype), dtype)
-        if values.dtype != dtype:
-            values = values.astype(dtype)
-        return values.reshape((count, *self._row_shape))
-
     def grown(self, count: int) -> None:
         """Count rows that were appended."""
         self.rows += count
@@ -324,10 +317,7 @@ class GrowingArrays(ChannelArrays):
 
     def _fill(self, handle: Handle, count: int) -> None:
         if count > 0:
-            if handle not in self._fills:  # found in the file
-                fill = np.nan if handle in self._error_handles else self._saver.fill_value
-                self._fills[handle] = storable_fill(fill, self._dtypes[handle])
-            self._saver.io.extend(handle, count, self._fills[handle])
+            self._saver.io.extend(handle, count, self._fill_of(handle))
 
 
 def is_block(dwa: DataLike) -> bool:

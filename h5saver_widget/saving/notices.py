@@ -7,12 +7,14 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.saving.describe import altered
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["tell", "tell_once", "tell_step"]
+__all__ = ["tell", "tell_altered", "tell_once", "tell_step"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,12 @@ def tell_step(saver: H5SaverLowLevel, step: float) -> None:
     raw = saver.raw_group
     if not isinstance(raw, str) and not saver.is_swmr_active:
         saver.io.set_attributes(raw.handle, saver.raw({"clock_steps": saver.clock.steps[-MOST:]}))
+
+
+def tell_altered(saver: H5SaverLowLevel, dwa: DataLike) -> None:
+    """Report, once per file, extra attributes that come back as something else: a set as text, a member by its name."""
+    for name in altered(dwa):
+        tell_once(saver, f"{dwa.name}: the extra attribute {name!r} is kept as text, not as it is")
 
 
 def tell_once(saver: H5SaverLowLevel, text: str) -> None:

@@ -23,6 +23,7 @@ from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array
 from h5saver_widget.saving.describe import extras_of, storable
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.notices import tell_altered
 
 __all__ = ["EXTRA", "MOVING", "NOTES", "ExtraRows", "extra_rows", "notes_in"]
 
@@ -40,15 +41,22 @@ class ExtraRows:
     saver, place
         The saver, and the group of the arrays.
     known
-        The first values of the attributes, as stored with the data.
+        The first data, or the first values of the attributes, as stored with data.
     shape
         Shape of a scan; None for arrays that grow by a row for each frame.
     """
 
     def __init__(
-        self, saver: H5SaverLowLevel, place: CachedGroup, known: Mapping[str, Any], shape: tuple[int, ...] | None = None
+        self,
+        saver: H5SaverLowLevel,
+        place: CachedGroup,
+        known: DataLike | Mapping[str, Any],
+        shape: tuple[int, ...] | None = None,
     ) -> None:
         self._saver, self._place, self._shape = saver, place, shape
+        if not isinstance(known, Mapping):
+            tell_altered(saver, known)
+            known = extras_of(known)
         self._known = dict(known)
         self._names = list(known)
         self._texts: dict[str, str] = {}
@@ -100,6 +108,7 @@ class ExtraRows:
         """
         if self.is_same(dwa):
             return []
+        tell_altered(self._saver, dwa)
         found: list[tuple[Handle, Any]] = []
         given = extras_of(dwa)
         for name in [*self._known, *(name for name in given if name not in self._known)]:

@@ -19,14 +19,13 @@ from h5saver_widget.data.protocols import DataLike, DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.bundle import with_occurrence
-from h5saver_widget.saving.describe import altered
 from h5saver_widget.saving.group_cache import CachedGroup, channel_group, find_channel, nav_axes_group, segment_group
 from h5saver_widget.saving.growing import GrowingArrays, is_block
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows, one_number
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
-from h5saver_widget.saving.notices import tell, tell_once
+from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.repeated import Repeated
 
 __all__ = ["Key", "Recording", "Repeat"]
@@ -56,6 +55,8 @@ class Recording:
         #: How later frames that are like the last one are appended; how many went the long way since.
         self._repeated: Repeated | None = None
         self._looked_at = 0
+        #: How often arrays were added or exchanged.
+        self.changes = 0
         #: An append failed half way: open the arrays again, which brings them in step.
         self.broken = False
 
@@ -150,6 +151,7 @@ class Recording:
 
     def _forget_repetition(self) -> None:
         self._repeated, self._looked_at = None, 0
+        self.changes += 1
 
     def repeat(self) -> Repeat | None:
         """Return a function that appends more points like the last one, None if each has to be checked."""
@@ -172,10 +174,6 @@ class Recording:
         self._forget_repetition()
         place = self._place_of(key, frame.dwa)
         channel = self._channels[key] = self._new(place, frame)
-        for name in altered(frame.dwa):
-            tell_once(
-                self._saver, f"{frame.dwa.name}: the extra attribute {name!r} can't be kept as it is, but as text"
-            )
         return channel
 
     def _reopened(self, key: Key, frame: Frame) -> bool:
@@ -256,6 +254,13 @@ class Repeat:
         self._handles = [*channel.handles, *axes.handles]
         self._layout: RowLayout | None = None  # most are never used: a frame before has told what the next one may be
         self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
+        self._changes = recording.changes
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether points still go into these arrays alone: others may append to the group, and begin a segment."""
+        recording = self._recording
+        return recording.changes == self._changes and not recording.broken and bool(self._channel.is_plain)
 
     def append(self, rows: list[Rows]) -> None:
         """Append a point.

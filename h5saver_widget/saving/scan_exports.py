@@ -10,8 +10,8 @@ from h5saver_widget.data.enums import DataDim
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader
-from h5saver_widget.saving.bundle import frame_bytes, with_occurrence
-from h5saver_widget.saving.extended import ExtendedArrays, ScanStream, checked_indexes, write_points
+from h5saver_widget.saving.bundle import with_occurrence
+from h5saver_widget.saving.extended import ExtendedArrays, Point, ScanStream, checked_indexes
 from h5saver_widget.saving.given import as_bundle
 from h5saver_widget.saving.group_cache import (
     CachedGroup,
@@ -56,7 +56,9 @@ class DataToExportExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value, self._as_acquired = fill_value, as_acquired
-        self._streams: dict[tuple[Any, ...], ScanStream] = {}
+        #: Streams by what they are recognised by, by the path of their module's group; those of the last point.
+        self._streams: dict[str, dict[Key, ScanStream]] = {}
+        self._last: tuple[Where, dict[Key, ScanStream]] | None = None
         self._generation = -1
 
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
@@ -90,50 +92,52 @@ class DataToExportExtendedSaver(DataManagement):
         saver, dte = self.h5saver, as_bundle(dte)
         with saver.saving_frame(str(dte.name)):
             streamed = saver.is_swmr_active
-            self.prepare(where, dte, indexes, distribution)()
-            saver.frame_saved(frame_bytes(dte))
+            point = self.prepare(where, dte, indexes, distribution)
+            point()
+            saver.frame_saved(point.size)
             if streamed:
                 saver.enable_swmr()  # should new arrays have ended it
                 saver.tick_flush()
 
     def prepare(
         self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform"
-    ) -> Callable[[], None]:
-        """Check a point, and return a function that writes it; see :meth:`add_data` for errors.
+    ) -> Point:
+        """Check a point, and return what writes it; see :meth:`add_data` for errors.
 
         Data that come for the first time need new arrays. If the file streams (SWMR) this ends streaming: readers have
         to open the file again, which is less than losing the data.
         """
         saver = self.h5saver
         at = checked_indexes(indexes, self.extended_shape)
-        kind = str(getattr(distribution, "name", distribution))
-        path = saver.path_of(where)
         dynamic, converts = saver.frame_format()
         dynamic = None if self._as_acquired else dynamic
         frames = [(key, Frame(dwa, dynamic, converts)) for key, dwa in self._keyed(dte)]
+        streams = self._known(where)
         if saver.is_swmr_active:
-            streams = self._known()
-            ready = (streams.get((path, *key)) for key, _ in frames)
-            if not all(s is not None and s.is_ready_for(f) for s, (_, f) in zip(ready, frames, strict=True)):
+            known = [(streams.get(key), frame) for key, frame in frames]
+            if not all(stream is not None and stream.is_ready_for(frame) for stream, frame in known):
                 saver.end_streaming()
-        streams = self._known()
-        found: list[Any] = []
-        used: list[ScanStream] = []
+                streams = self._known(where)
+        point, used = Point(saver, at), []
         for key, frame in frames:
-            stream = streams.get((path, *key))
+            stream = streams.get(key)
             if stream is None or stream in used:
-                stream = streams[path, *key] = self._new(path, key, frame, kind, [other for other, _ in frames])
+                kind = str(getattr(distribution, "name", distribution))
+                stream = streams[key] = self._new(where, key, frame, kind, [other for other, _ in frames])
             used.append(stream)
-            found += stream.checked(frame, at)
-        return lambda: write_points(saver, found)
+            stream.add_to(point, frame, at)
+        return point
 
     #: Data objects with their keys.
     _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
-    def _known(self) -> dict[tuple[Any, ...], ScanStream]:
+    def _known(self, where: Where) -> dict[Key, ScanStream]:
+        """Return the streams in a group."""
         if self._generation != self.h5saver.generation:
-            self._streams, self._generation = {}, self.h5saver.generation
-        return self._streams
+            self._streams, self._last, self._generation = {}, None, self.h5saver.generation
+        if self._last is None or self._last[0] is not where:
+            self._last = where, self._streams.setdefault(self.h5saver.path_of(where), {})
+        return self._last[1]
 
     def _new(self, where: Where, key: Key, frame: Frame, distribution: str, beside: Sequence[Key]) -> ScanStream:
         """Return the stream of data that were not there before; it may have had another number of dimensions."""
@@ -141,7 +145,7 @@ class DataToExportExtendedSaver(DataManagement):
         saver, first = self.h5saver, None
         for other in (member.name for member in DataDim if member.name != dim):
             if first is None and (other, *key[1:]) not in beside:
-                known = self._known().get((where, other, *key[1:]))
+                known = self._known(where).get((other, *key[1:]))
                 if known is not None:
                     return known
                 first = find_channel(saver, where, other, name, origin, occurrence)

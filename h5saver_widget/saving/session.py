@@ -10,7 +10,7 @@ import atexit
 import threading
 import warnings
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.terms import Handle
+from h5saver_widget.backends.terms import Handle, Queue
 from h5saver_widget.errors import FileOpenError, H5SaverError, NotAnsweringError
 from h5saver_widget.format import codec
 from h5saver_widget.format.layout import LOGGER_NAME
@@ -90,6 +90,8 @@ class Session:
         Rewriting it with every row would cost three times as much as the row itself.
     logger
         Handle of the log, once a line was written.
+    counted
+        Counts of the frames before the file was closed and opened again, which ends streaming.
     counts
         Attributes of the raw data group that are written before the file is closed: how many frames came and went.
     late_lines
@@ -104,6 +106,8 @@ class Session:
         New arrays that NeXus readers don't know yet.
     entry
         The ``/entry`` of the file, which shows the data to NeXus readers.
+    recordings
+        The recordings below groups that savers have begun: two that append to one group share one.
     """
 
     io: Backend
@@ -112,6 +116,7 @@ class Session:
     raw: Handle | None = None
     growing: dict[str, Handle] = field(default_factory=dict)
     logger: Handle | None = None
+    counted: Queue | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     late_lines: list[str] = field(default_factory=list)
     group_cache: GroupCache = field(default_factory=GroupCache)
@@ -119,6 +124,7 @@ class Session:
     plots: Plots = field(default_factory=Plots)
     groups_made: int = 0
     entry: Entry = field(init=False)
+    recordings: weakref.WeakValueDictionary[Any, Any] = field(default_factory=weakref.WeakValueDictionary)
 
     def __post_init__(self) -> None:
         """Have the file closed when the interpreter ends, even if nobody closes it before."""
@@ -161,7 +167,9 @@ class Session:
         assert path is not None
         grown = list(self.growing)
         self.group_cache.clear()
+        self.recordings.clear()
         self.io.close()
+        self.counted = self.queue_counts()
         try:
             self.io.open(path, "r+", swmr=True)
         except FileOpenError:
@@ -180,6 +188,20 @@ class Session:
             self.growing[self.io.path_of(logger)] = logger
             self.late_lines = []
             self.io.queue.keep_row(self.logger_path, None)
+
+    def queue_counts(self) -> Queue | None:
+        """Return the counts of frames since the file was opened for the first time; None where they are not counted."""
+        now, before = self.io.queue.counts(), self.counted
+        if now is None or before is None:
+            return now
+        return replace(
+            now,
+            frames_received=now.frames_received + before.frames_received,
+            frames_written=now.frames_written + before.frames_written,
+            frames_dropped=now.frames_dropped + before.frames_dropped,
+            bytes_written=now.bytes_written + before.bytes_written,
+            waited_seconds=now.waited_seconds + before.waited_seconds,
+        )
 
     @property
     def logger_path(self) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
+from h5saver_widget.format.renaming import move_aside
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.h5_backend import H5Backend
@@ -73,7 +74,7 @@ class FileProxy:
         """
         path = naming.with_h5_suffix(Path(target))
         if overwrite and path.exists():
-            naming.move_aside(path)
+            move_aside(path)
         with self.saver.io.lock:
             self.saver.flush()
             naming.create_exclusive(path, lambda free: free.touch(exist_ok=False))

@@ -13,26 +13,10 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression, NodeKind
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, NodeError
 from h5saver_widget.testing.attributes import AttributeContract
-from h5saver_widget.testing.tree import CHECKS, DTYPES, ROW_SHAPES, Array, some_values
+from h5saver_widget.testing.making import make_array, make_growing, make_text
+from h5saver_widget.testing.tree import CHECKS, DTYPES, ROW_SHAPES, SLICES, Array, some_values
 
 __all__ = ["BackendContract"]
-
-SLICES = (
-    ...,
-    0,
-    -1,
-    (1, 2),
-    (1, -1, 0),
-    slice(None),
-    slice(1, 3),
-    slice(None, None, 2),
-    slice(2, 2),
-    (slice(1, 3), 0),
-    (..., 1),
-    (0, ..., slice(1, None)),
-    (slice(None), slice(1, 3), slice(0, 2)),
-    np.int64(2),
-)
 
 
 class BackendContract(AttributeContract):
@@ -51,7 +35,7 @@ class BackendContract(AttributeContract):
     @pytest.mark.parametrize("row_shape", ROW_SHAPES, ids=str)
     def test_growing(self, backend: Backend, dtype: str, row_shape: tuple[int, ...]) -> None:
         values = some_values((6, *row_shape), dtype)
-        array = backend.create_growing(backend.root(), "E", row_shape=row_shape, dtype=np.dtype(dtype))
+        array = make_growing(backend, "/", "E", row_shape=row_shape, dtype=dtype)
         info = backend.info(array)
         assert (info.shape, info.dtype, info.max_shape) == ((0, *row_shape), np.dtype(dtype), (None, *row_shape))
         assert backend.read(array).shape == (0, *row_shape)
@@ -73,9 +57,9 @@ class BackendContract(AttributeContract):
 
     @pytest.mark.parametrize("level", [0, 4])
     def test_rows_that_nobody_writes(self, backend: Backend, level: int) -> None:
-        options = {"dtype": np.dtype("f8"), "fill_value": np.nan, "compression": self.gzip(backend, level)}
-        small = backend.create_growing(backend.root(), "S", row_shape=(), **options)
-        large = backend.create_growing(backend.root(), "L", row_shape=(300, 500), **options)
+        options: dict[str, Any] = {"dtype": "f8", "fill_value": np.nan, "compression": self.gzip(backend, level)}
+        small = make_growing(backend, "/", "S", **options)
+        large = make_growing(backend, "/", "L", row_shape=(300, 500), **options)
         expected = np.concatenate([[1.0], np.full(20000, np.nan), [2.0], np.full(3, np.nan), [3.0]])
         for array, counts in ((small, (20000, 3)), (large, (3, 2))):
             row_shape = backend.info(array).shape[1:]
@@ -91,7 +75,7 @@ class BackendContract(AttributeContract):
         np.testing.assert_array_equal(backend.read(backend.node("/S"))[-3:], [3, np.nan, np.nan])
 
     def test_rows_that_do_not_fit(self, backend: Backend) -> None:
-        array = backend.create_growing(backend.root(), "E", row_shape=(2, 3), dtype=np.dtype("int16"))
+        array = make_growing(backend, "/", "E", row_shape=(2, 3), dtype="int16")
         rows = np.arange(12, dtype="int16").reshape(2, 2, 3)
         backend.append(array, rows)
         wrong_shapes = [rows[0], rows.reshape(2, 3, 2), rows.reshape(12), np.zeros((), "int16"), rows[np.newaxis]]
@@ -108,7 +92,7 @@ class BackendContract(AttributeContract):
         np.testing.assert_array_equal(backend.read(array), np.concatenate((rows, rows)), strict=True)
 
     def test_rows_in_any_memory_layout(self, backend: Backend) -> None:
-        array = backend.create_growing(backend.root(), "E", row_shape=(4,), dtype=np.dtype("<i4"))
+        array = make_growing(backend, "/", "E", row_shape=(4,), dtype="<i4")
         rows = np.arange(24, dtype="i4").reshape(4, 6)
         for values in (rows.T, rows[:, ::-1][:, :4], rows[:, :4].astype(">i4")):
             backend.append(array, values)
@@ -117,7 +101,7 @@ class BackendContract(AttributeContract):
         assert rows.flags.c_contiguous and rows[0, 1] == 1
 
     def test_caller_may_reuse_its_buffer(self, backend: Backend) -> None:
-        array = backend.create_growing(backend.root(), "E", row_shape=(3,), dtype=np.dtype("f8"))
+        array = make_growing(backend, "/", "E", row_shape=(3,), dtype="f8")
         buffer = np.zeros((1, 3))
         for number in range(4):
             buffer[:] = number
@@ -125,16 +109,11 @@ class BackendContract(AttributeContract):
         buffer[:] = 99
         assert backend.read(array)[:, 0].tolist() == [0, 1, 2, 3]
 
-    def test_only_growing_arrays_grow(self, backend: Backend) -> None:
-        fixed = backend.create_array(backend.root(), "C", data=np.zeros(3))
-        with pytest.raises(NodeError, match="can't grow"):
-            backend.append(fixed, np.zeros(1))
-
     def test_rows_of_several_arrays_at_once(self, backend: Backend) -> None:
         root = backend.root()
-        scalars = backend.create_growing(root, "S", row_shape=(1,), dtype=np.dtype("f8"))
-        lines = backend.create_growing(root, "L", row_shape=(3,), dtype=np.dtype("i4"))
-        text = backend.create_text(root, "T")
+        scalars = make_growing(backend, root, "S", row_shape=(1,), dtype="f8")
+        lines = make_growing(backend, root, "L", row_shape=(3,), dtype="i4")
+        text = make_text(backend, root, "T")
         row = np.arange(3, dtype="i4")[np.newaxis]
         for number in range(3):
             # one array twice: its rows keep their order
@@ -155,9 +134,9 @@ class BackendContract(AttributeContract):
     def test_rows_by_a_layout(self, backend: Backend, width: int) -> None:
         """A row of each array in one piece, in between rows of single arrays; large ones go another way."""
         root = backend.root()
-        scalars = backend.create_growing(root, "S", row_shape=(1,), dtype=np.dtype("f8"))
-        lines = backend.create_growing(root, "L", row_shape=(width, 2), dtype=np.dtype("u2"))
-        flags = backend.create_growing(root, "F", row_shape=(), dtype=np.dtype("bool"))
+        scalars = make_growing(backend, root, "S", row_shape=(1,), dtype="f8")
+        lines = make_growing(backend, root, "L", row_shape=(width, 2), dtype="u2")
+        flags = make_growing(backend, root, "F", dtype="bool")
         layout = backend.row_layout([scalars, lines, flags])
         other = backend.row_layout([flags, scalars])
         line = np.zeros((width, 2), "u2")
@@ -186,11 +165,30 @@ class BackendContract(AttributeContract):
         with pytest.raises(FileNotOpenError, match="reading only"):
             backend.row_layout([backend.node("/S")])
 
+    def test_a_point_of_several_arrays_at_once(self, backend: Backend) -> None:
+        root = backend.root()
+        lines = make_array(backend, root, "L", shape=(2, 3, 4), dtype="i4", fill_value=0, frame_axes=1)
+        scalars = make_array(backend, root, "S", shape=(2, 3), dtype="f8", fill_value=np.nan, frame_axes=0)
+        line = np.arange(4, dtype="i4")
+        for at in ((1, 2), (0, 0), (0, 1)):
+            backend.write_point(at, [(lines, line), (scalars, np.array(sum(at), "f8"))])
+            line += 1  # the caller's memory is its own again
+        for other, error in ((line.astype("f8"), DataMismatchError), (np.zeros(4, "c8"), DataMismatchError)):
+            with pytest.raises(error):
+                backend.write_point((1, 0), [(scalars, np.array(9.0)), (lines, other)])
+        assert backend.read(lines)[:, :, 0].tolist() == [[1, 2, 0], [0, 0, 0]]
+        np.testing.assert_array_equal(backend.read(scalars), [[0, 1, np.nan], [np.nan, np.nan, 3]])
+        backend.delete(lines)
+        with pytest.raises(NodeError, match="gone"):
+            backend.write_point((1, 0), [(scalars, np.array(9.0)), (lines, line)])
+        self.reopen(backend)
+        assert backend.read(backend.node("/S"), (1, 2)) == 3
+
     def test_rows_of_several_arrays_of_which_one_does_not_fit(self, backend: Backend) -> None:
         root = backend.root()
-        scalars = backend.create_growing(root, "S", row_shape=(), dtype=np.dtype("i4"))
-        lines = backend.create_growing(root, "L", row_shape=(3,), dtype=np.dtype("i4"))
-        text, fixed = backend.create_text(root, "T"), backend.create_array(root, "C", data=np.zeros(3, "i4"))
+        scalars = make_growing(backend, root, "S", dtype="i4")
+        lines = make_growing(backend, root, "L", row_shape=(3,), dtype="i4")
+        text, fixed = make_text(backend, root, "T"), make_array(backend, root, "C", data=np.zeros(3, "i4"))
         good, one = (scalars, np.zeros(1, "i4")), np.zeros((1, 3), "i4")
         for array, rows, error in (
             (lines, one[0], DataMismatchError),
@@ -219,7 +217,7 @@ class BackendContract(AttributeContract):
     def test_rows_that_are_chunks(self, backend: Backend, dtype: str) -> None:
         """A row of more than half a megabyte is a chunk of its own, which may be written by another way."""
         frames = some_values((5, 512, 1100), dtype)
-        array = backend.create_growing(backend.root(), "F", row_shape=(512, 1100), dtype=np.dtype(dtype))
+        array = make_growing(backend, "/", "F", row_shape=(512, 1100), dtype=dtype)
         info = backend.info(array)
         assert info.chunks in (None, (1, 512, 1100)) or dtype == "bool"
         backend.append(array, frames[:1])
@@ -238,7 +236,7 @@ class BackendContract(AttributeContract):
     @given(st.lists(st.integers(0, 5), max_size=8), st.sampled_from(ROW_SHAPES))
     def test_any_sequence_of_blocks(self, backend: Backend, blocks: list[int], row_shape: tuple[int, ...]) -> None:
         values = some_values((sum(blocks), *row_shape), "int32")
-        array = backend.create_growing(backend.root(), "E", row_shape=row_shape, dtype=np.dtype("int32"))
+        array = make_growing(backend, "/", "E", row_shape=row_shape, dtype="int32")
         done = 0
         for count in blocks:
             backend.append(array, values[done : done + count])
@@ -249,7 +247,7 @@ class BackendContract(AttributeContract):
     # ------------------------------------------------------------------ text
     def test_text_rows(self, backend: Backend) -> None:
         rows = [b"first", b"", b"\0\xff" * 40, b"x" * 100_000, b""]
-        text = backend.create_text(backend.root(), "T", {"TITLE": "log"})
+        text = make_text(backend, "/", "T", {"TITLE": "log"})
         assert backend.read(text) == [] and backend.info(text).shape == (0,)
         for row in rows:
             backend.append(text, np.frombuffer(row, np.uint8))
@@ -265,7 +263,7 @@ class BackendContract(AttributeContract):
             assert backend.kind(text) is NodeKind.TEXT
 
     def test_text_takes_one_row_of_bytes(self, backend: Backend) -> None:
-        text = backend.create_text(backend.root(), "T")
+        text = make_text(backend, "/", "T")
         for wrong in (np.zeros((1, 3), "u1"), np.zeros(3), np.zeros(3, "i2"), np.array(["abc"]), np.uint8(3)):
             with pytest.raises(DataMismatchError, match="/T"):
                 backend.append(text, np.asarray(wrong))
@@ -279,7 +277,7 @@ class BackendContract(AttributeContract):
     @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3, 4), (0,), (0, 3), (3, 0, 2)], ids=str)
     def test_fixed_from_data(self, backend: Backend, dtype: str, shape: tuple[int, ...]) -> None:
         values = some_values(shape, dtype)
-        array = backend.create_array(backend.root(), "C", data=values)
+        array = make_array(backend, "/", "C", data=values)
         assert backend.kind(array) is NodeKind.FIXED
         for _ in range(2):
             info = backend.info(array)
@@ -292,9 +290,9 @@ class BackendContract(AttributeContract):
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_fixed_from_fill_value(self, backend: Backend, dtype: str) -> None:
         fill = np.dtype(dtype).type(1)
-        array = backend.create_array(backend.root(), "C", shape=(3, 4), dtype=np.dtype(dtype), fill_value=fill)
-        scalar = backend.create_array(backend.root(), "S", shape=(), dtype=np.dtype(dtype), fill_value=fill)
-        zeros = backend.create_array(backend.root(), "Z", shape=(2,), dtype=np.dtype(dtype))
+        array = make_array(backend, "/", "C", shape=(3, 4), dtype=dtype, fill_value=fill)
+        scalar = make_array(backend, "/", "S", shape=(), dtype=dtype, fill_value=fill)
+        zeros = make_array(backend, "/", "Z", shape=(2,), dtype=dtype)
         backend.write(array, (1, slice(0, 2)), np.zeros(2, dtype))
         expected = np.ones((3, 4), dtype)
         expected[1, :2] = 0
@@ -303,24 +301,22 @@ class BackendContract(AttributeContract):
 
     def test_an_array_of_one_value_goes_where_a_number_goes(self, backend: Backend) -> None:
         """The points of a scan come as arrays of shape (1,)."""
-        array = backend.create_array(backend.root(), "A", shape=(2, 3), dtype=np.dtype("f8"))
+        array = make_array(backend, "/", "A", shape=(2, 3), dtype="f8")
         for number, selection in enumerate([(0, 1), (np.int64(1), np.int64(2))], 1):
             backend.write(array, selection, np.array([float(number)]))
         assert backend.read(array).tolist() == [[0, 1, 0], [0, 0, 2]]
 
     def test_nan_as_fill_value(self, backend: Backend) -> None:
         for dtype in ("float32", "complex128"):
-            made = backend.create_array(
-                backend.root(), dtype, shape=(2, 2), dtype=np.dtype(dtype), fill_value=np.dtype(dtype).type(np.nan)
-            )
+            made = make_array(backend, "/", dtype, shape=(2, 2), dtype=dtype, fill_value=np.dtype(dtype).type(np.nan))
             assert np.isnan(backend.read(made)).all()
 
     @pytest.mark.parametrize("dtype", ["U5", "object", "datetime64[s]"])
     def test_dtypes_that_no_array_has(self, backend: Backend, dtype: str) -> None:
         with pytest.raises(DataMismatchError, match="/C could not be made"):
-            backend.create_array(backend.root(), "C", data=np.zeros(2, dtype))
+            make_array(backend, "/", "C", data=np.zeros(2, dtype))
         with pytest.raises(DataMismatchError, match="/C could not be made"):
-            backend.create_growing(backend.root(), "C", row_shape=(), dtype=np.dtype(dtype))
+            make_growing(backend, "/", "C", dtype=dtype)
         assert backend.children(backend.root()) == []
 
     # --------------------------------------------------------- parts of arrays
@@ -329,10 +325,10 @@ class BackendContract(AttributeContract):
     def test_reading_and_writing_parts(self, backend: Backend, selection: Any, growing: bool) -> None:
         values = some_values((4, 5, 3), "int32")
         if growing:
-            array = backend.create_growing(backend.root(), "A", row_shape=(5, 3), dtype=np.dtype("int32"))
+            array = make_growing(backend, "/", "A", row_shape=(5, 3), dtype="int32")
             backend.append(array, values)
         else:
-            array = backend.create_array(backend.root(), "A", data=values)
+            array = make_array(backend, "/", "A", data=values)
         expected = values[selection]
         found = backend.read(array, selection)
         np.testing.assert_array_equal(found, expected)
@@ -344,8 +340,8 @@ class BackendContract(AttributeContract):
 
     def test_points_of_a_scan(self, backend: Backend) -> None:
         """Whole points at numbers from 0 on, the way of every scan step, which may be a shorter one."""
-        array = backend.create_array(backend.root(), "A", shape=(3, 4, 5), dtype=np.dtype("f8"), fill_value=-1.0)
-        grown = backend.create_growing(backend.root(), "E", row_shape=(4, 5), dtype=np.dtype("f8"))
+        array = make_array(backend, "/", "A", shape=(3, 4, 5), dtype="f8", fill_value=-1.0)
+        grown = make_growing(backend, "/", "E", row_shape=(4, 5), dtype="f8")
         backend.append(grown, np.full((2, 4, 5), -1.0))
         expected = np.full((3, 4, 5), -1.0)
         line = np.arange(5.0)
@@ -372,7 +368,7 @@ class BackendContract(AttributeContract):
         np.testing.assert_array_equal(backend.read(array), expected)
 
     def test_writing_one_value_over_many(self, backend: Backend) -> None:
-        array = backend.create_array(backend.root(), "A", data=np.zeros((3, 4)))
+        array = make_array(backend, "/", "A", data=np.zeros((3, 4)))
         backend.write(array, 1, np.array(2.5))
         backend.write(array, (slice(None), 0), np.array(1.0))
         assert backend.read(array).tolist() == [[1, 0, 0, 0], [1, 2.5, 2.5, 2.5], [1, 0, 0, 0]]
@@ -392,26 +388,26 @@ class BackendContract(AttributeContract):
     )
     def test_parts_that_do_not_fit(self, backend: Backend, selection: Any, values: Array) -> None:
         before = some_values((3, 4), "float64")
-        array = backend.create_array(backend.root(), "A", data=before)
+        array = make_array(backend, "/", "A", data=before)
         with pytest.raises(DataMismatchError, match="/A"):
             backend.write(array, selection, values)
         np.testing.assert_array_equal(backend.read(array), before)
 
     @pytest.mark.parametrize("selection", [7, -8, (0, 0, 0), "x", slice(None, None, -1)], ids=str)
     def test_reading_outside(self, backend: Backend, selection: Any) -> None:
-        array = backend.create_array(backend.root(), "A", data=np.zeros((3, 4)))
+        array = make_array(backend, "/", "A", data=np.zeros((3, 4)))
         with pytest.raises(DataMismatchError, match=r"can't read .* of /A, shape \(3, 4\)"):
             backend.read(array, selection)
 
     def test_writing_another_number_type(self, backend: Backend) -> None:
-        array = backend.create_array(backend.root(), "A", data=np.arange(3, dtype="int16"))
+        array = make_array(backend, "/", "A", data=np.arange(3, dtype="int16"))
         with pytest.raises(DataMismatchError, match="holds int16, got float64"):
             backend.write(array, ..., np.zeros(3))
         backend.write(array, 1, np.array(7, "int8"))
         assert backend.read(array).tolist() == [0, 7, 2]
 
     def test_flush_and_refresh_change_nothing(self, backend: Backend, path: Path) -> None:
-        array = backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("i8"))
+        array = make_growing(backend, "/", "E", dtype="i8")
         backend.append(array, np.arange(3))
         backend.flush()
         backend.refresh(array)

@@ -20,6 +20,7 @@ from h5saver_widget.errors import (
     NodeError,
     StreamingError,
 )
+from h5saver_widget.testing.making import make_array, make_group, make_growing, make_text
 from h5saver_widget.testing.tree import CHECKS, DTYPES, TreeContract, some_values
 
 __all__ = ["AttributeContract"]
@@ -50,8 +51,8 @@ class AttributeContract(TreeContract):
 
     @pytest.mark.parametrize(("value", "expected"), ATTRIBUTES, ids=[repr(v)[:20] for v, _ in ATTRIBUTES])
     def test_attribute_values(self, backend: Backend, value: Any, expected: Any) -> None:
-        group = backend.create_group(backend.root(), "G", {"made": value})
-        array = backend.create_array(group, "A", data=np.zeros(1), attributes={"made": value})
+        group = make_group(backend, "/", "G", {"made": value})
+        array = make_array(backend, group, "A", data=np.zeros(1), attributes={"made": value})
         backend.set_attributes(group, {"set": value})
         for node in (group, array):
             assert backend.get_attributes(node)["made"] == expected
@@ -81,7 +82,7 @@ class AttributeContract(TreeContract):
         assert backend.get_attributes(backend.root(), ["long"]) == {"long": "x" * size}
 
     def test_replace_list_and_delete(self, backend: Backend) -> None:
-        group = backend.create_group(backend.root(), "G", {"b": "1", "a": "x"})
+        group = make_group(backend, "/", "G", {"b": "1", "a": "x"})
         backend.set_attributes(group, {"b": 2, "c": "y" * 100})
         backend.set_attributes(group, {"b": "three", "c": ""})
         mine = [name for name in backend.attribute_names(group) if name in "abc"]
@@ -101,9 +102,9 @@ class AttributeContract(TreeContract):
         with pytest.raises(CodecError, match="'bad'"):
             backend.set_attributes(backend.root(), {"bad": value})
         with pytest.raises(CodecError, match="'bad'"):
-            backend.create_group(backend.root(), "G", {"good": "x", "bad": value})
+            make_group(backend, "/", "G", {"good": "x", "bad": value})
         assert backend.children(backend.root()) == [], "half a node was left"
-        backend.create_group(backend.root(), "G", {"good": "x"})
+        make_group(backend, "/", "G", {"good": "x"})
 
     @settings(max_examples=40, deadline=None, suppress_health_check=CHECKS)
     @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
@@ -114,11 +115,11 @@ class AttributeContract(TreeContract):
     # ------------------------------------------------------------- read only
     def test_reading_never_writes(self, backend: Backend, path: Path) -> None:
         root = backend.root()
-        growing = backend.create_growing(root, "E", row_shape=(), dtype=np.dtype("f8"), attributes={"a": "b"})
+        growing = make_growing(backend, root, "E", dtype="f8", attributes={"a": "b"})
         backend.append(growing, np.zeros(2))
-        text = backend.create_text(root, "T")
+        text = make_text(backend, root, "T")
         backend.append(text, np.arange(3, dtype="u1"))
-        backend.create_array(root, "C", data=np.zeros(3))
+        make_array(backend, root, "C", data=np.zeros(3))
         backend.close()
         before = self.digest(path)
         backend.open(path, "r")
@@ -168,18 +169,18 @@ class AttributeContract(TreeContract):
     def test_compression_that_is_not_there(self, backend: Backend) -> None:
         bad = Compression("magic", 5)
         for make in (
-            lambda: backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("f8"), compression=bad),
-            lambda: backend.create_array(backend.root(), "E", data=np.zeros(4), compression=bad),
+            lambda: make_growing(backend, "/", "E", dtype="f8", compression=bad),
+            lambda: make_array(backend, "/", "E", data=np.zeros(4), compression=bad),
         ):
             with pytest.raises(DataMismatchError, match="can't compress with 'magic'; choose one of"):
                 make()
         assert backend.children(backend.root()) == []
         off = Compression("magic", 0)
-        backend.create_array(backend.root(), "E", data=np.zeros(4), compression=off)
+        make_array(backend, "/", "E", data=np.zeros(4), compression=off)
 
     def test_every_promised_compression(self, backend: Backend) -> None:
         values = some_values((4, 100), "int32")
         for library in backend.capabilities.compression:
-            made = backend.create_array(backend.root(), library, data=values, compression=Compression(library, 4))
+            made = make_array(backend, "/", library, data=values, compression=Compression(library, 4))
             np.testing.assert_array_equal(backend.read(made), values)
             assert backend.info(made).compression, library

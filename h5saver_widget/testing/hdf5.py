@@ -12,6 +12,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression, NodeKind
 from h5saver_widget.errors import FileNotOpenError, NodeError
 from h5saver_widget.testing.arrays import BackendContract
+from h5saver_widget.testing.making import make_array, make_growing
 from h5saver_widget.testing.tree import some_values
 
 __all__ = ["Hdf5Contract"]
@@ -35,7 +36,7 @@ class Hdf5Contract(BackendContract):
 
     def test_host_closes_the_raw_file(self, backend: Backend, path: Path) -> None:
         """Hosts get the library's own object, and may close it."""
-        array = backend.create_growing(backend.root(), "A", row_shape=(), dtype=np.dtype("i4"))
+        array = make_growing(backend, "/", "A", dtype="i4")
         backend.append(array, np.arange(2, dtype="i4"))
         assert backend.raw_node(array) is not None
         backend.raw_file.close()
@@ -90,7 +91,7 @@ class Hdf5Contract(BackendContract):
             ("Scalars", (), "float64", 1 << 10, 64 << 10),
             ("Huge", (8192, 8192), "float64", 1, 64 << 20),
         ):
-            made = backend.create_growing(backend.root(), name, row_shape=row_shape, dtype=np.dtype(dtype))
+            made = make_growing(backend, "/", name, row_shape=row_shape, dtype=dtype)
             found = backend.info(made).chunks
             assert found is not None
             assert least <= np.prod(found) * np.dtype(dtype).itemsize <= most
@@ -100,9 +101,7 @@ class Hdf5Contract(BackendContract):
         """Rows that come by the thousand before the first flush: the array is made anew, and nobody notices."""
         attributes = {"label": "voltage", "number": 3, "flag": True, "list": np.arange(3.0), "none": ""}
         fast, slow = (
-            backend.create_growing(
-                backend.root(), n, row_shape=(2,), dtype=np.dtype("f8"), fill_value=7.0, attributes=attributes
-            )
+            make_growing(backend, "/", n, row_shape=(2,), dtype="f8", fill_value=7.0, attributes=attributes)
             for n in ("Fast", "Slow")
         )
         backend.append(slow, np.ones((1, 2)))
@@ -132,12 +131,10 @@ class Hdf5Contract(BackendContract):
     @pytest.mark.parametrize("level", [1, 9])
     def test_zlib_is_gzip_with_shuffle(self, backend: Backend, path: Path, library: str, level: int) -> None:
         compression = Compression(library, level)
-        growing = backend.create_growing(
-            backend.root(), "E", row_shape=(64, 64), dtype=np.dtype("u2"), compression=compression
-        )
+        growing = make_growing(backend, "/", "E", row_shape=(64, 64), dtype="u2", compression=compression)
         values = some_values((3, 64, 64), "uint16")
         backend.append(growing, values)
-        backend.create_array(backend.root(), "C", data=values, compression=compression)
+        make_array(backend, "/", "C", data=values, compression=compression)
         assert backend.info(growing).compression is not None
         backend.close()
         with h5py.File(path, "r") as file:

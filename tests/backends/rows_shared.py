@@ -13,6 +13,7 @@ from h5saver_widget.backends import chunks
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.terms import Compression, Handle
+from h5saver_widget.testing.making import make_growing
 
 GZIP = Compression("gzip", 4)
 
@@ -33,9 +34,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, small_chunks: None) 
 def growing(
     backend: Backend, name: str = "E", row_shape: tuple[int, ...] = (), compression: Compression = GZIP
 ) -> Handle:
-    return backend.create_growing(
-        backend.root(), name, row_shape=row_shape, dtype=np.dtype("i4"), compression=compression, attributes=GROWS
-    )
+    return make_growing(backend, "/", name, row_shape=row_shape, dtype="i4", compression=compression, attributes=GROWS)
 
 
 def numbers(start: int, count: int, row_shape: tuple[int, ...] = ()) -> np.ndarray:

@@ -24,6 +24,7 @@ from h5saver_widget.backends.registry import (
 )
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import FileNotOpenError, NodeError, StreamingError, TooLargeError, UnknownBackendError
+from h5saver_widget.testing.making import make_array, make_group, make_growing, make_text
 from h5saver_widget.testing.tree import DTYPES, some_values
 
 BACKENDS = tuple(local_backends())
@@ -71,16 +72,14 @@ def test_arrays_of_one_are_read_by_the_other(tmp_path: Path, writer: str, reader
     root = backend.root()
     for dtype in DTYPES:
         values = some_values((3, 2), dtype)
-        backend.create_array(root, f"fixed_{dtype}", data=values)
-        growing = backend.create_growing(
-            root, f"growing_{dtype}", row_shape=(2,), dtype=np.dtype(dtype), attributes=GROWS
-        )
+        make_array(backend, root, f"fixed_{dtype}", data=values)
+        growing = make_growing(backend, root, f"growing_{dtype}", row_shape=(2,), dtype=dtype, attributes=GROWS)
         backend.append(growing, values)
-    text = backend.create_text(root, "text")
+    text = make_text(backend, root, "text")
     for row in (b"abc", b"", b"\0\xff"):
         backend.append(text, np.frombuffer(row, np.uint8))
-    backend.create_array(root, "nothing", data=np.zeros((0, 3)))
-    backend.create_array(root, "number", data=np.array(2.5))
+    make_array(backend, root, "nothing", data=np.zeros((0, 3)))
+    make_array(backend, root, "number", data=np.array(2.5))
     backend.close()
     backend = opened(reader, tmp_path / "a.h5", "r+")
     for dtype in DTYPES:
@@ -115,8 +114,8 @@ def test_attributes_of_one_are_read_by_the_other(tmp_path: Path, writer: str, re
         "uint8": np.uint8(1),
     }
     backend = opened(writer, tmp_path / "a.h5", "x")
-    group = backend.create_group(backend.root(), "G", values)
-    backend.create_array(group, "A", data=np.zeros(1), attributes=values)
+    group = make_group(backend, "/", "G", values)
+    make_array(backend, group, "A", data=np.zeros(1), attributes=values)
     backend.set_attributes(backend.root(), {"array": np.arange(3), "words": np.array([b"ab", b"c"])})
     backend.close()
     backend = opened(reader, tmp_path / "a.h5")
@@ -181,11 +180,12 @@ def test_rows_appended_by_another_way(tmp_path: Path) -> None:
 KILLED = """
 import sys, numpy as np, pathlib
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import NodeKind, NodeSpec
 backend = create_backend(sys.argv[1])
 backend.open(pathlib.Path(sys.argv[2]), 'x')
-group = backend.create_group(backend.root(), 'Run')
-array = backend.create_growing(group, 'A', row_shape=(3,), dtype=np.dtype('f8'), attributes={'units': 'V'})
-text = backend.create_text(group, 'T')
+group = backend.create(backend.root(), 'Run', NodeSpec(NodeKind.GROUP))
+array = backend.create(group, 'A', NodeSpec(NodeKind.GROWING, (3,), dtype='f8', attributes={'units': 'V'}))
+text = backend.create(group, 'T', NodeSpec(NodeKind.TEXT))
 for number in range(20):
     backend.append(array, np.full((1, 3), number, 'f8'))
     backend.append(text, np.array([number], 'u1'))
@@ -216,7 +216,7 @@ def test_flushed_rows_outlive_a_kill(tmp_path: Path, name: str) -> None:
 def test_every_accepted_row_is_in_the_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / "threads.h5"
     backend = opened(name, path, "x")
-    arrays = [backend.create_growing(backend.root(), f"A{n}", row_shape=(4,), dtype=np.dtype("i8")) for n in range(4)]
+    arrays = [make_growing(backend, "/", f"A{n}", row_shape=(4,), dtype="i8") for n in range(4)]
     accepted = [0] * len(arrays)
     refused: list[Exception] = []
     enough = threading.Semaphore(0)
@@ -240,7 +240,7 @@ def test_every_accepted_row_is_in_the_file(tmp_path: Path, name: str) -> None:
         shape = backend.info(arrays[number % 4]).shape
         assert len(backend.read(arrays[number % 4], slice(0, shape[0]))) == shape[0]
         backend.set_attributes(arrays[number % 4], {"count": number})
-        backend.create_group(backend.root(), f"G{number}")
+        make_group(backend, "/", f"G{number}")
     for _ in threads:
         enough.acquire()
     backend.close()
@@ -258,7 +258,7 @@ def test_two_files_in_two_threads(tmp_path: Path, name: str) -> None:
     def write(path: Path) -> None:
         backend = opened(name, path, "x")
         for number in range(30):
-            array = backend.create_growing(backend.root(), f"A{number}", row_shape=(), dtype=np.dtype("i8"))
+            array = make_growing(backend, "/", f"A{number}", dtype="i8")
             backend.append(array, np.arange(number))
         backend.close()
 
@@ -292,9 +292,9 @@ def test_streaming_to_another_process(tmp_path: Path) -> None:
     path = tmp_path / "stream.h5"
     backend = opened("h5py", path, "x", swmr=True)
     root = backend.root()
-    array = backend.create_growing(root, "A", row_shape=(3,), dtype=np.dtype("i8"))
-    fixed = backend.create_array(root, "C", data=np.zeros(4))
-    text = backend.create_text(root, "T")
+    array = make_growing(backend, root, "A", row_shape=(3,), dtype="i8")
+    fixed = make_array(backend, root, "C", data=np.zeros(4))
+    text = make_text(backend, root, "T")
     backend.append(array, np.ones((2, 3), "i8"))
     backend.start_swmr()
     backend.start_swmr()
@@ -314,10 +314,10 @@ def test_streaming_to_another_process(tmp_path: Path) -> None:
         assert seen() == f"{backend.info(array).shape[0]} {backend.info(array).shape[0]}\n"
     backend.write(fixed, 1, np.array(5.0))
     refused = [
-        lambda: backend.create_group(root, "G"),
-        lambda: backend.create_array(root, "B", data=np.zeros(1)),
-        lambda: backend.create_growing(root, "B", row_shape=(), dtype=np.dtype("f8")),
-        lambda: backend.create_text(root, "B"),
+        lambda: make_group(backend, root, "G"),
+        lambda: make_array(backend, root, "B", data=np.zeros(1)),
+        lambda: make_growing(backend, root, "B", dtype="f8"),
+        lambda: make_text(backend, root, "B"),
         lambda: backend.copy(array, root, "B"),
         lambda: backend.delete(array),
         lambda: backend.set_attributes(array, {"a": "b"}),
@@ -341,11 +341,11 @@ def test_streaming_to_another_process(tmp_path: Path) -> None:
 
 def test_a_file_not_made_for_streaming(tmp_path: Path) -> None:
     backend = opened("h5py", tmp_path / "a.h5", "x")
-    backend.create_array(backend.root(), "C", data=np.zeros(2))
+    make_array(backend, "/", "C", data=np.zeros(2))
     with pytest.raises(StreamingError, match="create the file with SWMR on"):
         backend.start_swmr()
     assert not backend.swmr_active
-    backend.create_group(backend.root(), "G")
+    make_group(backend, "/", "G")
     backend.close()
 
 

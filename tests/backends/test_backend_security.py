@@ -13,6 +13,7 @@ import tables
 from test_backend_files import BACKENDS, both, opened
 
 from h5saver_widget.errors import NodeError
+from h5saver_widget.testing.making import make_group
 
 
 class Bomb:
@@ -109,5 +110,5 @@ def test_a_host_still_unpickles_its_own(tmp_path: Path) -> None:
         ours.flush()
         assert file.root._v_attrs.pair == (1, [2, 3])
         assert file.root.objects[0] == {"a": 1}
-        ours.create_group(ours.root(), "G")
+        make_group(ours, "/", "G")
     ours.close()

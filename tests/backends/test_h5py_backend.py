@@ -11,6 +11,7 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.testing import Hdf5Contract
+from h5saver_widget.testing.making import make_growing
 
 
 class TestH5pyBackend(Hdf5Contract):
@@ -23,7 +24,7 @@ def test_frames_that_stream_are_seen_by_another_program(tmp_path: Path) -> None:
     path = tmp_path / "stream.h5"
     backend = create_backend("h5py")
     backend.open(path, "x", swmr=True)
-    frames = backend.create_growing(backend.root(), "F", row_shape=(512, 1024), dtype=np.dtype("u2"))
+    frames = make_growing(backend, "/", "F", row_shape=(512, 1024), dtype="u2")
     backend.flush()
     backend.start_swmr()
     for number in range(3):

@@ -18,13 +18,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend, H5SaverLowLevel, check_file, repair_file
-from h5saver_widget.backends import h5py_backend, journal, paged_file
+from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import Journal, JournaledFile, finish_journal, journal_path, read_journal
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.format import journal as journal_format
-from h5saver_widget.format.naming import move_aside
+from h5saver_widget.format.renaming import move_aside
 from h5saver_widget.recovery import Condition
+from h5saver_widget.testing.making import make_array, make_growing
 
 DURABLE = pytest.mark.parametrize("durability", ["journal", "power"])
 
@@ -274,7 +275,7 @@ def test_a_folder_in_which_nothing_can_be_made(
     with H5Backend("h5py") as h5:
         h5.open_file(path, "x")
         h5.create_earray("/", "Rows", "f8", ()).append(np.arange(5.0))
-    monkeypatch.setattr(h5py_backend.os, "access", lambda folder, mode: False)
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
     with H5Backend("h5py") as h5:
         h5.durability = "journal"
         h5.open_file(path, "r+")
@@ -315,7 +316,7 @@ def test_many_small_rows_take_few_writes(durability: str, tmp_path: Path, monkey
     io = create_backend("h5py")
     io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
-    arrays = [io.create_growing(io.root(), f"R{n}", row_shape=(), dtype=np.dtype("f8")) for n in range(4)]
+    arrays = [make_growing(io, "/", f"R{n}", dtype="f8") for n in range(4)]
     io.flush()
     sizes.clear()
     for number in range(45_000):
@@ -334,7 +335,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
     io = create_backend("h5py")
     io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
-    rows = io.create_growing(io.root(), "Rows", row_shape=(), dtype=np.dtype("f8"))
+    rows = make_growing(io, "/", "Rows", dtype="f8")
     io.append(rows, np.arange(5.0))
     io.flush()
     io.append(rows, np.arange(5.0, 7.0))
@@ -376,7 +377,7 @@ def test_a_refused_flush_loses_nothing(
     io = create_backend("h5py")
     io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
-    rows = io.create_growing(io.root(), "Rows", row_shape=(3000,), dtype=np.dtype("f8"))
+    rows = make_growing(io, "/", "Rows", row_shape=(3000,), dtype="f8")
     io.flush()
     for module in (journal, paged_file):
         monkeypatch.setattr(module, "os", watched)
@@ -403,7 +404,7 @@ def test_much_that_waits_is_committed_before_memory_runs_out(durability: str, tm
     io = create_backend("h5py")
     io.durability.level = durability
     io.open(tmp_path / "a.h5", "x")
-    frames = io.create_array(io.root(), "Frames", shape=(100, 1 << 19), dtype=np.dtype("f4"), fill_value=0.0)
+    frames = make_array(io, "/", "Frames", shape=(100, 1 << 19), dtype="f4", fill_value=0.0)
     io.flush()
     for number in range(40):
         io.write(frames, (number,), np.full(1 << 19, number, "f4"))

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from h5saver_widget.backends import journal, paged_file
 from h5saver_widget.backends.journal import JournaledFile, finish_journal, journal_path, read_journal
-from h5saver_widget.format import journal as journal_format, naming
+from h5saver_widget.format import journal as journal_format, renaming
 from h5saver_widget.format.journal import journal_names
 
 CALLS = ("open", "pwrite", "ftruncate", "fsync", "unlink", "close", "preadv", "replace", "link")
@@ -90,7 +90,7 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self, power: bool) -> None:
         self.power, self.disk = power, Disk()
         self.patched = pytest.MonkeyPatch()
-        for module in (journal, paged_file, journal_format, naming):
+        for module in (journal, paged_file, journal_format, renaming):
             self.patched.setattr(module, "os", self.disk.os)
         self.patched.setattr(journal_format, "time", SimpleNamespace(sleep=lambda seconds: None))
         self.patched.setattr(journal_format, "open", self.disk.read, raising=False)
@@ -207,7 +207,7 @@ class JournalMachine(RuleBasedStateMachine):
         path, start = self.path, self.disk.calls
         self.disk.refuse = lambda name, number: number == start + at and name != "preadv"
         if how == "moved aside":
-            self.path = again(lambda: naming.move_aside(path))
+            self.path = again(lambda: renaming.move_aside(path))
         elif how != "here":
             self.path = self.folder / f"b{self.disk.calls}"
             names = zip(journal_names(path), journal_names(self.path), strict=True)

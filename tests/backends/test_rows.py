@@ -21,6 +21,7 @@ from test_backend_files import BACKENDS, GROWS, both, each_way, opened, run
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression
+from h5saver_widget.testing.making import make_array, make_growing
 from h5saver_widget.testing.tree import CHECKS, DTYPES, some_values
 
 small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
@@ -35,11 +36,12 @@ def test_deflated_arrays_of_one_are_read_by_the_other(
     shapes: tuple[tuple[int, ...], ...] = ((), (3,), (2, 5))
     for dtype in DTYPES:
         for shape in shapes:
-            array = backend.create_growing(
+            array = make_growing(
+                backend,
                 backend.root(),
                 f"{dtype}_{len(shape)}",
                 row_shape=shape,
-                dtype=np.dtype(dtype),
+                dtype=dtype,
                 compression=GZIP,
                 attributes=GROWS,
             )
@@ -73,11 +75,12 @@ def test_frames(tmp_path: Path, name: str) -> None:
     frames = some_values((5, 512, 1100), "uint16")
     backend = opened(name, tmp_path / "a.h5", "x")
     for compression in (GZIP, Compression("gzip", 9), Compression("zlib", 0)):
-        array = backend.create_growing(
+        array = make_growing(
+            backend,
             backend.root(),
             f"F{compression.level}",
             row_shape=(512, 1100),
-            dtype=np.dtype("u2"),
+            dtype="u2",
             compression=compression,
             attributes=GROWS,
         )
@@ -106,9 +109,9 @@ def test_fixed_arrays(tmp_path: Path, name: str, level: int) -> None:
     values = some_values((3, 700, 1100), "float32")
     backend = opened(name, tmp_path / "a.h5", "x")
     root, compression = backend.root(), Compression("gzip", level)
-    whole = backend.create_array(root, "whole", data=values, compression=compression)
-    edges = backend.create_array(root, "edges", data=np.asfortranarray(values[0, :, :1013]), compression=compression)
-    scan = backend.create_array(root, "scan", shape=values.shape, dtype=np.dtype("f4"), compression=compression)
+    whole = make_array(backend, root, "whole", data=values, compression=compression)
+    edges = make_array(backend, root, "edges", data=np.asfortranarray(values[0, :, :1013]), compression=compression)
+    scan = make_array(backend, root, "scan", shape=values.shape, dtype="f4", compression=compression)
     buffer = np.empty(values.shape[1:], "f4")
     for number, frame in enumerate(values):
         buffer[:] = frame
@@ -252,16 +255,15 @@ def test_rows_outlive_their_handle(backend: Backend) -> None:
 
 LEFT_OPEN = """
 import sys, gc, pathlib, warnings, numpy as np
-from h5saver_widget.backends.terms import Compression
+from h5saver_widget.backends.terms import Compression, NodeKind, NodeSpec
 from h5saver_widget.backends.registry import create_backend
 warnings.simplefilter('ignore')
 def save():
     backend = create_backend(sys.argv[1])
     backend.open(pathlib.Path(sys.argv[2]), 'x')
     for level in (0, 4):
-        array = backend.create_growing(
-            backend.root(), f'A{level}', row_shape=(3,), dtype=np.dtype('f8'), compression=Compression('gzip', level)
-        )
+        spec = NodeSpec(NodeKind.GROWING, (3,), 'f8', compression=Compression('gzip', level))
+        array = backend.create(backend.root(), f'A{level}', spec)
         backend.append(array, np.ones((5, 3)))
     return backend
 backend = save()
@@ -309,16 +311,14 @@ def test_streaming_with_gzip(tmp_path: Path, small_chunks: None) -> None:
 KILLED = """
 import sys, pathlib, numpy as np
 from h5saver_widget.backends import chunks
-from h5saver_widget.backends.terms import Compression
+from h5saver_widget.backends.terms import Compression, NodeKind, NodeSpec
 from h5saver_widget.backends.registry import create_backend
 chunks.MAX_ROWS = 8
 backend = create_backend(sys.argv[1])
 backend.open(pathlib.Path(sys.argv[2]), 'x')
 widths = (1, 50, 3000)
 arrays = [
-    backend.create_growing(
-        backend.root(), f'A{n}', row_shape=(n,), dtype=np.dtype('f8'), compression=Compression('gzip', 4)
-    )
+    backend.create(backend.root(), f'A{n}', NodeSpec(NodeKind.GROWING, (n,), 'f8', compression=Compression('gzip', 4)))
     for n in widths
 ]
 rng = np.random.default_rng(1)

@@ -14,6 +14,7 @@ from h5saver_widget.backends import write_buffers
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import RowsLostError
+from h5saver_widget.testing.making import make_array, make_growing
 from h5saver_widget.testing.tree import some_values
 
 small_chunks, backend = rows_shared.small_chunks, rows_shared.backend
@@ -33,8 +34,8 @@ ORDERS = {
 def test_points_in_any_order(
     backend: Backend, point_shape: tuple[int, ...], order: str, compression: Compression | None
 ) -> None:
-    array = backend.create_array(
-        backend.root(), "S", shape=(5, 4, *point_shape), dtype=np.dtype("f8"), fill_value=-1.0, compression=compression
+    array = make_array(
+        backend, "/", "S", shape=(5, 4, *point_shape), dtype="f8", fill_value=-1.0, compression=compression
     )
     wanted = np.full((5, 4, *point_shape), -1.0)
     for number, at in enumerate(ORDERS[order]):
@@ -58,12 +59,8 @@ def test_points_in_any_order(
 
 
 def test_a_large_scan_takes_no_room_before_its_points_come(backend: Backend) -> None:
-    frames = backend.create_array(
-        backend.root(), "F", shape=(2000, 1024, 1024), dtype=np.dtype("u2"), fill_value=0, frame_axes=2
-    )
-    spectra = backend.create_array(
-        backend.root(), "S", shape=(500, 500, 1024), dtype=np.dtype("f8"), fill_value=np.nan, frame_axes=1
-    )
+    frames = make_array(backend, "/", "F", shape=(2000, 1024, 1024), dtype="u2", fill_value=0, frame_axes=2)
+    spectra = make_array(backend, "/", "S", shape=(500, 500, 1024), dtype="f8", fill_value=np.nan, frame_axes=1)
     backend.write(frames, (1999,), np.ones((1024, 1024), "u2"))
     backend.write(spectra, (0, 1), np.ones(1024))
     backend.flush()
@@ -73,7 +70,7 @@ def test_a_large_scan_takes_no_room_before_its_points_come(backend: Backend) -> 
 
 
 def test_neighbouring_points_are_written_together(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    array = backend.create_array(backend.root(), "S", shape=(3, 100), dtype=np.dtype("f8"))
+    array = make_array(backend, "/", "S", shape=(3, 100), dtype="f8")
     backend.write(array, (0, 0), np.array(0.0))
     writer, blocks = backend._nodes.get(array).writer, []  # type: ignore[attr-defined]
     monkeypatch.setattr(writer, "write", lambda start, count, values: blocks.append((start, count)))
@@ -87,10 +84,8 @@ def test_small_points_do_not_wait_for_large_ones_to_be_deflated(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_buffers, "pack_in_background", Slow)  # nothing is ready before it is asked for
-    images = backend.create_array(
-        backend.root(), "I", shape=(3, 200, 200), dtype=np.dtype("u2"), compression=GZIP, frame_axes=2
-    )
-    values = backend.create_array(backend.root(), "V", shape=(3,), dtype=np.dtype("f8"), frame_axes=0)
+    images = make_array(backend, "/", "I", shape=(3, 200, 200), dtype="u2", compression=GZIP, frame_axes=2)
+    values = make_array(backend, "/", "V", shape=(3,), dtype="f8", frame_axes=0)
     for number in range(3):
         backend.write(images, (number,), np.full((200, 200), number + 1, "u2"))
         backend.write(values, (number,), np.array(float(number)))
@@ -102,7 +97,7 @@ def test_small_points_do_not_wait_for_large_ones_to_be_deflated(
 
 
 def test_the_library_s_own_array_holds_every_point(backend: Backend) -> None:
-    array = backend.create_array(backend.root(), "S", shape=(4,), dtype=np.dtype("f8"), fill_value=0.0)
+    array = make_array(backend, "/", "S", shape=(4,), dtype="f8", fill_value=0.0)
     for number in range(2):
         backend.write(array, (number,), np.array(1.0))
     theirs = backend.raw_node(array)
@@ -114,7 +109,7 @@ def test_the_library_s_own_array_holds_every_point(backend: Backend) -> None:
 def test_points_that_can_t_be_written_are_told_and_the_array_goes_on(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    array = backend.create_array(backend.root(), "S", shape=(4,), dtype=np.dtype("f8"), fill_value=0.0)
+    array = make_array(backend, "/", "S", shape=(4,), dtype="f8", fill_value=0.0)
     for number in range(2):
         backend.write(array, (number,), np.array(1.0))
 
@@ -134,9 +129,7 @@ def test_every_promised_compression_grows(tmp_path: Path, name: str) -> None:
     values = some_values((300, 100), "int32")
     backend = opened(name, tmp_path / "a.h5", "x")
     for library in backend.capabilities.compression:
-        array = backend.create_growing(
-            backend.root(), library, row_shape=(100,), dtype=np.dtype("i4"), compression=Compression(library, 5)
-        )
+        array = make_growing(backend, "/", library, row_shape=(100,), dtype="i4", compression=Compression(library, 5))
         for start in range(0, 300, 50):
             backend.append(array, values[start : start + 50])
     backend.close()

@@ -23,6 +23,7 @@ from hsds_server import FAST, PASSWORD, USER, HsdsServer
 
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
 from h5saver_widget.errors import H5SaverError, RemoteError
+from h5saver_widget.testing.making import make_growing
 
 WIDTH = 64
 #: Rows of a chunk: so few that chunks of one array lie on all nodes.
@@ -66,10 +67,7 @@ def record(server: HsdsServer, path: Path, kills: list[list[str]], chance: rando
     """Record while nodes are killed and started again; return what was counted."""
     backend = H5pydBackend({**OPTIONS, "endpoint": server.endpoint, "patience_seconds": 60.0})
     backend.open(path, "x")
-    arrays = [
-        backend.create_growing(backend.root(), f"Rows{number}", row_shape=(WIDTH,), dtype=np.dtype("f8"))
-        for number in range(3)
-    ]
+    arrays = [make_growing(backend, "/", f"Rows{number}", row_shape=(WIDTH,), dtype="f8") for number in range(3)]
     reader, done, ended = Reader(server.endpoint, path), [0], threading.Event()
     reader.start()
     safe = 0

@@ -130,6 +130,46 @@ def test_the_structure_is_kept_of_what_ends_the_library_when_it_is_read(tmp_path
         assert made["texts"][0] == b"abc" and made[made["references"][1]] == made["bad"]
 
 
+def test_chunks_behind_a_damaged_entry_of_their_list_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    values = np.arange(3000.0).reshape(300, 10)
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.create_dataset("values", data=values, chunks=(1, 10))
+    content = bytearray(path.read_bytes())
+    leaves = [at for at in range(len(content)) if content[at : at + 6] == b"TREE\x01\x00"]
+    # HDF5's format, III.A.1: 24 bytes of a node, keys of 8 bytes with three offsets of 8, each with an address
+    content[leaves[len(leaves) // 2] + 24 + 5 * (8 + 24 + 8) + 8 + 8] ^= 1
+    path.write_bytes(content)
+    readable = [row is not None for row in objects.read(path)["/values"]["rows"]]
+    report = repair_file(path)
+    assert report.out is not None and report.before.condition is Condition.DAMAGED
+    with h5py.File(report.out) as file:
+        kept = file["values"][:]
+    parts = np.array_split(np.arange(300), len(readable))
+    assert 0 < sum(readable) < len(readable)
+    for part, is_readable in zip(parts, readable, strict=True):
+        assert np.array_equal(kept[part], values[part]) or not is_readable
+    assert [problem.path for problem in report.lost] == ["/values"]
+
+
+def test_a_list_of_chunks_that_contradicts_itself(tmp_path: Path) -> None:
+    """The library's readers look chunks up and find zeros of the list to be none; its copy follows the list."""
+    path = tmp_path / "a.h5"
+    values = np.arange(1.0, 401.0).reshape(40, 10)
+    with h5py.File(path, "w", libver="earliest") as file:
+        file.create_dataset("values", data=values, chunks=(8, 10))
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"TREE\x01\x00") + 24 + 3 * 40 + 32  # the address of the fourth chunk, and all that follows
+    content[entry : entry + 88] = bytes(88)
+    path.write_bytes(content)
+    known = objects.read(path)
+    assert check_file(path).condition is Condition.DAMAGED
+    report = repair_file(path)
+    assert report.out is not None and not objects.missing(known, objects.read(report.out))
+    assert report.exit_code == 1 and "list of chunks is damaged" in report.lost[0].what
+    assert report.after is not None and report.after.condition is Condition.GOOD
+
+
 def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         filtered(file, "own", UNKNOWN)

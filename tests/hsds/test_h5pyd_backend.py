@@ -16,6 +16,7 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Compression
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.testing import Hdf5Contract
+from h5saver_widget.testing.making import make_array, make_group, make_growing
 from h5saver_widget.testing.tree import DTYPES, ROW_SHAPES
 
 SHAPES = ((), (1,), (5,), (0,), (0, 3), (3, 0, 2))
@@ -54,8 +55,8 @@ class TestH5pydBackend(Hdf5Contract):
     def linked_file(self, path: Path) -> Path:
         backend = create_backend("h5pyd")
         backend.open(path, "x")
-        group = backend.create_group(backend.root(), "Group")
-        numbers = backend.create_array(group, "Numbers", data=np.arange(3))
+        group = make_group(backend, "/", "Group")
+        numbers = make_array(backend, group, "Numbers", data=np.arange(3))
         ids = {"group": backend.identity(group), "numbers": backend.identity(numbers)}
         root = backend.identity(backend.root())
         backend.close()
@@ -103,7 +104,7 @@ class TestH5pydBackend(Hdf5Contract):
         super().test_fixed_from_data(backend, dtype, shape)
 
     def test_flush_and_refresh_change_nothing(self, backend: Backend, path: Path) -> None:
-        array = backend.create_growing(backend.root(), "E", row_shape=(), dtype=np.dtype("i8"))
+        array = make_growing(backend, "/", "E", dtype="i8")
         backend.append(array, np.arange(3))
         backend.flush()
         backend.refresh(array)
@@ -113,7 +114,7 @@ class TestH5pydBackend(Hdf5Contract):
     def test_attributes_are_read_back_as_they_were_written(self, backend: Backend) -> None:
         """By the handle that wrote them: what is known of an object is not asked for again."""
         values = {"numbers": np.arange(6.0).reshape(2, 3), "texts": np.array([b"a", b"bc"]), "one": 3, "raw": b"\0x"}
-        group = backend.create_group(backend.root(), "Group", values)
+        group = make_group(backend, "/", "Group", values)
         backend.set_attributes(group, {"more": np.arange(3, dtype="u1")})
         found = backend.get_attributes(group)
         assert found["numbers"].tolist() == [[0, 1, 2], [3, 4, 5]] and found["texts"].tolist() == ["a", "bc"]
@@ -123,9 +124,7 @@ class TestH5pydBackend(Hdf5Contract):
     def test_zlib_is_gzip_with_shuffle(  # type: ignore[override]
         self, backend: Backend, path: Path, hsds: HsdsServer, library: str
     ) -> None:
-        array = backend.create_growing(
-            backend.root(), "E", row_shape=(64, 64), dtype=np.dtype("u2"), compression=Compression(library, 5)
-        )
+        array = make_growing(backend, "/", "E", row_shape=(64, 64), dtype="u2", compression=Compression(library, 5))
         backend.append(array, np.ones((3, 64, 64), "u2"))
         backend.flush()
         described = hsds.request("GET", f"/datasets/{backend.identity(array)}", path.as_posix())[1]

@@ -17,6 +17,7 @@ from h5saver_widget.backends.h5pyd_client import test_connection as words_about
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.remote.identity import same_server
+from h5saver_widget.testing.making import make_group, make_growing
 
 
 def test_server_absent_at_start(domain: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_certificate_of_ones_own(hsds: HsdsServer, domain: Path, certificate: 
             backend_with(endpoint=proxy.endpoint, certificate="nowhere.pem").open(domain, "x")
         backend = backend_with(endpoint=proxy.endpoint, certificate=str(certificate))
         backend.open(domain, "x")
-        backend.create_group(backend.root(), "Group")
+        make_group(backend, "/", "Group")
         backend.close()
         assert "the folder" in words_about(RemoteOptions(endpoint=proxy.endpoint, certificate=str(certificate)))
     finally:
@@ -138,7 +139,7 @@ def test_a_group_of_servers(hsds: HsdsServer, domain: Path, proxy: Proxy) -> Non
     """The next one goes on where one does not answer any more."""
     backend = backend_with(endpoint=f"{proxy.endpoint} {hsds.endpoint}")
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.append(rows, np.arange(10))
     backend.checkpoint()
     assert proxy.requests

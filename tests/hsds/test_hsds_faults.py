@@ -21,6 +21,7 @@ from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.cli import main
 from h5saver_widget.errors import RemoteError
+from h5saver_widget.testing.making import make_array, make_group, make_growing, make_text
 
 
 @pytest.mark.parametrize(("nodes", "kills"), [(("dn",), 1), (("sn", "dn"), 2)], ids=["dn", "sn+dn twice"])
@@ -29,8 +30,8 @@ def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, node
     backend = backend_with(endpoint=own_server.endpoint, checkpoint_seconds=1e9)
     path = Path(f"/home/{USER}/killed{len(nodes)}.h5")
     backend.open(path, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(4,), dtype=np.dtype("i8"))
-    points = backend.create_array(backend.root(), "Points", shape=(3000,), dtype=np.dtype("f8"), fill_value=-1.0)
+    rows = make_growing(backend, "/", "Rows", row_shape=(4,), dtype="i8")
+    points = make_array(backend, "/", "Points", shape=(3000,), dtype="f8", fill_value=-1.0)
     backend.checkpoint()
     accepted = 0
     for kill in range(kills + 1):
@@ -45,7 +46,7 @@ def test_server_killed_while_recording_loses_no_row(own_server: HsdsServer, node
             backend.write(points, (accepted,), np.array(float(accepted)))
             accepted += 1
             own_server.start(*reversed(nodes))
-            group = backend.create_group(backend.root(), f"After{kill}")
+            group = make_group(backend, "/", f"After{kill}")
             assert backend.path_of(group) == f"/After{kill}"
     backend.close()
     own_server.kill()
@@ -63,8 +64,8 @@ def test_a_server_that_was_started_again_before_anybody_noticed(own_server: Hsds
     backend = backend_with(endpoint=own_server.endpoint, checkpoint_seconds=1e9)
     path = Path(f"/home/{USER}/unnoticed.h5")
     backend.open(path, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
-    points = backend.create_array(backend.root(), "Points", shape=(50,), dtype=np.dtype("f8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
+    points = make_array(backend, "/", "Points", shape=(50,), dtype="f8")
     backend.append(rows, np.arange(100))
     backend.write(points, slice(0, 40), np.arange(40.0))
     backend.flush()
@@ -85,15 +86,15 @@ def test_groups_and_arrays_wait_for_a_server_that_is_away(own_server: HsdsServer
     backend.location.use_server({**QUICK, "endpoint": own_server.endpoint, "patience_seconds": 0.2})
     path = Path(f"/home/{USER}/waits{isolated}.h5")
     backend.open(path, "x")
-    first = backend.create_growing(backend.root(), "First", row_shape=(), dtype=np.dtype("i8"))
+    first = make_growing(backend, "/", "First", dtype="i8")
     backend.append(first, np.arange(10))
     backend.flush()
     own_server.kill()
 
     def record() -> None:
         backend.append(first, np.arange(10, 20))
-        group = backend.create_group(backend.root(), "Group", {"made": "meanwhile"})
-        second = backend.create_growing(group, "Second", row_shape=(2,), dtype=np.dtype("f8"))
+        group = make_group(backend, "/", "Group", {"made": "meanwhile"})
+        second = make_growing(backend, group, "Second", row_shape=(2,), dtype="f8")
         backend.append(second, np.ones((5, 2)))
         backend.set_attributes(second, {"units": "V"})
 
@@ -116,13 +117,13 @@ def test_groups_and_arrays_wait_for_a_server_that_is_away(own_server: HsdsServer
 def test_a_server_that_stays_away_is_waited_for_no_longer_than_was_said(own_server: HsdsServer) -> None:
     backend = backend_with(endpoint=own_server.endpoint, change_seconds=0.2, patience_seconds=0.2)
     backend.open(Path(f"/home/{USER}/stays.h5"), "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     own_server.kill()
     with pytest.raises(RemoteError, match=r"option change_seconds.*with a mirror"):
-        backend.create_group(backend.root(), "Group")
+        make_group(backend, "/", "Group")
     backend.append(rows, np.arange(10))
     own_server.start()
-    backend.create_group(backend.root(), "Group")
+    make_group(backend, "/", "Group")
     backend.close()
     backend.open(Path(f"/home/{USER}/stays.h5"), "r")
     assert backend.read(backend.node("/Rows")).tolist() == list(range(10))
@@ -134,7 +135,7 @@ def test_checkpoints_are_on_storage(own_server: HsdsServer) -> None:
     backend = backend_with(endpoint=own_server.endpoint, checkpoint_seconds=1e9)
     path = Path(f"/home/{USER}/checkpoint.h5")
     backend.open(path, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.append(rows, np.arange(1000))
     backend.checkpoint()
     own_server.kill()
@@ -150,7 +151,7 @@ def test_checkpoints_are_on_storage(own_server: HsdsServer) -> None:
 def test_reader_during_writing_sees_no_torn_row(domain: Path) -> None:
     writer, reader = backend_with(flush_seconds=0.005), backend_with()
     writer.open(domain, "x")
-    rows = writer.create_growing(writer.root(), "Rows", row_shape=(32,), dtype=np.dtype("i8"))
+    rows = make_growing(writer, "/", "Rows", row_shape=(32,), dtype="i8")
     writer.flush()
     stop = threading.Event()
 
@@ -186,8 +187,8 @@ def test_rows_are_not_seen_before_their_values(domain: Path, proxy: Proxy) -> No
     """Not even those of the very first batch: there is room for them, and they are zeros."""
     writer, reader = backend_with(endpoint=proxy.endpoint), backend_with()
     writer.open(domain, "x")
-    rows = writer.create_growing(writer.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
-    text = writer.create_text(writer.root(), "Text")
+    rows = make_growing(writer, "/", "Rows", dtype="i8")
+    text = make_text(writer, "/", "Text")
     proxy.refuse = 503
     writer.append(rows, np.arange(1, 6))
     writer.append(text, np.frombuffer(b"words", "u1"))
@@ -205,7 +206,7 @@ def test_rows_are_not_seen_before_their_values(domain: Path, proxy: Proxy) -> No
 def test_a_request_that_is_carried_out_late_takes_no_row_away(domain: Path, proxy: Proxy, hsds: HsdsServer) -> None:
     backend = backend_with(endpoint=proxy.endpoint)
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(3,), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", row_shape=(3,), dtype="i8")
     for number in range(3):
         backend.append(rows, np.full((4, 3), number))
         backend.checkpoint()  # nothing of it is kept here
@@ -230,7 +231,7 @@ def test_stale_summary_loses_no_row(tmp_path: Path) -> None:
         path = Path(f"/home/{USER}/summary.h5")
         backend = backend_with(endpoint=server.endpoint)
         backend.open(path, "x")
-        backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+        make_growing(backend, "/", "Rows", dtype="i8")
         total = 0
         for count in (4, 3, 1):
             if not backend.is_open:
@@ -249,7 +250,7 @@ def test_stale_summary_loses_no_row(tmp_path: Path) -> None:
 def test_close_says_what_could_not_be_delivered(own_server: HsdsServer) -> None:
     backend = backend_with(endpoint=own_server.endpoint, patience_seconds=0.2)
     backend.open(Path(f"/home/{USER}/gone.h5"), "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.checkpoint()
     own_server.kill()
     backend.append(rows, np.arange(10))
@@ -269,7 +270,7 @@ def test_a_healthy_server_is_sent_nothing_twice(domain: Path) -> None:
     """Its nodes are named in any order."""
     backend = backend_with()
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     for number in range(15):
         backend.append(rows, np.array([number]))
         backend.checkpoint()
@@ -283,10 +284,7 @@ def test_one_node_and_the_program_killed_together(own_server: HsdsServer) -> Non
         backend = backend_with(endpoint=own_server.endpoint)
         path = Path(f"/home/{USER}/together{number}.h5")
         backend.open(path, "x")
-        arrays = [
-            backend.create_growing(backend.root(), f"Rows{i}", row_shape=(1024,), dtype=np.dtype("i8"))
-            for i in range(3)
-        ]
+        arrays = [make_growing(backend, "/", f"Rows{i}", row_shape=(1024,), dtype="i8") for i in range(3)]
         backend.flush()
         for first in range(200):
             for array in arrays:
@@ -314,11 +312,12 @@ import sys
 import numpy as np
 from pathlib import Path
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import NodeKind, NodeSpec
 backend = create_backend('h5pyd', isolated=True)
 quick = {'flush_seconds': 0.02, 'checkpoint_seconds': 0.1, 'lease_seconds': 1}
 backend.location.use_server({'endpoint': sys.argv[2], **quick})
 backend.open(Path(sys.argv[1]), 'x')
-rows = backend.create_growing(backend.root(), 'Rows', row_shape=(100,), dtype=np.dtype('i8'))
+rows = backend.create(backend.root(), 'Rows', NodeSpec(NodeKind.GROWING, (100,), dtype='i8'))
 for number in range(10**9):
     backend.append(rows, np.full((1, 100), number))
     backend.flush_soon()
@@ -351,9 +350,7 @@ def test_many_who_record_to_one_server(folder: Path) -> None:
     def record(number: int) -> int:
         backend = backend_with(patience_seconds=30.0)
         backend.open(folder / f"{number}.h5", "x")
-        arrays = [
-            backend.create_growing(backend.root(), f"Rows{i}", row_shape=(), dtype=np.dtype("i8")) for i in range(8)
-        ]
+        arrays = [make_growing(backend, "/", f"Rows{i}", dtype="i8") for i in range(8)]
         for first in range(0, 200, 50):
             for array in arrays:
                 backend.append(array, np.arange(first, first + 50))

@@ -14,6 +14,7 @@ from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.testing.making import make_array, make_group, make_growing, make_text
 
 
 @pytest.mark.parametrize("status", [507, 500, 502, 504, 503, 429, 401])
@@ -24,9 +25,9 @@ def test_what_a_server_can_not_take_now_is_kept(domain: Path, proxy: Proxy, tmp_
     """
     backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, keep_folder=str(tmp_path / "kept"))
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
-    text = backend.create_text(backend.root(), "Text")
-    points = backend.create_array(backend.root(), "Points", shape=(100,), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", row_shape=(1000,), dtype="i8")
+    text = make_text(backend, "/", "Text")
+    points = make_array(backend, "/", "Points", shape=(100,), dtype="i8")
     proxy.refuse = status
     for number in range(100):
         backend.append(rows, np.full((1, 1000), number))
@@ -50,7 +51,7 @@ def test_without_a_local_disk_new_values_are_refused(domain: Path, proxy: Proxy,
     for options in ({"keep": False}, {"keep_folder": str(tmp_path / "file" / "no folder")}):
         backend = backend_with(endpoint=proxy.endpoint, queue_bytes=200_000, **options)
         backend.open(domain.with_name(f"{len(options)}{'keep' in options}.h5"), "x")
-        rows = backend.create_growing(backend.root(), "Rows", row_shape=(1000,), dtype=np.dtype("i8"))
+        rows = make_growing(backend, "/", "Rows", row_shape=(1000,), dtype="i8")
         proxy.refuse, accepted = 507, 0
         with pytest.raises(RemoteError, match=r"the new values were refused: .*storage is full"):
             for _ in range(100):
@@ -65,7 +66,7 @@ def test_without_a_local_disk_new_values_are_refused(domain: Path, proxy: Proxy,
 def test_the_server_says_when_to_come_back(domain: Path, proxy: Proxy) -> None:
     backend = backend_with(endpoint=proxy.endpoint)
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     proxy.refuse, proxy.retry_after = 503, "1"
     backend.append(rows, np.arange(10))
     until(lambda: proxy.refused)
@@ -81,7 +82,7 @@ def test_a_new_key_for_one_that_has_expired(domain: Path, proxy: Proxy) -> None:
     options = {"endpoint": proxy.endpoint, "username": "", "password": ""}
     backend = backend_with(**options, api_key=proxy.key)
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     proxy.key = "of today"
     backend.append(rows, np.arange(10))
     until(lambda: "the API key is not accepted; it was accepted before" in backend.queue.activity().problem)
@@ -103,7 +104,7 @@ def test_only_the_file_that_is_refused_waits(domain: Path, proxy: Proxy) -> None
     arrays = []
     for backend, name in zip(backends, ("first.h5", "second.h5"), strict=True):
         backend.open(domain.with_name(name), "x")
-        arrays.append(backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8")))
+        arrays.append(make_growing(backend, "/", "Rows", dtype="i8"))
     proxy.refuse = 507
     for backend, rows in zip(backends, arrays, strict=True):
         backend.append(rows, np.arange(10))
@@ -122,8 +123,8 @@ def test_answers_that_come_in_another_way(domain: Path, proxy: Proxy, fault: str
     backend = backend_with(endpoint=proxy.endpoint, timeout_seconds=0.4, connect_seconds=20.0)
     proxy.coding = fault if fault in ("gzip", "chunked") else ""
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(3,), dtype=np.dtype("i8"))
-    text = backend.create_text(backend.root(), "Text")
+    rows = make_growing(backend, "/", "Rows", row_shape=(3,), dtype="i8")
+    text = make_text(backend, "/", "Text")
     proxy.faulty = lambda method, _: method != "GET"
     for number in range(4):
         proxy.late, proxy.halved, before = (0.6 if fault == "late" else 0), 6 * (fault == "halved"), proxy.refused
@@ -131,7 +132,7 @@ def test_answers_that_come_in_another_way(domain: Path, proxy: Proxy, fault: str
         backend.append(text, np.frombuffer(b"line", "u1"))
         until(lambda seen=before: proxy.refused > seen or fault != "late")
         proxy.late = 0.0
-        backend.create_group(backend.root(), f"Group{number}")
+        make_group(backend, "/", f"Group{number}")
         backend.flush()
     backend.close()
     backend.open(domain, "r")
@@ -145,7 +146,7 @@ def test_answers_that_come_in_another_way(domain: Path, proxy: Proxy, fault: str
 def test_a_file_that_somebody_deletes(domain: Path, tmp_path: Path) -> None:
     backend = backend_with(keep_folder=str(tmp_path))
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.checkpoint()
     other = backend_with()
     other.location.at(domain).ask("DELETE", "/")
@@ -165,8 +166,8 @@ def test_a_proxy_that_takes_small_pieces_gets_small_pieces(domain: Path, proxy: 
     """As nginx does by default, with a megabyte."""
     backend = backend_with(endpoint=proxy.endpoint)
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(50, 50), dtype=np.dtype("i8"))
-    text = backend.create_text(backend.root(), "Text")
+    rows = make_growing(backend, "/", "Rows", row_shape=(50, 50), dtype="i8")
+    text = make_text(backend, "/", "Text")
     proxy.largest = 9_000
     values = np.arange(20 * 2500).reshape(20, 50, 50)
     backend.append(rows, values)
@@ -184,7 +185,7 @@ def test_a_proxy_that_takes_small_pieces_gets_small_pieces(domain: Path, proxy: 
 def test_what_a_server_will_never_take_is_said_at_once(domain: Path, proxy: Proxy, tmp_path: Path, status: int) -> None:
     backend = backend_with(endpoint=proxy.endpoint, keep_folder=str(tmp_path))
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.append(rows, np.arange(10))
     backend.flush()
     proxy.refuse = status
@@ -217,11 +218,11 @@ def test_connections_that_break(domain: Path, proxy: Proxy) -> None:
     assert proxy.resets == 0
     second.close()
     proxy.faulty = lambda method, _: method != "GET"
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     for number in range(20):
         proxy.resets = 1
         backend.append(rows, np.arange(number * 5, number * 5 + 5))
-        group = backend.create_group(backend.root(), f"Group {number} 50%? #&ü+")
+        group = make_group(backend, "/", f"Group {number} 50%? #&ü+")
         backend.set_attributes(group, {"number": number})
         backend.flush()
     backend.close()
@@ -234,8 +235,8 @@ def test_connections_that_break(domain: Path, proxy: Proxy) -> None:
 def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -> None:
     backend = backend_with(endpoint=proxy.endpoint)
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
-    points = backend.create_array(backend.root(), "Points", shape=(40, 50), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
+    points = make_array(backend, "/", "Points", shape=(40, 50), dtype="i8")
     proxy.delay, before = 0.05, proxy.requests
     for number in range(2000):
         backend.append(rows, np.array([number]))
@@ -253,11 +254,11 @@ def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
     backend = backend_with()
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(10, 30), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", row_shape=(10, 30), dtype="i8")
     values = np.arange(2100).reshape(7, 10, 30)
     backend.append(rows, values)
-    fixed = backend.create_array(backend.root(), "Fixed", data=values)
-    text = backend.create_text(backend.root(), "Text")
+    fixed = make_array(backend, "/", "Fixed", data=values)
+    text = make_text(backend, "/", "Text")
     for size in (600, 600, 10, 2000, 0):
         backend.append(text, np.full(size, size % 251, "u1"))
     backend.set_attributes(backend.root(), {f"long{i}": "ü" * 150_000 for i in range(4)})

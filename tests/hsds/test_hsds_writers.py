@@ -17,12 +17,13 @@ from h5saver_widget.backends.remote_journal import send_rest
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest
 from h5saver_widget.errors import FileOpenError, RemoteError, RemoteRefusedError
+from h5saver_widget.testing.making import make_group, make_growing
 
 
 def test_two_writers(domain: Path) -> None:
     first, second = backend_with(), backend_with()
     first.open(domain, "x")
-    rows = first.create_growing(first.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(first, "/", "Rows", dtype="i8")
     with pytest.raises(FileOpenError, match="only one program can write"):
         second.open(domain, "r+")
     first.append(rows, np.arange(4))
@@ -46,14 +47,14 @@ def test_a_mark_that_could_not_be_removed_keeps_nobody_out(domain: Path) -> None
     first._mark.let_go()
     first.queue.journal.end()
     second.open(domain, "r+")
-    second.create_group(second.root(), "Group")
+    make_group(second, "/", "Group")
     second.close()
 
 
 def test_a_writer_that_lost_its_file_is_told(domain: Path) -> None:
     first, second = backend_with(), backend_with()
     first.open(domain, "x")
-    rows = first.create_growing(first.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(first, "/", "Rows", dtype="i8")
     first.append(rows, np.arange(4))
     first.checkpoint()
     second.open(domain, "r+", locking=False)  # taken by force
@@ -75,10 +76,11 @@ def test_neither_clocks_nor_names_decide(domain: Path, monkeypatch: pytest.Monke
 import socket, sys, time
 import numpy as np
 from h5saver_widget.backends.h5pyd_backend import H5pydBackend
+from h5saver_widget.backends.terms import NodeKind, NodeSpec
 time.time, socket.gethostname = (lambda: 1.0), (lambda: 'node')
 backend = H5pydBackend({'flush_seconds': 0.02, 'checkpoint_seconds': 0.1, 'lease_seconds': 1.0})
 backend.open(__import__('pathlib').Path(sys.argv[1]), 'x')
-rows = backend.create_growing(backend.root(), 'Rows', row_shape=(), dtype=np.dtype('i8'))
+rows = backend.create(backend.root(), 'Rows', NodeSpec(NodeKind.GROWING, dtype='i8'))
 backend.append(rows, np.arange(4))
 backend.flush()
 print('ready', flush=True)
@@ -122,7 +124,7 @@ def test_what_was_left_does_not_go_into_a_file_that_was_written_since(
 ) -> None:
     backend = backend_with(endpoint=proxy.endpoint, patience_seconds=0.2, keep_folder=str(tmp_path))
     backend.open(domain, "x")
-    rows = backend.create_growing(backend.root(), "Rows", row_shape=(), dtype=np.dtype("i8"))
+    rows = make_growing(backend, "/", "Rows", dtype="i8")
     backend.flush()
     proxy.refuse = 500
     backend.append(rows, np.arange(4))

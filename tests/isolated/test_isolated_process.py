@@ -30,6 +30,7 @@ from h5saver_widget.errors import (
     SavingProcessError,
 )
 from h5saver_widget.format import codec
+from h5saver_widget.testing.making import make_array, make_group, make_growing
 
 F8 = np.dtype("f8")
 
@@ -64,7 +65,7 @@ def rows_in(path: Path, name: str = "A") -> np.ndarray:
 
 # ------------------------------------------------------------------- order, coalescing, back-pressure
 def test_rows_keep_their_order_whatever_their_size(io: IsolatedBackend, path: Path) -> None:
-    array = io.create_growing(io.root(), "A", row_shape=(1000,), dtype=F8)
+    array = make_growing(io, "/", "A", row_shape=(1000,), dtype=F8)
     start = 0
     for count in (1, 3, 700, 1, 2000, 40, 1):
         io.append(array, np.repeat(np.arange(start, start + count, dtype=float)[:, None], 1000, axis=1))
@@ -77,7 +78,7 @@ def test_rows_keep_their_order_whatever_their_size(io: IsolatedBackend, path: Pa
 
 def test_rows_that_wait_become_one_write(io: IsolatedBackend) -> None:
     """While the child is held, 500 rows come in; it needs far fewer appends than that to write them."""
-    array = io.create_growing(io.root(), "A", row_shape=(), dtype=F8)
+    array = make_growing(io, "/", "A", dtype=F8)
     io.flush()
     os.kill(io.pid, signal.SIGSTOP)
     for number in range(500):
@@ -87,7 +88,7 @@ def test_rows_that_wait_become_one_write(io: IsolatedBackend) -> None:
 
 
 def test_what_is_written_into_an_array_comes_after_the_rows_before(io: IsolatedBackend) -> None:
-    array = io.create_growing(io.root(), "A", row_shape=(2,), dtype=F8)
+    array = make_growing(io, "/", "A", row_shape=(2,), dtype=F8)
     io.append(array, np.zeros((3, 2)))
     io.write(array, (1, slice(None)), np.full(2, 7.0))
     io.append(array, np.ones((1, 2)))
@@ -97,7 +98,7 @@ def test_what_is_written_into_an_array_comes_after_the_rows_before(io: IsolatedB
 
 def test_the_caller_may_use_its_buffer_again(io: IsolatedBackend) -> None:
     for name, compression in (("A", None), ("B", Compression("gzip", 4))):
-        array = io.create_growing(io.root(), name, row_shape=(512, 512), dtype=np.dtype("u2"), compression=compression)
+        array = make_growing(io, "/", name, row_shape=(512, 512), dtype="u2", compression=compression)
         frame = np.zeros((1, 512, 512), "u2")
         for number in range(20):
             frame[:] = number
@@ -109,7 +110,7 @@ def test_a_full_queue_makes_the_caller_wait(backend: str, path: Path) -> None:
     cls = type(create_backend(backend))
     io = IsolatedBackend(backend, cls.capabilities, queue_bytes=1 << 20)
     io.open(path, "x")
-    array = io.create_growing(io.root(), "A", row_shape=(25_000,), dtype=F8)
+    array = make_growing(io, "/", "A", row_shape=(25_000,), dtype=F8)
     io.flush()
     os.kill(io.pid, signal.SIGSTOP)
     ready = threading.Event()
@@ -134,8 +135,8 @@ def test_a_record_longer_than_the_queue(backend: str, path: Path) -> None:
     io = IsolatedBackend(backend, type(create_backend(backend)).capabilities, queue_bytes=1 << 20)
     io.open(path, "x")
     values = np.arange(1_000_000, dtype="i8")
-    array = io.create_array(io.root(), "A", data=values)
-    row = io.create_growing(io.root(), "B", row_shape=(1_000_000,), dtype=np.dtype("i8"))
+    array = make_array(io, "/", "A", data=values)
+    row = make_growing(io, "/", "B", row_shape=(1_000_000,), dtype="i8")
     io.append(row, values[None])
     assert np.array_equal(io.read(array), values) and np.array_equal(io.read(row)[0], values)
     io.close()
@@ -177,7 +178,7 @@ def test_frames_are_dropped_and_counted_when_told_to(backend: str, tmp_path: Pat
 
 # ------------------------------------------------------------------------------------ who dies
 def test_a_killed_child_is_told_and_a_new_file_goes_on(io: IsolatedBackend, path: Path) -> None:
-    array = io.create_growing(io.root(), "Counts", row_shape=(), dtype=F8)
+    array = make_growing(io, "/", "Counts", dtype=F8)
     io.append(array, np.arange(10.0))
     io.flush()
     os.kill(io.pid, signal.SIGKILL)
@@ -186,13 +187,13 @@ def test_a_killed_child_is_told_and_a_new_file_goes_on(io: IsolatedBackend, path
         io.append(array, np.zeros(1))
     assert io.is_open
     with pytest.raises(SavingProcessError):
-        io.create_group(io.root(), "G")
+        make_group(io, "/", "G")
     with pytest.raises(SavingProcessError):
         io.close()
     assert not io.is_open
     assert rows_in(path, "Counts").tolist() == list(range(10))
     io.open(path.with_name("next.h5"), "x")
-    io.create_group(io.root(), "G")
+    make_group(io, "/", "G")
     assert io.children(io.root()) == ["G"]
 
 
@@ -200,7 +201,7 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
     """The child's file may not grow beyond a limit, as on a full disk."""
     import resource
 
-    array = io.create_growing(io.root(), "Frames", row_shape=(1000, 1000), dtype=np.dtype("u2"))
+    array = make_growing(io, "/", "Frames", row_shape=(1000, 1000), dtype="u2")
     io.append(array, np.zeros((1, 1000, 1000), "u2"))
     io.flush()
     psutil.Process(io.pid).rlimit(psutil.RLIMIT_FSIZE, (6_000_000, resource.RLIM_INFINITY))
@@ -212,7 +213,7 @@ def test_what_can_not_be_written_is_told_with_its_path(io: IsolatedBackend, path
         until(lambda: io.queue.failure is not None)
         for call in (
             lambda: io.append(array, np.ones((1, 1000, 1000), "u2")),
-            lambda: io.create_group(io.root(), "G"),
+            lambda: make_group(io, "/", "G"),
             lambda: io.set_attributes(io.root(), {"a": 1}),
             io.flush,
         ):
@@ -281,7 +282,7 @@ def test_a_reader_that_comes_to_no_end_is_ended(backend: str, path: Path, tmp_pa
 
 def test_ctrl_c_is_not_for_the_child(io: IsolatedBackend) -> None:
     os.kill(io.pid, signal.SIGINT)
-    io.create_group(io.root(), "G")
+    make_group(io, "/", "G")
     assert io.children(io.root()) == ["G"]
 
 
@@ -385,8 +386,8 @@ def test_an_hour_of_data_in_flat_memory(backend: str, path: Path) -> None:
     """60,000 points, 17 in a second, each a new node to look at and rows: neither process grows with them."""
     io = IsolatedBackend(backend, type(create_backend(backend)).capabilities, queue_bytes=4 << 20)
     io.open(path, "x")
-    array = io.create_growing(io.root(), "A", row_shape=(64,), dtype=F8)
-    group = io.create_group(io.root(), "Groups")
+    array = make_growing(io, "/", "A", row_shape=(64,), dtype=F8)
+    group = make_group(io, "/", "Groups")
     child, here = psutil.Process(io.pid), psutil.Process()
     row = np.zeros((1, 64))
 
@@ -394,7 +395,7 @@ def test_an_hour_of_data_in_flat_memory(backend: str, path: Path) -> None:
         for number in range(count):
             io.append(array, row)
             if number % 100 == 0:
-                made = io.create_group(group, f"G{io.info(array).shape[0]}_{number}", {"title": "one of many"})
+                made = make_group(io, group, f"G{io.info(array).shape[0]}_{number}", {"title": "one of many"})
                 io.get_attributes(io.node(io.path_of(made)))
         io.flush()
 
@@ -440,7 +441,7 @@ def test_filters_are_found_when_they_are_needed(path: Path, library: str, mode: 
     compression = Compression(library, 5)
     with_filter = create_backend("h5py", isolated=True)
     with_filter.open(path, "x")
-    array = with_filter.create_growing(with_filter.root(), "A", row_shape=(100,), dtype=F8, compression=compression)
+    array = make_growing(with_filter, "/", "A", row_shape=(100,), dtype=F8, compression=compression)
     with_filter.append(array, np.ones((30, 100)))
     with_filter.close()
     reader = create_backend("h5py", isolated=True)

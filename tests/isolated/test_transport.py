@@ -37,6 +37,7 @@ from h5saver_widget.errors import (
     RowsLostError,
     SavingProcessError,
 )
+from h5saver_widget.testing.making import make_group, make_growing
 
 F8 = np.dtype("f8")
 VALUES = "/RawData/Detector000/Data1D/CH00/EnlData00"
@@ -146,7 +147,7 @@ def test_frames_of_any_sizes_in_turn(backend: str, path: Path) -> None:
     io = IsolatedBackend(backend, type(create_backend(backend)).capabilities, queue_bytes=1 << 20)
     io.open(path, "x")
     sizes = (18_000, 24_000, 60_000, 200_000)
-    arrays = [io.create_growing(io.root(), f"A{n}", row_shape=(n,), dtype=F8) for n in sizes]
+    arrays = [make_growing(io, "/", f"A{n}", row_shape=(n,), dtype=F8) for n in sizes]
     for number in range(8):
         for array, size in zip(arrays, sizes, strict=True):
             io.append(array, np.full((1, size), float(number)))
@@ -160,7 +161,7 @@ def test_frames_of_any_sizes_in_turn(backend: str, path: Path) -> None:
 # ----------------------------------------------------------------------------- a disk that does not answer
 def test_while_the_disk_stands_still(io: IsolatedBackend, path: Path) -> None:
     """A thread saves until the ring is full; all others get answers, or are told that the time is over."""
-    array = io.create_growing(io.root(), "A", row_shape=(250_000,), dtype=F8)
+    array = make_growing(io, "/", "A", row_shape=(250_000,), dtype=F8)
     io.flush()
     saved: list[int] = []
 
@@ -191,7 +192,7 @@ def test_while_the_disk_stands_still(io: IsolatedBackend, path: Path) -> None:
 
 def test_the_next_file_does_not_wait_for_the_last(io: IsolatedBackend, path: Path) -> None:
     """A file whose disk does not answer is left to its worker, which completes it when the disk is back."""
-    array = io.create_growing(io.root(), "A", row_shape=(), dtype=F8)
+    array = make_growing(io, "/", "A", dtype=F8)
     io.append(array, np.arange(5.0))
     worker = psutil.Process(io.pid)
     with stopped(io):
@@ -200,7 +201,7 @@ def test_the_next_file_does_not_wait_for_the_last(io: IsolatedBackend, path: Pat
         assert not io.is_open
         other = path.with_name("other.h5")
         io.open(other, "x")
-        io.create_group(io.root(), "G")
+        make_group(io, "/", "G")
         io.close()
         assert h5py.File(other, "r").keys() == {"G"}
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
@@ -241,10 +242,11 @@ INTERRUPTED = """
 import os, signal, sys, threading, time, numpy as np
 from pathlib import Path
 from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.terms import NodeKind, NodeSpec
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
 io = create_backend(sys.argv[1], isolated=True)
 io.open(Path(sys.argv[2]), "x")
-array = io.create_growing(io.root(), "A", row_shape=(250_000,), dtype=np.dtype("f8"))
+array = io.create(io.root(), "A", NodeSpec(NodeKind.GROWING, (250_000,), dtype="f8"))
 io.append(array, np.zeros((10, 250_000)))
 io.flush()
 def interrupt(after):
@@ -382,7 +384,7 @@ def test_a_program_that_is_gone_is_noticed_though_a_copy_lives(
 # ------------------------------------------------------------------------------------ spoilt, refused
 def test_a_ring_that_makes_no_sense_ends_the_worker(io: IsolatedBackend, path: Path) -> None:
     """What came before is written, the file is closed, and the reason is said."""
-    array = io.create_growing(io.root(), "A", row_shape=(), dtype=F8)
+    array = make_growing(io, "/", "A", dtype=F8)
     io.append(array, np.arange(10.0))
     io.flush()
     worker, ring = psutil.Process(io.pid), io._connection.transport.ring
@@ -442,9 +444,9 @@ def test_a_flush_that_is_refused(backend: str, path: Path) -> None:
 
 def test_an_error_of_one_array_is_not_that_of_the_others(io: IsolatedBackend, path: Path) -> None:
     """What can't be made, or not be written, is told with its name; all others go on."""
-    good = io.create_growing(io.root(), "Good", row_shape=(), dtype=F8)
+    good = make_growing(io, "/", "Good", dtype=F8)
     io.append(good, np.zeros(1))
-    bad = io.create_growing(io.root(), "Bad", row_shape=(2,), dtype=F8)
+    bad = make_growing(io, "/", "Bad", row_shape=(2,), dtype=F8)
     io.flush()
     with io.lock:
         io._connection.post("create", 10_000, 1, "X", ("nonsense", (), None, None, None, None, None, {}))
@@ -617,3 +619,25 @@ def test_the_lock_of_frames_has_every_method_that_conditions_of_any_python_call(
         assert lock.locked()
     assert not lock.locked()
     assert {name for name in ("acquire", "release", "locked") if not callable(getattr(lock, name))} == set()
+
+
+def test_who_comes_back_to_the_lock_of_frames_waits_for_the_switch_of_another_thread() -> None:
+    lock, away, switching, order = FrameLock(), threading.Event(), threading.Event(), []
+
+    def wait_for_the_disk() -> None:
+        with lock:
+            with lock.released():
+                away.set()
+                switching.wait()
+            order.append("back")
+
+    thread = threading.Thread(target=wait_for_the_disk)
+    thread.start()
+    away.wait()
+    with lock.switching():
+        with lock.released():
+            switching.set()
+            until(lambda: bool(order or lock._bar_lifted._waiters))
+        order.append("switched")
+    thread.join()
+    assert order == ["switched", "back"]

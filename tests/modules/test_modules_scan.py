@@ -275,10 +275,10 @@ def test_time_module_alone(saver):
     times = TimeModuleSaver()
     times.h5saver = saver
     group = saver.add_scan_group(title="scan")
-    times.add_elapsed(1.0, (0,))  # not initialised: nothing to write to
+    assert times.prepare(times.elapsed(1.0, 0.0), (0,), "uniform") is None  # not initialised: nothing to write to
     times.initialize(group, (2,))
     times.initialize(group, (2,))
-    times.add_elapsed(1.5, (1,))
+    times.prepare(times.elapsed(1.5, 0.0), (1,), "uniform")()
 
     np.testing.assert_array_equal(saver.get_node(group, "Timestamps/Data0D/CH00/Data00").read(), [np.nan, 1.5])
 

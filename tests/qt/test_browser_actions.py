@@ -242,8 +242,9 @@ def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend
     before = children()
     browser = show(written, backend=backend, isolated=True)
     [reader] = children() - before
-    psutil.Process(reader).kill()
-    psutil.Process(reader).wait()
+    process = psutil.Process(reader)
+    process.kill()
+    process.wait()
     click(qtbot, browser, "/RawData/Logger")
     message = browser.panel.message
     assert message.isVisible() and "process that read the file has ended" in message.text() and "F5" in message.text()

@@ -13,7 +13,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import save_frame
 from recording_helpers import settle, stop, wait_until
 
-from h5saver_widget.demo import DemoWindow, SimulatedCamera, ViewerPanel
+from h5saver_widget.demo import DemoWindow, ScanExtension, SimulatedCamera, ViewerPanel
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.chrono_timer import ChronoTimer
 from h5saver_widget.qt.h5saver import H5Saver
@@ -104,7 +104,24 @@ def browser(folder: Path) -> H5Browser:
     made = H5Browser(h5file=known.settings["current_h5_file"], isolated=False)
     made.show()
     assert made.wait(30)
-    made.select("/RawData/Frames")
+    for path in ("/RawData/Frames", "/RawData"):
+        made.select(path)
+        assert made.wait(30)
+    menu = made.menu()
+    assert menu is not None
+    menu.popup(QtCore.QPoint())
+    menu.close()
+    return made
+
+
+def scan(folder: Path) -> ScanExtension:
+    made = ScanExtension()
+    made.h5saver.settings["base_path"] = str(folder)
+    made.set_axis(0, 0.0, 0.1, 3)
+    made.show()
+    assert made.start()
+    wait_until(lambda: not made.running)
+    made.finish()
     return made
 
 
@@ -121,7 +138,7 @@ def chronometer(folder: Path) -> ChronoTimer:
     return made
 
 
-@pytest.mark.parametrize("make", [saver, saver_of_a_deleted_view, viewer, demo, browser, strip, chronometer])
+@pytest.mark.parametrize("make", [saver, saver_of_a_deleted_view, viewer, scan, demo, browser, strip, chronometer])
 def test_forgotten_while_it_is_busy(qtbot, qtlog, own_settings, tmp_path, make):
     made = weakref.ref(make(tmp_path))
     records = make is demo  # nobody closes its file: the saver does, and warns
@@ -131,6 +148,5 @@ def test_forgotten_while_it_is_busy(qtbot, qtlog, own_settings, tmp_path, make):
         QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
         collect_elsewhere()
         QtWidgets.QApplication.processEvents()
-        if records:  # a thread may still save a frame of it
-            wait_until(lambda: collect_elsewhere() or made() is None)
+        wait_until(lambda: collect_elsewhere() or made() is None)  # a thread may still save a frame of it
     assert "thread" not in "".join(record.message for record in qtlog.records)

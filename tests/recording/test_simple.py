@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import threading
@@ -160,6 +161,41 @@ def test_both_ways_mix_in_one_file(tmp_path, backend):
     with DataLoader(tmp_path / "run.h5") as loader:
         data = loader.load_data("/RawData/Detector000/Data0D/CH00/EnlData00")
         assert data.data[0].ravel().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0] and data.axes[0].size == 6
+
+
+def rows_of(loader):
+    """Return value, units, size, exposure and time of every frame of a file, by the values."""
+    found = []
+    for node in loader.walk_nodes("/RawData"):
+        if node.name == "EnlData00":
+            data = loader.load_data(node.path, load_all=False)
+            times = next(axis for axis in data.axes if axis.index == 0).get_data()
+            exposures = np.broadcast_to(np.ravel(getattr(data, "exposure", np.nan)), len(times))
+            for row, time, exposure in zip(data.data[0].reshape(len(times), -1), times, exposures, strict=True):
+                found.append((row[0], data.units, row.size, exposure if exposure == exposure else None, time))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_both_ways_mix_in_one_group_whatever_changes_on_the_way(tmp_path, backend, seed):
+    choice, wanted = random.Random(seed).choice, []
+    with Recorder(tmp_path / "run.h5", backend) as recorder:
+        recorder.settings["backend", "isolated"] = False
+        module = DetectorTimeSaver("meter")
+        module.h5saver = recorder
+        for number in range(40):
+            if number % choice((1, 2, 4)) == 0:
+                units, size, exposure = choice(("V", "mV")), choice((1, 2)), choice((None, 0.1, 0.2))
+            value, time = np.full(size, float(number)), 1000.0 + number
+            more = {} if exposure is None else {"exposure": exposure}
+            if choice((True, False)):
+                assert recorder.record("meter", value, units=units, time=time, **more)
+            else:
+                data = DataRaw("meter", data=[value], labels=["meter"], units=units, timestamp=time, **more)
+                module.add_data(module.get_set_node(), DataToExport("meter", data=[data], timestamp=time))
+            wanted.append((float(number), units, size, exposure, time))
+    with DataLoader(tmp_path / "run.h5") as loader:
+        assert rows_of(loader) == wanted
 
 
 def test_what_changes_on_the_way_goes_on_in_a_segment(tmp_path, backend):

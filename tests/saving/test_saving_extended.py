@@ -141,6 +141,13 @@ def test_errors_that_come_later(saver):
     np.testing.assert_array_equal(loaded.errors[0], [np.nan, 0.5, np.nan])
 
 
+def test_a_point_that_is_measured_again_without_errors_has_none(saver):
+    scan = DataToExportExtendedSaver(saver, (2,))
+    for errors in ([np.array([0.5])], None):
+        scan.add_data("/RawData", DataToExport("d", data=[DataRaw("a", data=[np.ones(1)], errors=errors)]), (1,))
+    assert np.isnan(DataLoader(saver).load_all("/").data[0].errors[0]).all()
+
+
 def test_a_scan_goes_on_in_a_reopened_file_and_names_may_repeat(saver, backend, reopened):
     def bundle(i):
         return DataToExport("d", data=[DataRaw("a", data=[np.array([1.0 * i])]), DataRaw("a", data=[np.array([-i])])])

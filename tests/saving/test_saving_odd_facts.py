@@ -18,6 +18,7 @@ from h5saver_widget import (
     ScanSaver,
 )
 from h5saver_widget.exporters import export
+from h5saver_widget.saving.clock import WallClock
 
 NAMES = ("settings", "path", "label", "TITLE", "CLASS", "VERSION", "FLAVOR", "shape", "value_type", "value_words")
 NAMES += ("a/b", "extra__a", "FIELD_0_FILL", "nav_indexes_", "é µ", "_v_name", "segment_of", "x__part0001", "type")
@@ -72,6 +73,20 @@ def test_a_clock_that_is_set_back_leaves_the_axis_even_and_is_told(saver, monkey
     assert np.diff(loaded.get_nav_axes()[0].get_data()).tolist() == pytest.approx([1.0] * 5)
     assert [step for _, step in saver.get_node("/RawData").attrs["clock_steps"]] == pytest.approx([-3600.0])
     assert sum("wall clock was set back" in line for line in saver.get_node("/RawData/Logger").read()) == 1
+
+
+def test_an_interruption_between_two_clocks_is_no_step_of_the_clock(monkeypatch):
+    clock = types.SimpleNamespace(now=1000.0, pauses=iter([0.5, 0.0, 0.0]))
+
+    def wall() -> float:
+        told = clock.now
+        clock.now += next(clock.pauses)
+        return told
+
+    monkeypatch.setattr("h5saver_widget.saving.clock.time", types.SimpleNamespace(time=wall))
+    monkeypatch.setattr("h5saver_widget.saving.clock._steady", lambda: clock.now)
+    watched = WallClock()
+    assert watched.look() == 0.0 and not watched.steps
 
 
 class Unset:

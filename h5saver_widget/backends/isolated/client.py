@@ -26,7 +26,7 @@ from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
 from h5saver_widget.backends.primitive import changing, looking, require_open
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.selections import check_selection, is_point
+from h5saver_widget.backends.selections import check_selection, fitting, is_point
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
@@ -277,32 +277,41 @@ class IsolatedBackend(IsolatedFile):
         if node.kind is not NodeKind.FIXED:
             remote.shape, remote.dtype = self._connection.ask("info", remote.number)[:2]
         if is_point(selection, remote.shape, values):
-            self._send_values(remote, selection, values)
+            self._send_values(selection, [(remote, values)])
             return
         if not _is_plain(selection):
             self._connection.change("write", remote.number, selection, values)
             return
-        try:
+        with fitting(node.path, remote.shape, selection, values):
             check_selection(selection, remote.shape)
             part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
             while values.ndim > part.ndim and values.shape[0] == 1:
                 values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataMismatchError(
-                f"values of shape {values.shape} don't fit {selection} of {node.path}, shape {remote.shape}: {error}"
-            ) from error
-        self._send_values(remote, selection, values)
+        self._send_values(selection, [(remote, values)])
 
-    def _send_values(self, remote: Any, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        if all(node.kind is NodeKind.FIXED and is_point(at, node.obj.shape, values) for node, values in ready):
+            self._send_values(at, [(node.obj, values) for node, values in ready])
+        else:
+            super()._write_checked(at, ready)
+
+    def _send_values(self, selection: Selection, ready: Sequence[tuple[_Remote, npt.NDArray[Any]]]) -> None:
+        """Send the parts of some arrays at a selection: one record."""
         self._connection.require_success()
-        dtype = remote.dtype
-        if values.dtype != dtype or not values.flags.c_contiguous:
-            values = values.astype(dtype, "C")
+        about, parts = [], []
+        for remote, values in ready:
+            dtype = remote.dtype
+            if values.dtype != dtype or not values.flags.c_contiguous:
+                values = values.astype(dtype, "C")
+            about.append([remote.number, dtype if dtype.names else dtype.str, list(values.shape)])
+            parts.append(values.tobytes() if values.nbytes < _SHORT_ROW else _bytes_of(values))
         # as plain types of msgpack where there is one: a point of a scan is sent in 10 us instead of 25
-        where = list(selection) if type(selection) is tuple else selection
-        head = pack([remote.number, where, dtype if dtype.names else dtype.str, list(values.shape)])
-        self._connection.put(Kind.values, [len(head).to_bytes(8, "little"), head, _bytes_of(values)], is_data=True)
+        head = pack([list(selection) if type(selection) is tuple else selection, about])
+        length = len(head).to_bytes(8, "little")
+        is_short = sum(map(len, parts)) < _SHORT_ROW
+        record = [b"".join((length, head, *parts))] if is_short else [length, head, *parts]
+        self._connection.put(Kind.values, record, is_data=True)
 
     def _read(self, node: TreeNode, selection: Selection) -> Any:
         found = self._connection.ask("read", node.obj.number, selection)

@@ -8,7 +8,6 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -22,19 +21,6 @@ from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 __all__ = ["FrameLock", "WorkerConnection"]
 
 _RELEASE_AT = 64
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A call whose answer is on its way."""
-
-    transport: Transport
-    number: int
-    answer: Reply
-
-    def wait(self, timeout: float | None = None) -> Any:
-        """Return it, or raise the error that it is; see :meth:`WorkerConnection.ask`."""
-        return self.transport.wait_for(self.number, self.answer, timeout)
 
 
 class FrameLock:
@@ -98,16 +84,22 @@ class FrameLock:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Give the lock back in the block, however often the thread has it, and take it again as often."""
-        self._is_barred = self._switches > 0
+        """Give the lock back in the block, however often the thread has it, and take it again as often.
+
+        A thread that has given it back outside of any switch comes back after the switch of another one.
+        """
+        bars = self._switches > 0
+        self._is_barred = bars
         state = self._release_save()
         try:
             yield
         finally:
             self._acquire_restore(state)
-            if self._is_barred:
+            if bars:
                 self._is_barred = False
                 self._bar_lifted.notify_all()
+            elif self._is_barred:
+                self._bar_lifted.wait_for(lambda: not self._is_barred)
 
     def _release_save(self) -> tuple[int, Any]:
         depth, self._depth = self._depth, 0
@@ -345,12 +337,12 @@ class WorkerConnection:
         """
         return self.begin(operation, *arguments).wait(timeout)
 
-    def begin(self, operation: str, *arguments: Any) -> Pending:
+    def begin(self, operation: str, *arguments: Any) -> Reply:
         """Send an order, and return the object that waits for its answer."""
         transport, number = self.transport, next(self._calls)
-        pending = Pending(transport, number, transport.expect(number))
+        answer = transport.expect(number)
         transport.put(Kind.call, [pack((number, operation, arguments))])
-        return pending
+        return answer
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Change the file, and wait for it. Errors as `ask`, and those of earlier changes."""

@@ -145,7 +145,7 @@ class IsolatedFile(Backend):
         timer.name, timer.daemon = "h5saver: an idle worker", True
         timer.start()
 
-    def end_idle(self, uses: int) -> None:
+    def _end_if_idle(self, uses: int) -> None:
         """End the worker if it was not used since its use of this number."""
         with self.lock:
             if self.is_owned and uses == self._uses and not self.is_open and not self._is_changing:
@@ -225,4 +225,4 @@ def _end_idle(backend_of: weakref.ref[IsolatedFile], uses: int) -> None:
     """End the worker of a backend that may be gone: its timer must not keep it."""
     backend = backend_of()
     if backend is not None:
-        backend.end_idle(uses)
+        backend._end_if_idle(uses)

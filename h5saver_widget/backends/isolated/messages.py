@@ -37,7 +37,7 @@ class Kind(IntEnum):
     rows = 3
     """u64 number of entries, a ROWS for each, then the values of all: rows to append."""
     values = 4
-    """u64 length of the head, msgpack of (array, selection, dtype, shape), then the values: part of an array."""
+    """u64 length of the head, msgpack of (selection, ((array, dtype, shape), ...)), then the values: part of arrays."""
     frame = 5
     """u64 bytes of values: a frame is complete."""
     spoilt = 7

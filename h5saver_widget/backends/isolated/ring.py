@@ -59,7 +59,7 @@ class Counter(IntEnum):
     last_flush = 7
     """Time of the last flush, microseconds since 1970."""
     waiting = 8
-    """1 while the worker waits to be woken; at other times it finds by itself what is put in."""
+    """1 while the worker waits to be woken, 0 again once it was; at other times it finds by itself what is put in."""
     starved = 9
     """1 while the worker is to say when it has made room."""
     doing = 10

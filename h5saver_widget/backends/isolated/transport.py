@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -38,28 +39,47 @@ _WAKE_SECONDS = 0.02
 class Reply:
     """A pending answer; the reading thread completes it and never waits, whether or not the caller still does.
 
-    Locks of `threading` alone: Ctrl-C can strike inside of its conditions and futures, and leave them locked for ever.
+    Parameters
+    ----------
+    answers
+        The pending answers by number of the call: this one is among them until it is completed, or nobody waits.
+    number
+        Number of the call.
     """
 
-    __slots__ = ("_arrived", "_error", "_value")
+    __slots__ = ("_answers", "_arrived", "_error", "_number", "_value")
 
-    def __init__(self) -> None:
+    def __init__(self, answers: dict[int, Reply], number: int) -> None:
+        self._answers, self._number = answers, number
         self._arrived = threading.Lock()
         self._arrived.acquire()
         self._value: Any = None
         self._error: BaseException | None = None
+        answers[number] = self
 
     def complete(self, value: Any, error: BaseException | None = None) -> None:
         """Give the value, or the error; once."""
         self._value, self._error = value, error
         self._arrived.release()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait at most so long, and tell whether it is there."""
-        return self._arrived.acquire(timeout=seconds)
+    def wait(self, timeout: float | None = None) -> Any:
+        """Return the result of the call, or raise its error. An interrupted wait puts nothing out of step.
 
-    def result(self) -> Any:
-        """Return the value of an answer that is there, or raise its error."""
+        Raises
+        ------
+        NotAnsweringError
+            If the time is over; the call is carried out all the same, as soon as the worker gets to it.
+        """
+        end = inf if timeout is None else monotonic() + timeout
+        try:
+            while not self._arrived.acquire(timeout=min(_PIECE_SECONDS, max(0.0, end - monotonic()))):
+                if monotonic() >= end:
+                    raise NotAnsweringError(
+                        f"there was no answer within {timeout:.1f} s: the disk, or the share, does not answer. "
+                        "What was accepted waits, and is written when it does"
+                    )
+        finally:
+            self._answers.pop(self._number, None)
         if self._error is not None:
             raise self._error
         return self._value
@@ -139,6 +159,7 @@ class Transport:
         if kind == Kind.call or ticket or self.ring[Counter.waiting] or monotonic() - self._woke_at > _WAKE_SECONDS:
             # a worker that has just had something to do looks by itself: no system call for each small record
             self._woke_at = monotonic()
+            self.ring[Counter.waiting] = 0  # woken once: more would end the next moment in which it looks by itself
             self.process.wake()
         return ticket
 
@@ -232,30 +253,7 @@ class Transport:
     # ---------------------------------------------------------------- answers
     def expect(self, number: int) -> Reply:
         """Return the answer of a call that is about to be put."""
-        answer = self._answers[number] = Reply()
-        return answer
-
-    def wait_for(self, number: int, answer: Reply, timeout: float | None = None) -> Any:
-        """Return the result of a call, or raise its error. An interrupted wait puts nothing out of step.
-
-        Raises
-        ------
-        NotAnsweringError
-            If the time is over; the call is carried out all the same, as soon as the worker gets to it.
-        """
-        end = None if timeout is None else monotonic() + timeout
-        try:
-            while True:
-                left = _PIECE_SECONDS if end is None else min(_PIECE_SECONDS, max(0.0, end - monotonic()))
-                if answer.wait(left):
-                    return answer.result()
-                if end is not None and monotonic() >= end:
-                    raise NotAnsweringError(
-                        f"there was no answer within {timeout:.1f} s: the disk, or the share, does not answer. "
-                        "What was accepted waits, and is written when it does"
-                    )
-        finally:
-            self._answers.pop(number, None)
+        return Reply(self._answers, number)
 
     def _read_answers(self) -> None:
         stream = self.process.answers

@@ -296,26 +296,27 @@ class Worker:
 
     def _write_values(self, content: memoryview) -> None:
         end = 8 + int.from_bytes(content[:8], "little")
-        number, selection, dtype, shape = unpack(content[8:end])
-        if self._file.failed or number in self._file.broken:
+        selection, arrays = unpack(content[8:end])
+        if self._file.failed or any(number in self._file.broken for number, _, _ in arrays):
             self._file.ledger.spoil()
             return
         self._file.changes()
         self._file.does(Doing.writing)
-        self._file.ledger.rows_added(number, 1)
-        values = np.ndarray(shape, dtype, buffer=content[end:])
-        try:
+        for number, dtype, shape in arrays:
+            values = np.ndarray(shape, dtype, buffer=content[end:])
+            end += values.nbytes
+            self._file.ledger.rows_added(number, 1)
             try:
-                self._io.write(self._orders.node(number), selection, values)
-            except RowsLostError as error:
-                self._file.lost(error)  # of what was accepted before
-                self._io.write(self._orders.node(number), selection, values)
-            self._ring[Counter.bytes_written] += len(content) - end
-        except Exception as error:
-            self._file.ledger.rows_lost(number, 1)
-            self._file.break_off(
-                [], f"{self._orders.paths([number])}: values could not be written and are lost: {message_of(error)}"
-            )
+                try:
+                    self._io.write(self._orders.node(number), selection, values)
+                except RowsLostError as error:
+                    self._file.lost(error)  # of what was accepted before
+                    self._io.write(self._orders.node(number), selection, values)
+                self._ring[Counter.bytes_written] += values.nbytes
+            except Exception as error:
+                self._file.ledger.rows_lost(number, 1)
+                where = self._orders.paths([number])
+                self._file.break_off([], f"{where}: values could not be written and are lost: {message_of(error)}")
 
 
 def main(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
+from h5saver_widget.saving.steps import Step
 
 __all__ = ["HostH5Saver", "InProcessH5Saver"]
 
@@ -55,11 +54,9 @@ class InProcessH5Saver(HostH5Saver):
         """Stay in this process, also if a host restores other settings."""
         self.isolated = False
 
-    @contextmanager
-    def _changing_structure(self) -> Iterator[None]:
+    def _changing_structure(self) -> Step:
         self._made = True
-        with super()._changing_structure():
-            yield
+        return super()._changing_structure()
 
     def enable_swmr(self) -> None:
         """Start streaming as soon as a step makes nothing new; see the class. Errors as those of the saver itself."""

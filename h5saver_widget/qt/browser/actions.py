@@ -10,7 +10,7 @@ from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
-from h5saver_widget.browsing.exporting import copy_of, export_formats, export_node
+from h5saver_widget.browsing.exporting import export_node, reader_of
 from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.browsing.script_lines import lines_to_load
 from h5saver_widget.errors import H5SaverError
@@ -44,6 +44,7 @@ class NodeMenu(QtWidgets.QMenu):
 
     def __init__(self, browser: H5Browser, report: NodeReport, file: OpenFile, kind: NodeKind) -> None:
         super().__init__(browser)
+        self.aboutToHide.connect(self.deleteLater)
         self._browser, self._report, self._file = browser, report, file
         self._is_group = kind is NodeKind.GROUP
         if report.link:
@@ -70,7 +71,7 @@ class NodeMenu(QtWidgets.QMenu):
             self._add("Open everything below", "", browser.expand_all)
         self.addSeparator()
         if report.path == "/":
-            self._add("Save file as… (Ctrl+S)", "save", partial(save_file_as, browser))
+            self._add("Save file as… (Ctrl+S)", "save", browser.save_file_as)
         self._add("Refresh", "refresh", browser.refresh)
         self._add("Close this file", "close", partial(browser.close_file, file))
 
@@ -108,8 +109,10 @@ class NodeMenu(QtWidgets.QMenu):
 
     # ---------------------------------------------------------------- export
     def _list_formats(self) -> None:
+        from h5saver_widget.exporters import available_exporters
+
         self.exports.clear()
-        for info in export_formats():
+        for info in available_exporters():
             action = self.exports.addAction(f"{info.name}   {info.help}")
             action.setEnabled(not info.missing)
             action.setToolTip(info.missing)
@@ -166,7 +169,10 @@ def save_file_as(browser: H5Browser) -> None:
     source = _source_of(file)
 
     def work(progress: Progress) -> str:
-        done = copy_of(source, Path(name), progress=progress)
+        from h5saver_widget.browsing.copying import copy_file
+
+        with reader_of(source) as h5:
+            done = copy_file(h5, Path(name), progress)
         return " ".join([f"Saved as {done.path}.", *done.notes])
 
     if not browser.work.start("Copying", work):

@@ -29,7 +29,7 @@ class Follower(QtCore.QObject):
     node_changed = QtCore.Signal()
     """What is shown of the selected node may have changed."""
 
-    failed = QtCore.Signal(object)
+    failed = QtCore.Signal(object, object)
     """A file can't be read any more: the file and the exception."""
 
     def __init__(self, trees: TreePane) -> None:
@@ -50,7 +50,7 @@ class Follower(QtCore.QObject):
         if file.was_closed_by_saver(error):
             self.look(always=True)
         else:
-            self.failed.emit((file, error))
+            self.failed.emit(file, error)
 
     def look(self, always: bool = False) -> None:
         """Look for changes in all files; `always` reads them again even if nothing seems to have changed.

@@ -11,6 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.browsing.rows import NodeIcon
+from h5saver_widget.qt.browser.making import plain_label, stack
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 from h5saver_widget.qt.editors import plain_tip
@@ -45,29 +46,17 @@ class NodePanel(QtWidgets.QWidget):
         super().__init__()
         self.report: NodeReport | None = None
         self._liked = ""
-        self.heading = QtWidgets.QLabel()
+        self.heading, self.facts, self.message, self.elsewhere = (plain_label() for _ in range(4))
+        for label in (self.heading, self.facts, self.message, self.elsewhere):
+            label.setContentsMargins(6, 2, 6, 0)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
-        self.facts = QtWidgets.QLabel()
-        self.message = QtWidgets.QLabel()
-        for label in (self.heading, self.facts, self.message):
-            label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setWordWrap(True)
-            label.setContentsMargins(6, 2, 6, 0)
-            policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-            policy.setHeightForWidth(True)
-            label.setSizePolicy(policy)
         self.message.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
         self.message.hide()
         self.link_button = QtWidgets.QPushButton()
         self.link_button.clicked.connect(self.link_pressed)
         self.link_button.hide()
-        self.elsewhere = QtWidgets.QLabel()
-        self.elsewhere.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self.elsewhere.setWordWrap(True)
-        self.elsewhere.setContentsMargins(6, 2, 6, 0)
         self.allow_button = QtWidgets.QPushButton("Read the files in this folder")
         self.allow_button.setToolTip("Holds for all files of this folder, as long as this window is open")
         self.allow_button.clicked.connect(self.allow_pressed)
@@ -112,17 +101,13 @@ class NodePanel(QtWidgets.QWidget):
         for name, page in zip(_TABS, pages, strict=True):
             self.tabs.addTab(page, name)
         self.tabs.tabBarClicked.connect(self._tab_clicked)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.facts)
-        layout.addWidget(self.link_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.elsewhere)
-        layout.addWidget(self.allow_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.repair_button, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.message, 1)
-        layout.addWidget(self.tabs, 1)
+        buttons = (self.link_button, self.allow_button, self.repair_button)
+        rows = (self.heading, self.facts, buttons[0], self.elsewhere, *buttons[1:], self.message, self.tabs)
+        layout = stack(self, *rows, margins=(0, 0, 0, 0), spacing=4)
+        for button in buttons:
+            layout.setAlignment(button, QtCore.Qt.AlignmentFlag.AlignLeft)
+        for widget in (self.message, self.tabs):
+            layout.setStretchFactor(widget, 1)
         layout.addStretch()  # of a link there is little to say, and it stands on top
         self.show_message("")
 
@@ -201,9 +186,8 @@ class NodePanel(QtWidgets.QWidget):
         path = report.path if report.path != "/" else name
         self.heading.setText(f"{report.title}  {path}" if report.title else path)
         self.heading.show()
-        self.facts.setText(
-            "   ".join(f"{text}" if name != "Stored" else f"stored in {text}" for name, text in report.facts)
-        )
+        verbs = {"Stored": "stored in ", "Changed": "changed "}
+        self.facts.setText("   ".join(verbs.get(name, "") + text for name, text in report.facts))
         self.facts.show()
         self._show_attributes(report.attributes)
         self._show_lines(report)
@@ -324,10 +308,7 @@ class NodePanel(QtWidgets.QWidget):
 
 def _stacked(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
     page = QtWidgets.QWidget()
-    layout = QtWidgets.QVBoxLayout(page)
-    layout.setContentsMargins(2, 4, 2, 2)
-    for widget in widgets:
-        layout.addWidget(widget)
+    stack(page, *widgets, margins=(2, 4, 2, 2))
     return page
 
 

@@ -9,6 +9,7 @@ from pyqtgraph.parametertree import Parameter, ParameterItem
 from pyqtgraph.Qt import QtGui, QtWidgets
 
 from h5saver_widget.browsing.describing import StoredSettings
+from h5saver_widget.qt.browser.making import stack
 from h5saver_widget.qt.editors import plain_tip
 from h5saver_widget.qt.plain_tree import PlainTree
 
@@ -75,10 +76,7 @@ class SettingsPanel(QtWidgets.QWidget):
         self.text = QtWidgets.QPlainTextEdit()
         self.text.setReadOnly(True)
         self.parameters: list[Parameter] = []
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.tree, 2)
-        layout.addWidget(self.text, 1)
+        stack(self, self.tree, self.text, margins=(0, 0, 0, 0)).setStretch(0, 2)
 
     def show_settings(self, settings: tuple[StoredSettings, ...]) -> None:
         """Show settings; text that is no XML of settings is shown as text."""

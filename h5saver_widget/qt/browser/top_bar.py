@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.qt.browser.making import tool_button
 from h5saver_widget.qt.editors import CheckBox, ElidedEdit
 from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.qt.icons import icon
@@ -27,7 +28,7 @@ class TopBar(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.open_button = self._button("Open…", "folder", "Open a file (Ctrl+O)")
+        self.open_button = tool_button("Open…", "folder", "Open a file (Ctrl+O)")
         self.open_button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.recent_menu = QtWidgets.QMenu(self.open_button)
         self.recent_menu.aboutToShow.connect(self._list_recent)
@@ -37,20 +38,14 @@ class TopBar(QtWidgets.QWidget):
         self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
         self.follow = CheckBox("Follow")
         self.follow.setToolTip("Read new data of the files once a second, and show them")
-        self.refresh_button = self._button("Refresh", "refresh", "Read the files again (F5)")
+        self.refresh_button = tool_button("Refresh", "refresh", "Read the files again (F5)")
         self.refresh_button.clicked.connect(self.refresh_pressed)
+        for button in (self.open_button, self.refresh_button):
+            button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.open_button, self.path_label, self.follow, self.refresh_button):
             layout.addWidget(widget, int(widget is self.path_label))
-
-    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
-        button = QtWidgets.QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setProperty("image", image)
-        button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        return button
 
     def show_file(self, path: Path | None, is_any_open: bool) -> None:
         """Show the path of a file; without any, there is nothing to follow or to read again."""

@@ -10,6 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.file_view import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
+from h5saver_widget.qt.browser.making import single_shot, stack
 from h5saver_widget.qt.browser.model import NodeModel
 
 __all__ = ["TreePane"]
@@ -46,15 +47,8 @@ class TreePane(QtWidgets.QWidget):
         self._trees = QtWidgets.QStackedWidget()
         self._trees.addWidget(self.tree)
         self._trees.addWidget(self.found_tree)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for widget in (self.filter, self.filter_state, self._trees):
-            layout.addWidget(widget)
-        self._typing = QtCore.QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(TYPING_MS)
-        self._typing.timeout.connect(self.search)
+        stack(self, self.filter, self.filter_state, self._trees, margins=(0, 0, 0, 0), spacing=4)
+        self._typing = single_shot(self, TYPING_MS, self.search)
         self.filter.textChanged.connect(lambda _: self._typing.start())
         self.filter.returnPressed.connect(self.search)
         self.setFocusProxy(self.tree)

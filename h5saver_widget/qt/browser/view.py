@@ -98,7 +98,10 @@ class H5Browser(FileWindow):
             self.open_file(path_of(h5file if h5file is not None else h5file_path))
         self._show_state()
 
+    save_file_as = save_file_as
+
     def _connect(self) -> None:
+        """Connect methods alone: a function that knows the window, held by one of its parts, keeps it for ever."""
         self.work.finished.connect(self._work_finished)
         self.start.open_pressed.connect(self._open_pressed)
         self.start.chosen.connect(self.open_file)
@@ -114,13 +117,13 @@ class H5Browser(FileWindow):
         self.overlay.said.connect(self.say)
         self.follow.toggled.connect(self.follower.set_on)
         self.follower.node_changed.connect(self._node_changed)
-        self.follower.failed.connect(lambda told: self._file_failed(*told))
+        self.follower.failed.connect(self._file_failed)
         for keys, slot in (
             ("F5", self.refresh),
             ("Ctrl+O", self._open_pressed),
             ("Ctrl+F", self.filter.setFocus),
             ("Ctrl+W", self._close_current),
-            ("Ctrl+S", lambda: save_file_as(self)),
+            ("Ctrl+S", self.save_file_as),
             ("Ctrl+0", self.panel.plots.fit),
         ):
             found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
@@ -280,7 +283,6 @@ class H5Browser(FileWindow):
         place, self._menu_place = self._menu_place, None
         menu = self.menu()
         if menu is not None and place is not None:
-            menu.aboutToHide.connect(menu.deleteLater)
             menu.popup(place)
 
     def expand_all(self) -> None:

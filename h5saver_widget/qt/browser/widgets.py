@@ -7,6 +7,7 @@ from typing import Any
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.qt.browser.follower import Follower
+from h5saver_widget.qt.browser.making import plain_label, stack
 from h5saver_widget.qt.browser.node_panel import NodePanel
 from h5saver_widget.qt.browser.overlay import Overlay
 from h5saver_widget.qt.browser.start_page import StartPage
@@ -44,19 +45,11 @@ class BrowserWidgets(QtWidgets.QWidget):
         self.pages = QtWidgets.QStackedWidget()
         self.pages.addWidget(self.start)
         self.pages.addWidget(self.splitter)
-        self.said = QtWidgets.QLabel()
-        self.said.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self.said.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.said.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-        self.said.setWordWrap(True)
+        self.said = plain_label()
         self.said.hide()
         self.work = LongWork()
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 6)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.pages, 1)
-        layout.addWidget(self.said)
-        layout.addWidget(self.work)
+        layout = stack(self, self.bar, self.pages, self.said, self.work, margins=(8, 8, 8, 6))
+        layout.setStretchFactor(self.pages, 1)
         self.setAcceptDrops(True)
         self.setFocusProxy(self.trees)
         self.resize(1024, 700)

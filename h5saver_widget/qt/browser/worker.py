@@ -42,6 +42,15 @@ class ReadTask:
         self.key = key
         self.cancelled = False
 
+    def drop(self) -> None:
+        """Let nobody be told any more; in the thread of the window.
+
+        The reading thread may hold the task for long. Widgets that it would tell are not kept alive by that, and not
+        deleted there: with PySide6 their timers would go off a moment later and end the program.
+        """
+        self.cancelled = True
+        self.tell.clear()
+
     def step(self) -> tuple[str, Any]:
         """Do some or all of the work; return ``'part'``, ``'done'`` or ``'failed'``, and the result."""
         try:
@@ -84,9 +93,6 @@ class Worker(QtCore.QObject):
         self._waiting: deque[ReadTask] = deque()
         #: Jobs whose end has not been told; touched in the thread of the window alone.
         self._untold: set[ReadTask] = set()
-        #: Jobs that the thread may hold still. What they call holds widgets: were the thread the last to let go of one,
-        #: it would be deleted there, and with PySide6 its timers would go off a moment later and end the program.
-        self._spent: list[ReadTask] = []
         self._ended = False
         self._change = threading.Condition()
         self._told.connect(self._deliver, QtCore.Qt.ConnectionType.QueuedConnection)
@@ -154,8 +160,7 @@ class Worker(QtCore.QObject):
             if self._ended:
                 return
             for job in self._untold:
-                job.cancelled = True
-            self._spent += self._untold
+                job.drop()
             self._untold.clear()
             self._waiting.clear()
             if last is not None:
@@ -163,8 +168,6 @@ class Worker(QtCore.QObject):
             self._ended = True
             self._change.notify()
         self._thread.join(seconds)
-        if not self._thread.is_alive():
-            self._spent.clear()
 
     # ---------------------------------------------------------------- thread
     def _run(self) -> None:
@@ -192,11 +195,12 @@ class Worker(QtCore.QObject):
             return
         if what != "part":
             self._untold.discard(job)
-            self._spent = [job]  # when one is told, the thread has let go of those before
         if not job.cancelled:
             self._tell(job, what, result)
-        if what != "part" and not self.busy:
-            self.busy_changed.emit(False)
+        if what != "part":
+            job.drop()
+            if not self.busy:
+                self.busy_changed.emit(False)
 
     def _tell(self, job: ReadTask, what: str, result: Any) -> None:
         """Deliver the result of a task.
@@ -210,6 +214,6 @@ class Worker(QtCore.QObject):
             tell(result)
         except Exception as error:
             logger.exception("the content of a file could not be shown")
-            failed = job.tell["failed"]
+            failed = job.tell.get("failed")
             if what != "failed" and failed is not None:
                 failed(error)

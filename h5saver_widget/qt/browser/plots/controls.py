@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.browsing.drawings import Part, Projection
+from h5saver_widget.qt.browser.making import tool_button
 from h5saver_widget.qt.editors import CheckBox, ElidedCombo
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
@@ -38,8 +39,10 @@ class PlotBar(QtWidgets.QWidget):
         self.region.setToolTip("Statistics of a part of the plot; the map is made of that part alone")
         self.numbers = CheckBox("Numbers")
         self.numbers.setToolTip("The numbers in a table; Ctrl+C copies those that are selected")
-        self.copy = self._button("Copy", "copy", "Copy the picture, or the numbers that are selected")
-        self.save = self._button("Save…", "save", "Save the picture as PNG or SVG")
+        self.copy = tool_button("Copy", "copy", "Copy the picture, or the numbers that are selected")
+        self.save = tool_button("Save…", "save", "Save the picture as PNG or SVG")
+        for button in (self.copy, self.save):
+            button.setAutoRaise(True)
         layout = FlowLayout(10, 2)
         for widget in (
             self.channel, self.part, self.background, self.log, self.region, self.numbers, self.copy, self.save
@@ -47,15 +50,6 @@ class PlotBar(QtWidgets.QWidget):
             layout.addWidget(widget)
         self.setLayout(layout)
         self.update_icons()
-
-    def _button(self, text: str, image: str, tip: str) -> QtWidgets.QToolButton:
-        button = QtWidgets.QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setProperty("image", image)
-        button.setAutoRaise(True)
-        button.setAccessibleName(tip)
-        return button
 
     def show_channels(self, labels: tuple[str, ...], left_out: int, chosen: str = "") -> None:
         """Offer channels, and all together if there are several; a channel that was chosen stays so.

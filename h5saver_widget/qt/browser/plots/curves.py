@@ -11,6 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.drawings import Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
+from h5saver_widget.qt.browser.making import single_shot, unheard
 from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped
 from h5saver_widget.qt.browser.plots.ticks import axis_text, is_time, position_text, start_of
 from h5saver_widget.qt.browser.plots.values import (
@@ -57,10 +58,7 @@ class CurveCanvas(Canvas):
         self.number.setAutoFillBackground(True)
         self.number.hide()
         self.plot.showGrid(x=True, y=True, alpha=0.15)
-        self._refine = QtCore.QTimer(self)
-        self._refine.setSingleShot(True)
-        self._refine.setInterval(_REFINE_MS)
-        self._refine.timeout.connect(self._tell_what_is_seen)
+        self._refine = single_shot(self, _REFINE_MS, self._tell_what_is_seen)
         self.plot.vb.sigXRangeChanged.connect(self._view_moved)
 
     # --------------------------------------------------------------- drawing
@@ -327,9 +325,8 @@ class CurveCanvas(Canvas):
             line.setVisible(position is not None)
             if position is not None and self._drawn is not None and len(self._drawn.axis.values):
                 value = float(self._drawn.axis.values[self._drawn.window.drawn(position[0])])
-                line.blockSignals(True)
-                line.setValue(np.log10(max(value, 1e-300)) if self.log[0] else value)
-                line.blockSignals(False)
+                with unheard(line):
+                    line.setValue(np.log10(max(value, 1e-300)) if self.log[0] else value)
 
     def _picked_near(self, value: float) -> None:
         found = self.position_at(QtCore.QPointF(10.0**value if self.log[0] else value, 0))

@@ -7,6 +7,7 @@ from typing import Final
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.browsing.drawings import Dimension, Window
+from h5saver_widget.qt.browser.making import stack, unheard
 from h5saver_widget.qt.browser.plots.ticks import position_text
 from h5saver_widget.qt.editors import CheckBox
 from h5saver_widget.qt.flow_layout import FlowLayout
@@ -81,9 +82,7 @@ class DimensionRows(QtWidgets.QWidget):
         self._lines.setVerticalSpacing(1)
         self._lines.setHorizontalSpacing(8)
         self._lines.setColumnStretch(1, 1)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(6, 0, 4, 0)
-        layout.setSpacing(1)
+        layout = stack(self, margins=(6, 0, 4, 0), spacing=1)
         layout.addLayout(self._checks)
         layout.addLayout(self._lines)
         self.rows: list[_Row] = []
@@ -116,18 +115,16 @@ class DimensionRows(QtWidgets.QWidget):
     def set_position(self, index: int, at: int) -> None:
         """Show a position."""
         row = self.rows[index]
-        for widget in (row.slider, row.box):
-            widget.blockSignals(True)
-            widget.setValue(at)
-            widget.blockSignals(False)
+        with unheard(row.slider, row.box):
+            row.slider.setValue(at)
+            row.box.setValue(at)
         row.value.setText(row.text_at(row.slider.value()))
 
     def set_role(self, index: int, navigation: bool, moves: bool) -> None:
         """Show whether one navigates along a dimension, and whether one can move along it."""
         row = self.rows[index]
-        row.check.blockSignals(True)
-        row.check.setChecked(navigation)
-        row.check.blockSignals(False)
+        with unheard(row.check):
+            row.check.setChecked(navigation)
         row.window = None
         row.set_last(row.dimension.size - 1)
         self._show(row, moves)

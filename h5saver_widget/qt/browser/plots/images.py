@@ -13,6 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import Picture, Points
 from h5saver_widget.browsing.pieces import statistics_of
+from h5saver_widget.qt.browser.making import unheard
 from h5saver_widget.qt.browser.plots.canvas import Canvas
 from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
@@ -65,9 +66,8 @@ class _ColourCanvas(Canvas):
         """Set the values of the first and the last colour; None for the smallest and the largest of all."""
         self._levels = levels
         low, high = self.levels
-        self.bar.blockSignals(True)
-        self.bar.setLevels(low, high)
-        self.bar.blockSignals(False)
+        with unheard(self.bar):
+            self.bar.setLevels(low, high)
         self.show_levels()
         room = (max(high, self._extremes[1]) - min(low, self._extremes[0])) * 0.02
         self.bar.setHistogramRange(min(low, self._extremes[0]) - room, max(high, self._extremes[1]) + room, padding=0)
@@ -266,9 +266,8 @@ class ImageCanvas(_ColourCanvas):
         for line, index, grid in zip(self.cross, position or (0, 0), self._grids or (), strict=False):
             line.setVisible(position is not None)
             if position is not None and index < len(grid.order):
-                line.blockSignals(True)
-                line.setValue(grid.place(index))
-                line.blockSignals(False)
+                with unheard(line):
+                    line.setValue(grid.place(index))
 
     def _cross_dragged(self, *_: Any) -> None:
         found = self.position_at(QtCore.QPointF(self.cross[1].value(), self.cross[0].value()))

@@ -83,6 +83,7 @@ class PlotMenu(QtWidgets.QMenu):
 
     def __init__(self, parent: QtWidgets.QWidget, canvas: Canvas, set_log: Callable[[bool, bool], None]) -> None:
         super().__init__(parent)
+        self.aboutToHide.connect(self.deleteLater)
         self.add("Show all of it", canvas.reset_view, shortcut="Ctrl+0")
         vb = canvas.plot.vb
         setters = (vb.setXRange, vb.setYRange)

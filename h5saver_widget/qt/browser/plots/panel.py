@@ -16,6 +16,7 @@ from h5saver_widget.browsing.formatting import shape_text
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import LOGGER_NAME, RAW_GROUP
+from h5saver_widget.qt.browser.making import single_shot, unheard
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
 from h5saver_widget.qt.browser.plots.mapping import MapPanel, OpenedFile
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
@@ -48,10 +49,7 @@ class PlotPanel(MapPanel):
             view.region_changed.connect(self._region_changed)
             view.zoomed.connect(lambda seen, view=view: self._zoomed(view, seen))
             view.menu_wanted.connect(lambda at, view=view: self._show_menu(view, at))
-        self._region_timer = QtCore.QTimer(self)
-        self._region_timer.setSingleShot(True)
-        self._region_timer.setInterval(150)
-        self._region_timer.timeout.connect(self._ask_map)
+        self._region_timer = single_shot(self, 150, self._ask_map)
 
     # ------------------------------------------------------------------ data
     def show_data(
@@ -100,7 +98,6 @@ class PlotPanel(MapPanel):
         menu.add("Copy the numbers", self.copy_numbers)
         menu.add("Copy the picture", self.copy_picture)
         menu.add("Save the picture…", self.save_pressed)
-        menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
 
     def forget(self) -> None:
@@ -121,9 +118,8 @@ class PlotPanel(MapPanel):
         self._map_wanted = self._map_wanted and kept
         self.show_drawings()
         self.bar.show_channels(summary.labels, summary.left_out, self.channel.currentText() if kept else "")
-        self.background.blockSignals(True)
-        self.background.setChecked(self._subtract)
-        self.background.blockSignals(False)
+        with unheard(self.background):
+            self.background.setChecked(self._subtract)
         self.background.setVisible(summary.has_background)
         self.part.setVisible(summary.dtype.kind == "c")
         if not kept or before is None or before.shape != summary.shape:

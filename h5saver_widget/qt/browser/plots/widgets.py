@@ -7,6 +7,7 @@ from typing import Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.qt.browser.making import plain_label, stack
 from h5saver_widget.qt.browser.plots.controls import MapBar, PlotBar
 from h5saver_widget.qt.browser.plots.dimensions import DimensionRows
 from h5saver_widget.qt.browser.plots.numbers import NumberTable
@@ -43,28 +44,14 @@ class PlotWidgets(QtWidgets.QWidget):
         self.area.addWidget(self.signal)
         self.area.setChildrenCollapsible(False)
         self.area.setSizes([100, 130])
-        self.readout = QtWidgets.QLabel(HINT)
-        self.statistics = QtWidgets.QLabel()
-        self.problem = QtWidgets.QLabel()
+        self.readout, self.statistics, self.problem = plain_label(HINT), plain_label(), plain_label()
+        self.readout.setWordWrap(False)
         for label in (self.readout, self.statistics, self.problem):
-            label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
             label.setContentsMargins(6, 0, 6, 2)
-            label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-        for label in (self.statistics, self.problem):
-            label.setWordWrap(True)
-            label.hide()
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(3)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.dimensions)
-        layout.addWidget(self.map_bar)
-        layout.addWidget(self.problem)
-        layout.addWidget(self.area, 1)
-        layout.addWidget(self.numbers, 1)
-        layout.addWidget(self.statistics)
-        layout.addWidget(self.readout)
+        above, below = (self.bar, self.dimensions, self.map_bar, self.problem), (self.statistics, self.readout)
+        layout = stack(self, *above, self.area, self.numbers, *below, margins=(0, 4, 0, 0), spacing=3)
+        for widget in (self.area, self.numbers):
+            layout.setStretchFactor(widget, 1)
         layout.addStretch()  # what there is to say stays on top where nothing is drawn
         self.log.toggled.connect(self._scales_changed)
         self.bar.numbers.toggled.connect(lambda _: self.show_drawings())
@@ -74,7 +61,7 @@ class PlotWidgets(QtWidgets.QWidget):
         for view in (self.map, self.signal):
             view.hovered.connect(lambda text: self.readout.setText(text or HINT))
         hidden = (self.channel, self.part, self.background, self.dimensions, self.map_bar, self.map_bar.button)
-        for widget in (*hidden, self.map, self.numbers):
+        for widget in (*hidden, self.map, self.numbers, self.statistics, self.problem):
             widget.hide()  # until there are data that need it: a window is as wide as what is on it
 
     # ----------------------------------------------------------- view, scales

@@ -1,0 +1,66 @@
+"""Labels, layouts, buttons and timers as this window makes them, by one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+__all__ = ["plain_label", "single_shot", "stack", "tool_button", "unheard"]
+
+
+def plain_label(text: str = "", *, selectable: bool = True) -> QtWidgets.QLabel:
+    """Return a label of plain text, which breaks lines and never widens the window."""
+    label = QtWidgets.QLabel(text)
+    label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    if selectable:
+        label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+    policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
+    return label
+
+
+def stack(
+    parent: QtWidgets.QWidget, *widgets: QtWidgets.QWidget, margins: tuple[int, int, int, int], spacing: int = -1
+) -> QtWidgets.QVBoxLayout:
+    """Put widgets below each other into another one, and return its layout; a spacing of -1 is that of the style."""
+    layout = QtWidgets.QVBoxLayout(parent)
+    layout.setContentsMargins(*margins)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
+
+
+def tool_button(text: str, image: str, tip: str) -> QtWidgets.QToolButton:
+    """Return a button with a text; its property ``image`` names the icon."""
+    button = QtWidgets.QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.setProperty("image", image)
+    return button
+
+
+def single_shot(parent: QtCore.QObject, ms: int, slot: Callable[[], object]) -> QtCore.QTimer:
+    """Return a timer that calls once, so many ms after it was last started."""
+    timer = QtCore.QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(slot)
+    return timer
+
+
+@contextmanager
+def unheard(*objects: QtCore.QObject) -> Iterator[None]:
+    """Change objects in the block without their signals."""
+    for one in objects:
+        one.blockSignals(True)
+    try:
+        yield
+    finally:
+        for one in objects:
+            one.blockSignals(False)
