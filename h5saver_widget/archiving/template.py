@@ -236,7 +236,8 @@ def find_template(name: str, folder: Path | None = None) -> Template:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(READY_MADE)
-        raise TemplateError(f"the template {name!r} can't be read ({error}); choose {known}, or a file") from error
+        why = getattr(error, "strerror", None) or error
+        raise TemplateError(f"the template {name!r} can't be read ({why}); choose {known}, or a file") from error
     return read_template(text, path.name)
 
 

@@ -135,8 +135,11 @@ class Entry:
             "user": _group("NXuser", name=_text(user)),
             "instrument": _group("NXinstrument"),
         }
-        self._io.add_plain(ENTRY, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": ""}))
-        self._io.add_plain(SHOWN, _with_class(_group("NXcollection")))
+        self._io.add_plain(
+            ENTRY, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": "Data for archives"})
+        )
+        shown = {"NX_class": "NXcollection", "CLASS": "GROUP", "TITLE": "What /entry links to"}
+        self._io.add_plain(SHOWN, Plain("group", shown))
         self.is_there = True
         self._add(entry)
 
@@ -254,12 +257,12 @@ class Entry:
     def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
         nodes = {
-            name: node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"})
+            name: _with_class(node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"}))
             for name, node in members.items()
         }
         links = {name: Plain("soft", text=f"{SHOWN}/{name}") for name in members}
         try:
-            self._io.add_plain(SHOWN, _with_class(Plain("group", members=nodes)))
+            self._io.add_plain(SHOWN, Plain("group", members=nodes))
             self._io.add_plain(ENTRY, Plain("group", about, members=links))
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
             logger.warning("%s: not in the file, or not all of it: %s", ", ".join(members), error)
