@@ -68,7 +68,7 @@ def missing_in(h5: H5Backend) -> list[Missing]:
         entries = [name for name in h5.root().children_name() if _class_of(h5, f"/{name}") == "NXentry"]
         found = [one for name in entries for one in _in_entry(h5, f"/{name}")]
     if not entries:
-        what = "there is no NXentry: switch 'Add /entry for archives' on for the next files, or export as nexus"
+        what = "there is no NXentry: switch 'NeXus entry' on for the next files, or export as nexus"
         found.append(Missing(what, is_error=True))
     return sorted(found, key=lambda one: not one.is_error)
 

@@ -288,7 +288,7 @@ class Settings:
         FORMAT,
     )
     nexus_entry: str = setting(
-        "Add /entry for archives",
+        "NeXus entry",
         "auto",
         "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
         "values, and adds 30 kB to a file. auto: in files of h5py; PyMoDAQ can't look through a file with an entry by "

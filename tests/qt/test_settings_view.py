@@ -87,6 +87,7 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
 def test_a_click_on_a_heading_folds_it(make, qtbot):
     tree = make().tree
     head = tree.sections["Data"]
+    tree.scrollToItem(head)
     centre = tree.visualItemRect(head).center()
     qtbot.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=centre)
     assert not head.isExpanded()
