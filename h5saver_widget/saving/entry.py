@@ -42,7 +42,7 @@ _VERSION: Final = "v2024.02"
 _HOME: Final = "https://pypi.org/project/h5saver-widget"
 
 #: So many channels are shown, the first ones: a log of 1,000 channels would get 2 MB of descriptions.
-_MOST: Final = 20
+_MOST: Final = 12
 
 _HIGHEST: Final = 100
 _DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")

@@ -152,7 +152,7 @@ def test_of_a_thousand_channels_some_are_shown(backend, tmp_path, objects):
             for name, array in group.items()
             if isinstance(array, h5py.Dataset) and array.is_virtual and name != "time"
         ]
-        assert sorted(shown) == [[[float(i)]] * 2 for i in range(20)]
+        assert sorted(shown) == [[[float(i)]] * 2 for i in range(12)]
 
 
 @pytest.mark.parametrize("kind", FILES)
