@@ -23,6 +23,7 @@ from h5saver_widget.backends.h5py_details import dtype_of, holds_of, values_of
 from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
+from h5saver_widget.backends.h5py_groups import create_ordered_group
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
@@ -150,7 +151,7 @@ class H5pyBackend(H5pyFile):
 
     def _create(self, group: h5py.Group, name: str, spec: NodeSpec) -> Any:
         if spec.kind is NodeKind.GROUP:
-            return group.create_group(name)
+            return create_ordered_group(group, name) if self._may_stream else group.create_group(name)
         if spec.kind is NodeKind.TEXT:
             return group.create_dataset(name, shape=(0,), maxshape=(None,), dtype=_BYTE_ROWS, chunks=(TEXT_ROWS,))
         shape, dtype, filters = spec.shape, spec.dtype, self._filters(spec)

@@ -187,15 +187,10 @@ class H5pyInspection(Inspection):
 
     _backend: LocalFile
 
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return the target of a link: file and path."""
-
-        def target(found: TreeNode) -> tuple[str, str]:
-            if isinstance(found.obj, h5py.ExternalLink):
-                return as_text(found.obj.filename), as_text(found.obj.path)
-            return "", as_text(found.obj.path) if isinstance(found.obj, h5py.SoftLink) else ""
-
-        return self._backend.ask_about(node, target)
+    def _target_of(self, node: TreeNode) -> tuple[str, str]:
+        if isinstance(node.obj, h5py.ExternalLink):
+            return as_text(node.obj.filename), as_text(node.obj.path)
+        return "", as_text(node.obj.path) if isinstance(node.obj, h5py.SoftLink) else ""
 
     def details(self, node: Handle) -> Details:
         """Return details of a node beyond shape and number type."""

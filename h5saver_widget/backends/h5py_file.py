@@ -59,6 +59,8 @@ class H5pyFile(QueuedBackend):
         #: A file that nodes are being copied into; it is closed with this one.
         self._copier: Copier | None = None
         self._locking: bool | None = None
+        #: Whether the file was opened to be streamed into: its groups are of the newer kind.
+        self._may_stream = False
 
     @property
     def is_open(self) -> bool:
@@ -71,7 +73,7 @@ class H5pyFile(QueuedBackend):
         return self._h5()
 
     def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
-        self._locking = locking
+        self._locking, self._may_stream = locking, swmr and mode != "r"
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
             learn_plugins()
         try:

@@ -58,14 +58,9 @@ _READER_SECONDS = 1.0
 class H5pydInspection(Inspection):
     """The answers of a server."""
 
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return the target of a link: domain and path."""
-
-        def target(found: TreeNode) -> tuple[str, str]:
-            link = found.obj.described if found.kind is NodeKind.LINK else {}
-            return link.get("file") or link.get("h5domain", ""), link.get("h5path", "")
-
-        return self._backend.ask_about(node, target)
+    def _target_of(self, node: TreeNode) -> tuple[str, str]:
+        link = node.obj.described if node.kind is NodeKind.LINK else {}
+        return link.get("file") or link.get("h5domain", ""), link.get("h5path", "")
 
 
 class H5pydBackend(RemoteFile):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.terms import Details, Handle
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Inspection:
 
         ``('', '')`` for other nodes, and where the library can't tell.
         """
+        return self._backend.ask_about(node, self._target_of)
+
+    def _target_of(self, node: TreeNode) -> tuple[str, str]:
         return "", ""
 
     def details(self, node: Handle) -> Details:

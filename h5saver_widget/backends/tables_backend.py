@@ -104,16 +104,11 @@ _KINDS = {
 class TablesInspection(Inspection):
     """The answers of PyTables."""
 
-    def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return the target of a link: file and path."""
-
-        def target(found: TreeNode) -> tuple[str, str]:
-            if isinstance(found.obj, tables.link.ExternalLink):
-                file, _, path = found.obj.target.partition(":/")
-                return file, f"/{path}"
-            return "", found.obj.target if isinstance(found.obj, tables.link.SoftLink) else ""
-
-        return self._backend.ask_about(node, target)
+    def _target_of(self, node: TreeNode) -> tuple[str, str]:
+        if isinstance(node.obj, tables.link.ExternalLink):
+            file, _, path = node.obj.target.partition(":/")
+            return file, f"/{path}"
+        return "", node.obj.target if isinstance(node.obj, tables.link.SoftLink) else ""
 
     def cannot_read(self, path: Path) -> str:
         """Return, in words, the part of a file that PyTables can't read."""

@@ -23,7 +23,7 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError, QueueFullError
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.given import AxesGiven, copy_of
-from h5saver_widget.saving.recording import Repeat
+from h5saver_widget.saving.repeated import Repeated
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 #: So much may wait for a file that is being opened, bytes and frames.
 WAITING_BYTES: Final = 256 << 20
 WAITING_FRAMES: Final = 200_000
-_SCALARS: Final = (float, int, str, bool)
 
 
 class Intake:
@@ -209,13 +208,12 @@ class Stream:
         self._saver, self._source = saver, source
         self._module = DetectorTimeSaver(SimpleNamespace(title=source))
         self._module.h5saver = saver
-        self._repeat: Repeat | None = None
+        self._repeat: Repeated | None = None
         self._generation = -1
         self._settings: Any = None
         self._labels: tuple[str, ...] | None = None
         self._meaning: tuple[Any, Any] = ("", {})
         self._axes: list[tuple[Any, Any, Any, bytes]] = []
-        self._size = 0
 
     def write(self, bundle: DataToExportLike) -> bool:
         """Save a frame as a module saver does; return False if the settings leave it out. The lock is held."""
@@ -232,7 +230,10 @@ class Stream:
     def learn(self, data: Any, units: Any, axes: AxesGiven, extras: Mapping[str, Any], labels: list[str]) -> None:
         """Keep the meaning of the frame that was just saved, if frames like it need no check."""
         saver, axes = self._saver, axes or {}
-        if not isinstance(axes, Mapping) or saver.dynamic is not None or isinstance(units, Mapping):
+        if not isinstance(axes, Mapping) or saver.dynamic is not None:
+            return
+        words = units, *axes, *(data if isinstance(data, Mapping) else ())
+        if any(type(word) is not str for word in words):  # 1 and True are equal, and mean something else
             return
         with saver.io.lock:
             generation = saver.generation
@@ -241,12 +242,12 @@ class Stream:
             repeat = self._module.data_saver.repeat(self._module.module_group)
         known = [_parts(label, given) for label, given in axes.items()]
         are_plain = all(type(values) is np.ndarray for _, _, values in known)
-        if repeat is None or repeat.labels != labels or not are_plain or not _are_scalars(extras):
+        if repeat is None or repeat.labels != labels or not are_plain:
             return
         self._axes = [(label, rest, values.dtype, values.tobytes()) for label, rest, values in known]
         self._labels = tuple(data) if type(data) is dict else None
-        self._meaning, self._generation, self._settings = (units, dict(extras)), generation, saver.store.current
-        self._size = sum(dtype.itemsize for dtype in repeat.dtypes) * int(np.prod(repeat.shape))
+        typed = {name: (type(value), value) for name, value in extras.items()}
+        self._meaning, self._generation, self._settings = (units, typed), generation, saver.store.current
         self._repeat = repeat
 
     def rows_like_before(self, data: Any, units: Any, axes: AxesGiven, extras: dict[str, Any]) -> list[Any] | None:
@@ -254,7 +255,8 @@ class Stream:
         repeat = self._repeat
         if repeat is None or units != self._meaning[0]:
             return None
-        if (extras or self._meaning[1]) and not (_are_scalars(extras) and extras == self._meaning[1]):
+        known = self._meaning[1]
+        if (extras or known) and {name: (type(value), value) for name, value in extras.items()} != known:
             return None
         if (axes or self._axes) and not self._has_axes(axes):
             return None
@@ -299,9 +301,8 @@ class Stream:
                 ):
                     return None
                 try:
-                    rows.append(np.array((self._module.data_saver.on_axis(time),)))
-                    repeat.append(rows)
-                    saver.frame_saved(self._size)
+                    repeat.append_rows(rows, [self._module.data_saver.on_axis(time)])
+                    saver.frame_saved(repeat.size)
                 except BaseException:
                     io.queue.frame_refused()
                     raise
@@ -321,10 +322,6 @@ def _parts(label: Any, given: Any) -> tuple[Any, Any, Any]:
     if type(given) is tuple and len(given) > 1 and type(given[1]) is str:
         return label, given[1:], given[0]
     return label, (), given
-
-
-def _are_scalars(extras: Mapping[str, Any]) -> bool:
-    return all(type(value) in _SCALARS for value in extras.values())
 
 
 def _row(value: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:

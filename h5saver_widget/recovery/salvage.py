@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
-from h5saver_widget.format.codec import encode
 from h5saver_widget.recovery.survey import local_readers, opened
 
 __all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "rescue_file"]
@@ -48,12 +48,5 @@ def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -
             if "swmr_active" in made.get_attributes(handle, ["swmr_active"]):
                 made.set_attributes(handle, {"swmr_active": np.bool_(False)})
         elif node["kind"] in ("GROWING", "TEXT"):
-            handle = made.node(where)
-            rows = made.info(handle).shape
-            held = made.get_attributes(handle, ["shape", "size"])
-            right = {name: encode(value) for name, value in (("shape", rows), ("size", rows[0])) if name in held}
-            stale = {name: value for name, value in right.items() if held[name] != value}
-            if stale:
-                made.set_attributes(handle, stale)
-                yield {"updated": where}
+            update_shapes(made, [made.node(where)])
     made.close()

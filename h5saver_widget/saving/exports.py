@@ -22,7 +22,8 @@ from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.notices import tell_step
-from h5saver_widget.saving.recording import Recording, Repeat
+from h5saver_widget.saving.recording import Recording
+from h5saver_widget.saving.repeated import Repeated
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -233,8 +234,8 @@ class DataToExportEnlargeableSaver(DataManagement):
                 self._interrupted = False
                 self.h5saver.enable_swmr()
 
-    def repeat(self, where: Where) -> Repeat | None:
-        """Return a function that appends more frames like the last one; None if each frame has to be checked."""
+    def repeat(self, where: Where) -> Repeated | None:
+        """Return what appends more frames like the last one; None if each frame has to be checked."""
         return self._recording(where).repeat()
 
 

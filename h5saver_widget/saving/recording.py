@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
 from h5saver_widget.data.enums import DataDim
@@ -28,7 +27,7 @@ from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.repeated import Repeated
 
-__all__ = ["Key", "Recording", "Repeat"]
+__all__ = ["Key", "Recording"]
 
 #: Dimensionality, origin, name, and which of several of that name.
 Key = tuple[str, str, str, int]
@@ -53,10 +52,8 @@ class Recording:
         self._opened: GrowingAxes | None = None
         self._channels: dict[Key, GrowingArrays] = {}
         #: How later frames that are like the last one are appended; how many went the long way since.
-        self._repeated: Repeated | None = None
+        self.repeated: Repeated | None = None
         self._looked_at = 0
-        #: How often arrays were added or exchanged.
-        self.changes = 0
         #: An append failed half way: open the arrays again, which brings them in step.
         self.broken = False
 
@@ -128,38 +125,29 @@ class Recording:
 
     def append_again(self, dte: DataToExportLike, values: Sequence[Any]) -> int:
         """Append a point that is like the one before, and return its size in bytes; 0, and nothing done, if not."""
-        repeated = self._repeated
-        if repeated is None:
-            return 0
-        self.broken = True
-        done = repeated.append(dte, values)
-        self.broken = False
-        return repeated.size if done else 0
+        repeated = self.repeated
+        return repeated.size if repeated is not None and repeated.append(dte, values) else 0
 
     def _look_for_repetition(self, dte: DataToExportLike, channels: Sequence[GrowingArrays], axes: GrowingAxes) -> None:
         """Get ready for frames like this one, if there were some: less and less often where they can't be repeated."""
-        if self._repeated is not None and self._repeated.is_valid(axes):
+        if self.repeated is not None and self.repeated.is_valid:
             return
-        self._repeated = None
+        self.repeated = None
         self._looked_at += 1
         if (
             self._looked_at & (self._looked_at - 1) == 0
             and self._looked_at > 1
             and len(channels) == len(self._channels)
         ):
-            self._repeated = Repeated.of(self._saver, dte, channels, axes)
+            self.repeated = Repeated.of(self, self._saver, dte, channels, axes)
 
     def _forget_repetition(self) -> None:
-        self._repeated, self._looked_at = None, 0
-        self.changes += 1
+        self.repeated, self._looked_at = None, 0
 
-    def repeat(self) -> Repeat | None:
-        """Return a function that appends more points like the last one, None if each has to be checked."""
-        if self._opened is None or len(self._channels) != 1:
-            return None
-        (channel,) = self._channels.values()
-        is_plain = channel.is_plain and self._opened.dtypes == [np.dtype(float)]
-        return Repeat(self, channel, self._opened) if is_plain else None
+    def repeat(self) -> Repeated | None:
+        """Return what appends more points like the last one, of one data object; None if each has to be checked."""
+        repeated = self.repeated
+        return repeated if repeated is not None and len(self._channels) == 1 and repeated.is_valid else None
 
     #: Data objects, each with what it is recognised by.
     _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
@@ -232,47 +220,3 @@ class Recording:
             # recording have one value per block, which don't fit its rows: an empty group keeps loaders from them.
             nav_axes_group(self._saver, place.group)
         return place
-
-
-class Repeat:
-    """Appends points of one data object with the meaning of the last one: only their numbers are read.
-
-    Parameters
-    ----------
-    recording, channel, axes
-        The recording, its only arrays, and the axis along which they grow.
-
-    Attributes
-    ----------
-    labels, shape, dtypes
-        Labels of the channels, their shape, and number type of each.
-    """
-
-    def __init__(self, recording: Recording, channel: GrowingArrays, axes: GrowingAxes) -> None:
-        self._recording, self._channel, self._axes = recording, channel, axes
-        self._io = recording._saver.io
-        self._handles = [*channel.handles, *axes.handles]
-        self._layout: RowLayout | None = None  # most are never used: a frame before has told what the next one may be
-        self.labels, self.shape, self.dtypes = channel.labels, channel.row_shape, channel.dtypes
-        self._changes = recording.changes
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether points still go into these arrays alone: others may append to the group, and begin a segment."""
-        recording = self._recording
-        return recording.changes == self._changes and not recording.broken and bool(self._channel.is_plain)
-
-    def append(self, rows: list[Rows]) -> None:
-        """Append a point.
-
-        Parameters
-        ----------
-        rows
-            One row of each channel, shape ``(1,) + shape``, then the value of the axis, shape (1,).
-        """
-        self._recording.broken = True
-        self._layout = self._layout or self._io.row_layout(self._handles)
-        self._io.append_row(self._layout, rows)
-        self._channel.rows += 1
-        self._axes.rows += 1
-        self._recording.broken = False

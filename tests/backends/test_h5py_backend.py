@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+import tables
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.testing import Hdf5Contract
-from h5saver_widget.testing.making import make_growing
+from h5saver_widget.testing.making import make_group, make_growing
 
 
 class TestH5pyBackend(Hdf5Contract):
@@ -34,3 +36,22 @@ def test_frames_that_stream_are_seen_by_another_program(tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", look, str(path)], capture_output=True, text=True, check=False)
     backend.close()
     assert found.stdout.strip() == "[0 1 2]", found.stderr
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("swmr", [False, True])
+def test_pytables_lists_channels_in_their_order(tmp_path: Path, swmr: bool, isolated: bool) -> None:
+    path = tmp_path / "channels.h5"
+    backend = create_backend("h5py", isolated=isolated)
+    backend.open(path, "x", swmr=swmr)
+    names = [f"Data{number:02d}" for number in range(40)]
+    group = make_group(backend, "/", "Detector000", {"TITLE": "40 channels", "type": "detector"})
+    inner = make_group(backend, group, "CH00")
+    for name in names:
+        make_growing(backend, group, name, dtype="f8", attributes={"units": "V"})
+        make_group(backend, inner, name)
+    backend.close()
+    with tables.open_file(path) as file:
+        for where in ("/Detector000", "/Detector000/CH00"):
+            found = list(file.get_node(where)._v_children)  # as PyMoDAQ's windows list them
+            assert [name for name in found if name in names] == names

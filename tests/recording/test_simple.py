@@ -198,6 +198,20 @@ def test_both_ways_mix_in_one_group_whatever_changes_on_the_way(tmp_path, backen
         assert rows_of(loader) == wanted
 
 
+def test_a_change_of_type_alone_is_a_change(tmp_path, backend):
+    gains = [1, 1, 1, True, 1.0, "1", 1]
+    with Recorder(tmp_path / "a.h5", backend=backend) as recorder:
+        for label in (*("1" for _ in range(4)), 1, True):
+            recorder.record("scope", {label: 0.5})
+        for gain in gains:
+            recorder.record("meter", 0.5, gain=gain)
+    with DataLoader(tmp_path / "a.h5") as loader:
+        *scopes, meter = loader.load_all("/")
+    kinds = [np.asarray(gain).dtype.kind for gain in meter.gain]
+    assert list(meter.gain) == gains and kinds[3] == "b" and kinds[5] == "U"
+    assert [data.labels for data in scopes] == [["1"], ["True"]]
+
+
 def test_what_changes_on_the_way_goes_on_in_a_segment(tmp_path, backend):
     time = TIME.copy()
     with Recorder(tmp_path / "run.h5", backend) as recorder:

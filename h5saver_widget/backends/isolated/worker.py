@@ -15,7 +15,7 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
 
@@ -243,13 +243,7 @@ class Worker:
         self._write_rows()
         file.does(Doing.writing)
         try:
-            try:
-                self._io.append_packed(layout, content[8:])
-            except RowsLostError as error:
-                file.lost(error)  # of what was accepted before
-                if not file.broken.isdisjoint(counts):
-                    raise
-                self._io.append_packed(layout, content[8:])
+            self._hand_over(counts, self._io.append_packed, layout, content[8:])
             file.ledger.row_added(counts)
             self._ring[Counter.bytes_written] += layout.size
         except Exception as error:
@@ -263,6 +257,16 @@ class Worker:
                     f"{self._orders.paths(numbers)}: a row could not be written and is lost: {message_of(error)}",
                 )
 
+    def _hand_over(self, numbers: Iterable[int], call: Callable[..., None], *arguments: Any) -> None:
+        """Hand something to the library; again, if that first tells of the loss of what it accepted before."""
+        try:
+            call(*arguments)
+        except RowsLostError as error:
+            self._file.lost(error)
+            if not self._file.broken.isdisjoint(numbers):
+                raise
+            call(*arguments)
+
     def _write_rows(self) -> None:
         """Append the gathered rows, array by array: an error of one is not an error of the others."""
         if self._rows:
@@ -274,14 +278,7 @@ class Worker:
 
     def _append(self, number: int, pieces: list[tuple[int, Any]]) -> None:
         try:
-            ready = self._orders.rows_of(number, pieces)
-            try:
-                self._io.append_many(ready)
-            except RowsLostError as error:
-                self._file.lost(error)  # of what was accepted before
-                if number in self._file.broken:
-                    raise
-                self._io.append_many(ready)
+            self._hand_over([number], self._io.append_many, self._orders.rows_of(number, pieces))
             self._ring[Counter.bytes_written] += sum(values.nbytes for _, values in pieces)
         except Exception as error:
             rows = sum(rows for rows, _ in pieces)
@@ -307,11 +304,7 @@ class Worker:
             end += values.nbytes
             self._file.ledger.rows_added(number, 1)
             try:
-                try:
-                    self._io.write(self._orders.node(number), selection, values)
-                except RowsLostError as error:
-                    self._file.lost(error)  # of what was accepted before
-                    self._io.write(self._orders.node(number), selection, values)
+                self._hand_over((), self._io.write, self._orders.node(number), selection, values)
                 self._ring[Counter.bytes_written] += values.nbytes
             except Exception as error:
                 self._file.ledger.rows_lost(number, 1)
