@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from h5saver_widget.archiving.commands import TemplateCommand, Validate
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.commands import Pull, Push
@@ -273,7 +274,9 @@ COMMANDS: dict[str, Command] = {
     "pull": Pull(),
     "push": Push(),
     "repair": Repair(),
+    "template": TemplateCommand(),
     "tree": TreeCommand(),
+    "validate": Validate(),
 }
 """Name of a command to what it does."""
 

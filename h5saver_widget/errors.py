@@ -37,6 +37,7 @@ __all__ = [
     "SettingError",
     "SettingsXMLError",
     "StreamingError",
+    "TemplateError",
     "TooLargeError",
     "UnknownBackendError",
     "ValuesElsewhereError",
@@ -86,6 +87,10 @@ class SettingsXMLError(CodecError):
 
 class SettingError(H5SaverError, ValueError):
     """A setting can't have this value, or there is no such setting."""
+
+
+class TemplateError(H5SaverError, ValueError):
+    """A template of metadata can't be used, or a field that has to be filled is empty."""
 
 
 class NamingError(H5SaverError, ValueError):

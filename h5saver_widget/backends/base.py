@@ -208,27 +208,17 @@ class Backend(BackendFile):
         path
             Its path; the group above it exists.
         node
-            The node. A text or view of that path is made anew, attributes are replaced.
+            The node. A text or number of that path is made anew; a view or link stays as it is; a group is added to.
 
         Raises
         ------
         NodeError
-            If the array that a view shows does not exist.
+            If the array that a view shows does not exist, or HDF5 refuses it.
         StreamingError
             While the file streams.
         """
         self._may_change(f"make {path}")
-        parent, name = parent_and_name(path)
-        group = self._nodes.group(self.node(parent)).obj
-        is_there = self._has(group, name)
-        if is_there and node.kind != "group":
-            self.delete(self.node(path))
-        made = self._nodes.get(self.node(path)).obj if is_there and node.kind == "group" else None
-        if made is None:
-            made = self._create_plain(group, name, node)
-        self._describe_plain(made, path, node.attributes)
-        for name, member in node.members.items():
-            self.add_plain(f"{path}/{name}", Plain(*member))
+        self._add_plain(self._nodes.group(self.node(parent_and_name(path)[0])).obj, path, node)
 
     @changing
     def delete(self, node: Handle) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.errors import DataMismatchError, NodeError
 
@@ -24,11 +25,17 @@ _BLOCK_BYTES: Final = 16 << 20
 _LEVEL: Final = 4
 
 
-def walk(io: Backend, top: str = "/") -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over a node and all below it, a group before its members, 2 before 10; a group is entered once."""
+def walk(io: Backend, top: str = "/", *, views: bool = False) -> Iterator[tuple[str, Handle, NodeKind]]:
+    """Iterate over a node and all below it, a group before its members, 2 before 10; a group is entered once.
+
+    What shows the data of a recording once more is passed over from the root on, unless `views` are wanted.
+    """
     waiting, seen = [top], set[Hashable]()
+    passed_over = () if views or top != "/" else shown_again(io)
     while waiting:
         path = waiting.pop()
+        if path in passed_over:
+            continue
         node = io.node(path)
         kind = io.kind(node)
         yield path, node, kind

@@ -19,6 +19,10 @@ from h5saver_widget.format.layout import COMMIT_MARK, RECORDING_ID
 from h5saver_widget.format.text import shown_text
 
 __all__ = [
+    "SCALAR",
+    "TEXT",
+    "TEXT_IN_MEMORY",
+    "TEXT_TYPE",
     "CommitMarks",
     "as_key",
     "as_text",
@@ -28,10 +32,11 @@ __all__ = [
     "write_attributes",
 ]
 
-_TEXT = h5py.string_dtype("utf-8")
-_TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
-_TEXT_IN_MEMORY = h5t.py_create(_TEXT)
-_SCALAR = h5s.create(h5s.SCALAR)
+#: Text of variable length: for numpy, in files, and in memory; and the space of a single value.
+TEXT = h5py.string_dtype("utf-8")
+TEXT_TYPE = h5t.py_create(TEXT, logical=True)
+TEXT_IN_MEMORY = h5t.py_create(TEXT)
+SCALAR = h5s.create(h5s.SCALAR)
 
 
 def as_key(name: str) -> bytes:
@@ -101,15 +106,15 @@ def _stored(value: Any) -> tuple[Any, Any, npt.NDArray[Any], Any] | None:
     With these at hand an attribute takes 10 us, through h5py's mapping 60. None where only the mapping works.
     """
     if isinstance(value, str):  # variable length: a fixed one ends at 64 kB
-        return _TEXT_TYPE, _SCALAR, np.array(value.encode(), dtype=_TEXT), _TEXT_IN_MEMORY
+        return TEXT_TYPE, SCALAR, np.array(value.encode(), dtype=TEXT), TEXT_IN_MEMORY
     if isinstance(value, (bool, np.bool_)):
         # as PyTables stores it: h5py's own booleans are an enum, which PyTables can't read
-        return h5t.NATIVE_B8, _SCALAR, np.array(value, dtype=np.uint8), h5t.NATIVE_B8
+        return h5t.NATIVE_B8, SCALAR, np.array(value, dtype=np.uint8), h5t.NATIVE_B8
     if isinstance(value, (int, float, complex, np.number)):
         number = np.array(value)
         if number.dtype.kind in "iufc":  # a whole number of more than 64 bits is none of these
             kind = _number_type(number.dtype)
-            return kind, _SCALAR, number, kind
+            return kind, SCALAR, number, kind
     return None
 
 
@@ -137,7 +142,7 @@ class CommitMarks:
         else:
             if h5a.exists(root.id, key):
                 h5a.delete(root.id, key)
-            attribute = h5a.create(root.id, key, kind, _SCALAR)
+            attribute = h5a.create(root.id, key, kind, SCALAR)
         attribute.write(np.array(mark), mtype=kind)
         return self._identity, mark
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from math import prod
 from pathlib import Path
@@ -25,7 +25,7 @@ from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_groups import create_ordered_group
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
-from h5saver_widget.backends.h5py_views import create_view
+from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.primitive import changing, require_open
@@ -37,7 +37,6 @@ from h5saver_widget.backends.terms import (
     NodeSpec,
     ObjectCopies,
     Plain,
-    RawAttribute,
     Selection,
 )
 from h5saver_widget.errors import (
@@ -185,15 +184,8 @@ class H5pyBackend(H5pyFile):
         library = self._library(spec.compression)
         return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
 
-    def _create_plain(self, group: h5py.Group, name: str, node: Plain) -> Any:
-        if node.kind == "text":
-            return group.create_dataset(name, data=node.text, dtype=h5py.string_dtype())
-        if node.kind == "view":
-            return create_view(group, name, self._nodes.array(self.node(node.text)).obj)
-        return group.create_group(name)
-
-    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-        write_attributes(obj, path, attributes, fresh=False)
+    def _add_plain(self, group: h5py.Group, path: str, node: Plain) -> None:
+        add_plain(group, path, node)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]

@@ -102,8 +102,10 @@ class Copied:
     def group(self, found: Any, new: h5py.Group, name: bytes, how: Any) -> h5py.Group:
         """Make a group that keeps the order of its members as another one does."""
         try:
+            # of a group whose list of members is damaged, HDF5 would give the addresses in that list to the new one
+            found.links.iterate(lambda _: None)
             kept = found.get_create_plist()
-        except ERRORS:  # damaged; its members may be whole
+        except ERRORS:  # its members may be whole
             kept = h5p.create(h5p.GROUP_CREATE)
         return h5py.Group(h5g.create(new.id, name, lcpl=how, gcpl=kept))
 

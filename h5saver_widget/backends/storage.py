@@ -181,12 +181,8 @@ class Storage(ABC):
     def _drain(self) -> None:  # noqa: B027 - most backends collect nothing
         """Pass accepted rows to the library, where they are collected."""
 
-    def _create_plain(self, group: Any, name: str, node: Plain) -> Any:
-        """Make a node without attributes for other programs; where ``capabilities.views``."""
-        raise NotImplementedError(f"{self.name} makes no views")
-
-    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-        """Set attributes of such a node, texts of variable length."""
+    def _add_plain(self, group: Any, path: str, node: Plain) -> None:
+        """Make a node for other programs in a group, or add to it; where ``capabilities.views``."""
         raise NotImplementedError(f"{self.name} makes no views")
 
     def _start_swmr(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,7 @@ from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.selections import check_selection, fitting
 from h5saver_widget.backends.tables_attributes import MAX_ATTRIBUTE, read_attributes, write_attributes
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
-from h5saver_widget.backends.tables_virtual import can_make_views, create_plain, sources_of, write_text
+from h5saver_widget.backends.tables_virtual import add_plain, can_make_views, sources_of
 from h5saver_widget.backends.tables_writer import TablesWriter, shape_and_dtype
 from h5saver_widget.backends.terms import (
     ArrayInfo,
@@ -47,7 +47,6 @@ from h5saver_widget.backends.terms import (
     NodeSpec,
     OpenMode,
     Plain,
-    RawAttribute,
     Selection,
 )
 from h5saver_widget.data.plain import plain
@@ -290,16 +289,8 @@ class TablesBackend(QueuedBackend):
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
-    def _create_plain(self, group: tables.Group, name: str, node: Plain) -> tables.Node:
-        source = self._nodes.array(self.node(node.text)).obj if node.kind == "view" else None
-        return create_plain(group, name, source, node.text if node.kind == "text" else None)
-
-    def _describe_plain(self, obj: Any, path: str, attributes: Mapping[str, RawAttribute]) -> None:
-        for name, value in attributes.items():
-            if isinstance(value, str):
-                write_text(obj, name, value)
-            else:
-                write_attributes(obj, path, {name: value})
+    def _add_plain(self, group: tables.Group, path: str, node: Plain) -> None:
+        add_plain(group, path, node)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():
@@ -365,6 +356,6 @@ def look_through(path: str) -> Iterator[str]:
     TablesBackend.probes = False
     backend = TablesBackend()
     backend.open(Path(path), "r")
-    for where, node, _ in islice(walk(backend), _MOST_NODES):
+    for where, node, _ in islice(walk(backend, views=True), _MOST_NODES):
         backend.get_attributes(node)
         yield where

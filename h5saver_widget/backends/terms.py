@@ -157,6 +157,8 @@ class Capabilities:
         Nodes can be copied into another file as they are, see ``Backend.object_copies``.
     views
         Arrays can be shown under another name, see ``Backend.add_plain``.
+    link_attributes
+        Through a link, programs that use this library see the attributes of what it leads to.
     """
 
     swmr: bool = False
@@ -166,6 +168,7 @@ class Capabilities:
     journal: bool = False
     copies_objects: bool = False
     views: bool = False
+    link_attributes: bool = False
 
 
 class Plain(NamedTuple):
@@ -174,20 +177,31 @@ class Plain(NamedTuple):
     Attributes
     ----------
     kind
-        ``'group'``; ``'text'``, a single text of variable length; ``'view'``, an array without values of its own that
-        shows another one of this file, and grows with it.
+        ``'group'``; ``'text'``, a single text of variable length; ``'number'``; ``'view'``, an array without values of
+        its own that shows another one of this file, and grows with it; ``'link'``, a second name of such a view;
+        ``'soft'``, a soft link.
     attributes
         Its attributes.
     text
-        The text; of a view the path of the array that it shows.
+        The text, also of the number; of a view the path of the array that it shows, of a link that of what it leads to.
     members
         Of a group, the nodes in it by name.
     """
 
-    kind: Literal["group", "text", "view"]
+    kind: Literal["group", "text", "number", "view", "link", "soft"]
     attributes: Mapping[str, Any] = MappingProxyType({})
     text: str = ""
     members: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def number(self) -> int | float:
+        """The number that the text is: a whole one if it is written as one."""
+        return int(self.text) if self.text.lstrip("+-").isdecimal() else float(self.text)
+
+    @property
+    def stays_small(self) -> bool:
+        """Whether it is a group of arrays alone, all of which are known: HDF5 can list them in the group itself."""
+        return bool(self.members) and all(Plain(*member).kind != "group" for member in self.members.values())
 
     def packed(self) -> tuple[Any, ...]:
         """Return the same as tuples and dictionaries, for another process; ``Plain(*packed)`` reads it."""

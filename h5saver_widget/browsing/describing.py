@@ -99,6 +99,8 @@ class NodeReport:
         Files in which the values stand that can't be shown, because reading these files was not allowed.
     is_scaled
         Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
+    for_others
+        Of a whole file: what an archive would miss, in sentences.
     """
 
     path: str
@@ -121,6 +123,7 @@ class NodeReport:
     references: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     is_scaled: bool = False
+    for_others: tuple[str, ...] = ()
 
 
 def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from h5saver_widget.archiving.missing import missing_in
+from h5saver_widget.backends.registry import READS_ALL
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.drawings import Curves, Part
@@ -258,7 +260,16 @@ class FileView:
         """Return everything that is shown of a node."""
         with self.h5.io.lock:
             report = describe(self.h5, path)
-        return replace(report, facts=(*self._file_facts(), *report.facts[1:])) if path == "/" else report
+        if path != "/":
+            return report
+        return replace(report, facts=(*self._file_facts(), *report.facts[1:]), for_others=self._for_others())
+
+    def _for_others(self) -> tuple[str, ...]:
+        """Return what an archive would miss in a file that is complete, and read with the library that reads all."""
+        if self.is_live or self.h5.backend != READS_ALL:
+            return ()
+        found = missing_in(self.h5)
+        return tuple(map(str, found)) if found else ("Nothing is missed by the rules that are known here.",)
 
     def _file_facts(self) -> list[tuple[str, str]]:
         """Return the facts about the file as a whole."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format import naming
@@ -48,7 +49,15 @@ def plotted_for(h5: H5Backend, node: Node, values: Mapping[str, Any], names: lis
             found = _data_in(group, group.attrs.to_dict(), group.children_name())
     except (H5SaverError, OSError):
         return "", False, False
-    return *found, bool(found[0])
+    return (_shown_by(h5, found[0]), found[1], True) if found[0] else ("", False, False)
+
+
+def _shown_by(h5: H5Backend, path: str) -> str:
+    """Return the array that a view in the entry of a recording shows, where all that belongs to it is."""
+    if not path.startswith(tuple(f"{group}/" for group in shown_again(h5.io))):
+        return path
+    target = text_in(h5.io.get_attributes(h5.io.node(path), ["target"]).get("target"))
+    return h5.get_node(target).path if target else path
 
 
 def _data_in(group: GROUP, values: Mapping[str, Any], names: list[str]) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from time import monotonic
 from typing import Final
 
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import NodeError
 from h5saver_widget.format import codec
@@ -37,11 +38,17 @@ def children_of(h5: H5Backend, path: str) -> list[Child]:
 
 
 def groups_below(h5: H5Backend, path: str) -> Iterator[tuple[str, list[Child]]]:
-    """Iterate over a group and the groups below it, each once; unreadable ones are skipped."""
+    """Iterate over a group and the groups below it, each once; unreadable ones are skipped.
+
+    In the entry of a recording every array is shown once more: it is entered only where the walk begins in it.
+    """
     waiting = [path]
+    passed_over = shown_again(h5.io) if path == "/" else ()
     seen: set[Hashable] = set()
     while waiting:
         here = waiting.pop()
+        if here in passed_over:
+            continue
         try:
             identity = h5.io.identity(h5.io.node(here))
             if identity in seen:

@@ -6,11 +6,10 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.format.text import format_size
 from h5saver_widget.qt import syscheck
@@ -95,7 +94,6 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
         print(window.last_error or "The recording could not be started", file=sys.stderr)
         return 1
     print(f"Recording {len(window.panels)} sources for {seconds:g} s ...", flush=True)
-    progress = TerminalLine(sys.stdout, seconds, window)
     screenshots: list[Path] = []
 
     def finish() -> None:
@@ -106,18 +104,13 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
         window.close()
         app.quit()
 
-    ticker = QtCore.QTimer()
-    ticker.timeout.connect(progress.show)
-    ticker.start(200)
     end = QtCore.QTimer()
     end.setSingleShot(True)
     end.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
     end.timeout.connect(finish)
     end.start(round(seconds * 1000))
     app.exec()
-    ticker.stop()
     end.stop()
-    progress.end()
     return _report(window, screenshots)
 
 
@@ -154,57 +147,6 @@ def _farewell(window: DemoWindow) -> int:
         for line in report_lines(recording, []):
             print(line)
     return 1 if recording.lost else 0
-
-
-class TerminalLine:
-    """A line on the terminal that is written over and over; a few lines where the output is not a terminal.
-
-    Parameters
-    ----------
-    stream
-        Where to write.
-    seconds
-        How long it will take, in s.
-    window
-        The window.
-    """
-
-    def __init__(self, stream: TextIO, seconds: float, window: DemoWindow) -> None:
-        """Start the clock."""
-        self._stream = stream
-        self._seconds = seconds
-        self._window = window
-        self._started = time.perf_counter()
-        self._tty = stream.isatty()
-        self._next_line = 0.25
-        self._width = 0
-
-    def show(self) -> None:
-        """Bring the line up to date."""
-        share = min(1.0, (time.perf_counter() - self._started) / self._seconds)
-        if self._tty:
-            text = f"[{'#' * round(30 * share):<30}] {self._numbers(share)}"
-            self._stream.write("\r" + text.ljust(self._width))
-            self._width = len(text)
-        elif share >= self._next_line:
-            self._next_line += 0.25
-            self._stream.write(f"{self._numbers(share)}\n")
-        self._stream.flush()
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self._tty:
-            self.show()
-            self._stream.write("\n")
-            self._stream.flush()
-
-    def _numbers(self, share: float) -> str:
-        from h5saver_widget.qt.status import format_duration
-
-        recording = self._window.recorder.recording
-        passed, whole = format_duration(share * self._seconds), format_duration(self._seconds)
-        counts = f"{recording.frames:,} frames  {format_size(recording.bytes)}  {recording.lost:,} lost"
-        return f"{passed} of {whole}  {counts}"
 
 
 @contextmanager

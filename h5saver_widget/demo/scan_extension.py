@@ -28,7 +28,6 @@ from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import format_duration
 
 if TYPE_CHECKING:
-    from h5saver_widget.demo.live import Hint, LivePlot
     from h5saver_widget.qt.h5saver import H5Saver
 
 __all__ = ["ScanExtension"]

@@ -14,7 +14,7 @@ from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.recording.status import RecorderStatus
 
-__all__ = ["Station", "add_action", "show_grab", "show_record"]
+__all__ = ["Station", "add_action", "show_grab", "show_record", "tell_status"]
 
 _RED = "#d32f2f"
 SAVER_WIDTH = 320
@@ -77,6 +77,16 @@ def show_record(action: QtGui.QAction, status: RecorderStatus) -> None:
     action.setChecked(status.is_open)
     action.setText("Stop recording" if status.is_open else "Record")
     action.setIcon(icon("stop") if status.is_open else icon("record", _RED))
+
+
+def tell_status(status: ThreadCommand, lost: int, tell: Callable[[str], None], fail: Callable[[str], None]) -> None:
+    """Pass on what a saver says, in words; what its strip shows is left out, lost frames are said once, at the end."""
+    if status.command == "error":
+        fail(status.message)
+    elif status.command not in ("saved", "saving"):
+        tell(status.message)
+    if status.command == "closed" and lost:
+        fail(f"{count_text(lost, 'frame')} of this recording could not be saved")
 
 
 class Station(QtWidgets.QWidget):
@@ -205,13 +215,7 @@ class Station(QtWidgets.QWidget):
         """Show the state of the saver beside its own strip."""
 
     def _on_status(self, status: ThreadCommand) -> None:
-        if status.command == "error":
-            self.show_error(status.message)
-        elif status.command not in ("saved", "saving"):  # the strip below the settings shows these
-            self.show_message(status.message)
-        lost = self.h5saver.frames_lost if status.command == "closed" else 0
-        if lost:
-            self.show_error(f"{count_text(lost, 'frame')} of this recording could not be saved")
+        tell_status(status, self.h5saver.frames_lost, self.show_message, self.show_error)
 
     # ---------------------------------------------------------------------------------------------- Qt's calls
     def minimumSizeHint(self) -> QtCore.QSize:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING
 from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.demo.panel import DetectorPanel
-from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
+from h5saver_widget.demo.recorder import PanelRecorder
 from h5saver_widget.demo.station import Station, show_grab, show_record
-from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import SaveType
 
 if TYPE_CHECKING:
@@ -78,6 +76,7 @@ class ViewerPanel(Station):
         self.panel.grabbing_changed.connect(self._show_grabbing)
         self.recorder = PanelRecorder(self.h5saver, [self.panel])
         self.recorder.note.connect(self.show_message)
+        self.recorder.failed.connect(self.show_error)
         self._grab_action = self.add_action(
             "grab", "Grab", "Take frames continuously", self.grab_frames, True, other="Stop"
         )
@@ -89,7 +88,7 @@ class ViewerPanel(Station):
         self.add_action("save", "Save snapshot", tip, lambda: self.save_snapshot())
         self.set_content(self.panel)
         self.show_status(self.h5saver.status())
-        self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
+        self.destroyed.connect(partial(_let_go, self.h5saver if self._owns_saver else None))
 
     @property
     def recording(self) -> bool:
@@ -113,17 +112,7 @@ class ViewerPanel(Station):
 
     def save_snapshot(self) -> Path | None:
         """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""
-        data = self.panel.latest if self.panel.latest is not None else self.snap()
-        if data is None:
-            return None
-        settings = self.h5saver.settings
-        try:
-            path = save_snapshot(self.panel, data, Path(settings["base_path"]), self.h5saver.backend)
-        except (H5SaverError, OSError) as error:
-            self.show_error(f"No snapshot was saved: {error}")
-            return None
-        self.show_message(f"{datetime.now():%H:%M:%S} Snapshot saved: {path}")
-        return path
+        return self.recorder.save_snapshot(self.panel)
 
     def finish(self) -> None:
         """Stop grabbing and recording, save the accepted frames, and close the file; may be called again."""
@@ -140,9 +129,8 @@ class ViewerPanel(Station):
         show_record(self._record_action, status)
 
 
-def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
-    """Save the accepted frames: the host has deleted the panel without closing it. The host's own saver continues."""
-    recorder.let_go()
+def _let_go(h5saver: H5Saver | None, *_: object) -> None:
+    """Close the file: the host has deleted the panel without closing it. The host's own saver continues."""
     if h5saver is not None:
         with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
             h5saver.close_file()

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.demo.guide import GuideWindow
 from h5saver_widget.demo.log_panel import LogPanel
 from h5saver_widget.demo.panel import DetectorPanel
 from h5saver_widget.demo.qt_sources import LoopJitter, ScreenCamera
-from h5saver_widget.demo.recorder import PanelRecorder, save_snapshot
+from h5saver_widget.demo.recorder import PanelRecorder
 from h5saver_widget.demo.scan_extension import ScanExtension
 from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, Source, SystemMonitor
-from h5saver_widget.demo.station import Station, add_action, show_grab, show_record
+from h5saver_widget.demo.station import Station, add_action, show_grab, show_record, tell_status
 from h5saver_widget.demo.viewer import ViewerPanel
-from h5saver_widget.errors import H5SaverError, MissingLibraryError
+from h5saver_widget.errors import MissingLibraryError
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
@@ -84,6 +83,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self.panels = [self._make_panel(source) for source in self._make_sources()]
         self.recorder = PanelRecorder(self.h5saver, self.panels)
         self.recorder.note.connect(self.show_message)
+        self.recorder.failed.connect(self.show_error)
         source = SimulatedSpectrometer()
         source.title, source.short = "Viewer", "Viewer"
         self.viewer = ViewerPanel(source, saver_beside=False)
@@ -166,18 +166,7 @@ class DemoWindow(QtWidgets.QMainWindow):
 
     def save_snapshot(self) -> Path | None:
         """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""
-        panel = self.panel
-        data = panel.latest if panel.latest is not None else panel.snap()
-        if data is None:
-            return None  # the panel has said why
-        saver = self.h5saver
-        try:
-            path = save_snapshot(panel, data, saver.base_folder(), saver.backend, saver.server_options())
-        except (H5SaverError, OSError) as error:
-            self.show_error(f"No snapshot was saved: {error}")
-            return None
-        self.show_message(f"Snapshot of {panel.title} saved: {path}")
-        return path
+        return self.recorder.save_snapshot(self.panel)
 
     def finish(self) -> None:
         """Stop grabbing and recording, and close the file; may be called again."""
@@ -218,13 +207,7 @@ class DemoWindow(QtWidgets.QMainWindow):
     # ------------------------------------------------------------------------------------ events
 
     def _on_status(self, status: ThreadCommand) -> None:
-        if status.command == "error":
-            self.show_error(status.message)
-        elif status.command not in ("saved", "saving"):  # the strip below the settings shows these
-            self.show_message(status.message)
-        lost = self.h5saver.frames_lost if status.command == "closed" else 0
-        if lost:
-            self.show_error(f"{count_text(lost, 'frame')} of this recording could not be saved")
+        tell_status(status, self.h5saver.frames_lost, self.show_message, self.show_error)
 
     def _on_tab(self, *_: object) -> None:
         """Dock the saver of the shown tab; the tool bar is for sources, the other tabs have one of their own."""

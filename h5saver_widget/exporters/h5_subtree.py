@@ -12,6 +12,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.copying import copy_values, made_like, walk
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, available_backends, create_backend
+from h5saver_widget.backends.shown_again import without_entry
 from h5saver_widget.backends.terms import Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError, ExportError, NodeError
 from h5saver_widget.exporters.base import Exporter, Takes
@@ -72,7 +73,7 @@ def _opened_for_copies(source: Backend) -> Iterator[Backend]:
 
 def _copy_objects(node: Node, path: Path, job: Job) -> None:
     """Copy a node, the nodes below it and the ones it needs from above, each object as the library itself copies it."""
-    sizes = _sizes(node)
+    sizes = _sizes(node, views=True)
     job.begin(sum(sizes.values()))
     copies = node.backend.object_copies(path)
     try:
@@ -87,13 +88,13 @@ def _copy_objects(node: Node, path: Path, job: Job) -> None:
             job.note(sentence)
 
 
-def _sizes(node: Node) -> dict[str, int]:
-    """Return all paths to copy for a node, parents first, with the bytes that each stores."""
+def _sizes(node: Node, views: bool) -> dict[str, int]:
+    """Return all paths to copy for a node, parents first, with the bytes that each stores; with `views` or without."""
     io = node.backend
     with io.lock:
         tops = _tops(node)
         above = sorted((up for top in tops for up in _above(top)), key=lambda up: up.count("/") if up != "/" else -1)
-        below = {path: _stored_size(io, path) for top in tops for path, _, _ in walk(io, top)}
+        below = {path: _stored_size(io, path) for top in tops for path, _, _ in walk(io, top, views=views)}
     return dict.fromkeys(above, 0) | below
 
 
@@ -141,7 +142,7 @@ class _Copy:
 
     def run(self, node: Node) -> None:
         """Copy a node, everything below it, and the nodes it needs from above."""
-        sizes = _sizes(node)
+        sizes = _sizes(node, views=False)  # which would become arrays of their own
         self._job.begin(sum(sizes.values()))
         identities = dict[Hashable, str]()
         for path in sizes:
@@ -158,7 +159,7 @@ class _Copy:
         node = self._source.node(path)
         attributes = self._attributes(node)
         if path == "/":
-            self._target.set_attributes(self._target.root(), attributes)
+            self._target.set_attributes(self._target.root(), without_entry(attributes))
             return
         parent, _, name = path.rpartition("/")
         made = made_like(self._source, node, self._target, self._target.node(parent or "/"), name, attributes)

@@ -36,6 +36,7 @@ _TABLE = {
     "nexus": ("h5saver_widget.exporters.nexus", "NexusExporter"),
     "netcdf": ("h5saver_widget.exporters.netcdf", "NetcdfExporter"),
     "tiff": ("h5saver_widget.exporters.tiff", "TiffExporter"),
+    "eln": ("h5saver_widget.exporters.eln", "ElnExporter"),
 }
 
 _registered: dict[str, type[Exporter]] = {}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import CodecError, NodeError
 from h5saver_widget.format import codec
 
@@ -113,6 +114,8 @@ class Attributes(MutableMapping[str, Any]):
         name = _ALIASES.get(name, name)
         raw = self._backend.get_attributes(self._handle, [name])
         if name not in raw:
+            if name == "CLASS" and self._backend.kind(self._handle) is NodeKind.LINK:
+                return "LINK"  # PyMoDAQ's browser asks each node for its class, and stops at one that has none
             path = self._backend.path_of(self._handle)
             raise NodeError(f"{path} has no attribute {name!r}; it has: {', '.join(self.attrs_name)}")
         return self._decode(name, raw[name])

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.archiving.template import Template, find_template
+from h5saver_widget.errors import H5SaverError, TemplateError
+from h5saver_widget.qt.alarm import set_alarm
+from h5saver_widget.qt.fields_form import FieldsForm, unit_sentence
 from h5saver_widget.recording.notes import Note, check_notes, notes_text, read_notes
 
-__all__ = ["CommentLine", "NotesTable", "set_alarm"]
-
-#: A red with at least 3:1 contrast on white and on dark grey.
-ALARM = "#e0352b"
-
-
-def set_alarm(widget: QtWidgets.QWidget, alarm: bool) -> None:
-    """Write the text of a widget in red, or in the colour of the host again."""
-    palette = widget.palette()
-    host = QtWidgets.QApplication.palette()
-    for role in (QtGui.QPalette.ColorRole.Text, QtGui.QPalette.ColorRole.WindowText):
-        palette.setColor(role, QtGui.QColor(ALARM) if alarm else host.color(role))
-    widget.setPalette(palette)
+__all__ = ["CommentLine", "NotesTable"]
 
 
 class NotesTable(QtWidgets.QWidget):
-    """Name, value and unit, one line each; the last, empty line takes a new one, a line without name is removed."""
+    """Name, value and unit, one line each; the last, empty line takes a new one, a line without name is removed.
+
+    With a template there is a form of its fields above, and the table holds the other notes.
+    """
 
     sigChanged = QtCore.Signal()
     """Other notes were written; not emitted while they can't be used, the sentence below the table says why."""
@@ -48,12 +43,15 @@ class NotesTable(QtWidgets.QWidget):
         self.table.setMinimumHeight(self.fontMetrics().height() * 7)
         self.table.setMaximumHeight(self.fontMetrics().height() * 7)
         self.table.cellChanged.connect(self._edited)
+        self.form = FieldsForm()
+        self.form.sigChanged.connect(self._written)
         self.problem = QtWidgets.QLabel()
         self.problem.setWordWrap(True)
         set_alarm(self.problem, True)
         self.problem.hide()
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.form)
         layout.addWidget(self.table)
         layout.addWidget(self.problem)
         self.setFocusProxy(self.table)
@@ -73,6 +71,8 @@ class NotesTable(QtWidgets.QWidget):
             return
         self._value = text
         self._say("")
+        self.form.show_values({note.name: note.value for note in notes})
+        notes = tuple(note for note in notes if note.name not in self.form.names)
         if notes == self._shown() and self.table.rowCount():
             return
         self._filling = True
@@ -88,6 +88,34 @@ class NotesTable(QtWidgets.QWidget):
         """Explain the table."""
         self.table.setToolTip(f"{text} A name in braces may be used in the name pattern: {{sample}}.")
 
+    def choose_template(self, _: object, name: str) -> None:
+        """Show the form of a template by its name, ``''`` for none."""
+        found = None
+        if name:
+            with suppress(TemplateError):  # told where it was chosen
+                found = find_template(name)
+        self.set_template(found)
+
+    def set_template(self, template: Template | None) -> None:
+        """Show a form of the fields of a template; None for none."""
+        self.form.set_template(template)
+        rows = 4 if template is not None else 7
+        self.table.setMinimumHeight(self.fontMetrics().height() * rows)
+        self.table.setMaximumHeight(self.fontMetrics().height() * rows)
+        self.setValue(self._value)
+
+    def _written(self) -> None:
+        """Take over what is written, if it can be used."""
+        notes = (*self.form.notes(), *self._shown())
+        try:
+            check_notes(notes)
+        except H5SaverError as error:
+            self._say(str(error))
+            return
+        self._say(unit_sentence(list(notes)))
+        self._value = notes_text(notes)
+        self.sigChanged.emit()
+
     def _shown(self) -> tuple[Note, ...]:
         rows = [
             Note(*(item.text() if (item := self.table.item(row, column)) else "" for column in range(3)))
@@ -98,17 +126,9 @@ class NotesTable(QtWidgets.QWidget):
     def _edited(self, row: int, _: int) -> None:
         if self._filling:
             return
-        notes = self._shown()
-        try:
-            check_notes(notes)
-        except H5SaverError as error:
-            self._say(str(error))
-            return
         if row == self.table.rowCount() - 1 and self.table.item(row, 0) and self.table.item(row, 0).text().strip():
             self.table.insertRow(row + 1)
-        self._say("")
-        self._value = notes_text(notes)
-        self.sigChanged.emit()
+        self._written()
 
     def _say(self, text: str) -> None:
         self.problem.setText(text)

@@ -70,7 +70,7 @@ SECTIONS: Final = (
             ("current_scan_path",),
         ),
     ),
-    Section("Notes", (("recording", "notes"), COMMENT), expanded=False),
+    Section("Notes", (("recording", "template"), ("recording", "notes"), COMMENT), expanded=False),
     Section(
         "Data",
         (

@@ -20,9 +20,11 @@ from pyqtgraph.parametertree.parameterTypes import (
 )
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from h5saver_widget.archiving.ready_made import READY_MADE
+from h5saver_widget.qt.alarm import set_alarm
 from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit, plain_tip
 from h5saver_widget.qt.icons import icon
-from h5saver_widget.qt.notes_table import NotesTable, set_alarm
+from h5saver_widget.qt.notes_table import NotesTable
 from h5saver_widget.qt.numbers import read_number
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "NumberRow",
     "PatternRow",
     "ShownRow",
+    "TemplateRow",
     "TextRow",
     "WideRow",
     "WideShownRow",
@@ -253,11 +256,33 @@ class PatternRow(TextRow):
 
 
 class NotesRow(WideRow):
-    """The table of notes."""
+    """The table of notes, and the form of the template that the row beside it names."""
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
-        return NotesTable()
+        table = NotesTable()
+        template = self.param.parent().child("template")
+        template.sigValueChanged.connect(table.choose_template)
+        table.choose_template(template, template.value())
+        return table
+
+
+class TemplateRow(TextRow):
+    """The template: a ready-made one, or a file."""
+
+    def make_editor(self) -> QtWidgets.QWidget:
+        """Return the editor."""
+        box = QtWidgets.QComboBox()
+        box.setEditable(True)
+        box.addItems(["", *READY_MADE])
+        box.lineEdit().setPlaceholderText("none, or a TOML file")
+        box.setMinimumWidth(60)
+        box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.sigChanged = box.lineEdit().editingFinished
+        box.activated.connect(lambda _: box.lineEdit().editingFinished.emit())
+        box.value = box.currentText
+        box.setValue = lambda value: box.setEditText(str(value or ""))
+        return box
 
 
 class ShownRow(_Row):

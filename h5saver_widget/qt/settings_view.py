@@ -42,6 +42,7 @@ _ROW_BY_NAME: Final = {
     "base_path": rows.FolderRow,
     "name_template": rows.PatternRow,
     "notes": rows.NotesRow,
+    "template": rows.TemplateRow,
     "password": PasswordRow,
     "api_key": PasswordRow,
     "connection": SentenceRow,

@@ -65,6 +65,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
         If the file or its folder can't be made.
     """
     saver.wait()
+    saver.describing.require()
     settings, now = saver.store.current, now or saver.promised or saver.naming_time()
     saver.promised = None
     if saver.backend != settings.library:  # another library may keep its files elsewhere
@@ -77,6 +78,7 @@ def new_file(saver: H5SaverBase, metadata: Mapping[str, Any] | None = None, now:
     path = saver.create_new_file(provider.candidates(now), given, swmr=saver.wants_swmr)
     saver.made_from = None if metadata else saver.recipe()
     _file_changed(saver, path, "Scan000" if saver.save_type is SaveType.scan else "")
+    saver.describing.remember()
     return path
 
 
@@ -181,6 +183,7 @@ def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool 
 def start_file_at(saver: H5SaverBase, path: Path | str, metadata: Mapping[str, Any] | None = None) -> Path:
     """Make a new file at exactly this path; an existing one is renamed to ``name_old1.h5`` first."""
     saver.wait()
+    saver.describing.require()
     return _open_at(saver, naming.with_h5_suffix(Path(path).expanduser()).absolute(), True, "a", metadata)
 
 
@@ -354,3 +357,6 @@ def _file_changed(saver: H5SaverBase, path: Path, scan_name: str) -> None:
     saver.current_scan_name = scan_name
     saver.current_scan_group = None
     saver.show_current_file(path, scan_name)
+    if saver.io.writable:
+        with saver.saving():
+            saver.describing.write()

@@ -49,6 +49,8 @@ class Reactions:
             "power_safe": partial(self._way_of_writing_changed, "power_safe"),
             "mirror": self._mirror_changed,
             "notes": self._notes_changed,
+            "template": self._fields_changed,
+            "base_path": self._fields_changed,
         }
         saver.store.listen(self._changed)
 
@@ -95,12 +97,16 @@ class Reactions:
         if self._saver.io.writable:
             self._saver.do("", self._write_notes, "The notes could not be written into the file; the next one has them")
 
+    def _fields_changed(self, _: Any) -> None:
+        self._saver.describing.fill()
+
     def _write_notes(self) -> None:
         saver = self._saver
         with saver.saving():
             raw = saver.raw_group
             if isinstance(raw, GROUP) and not saver.is_swmr_active:
                 saver.io.set_attributes(raw.handle, saver.raw(saver.note_attributes()))
+                saver.describing.write()
 
     # ---------------------------------------------------------------- backend
     def _backend_changed(self, _: Any) -> None:

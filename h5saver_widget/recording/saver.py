@@ -39,6 +39,7 @@ from h5saver_widget.recording import (
     unattended,
 )
 from h5saver_widget.recording.background import Background
+from h5saver_widget.recording.describing import Describing
 from h5saver_widget.recording.intake import Intake
 from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
@@ -132,6 +133,8 @@ class H5SaverBase(H5SaverLowLevel):
         #: The path that the next new file is to have, because a program has asked for it.
         self.asked_path: Path | None = None
         self.intake = Intake(self)
+        #: The fields of the template, and what is written in them.
+        self.describing = Describing(self)
         self.background = Background(self._did_not_work, self._begun_changed, self.intake.gate, self.intake.let_in)
         #: Held while *Do Save* decides; the latest task.
         self.may_switch = threading.RLock()
@@ -273,7 +276,8 @@ class H5SaverBase(H5SaverLowLevel):
         """Return how the recorder is; never waits for the file, may be called in any thread."""
         found = self.watcher.status(self.store.current.current_h5_file)
         reason = self.why_not_isolated()
-        return replace(found, missing=(*found.missing, reason)) if reason else found
+        missing = tuple(filter(None, (reason, *self.describing.remarks())))
+        return replace(found, missing=(*found.missing, *missing)) if missing else found
 
     def start_ahead(self) -> None:
         """Begin to start the process for the file, so that the next file opens at once."""
@@ -397,5 +401,6 @@ class H5SaverBase(H5SaverLowLevel):
         elif command == "closed":
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
+            self.describing.ask_again()
         elif command == "error":
             self.watcher.failed(str(args.get("message", "")), args.get("exception"))

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from h5saver_widget.archiving.template import find_template
 from h5saver_widget.backends.registry import (
     BUILT_IN_DEFAULT,
     READS_ALL,
@@ -43,6 +44,11 @@ DYNAMICS: Final = (
 def _count(title: str, unit: str, tip: str, default: float = 0.0) -> Any:
     value = int(default) if unit == "frames" else default
     return setting(title, value, tip, RECORDING, limits=(0, 2_000_000_000), unit=unit)
+
+
+def _usable_template(name: str) -> None:
+    if name:
+        find_template(name)
 
 
 def _readable_notes(text: str) -> None:
@@ -281,12 +287,14 @@ class Settings:
         "Add the few attributes by which programs that know NeXus find and plot the data.",
         FORMAT,
     )
-    nexus_entry: bool = setting(
-        "Add /entry for archives",
-        False,
+    nexus_entry: str = setting(
+        "NeXus entry",
+        "auto",
         "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
-        "values, and adds 30 kB to a file.",
+        "values, and adds 30 kB to a file. auto: in files of h5py; PyMoDAQ can't look through a file with an entry by "
+        "PyTables.",
         FORMAT,
+        choices=lambda: ["auto", "always", "never"],
     )
     h5comp_library: str = setting(
         "Library",
@@ -354,6 +362,14 @@ class Settings:
         "Names, values and units to keep with the data. Saved with every file and scan.",
         RECORDING,
         check=_readable_notes,
+    )
+    template: str = setting(
+        "Template",
+        "",
+        "Which notes there are, which of them have to be filled, and where archives find them: bare, optics, "
+        "microscopy, materials, or the path of a TOML file (h5saver template new). Empty: notes of any names.",
+        RECORDING,
+        check=_usable_template,
     )
 
     @property

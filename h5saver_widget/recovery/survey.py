@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.nodes.attributes import Attributes
 from h5saver_widget.recovery.parts import Box, PartReader
@@ -142,11 +143,14 @@ def look_through(
     size, known, skip = Path(path).stat().st_size, set(options["known"]), set(options["skip"])
     waiting: list[tuple[str, int]] = [(where, 0) for where in options["only"] or ["/"]]
     seen: dict[Hashable, str] = {}
+    passed_over: tuple[str, ...] = ()
     while waiting:
         where, depth = waiting.pop()
         if where in skip:
             continue
         yield {"at": where}
+        if where == "/":
+            passed_over = shown_again(backend)
         node: dict[str, Any] = {"node": where, "kind": NodeKind.OTHER.name}
         try:
             handle = backend.node(where)
@@ -166,6 +170,8 @@ def look_through(
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
                 waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
+            elif where.startswith(tuple(f"{group}/" for group in passed_over)):
+                pass  # a view: its values are read where they are
             elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:
                 boxes = [_box(box) for box in avoid.get(where, ())]
                 yield from _array(backend, handle, where, boxes, size, node)

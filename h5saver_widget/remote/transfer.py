@@ -13,6 +13,7 @@ import numpy as np
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.copying import blocks_of, copy_values, is_numbers, made_like, walk
+from h5saver_widget.backends.shown_again import without_entry
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, RawAttribute
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import COMMIT_MARK
@@ -66,7 +67,7 @@ def kinds_alike(one: NodeKind, other: NodeKind) -> bool:
 
 
 def _attributes(backend: Backend, node: Handle) -> dict[str, RawAttribute]:
-    found = backend.get_attributes(node)
+    found = without_entry(backend.get_attributes(node))
     return {name: _storable(value) for name, value in found.items() if name not in _LIBRARY}
 
 

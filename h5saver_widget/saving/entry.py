@@ -4,6 +4,9 @@ The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The
 that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed at the
 end of each step that makes arrays, and costs nothing per frame.
 
+The nodes stand in ``/nexus``, and ``/entry`` links to them: PyMoDAQ reads a file with h5py only if each node has an
+attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link.
+
 Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_definitions/NXsensor_scan.html
 """
 
@@ -14,12 +17,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from h5saver_widget.backends.shown_again import ENTRY, SHOWN, shown_again
 from h5saver_widget.backends.terms import Plain
-from h5saver_widget.errors import DataMismatchError, NodeError
+from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
 from h5saver_widget.saving.nexus import names_attribute
 from h5saver_widget.version import __version__
@@ -28,18 +33,16 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["ENTRY", "Entry"]
+__all__ = ["Entry"]
 
 logger = logging.getLogger(__name__)
 
-#: Path of the entry.
-ENTRY: Final = "/entry"
 _DEFINITION: Final = "NXsensor_scan"
 _VERSION: Final = "v2024.02"
 _HOME: Final = "https://pypi.org/project/h5saver-widget"
 
-#: So many data objects are shown: a log of 1,000 channels would get 2 MB of descriptions.
-_MOST: Final = 24
+#: So many channels are shown, the first ones: a log of 1,000 channels would get 2 MB of descriptions.
+_MOST: Final = 12
 
 _HIGHEST: Final = 100
 _DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
@@ -99,10 +102,13 @@ class Entry:
     def __init__(self, io: Backend) -> None:
         self._io = io
         self._titles: dict[str, str] = {}
-        self._modules: dict[str, tuple[str, str]] = {}
+        self._modules: dict[str, tuple[str, str, str]] = {}
+        self._modules_shown: set[str] = set()
         self._axes: dict[str, list[_Array]] = {}
         self._channels: dict[str, _Channel] = {}
+        self._views: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._count = 0
         self._best = -1
         #: Whether the file has an entry.
         self.is_there = False
@@ -121,38 +127,58 @@ class Entry:
             Name of the person.
         """
         program = _text("h5saver_widget", version=__version__, program_url=_HOME)
-        entry = _group(
-            "NXentry",
-            definition=_text(_DEFINITION, version=_VERSION),
-            start_time=_text(start.isoformat(timespec="milliseconds")),
-            identifier_experiment=_text(identity),
-            process=_group("NXprocess", program=program),
-            user=_group("NXuser", name=_text(user)),
-            instrument=_group("NXinstrument"),
+        entry = {
+            "definition": _text(_DEFINITION, version=_VERSION),
+            "start_time": _text(start.isoformat(timespec="milliseconds")),
+            "identifier_experiment": _text(identity),
+            "process": _group("NXprocess", program=program),
+            "user": _group("NXuser", name=_text(user)),
+            "instrument": _group("NXinstrument"),
+        }
+        self._io.add_plain(
+            ENTRY, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": "Data for archives"})
         )
-        self._io.add_plain(ENTRY, entry)
+        shown = {"NX_class": "NXcollection", "CLASS": "GROUP", "TITLE": "What /entry links to"}
+        self._io.add_plain(SHOWN, Plain("group", shown))
         self.is_there = True
+        self._add(entry)
 
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
         io = self._io
-        about = io.get_attributes(io.root(), ["creator", "default"])
-        if about == {"creator": "h5saver_widget", "default": ENTRY.strip("/")}:
-            self.is_there, self._taken = True, set(io.children(io.node(ENTRY)))
+        if shown_again(io):
+            self.is_there, self._taken = True, set(io.children(io.node(SHOWN)))
+            self._count = len(self._taken)
             # what is there stays the default: what it shows is not known any more
             self._best = _HIGHEST if io.get_attributes(io.node(ENTRY), ["default"]) else -1
 
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
         if self.is_there:
-            self._io.add_plain(f"{ENTRY}/end_time", _text(end.isoformat(timespec="milliseconds")))
+            self._add({"end_time": _text(end.isoformat(timespec="milliseconds"))})
+
+    def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
+        """Add what a person has told: the sample, the user, settings that no module knows.
+
+        Parameters
+        ----------
+        members
+            Nodes by name; groups that are there are added to.
+        definition
+            The application definition that is claimed instead of NXsensor_scan.
+        """
+        claimed = {"definition": _text(definition)} if definition and definition != _DEFINITION else {}
+        if self.is_there and (members or claimed):
+            self._add({**members, **claimed})
 
     def group_made(self, path: str, title: str, kind: str) -> None:
         """Take note of a new group: its title, and its type if it is the group of a module."""
         if self._has_room:
             self._titles[path] = title
-            if kind in _INSTRUMENTS:
-                self._modules[path] = title or path.rpartition("/")[2], _INSTRUMENTS[kind]
+            name = _valid(title or path.rpartition("/")[2])
+            if kind in _INSTRUMENTS and name not in self._modules_shown and len(self._modules_shown) < _MOST:
+                self._modules_shown.add(name)
+                self._modules[path] = name, title or name, _INSTRUMENTS[kind]
 
     def made(self, group: str, name: str, ndim: int, about: Mapping[str, Any]) -> None:
         """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
@@ -167,40 +193,83 @@ class Entry:
             self._channels.setdefault(group, _Channel()).errors.append(array)
 
     def removed(self, path: str) -> None:
-        """Take note that a node, and what was in it, was deleted before it was shown."""
+        """Show a node, and what was in it, no more: a view of an array that is gone shows zeros."""
         below = f"{path}/"
         for known in (self._modules, self._channels, self._axes):
             for place in [place for place in known if f"{place}/".startswith(below)]:
                 known.pop(place)
+        if self.is_there and below.startswith(f"{RAW_GROUP}/"):
+            self._hide(below)
+
+    def _hide(self, below: str) -> None:
+        io, entry = self._io, self._io.node(ENTRY)
+        left: dict[str, int] = {}
+        for name in io.children(io.node(SHOWN)):
+            if target := self._target_of(f"{SHOWN}/{name}"):
+                if target.startswith(below):
+                    io.delete(io.node(f"{ENTRY}/{name}"))
+                    io.delete(io.node(f"{SHOWN}/{name}"))
+                    self._taken.discard(name)
+                    self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{SHOWN}/{name}/")}
+                else:
+                    left[name] = _rank(target)
+        told = io.get_attributes(entry, ["default"])
+        if told and told["default"] not in left:
+            self._best = max(left.values(), default=-1)
+            if left:
+                io.set_attributes(entry, {"default": max(left, key=lambda name: left[name])})
+            else:
+                io.delete_attribute(entry, "default")
+
+    def _target_of(self, path: str) -> str:
+        """Return the array that is the signal of an NXdata of the entry, ``''`` of any other node."""
+        io = self._io
+        signal = io.get_attributes(io.node(path), ["signal"]).get("signal")
+        if not isinstance(signal, str):
+            return ""
+        return str(io.get_attributes(io.node(f"{path}/{signal}"), ["target"]).get("target", ""))
 
     @property
     def _has_room(self) -> bool:
-        return self.is_there and len(self._taken) < _MOST
+        return self.is_there and self._count < _MOST
 
     # ---------------------------------------------------------------- writing
     def write(self) -> None:
         """Show what was made since the last call."""
         modules, self._modules = self._modules, {}
         channels, self._channels = self._channels, {}
-        for path, (title, nx_class) in modules.items():
-            self._add(f"{ENTRY}/instrument/{_valid(title)}", _module(path, title, nx_class))
+        new: dict[str, Plain] = {}
+        if modules:
+            made = {name: _module(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
+            new["instrument"] = Plain("group", members=made)
+        about: dict[str, str] = {}
         for path, channel in channels.items():
             if channel.signals and self._has_room:
                 name = self._name_for(path, channel.signals[0])
-                self._add(f"{ENTRY}/{name}", self._shown(path, channel))
+                new[name] = self._shown(path, name, channel)
                 if _rank(path) > self._best:
-                    self._best = _rank(path)
-                    self._add(ENTRY, Plain("group", {"default": name}))
+                    self._best, about = _rank(path), {"default": name}
+        if new:
+            self._add(new, about)
         if not self._has_room:
             self._titles, self._axes = {}, {}
 
-    def _add(self, path: str, node: Plain) -> None:
+    def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
+        nodes = {
+            name: _with_class(node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"}))
+            for name, node in members.items()
+        }
+        links = {name: Plain("soft", text=f"{SHOWN}/{name}") for name in members}
         try:
-            self._io.add_plain(path, node)
-        except (NodeError, DataMismatchError) as error:  # deleted meanwhile, or of a kind that can't be shown
-            logger.warning("%s is not in the file: %s", path, error)
+            self._io.add_plain(SHOWN, Plain("group", members=nodes))
+            self._io.add_plain(ENTRY, Plain("group", about, members=links))
+        except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
+            logger.warning("%s: not in the file, or not all of it: %s", ", ".join(members), error)
+            for name, node in members.items() if len(members) > 1 else ():
+                self._add({name: node}, about if about.get("default") == name else {})
 
-    def _shown(self, path: str, channel: _Channel) -> Plain:
+    def _shown(self, path: str, place: str, channel: _Channel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
         first = channel.signals[0]
         shown: dict[str, _Array] = {}
@@ -215,7 +284,8 @@ class Entry:
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
         signals: list[str] = []
         for number, array in enumerate(channel.signals):
-            if array.ndim == first.ndim:
+            if array.ndim == first.ndim and self._has_room:
+                self._count += 1
                 name = _free(_label(array, "data"), shown)
                 signals.append(name)
                 shown[name] = array
@@ -224,7 +294,13 @@ class Entry:
         about |= {"signal": signals[0], "axes": names_attribute(dimensions)}
         if signals[1:]:
             about["auxiliary_signals"] = names_attribute(signals[1:])
-        return Plain("group", about, members={name: array.shown_as(name) for name, array in shown.items()})
+        members = {}
+        for name, array in shown.items():
+            # a scan has one axis and many channels: they share a view
+            place_of_view = self._views.setdefault(array.path, f"{SHOWN}/{place}/{name}")
+            is_first = place_of_view == f"{SHOWN}/{place}/{name}"
+            members[name] = array.shown_as(name) if is_first else Plain("link", text=place_of_view)
+        return Plain("group", about, members=members)
 
     def _axes_of(self, path: str, signal: _Array) -> list[_Array]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
@@ -246,6 +322,14 @@ class Entry:
         name = _free(_valid("_".join(told) or "data").lower(), self._taken)
         self._taken.add(name)
         return name
+
+
+def _with_class(node: Plain) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ knows what each is."""
+    if node.kind in ("link", "soft"):
+        return node
+    about = {"CLASS": "GROUP" if node.kind == "group" else "CARRAY", "TITLE": "", **node.attributes}
+    return node._replace(attributes=about, members={name: _with_class(member) for name, member in node.members.items()})
 
 
 def _group(nx_class: str, **members: Plain) -> Plain:

@@ -12,13 +12,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from h5saver_widget.backends.shown_again import ENTRY
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
 from h5saver_widget.saving.clock import WallClock
-from h5saver_widget.saving.entry import ENTRY
 from h5saver_widget.saving.nexus import root_attributes
 from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session
@@ -169,7 +169,9 @@ def _lay_out(
             }
             if swmr:
                 about["swmr_compatible"] = True
-            has_entry = file.nexus and file.nexus_entry and file.capabilities.views
+            can = file.capabilities
+            wanted = can.link_attributes if file.nexus_entry == "auto" else file.nexus_entry == "always"
+            has_entry = file.nexus and wanted and can.views
             nexus = root_attributes((ENTRY if has_entry else raw_path).strip("/")) if file.nexus else {}
             known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
             file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})

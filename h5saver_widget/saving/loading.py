@@ -13,14 +13,12 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import FIRST_ROW, SEGMENT_NUMBER, SEGMENT_OF
 from h5saver_widget.nodes.typed import GROUP, Array, ListedGroup, Node
 from h5saver_widget.saving.assemble import data_from, data_in, is_data, nav_group_of
-from h5saver_widget.saving.entry import ENTRY
 from h5saver_widget.saving.foreign import signal_of
 from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.joining import joined, joined_scan
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.own_rows import first_of, numbers_in
-from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["DataLoader"]
 
@@ -173,10 +171,7 @@ class DataLoader(DataManagement):
 
     def _groups_below(self, where: Where) -> Iterator[GROUP]:
         top = self.h5saver.get_group(where)
-        found = self.h5saver.walk_groups(ListedGroup(top.backend, top.handle))
-        if top.path == "/" and recording_id(self.h5saver.io):  # files of other programs have their data there
-            return (group for group in found if not f"{group.path}/".startswith(f"{ENTRY}/"))
-        return found
+        return self.h5saver.walk_groups(ListedGroup(top.backend, top.handle))
 
     def _data_objects(self, group: GROUP) -> Iterator[list[Array]]:
         """Iterate over the data objects right below a group: all channels of each."""

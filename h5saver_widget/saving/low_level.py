@@ -67,7 +67,8 @@ class H5SaverLowLevel(H5Backend):
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     nexus_entry
-        Whether new files get an ``/entry`` for validators and archives, too.
+        The new files that get an ``/entry`` for validators and archives: ``'always'``, ``'never'``, or ``'auto'``,
+        those of a library whose links have attributes, because PyMoDAQ looks for these.
     frames_saved, bytes_saved
         Counts since the file was opened.
     frames_lost
@@ -122,7 +123,8 @@ class H5SaverLowLevel(H5Backend):
         self.save_type = SaveType.of(save_type)
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
-        self.nexus, self.nexus_entry, self.convert_units = True, False, False
+        self.nexus, self.convert_units = True, False
+        self.nexus_entry: Literal["auto", "always", "never"] = "auto"
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
@@ -178,8 +180,8 @@ class H5SaverLowLevel(H5Backend):
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         before, began = self.frames_saved, monotonic()
+        self._complete_structure()
         super().flush()
-        self._structure_changed = False
         self._flushed(before)
         self._flush_took = monotonic() - began
 
@@ -190,9 +192,17 @@ class H5SaverLowLevel(H5Backend):
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         before = self.frames_saved
-        self._structure_changed = False
+        self._complete_structure()
         self.io.flush_soon()
         self._flushed(before)
+
+    def _complete_structure(self) -> None:
+        """Describe new arrays to NeXus readers: also where a flush comes before the end of a step."""
+        if self._structure_changed:
+            with self.io.lock:
+                self._structure_changed = False
+                if self.is_ready and self.io.writable:
+                    self.describe_plots()
 
     def _flushed(self, frames: int) -> None:
         """Count frames as written, unless they wait for a server."""

@@ -55,14 +55,14 @@ def test_frames_wait_for_a_slow_disk_and_the_window_does_not(qtbot, viewer, monk
     viewer.record()
     settle(viewer.h5saver)
     hold, saving = threading.Event(), threading.Event()
-    real = viewer.recorder._save
+    real = viewer.recorder._record
 
     def slow(*args):
         saving.set()
         hold.wait()
         real(*args)
 
-    monkeypatch.setattr(viewer.recorder, "_save", slow)
+    monkeypatch.setattr(viewer.recorder, "_record", slow)
     for _ in range(20):
         viewer.snap()  # returns, though nothing can be saved
     assert saving.wait(10) and viewer.recorder.recording.frames == 0
@@ -79,8 +79,8 @@ def test_frames_wait_for_a_slow_disk_and_the_window_does_not(qtbot, viewer, monk
 def test_when_memory_would_fill_frames_are_lost_and_it_is_said(qtbot, viewer, monkeypatch) -> None:
     hold = threading.Event()
     viewer.recorder.most = 20_000
-    real = viewer.recorder._save
-    monkeypatch.setattr(viewer.recorder, "_save", lambda *args: (hold.wait(), real(*args)))
+    real = viewer.recorder._record
+    monkeypatch.setattr(viewer.recorder, "_record", lambda *args: (hold.wait(), real(*args)))
     viewer.record()
     settle(viewer.h5saver)
     for _ in range(6):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import archives
 import crash_points
 import kills
 import peer_opens
@@ -138,6 +139,7 @@ def count_code_run_by_the_peer(_times: int, _seed: int) -> list[Row]:
 
 
 EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
+    "archives": (200, archives.count_archives),
     "kills": (200, lambda times, seed: count_kills("ours", times, list(kills.WAYS), seed)),
     "peer-kills": (20, lambda times, seed: count_kills("peer", times, ["program, file in it"], seed)),
     "crash-points": (1, crashes_of("power", "journal")),

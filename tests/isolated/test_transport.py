@@ -254,7 +254,7 @@ FORKED = """
 import os, sys, time, multiprocessing, gc
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
-from test_transport import H5SaverLowLevel, camera, frame
+from transport_shared import H5SaverLowLevel, camera, frame
 backend, isolated, path = sys.argv[1], sys.argv[2] == "1", Path(sys.argv[3])
 def work(number):
     return number * number

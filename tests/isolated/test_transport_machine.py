@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from test_transport import VALUES, camera, frame, rows_in, until
+from transport_shared import VALUES, camera, frame, rows_in, until
 
 from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.errors import ForkedCopyError, H5SaverError, NotAnsweringError

@@ -182,7 +182,7 @@ def test_what_others_do_with_the_file(
 
 # ------------------------------------------------------------------------------- odd surroundings
 def run(code: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    script = "from test_transport import *\n" + textwrap.dedent(code)
+    script = "import os, signal, sys, threading, time\nfrom transport_shared import *\n" + textwrap.dedent(code)
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
         capture_output=True,

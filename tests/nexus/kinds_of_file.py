@@ -109,7 +109,7 @@ def plain(saver):
 
 def written(path, backend, make, *, swmr=False, nexus=True, entry=False, isolated=False):
     with H5SaverLowLevel("custom", backend=backend, isolated=isolated) as saver:
-        saver.nexus, saver.nexus_entry = nexus, entry
+        saver.nexus, saver.nexus_entry = nexus, "always" if entry else "never"
         saver.init_file(path, swmr=swmr)
         make(saver)
     return path

@@ -27,7 +27,18 @@ from nexusformat.nexus import nxload
 from nexusformat.nexus.validate import validate_application
 from silx.io import nxdata
 
-from h5saver_widget import DataLoader, DataRaw, DataSaverLoader, DataToExport, DetectorTimeSaver, H5SaverLowLevel
+from h5saver_widget import (
+    DataLoader,
+    DataRaw,
+    DataSaverLoader,
+    DataToExport,
+    DetectorTimeSaver,
+    H5Backend,
+    H5SaverBase,
+    H5SaverLowLevel,
+)
+from h5saver_widget.archiving.missing import missing_in
+from h5saver_widget.cli import main
 from h5saver_widget.version import __version__
 
 #: Kind of file: how it is made, the group of the entry that is plotted first, how many there are, its shape and axes.
@@ -56,7 +67,7 @@ def test_silx_plots_every_file(backend, swmr, tmp_path, kind):
         assert [axis and axis.name.rpartition("/")[2] for axis in plotted.axes] == axes
         groups = groups_of(file)
         data = {path for path, group in groups.items() if text(group.attrs.get("NX_class")) == "NXdata"}
-        assert len([path for path in data if path.startswith("/entry/")]) == count
+        assert len([path for path in data if path.startswith("/nexus/")]) == count
         for path in data:
             group, found = groups[path], nxdata.NXdata(groups[path])
             assert not found.issues, path
@@ -109,8 +120,9 @@ def test_the_entry_says_who_measured_with_what_and_when(backend, tmp_path):
         times = [datetime.fromisoformat(text(entry[name][()])) for name in ("start_time", "end_time")]
         assert times[0] <= times[1] and times[0].utcoffset() is not None
         assert text(entry["scan000_stage/CH00"].attrs["units"]) == "mm"
-        # nothing but what NeXus knows: a strict validator takes the attributes of PyTables for mistakes
-        assert {name for group in groups_of(entry).values() for name in group.attrs}.isdisjoint({"CLASS", "TITLE"})
+        # PyMoDAQ needs a class of each node, which strict validators allow behind a link alone
+        assert {type(entry.get(name, getlink=True)) for name in entry} == {h5py.SoftLink}
+        assert all("CLASS" in group.attrs for group in groups_of(file).values())
 
 
 def test_an_entry_is_no_larger_than_thirty_kilobytes(backend, tmp_path):
@@ -118,18 +130,29 @@ def test_an_entry_is_no_larger_than_thirty_kilobytes(backend, tmp_path):
     assert sizes[0] - sizes[1] < 40_000
 
 
-def test_of_a_thousand_channels_some_are_shown(backend, tmp_path):
+@pytest.mark.parametrize("objects", [60, 1])
+def test_of_a_thousand_channels_some_are_shown(backend, tmp_path, objects):
     path = tmp_path / "a.h5"
     with H5SaverLowLevel(backend=backend) as saver:
-        saver.nexus_entry = True
+        saver.nexus_entry = "always"
         saver.init_file(path)
         made, node = ready(DetectorTimeSaver, saver)
-        many = [DataRaw(f"n{i}", data=[np.array([float(i)])], units="V", origin="Det") for i in range(60)]
+        channels = [np.array([float(i)]) for i in range(60)]
+        per_object = 60 // objects
+        many = [
+            DataRaw(f"n{i}", data=channels[i * per_object :][:per_object], units="V", origin="Det")
+            for i in range(objects)
+        ]
         for _ in range(2):
             made.add_data(node, DataToExport("Det", data=many))
     with h5py.File(path) as file:
-        assert [file[f"entry/det_n{i}/CH00"][:].tolist() for i in range(24)] == [[[float(i)]] * 2 for i in range(24)]
-        assert "det_n30" not in file["entry"]
+        shown = [
+            array[:].tolist()
+            for path, group in groups_of(file["nexus"]).items()
+            for name, array in group.items()
+            if isinstance(array, h5py.Dataset) and array.is_virtual and name != "time"
+        ]
+        assert sorted(shown) == [[[float(i)]] * 2 for i in range(12)]
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -167,7 +190,7 @@ def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path):
 
 
 def test_deleted_data_are_not_shown(saver, tmp_path):
-    saver.nexus_entry = True
+    saver.nexus_entry = "always"
     saver.init_file(tmp_path / "b.h5")
     with saver.saving():
         group = saver.add_det_group("/RawData", "Det")
@@ -176,6 +199,71 @@ def test_deleted_data_are_not_shown(saver, tmp_path):
     snapshot(saver)
     assert saver.get_node("/entry").attrs["default"] == "det_image"
     assert "det" not in saver.get_group("/entry").children_name()
+
+
+def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, scan, entry=True)
+    written(path, backend, snapshot)
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        saver.remove_node("/RawData/Scan000")
+        entry = saver.get_group("/entry")
+        assert [name for name in entry.children_name() if "scan" in name] == []
+        assert entry.attrs["default"] == "det_image"
+        saver.remove_node("/RawData/Detector000")
+        assert "default" not in entry.attrs
+        snapshot(saver)
+        assert entry.attrs["default"] == "det_image"
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, monkeypatch):
+    with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
+        saver.nexus_entry = "always"
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorTimeSaver, saver)
+        written_to = []
+        monkeypatch.setattr(saver.io, "add_plain", lambda path, node: written_to.append((path, list(node.members))))
+        for i in range(3):
+            made.add_data(node, bundle(float(i)))
+        names = ["det_number", "det_curve", "det_image"]
+        assert written_to == [("/nexus", names), ("/entry", names)]
+
+
+def test_a_recorder_shows_its_first_frame(backend, tmp_path):
+    recorder = H5SaverBase("detector", backend)
+    recorder.settings["base_path"], recorder.settings["data_format", "nexus_entry"] = str(tmp_path), "always"
+    recorder.start()
+    for i in range(2):
+        recorder.record("camera", np.full((2, 3), i))  # the first one is flushed at once, within its step
+    path = recorder.file_path
+    recorder.stop()
+    with h5py.File(path) as file:
+        assert file["entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
+        assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
+
+
+def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
+    good = written(tmp_path / "good.h5", "h5py", scan, entry=True)
+    assert main(["validate", str(good), "--pynx", "true"]) == 1  # which does not call it valid
+    assert main(["validate", str(good), "--pynx", "no-such-program"]) == 0
+    said = capsys.readouterr().out
+    assert "what was measured" in said and "error" not in said and "could not be started" in said
+    bare = written(tmp_path / "bare.h5", "tables", snapshot, nexus=False)
+    with h5py.File(good, "r+") as file:
+        file["entry"].attrs["default"] = "nothing"
+        del file["nexus/start_time"]
+        file["nexus/scan000_det_image"].attrs["signal"] = "gone"
+        file["nexus/scan000_det_curve/CH00"].attrs["units"] = "three"
+    with H5Backend("h5py") as h5:
+        h5.open_file(good)
+        found = [str(one) for one in missing_in(h5) if one.is_error or "unit" in one.what]
+    assert [line.partition(":")[0] for line in found] == ["/entry", "/entry", "/entry/scan000_det_image",
+                                                         "/entry/scan000_det_curve/CH00"]  # fmt: skip
+    assert main(["validate", str(good)]) == 1 and main(["validate", str(bare)]) == 1
+    assert "there is no NXentry" in capsys.readouterr().out
+    (tmp_path / "no.h5").write_bytes(b"nothing")
+    assert main(["validate", str(tmp_path / "no.h5")]) == 3
 
 
 def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):

@@ -53,10 +53,20 @@ def cloud():
     return DataRaw("cloud", data=[np.arange(12.0).reshape(4, 3) * 1j], axes=axes, nav_indexes=(0,), origin="Det")
 
 
-def write_files(folder, backend, swmr):
+#: Which files get an entry: with PyTables, the peer stops at its links.
+ENTRY_FOR = {"h5py": "always", "tables": "never"}
+
+
+def data_paths(paths):
+    """Return the paths that the peer lists but for those that show the data once more."""
+    return [path for path in paths if not f"{path}/".startswith(("/entry/", "/nexus/"))]
+
+
+def write_files(folder, backend, swmr, entry):
     module = types.SimpleNamespace(title="Det")
     paths = [str(folder / f"{kind}.h5") for kind in ("snapshot", "continuous", "scan")]
     with H5SaverLowLevel("detector", backend=backend) as saver:
+        saver.nexus_entry = entry
         saver.init_file(Path(paths[0]), swmr=swmr)
         snapshot = DetectorSaver(module)
         snapshot.h5saver = saver
@@ -222,7 +232,7 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
     for writer, swmr in written:
         folder = tmp_path / writer
         folder.mkdir()
-        sets.append(write_files(folder, writer, swmr))
+        sets.append(write_files(folder, writer, swmr, ENTRY_FOR[reader]))
     # a click on each node takes the peer's browser seconds: each kind of file is looked at by both libraries, and
     # written by both, but not in each pair of them; the large ones once
     (snapshot, continuous, scan, *_), (snapshot_too, continuous_too, scan_too, modules, _) = sets
@@ -236,7 +246,7 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
     for path in browsed:
         with DataLoader(path) as loader:
             nodes = [node.path for node in loader.walk_nodes("/")]
-        assert sorted(report["browse"][path]["paths"]) == sorted(nodes)
+        assert sorted(data_paths(report["browse"][path]["paths"])) == sorted(nodes)
         assert report["browse"][path]["complaints"] == []
 
 
@@ -252,6 +262,7 @@ def test_the_peer_opens_every_segment(peer, tmp_path):
     for writer in BACKENDS:
         paths[writer] = str(tmp_path / f"{writer}.h5")
         with H5SaverLowLevel("detector", backend=writer) as saver:
+            saver.nexus_entry = "never"  # it is read by both libraries
             saver.init_file(paths[writer])
             timed = DetectorTimeSaver(types.SimpleNamespace(title="Timed"))
             scan = DetectorExtendedSaver(types.SimpleNamespace(title="Scanned"), (len(frames),))

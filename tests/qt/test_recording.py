@@ -7,9 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from pyqtgraph.Qt import QtGui, QtWidgets
 from recording_helpers import detector, files_in, frame, log_of, numbers_in, settle, start, stop
 
 from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.recording import disk
 from h5saver_widget.recording.disk import DiskSpace
 from h5saver_widget.recording.notes import Note
@@ -105,6 +107,38 @@ def test_notes_in_the_table(shown, saver, qtbot):
     assert [table.item(row, 0).text() for row in range(3)] == ["A", "B", ""]
     saver.settings["recording", "notes"] = "nonsense"
     assert "can't be read" in shown.last("error").message
+
+
+def test_a_template_makes_a_form_of_the_notes(shown, saver, qtbot):
+    saver.notes = (Note("Laser", "on"),)
+    saver.settings["recording", "template"] = "optics"
+    notes = shown.editor("recording", "notes")
+    form = notes.form
+    editor = {box.accessibleName(): box for box in form.findChildren(QtWidgets.QWidget) if box.accessibleName()}
+    assert list(editor) and notes.table.item(0, 0).text() == "Laser" and notes.table.rowCount() == 2
+
+    def is_red(name):
+        return editor[name].palette().color(QtGui.QPalette.ColorRole.Text).name() == ALARM
+
+    assert is_red("Sample") and not is_red("Affiliation")
+    shown.check("do_save")
+    assert not saver.isopen() and "Sample is empty" in shown.last("error").message
+    shown.type_into(editor["Sample"], "Si")
+    shown.type_into(editor["Power"], "strong")
+    assert not is_red("Sample") and is_red("Power")
+    shown.type_into(editor["Power"], "3.5")
+    assert Note("Sample", "Si") in saver.notes and Note("Power", "3.5", "mW") in saver.notes
+    assert Note("Laser", "on") in saver.notes
+    notes.table.item(0, 2).setText("per three")
+    assert "'per three' is no unit" in notes.problem.text()
+    shown.check("do_save")
+    assert saver.isopen()
+    stop(saver)
+    assert editor["Power"].text() == "" and editor["Sample"].text() == "Si", "what is asked every time is empty again"
+    saver.settings["recording", "template"] = ""
+    assert form.isHidden() and notes.table.rowCount() > 2
+    saver.settings["recording", "template"] = "no such"
+    assert "can't be read" in shown.last("error").message and saver.store.current.template == ""
 
 
 def _key_delete():

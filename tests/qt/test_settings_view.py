@@ -11,9 +11,9 @@ from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from pyqtgraph.widgets.TreeWidget import InvisibleRootItem
 
+from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
 from h5saver_widget.qt.editors import ElidedEdit
-from h5saver_widget.qt.notes_table import ALARM
 from h5saver_widget.qt.parameters import saver_params
 from h5saver_widget.qt.settings_view import SettingsTree
 from h5saver_widget.recording.notes import Note
@@ -35,6 +35,7 @@ PATHS = [
     "recording/name_template recording/dated_folders",
     "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
+    "recording/template",
 ]
 HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
 
@@ -86,6 +87,7 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
 def test_a_click_on_a_heading_folds_it(make, qtbot):
     tree = make().tree
     head = tree.sections["Data"]
+    tree.scrollToItem(head)
     centre = tree.visualItemRect(head).center()
     qtbot.mouseClick(tree.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=centre)
     assert not head.isExpanded()

@@ -19,7 +19,7 @@ from h5saver_widget.qt.editors import plain_tip
 __all__ = ["NodePanel"]
 
 _RIGHT: Final = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
-_TABS: Final = ("Plot", "Text", "Attributes", "Settings", "Pictures", "Comments")
+_TABS: Final = ("Plot", "Text", "Attributes", "Settings", "Pictures", "Comments", "For others")
 #: Pictures with more pixels are not unpacked: a few bytes can become gigabytes.
 _MOST_PIXELS: Final = 50_000_000
 
@@ -88,6 +88,8 @@ class NodePanel(QtWidgets.QWidget):
         self.comment_button.clicked.connect(self._comment_pressed)
         self.comments.textChanged.connect(self._comment_edited)
         self._may_comment = ""
+        self.for_others = plain_label()
+        self.for_others.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
         self.tabs = QtWidgets.QTabWidget()
         self.tabs.setDocumentMode(True)
         pages = (
@@ -97,6 +99,7 @@ class NodePanel(QtWidgets.QWidget):
             self.settings,
             self.pictures,
             _stacked(self.comments, self.comment_state, self.comment_button),
+            _stacked(self.for_others),
         )
         for name, page in zip(_TABS, pages, strict=True):
             self.tabs.addTab(page, name)
@@ -193,6 +196,7 @@ class NodePanel(QtWidgets.QWidget):
         self._show_lines(report)
         self.settings.show_settings(report.settings)
         self._show_pictures(report.pictures)
+        self.for_others.setText("\n\n".join(("An archive, or whoever gets this file, would miss:", *report.for_others)))
         self._may_comment = may_comment
         said = self.comment_state.text()
         if not (again and self.comments.document().isModified()):
@@ -214,6 +218,7 @@ class NodePanel(QtWidgets.QWidget):
             "Settings": bool(report.settings),
             "Pictures": bool(report.pictures),
             "Comments": bool(report.comments) or not self._may_comment,
+            "For others": bool(report.for_others),
         }
         for number, name in enumerate(_TABS):
             self.tabs.setTabVisible(number, there[name])
@@ -225,7 +230,7 @@ class NodePanel(QtWidgets.QWidget):
         self.tabs.setCurrentIndex(_TABS.index(wanted))
 
     def show_tab(self, name: str) -> None:
-        """Show a tab: ``'Plot'``, ``'Text'``, ``'Attributes'``, ``'Settings'``, ``'Pictures'`` or ``'Comments'``."""
+        """Show a tab by its name: Plot, Text, Attributes, Settings, Pictures, Comments or For others."""
         self.tabs.setCurrentIndex(_TABS.index(name))
 
     def _tab_clicked(self, number: int) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pyqtgraph as pg
 from pyqtgraph.Qt import QtWidgets
 
+from h5saver_widget.qt.alarm import set_alarm
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas
 from h5saver_widget.qt.browser.plots.images import COLOUR_MAP, ImageCanvas, PointCanvas
-from h5saver_widget.qt.notes_table import set_alarm
 from h5saver_widget.qt.numbers import localized, read_number
 
 if TYPE_CHECKING:

@@ -1,0 +1,73 @@
+"""eln: the zip is read back: its structure, its hash, and what the description says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from h5saver_widget import DataLoader, DataRaw, H5SaverBase
+from h5saver_widget.errors import ExportError
+from h5saver_widget.exporters import export
+from h5saver_widget.recording.notes import Note
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    saver = H5SaverBase("detector", "h5py")
+    saver.settings["base_path"] = str(tmp_path)
+    saver.settings["recording", "template"] = "optics"
+    told = {"User": "Ada", "ORCID": "0000-0002-1825-0097", "Affiliation": "Lab", "Sample": "Si", "Power": "3"}
+    saver.notes = tuple(Note(note.name, told.get(note.name, note.value), note.unit) for note in saver.notes)
+    saver.start()
+    for i in range(3):
+        saver.record("camera", np.full((2, 3), i))
+    path = saver.file_path
+    saver.stop()
+    return path
+
+
+@pytest.mark.parametrize("where", ["/", "/RawData/Detector000"])
+def test_a_package_is_whole_and_says_who_measured_what(recorded, tmp_path, where):
+    target = tmp_path / "run.eln"
+    with DataLoader(recorded) as loader:
+        export(loader.get_node(where), target)
+    with zipfile.ZipFile(target) as package:
+        assert package.testzip() is None
+        assert package.namelist() == ["run/ro-crate-metadata.json", f"run/run/{recorded.name}"]
+        said = json.loads(package.read("run/ro-crate-metadata.json"))
+        content = package.read(f"run/run/{recorded.name}")
+    assert said["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    entities = {entity["@id"]: entity for entity in said["@graph"]}
+    assert len(entities) == len(said["@graph"])
+    descriptor = entities["ro-crate-metadata.json"]
+    assert descriptor["about"] == {"@id": "./"} and descriptor["conformsTo"]["@id"].endswith("/ro/crate/1.1")
+
+    def references(value):
+        if isinstance(value, list):
+            return [found for item in value for found in references(item)]
+        return [value["@id"]] if isinstance(value, dict) else []
+
+    known = {*entities, "https://w3id.org/ro/crate/1.1"}
+    assert {found for entity in entities.values() for value in entity.values() for found in references(value)} <= known
+    file = entities[f"./run/{recorded.name}"]
+    assert (file["sha256"], file["contentSize"]) == (hashlib.sha256(content).hexdigest(), str(len(content)))
+    experiment = entities["./run/"]
+    assert experiment["name"] == "Si" and experiment["author"] == {"@id": "https://orcid.org/0000-0002-1825-0097"}
+    assert entities["https://orcid.org/0000-0002-1825-0097"]["name"] == "Ada"
+    assert entities["#affiliation"]["name"] == "Lab"
+    power = entities["#instrument/source/power"]
+    assert (power["value"], power["unitText"]) == (3.0, "mW")
+    copy = tmp_path / "copy.h5"
+    copy.write_bytes(content)
+    with DataLoader(copy) as loader:
+        assert loader.load_all("/RawData").data[0].data[0].shape == (3, 2, 3)
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["copy.h5"], "nothing is left behind"
+
+
+def test_data_in_memory_are_refused(tmp_path):
+    with pytest.raises(ExportError, match="no file"):
+        export(DataRaw("a", data=[np.ones(3)]), tmp_path / "a.eln")
