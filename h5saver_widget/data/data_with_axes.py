@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
@@ -31,7 +32,14 @@ from h5saver_widget.data.enums import DataDim, DataDistribution, DataSource
 from h5saver_widget.data.slicing import Slicer, cut_axes, expand_key, moved_down
 from h5saver_widget.errors import DataMismatchError
 
-__all__ = ["DataWithAxes"]
+__all__ = ["DataWithAxes", "arrays_of", "axes_of", "said_of"]
+
+#: All that is said about a data object, and its arrays and axes, for comparing thousands of them a second: a call each,
+#: where the properties would take eleven. Lists are the object's own.
+said_of = attrgetter(
+    *("_dim", "_source", "name", "origin", "units", "_labels", "_errors", "_nav_indexes", "extra_attributes")
+)
+arrays_of, axes_of = attrgetter("_data"), attrgetter("_axes")
 
 Self = TypeVar("Self", bound="DataWithAxes")
 

@@ -157,6 +157,7 @@ class Watcher:
             self.clock.pause()
             self.flow.end(monotonic(), self._frames_so_far())
             self.is_paused = False
+            self.due, self._asked = "", None  # what was due ends with its file: the next one is new already
             self.ended = self.never_came()
 
     def never_came(self) -> str:

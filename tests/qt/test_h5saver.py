@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from pyqtgraph.parametertree import ParameterTree
 from pyqtgraph.Qt import QtWidgets
 from qt_helpers import files_in, open_elsewhere, save_frame
 from recording_helpers import settle
+
+from h5saver_widget import Axis, DataLoader, DataRaw, DataToExport, ScanSaver
 
 
 # ------------------------------------------------------------------ Do Save
@@ -178,6 +182,39 @@ def test_new_file(shown, base, qtbot):
     assert shown.saver.isopen() and shown.saver.settings["do_save"]
     QtWidgets.QApplication.processEvents()
     assert shown.saver.settings["do_save"], "going on in a new file does not stop saving"
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_new_file_in_a_scan_waits_for_its_end_and_says_so(make, backend, base, qtbot, presses):
+    shown = make("scan", backend)
+    manager = SimpleNamespace(detectors_all=[SimpleNamespace(title="Det")], actuators_all=[])
+    scan = ScanSaver(SimpleNamespace(title="Scan", modules_manager=manager))
+    shown.check("do_save")
+    scan.h5saver = shown.saver
+    for number in range(2):
+        scan.set_scan_shape((4,))
+        scan.get_set_node(new=True)
+        scan.initialize_time_array()
+        scan.add_nav_axes([Axis("X", "mm", np.arange(4.0), 0)])
+        for point in range(4):
+            if number == 0 and point == 2:
+                for _ in range(presses):
+                    shown.press("new_file")
+                assert sum("made when the scan ends" in str(status.args) for status in shown.said) == 1
+            scan.add_data(
+                DataToExport("p", data=[DataRaw("v", data=[np.full(1, float(point))], origin="Det")]), (point,)
+            )
+        if number == 0:
+            qtbot.waitUntil(lambda: len(files_in(base)) == 2 and shown.saver.isopen())
+    shown.check("do_save")
+    qtbot.waitUntil(lambda: not shown.saver.isopen())
+    found = []
+    for path in files_in(base):
+        with DataLoader(path) as loader:
+            found.append([data.data[0].tolist() for data in loader.load_all("/") if data.name == "v"])
+    whole, cut = [0.0, 1.0, 2.0, 3.0], np.nan
+    wanted = [[whole], [whole]] if presses == 1 else [[[0.0, 1.0, cut, cut]], [[cut, cut, 2.0, 3.0], whole]]
+    np.testing.assert_equal(found, wanted)
 
 
 def test_new_file_made_by_the_host(shown, base):
