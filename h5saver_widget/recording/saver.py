@@ -40,6 +40,7 @@ from h5saver_widget.recording import (
 )
 from h5saver_widget.recording.background import Background
 from h5saver_widget.recording.describing import Describing
+from h5saver_widget.recording.instruments import Instruments
 from h5saver_widget.recording.intake import Intake
 from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
@@ -133,6 +134,8 @@ class H5SaverBase(H5SaverLowLevel):
         #: The path that the next new file is to have, because a program has asked for it.
         self.asked_path: Path | None = None
         self.intake = Intake(self)
+        #: The modules whose state is kept with every scan.
+        self.instruments = Instruments()
         #: The fields of the template, and what is written in them.
         self.describing = Describing(self)
         self.background = Background(self._did_not_work, self._begun_changed, self.intake.gate, self.intake.let_in)
@@ -252,6 +255,10 @@ class H5SaverBase(H5SaverLowLevel):
         """Return the attributes that the notes become."""
         return note_attributes(self.notes)
 
+    def register(self, module: Any) -> None:
+        """Keep the settings of an instrument with every scan; see :meth:`.Instruments.register`."""
+        self.instruments.register(module)
+
     def add_generic_group(self, where: Where, title: str = "", *args: Any, **options: Any) -> GROUP:
         """Make the next numbered group of a kind, with the notes if it stands for a scan or a whole recording."""
         options.update(zip(("settings_as_xml", "metadata", "group_type"), args, strict=False))
@@ -264,7 +271,8 @@ class H5SaverBase(H5SaverLowLevel):
             self.source_saved(title)
             raw = self.raw_group
             if isinstance(raw, GROUP) and self.path_of(where) == raw.path:
-                options["metadata"] = {**self.note_attributes(), **(options.get("metadata") or {})}
+                state = self.instruments.state() if kind == "scan" else {}
+                options["metadata"] = {**self.note_attributes(), **state, **(options.get("metadata") or {})}
             return groups.add_generic_group(self, where, title, **options)
 
     # ------------------------------------------------------------------ state

@@ -104,7 +104,7 @@ def write_files(folder, backend, swmr, entry):
             scan.add_data(bundle(float(i)), (i,), distribution="spread")
         scan.add_png(png())
         scan.add_png(png(), "panel")
-    return [*paths, *write_more(folder, backend, swmr)]
+    return [*paths, *write_more(folder, backend, swmr, entry)]
 
 
 def png():
@@ -138,10 +138,11 @@ def of(title, i):
     return dte
 
 
-def write_more(folder, backend, swmr):
+def write_more(folder, backend, swmr, entry):
     """Write a file with every other kind of module, and one with every number type, its names in many scripts."""
     paths = [str(folder / "modules.h5"), str(folder / "types.h5")]
     with H5SaverLowLevel("custom", backend=backend) as saver:
+        saver.nexus_entry = entry
         saver.init_file(Path(paths[0]), swmr=swmr)
 
         def ready(kind, title, *args):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import h5py
 import pytest
 
-from h5saver_widget import H5SaverBase
+from h5saver_widget import H5SaverBase, ScanSaver
 from h5saver_widget.archiving.ready_made import READY_MADE
 from h5saver_widget.archiving.template import Field, find_template, read_template
-from h5saver_widget.errors import TemplateError
+from h5saver_widget.errors import DataMismatchError, TemplateError
 from h5saver_widget.recording.describing import REMEMBERED
 from h5saver_widget.recording.notes import Note
 
@@ -137,3 +138,25 @@ def test_values_are_checked_by_their_type():
     assert "expected an ORCID" in Field("Id", "orcid").problem("1825")
     assert "expected a whole number" in Field("N", "integer").problem("1.5")
     assert "expected one of a, b" in Field("C", "choice", choices=("a", "b")).problem("c")
+
+
+def test_the_state_of_registered_instruments_is_kept_with_each_scan(backend, tmp_path):
+    laser = SimpleNamespace(title="Laser 1", settings={"power": 3.5})
+    gone = type("Lamp", (), {"title": "Lamp", "settings": {}})()
+    saver = H5SaverBase("scan", backend)
+    saver.settings["base_path"] = str(tmp_path)
+    for module in (laser, laser, gone):
+        saver.register(module)
+    with pytest.raises(DataMismatchError, match="without settings"):
+        saver.register(SimpleNamespace(title="Pump"))
+    del gone, module
+    saver.start()
+    found = []
+    for power in (3.5, 4.0):
+        laser.settings["power"] = power
+        scan = ScanSaver(SimpleNamespace(title="Scan", modules_manager=None))
+        scan.h5saver = saver
+        found.append(scan.get_set_node(new=True).attrs.to_dict())
+    saver.stop()
+    assert [b"3.5" in about["Laser_1_settings"] for about in found] == [True, False]
+    assert b"4.0" in found[1]["Laser_1_settings"] and not any("Lamp" in name for name in found[0])
