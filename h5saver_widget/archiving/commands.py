@@ -83,9 +83,15 @@ class Validate:
             return 3
         for one in found:
             print(f"{'error ' if one.is_error else 'advice'}  {one}")
-        said, is_valid = _strict(arguments.file, arguments.pynx or shutil.which("pynx") or "")
+        said, is_valid = _strict(arguments.file, arguments.pynx or _pynx())
         print(*said, sep="\n")
         return 1 if any(one.is_error for one in found) or not is_valid else 0
+
+
+def _pynx() -> str:
+    """Return the program of pynxtools, ``''`` if there is none: beside that of Python, or on the PATH."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("pynx", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}") or ""
 
 
 def _strict(path: Path, program: str) -> tuple[list[str], bool]:
