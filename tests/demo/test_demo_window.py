@@ -175,6 +175,7 @@ def test_a_frame_is_counted_in_the_file_that_it_went_into(qtbot, window, press, 
     monkeypatch.setattr(DetectorTimeSaver, "filter_data", new_file_first)
     qtbot.waitUntil(lambda: window.recorder.recording is not first and window.recorder.recording.frames >= 2)
     press(window._record_action)
+    qtbot.waitUntil(lambda: not window.h5saver.isopen())
     settle(window.h5saver)
     for counted in (first, window.recorder.recording):
         assert sum(rows(counted.path).values()) == counted.frames
