@@ -82,6 +82,11 @@ class BackendFile(Checks):
         """Tell whether this is the library's own object of the open file."""
         return False
 
+    def current_path(self) -> Path:
+        """Return the present path of the open file; FileGoneError if it was renamed, and the system can't tell."""
+        assert self._path is not None
+        return self._path
+
     def open(
         self,
         path: Path,

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Activity, Queue
+from h5saver_widget.errors import H5SaverError
 
 __all__ = ["FrameQueue"]
 
@@ -22,7 +23,7 @@ class FrameQueue:
     is_isolated = False
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> H5SaverError | None:
         """The reason why nothing can be written any more; None while all is well."""
         return None
 

@@ -202,8 +202,8 @@ class H5pyFile(QueuedBackend):
             self.flush()
         except FileIncompleteError as error:  # the next flush tells, unless too much waits for it
             if self._disk.waiting > _MOST_WAITING:
-                self._gone = FileIncompleteError(str(error), is_lost=True, is_final=True)
-                raise_again(self._gone)
+                self.queue.failure = FileIncompleteError(str(error), is_lost=True, is_final=True)
+                raise_again(self.queue.failure)
 
     def _let_go(self) -> None:
         if self._disk is None:

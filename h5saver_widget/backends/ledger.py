@@ -49,6 +49,11 @@ class FrameLedger:
         """Frames that are neither written nor lost yet."""
         return self.received - self.written - self.dropped
 
+    @property
+    def is_in_frame(self) -> bool:
+        """Whether rows have come of a frame that is not complete."""
+        return bool(self._rows)
+
     def rows_added(self, array: object, rows: int) -> None:
         """Note rows of the frame that is being written."""
         self._rows[array] = self._rows.get(array, 0) + rows

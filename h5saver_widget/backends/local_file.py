@@ -49,12 +49,17 @@ class LocalQueue(FrameQueue):
         Frames and their rows.
     file_size
         Bytes that the file had at the last flush, or when it was opened.
+    failure
+        The reason why nothing can be written any more; None while all is well.
     """
+
+    failure: FileGoneError | FileIncompleteError | None = None
 
     def __init__(self) -> None:
         self.ledger = FrameLedger()
         self.file_size = self._bytes_written = 0
         self._last_flush: float | None = None
+        self.failure = None
 
     def begin(self) -> None:
         """Count from now on: another file is being opened."""
@@ -103,7 +108,8 @@ class LocalFile(Backend):
         self._number = -1
         #: Where the file is that nothing more is written into, if the system tells: it may have been renamed.
         self._place: Path | None = None
-        self._gone: FileGoneError | FileIncompleteError | None = None
+        #: Bytes of the file when the last frame came.
+        self._size_seen = 0
         #: Of a file that is given up: rows of each array at the last flush.
         self._safe_rows: dict[str, int] = {}
 
@@ -166,7 +172,7 @@ class LocalFile(Backend):
     def _begin(self) -> None:
         """Start with nothing that waits, before a file is opened."""
         self._forget("/")
-        self._rows, self._gone, self._place = RowQueue(), None, None
+        self._rows, self._place, self._size_seen = RowQueue(), None, 0
         self.queue.begin()
 
     def _flush(self) -> None:
@@ -243,8 +249,10 @@ class LocalFile(Backend):
         told = [f"{path} from row {rows:,} on" for path, rows in self._safe_rows.items()]
         rest = f" and {len(told) - 3} more" if len(told) > 3 else ""
         rows = f": {', '.join(told[:3])}{rest}" if told else ""
-        self._gone = incomplete(self._path, f"{reason}. Data flushed before are in it; later data are lost{rows}")
-        raise self._gone from error
+        self.queue.failure = incomplete(
+            self._path, f"{reason}. Data flushed before are in it; later data are lost{rows}"
+        )
+        raise self.queue.failure from error
 
     def _require_room(self) -> None:
         """Raise OSError if a disk that is nearly full does not take the end of the file: nothing is changed then.
@@ -268,19 +276,51 @@ class LocalFile(Backend):
         The system lets a program write on, and drops it at the end. A file that was only renamed is written to its end
         under its new name.
         """
-        if self._gone is None and self._mode != "r":
+        if self.queue.failure is None and self._mode != "r":
             found = self._stat()
             if not found.st_nlink:
-                self._gone = FileGoneError(f"{self._path} was removed while it was written: start a new file")
-            elif found.st_size < self.queue.file_size and found.st_size < self._end_that_is_told():
-                self._gone = FileGoneError(
-                    f"{self._path} was cut off by another program while it was written, to {found.st_size:,} bytes: go "
-                    "on in a new file"
-                )
-            if self._gone is not None:
+                self.queue.failure = FileGoneError(f"{self._path} was removed while it was written: start a new file")
                 self.queue.ledger.lose_all()
-        if self._gone is not None:
-            raise_again(self._gone)
+            else:
+                self._compare(found.st_size, self.queue.file_size)
+        if self.queue.failure is not None:
+            raise_again(self.queue.failure)
+
+    def _require_whole(self) -> None:
+        """Raise FileGoneError if the file was removed or cut off; for every frame, before the library writes again.
+
+        Without a journal the library writes frames at once, and would make the file as long again.
+        """
+        if self.queue.failure is not None:
+            raise_again(self.queue.failure)
+        if os.name == "posix" and not self._keeps_journal:
+            size = os.fstat(self._number).st_size
+            if size < self._size_seen:
+                self._require_place()
+                self._compare(size, self._size_seen)
+            self._size_seen = size
+
+    def _compare(self, size: int, before: int) -> None:
+        """Find out whether a file that is shorter than before was cut off: the library shortens files itself, too."""
+        if size < before and ((end := self._end_that_is_told()) is None or size < end):
+            self.queue.failure = FileGoneError(
+                f"{self._path} was cut off by another program while it was written, to {size:,} bytes: go on in a new "
+                "file"
+            )
+            self.queue.ledger.lose_all()
+            raise self.queue.failure
+
+    def current_path(self) -> Path:
+        """Return the present path of the open file."""
+        path = super().current_path()
+        if os.name != "posix":  # an open file can't be renamed
+            return path
+        about = os.fstat(self._number)
+        for place in (path, path_of(self._number)):
+            with suppress(OSError):
+                if place is not None and os.path.samestat(about, place.stat()):
+                    return place
+        raise FileGoneError(f"{path} was removed or renamed while it was written; where it is now can't be told")
 
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""
@@ -327,17 +367,18 @@ class LocalFile(Backend):
             if stat.S_ISREG(self._stat().st_mode):
                 self._place = path_of(self._number)
 
-    def _end_that_is_told(self) -> int:
-        """Return the end of the file in its superblock at the last flush; 0 where it is unknown."""
-        path = self._place or self._path
+    def _end_that_is_told(self) -> int | None:
+        """Return the end of the file in its superblock at the last flush: None without one, 0 if it can't be read."""
+        # by its number, where the system has that: its name may be another file's
+        path = Path(f"/proc/self/fd/{self._number}")
         with suppress(OSError):
-            block = None if path is None else read_superblock(path)
-            return 0 if block is None else block.base + block.stored_end
+            block = read_superblock(path if path.exists() else self._place or self._path or path)
+            return None if block is None else block.base + block.stored_end
         return 0
 
     def _fill_up(self) -> None:
         """Make the file as long as it says that it is: HDF5 opens no shorter one. A hole at its end takes no room."""
-        path, end = self._place or self._path, self._end_that_is_told()
+        path, end = self._place or self._path, self._end_that_is_told() or 0
         with suppress(OSError):
             if path is not None and path.stat().st_size < end < self.queue.file_size + _LONGEST_END:
                 os.truncate(path, end)

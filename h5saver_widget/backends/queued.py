@@ -30,7 +30,7 @@ from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, LARGE_ROW, RowQueue
 from h5saver_widget.backends.selections import is_point
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, RawAttribute, Selection
-from h5saver_widget.errors import NodeError, RowsLostError, raise_again
+from h5saver_widget.errors import NodeError, RowsLostError
 
 __all__ = ["QueuedBackend"]
 
@@ -194,8 +194,7 @@ class QueuedBackend(LocalFile):
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         queue, ledger = self._rows, self.queue.ledger
-        if self._gone is not None:
-            raise_again(self._gone)
+        self._require_whole()
         with self._losses_counted():
             queue.report()
         for node, _ in ready:
@@ -228,8 +227,7 @@ class QueuedBackend(LocalFile):
         if layout.size > LARGE_FRAME or not self._rows.collects:
             super().append_packed(layout, row)
             return
-        if self._gone is not None:
-            raise_again(self._gone)
+        self._require_whole()
         queue, nodes = self._rows, cast("list[TreeNode]", layout.arrays)
         with self._losses_counted():
             queue.report()
@@ -288,6 +286,7 @@ class QueuedBackend(LocalFile):
             super().extend(array, count, fill)
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+        self._require_whole()
         writer = self._writer(node)
         if is_point(selection, writer.fixed_shape, values):
             if not values.flags.c_contiguous or values.dtype != writer.dtype:

@@ -141,6 +141,8 @@ def _start(
         made_for_swmr = swmr or (not created and streaming.read_swmr_compatible(file))
         file._begin_session(Session(file.io, raw_path, made_for_swmr))
         if file.io.writable:
+            if not file.capabilities.remote:
+                file.require_session().written_at(path)
             _lay_out(file, path, raw_path, metadata, created, swmr)
         file.require_session().hold_raw()
     except BaseException:  # the caller gets the error; a file that it takes for closed must not stay open

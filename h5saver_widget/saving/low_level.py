@@ -351,12 +351,13 @@ class H5SaverLowLevel(H5Backend):
             if path is None:
                 self._begin_session(None)  # the host may have closed the library's own object
                 return
-            frames_saved, size = self.frames_saved, self.bytes_saved
+            frames_saved, size, now = self.frames_saved, self.bytes_saved, path
             self.generation += 1
             try:
                 try:
                     if session is not None:
                         session.counts = files.final_counts(self)
+                        now = session.moved() or path
                         self._begin_session(None)  # no frame comes between the last count and the end
                 finally:
                     (self.io if session is None else session).close()
@@ -364,9 +365,13 @@ class H5SaverLowLevel(H5Backend):
                 said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
                 self._notify("error", message=said, exception=error)
                 raise
+            else:
+                if now != path:
+                    said = f"{path} was renamed while it was recorded: the recording is {now}"
+                    self._notify("error", message=said, exception=None)
             finally:
                 self._begin_session(None)
-                self._notify("closed", path=path, frames=frames_saved, bytes=size)
+                self._notify("closed", path=now, frames=frames_saved, bytes=size)
 
     def borrow(self, lender: H5SaverLowLevel) -> None:
         """Work on the file that another saver has open, until this one is closed."""

@@ -7,9 +7,11 @@ the session, never the saver itself.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import warnings
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -106,6 +108,8 @@ class Session:
         New arrays that NeXus readers don't know yet.
     entry
         The ``/entry`` of the file, which shows the data to NeXus readers.
+    written
+        Path of a local file that is written, and its identity on the disk.
     recordings
         The recordings below groups that savers have begun: two that append to one group share one.
     """
@@ -123,6 +127,7 @@ class Session:
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     plots: Plots = field(default_factory=Plots)
     groups_made: int = 0
+    written: tuple[Path, os.stat_result] | None = None
     entry: Entry = field(init=False)
     recordings: weakref.WeakValueDictionary[Any, Any] = field(default_factory=weakref.WeakValueDictionary)
 
@@ -138,6 +143,27 @@ class Session:
 
     def _has_raw(self) -> bool:
         return "/" not in self.raw_path.strip("/") and self.io.has_child(self.io.root(), self.raw_path.strip("/"))
+
+    def written_at(self, path: Path) -> None:
+        """Remember which file is written."""
+        with suppress(OSError):
+            self.written = path, path.stat()
+
+    def moved(self) -> Path | None:
+        """Return the present path of a file that was renamed while it was written; None if it was not."""
+        if self.written is None:
+            return None
+        path, about = self.written
+        try:
+            if os.path.samestat(about, path.stat()):
+                return None
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return None
+        with suppress(H5SaverError, OSError):  # said when it is closed
+            return self.io.current_path()
+        return None
 
     def close(self) -> None:
         """Bring the derived attributes up to date and close the file."""
@@ -163,8 +189,7 @@ class Session:
             self._reopen()
 
     def _reopen(self) -> None:
-        path = self.io.path
-        assert path is not None
+        path = self.io.current_path()
         grown = list(self.growing)
         self.group_cache.clear()
         self.recordings.clear()

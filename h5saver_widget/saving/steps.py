@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from h5saver_widget.errors import raise_again
+
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
@@ -97,6 +99,8 @@ class FrameStep(Step):
         if saver.when_full == "wait":
             saver.io.queue.wait_for_room()
         try:
+            if (failure := saver.io.queue.failure) is not None and saver.io.is_open:
+                raise_again(failure)  # before anything is looked for in a file that is lost
             super().__enter__()
         except Exception as error:
             saver.frame_lost(self._name, error)

@@ -122,6 +122,10 @@ class IsolatedFile(Backend):
         self.queue.is_open = True
         self._send_allowed()
 
+    def current_path(self) -> Path:
+        """Return the present path of the open file."""
+        return Path(self._connection.ask("current_path"))
+
     def _close(self) -> None:
         """Have the worker close the file. The lock is not held while this waits."""
         failure = self.queue.failure if self._mode != "r" else None  # of a file that was only read, nothing is lost

@@ -37,6 +37,8 @@ PATIENCE_SECONDS = 10.0
 """How long a flush that is refused is tried again before the file is given up."""
 
 _SOON_SECONDS = 0.1
+#: So long it is waited for the rest of a frame, in s: what is flushed is whole frames, as they are counted.
+_FRAME_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 
 
@@ -127,7 +129,8 @@ class HostedFile:
     @property
     def _flush_seconds(self) -> float:
         wanted = _SOON_SECONDS if self._ring[Counter.flush_wanted] else FLUSH_SECONDS
-        return max(wanted, self._flush_took)  # with thousands of arrays, flushes take at most half of the time
+        rest = _FRAME_SECONDS if self.ledger.is_in_frame else 0.0
+        return max(wanted, self._flush_took) + rest  # with thousands of arrays, flushes take at most half of the time
 
     def is_due(self, now: float) -> bool:
         """Tell whether changes have to be flushed."""
@@ -267,7 +270,7 @@ class HostedFile:
         self._changed_at = None
         if self.failed:
             self._io.abandon()
-        path = self._io.path
+        path = self._present_path()
         try:
             self._io.close()
         except RowsLostError as error:  # of single arrays; all else is in the file
@@ -288,9 +291,15 @@ class HostedFile:
             self.ledger.flushed()
             self.count()
 
+    def _present_path(self) -> Path | None:
+        """Return the path of the open file, None without one: it may have been renamed."""
+        with suppress(FileGoneError):
+            return self._io.current_path() if self._io.is_open else None
+        return None
+
     def close_after_all(self) -> None:
         """Close a file that the program left open, and complete one that it was streaming into."""
-        path, grown, streamed = self._io.path, [], self._io.swmr_active
+        path, grown, streamed = self._present_path(), [], self._io.swmr_active
         if self._io.is_open:
             self.does(Doing.closing)
             if self._io.writable and not streamed and not self.failed:

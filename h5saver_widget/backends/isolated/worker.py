@@ -71,6 +71,7 @@ class Worker:
             "flush": self._file.flush_asked,
             "checkpoint": lambda: self._file.flush_asked(checkpoint=True),
             "keep_row": self._file.keep_row,
+            "current_path": lambda: self._io.current_path().as_posix(),
         }
 
     # ------------------------------------------------------------------- loop
