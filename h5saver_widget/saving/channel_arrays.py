@@ -6,20 +6,25 @@ They have one meaning, a number type each, and values that are no numbers are st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Handle
+from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.plain import holds
-from h5saver_widget.format.layout import DataType
+from h5saver_widget.data.protocols import DataLike
+from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.nodes.typed import Array
+from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.content import storable_fill, store_words
+from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
-from h5saver_widget.saving.meaning import Frame, Meaning, errors_change
+from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, errors_change
 from h5saver_widget.saving.notices import tell_once
 from h5saver_widget.saving.per_row import ExtraRows
 from h5saver_widget.saving.value_types import CODED, ValueType
@@ -29,20 +34,36 @@ __all__ = ["ChannelArrays"]
 Values = npt.NDArray[Any]
 
 
-class ChannelArrays:
+class ChannelArrays(ABC):
     """Channels and errors of one data object in a group of the file.
 
     Parameters
     ----------
     saver, place
         The saver, and the group of the arrays.
+    lead
+        How many dimensions the arrays have before those of a frame.
+    distribution, fill_value
+        Of the points, and the value of points that nobody writes.
+    scan_shape
+        Shape of a scan.
     """
 
     _meaning: Meaning
     _extras: ExtraRows
+    _row_shape: tuple[int, ...]
 
-    def __init__(self, saver: H5SaverLowLevel, place: CachedGroup) -> None:
-        self._saver, self.place = saver, place
+    def __init__(
+        self,
+        saver: H5SaverLowLevel,
+        place: CachedGroup,
+        lead: int,
+        distribution: str,
+        fill_value: float,
+        scan_shape: tuple[int, ...] = (),
+    ) -> None:
+        self._saver, self.place, self._lead = saver, place, lead
+        self._distribution, self._fill_value, self._scan_shape = distribution, fill_value, scan_shape
         self._handles: list[Handle] = []
         self._error_handles: list[Handle] = []
         #: Number types in the file, and what rows hold that nobody writes.
@@ -53,36 +74,68 @@ class ChannelArrays:
         self._frame_shape: tuple[int, ...] = ()
         self._types: list[np.dtype[Any]] = []
 
-    def _made(
-        self,
-        dtype: np.dtype[Any],
-        fill: Any,
-        make: Callable[[np.dtype[Any], Any, Mapping[str, Any]], Array],
-        held: Any = None,
+    @abstractmethod
+    def _make_array(
+        self, name: str, dtype: np.dtype[Any], fill: Any, title: str, attributes: Mapping[str, Any]
+    ) -> Array:
+        """Make an array for frames of this object."""
+
+    def _create(
+        self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any], held: Any = None
     ) -> Handle:
-        """Have an array made for values of a type, and remember it.
+        """Make the array of a channel, or of its errors; beside the first one, the signal axes.
 
         Parameters
         ----------
+        data_type, dwa, channel
+            Role of the array, and what it holds.
         dtype
             Type of the values.
-        fill
-            What points hold that nobody writes, as far as the type can hold it.
-        make
-            Makes the array from its number type, its fill value, and attributes that tell the meaning of its numbers.
         held
-            Fill value of the array in the file, where that is another one.
+            What the array holds in the file where nobody has written, if that is a value of the channel.
         """
+        is_error, is_block = data_type is DataType.error, tuple(dwa.nav_indexes) == (0,) and not self._lead
+        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
+        if is_block:
+            more["data_dimension"] = dim_of(self._row_shape).name
+        if 0 in dwa.shape:
+            more[ROW_SHAPE] = tuple(dwa.shape[is_block:])
+        nav_indexes = (*range(self._lead), *(int(i) + self._lead for i in dwa.nav_indexes))
+        described = data_attributes(dwa, channel, data_type, nav_indexes, self._distribution, more)
+        if channel == 0 and not is_error and not self._meaning.moving:
+            for axis in dwa.axes:
+                if axis.index or not is_block:
+                    AxisSaverLoader(self._saver).add_to(self.place, axis, axis.index + self._lead)
+        fill = np.nan if is_error else self._fill_value
         kind = ValueType(dtype) if dtype.kind in CODED else None
         if kind is None:
-            stored, filled = dtype, storable_fill(fill, dtype)
-            handle = make(stored, filled if held is None else held, {}).handle
+            stored, filled, told = dtype, storable_fill(fill, dtype), {}
         else:
-            stored, filled = kind.stored, kind.fill
-            handle = make(stored, filled, kind.attributes).handle
-            self._coded[handle] = kind
+            stored, filled, told = kind.stored, kind.fill, kind.attributes
+        title = f"{dwa.name}_errors" if is_error else str(dwa.name)
+        in_file = filled if held is None or kind is not None else held
+        handle = self._make_array(
+            channel_name(data_type, channel), stored, in_file, title, {**described, **told}
+        ).handle
         self._dtypes[handle], self._fills[handle] = stored, filled
+        if kind is not None:
+            self._coded[handle] = kind
         return handle
+
+    def _create_errors(self, frame: Frame) -> list[Handle]:
+        return [self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(frame.errors or ())]
+
+    def _take_meaning(self, nodes: Sequence[Array], axes: Iterable[AxisMeaning], units: str) -> tuple[int, ...]:
+        """Take the meaning of arrays that are in the file, and return the shape of a frame.
+
+        `units` are those of arrays that have none written beside them: the peer writes none for arrays that grow.
+        """
+        described = nodes[0].attrs.to_dict()
+        labels = [str(node.attrs.get("label", "")) for node in nodes]
+        source = str(described.get("source", "raw"))
+        self._meaning = Meaning(str(described.get("units", units)), labels, source, axes)
+        self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape or None)
+        return tuple(described.get(ROW_SHAPE, self._row_shape or (1,)))
 
     def _found(self, data_type: DataType) -> list[Array]:
         """Return the arrays of a role that are in the file, and remember them."""
@@ -155,7 +208,7 @@ class ChannelArrays:
     def _fill_of(self, handle: Handle) -> Any:
         """Return what rows of an array hold that nobody writes."""
         if handle not in self._fills:  # found in the file
-            fill = np.nan if handle in self._error_handles else self._saver.fill_value
+            fill = np.nan if handle in self._error_handles else self._fill_value
             self._fills[handle] = storable_fill(fill, self._dtypes[handle])
         return self._fills[handle]
 

@@ -15,8 +15,8 @@ from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import NodeError, StreamingError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import LOGGER_NAME, DataType
-from h5saver_widget.nodes.typed import CARRAY, EARRAY, VLARRAY, StringARRAY
-from h5saver_widget.saving.h5_backend import H5Backend, Where
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, VLARRAY, Array, StringARRAY
+from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.value_types import WORDS, ValueType
 
 if TYPE_CHECKING:
@@ -26,50 +26,11 @@ __all__ = [
     "add_array",
     "add_log",
     "add_string_array",
-    "create_carray",
-    "create_earray",
-    "create_vlarray",
+    "array_made",
     "get_set_logger",
     "storable_fill",
     "store_words",
 ]
-
-
-def create_carray(
-    file: H5SaverLowLevel, where: Where, name: str, obj: Any = None, title: str = "", **options: Any
-) -> CARRAY:
-    """Make an array of fixed shape; see :meth:`H5Backend.create_carray`."""
-    with file._changing_structure():
-        array = H5Backend.create_carray(file, where, name, obj, title, **options)
-        ndim = len(options.get("shape", ())) if obj is None else np.ndim(obj)
-        _note_array(file, where, name, ndim, options.get("attributes"))
-        return array
-
-
-def create_earray(
-    file: H5SaverLowLevel,
-    where: Where,
-    name: str,
-    dtype: Any = np.float64,
-    shape: tuple[int, ...] = (1,),
-    *args: Any,
-    **options: Any,
-) -> EARRAY:
-    """Make an array that grows by rows; see :meth:`H5Backend.create_earray`."""
-    with file._changing_structure():
-        array = H5Backend.create_earray(file, where, name, dtype, shape, *args, **options)
-        _note_array(file, where, name, 1 + len(shape), options.get("attributes"))
-        file.has_grown(array.path, array.handle)
-        return array
-
-
-def create_vlarray(file: H5SaverLowLevel, where: Where, name: str, *args: Any, **options: Any) -> VLARRAY:
-    """Make a growing list of byte rows, or of text lines; see :meth:`H5Backend.create_vlarray`."""
-    with file._changing_structure():
-        array = H5Backend.create_vlarray(file, where, name, *args, **options)
-        file.note_made(file.path_of(where), name)
-        file.has_grown(array.path, array.handle)
-        return array
 
 
 def add_array(
@@ -175,13 +136,15 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
         file.flush_if_due()
 
 
-def _note_array(
-    file: H5SaverLowLevel, where: Where, name: str, ndim: int, attributes: Mapping[str, Any] | None
+def array_made(
+    file: H5SaverLowLevel, where: Where, array: Array, ndim: int, attributes: Mapping[str, Any] | None
 ) -> None:
-    """Update the cache of a group, and remember the NeXus attributes that a new array needs."""
-    parent = file.path_of(where)
+    """Update the cache of a group, and remember what a new array needs: NeXus attributes, its shape at the end."""
+    parent, name = file.path_of(where), array.name
     file.note_made(parent, name)
-    if attributes and file.nexus:
+    if isinstance(array, (EARRAY, VLARRAY)):
+        file.has_grown(array.path, array.handle)
+    if attributes and file.nexus and not isinstance(array, VLARRAY):
         file.require_session().plots.made(parent, name, ndim, attributes)
         file.require_session().entry.made(parent, name, ndim, attributes)
 

@@ -11,11 +11,9 @@ import numpy.typing as npt
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, channel_name
-from h5saver_widget.nodes.typed import Array
-from h5saver_widget.saving.arrays import AxisSaverLoader
+from h5saver_widget.nodes.typed import CARRAY
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.channel_arrays import ChannelArrays
-from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
@@ -107,17 +105,15 @@ class ExtendedArrays(ChannelArrays):
         distribution: str,
         fill_value: float,
     ) -> None:
-        super().__init__(saver, place)
-        self._scan_shape = scan_shape
+        super().__init__(saver, place, len(scan_shape), distribution, fill_value, scan_shape)
         given = frame.shape
-        self._shape = () if given == (1,) else stored_shape(given)
-        self._distribution, self._fill_value = distribution, fill_value
+        self._row_shape = () if given == (1,) else stored_shape(given)
         if channel_name(DataType.data, 0) in place.names:
             given = self._reopen()
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
-            self._handles = [self._create(DataType.data, frame, i, a) for i, a in enumerate(frame.dtypes)]
+            self._handles = [self._create(DataType.data, frame.dwa, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, frame.dwa, scan_shape)
         self._complete(given)
@@ -126,49 +122,28 @@ class ExtendedArrays(ChannelArrays):
         nodes = self._found(DataType.data)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._found(DataType.error)]
-        described, dims = nodes[0].attrs.to_dict(), len(self._scan_shape)
-        shape = nodes[0].info.shape
+        dims, shape = self._lead, nodes[0].info.shape
         if shape[:dims] != self._scan_shape:
             raise DataMismatchError(
                 f"{nodes[0].path} has shape {shape}, this scan has {self._scan_shape} points; start a new scan"
             )
-        self._shape = tuple(shape[dims:])
+        self._row_shape = tuple(shape[dims:])
         own = [axis_from(self.place.group.get_child(name)) for _, name in self.place.numbered("Axis")]
-        axes = [AxisMeaning(axis, axis.index - dims) for axis in own if axis.index >= dims]
-        labels = [str(node.attrs.get("label", "")) for node in nodes]
-        units, source = str(described.get("units", "")), str(described.get("source", "raw"))
-        self._meaning = Meaning(units, labels, source, axes)
-        self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape)
-        return tuple(described.get(ROW_SHAPE, self._shape or (1,)))
+        return self._take_meaning(nodes, [AxisMeaning(a, a.index - dims) for a in own if a.index >= dims], "")
 
-    def _create_errors(self, frame: Frame) -> list[Handle]:
-        return [self._create(DataType.error, frame, i, e.dtype) for i, e in enumerate(frame.errors or ())]
-
-    def _create(self, data_type: DataType, frame: Frame, channel: int, dtype: np.dtype[Any]) -> Handle:
-        saver, dwa, dims = self._saver, frame.dwa, len(self._scan_shape)
-        is_error = data_type is DataType.error
-        nav_indexes = (*range(dims), *(int(i) + dims for i in dwa.nav_indexes))
-        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
-        if 0 in frame.shape:
-            more[ROW_SHAPE] = frame.shape
-        described = data_attributes(dwa, channel, data_type, nav_indexes, self._distribution, more)
-        if channel == 0 and not is_error:
-            for axis in dwa.axes:
-                AxisSaverLoader(saver).add_to(self.place, axis, axis.index + dims)
-
-        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> Array:
-            return saver.create_carray(
-                self.place.group,
-                channel_name(data_type, channel),
-                title=f"{dwa.name}_errors" if is_error else str(dwa.name),
-                shape=(*self._scan_shape, *self._shape),
-                dtype=stored,
-                fill_value=fill,
-                frame_axes=len(self._shape),
-                attributes={**described, **told},
-            )
-
-        return self._made(dtype, np.nan if is_error else self._fill_value, make)
+    def _make_array(
+        self, name: str, dtype: np.dtype[Any], fill: Any, title: str, attributes: Mapping[str, Any]
+    ) -> CARRAY:
+        return self._saver.create_carray(
+            self.place.group,
+            name,
+            title=title,
+            shape=(*self._scan_shape, *self._row_shape),
+            dtype=dtype,
+            fill_value=fill,
+            frame_axes=len(self._row_shape),
+            attributes=attributes,
+        )
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
@@ -178,7 +153,7 @@ class ExtendedArrays(ChannelArrays):
 
     def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
         """Add the data of a frame that belongs here to the writes of a point."""
-        shape, found = self._shape, point.values
+        shape, found = self._row_shape, point.values
         data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
         for handle, values in zip(self._handles, data, strict=True):
             found.append((handle, values if values.shape == shape else values.reshape(shape)))

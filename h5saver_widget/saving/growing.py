@@ -10,17 +10,14 @@ import numpy as np
 
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data import Axis
-from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.plain import holds
 from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import NAV_GROUP, PER_ROW, DataType, channel_name
 from h5saver_widget.nodes.typed import EARRAY, Array
-from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.assemble import axis_from
 from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.content import storable_fill
-from h5saver_widget.saving.describe import ROW_SHAPE, data_attributes, extras_on
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.growing_axes import GrowingAxes, Rows
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -64,7 +61,7 @@ class GrowingArrays(ChannelArrays):
         after: GrowingArrays | None = None,
         moving: bool = False,
     ) -> None:
-        super().__init__(saver, place)
+        super().__init__(saver, place, 1, "spread", saver.fill_value)
         self._is_late = rows_before > 0
         #: Whether only the values of axes were other than in the segment before.
         self.has_moved = False
@@ -75,6 +72,7 @@ class GrowingArrays(ChannelArrays):
         self.is_block = is_block(frame.dwa)
         if held:
             self.is_block = NAV_GROUP in place.names or (self.is_block and any(a.index == 0 for a in own))
+        self._lead = 0 if self.is_block else 1
         given = self._given_shape(frame)
         self._row_shape = stored_shape(given)
         if self.is_block:  # first, as the peer expects: Axis00 is the one that grows
@@ -137,56 +135,25 @@ class GrowingArrays(ChannelArrays):
             dtypes = [was if dtype == was or holds(was, array) else dtype for array, dtype, was in known]
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
-        enlargeable = DataType.data_enlargeable
-        # rows before the first of a late channel hold the fill value
-        firsts = [None if self._is_late else a.astype(d) for a, d in zip(frame.data, dtypes, strict=True)]
-        kinds = zip(dtypes, firsts, strict=True)
-        self._handles = [self._create(enlargeable, dwa, i, dtype, first) for i, (dtype, first) in enumerate(kinds)]
-        errors = frame.errors or ()
-        self._error_handles = [self._create(DataType.error, dwa, i, e.dtype) for i, e in enumerate(errors)]
+        self._handles = []
+        for channel, (array, dtype) in enumerate(zip(frame.data, dtypes, strict=True)):
+            # a value that never changes takes no room; rows before the first of a late channel hold the fill value
+            one = not self._is_late and array.size and prod(self._row_shape) == 1 and dtype.kind not in CODED
+            first = array.astype(dtype).flat[0] if one else None
+            self._handles.append(self._create(DataType.data_enlargeable, dwa, channel, dtype, first))
+        self._error_handles = self._create_errors(frame)
         self._extras = ExtraRows(self._saver, self.place, dwa)
         if moving:
             self._make_moving(dwa)
 
-    def _create(
-        self, data_type: DataType, dwa: DataLike, channel: int, dtype: np.dtype[Any], first: Rows | None = None
-    ) -> Handle:
-        saver = self._saver
-        is_error = data_type is DataType.error
-        own = tuple(int(i) for i in dwa.nav_indexes)
-        nav_indexes = (0,) if self.is_block else (0, *(i + 1 for i in own))
-        more: dict[str, Any] = {"source": "calculated"} if is_error else {}
-        if self.is_block:
-            more["data_dimension"] = dim_of(self._row_shape).name
-        if 0 in dwa.shape:
-            more[ROW_SHAPE] = tuple(dwa.shape[1:] if self.is_block else dwa.shape)
-        described = data_attributes(dwa, channel, data_type, nav_indexes, "spread", more)
-        if channel == 0 and not is_error and not self._meaning.moving:
-            for axis in dwa.axes:
-                if not self.is_block:
-                    AxisSaverLoader(saver).add_to(self.place, axis, axis.index + 1)
-                elif axis.index > 0:
-                    AxisSaverLoader(saver).add_to(self.place, axis, axis.index)
-        title = f"{dwa.name}_errors" if is_error else str(dwa.name)
-        name = channel_name(data_type, channel)
-
-        def make(stored: np.dtype[Any], fill: Any, told: Mapping[str, Any]) -> EARRAY:
-            return saver.create_earray(
-                self.place.group,
-                name,
-                stored,
-                self._row_shape,
-                title,
-                fill_value=fill,
-                attributes={**described, **told},
-            )
-
-        held = None
-        if first is not None and first.size and prod(self._row_shape) == 1 and dtype.kind not in CODED:
-            held = first.flat[0]  # a value that never changes takes no room
-        handle = self._made(dtype, np.nan if is_error else saver.fill_value, make, held)
-        self._counts[handle] = 0
-        return handle
+    def _make_array(
+        self, name: str, dtype: np.dtype[Any], fill: Any, title: str, attributes: Mapping[str, Any]
+    ) -> EARRAY:
+        made = self._saver.create_earray(
+            self.place.group, name, dtype, self._row_shape, title, fill_value=fill, attributes=attributes
+        )
+        self._counts[made.handle] = 0
+        return made
 
     def _make_moving(self, dwa: DataLike) -> None:
         saver = self._saver
@@ -212,27 +179,22 @@ class GrowingArrays(ChannelArrays):
         nodes = self._reopened(DataType.data_enlargeable)
         self._handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._reopened(DataType.error)]
-        described = nodes[0].attrs.to_dict()
         self._row_shape = tuple(nodes[0].info.shape[1:])
-        shift = 0 if self.is_block else 1
-        axes = [AxisMeaning(a, a.index - shift) for a in own if a.index > 0]
+        axes = [AxisMeaning(a, a.index - self._lead) for a in own if a.index > 0]
         if self.is_block:
             mine = [AxisMeaning(a, 0, False) for a in own if a.index == 0][: self._own]
             # one without a name is that of blocks that bring none: it counts their points
             axes += [a for a in mine if a.label or a.units or _own_axes(frame.dwa)]
-        labels = [str(node.attrs.get("label", "")) for node in nodes]
-        units = str(described.get("units", frame.dwa.units))  # which the peer does not write for such arrays
-        self._meaning = Meaning(units, labels, str(described.get("source", "raw")), axes)
-        self._extras = ExtraRows(self._saver, self.place, extras_on(described))
+        given = self._take_meaning(nodes, axes, str(frame.dwa.units))
         for _, name in self.place.numbered(MOVING):
             node = self.place.group.get_child(name)
             if isinstance(node, EARRAY):
                 self._moving.append((node.handle, node.dtype))
                 self._counts[node.handle], self._dtypes[node.handle] = node.info.shape[0], node.dtype
         if self._moving:
-            self._meaning = Meaning.of(frame.dwa)
-            self._meaning.units, self._meaning.labels, self._meaning.moving = units, labels, True
-        return tuple(described.get(ROW_SHAPE, self._row_shape))
+            known, self._meaning = self._meaning, Meaning.of(frame.dwa)
+            self._meaning.units, self._meaning.labels, self._meaning.moving = known.units, known.labels, True
+        return given
 
     def _reopened(self, data_type: DataType) -> list[Array]:
         nodes = self._found(data_type)
@@ -275,9 +237,7 @@ class GrowingArrays(ChannelArrays):
             rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
             if not self._error_handles:  # errors that come later than the data
-                self._error_handles = [
-                    self._create(DataType.error, frame.dwa, i, e.dtype) for i, e in enumerate(frame.errors or ())
-                ]
+                self._error_handles = self._create_errors(frame)
                 for handle in self._error_handles:
                     self._fill(handle, self.rows)
             rows += self._errors_as_stored(frame, shape)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -18,12 +20,14 @@ from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.nodes.attributes import raw_attributes
-from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Node, StringARRAY, node_of
+from h5saver_widget.nodes.typed import CARRAY, EARRAY, GROUP, VLARRAY, Array, Node, StringARRAY, node_of
 from h5saver_widget.saving.shared_files import FileProxy
 
 __all__ = ["H5Backend", "Where"]
 
 _MAX_DEPTH = 200  # a group may hold itself, and not every library can tell: no walk continues for ever
+
+_A = TypeVar("_A", bound=Array)
 
 Where = str | Node | Any
 """A place in a file: a path, a node, or the library's own object."""
@@ -306,11 +310,26 @@ class H5Backend:
                 return self.get_group(self.path_of(parent, name))
             return self.create_group(parent, name, title, unwrapped=attributes)
 
-    def _array_attributes(self, class_name: str, title: str, shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
-        values: dict[str, Any] = {"CLASS": class_name, "TITLE": title}
-        if class_name == "EARRAY":
-            values["EXTDIM"] = np.int32(0)  # by this PyTables knows which axis grows
-        return {**values, "shape": shape, "dtype": np.dtype(dtype).name, "subdtype": "", "backend": self.backend}
+    def _changing_structure(self) -> AbstractContextManager[None]:
+        """Make or remove nodes in the block."""
+        return nullcontext()
+
+    def _array_made(self, where: Where, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
+        """Take note of a new array."""
+
+    def _make(self, cls: type[_A], where: Where, name: str, title: str, spec: NodeSpec, subdtype: str = "") -> _A:
+        """Make an array, with the attributes by which the peer, and PyTables, know its class."""
+        shape = (0, *spec.shape) if spec.kind is not NodeKind.FIXED else spec.shape
+        described: dict[str, Any] = {"CLASS": "VLARRAY" if issubclass(cls, VLARRAY) else cls.class_name, "TITLE": title}
+        if spec.kind is NodeKind.GROWING:
+            described["EXTDIM"] = np.int32(0)  # by this PyTables knows which axis grows
+        dtype = np.dtype(np.uint8) if spec.kind is NodeKind.TEXT else spec.dtype
+        described |= {"shape": shape, "dtype": dtype.name, "subdtype": subdtype}
+        raw = self.raw({**described, "backend": self.backend, **spec.attributes})
+        with self._changing_structure():
+            made = cls(self.io, self.io.create(self.handle_of(where), name, replace(spec, attributes=raw)))
+            self._array_made(where, made, len(shape), spec.attributes)
+            return made
 
     def create_carray(
         self,
@@ -332,10 +351,8 @@ class H5Backend:
         data = None if obj is None else plain(obj, name, also="S")
         if data is not None:
             shape, dtype = data.shape, data.dtype
-        described = {**self._array_attributes("CARRAY", title, shape, dtype), **(attributes or {})}
-        raw = self.raw(described)
-        spec = NodeSpec(NodeKind.FIXED, shape, dtype, data, fill_value, frame_axes, self.compression, raw)
-        return CARRAY(self.io, self.io.create(self.handle_of(where), name, spec))
+        spec = NodeSpec(NodeKind.FIXED, shape, dtype, data, fill_value, frame_axes, self.compression, attributes or {})
+        return self._make(CARRAY, where, name, title, spec)
 
     def create_earray(
         self,
@@ -349,12 +366,15 @@ class H5Backend:
         attributes: Mapping[str, Any] | None = None,
     ) -> EARRAY:
         """Make an array of rows of `shape` that grows by rows; rows that are never written hold `fill_value`."""
-        described = {**self._array_attributes("EARRAY", title, (0, *shape), dtype), **(attributes or {})}
-        raw = self.raw(described)
         spec = NodeSpec(
-            NodeKind.GROWING, shape, dtype, fill_value=fill_value, compression=self.compression, attributes=raw
+            NodeKind.GROWING,
+            shape,
+            dtype,
+            fill_value=fill_value,
+            compression=self.compression,
+            attributes=attributes or {},
         )
-        return EARRAY(self.io, self.io.create(self.handle_of(where), name, spec))
+        return self._make(EARRAY, where, name, title, spec)
 
     def create_vlarray(
         self,
@@ -374,11 +394,8 @@ class H5Backend:
             text = True
         elif dtype is not None and np.dtype(dtype) != np.uint8:
             raise DataMismatchError(f"rows of any length hold bytes (dtype uint8) or text ('string'), got {dtype!r}")
-        described = {**self._array_attributes("VLARRAY", title, (0,), np.uint8), **(attributes or {})}
-        described["subdtype"] = "string" if text else ""
-        spec = NodeSpec(NodeKind.TEXT, attributes=self.raw(described))
-        handle = self.io.create(self.handle_of(where), name, spec)
-        return (StringARRAY if text else VLARRAY)(self.io, handle)
+        spec = NodeSpec(NodeKind.TEXT, attributes=attributes or {})
+        return self._make(StringARRAY if text else VLARRAY, where, name, title, spec, "string" if text else "")
 
     def remove_node(self, where: Where, name: str | None = None) -> None:
         """Delete a node and everything below it."""

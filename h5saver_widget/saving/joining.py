@@ -12,6 +12,7 @@ from h5saver_widget.data import Axis, DataWithAxes
 from h5saver_widget.data.checks import same_axes
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.data.plain import holds
+from h5saver_widget.saving.value_types import type_of
 
 __all__ = ["joined", "joined_scan"]
 
@@ -74,6 +75,7 @@ def _agree(first: DataWithAxes, second: DataWithAxes) -> bool:
     return (
         _facts(first) == _facts(second)
         and same_axes(_axes(first, False), _axes(second, False))
+        and _axis_types(first) == _axis_types(second)
         and [(a.label, a.units) for a in _axes(first, True)] == [(a.label, a.units) for a in _axes(second, True)]
     )
 
@@ -88,6 +90,11 @@ def _facts(data: DataWithAxes) -> tuple[Any, ...]:
 
 def _axes(data: DataWithAxes, along: bool) -> list[Axis]:
     return [axis for axis in data.axes if (axis.index == 0) is along]
+
+
+def _axis_types(data: DataWithAxes) -> list[tuple[int, np.dtype[Any]]]:
+    """Return the number types of signal axes: True is no 1 there either."""
+    return sorted(((axis.index, type_of(axis.get_data())) for axis in _axes(data, False)), key=str)
 
 
 def _arrays(data: DataWithAxes) -> list[Any]:

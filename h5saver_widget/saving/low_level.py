@@ -97,8 +97,7 @@ class H5SaverLowLevel(H5Backend):
     get_node_from_title = groups.get_node_from_title
     get_scan_groups, get_last_scan, get_scan_index = groups.get_scan_groups, groups.get_last_scan, groups.get_scan_index
 
-    create_carray, create_earray = content.create_carray, content.create_earray
-    create_vlarray, add_string_array = content.create_vlarray, content.add_string_array
+    _array_made, add_string_array = content.array_made, content.add_string_array
     add_array, add_log, get_set_logger = content.add_array, content.add_log, content.get_set_logger
     add_CH_group, add_data = documented.add_CH_group, documented.add_data
 

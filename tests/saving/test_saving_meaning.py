@@ -257,6 +257,7 @@ def changed(*steps):
 @example("scan", [[("dtype", "uint8")], [("dtype", "uint16")], [("dtype", "uint8")]], 4, False)
 @example("snapshot", changed(("memory", "masked"), ("memory", "repeated")), 0, False)
 @example("time", changed(("shape", (4,)), ("shape", (1,))), 4, False)
+@example("time", [[("axis", ("x", "", "flags"))], [("dtype", "int64"), ("axis", ("x", "", 1))]], 0, False)
 @example("scan", changed(("shape", (4,)), ("shape", (1,))), 0, True)
 @example("time", [[("dtype", "int64")], [("memory", "masked")], [("errors", "int64")]], 0, False)
 @example("scan", [[], [("errors", "int64")]], 0, False)
