@@ -83,6 +83,18 @@ def test_values_are_notes_and_stand_at_their_nexus_path(saver):
         assert "4" in str(about["user_Bath_temperature"]) and "user_Atmosphere" in about
 
 
+def test_another_application_definition_can_be_claimed(saver, tmp_path):
+    (tmp_path / "own.toml").write_text(f'definition = "NXspectrum_of_ours"\n{LAB}', "utf-8")
+    saver.settings["recording", "template"] = str(tmp_path / "own.toml")
+    write(saver, Sample="Si")
+    saver.start()
+    path = saver.file_path
+    saver.stop()
+    with h5py.File(path) as file:
+        definition = file["entry/definition"]
+        assert definition[()] == b"NXspectrum_of_ours" and "version" not in definition.attrs
+
+
 def test_what_is_remembered_in_a_folder_comes_back_and_the_rest_is_asked_again(saver, tmp_path):
     write(saver, Operator="Ada", Sample="Si", Bath_temperature="4")
     saver.start()
