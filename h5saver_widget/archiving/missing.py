@@ -65,7 +65,7 @@ def missing_in(h5: H5Backend) -> list[Missing]:
     /entry/user: the person has no ORCID, by which others find them
     """
     with h5.io.lock:
-        entries = [name for name in h5.root().children_name() if _class_of(h5, f"/{name}") == "NXentry"]
+        entries = [name for name in _names(h5, "/") if _class_of(h5, f"/{name}") == "NXentry"]
         found = [one for name in entries for one in _in_entry(h5, f"/{name}")]
     if not entries:
         what = "there is no NXentry: switch 'NeXus entry' on for the next files, or export as nexus"
@@ -129,7 +129,9 @@ def _node(h5: H5Backend, path: str) -> Any:
 
 def _attributes(h5: H5Backend, path: str) -> dict[str, Any]:
     node = _node(h5, path)
-    return {} if node is None else node.attrs.to_dict()
+    with suppress(H5SaverError, OSError, RuntimeError):  # damaged
+        return {} if node is None else node.attrs.to_dict()
+    return {}
 
 
 def _class_of(h5: H5Backend, path: str) -> str:
@@ -138,7 +140,9 @@ def _class_of(h5: H5Backend, path: str) -> str:
 
 def _names(h5: H5Backend, path: str) -> list[str]:
     node = _node(h5, path)
-    return node.children_name() if isinstance(node, GROUP) else []
+    with suppress(H5SaverError, OSError, RuntimeError):  # damaged
+        return node.children_name() if isinstance(node, GROUP) else []
+    return []
 
 
 def _value(h5: H5Backend, path: str) -> str:

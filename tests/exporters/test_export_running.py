@@ -26,7 +26,7 @@ from h5saver_widget.exporters import (
 from h5saver_widget.exporters.registry import _registered
 from h5saver_widget.progress import Progress
 
-FORMATS = ["csv", "txt", "npy", "npz", "h5", "nexus", "netcdf", "tiff"]
+FORMATS = ["csv", "txt", "npy", "npz", "h5", "nexus", "eln", "netcdf", "tiff"]
 
 
 class Told(Progress):
@@ -198,7 +198,7 @@ def test_arrays_of_other_programs_are_data_too(saver, backend, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------- big arrays
-@pytest.mark.parametrize("format", ["npy", "npz", "nexus", "netcdf", "tiff"])
+@pytest.mark.parametrize("format", ["npy", "npz", "nexus", "eln", "netcdf", "tiff"])
 def test_big_data_are_never_in_memory_as_a_whole(tmp_path, format):
     shape, read = (160, 512, 512), []
 

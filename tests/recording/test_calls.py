@@ -55,8 +55,10 @@ def test_a_snapshot(saver):
     module = DetectorSaver(SimpleNamespace(title="Camera"))
     module.h5saver = saver
     node, data = module.get_set_node(), frame(1)
+    saver.session.entry.is_there = False  # which shows the first channels of a file alone, by 200 calls once
     calls = calls_of(lambda: module.add_data(node, data))
-    assert calls.total() < 500, calls.most_common(20)
+    # a hundred of them describe the new arrays to NeXus readers
+    assert calls.total() < 620, calls.most_common(20)
 
 
 def test_how_deep_a_saver_is():
