@@ -262,7 +262,10 @@ class FileView:
         """Return what an archive would miss in a file that is complete, and read with the library that reads all."""
         if self.is_live or self.h5.backend != READS_ALL:
             return ()
-        found = missing_in(self.h5)
+        try:
+            found = missing_in(self.h5)
+        except NodeError as error:
+            return (str(error),)
         return tuple(map(str, found)) if found else ("Nothing is missed by the rules that are known here.",)
 
     def _file_facts(self) -> list[tuple[str, str]]:
