@@ -192,15 +192,10 @@ class Export:
         parser.add_argument("node", nargs="?", default="/", metavar="NODE", help="path in the file, / by default")
         parser.add_argument("-f", "--format", metavar="FORMAT", help="one of --list (default: OUT's extension)")
         parser.add_argument("-o", "--out", type=Path, metavar="OUT", help="file to write (by default named after FILE)")
-        parser.add_argument(
-            "--overwrite", action="store_true", help="replace OUT if it exists, be it a file or a folder"
-        )
+        parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists, file or folder")
         parser.add_argument("--bom", action="store_true", help="csv: begin with the mark by which Excel knows UTF-8")
         parser.add_argument(
-            "--allow",
-            type=Path,
-            metavar="DIR",
-            help="read values that are stored in other files, if these are in this folder",
+            "--allow", type=Path, metavar="DIR", help="read values stored in other files, if these are in this folder"
         )
         parser.add_argument("--list", action="store_true", help="list the formats")
 

@@ -20,7 +20,7 @@ from h5saver_widget.browsing.describing import COMMENTS, NodeReport, describe
 from h5saver_widget.browsing.drawings import Curves, Part
 from h5saver_widget.browsing.opening import Readers, open_to_look
 from h5saver_widget.browsing.plotting import DataReader
-from h5saver_widget.browsing.rows import NodeIcon, TreeRow, row_of
+from h5saver_widget.browsing.rows import TreeRow, rows_of
 from h5saver_widget.browsing.searching import MOST_FOUND, Child, children_of, groups_below, search
 from h5saver_widget.errors import FileNotOpenError, FileOpenError, NodeError
 from h5saver_widget.format.text import format_size
@@ -225,13 +225,7 @@ class FileView:
 
     def rows(self, paths: Sequence[str]) -> dict[str, TreeRow]:
         """Return the lines of some nodes in a tree."""
-        found = {}
-        for path in paths:
-            try:
-                found[path] = row_of(self.h5.get_node(path))
-            except (NodeError, OSError) as error:
-                found[path] = TreeRow(NodeIcon.UNREADABLE, problem=str(error))
-        return found
+        return rows_of(self.h5, paths)
 
     def expand(self, path: str, most: int = 20_000) -> dict[str, list[Child]]:
         """Return the nodes of a group and of all groups below, by path of the group; at most about `most` nodes."""
@@ -268,7 +262,10 @@ class FileView:
         """Return what an archive would miss in a file that is complete, and read with the library that reads all."""
         if self.is_live or self.h5.backend != READS_ALL:
             return ()
-        found = missing_in(self.h5)
+        try:
+            found = missing_in(self.h5)
+        except NodeError as error:
+            return (str(error),)
         return tuple(map(str, found)) if found else ("Nothing is missed by the rules that are known here.",)
 
     def _file_facts(self) -> list[tuple[str, str]]:
@@ -353,15 +350,10 @@ class FileView:
             return str(error)
         if isinstance(node, LINK):
             return "A link can't hold comments."
-        if self.is_live:
-            if not self.h5.io.writable:
-                return "The file is open for reading only."
-            return (
-                "The file is streaming (SWMR): comments can be added when it is closed."
-                if self.h5.io.swmr_active
-                else ""
-            )
-        if self.is_remote:
+        if self.is_live and self.h5.io.writable:
+            streaming = "The file is streaming (SWMR): comments can be added when it is closed."
+            return streaming if self.h5.io.swmr_active else ""
+        if self.is_live or self.is_remote:
             return "The file is open for reading only."
         if self.note:
             return "Another program is using this file: add the comment there, or when it is closed."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -13,12 +13,13 @@ import numpy as np
 
 from h5saver_widget.backends.terms import ArrayInfo
 from h5saver_widget.browsing.formatting import count_text, dtype_text, explained, number_text, shape_text, shown_value
-from h5saver_widget.errors import ValuesElsewhereError
+from h5saver_widget.errors import NodeError, ValuesElsewhereError
 from h5saver_widget.format import codec, naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
+from h5saver_widget.saving.h5_backend import H5Backend
 
-__all__ = ["NodeIcon", "TreeRow", "link_text", "row_of"]
+__all__ = ["NodeIcon", "TreeRow", "link_text", "row_of", "rows_of"]
 
 
 class NodeIcon(Enum):
@@ -97,6 +98,17 @@ def row_of(node: Node) -> TreeRow:
         return TreeRow(icon, title, shape_text(info.shape), kind=info.holds or dtype_text(info.dtype))
     except Exception as error:  # whatever is wrong with this node, the rest of the file can be seen
         return TreeRow(NodeIcon.UNREADABLE, problem=explained(error))
+
+
+def rows_of(h5: H5Backend, paths: Sequence[str]) -> dict[str, TreeRow]:
+    """Return the lines of some nodes in a tree."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = row_of(h5.get_node(path))
+        except (NodeError, OSError) as error:
+            found[path] = TreeRow(NodeIcon.UNREADABLE, problem=str(error))
+    return found
 
 
 def link_text(file: str, path: str) -> str:

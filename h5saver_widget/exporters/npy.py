@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.source import Source
 
-__all__ = ["NpyExporter"]
+__all__ = ["NpyExporter", "write_array"]
 
 
 class NpyExporter(Exporter):
@@ -34,7 +38,12 @@ class NpyExporter(Exporter):
         job.note("npy holds numbers only: name, units, axes, errors and background are not exported (npz keeps them)")
         array = measured[0].array
         with path.open("xb") as file:
-            header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
-            np.lib.format.write_array_header_2_0(file, header)
-            for _, block in job.blocks(array):
-                file.write(np.ascontiguousarray(block).data)
+            write_array(file, array, (block for _, block in job.blocks(array)))
+
+
+def write_array(file: IO[bytes], array: LazyArray | npt.NDArray[Any], blocks: Iterable[npt.NDArray[Any]]) -> None:
+    """Write an array as ``numpy.load`` reads it; its values come in blocks."""
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_2_0(file, header)
+    for block in blocks:
+        file.write(np.ascontiguousarray(block).tobytes())

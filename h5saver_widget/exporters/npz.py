@@ -14,6 +14,7 @@ import numpy.typing as npt
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
+from h5saver_widget.exporters.npy import write_array
 from h5saver_widget.exporters.source import Source
 
 __all__ = ["NpzExporter"]
@@ -44,8 +45,7 @@ class NpzExporter(Exporter):
                         continue
                     blocks = (block for _, block in job.blocks(channel.array))
                     _write(archive, f"{prefix}{channel.role}_{channel.number}", channel.array, blocks)
-                axes = sorted(item.data.axes, key=lambda axis: (axis.index, axis.spread_order))
-                for number, axis in enumerate(axes):
+                for number, axis in enumerate(item.axes):
                     values = np.asarray(axis.get_data())
                     _write(archive, f"{prefix}axis_{number}", values, [values])
                 about = np.array(json.dumps(item.about, ensure_ascii=False))
@@ -59,7 +59,4 @@ def _write(
     blocks: Iterable[npt.NDArray[Any]],
 ) -> None:
     with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-        header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
-        np.lib.format.write_array_header_2_0(file, header)
-        for block in blocks:
-            file.write(np.ascontiguousarray(block).tobytes())
+        write_array(file, array, blocks)

@@ -34,9 +34,9 @@ _TABLE = {
     "npz": ("h5saver_widget.exporters.npz", "NpzExporter"),
     "h5": ("h5saver_widget.exporters.h5_subtree", "H5Exporter"),
     "nexus": ("h5saver_widget.exporters.nexus", "NexusExporter"),
-    "eln": ("h5saver_widget.exporters.eln", "ElnExporter"),
     "netcdf": ("h5saver_widget.exporters.netcdf", "NetcdfExporter"),
     "tiff": ("h5saver_widget.exporters.tiff", "TiffExporter"),
+    "eln": ("h5saver_widget.exporters.eln", "ElnExporter"),
 }
 
 _registered: dict[str, type[Exporter]] = {}

@@ -94,10 +94,14 @@ class Item:
         """Size of all arrays."""
         return sum(int(channel.array.nbytes) for channel in self.channels)
 
+    @property
+    def axes(self) -> list[Axis]:
+        """All axes, by dimension; those of spread points in their order."""
+        return sorted(self.data.axes, key=lambda axis: (axis.index, axis.spread_order))
+
     def axes_of(self, dimension: int) -> list[Axis]:
         """Return the axes of a dimension: one, none, or those of spread points in their order."""
-        found = [axis for axis in self.data.axes if axis.index == dimension]
-        return sorted(found, key=lambda axis: axis.spread_order)
+        return [axis for axis in self.axes if axis.index == dimension]
 
     @property
     def about(self) -> dict[str, Any]:
@@ -113,7 +117,7 @@ class Item:
             "shape": list(data.shape),
             "navigation": list(data.nav_indexes),
             "timestamp": float(data.timestamp),
-            "axes": [_axis_facts(axis) for axis in sorted(data.axes, key=lambda a: (a.index, a.spread_order))],
+            "axes": [_axis_facts(axis) for axis in self.axes],
             "channels": [
                 {"role": c.role, "channel": c.number, "label": c.label, "dtype": c.array.dtype.name}
                 | ({} if c.units is None else {"units": c.units})

@@ -90,8 +90,7 @@ def header_lines(item: Item, form: str, separator: str) -> Iterator[str]:
     """Iterate over the comment lines."""
     yield FORMAT_LINE
     about = item.about
-    axes = sorted(item.data.axes, key=lambda axis: (axis.index, axis.spread_order))
-    for axis in axes:
+    for axis in item.axes:
         if np.asarray(axis.get_data()).dtype.kind not in "biuf":
             raise ExportError(
                 f"{item.data.name}: the axis {axis.label!r} holds {np.asarray(axis.get_data()).dtype}, and text takes "
@@ -100,7 +99,7 @@ def header_lines(item: Item, form: str, separator: str) -> Iterator[str]:
     if form == "matrix":
         about["axes"] = [
             {**facts, "values": np.asarray(axis.get_data()).tolist()}
-            for facts, axis in zip(about["axes"], axes, strict=True)
+            for facts, axis in zip(about["axes"], item.axes, strict=True)
         ]
     for key, value in {"form": form, "separator": separator, **about}.items():
         yield f"# {key}: {json.dumps(value, ensure_ascii=False)}"
