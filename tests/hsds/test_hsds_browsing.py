@@ -59,9 +59,11 @@ def test_the_view_says_the_same(local: Path, remote: Path, isolated: bool) -> No
         waiting = ["/"]
         while waiting:
             path = waiting.pop()
-            assert there.children(path) == here.children(path)
+            # what shows the data once more stays where it is: a server has no views
+            known = [child for child in here.children(path) if child[0] not in ("entry", "nexus")]
+            assert there.children(path) == known
             assert there.describe(path).title == here.describe(path).title
-            waiting += [f"{path.rstrip('/')}/{name}" for name, kind in here.children(path) if kind.name == "GROUP"]
+            waiting += [f"{path.rstrip('/')}/{name}" for name, kind in known if kind.name == "GROUP"]
         assert not there.note
 
 
