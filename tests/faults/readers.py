@@ -84,7 +84,7 @@ def with_pymodaq(path: str) -> dict[str, Any]:
         loader = data_saving.DataLoader(saver)
         try:
             # with PyTables it stops at the links of /entry
-        nodes = {node.path: node for node in loader.walk_nodes("/RawData")}
+            nodes = {node.path: node for node in loader.walk_nodes("/RawData")}
             where = f"{CAMERA}/Data2D/CH00/EnlData00"
             there = where in nodes and len(nodes[where].read()) > 0  # it can't load an array without rows
             frames = rows_as_written(np.asarray(loader.load_data(where).data[0])) if there else 0
