@@ -287,10 +287,9 @@ def _link_report(h5: H5Backend, node: LINK, icon: NodeIcon, problem: str) -> Nod
             link = resolved(h5.io, node.path)
         except NodeError:
             link = ""
-    missing = "" if link else ", which is not there"
-    return NodeReport(
-        node.path, "", icon, (("Content", f"{link_text(file, target)}{missing}"),), link=link, link_file=file
-    )
+    text = link_text(file, target)
+    said = text if link else f"Broken {text}: there is nothing"
+    return NodeReport(node.path, "", icon, (("Content", said),), link=link, link_file=file)
 
 
 def _facts(node: Node, plain: Mapping[str, Any], row: TreeRow, count: int) -> list[tuple[str, str]]:

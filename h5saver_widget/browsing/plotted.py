@@ -47,9 +47,10 @@ def plotted_for(h5: H5Backend, node: Node, values: Mapping[str, Any], names: lis
         group = h5.get_node(default) if default else None
         if isinstance(group, GROUP):
             found = _data_in(group, group.attrs.to_dict(), group.children_name())
-    except (H5SaverError, OSError):
+        shown = _shown_by(h5, found[0]) if found[0] else ""
+    except (H5SaverError, OSError):  # what the default or its view leads to may be lost
         return "", False, False
-    return (_shown_by(h5, found[0]), found[1], True) if found[0] else ("", False, False)
+    return (shown, found[1], True) if shown else ("", False, False)
 
 
 def _shown_by(h5: H5Backend, path: str) -> str:

@@ -293,7 +293,8 @@ class ScanExtension(Station):
 
     def _show_progress(self) -> None:
         scan, plan = self.scan, self.plan()
-        wanted = f"next scan: {np.prod(plan.shape):,} points, about {format_duration(plan.seconds)}"
+        about = f"about {format_duration(plan.seconds)}" if plan.seconds >= 1 else "less than a second"
+        wanted = f"next scan: {np.prod(plan.shape):,} points, {about}"
         if scan is None:
             self._progress_label.setText(wanted.capitalize())
             return
@@ -354,16 +355,17 @@ class ScanExtension(Station):
         self._progress_label.setWordWrap(True)  # it never pushes the form
         self._form = ScanForm(self.settings, self.actuators)
         self._list.setAccessibleName("Scans in this file")
+        self._list.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Ignored)
         self._list.itemClicked.connect(self._show_listed)
         self._list.itemActivated.connect(self._show_listed)
         self._list_box = QtWidgets.QWidget()
         box = QtWidgets.QVBoxLayout(self._list_box)
-        box.setContentsMargins(0, 6, 0, 0)
+        box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(QtWidgets.QLabel("<b>Scans in this file</b>"))
         box.addWidget(self._list)
-        column = QtWidgets.QVBoxLayout()
-        column.addWidget(self._form)
-        column.addWidget(self._list_box, 1)
+        self._column = QtWidgets.QBoxLayout(QtWidgets.QBoxLayout.Direction.TopToBottom)
+        self._column.addWidget(self._form)
+        self._column.addWidget(self._list_box, 1)
         plot = QtWidgets.QVBoxLayout()
         plot.addWidget(self._progress_label)
         plot.addWidget(self._stack, 1)
@@ -371,17 +373,23 @@ class ScanExtension(Station):
         content = QtWidgets.QWidget()
         self._content = QtWidgets.QBoxLayout(QtWidgets.QBoxLayout.Direction.LeftToRight, content)
         self._content.setContentsMargins(6, 6, 6, 6)
-        self._content.addLayout(column)
+        self._content.addLayout(self._column)
         self._content.addLayout(plot, 1)
         self.set_content(content)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        """Put the form over the plot where there is no room beside it."""
+        """Find a place for form and list, once the saver beside them has its own."""
         super().resizeEvent(event)
-        directions = QtWidgets.QBoxLayout.Direction
-        narrow = self._splitter.orientation() == QtCore.Qt.Orientation.Vertical
-        self._content.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
-        self._list_box.setVisible(not narrow)
+        QtCore.QTimer.singleShot(0, self._arrange)
+
+    def _arrange(self) -> None:
+        """Put the form over the plot where it would squeeze it, and the list beside the form if there is room."""
+        directions, form = QtWidgets.QBoxLayout.Direction, self._form.sizeHint().width()
+        width = self._content.parentWidget().width()
+        is_wide = width > 2.6 * form
+        self._content.setDirection(directions.LeftToRight if is_wide else directions.TopToBottom)
+        self._column.setDirection(directions.TopToBottom if is_wide else directions.LeftToRight)
+        self._list_box.setVisible(is_wide or width > 1.7 * form)
 
 
 def _let_go(scans: list[ScanRun], h5saver: H5Saver | None, *_: object) -> None:

@@ -359,5 +359,5 @@ class DemoWindow(QtWidgets.QMainWindow):
     def _build_status_bar(self) -> None:
         self._source_label = QtWidgets.QLabel()
         self._source_label.setToolTip("Sources that grab now, and how many frames they give together")
-        self._source_label.setMargin(4)
+        self._source_label.setContentsMargins(16, 4, 4, 4)  # a message that is cut ends before it
         self.statusBar().addPermanentWidget(self._source_label)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.qt.geometry import recent_paths
+from h5saver_widget.qt.geometry import recent_paths, remember_path
 
 __all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "plain_tip"]
 
@@ -88,6 +88,7 @@ class FolderEdit(QtWidgets.QWidget):
         self.setFocusProxy(self.line)
         self.line.editingFinished.connect(self.sigChanged)
         self.button.clicked.connect(self.choose)
+        self.sigChanged.connect(self._remember)
 
     def value(self) -> str:
         """Return the folder as a whole, also of one that was typed as a part."""
@@ -111,6 +112,10 @@ class FolderEdit(QtWidgets.QWidget):
     def _take(self, folder: str) -> None:
         self.line.setText(folder)
         self.sigChanged.emit()
+
+    def _remember(self) -> None:
+        if folder := self.value():
+            remember_path("folders", Path(folder))
 
     def _list_recent(self) -> None:
         self.menu.clear()

@@ -43,7 +43,7 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
             "New file",
             "Close the current file and continue in a new one. The current one is kept.",
         ),
-        ("browse", "Browse file...", "Choose an existing file and add to it. Nothing in it is overwritten."),
+        ("browse", "Append to file...", "Choose an existing file and add to it. Nothing in it is overwritten."),
     ],
     ("backend", "hsds_options", "connection"): [
         (

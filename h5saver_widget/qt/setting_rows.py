@@ -6,9 +6,10 @@ like it), there are no reset buttons, long texts are elided, and the wheel scrol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from pyqtgraph.parametertree import Parameter
 from pyqtgraph.parametertree.parameterTypes import (
@@ -203,17 +204,26 @@ class ListRow(_Row, ListParameterItem):
         return combo
 
 
+#: Units that are counted.
+_COUNTED: Final = ("frames", "steps")
+
+
 def _interpreted(box: QtWidgets.QWidget) -> Any:
     """Return the number that was typed, with or without its unit, with a point or a comma; False if it is none."""
+    unit = box.opts["suffix"]
+    text = box.lineEdit().text().removeprefix(box.opts["prefix"]).strip().removesuffix(unit)
     try:
-        found = read_number(
-            box.lineEdit().text().removeprefix(box.opts["prefix"]).strip().removesuffix(box.opts["suffix"])
-        )
+        found = read_number(text.removesuffix(unit[:-1]) if unit in _COUNTED else text)
     except ValueError:
         return False
     if box.opts["int"]:
         return int(found) if found.is_integer() else False
     return found
+
+
+def _formatted(box: QtWidgets.QWidget, usual: Callable[[], str]) -> str:
+    """Return a number with its unit: 1 step, 2 steps."""
+    return usual()[:-1] if box.opts["suffix"] in _COUNTED and box.value() == 1 else usual()
 
 
 class NumberRow(_Row, NumericParameterItem):
@@ -223,6 +233,7 @@ class NumberRow(_Row, NumericParameterItem):
         """Return the editor."""
         box = super().make_editor()
         box.interpret = partial(_interpreted, box)
+        box.formatText = partial(_formatted, box, box.formatText)
         box.setFixedHeight(QtWidgets.QLineEdit().sizeHint().height())  # its own hint cuts through the digits
         return box
 

@@ -55,7 +55,8 @@ class Mirroring:
             if source.writable and not source.capabilities.remote:
                 self._mirror.follow(source)
         except (H5SaverError, OSError) as error:
-            self._failed(error)
+            if source.writable:  # else somebody may still be typing where the server is
+                self._failed(error)
 
     def file_closed(self, source: Backend) -> None:
         """Take note that the file is closed: its rest is copied from the disk, or sent if a server had not taken it."""

@@ -60,6 +60,8 @@ class RecorderStatus:
     is_given_up
         Whether the open file takes nothing any more, because it was removed or its process has ended: the recording
         has to go on in a new file.
+    pending
+        What is put off until a scan has ended; ``''`` for nothing.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class RecorderStatus:
     is_open: bool = False
     ended: str = ""
     is_given_up: bool = False
+    pending: str = ""
 
     @property
     def headline(self) -> str:
@@ -93,4 +96,4 @@ class RecorderStatus:
     @property
     def remarks(self) -> tuple[str, ...]:
         """The messages for the user, one sentence each."""
-        return tuple(line for line in (self.problem, self.ended, *self.missing) if line)
+        return tuple(line for line in (self.problem, self.ended, self.pending, *self.missing) if line)

@@ -365,6 +365,7 @@ class Watcher:
             opened,
             "" if opened else self.ended,
             self.is_given_up,
+            "The new file is made when the scan ends" if self._rolls and self.due and self._file.scan_runs else "",
         )
 
     def _state(self, doing: str, opened: bool, waiting: float, statistics: Statistics, now: float) -> RecorderState:

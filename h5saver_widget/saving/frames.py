@@ -41,14 +41,21 @@ def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:
     if getattr(error, "counted_as_lost", False):
         return  # an error on its way up through several savers is one lost frame
     error.counted_as_lost = True  # type: ignore[attr-defined]
-    reason, now = f"{name}: {error}", monotonic()
+    reason, now = f"{name}: {_in_words(error)}", monotonic()
     with file._counting:  # not the lock of the file: it may be busy, or there may be no file
         file._frames_refused += 1
         tell = reason != file._last_reason or now - file._last_told > 1.0
         if tell:
             file._last_reason, file._last_told = reason, now
     if tell:
-        file._notify("error", message=f"a frame was not saved. {reason}", exception=error)
+        file._notify("error", message=f"A frame was not saved. {reason}", exception=error)
+
+
+def _in_words(error: BaseException) -> str:
+    """Return an error without the number that the system gives it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def frames_lost(file: H5SaverLowLevel) -> int:
