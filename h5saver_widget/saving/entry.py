@@ -26,6 +26,7 @@ from h5saver_widget.backends.shown_again import ENTRY, SHOWN, shown_again
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
+from h5saver_widget.nodes.attributes import storable_text
 from h5saver_widget.saving.nexus import names_attribute
 from h5saver_widget.version import __version__
 
@@ -257,7 +258,7 @@ class Entry:
     def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
         nodes = {
-            name: _with_class(node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"}))
+            name: _complete(node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"}))
             for name, node in members.items()
         }
         links = {name: Plain("soft", text=f"{SHOWN}/{name}") for name in members}
@@ -265,7 +266,7 @@ class Entry:
             self._io.add_plain(SHOWN, Plain("group", members=nodes))
             self._io.add_plain(ENTRY, Plain("group", about, members=links))
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            logger.warning("%s: not in the file, or not all of it: %s", ", ".join(members), error)
+            logger.warning("the data are saved, but /entry does not show all of %s: %s", ", ".join(members), error)
             for name, node in members.items() if len(members) > 1 else ():
                 self._add({name: node}, about if about.get("default") == name else {})
 
@@ -324,12 +325,15 @@ class Entry:
         return name
 
 
-def _with_class(node: Plain) -> Plain:
-    """Return a node with the attributes by which PyMoDAQ knows what each is."""
+def _complete(node: Plain) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ knows what each is, and with texts that HDF5 can hold."""
     if node.kind in ("link", "soft"):
         return node
     about = {"CLASS": "GROUP" if node.kind == "group" else "CARRAY", "TITLE": "", **node.attributes}
-    return node._replace(attributes=about, members={name: _with_class(member) for name, member in node.members.items()})
+    about = {name: storable_text(value) if isinstance(value, str) else value for name, value in about.items()}
+    if node.kind == "text":
+        node = node._replace(text=storable_text(node.text))
+    return node._replace(attributes=about, members={name: _complete(member) for name, member in node.members.items()})
 
 
 def _group(nx_class: str, **members: Plain) -> Plain:

@@ -230,6 +230,23 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
         assert written_to == [("/nexus", names), ("/entry", names)]
 
 
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("odd", ["V\0x", "\udc80", "\0", "a/b", "\u202e" * 9])
+def test_texts_that_hdf5_can_not_hold_cost_neither_data_nor_entry(backend, tmp_path, isolated, odd, caplog):
+    with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
+        saver.nexus_entry = "always"
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorTimeSaver, saver)
+        for i in range(2):
+            made.add_data(
+                node, DataToExport("grab", data=[DataRaw("x", data=[np.full(3, i)], units=odd, labels=[odd])])
+            )
+        saver.flush()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert nxdata.get_default(file).signal.shape == (2, 3)
+    assert not caplog.records
+
+
 def test_a_recorder_shows_its_first_frame(backend, tmp_path):
     recorder = H5SaverBase("detector", backend)
     recorder.settings["base_path"], recorder.settings["data_format", "nexus_entry"] = str(tmp_path), "always"
