@@ -31,7 +31,7 @@ class LoggerSaver(ExtensionSaver):
         Raises
         ------
         DataMismatchError
-            If data come from an unknown module, or their shape changed.
+            If data come from an unknown module, or can't be saved.
         """
         if self.saver.leaves_out_frame():
             return

@@ -47,7 +47,7 @@ class OptimizerSaver(ExtensionSaver):
         Raises
         ------
         DataMismatchError
-            If data come from an unknown module, their shape changed, or values are missing.
+            If data come from an unknown module, or values are missing.
         """
         if dte is None:
             return

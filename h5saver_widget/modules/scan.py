@@ -149,7 +149,7 @@ class ScanSaver(ExtensionSaver):
         Raises
         ------
         DataMismatchError
-            If data come from an unknown module, the point is not in the scan, or shapes changed.
+            If data come from an unknown module, or the point is not in the scan.
         DynamicRangeError
             If values don't fit the number type on disk. In either case nothing of the point is written.
         """

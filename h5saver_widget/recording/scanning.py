@@ -96,7 +96,7 @@ class Scan:
         Raises
         ------
         DataMismatchError
-            If the point is not in the scan, or the data are of another shape than at the points before.
+            If the point is not in the scan.
         """
         at = checked_indexes((indexes,) if isinstance(indexes, int) else indexes, self.shape)
         bundle = bundle_of(source, data, units, axes, time, errors, extras)

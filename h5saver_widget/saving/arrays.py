@@ -155,6 +155,14 @@ class DataSaverLoader(DataManagement):
 
     def _first_number(self, place: CachedGroup, data: DataLike) -> int:
         """Return the number of the first channel; a background or an error bar has the number of its array."""
+        if self.data_type is not DataType.data:
+            name = str(data.name)
+            for measured in (DataType.data, DataType.data_enlargeable):
+                for number, node_name in place.numbered(measured.value):
+                    if channel_name(self.data_type, number) not in place.names:
+                        title = place.group.get_child(node_name).attrs.get("TITLE")
+                        if title in (name, name.removesuffix("_errors")):
+                            return number
         return place.next_number(self.data_type.value)
 
     def _write(
@@ -200,9 +208,6 @@ class BkgSaver(DataSaverLoader):
 
     data_type = DataType.bkg
 
-    def _first_number(self, place: CachedGroup, data: DataLike) -> int:
-        return _number_beside(self, place, str(data.name))
-
 
 class ErrorSaverLoader(DataSaverLoader):
     """Saves and loads error bars: ``ErrorBar00`` belongs to ``Data00`` of the same group."""
@@ -222,9 +227,6 @@ class ErrorSaverLoader(DataSaverLoader):
         errors = [plain(error, f"{data.name}, errors") for error in data.errors or ()]
         self._write(place.group, data, errors, {"source": "calculated"}, first)
 
-    def _first_number(self, place: CachedGroup, data: DataLike) -> int:
-        return _number_beside(self, place, str(data.name))
-
     def _title(self, data: DataLike) -> str:
         return str(data.name) if str(data.name).endswith("_errors") else f"{data.name}_errors"
 
@@ -232,14 +234,3 @@ class ErrorSaverLoader(DataSaverLoader):
         """Return error bars as a data object."""
         node: Node = self.h5saver.get_node(where)
         return data_from(node, load_all=load_all, navigation=False)
-
-
-def _number_beside(saver: DataSaverLoader, place: CachedGroup, name: str) -> int:
-    """Return the number of the first array called `name` that has no companion of this saver's role yet."""
-    for measured in (DataType.data, DataType.data_enlargeable):
-        for number, node_name in place.numbered(measured.value):
-            if channel_name(saver.data_type, number) not in place.names:
-                title = place.group.get_child(node_name).attrs.get("TITLE")
-                if title in (name, name.removesuffix("_errors")):
-                    return number
-    return place.next_number(saver.data_type.value)

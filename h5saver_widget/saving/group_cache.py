@@ -211,12 +211,12 @@ def channel_group(
     skip
         Pass over that many groups that would do: the second data of one name in a bundle have the second group.
     """
-    wanted = tuple(without)
+    wanted = str(dwa.name), origin, tuple(without), skip
     try:
-        return _channel(saver, open_group(saver, where, dwa.dim.name), str(dwa.name), origin, wanted, skip)
+        return _channel(saver, open_group(saver, where, dwa.dim.name), *wanted)
     except (NodeError, NodeExistsError):
         saver.group_cache.clear()  # what was known is not so: ask the file
-        return _channel(saver, open_group(saver, where, dwa.dim.name), str(dwa.name), origin, wanted, skip)
+        return _channel(saver, open_group(saver, where, dwa.dim.name), *wanted)
 
 
 def _channel(
