@@ -179,7 +179,13 @@ def test_nexus_finds_no_mistake(backend, tmp_path, kind_of_file, isolated):
     assert errors == 0
 
 
-def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path):
+@pytest.fixture
+def room_for_more(monkeypatch):
+    """Have the entry show more channels than it does by default."""
+    monkeypatch.setattr("h5saver_widget.saving.entry._MOST", 40)
+
+
+def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path, room_for_more):
     path = written(tmp_path / "a.h5", backend, continuous, entry=True)
     written(path, backend, scan)
     with h5py.File(path) as file:
@@ -201,7 +207,7 @@ def test_deleted_data_are_not_shown(saver, tmp_path):
     assert "det" not in saver.get_group("/entry").children_name()
 
 
-def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path):
+def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path, room_for_more):
     path = written(tmp_path / "a.h5", backend, scan, entry=True)
     written(path, backend, snapshot)
     with H5SaverLowLevel(backend=backend) as saver:
