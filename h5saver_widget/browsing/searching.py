@@ -28,27 +28,25 @@ _TOLD_AFTER: Final = 0.1
 
 
 def children_of(h5: H5Backend, path: str) -> list[Child]:
-    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group."""
+    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group.
+
+    What shows the data of a recording once more is passed over, as everywhere; its own path leads to it.
+    """
     io = h5.io
     with io.lock:
         group = io.node(path)
         if io.kind(group) is not NodeKind.GROUP:
             raise NodeError(f"{path} is not a group")
-        return list(io.children_kinds(group).items())
+        passed_over = shown_again(io) if path == "/" else ()
+        return [(name, kind) for name, kind in io.children_kinds(group).items() if f"/{name}" not in passed_over]
 
 
 def groups_below(h5: H5Backend, path: str) -> Iterator[tuple[str, list[Child]]]:
-    """Iterate over a group and the groups below it, each once; unreadable ones are skipped.
-
-    In the entry of a recording every array is shown once more: it is entered only where the walk begins in it.
-    """
+    """Iterate over a group and the groups below it, each once; unreadable ones are skipped."""
     waiting = [path]
-    passed_over = shown_again(h5.io) if path == "/" else ()
     seen: set[Hashable] = set()
     while waiting:
         here = waiting.pop()
-        if here in passed_over:
-            continue
         try:
             identity = h5.io.identity(h5.io.node(here))
             if identity in seen:

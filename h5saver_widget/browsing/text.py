@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from h5saver_widget.backends.shown_again import ENTRY, SHOWN, shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.file_view import FileView
@@ -54,8 +53,6 @@ def tree_lines(view: FileView, path: str = "/", depth: int | None = None) -> Ite
     └── Logger  (0 lines)
     """
     seen: set[object] = set()
-    if path == "/":
-        seen |= {view.h5.io.identity(view.h5.io.node(group)) for group in shown_again(view.h5.io)}
     view.h5.get_node(path)  # NodeError for a node that is not there
     yield _line(path, view.rows([path])[path])
     yield from _below(view, path, "", depth, seen)
@@ -74,8 +71,7 @@ def _below(view: FileView, path: str, indent: str, depth: int | None, seen: set[
     try:
         identity = h5.io.identity(h5.io.node(path))
         if identity in seen or path.count("/") > 100:
-            why = "the data below /RawData once more" if path in (ENTRY, SHOWN) else "already shown above"
-            yield f"{indent}└── ({why})"
+            yield f"{indent}└── (already shown above)"
             return
         seen.add(identity)
         children = view.children(path)

@@ -57,7 +57,9 @@ class Tiled:
         """
         path = f"{path}/{self.described(path)['metadata']['default']}"
         while "signal" not in (about := self.described(path)["metadata"]):
-            path = f"{path}/{json.loads(self.get(f'search/{path}'))['data'][0]['id']}"
+            inside = json.loads(self.get(f"search/{path}"))["data"]
+            found = [item["id"] for item in inside if "signal" in item["attributes"]["metadata"]]
+            path = f"{path}/{(found or [inside[0]['id']])[0]}"
         return f"{path}/{about['signal']}"
 
 
