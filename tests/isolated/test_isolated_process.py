@@ -250,7 +250,7 @@ def test_a_reader_that_comes_to_no_end_is_ended(backend: str, path: Path, tmp_pa
     with H5SaverLowLevel(backend=backend) as saver:
         saver.init_file(tmp_path / "whole.h5")
     io.open(tmp_path / "whole.h5", "r")
-    assert io.children(io.root()) == ["RawData"]
+    assert "RawData" in io.children(io.root())
     io.close()
 
 
