@@ -113,6 +113,13 @@ def test_the_key_sets_a_marker_that_plots_along_time_show(qtbot, one, show):
     qtbot.waitUntil(lambda: len(browser.panel.plots._markers) == 1)
 
 
+def test_an_error_of_the_system_has_words_and_no_number(one):
+    one.check("do_save")
+    one.saver.frame_lost("camera", OSError(28, "No space left on device", "/data/a.h5"))
+    assert one.last("error").message == "A frame was not saved. camera: /data/a.h5: No space left on device"
+    assert not any("Errno" in text for text in one.saver.status().remarks)
+
+
 @pytest.mark.parametrize(
     ("path", "unit"), [(("recording", "stop_after_frames"), "frame"), (("recording", "roll_over_time"), "min")]
 )

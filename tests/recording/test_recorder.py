@@ -200,8 +200,10 @@ def test_a_new_file_waits_for_the_end_of_a_scan(recorder, told, base):
     press()
     module.add_data(data, (1,))
     assert saver.file_path == first and "when the scan ends" in told.texts[-1]
+    assert saver.status().remarks == ("The new file is made when the scan ends",)
     module.add_data(data, (2,))
     assert saver.file_path != first and saver.status().part == 1 and not saver.watcher.due
+    assert not saver.status().remarks
     begin()
     second = saver.file_path
     press()
