@@ -121,6 +121,9 @@ def _in_data(h5: H5Backend, path: str) -> Iterator[Missing]:
 
 
 def _node(h5: H5Backend, path: str) -> Any:
+    parent, _, name = path.rpartition("/")
+    if parent and name not in _names(h5, parent):
+        return None  # asked before: an error from another process keeps that process, until Python collects it
     try:
         return h5.get_node(resolved(h5.io, path))
     except (H5SaverError, OSError, RuntimeError):
