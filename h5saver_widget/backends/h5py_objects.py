@@ -101,12 +101,12 @@ class Copied:
 
     def group(self, found: Any, new: h5py.Group, name: bytes, how: Any) -> h5py.Group:
         """Make a group that keeps the order of its members as another one does."""
-        try:
-            # of a group whose list of members is damaged, HDF5 would give the addresses in that list to the new one
-            found.links.iterate(lambda _: None)
-            kept = found.get_create_plist()
-        except ERRORS:  # its members may be whole
-            kept = h5p.create(h5p.GROUP_CREATE)
+        kept = h5p.create(h5p.GROUP_CREATE)
+        with suppress(*ERRORS):  # a damaged list of members: they may be whole
+            # no more than this: HDF5 keeps the addresses of a list in its creation list, and gives them to the new group
+            plist = found.get_create_plist()
+            kept.set_link_creation_order(plist.get_link_creation_order())
+            kept.set_attr_creation_order(plist.get_attr_creation_order())
         return h5py.Group(h5g.create(new.id, name, lcpl=how, gcpl=kept))
 
     # --------------------------------------------------------------- references
