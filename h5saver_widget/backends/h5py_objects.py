@@ -103,7 +103,7 @@ class Copied:
         """Make a group that keeps the order of its members as another one does."""
         kept = h5p.create(h5p.GROUP_CREATE)
         with suppress(*ERRORS):  # a damaged list of members: they may be whole
-            # no more than this: HDF5 keeps the addresses of a list in its creation list, and gives them to the new group
+            # no more than this: HDF5 keeps the addresses of a list there, and gives them to the new group
             plist = found.get_create_plist()
             kept.set_link_creation_order(plist.get_link_creation_order())
             kept.set_attr_creation_order(plist.get_attr_creation_order())
