@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5r, h5s, h5t, h5z
+from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5r, h5s, h5t, h5z
 
 from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
 
@@ -193,7 +193,12 @@ def _without_nothing(value: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------------------- attributes
 def _attribute_names(obj: Any) -> list[bytes]:
+    """Return the names of attributes, in the order in which they were made where the object knows that."""
     names: list[bytes] = []
+    with suppress(*ERRORS):
+        h5a.iterate(obj.id, lambda name: names.append(name), index_type=h5.INDEX_CRT_ORDER)
+        return names
+    names.clear()
     h5a.iterate(obj.id, lambda name: names.append(name))
     return names
 

@@ -38,7 +38,7 @@ def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus
     if names != saver._missing:
         saver._missing = names
         if status.missing:
-            saver.update_status(f"Something is missing: {', '.join(status.missing)}")
+            saver.update_status(f"Warning: {'; '.join(status.missing)}")
     shown = (status.state, status.is_open, status.path, status.problem, status.ended, names, saver.is_paused)
     if only_if_changed and shown == saver._shown and now - saver._shown_at < SHOW_SECONDS:
         return status
