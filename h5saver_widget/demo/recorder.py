@@ -7,13 +7,14 @@ That is done in a thread: a panel continues measuring and drawing while the disk
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyqtgraph.Qt import QtCore
+from pyqtgraph.Qt import QtCore, isQObjectAlive
 
 from h5saver_widget.errors import H5SaverError, QueueFullError
 from h5saver_widget.format.layout import SaveType
@@ -113,6 +114,14 @@ class PanelRecorder(QtCore.QObject):
     def drain(self) -> None:
         """Wait until every frame that was taken is in the file, or counted as lost."""
         self._worker.wait()
+
+    def let_go(self) -> None:
+        """Save the accepted frames, and disconnect: the panels are about to be deleted."""
+        self.drain()
+        if not isQObjectAlive(self):
+            return  # forgotten together, this object may be gone before the panels
+        with suppress(RuntimeError):  # and so may the saver
+            self.h5saver.settings.child("do_save").sigValueChanged.disconnect(self._on_do_save)
 
     def _on_do_save(self) -> None:
         self._left_out.clear()

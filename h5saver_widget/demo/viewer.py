@@ -88,7 +88,7 @@ class ViewerPanel(Station):
         self.add_action("save", "Save snapshot", tip, lambda: self.save_snapshot())
         self.set_content(self.panel)
         self.show_status(self.h5saver.status())
-        self.destroyed.connect(partial(_let_go, self.h5saver if self._owns_saver else None))
+        self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
 
     @property
     def recording(self) -> bool:
@@ -129,8 +129,9 @@ class ViewerPanel(Station):
         show_record(self._record_action, status)
 
 
-def _let_go(h5saver: H5Saver | None, *_: object) -> None:
-    """Close the file: the host has deleted the panel without closing it. The host's own saver continues."""
+def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
+    """Save the accepted frames: the host has deleted the panel without closing it. The host's own saver continues."""
+    recorder.let_go()
     if h5saver is not None:
         with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
             h5saver.close_file()

@@ -145,7 +145,7 @@ def test_links_are_followed_when_somebody_wants_it(qtbot, show, foreign, isolate
     assert browser.current_file().name == "other.h5" and browser.current_path() == "/x"
     assert browser.panel.plots.signal.canvas.drawn.curves[0].values.tolist() == [0, 1, 2]
     go_to(browser, "/broken")
-    assert "not there" in browser.panel.facts.text() and browser.panel.link_button.isHidden()
+    assert "Broken link" in browser.panel.facts.text() and browser.panel.link_button.isHidden()
 
 
 def test_a_group_shows_its_default_plot(qtbot, show, written, backend):

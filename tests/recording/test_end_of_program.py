@@ -38,13 +38,19 @@ sys.exit(app.exec())
 )
 OPENS_IN_PROCESS = "saver = Recorder()\nsaver.settings['backend', 'isolated'] = False\nbegin(saver)"
 IN_A_THREAD = "thread = threading.Thread(target=lambda: begin(Recorder()))\nthread.start()"
+#: A program that was started in the background of a shell ignores the signal.
+CTRL_C = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.kill(os.getpid(), signal.SIGINT)
+threading.Event().wait()
+"""
 ENDINGS = {
     "end of the script": (SCRIPT.format(backend="h5py"), 0),
     "in this process": (PROGRAM + OPENS_IN_PROCESS, 0),
     "thread that is not waited for": (PROGRAM + IN_A_THREAD, 0),
     "sys.exit": (SCRIPT.format(backend="tables") + "sys.exit(3)", 3),
     "unhandled exception": (SCRIPT.format(backend="h5py") + "1 / 0", 1),
-    "Ctrl-C": (SCRIPT.format(backend="h5py") + "os.kill(os.getpid(), signal.SIGINT)\nthreading.Event().wait()", None),
+    "Ctrl-C": (SCRIPT.format(backend="h5py") + CTRL_C, None),
     "forgotten saver": (SCRIPT.format(backend="tables") + "del saver\ngc.collect()", 0),
     "quit": (WINDOW.format(end="app.quit()"), 0),
     "last window closed": (WINDOW.format(end="window.close()"), 0),
@@ -52,7 +58,8 @@ ENDINGS = {
 
 
 def run(program, path):
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", program, path], capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "-c", program, path]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

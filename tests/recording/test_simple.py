@@ -337,7 +337,7 @@ def test_threads_record_while_others_switch_saving_on_and_off(tmp_path, qapp, ki
                     values = node.read().ravel()
                     assert np.all(np.diff(values) == 1)  # in order, none missing within a file
                     found[loader.get_node(node.path.rsplit("/", 3)[0]).title] += len(values)
-    assert found == taken and len(files) > 3
+    assert found == taken and len(files) > 1
 
 
 @pytest.mark.parametrize("kind", [Recorder, pytest.param(H5Saver, id="window")])
