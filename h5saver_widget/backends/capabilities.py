@@ -13,7 +13,6 @@ H5PY_CAPABILITIES = Capabilities(
     journal=True,
     copies_objects=True,
     views=True,
-    link_attributes=True,
     compression=("zlib", "gzip", "lzf", *(("blosc2", "bitshuffle") if find_spec("hdf5plugin") else ())),
 )
 """blosc2 and bitshuffle need the package hdf5plugin."""

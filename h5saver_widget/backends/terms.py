@@ -157,8 +157,6 @@ class Capabilities:
         Nodes can be copied into another file as they are, see ``Backend.object_copies``.
     views
         Arrays can be shown under another name, see ``Backend.add_plain``.
-    link_attributes
-        Through a link, programs that use this library see the attributes of what it leads to.
     """
 
     swmr: bool = False
@@ -168,7 +166,6 @@ class Capabilities:
     journal: bool = False
     copies_objects: bool = False
     views: bool = False
-    link_attributes: bool = False
 
 
 class Plain(NamedTuple):

@@ -289,12 +289,11 @@ class Settings:
     )
     nexus_entry: str = setting(
         "NeXus entry",
-        "auto",
+        "never",
         "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
-        "values, and adds 30 kB to a file. auto: in files of h5py; PyMoDAQ can't look through a file with an entry by "
-        "PyTables.",
+        "values, and adds 30 kB to a file. PyMoDAQ's browser, with PyTables, shows nothing of a file with an entry.",
         FORMAT,
-        choices=lambda: ["auto", "always", "never"],
+        choices=lambda: ["never", "always"],
     )
     h5comp_library: str = setting(
         "Library",

@@ -171,9 +171,7 @@ def _lay_out(
             }
             if swmr:
                 about["swmr_compatible"] = True
-            can = file.capabilities
-            wanted = can.link_attributes if file.nexus_entry == "auto" else file.nexus_entry == "always"
-            has_entry = file.nexus and wanted and can.views
+            has_entry = file.nexus and file.nexus_entry == "always" and file.capabilities.views
             nexus = root_attributes((ENTRY if has_entry else raw_path).strip("/")) if file.nexus else {}
             known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
             file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})
