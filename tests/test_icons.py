@@ -74,6 +74,14 @@ def test_disabled_icon_is_between_text_and_background(app: QtWidgets.QApplicatio
     assert value == QtGui.QColor(seen).value()
 
 
+def test_icon_of_a_button_that_is_disabled_now_is_drawn_when_it_is_enabled(app: QtWidgets.QApplication) -> None:
+    app.setPalette(palette_of(LIGHT))
+    button = QtWidgets.QPushButton()
+    button.setEnabled(False)
+    (seen,) = opaque_colours(icon("stop", on=button).pixmap(QtCore.QSize(32, 32)))
+    assert QtGui.QColor(seen) == QtGui.QColor(LIGHT["WindowText"])
+
+
 @pytest.mark.parametrize("points", [16, 24, 32, 48])
 @pytest.mark.parametrize("ratio", [1.0, 2.0, 3.0])
 def test_icon_has_the_pixels_of_the_screen(app: QtWidgets.QApplication, points: int, ratio: float) -> None:

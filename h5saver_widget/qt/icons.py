@@ -77,10 +77,12 @@ def icon(name: str, color: str | QtGui.QColor | None = None, on: QtWidgets.QWidg
     if on is not None:
         on.ensurePolished()
     palette = QtWidgets.QApplication.palette() if on is None else on.palette()
-    normal = palette.color(QtGui.QPalette.ColorRole.WindowText) if color is None else QtGui.QColor(color)
+    # not the present group: a button that is disabled now is enabled later, with the same icon
+    group, role = QtGui.QPalette.ColorGroup.Active, QtGui.QPalette.ColorRole
+    normal = palette.color(group, role.WindowText) if color is None else QtGui.QColor(color)
     if not normal.isValid():
         raise H5SaverError(f"{color!r} is not a colour: give a name like 'red', '#rrggbb' or a QColor")
-    disabled = _blend(normal, palette.color(QtGui.QPalette.ColorRole.Window), DISABLED_BLEND)
+    disabled = _blend(normal, palette.color(group, role.Window), DISABLED_BLEND)
     return QtGui.QIcon(_build(name, normal.name(), disabled.name()))
 
 
