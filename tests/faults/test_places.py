@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 
 from h5saver_widget import (
@@ -106,6 +110,32 @@ def test_what_waits_for_the_end_of_streaming_goes_there_too(saver: Told, backend
     with H5SaverLowLevel("detector", "h5py") as reader:
         reader.open_file(moved)
         assert "a late line" in str(reader.get_node("/RawData/Logger").read())
+
+
+def test_a_program_that_is_killed_leaves_them_there_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    program = f"""
+import os, signal
+from pathlib import Path
+from h5saver_widget import H5SaverLowLevel
+saver = H5SaverLowLevel("detector", "h5py", isolated=True)
+saver.init_file({str(path)!r}, swmr=True)
+saver.enable_swmr()
+saver.add_log("a late line")
+saver.flush()
+Path({str(path)!r}).rename({str(tmp_path / "moved.h5")!r})
+with H5SaverLowLevel("detector", "h5py") as other:
+    other.init_file({str(path)!r}, swmr=True)
+print(saver.io.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int(said.stdout)).wait(60)
+    for name, is_there in (("moved.h5", True), ("a.h5", False)):
+        with H5SaverLowLevel("detector", "h5py") as reader:
+            reader.open_file(tmp_path / name)
+            assert ("a late line" in str(reader.get_node("/RawData/Logger").read())) is is_there
 
 
 @pytest.mark.parametrize("left", [1000, 0])

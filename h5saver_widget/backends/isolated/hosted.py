@@ -270,7 +270,9 @@ class HostedFile:
         self._changed_at = None
         if self.failed:
             self._io.abandon()
-        path = self._present_path()
+        opened, path = self._io.path, self._present_path()
+        if path is not None and self._kept[0] == opened:
+            self._kept = path, self._kept[1]
         try:
             self._io.close()
         except RowsLostError as error:  # of single arrays; all else is in the file
@@ -299,7 +301,7 @@ class HostedFile:
 
     def close_after_all(self) -> None:
         """Close a file that the program left open, and complete one that it was streaming into."""
-        path, grown, streamed = self._present_path(), [], self._io.swmr_active
+        opened, path, grown, streamed = self._io.path, self._present_path(), [], self._io.swmr_active
         if self._io.is_open:
             self.does(Doing.closing)
             if self._io.writable and not streamed and not self.failed:
@@ -308,7 +310,7 @@ class HostedFile:
             with suppress(BrokenPipeError):
                 self.close()
         kept_for, rows = self._kept
-        if path is None:  # ended between closing the file and opening it again
+        if opened is None:  # ended between closing the file and opening it again
             path, streamed = kept_for, bool(rows)
         if path is not None and streamed and not self.failed:
             self._complete(path, grown, rows if path == kept_for else [])
