@@ -56,6 +56,7 @@ class LocalQueue(FrameQueue):
     failure: FileGoneError | FileIncompleteError | None = None
 
     def __init__(self) -> None:
+        super().__init__()
         self.ledger = FrameLedger()
         self.file_size = self._bytes_written = 0
         self._last_flush: float | None = None
