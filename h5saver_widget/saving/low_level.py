@@ -67,8 +67,8 @@ class H5SaverLowLevel(H5Backend):
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     nexus_entry
-        Whether new files get an ``/entry`` for validators and archives: ``'always'`` or ``'never'``. With it,
-        PyMoDAQ can't look through a file by PyTables.
+        The NeXus entry of new files, for validators and archives: ``'always'`` (``/_i_entry``, which PyTables hides),
+        ``'plain'`` (``/entry``; PyMoDAQ on PyTables can't look through such a file) or ``'never'``.
     frames_saved, bytes_saved
         Counts since the file was opened.
     frames_lost
@@ -123,7 +123,7 @@ class H5SaverLowLevel(H5Backend):
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
         self.nexus, self.convert_units = True, False
-        self.nexus_entry: Literal["always", "never"] = "never"
+        self.nexus_entry: Literal["always", "plain", "never"] = "always"
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
