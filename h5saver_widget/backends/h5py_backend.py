@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -224,9 +224,10 @@ class H5pyBackend(H5pyFile):
 
     def _overwritable(self, array: Handle, values: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         """Refuse also an array whose values are in other files."""
-        node = self._nodes.array(array)
-        if not node.is_here and node.kind is not NodeKind.TEXT:  # asked once: it takes as long as writing a point
-            if node.obj.is_virtual or node.obj.external:
+        known = cast(TreeNode, array)
+        if type(known) is not TreeNode or not known.is_here:  # asked once: it takes as long as writing a point
+            node = self._nodes.array(array)
+            if node.kind is not NodeKind.TEXT and (node.obj.is_virtual or node.obj.external):
                 raise NodeError(
                     f"{node.path} is no array of this file: its values stand elsewhere, and are not written"
                 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,8 +192,8 @@ class H5pyFile(QueuedBackend):
         super()._append_checked(ready)
         self._bound_waiting()
 
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        super()._write(node, selection, values)
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        super()._write_checked(selection, ready)
         self._bound_waiting()
 
     def _bound_waiting(self) -> None:

@@ -165,7 +165,7 @@ class RowQueue:
         packing, count = array.packing, (*(1,) * len(at), *values.shape)
         start = (*at, *(0,) * values.ndim)
         is_chunk = packing is not None and array.chunks == count
-        if not is_chunk and any(job.array is array for job in self._jobs):
+        if self._jobs and not is_chunk and any(job.array is array for job in self._jobs):
             self.drain()
         if not is_chunk and 0 < values.nbytes <= LARGE_ROW:
             buffer = array.buffer = array.buffer or self._point_buffer(array)
