@@ -48,6 +48,8 @@ __all__ = ["H5pyBackend"]
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _PLAIN = h5p.create(h5p.DATASET_CREATE)
 _PLAIN.set_obj_track_times(False)
+# In files for streaming (SWMR), HDF5 moves more than eight attributes into a heap with an index of their own: 2 kB.
+_PLAIN.set_attr_phase_change(64, 62)
 _UTF8_NAME = h5p.create(h5p.LINK_CREATE)
 _UTF8_NAME.set_char_encoding(h5t.CSET_UTF8)
 
@@ -164,7 +166,8 @@ class H5pyBackend(H5pyFile):
             size = {"shape": shape}
             # in one piece HDF5 fills it all at once: 8 s before the first point of a scan of 2 GB
             chunks = fixed_chunks(shape, dtype, spec.frame_axes) if filters or is_large(shape, dtype) else None
-        return group.create_dataset(name, **size, dtype=dtype, fillvalue=spec.fill_value, chunks=chunks, **filters)
+        options = {"fillvalue": spec.fill_value, "chunks": chunks, "dcpl": _PLAIN.copy(), **filters}
+        return group.create_dataset(name, **size, dtype=dtype, **options)
 
     def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> h5py.Dataset:
         old, plan = node.obj.id, node.obj.id.get_create_plist()
