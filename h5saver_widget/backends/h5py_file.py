@@ -204,7 +204,7 @@ class H5pyFile(QueuedBackend):
         if self._disk is None or self._disk.waiting <= PENDING_BYTES:
             return
         try:
-            self.flush()
+            self._flush()
         except FileIncompleteError as error:  # the next flush tells, unless too much waits for it
             if self._disk.waiting > _MOST_WAITING:
                 self.queue.failure = FileIncompleteError(str(error), is_lost=True, is_final=True)
