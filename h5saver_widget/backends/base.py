@@ -324,8 +324,7 @@ class Backend(BackendFile):
     @changing
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node, values = self._overwritable(array, values)
-        self._write(node, selection, values)
+        self._write_checked(selection, [self._overwritable(array, values)])
 
     @changing
     def write_point(self, at: tuple[int, ...], values: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
@@ -335,10 +334,10 @@ class Backend(BackendFile):
         """
         self._write_checked(at, [self._overwritable(array, part) for array, part in values])
 
-    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        """Write what was checked."""
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        """Overwrite the part at a selection of each array with values that were checked."""
         for node, part in ready:
-            self._write(node, at, part)
+            self._write(node, selection, part)
 
     @looking
     def read(self, array: Handle, selection: Selection = ...) -> Any:

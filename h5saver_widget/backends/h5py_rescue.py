@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5d, h5g, h5o, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
-from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, read_raw
+from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, list_members, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
@@ -91,7 +91,7 @@ class _Rescue:
     def group(self, old: Any, new: Any, path: str, depth: int) -> Iterator[dict[str, Any]]:
         names: list[bytes] = []
         try:
-            old.id.links.iterate(lambda name: names.append(name))
+            list_members(old, names)
         except ERRORS as error:
             yield {"object": path, "state": "part", "what": f"names in this group: {in_words(error)}"}
         for name in names:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, Self
@@ -337,9 +336,8 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
-        if self._own is None and self.io.is_open and self.io.writable and self.io.queue.failure is None:
-            with suppress(OSError):  # closing tells
-                self.io.flush()  # the long part of closing, while others may go on
+        if self._own is None:
+            self.io.settle()
         with self.io.lock:
             if self._own is not None:
                 self.io, self._own = self._own, None

@@ -44,6 +44,8 @@ def everything(path: Path) -> Path:
         file.create_dataset("bad", data=np.arange(1000.0), chunks=(100,), compression="gzip")
         group = file.create_group("entry", track_order=True)
         group.attrs["NX_class"] = "NXentry"
+        for number in range(40, 0, -1):  # by number, by name, as they were made: three orders
+            group[f"n{number}"] = number
         table = group.create_dataset("table", data=np.zeros(3, [("a", "i4"), ("b", "f8"), ("t", "S5")]))
         table.attrs["texts"] = np.array(["one", "zwei", "λ"], object)
         table.attrs["reference"] = group.ref
@@ -106,7 +108,8 @@ def test_what_is_not_damaged_is_kept_as_it_is(tmp_path: Path) -> None:
     assert states.pop("/bad") == "part" and set(states.values()) == {"whole"} and "1 part, 0 lost" in report.in_words()
     after = check_file(report.out)
     assert after.condition is Condition.NEEDS_MORE and not after.problems
-    with h5py.File(report.out) as file:
+    with h5py.File(report.out) as file, h5py.File(path) as old:
+        assert [*file["entry"]] == [*old["entry"]] and [*file["entry"]][:2] == ["n40", "n39"]
         assert np.isnan(file["bad"][300:400]).all() and file["bad"][400] == 400
         assert file["references"][1] and file[file["references"][1]].name == "/bad"
 
