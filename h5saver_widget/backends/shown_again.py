@@ -42,10 +42,8 @@ def shown_again(io: Backend) -> tuple[str, ...]:
 
 
 def _place_of(root: Mapping[str, RawAttribute]) -> tuple[str, ...]:
-    if str(root.get("creator")) != "h5saver_widget":
-        return ()
-    default = f"/{root.get('default')}"
-    return next((place for place in PLACES.values() if place[0] == default), ())
+    is_own = root.get("creator") == "h5saver_widget"
+    return next((place for place in PLACES.values() if is_own and place[0].strip("/") == root.get("default")), ())
 
 
 def listed_in_root(io: Backend, names: list[str]) -> list[str]:
