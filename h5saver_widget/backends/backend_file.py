@@ -16,7 +16,7 @@ from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.terms import OpenMode
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, H5SaverError, RowsLostError
 
 __all__ = ["BackendFile"]
 
@@ -62,6 +62,8 @@ class BackendFile(Checks):
         self.before_closing = ""
         self.beat: Callable[[], None] = lambda: None
         self._allowed: tuple[Path, ...] = ()
+        #: What the flush before closing found lost.
+        self._unheard: RowsLostError | None = None
         self.is_owned = True
         register_owned(self)
 
@@ -180,12 +182,25 @@ class BackendFile(Checks):
         with self._changing_file(timeout):
             if not self.is_open:
                 return
+            unheard, self._unheard = self._unheard, None
             try:
                 self._finish()
                 self._close()
             finally:
                 self._forget("/")
                 self._path, self._swmr = None, False
+            if unheard is not None:
+                raise unheard
+
+    def settle(self) -> None:
+        """Flush a file that is to be closed, while others may go on; closing tells what is lost."""
+        if self.is_owned and self.is_open and self.writable and self.queue.failure is None:
+            try:
+                self.flush()
+            except RowsLostError as error:
+                self._unheard = error
+            except (H5SaverError, OSError):  # closing tries it again, and tells
+                pass
 
     def _finish(self) -> None:
         """Do what is to be done before the file is closed; a file that streams is opened and closed once more."""

@@ -42,6 +42,8 @@ def flush(saver: H5SaverBase, timeout: float | None = None) -> None:
     if timeout is not None:
         saver.background.done_within(timeout, "", saver.flush, "The file could not be flushed")
         return
+    if saver.intake.is_gated and not saver.background.worker.is_this_thread:
+        saver.wait()  # for the frames that wait
     before = saver.bytes_saved
     H5SaverLowLevel.flush(saver)
     saver.watcher.space.flushed(before)

@@ -170,7 +170,8 @@ class HostedFile:
             else:
                 self._io.flush()
         except RowsLostError as error:  # the file was flushed all the same
-            self.lost(error)
+            if error.losses:  # else it was told when it was noticed
+                self.lost(error)
         self._flush_took = monotonic() - began
         self._refused_since, self._refusal = None, ""
         if self._io.queue.activity().is_safe:
@@ -292,7 +293,8 @@ class HostedFile:
         try:
             self._io.close()
         except RowsLostError as error:  # of single arrays; all else is in the file
-            self.lost(error)
+            if error.losses:
+                self.lost(error)
             self.ledger.flushed()
             raise
         except Exception as error:
