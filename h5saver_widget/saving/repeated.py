@@ -35,6 +35,8 @@ _SAID = "dim", "source", "name", "origin", "units", "labels", "errors", "nav_ind
 #: What `said_of`, `arrays_of` and `axes_of` return, of data objects of other classes.
 _OF_OTHERS = attrgetter(*_SAID), attrgetter("data"), attrgetter("axes")
 
+_dtype_of, _size_of = attrgetter("dtype"), attrgetter("size")
+
 _AXIS_TYPE = np.dtype(np.float64)
 _as_bytes = struct.Struct("=d").pack
 
@@ -101,9 +103,9 @@ class Alike:
                 if axes and axes_change(axes):
                     return None
         values = [*chain.from_iterable(map(self._arrays_of, data))]
-        if [*map(type, values)] != self._row_types or [array.size for array in values] != self._sizes:
+        if [*map(type, values)] != self._row_types or [*map(_size_of, values)] != self._sizes:
             return None
-        if not all(map(is_, [array.dtype for array in values], self._dtypes)):
+        if not all(map(is_, map(_dtype_of, values), self._dtypes)):
             return None
         for number, shape in self._shapes:  # of single values, the dimensionality tells it
             if values[number].shape != shape or not values[number].flags.c_contiguous:
