@@ -26,7 +26,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 if TYPE_CHECKING:
     from h5saver_widget.saving.recording import Recording
 
-__all__ = ["SCALARS", "Alike", "Repeated"]
+__all__ = ["SCALARS", "FramePattern", "Repeated"]
 
 #: Types of extra attributes that can be compared: equal values are the same, but for nan, which is no trouble.
 SCALARS = (float, int, str, bool, type(None))
@@ -41,7 +41,7 @@ _AXIS_TYPE = np.dtype(np.float64)
 _as_bytes = struct.Struct("=d").pack
 
 
-class Alike:
+class FramePattern:
     """The meaning of a frame, and the arrays in which frames of the same meaning are saved.
 
     Parameters
@@ -113,7 +113,7 @@ class Alike:
         return values
 
 
-class Repeated(Alike):
+class Repeated(FramePattern):
     """An appended frame, and how later ones of the same meaning are appended.
 
     Parameters
