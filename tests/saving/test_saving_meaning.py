@@ -112,6 +112,11 @@ def module(title, **more):
     return types.SimpleNamespace(title=title, **more)
 
 
+def is_refused(data, error):
+    """Tell whether an error is the answer to masked values that no file holds: text, numbers beyond 2**53."""
+    return np.ma.is_masked(data.data[0]) and ("masked text" in str(error) or "masked integers" in str(error))
+
+
 def save(saver, kind, frames, streamed=False):
     """Save frames with a saver of a kind; frame i is at time 1000 + i, or at point i of a scan along X."""
     host = module("Host", modules_manager=module("", detectors_all=[module("Det")], actuators_all=[]))
@@ -149,7 +154,7 @@ def save(saver, kind, frames, streamed=False):
             made.add_data(*where, bundle, **more)
             saved.append(frames[number])
         except DataMismatchError as error:
-            if not np.ma.is_masked(frames[number].data[0]) or "masked text" not in str(error):
+            if not is_refused(frames[number], error):
                 raise
         if streamed and number == 0 and not saver.is_swmr_active:
             saver.enable_swmr()
@@ -180,7 +185,7 @@ def recorded(saver, kind, frames, streamed=False):
                 taken = bool((saver.record if kind == "record" else saver.snapshot)("Det", given, **said))
         except DataMismatchError as error:
             taken = False
-            if not np.ma.is_masked(data.data[0]) or "masked text" not in str(error):
+            if not is_refused(data, error):
                 raise
         if taken:
             saved.append(data)
