@@ -13,13 +13,12 @@ from typing import Any
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.frame_queue import FrameQueue
+from h5saver_widget.backends.frame_queue import LocalQueue
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import path_of
-from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.rows import RowQueue
-from h5saver_widget.backends.terms import OpenMode, Queue
+from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
@@ -30,7 +29,7 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["LocalFile", "LocalQueue"]
+__all__ = ["LocalFile"]
 
 #: A flush that the disk refuses is tried again after so long, in s.
 _PAUSES = (0.01, 0.05, 0.2, 0.5)
@@ -46,62 +45,6 @@ def _reason(error: BaseException) -> str:
     """Return the operating system's words, out of the page that HDF5 makes of them."""
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else getattr(error, "strerror", None) or str(error)
-
-
-class LocalQueue(FrameQueue):
-    """Counts frames by the flushes that put them into the file.
-
-    Attributes
-    ----------
-    ledger
-        Frames and their rows.
-    file_size
-        Bytes that the file had at the last flush, or when it was opened.
-    failure
-        The reason why nothing can be written any more; None while all is well.
-    """
-
-    failure: FileGoneError | FileIncompleteError | None = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ledger = FrameLedger()
-        self.file_size = self._bytes_written = 0
-        self._last_flush: float | None = None
-        self.failure = None
-
-    def begin(self) -> None:
-        """Count from now on: another file is being opened."""
-        self.__init__()  # type: ignore[misc]
-
-    def flushed(self, file_size: int) -> None:
-        """Count all complete frames as written."""
-        self.ledger.flushed()
-        self._last_flush = time.time()
-        self.file_size = file_size
-
-    def counts(self) -> Queue:
-        """Return the counts of frames since the file was opened; never waits."""
-        ledger = self.ledger
-        # in this order no frame is counted twice: the thread that writes may change them in between
-        dropped, written, received = ledger.dropped, ledger.written, ledger.received
-        return Queue(
-            received,
-            written,
-            dropped,
-            bytes_written=self._bytes_written,
-            file_size=self.file_size,
-            last_flush=self._last_flush,
-        )
-
-    def frame_done(self, size: int) -> None:
-        """Count a frame: all of its rows were appended."""
-        self.ledger.frame_done()
-        self._bytes_written += size
-
-    def frame_refused(self) -> None:
-        """Forget the rows of a frame that was given up half-way."""
-        self.ledger.drop_frame()
 
 
 class LocalFile(Backend):
