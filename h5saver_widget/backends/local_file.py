@@ -128,7 +128,7 @@ class LocalFile(Backend):
         self.queue.begin()
 
     def flush(self, timeout: float | None = None) -> None:
-        """Put everything written so far on storage; what the disk refuses for a moment is repeated.
+        """Put everything written so far on storage; a write that the disk refuses for a moment is repeated.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class LocalFile(Backend):
 
     @changing
     def flush_soon(self) -> None:
-        """Flush; what the disk refuses is left to the next flush."""
+        """Flush; a refused write is left to the next flush."""
         self._flush()
 
     def close(self, timeout: float | None = None) -> None:

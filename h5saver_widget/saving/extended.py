@@ -222,7 +222,7 @@ class ScanStream:
 
     @property
     def marks(self) -> list[tuple[Handle, Values]]:
-        """What is written with each point of that segment: its number, where there are several."""
+        """The number of that segment, which is written with each point; nothing where there is one segment."""
         return [] if self._numbers is None else [(self._numbers, np.asarray(self._current, np.uint16))]
 
     def is_ready_for(self, frame: Frame) -> bool:
