@@ -293,8 +293,8 @@ class TablesBackend(QueuedBackend):
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
-    def _add_plain(self, group: tables.Group, path: str, node: Plain) -> None:
-        add_plain(group, path, node)
+    def _add_plain(self, path: str, node: Plain) -> None:
+        add_plain(self._h5(), path, node)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():
