@@ -19,10 +19,17 @@ from h5saver_widget.backends.journal import path_of
 from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.rows import RowQueue
 from h5saver_widget.backends.terms import OpenMode, Queue
-from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError, incomplete, raise_again
+from h5saver_widget.errors import (
+    FileGoneError,
+    FileIncompleteError,
+    FileOpenError,
+    H5SaverError,
+    incomplete,
+    raise_again,
+)
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["LocalFile", "LocalQueue"]
+__all__ = ["LocalFile", "LocalQueue", "not_opened"]
 
 #: Before a file is closed that can't be flushed, it is tried again after so long, in s.
 _PAUSES = (0.05, 0.2, 0.5)
@@ -36,8 +43,15 @@ _LITTLE = 16 << 20
 
 def _reason(error: BaseException) -> str:
     """Return the operating system's words, out of the page that HDF5 makes of them."""
+    if "unable to lock" in str(error):
+        return "unable to lock it, another program is writing it"
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else getattr(error, "strerror", None) or str(error)
+
+
+def not_opened(path: Path, mode: OpenMode, error: BaseException) -> FileOpenError:
+    """Return the error of a file that a library could not open, or not make, in words."""
+    return FileOpenError(f"{path} could not be {'made' if mode == 'x' else 'opened'}: {_reason(error)}")
 
 
 class LocalQueue(FrameQueue):
