@@ -374,7 +374,7 @@ class Surfaces(RuleBasedStateMachine):
             shutil.rmtree(path.parent, ignore_errors=True)
 
     @precondition(lambda self: self.may_fill)
-    @rule(reserve=strategies.sampled_from([0, 500]))
+    @rule(reserve=strategies.sampled_from([500, 500, 0]))
     def fill_the_disk(self, reserve: int) -> None:
         self._spoil()
         for saver in self.savers:
