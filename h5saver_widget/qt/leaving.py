@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Leaving", "deleted_at_the_end"]
 
 #: So long nothing is asked, in s: most files are closed by then.
-PATIENCE: Final = 1.0
+PATIENCE: Final = 3.0
 LOOK_MS: Final = 100
 
 

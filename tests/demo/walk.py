@@ -187,6 +187,9 @@ class Surfaces(RuleBasedStateMachine):
         #: Files that something was done to, and those that were compared already.
         self.steps, self.began = 0, monotonic()
         self.harmed: set[Path | None] = {saver.status().path for saver in self.savers}
+        self.spoilt: set[Path] = set()
+        #: The file that each window with content shows.
+        self.content: dict[H5Saver, str] = {}
 
     @property
     def savers(self) -> list[H5Saver]:
@@ -209,7 +212,9 @@ class Surfaces(RuleBasedStateMachine):
 
     def _spoil(self) -> None:
         """Keep in mind that what is open now may have lost something."""
-        self.harmed |= {saver.file_path for saver in self.savers if saver.file_path is not None}
+        found = {saver.file_path for saver in self.savers if saver.file_path is not None}
+        self.harmed |= found
+        self.spoilt |= found | {Path(name) for name in self.content.values()}
 
     # ------------------------------------------------------------------ the window
     @rule(tab=strategies.sampled_from([SPECTROMETER, "Viewer", "Scan"]))
@@ -406,6 +411,10 @@ class Surfaces(RuleBasedStateMachine):
     @rule()
     def show_content(self) -> None:
         self._press("show_file")
+        browser = self.docked.analysis_prog
+        if browser is not None:
+            browser.follower._clock.setInterval(20)
+            self.content[self.docked] = browser.bar.path_label.text()
 
     @rule(on=strategies.booleans())
     def follow_content(self, on: bool) -> None:
@@ -450,6 +459,24 @@ class Surfaces(RuleBasedStateMachine):
         scan = self.window.scan
         if scan.scan is not None and scan.scan.state is ScanState.PAUSED:
             assert scan.h5saver.is_paused
+
+    @invariant()
+    def content_goes_on_being_shown(self) -> None:
+        """See whether a window with content shows its file, and the next one only if it follows."""
+        for saver in self.savers:
+            browser = saver.analysis_prog
+            if browser is None or not browser.isVisible():
+                continue
+            if browser.follow.isChecked() and saver.isopen():
+                self.content[saver] = str(saver.file_path)
+            wanted = self.content[saver]
+            assert handle_events_until(lambda: browser.bar.path_label.text() == wanted, 3.0), (  # noqa: B023
+                browser.bar.path_label.text(),
+                wanted,
+            )
+            assert browser.windowTitle().startswith(Path(wanted).name)
+            if Path(wanted) not in self.spoilt:
+                assert not browser.current_file().problem
 
     def _compare_with_the_file(self, status: RecorderStatus) -> None:
         """See whether as many frames as are said to be written are in the file that was closed."""
