@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.archiving.units import unit_problem
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.nodes.typed import GROUP, Array
 from h5saver_widget.saving.conventions import text_in
@@ -60,13 +61,14 @@ def missing_in(h5: H5Backend) -> list[Missing]:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'a.h5')
     ...     DataSaverLoader(h5saver).add_data('/RawData', DataRaw('spectrum', data=[np.arange(4.0)], units='V'))
     ...     print(*missing_in(h5saver), sep='\n')
-    /entry: it is not known when the recording ended: it still runs, or its program was killed
-    /entry/sample: it is not known what was measured: fill in a sample, under Notes with a template
-    /entry/user: the person has no ORCID, by which others find them
+    /_i_entry: it is not known when the recording ended: it still runs, or its program was killed
+    /_i_entry/sample: it is not known what was measured: fill in a sample, under Notes with a template
+    /_i_entry/user: the person has no ORCID, by which others find them
     """
     with h5.io.lock:
-        entries = [name for name in _names(h5, "/") if _class_of(h5, f"/{name}") == "NXentry"]
-        found = [one for name in entries for one in _in_entry(h5, f"/{name}")]
+        places = [*shown_again(h5.io)[:1], *(f"/{name}" for name in _names(h5, "/"))]
+        entries = [place for place in places if _class_of(h5, place) == "NXentry"]
+        found = [one for entry in entries for one in _in_entry(h5, entry)]
     if not entries:
         what = "there is no NXentry: switch 'NeXus entry' on for the next files, or export as nexus"
         found.append(Missing(what, is_error=True))

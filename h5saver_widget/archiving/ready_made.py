@@ -16,7 +16,7 @@ _HEAD = """\
 #   ask_every_time    true: it is emptied after each file
 #   default           the first value
 #   empty_on_purpose  true: "-" may be written: there is none, and that is known
-#   path              where it goes in /entry: "sample/name"; with the class of a group where it is none of
+#   path              where it goes in the NeXus entry: "sample/name"; with the class of a group where it is none of
 #                     user, sample, instrument, source: "laser[NXsource]/wavelength"
 #   help              what to write
 """

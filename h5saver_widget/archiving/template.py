@@ -1,7 +1,7 @@
 """Templates of metadata: a TOML file that says what has to be known of an experiment, and where it goes in the file.
 
-The values are notes (:mod:`h5saver_widget.recording.notes`): they stand where notes stand, and in ``/entry`` besides,
-at the NeXus path of their field.
+The values are notes (:mod:`h5saver_widget.recording.notes`): they stand where notes stand, and besides in the NeXus
+entry, at the path of their field.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Field:
     empty_on_purpose
         Whether ``-`` may be written: there is none, and that is known.
     path
-        Where it goes in ``/entry``, ``'sample/name'``; classes in brackets: ``'laser[NXsource]/wavelength'``.
+        Where it goes in the NeXus entry, ``'sample/name'``; classes in brackets: ``'laser[NXsource]/wavelength'``.
     help
         What to write, in a sentence.
     """
@@ -139,8 +139,8 @@ class Template:
     fields
         The fields, in their order.
     definition
-        The application definition that ``/entry`` claims, ``''`` for NXsensor_scan. What it demands besides, the fields
-        have to give.
+        The application definition that the NeXus entry claims, ``''`` for NXsensor_scan. What it demands besides, the
+        fields have to give.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class Template:
         return found
 
     def shown(self, values: Mapping[str, str]) -> dict[str, Plain]:
-        """Return what of the values goes into ``/entry``: nodes by name; those that can't be used are left out.
+        """Return what of the values goes into the NeXus entry: nodes by name; those that can't be used are left out.
 
         Examples
         --------

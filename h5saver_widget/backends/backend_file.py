@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.terms import OpenMode
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileOpenError, H5SaverError, RowsLostError
 
 __all__ = ["BackendFile"]
 
@@ -35,6 +37,12 @@ class BackendFile(Checks):
     reading_seconds
         The longest time that one call may take on a file that is opened to read, seconds; None: no limit. A worker
         process is ended after it: in some damaged files HDF5 comes to no end.
+    before_closing
+        Work that is done on a file that was written, right before it is closed, by the process that has it: the name
+        ``module:function`` of a function of this package that takes a backend; ``''`` for none. It never keeps a file
+        from being closed.
+    beat
+        Called now and then by work that takes long, to show that it goes on.
     is_owned
         False in a copy of the process (``os.fork``), where every call is refused.
     """
@@ -51,7 +59,11 @@ class BackendFile(Checks):
         self.queue = FrameQueue()
         self.durability = DurabilityPolicy(self.name, self.capabilities)
         self.reading_seconds: float | None = None
+        self.before_closing = ""
+        self.beat: Callable[[], None] = lambda: None
         self._allowed: tuple[Path, ...] = ()
+        #: What the flush before closing found lost.
+        self._unheard: RowsLostError | None = None
         self.is_owned = True
         register_owned(self)
 
@@ -170,11 +182,39 @@ class BackendFile(Checks):
         with self._changing_file(timeout):
             if not self.is_open:
                 return
+            unheard, self._unheard = self._unheard, None
             try:
+                self._finish()
                 self._close()
             finally:
                 self._forget("/")
                 self._path, self._swmr = None, False
+            if unheard is not None:
+                raise unheard
+
+    def settle(self) -> None:
+        """Flush a file that is to be closed, while others may go on; closing tells what is lost."""
+        if self.is_owned and self.is_open and self.writable and self.queue.failure is None:
+            try:
+                self.flush()
+            except RowsLostError as error:
+                self._unheard = error
+            except (H5SaverError, OSError):  # closing tries it again, and tells
+                pass
+
+    def _finish(self) -> None:
+        """Do what is to be done before the file is closed; a file that streams is opened and closed once more."""
+        if not self.before_closing or not self.writable or self._swmr or self.queue.failure is not None:
+            return
+        module, _, name = self.before_closing.partition(":")
+        if module.partition(".")[0] != str(__package__).partition(".")[0]:
+            raise FileOpenError(f"{self.before_closing} is no work of this package")
+        try:
+            self.flush()
+            getattr(import_module(module), name)(self)
+        except Exception as error:
+            # whatever it is, the file has to be closed; the error is told
+            self.queue.note_problem(f"{self._path}: {error}")
 
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""

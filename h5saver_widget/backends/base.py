@@ -36,6 +36,7 @@ from h5saver_widget.backends.handles import UNREADABLE, TreeNode, no_such_node, 
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.primitive import changing, looking
 from h5saver_widget.backends.row_layout import RowLayout
+from h5saver_widget.backends.shown_again import listed_in_root
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Handle,
@@ -121,15 +122,22 @@ class Backend(BackendFile):
 
     @looking
     def children(self, group: Handle) -> list[str]:
-        """Return the names of the nodes in a group, in natural order (2 before 10)."""
-        return self._sorted_names(self._nodes.group(group).obj)
+        """Return the names of the nodes in a group, in natural order (2 before 10).
+
+        What shows the data of a recording once more (its NeXus entry) is not listed in the root; its path leads to it.
+        """
+        return self._listed(self._nodes.group(group))
+
+    def _listed(self, group: TreeNode) -> list[str]:
+        names = self._sorted_names(group.obj)
+        return listed_in_root(self, names) if group.path == "/" else names
 
     @looking
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
         """Return names and kinds of the nodes in a group, in natural order: one call for a whole group."""
         found = self._nodes.group(group)
         kinds: dict[str, NodeKind] = {}
-        for name in self._sorted_names(found.obj):
+        for name in self._listed(found):
             try:
                 kind = self._kind_of_child(found.obj, name)
             except self.library_errors:
@@ -316,8 +324,7 @@ class Backend(BackendFile):
     @changing
     def write(self, array: Handle, selection: Selection, values: npt.NDArray[Any]) -> None:
         """Overwrite part of an array."""
-        node, values = self._overwritable(array, values)
-        self._write(node, selection, values)
+        self._write_checked(selection, [self._overwritable(array, values)])
 
     @changing
     def write_point(self, at: tuple[int, ...], values: Sequence[tuple[Handle, npt.NDArray[Any]]]) -> None:
@@ -327,10 +334,10 @@ class Backend(BackendFile):
         """
         self._write_checked(at, [self._overwritable(array, part) for array, part in values])
 
-    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        """Write what was checked."""
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        """Overwrite the part at a selection of each array with values that were checked."""
         for node, part in ready:
-            self._write(node, at, part)
+            self._write(node, selection, part)
 
     @looking
     def read(self, array: Handle, selection: Selection = ...) -> Any:

@@ -26,22 +26,21 @@ _LEVEL: Final = 4
 
 
 def walk(io: Backend, top: str = "/", *, views: bool = False) -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over a node and all below it, a group before its members, 2 before 10; a group is entered once.
+    """Iterate over a node and all below it, a group before its members; a group is entered once.
 
-    What shows the data of a recording once more is passed over from the root on, unless `views` are wanted.
+    Members come in the order in which they were made, as copies are to have them; by name if a group does not know it.
+    From the root on, what shows the data of a recording once more comes with it if `views` are wanted.
     """
     waiting, seen = [top], set[Hashable]()
-    passed_over = () if views or top != "/" else shown_again(io)
     while waiting:
         path = waiting.pop()
-        if path in passed_over:
-            continue
         node = io.node(path)
         kind = io.kind(node)
         yield path, node, kind
         if kind is NodeKind.GROUP and (identity := io.identity(node)) not in seen:
             seen.add(identity)
-            waiting.extend(f"{path.rstrip('/')}/{name}" for name in reversed(io.children(node)))
+            waiting.extend(f"{path.rstrip('/')}/{name}" for name in reversed(io.inspection.members(node)))
+            waiting.extend(shown_again(io) if views and path == "/" else ())
 
 
 def is_numbers(info: ArrayInfo) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -24,6 +24,7 @@ from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_groups import create_ordered_group
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
@@ -48,6 +49,8 @@ __all__ = ["H5pyBackend"]
 _BYTE_ROWS = h5py.vlen_dtype(np.uint8)
 _PLAIN = h5p.create(h5p.DATASET_CREATE)
 _PLAIN.set_obj_track_times(False)
+# In files for streaming (SWMR), HDF5 moves more than eight attributes into a heap with an index of their own: 2 kB.
+_PLAIN.set_attr_phase_change(64, 62)
 _UTF8_NAME = h5p.create(h5p.LINK_CREATE)
 _UTF8_NAME.set_char_encoding(h5t.CSET_UTF8)
 
@@ -164,7 +167,8 @@ class H5pyBackend(H5pyFile):
             size = {"shape": shape}
             # in one piece HDF5 fills it all at once: 8 s before the first point of a scan of 2 GB
             chunks = fixed_chunks(shape, dtype, spec.frame_axes) if filters or is_large(shape, dtype) else None
-        return group.create_dataset(name, **size, dtype=dtype, fillvalue=spec.fill_value, chunks=chunks, **filters)
+        options = {"fillvalue": spec.fill_value, "chunks": chunks, "dcpl": _PLAIN.copy(), **filters}
+        return group.create_dataset(name, **size, dtype=dtype, **options)
 
     def _with_chunks(self, node: TreeNode, chunks: tuple[int, ...]) -> h5py.Dataset:
         old, plan = node.obj.id, node.obj.id.get_create_plist()
@@ -224,9 +228,10 @@ class H5pyBackend(H5pyFile):
 
     def _overwritable(self, array: Handle, values: npt.NDArray[Any]) -> tuple[TreeNode, npt.NDArray[Any]]:
         """Refuse also an array whose values are in other files."""
-        node = self._nodes.array(array)
-        if not node.is_here and node.kind is not NodeKind.TEXT:  # asked once: it takes as long as writing a point
-            if node.obj.is_virtual or node.obj.external:
+        known = cast(TreeNode, array)
+        if type(known) is not TreeNode or not known.is_here:  # asked once: it takes as long as writing a point
+            node = self._nodes.array(array)
+            if node.kind is not NodeKind.TEXT and (node.obj.is_virtual or node.obj.external):
                 raise NodeError(
                     f"{node.path} is no array of this file: its values stand elsewhere, and are not written"
                 )
@@ -244,6 +249,7 @@ class H5pyBackend(H5pyFile):
             if node.obj.external:
                 node.obj = opened_beside(node.obj)
         try:
+            require_possible_lengths(node.obj.id, selection)
             with fitting(node.path, node.obj.shape, selection):
                 try:
                     return _values(node, selection)

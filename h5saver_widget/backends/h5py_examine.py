@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5o, h5s, h5t
+from h5py import h5, h5a, h5d, h5o, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_details import details_of
 from h5saver_widget.backends.h5py_filters import missing_filters
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import sources_of
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.terms import Details, Handle
 
-__all__ = ["H5pyInspection", "has_addresses", "has_odd_chunks", "read_raw"]
+__all__ = ["H5pyInspection", "has_addresses", "has_odd_chunks", "list_members", "read_raw"]
 
 _PIECE: Final = 8 << 20
 _MOST_COPIED: Final = 256 << 20
@@ -146,6 +148,7 @@ def is_readable_raw(dataset: h5d.DatasetID) -> bool:
         if has_addresses(kind):
             if dataset.get_storage_size() > _MOST_COPIED:
                 return False
+            require_possible_lengths(dataset)
             with h5py.File.in_memory(libver=("earliest", "latest")) as copy:
                 h5o.copy(dataset, b".", copy.id, b"copy")
             return True
@@ -178,6 +181,19 @@ def unread_attributes(obj: Any, names: list[str]) -> list[str]:
     return damaged
 
 
+def list_members(group: Any, names: list[bytes]) -> None:
+    """Add the names in a group to a list, in the order in which they were made where the group knows that.
+
+    An error in the middle leaves those in the list that were read before.
+    """
+    if group.id.get_create_plist().get_link_creation_order():
+        with suppress(OSError, RuntimeError):  # a damaged list: there is a second one, by name
+            group.id.links.iterate(lambda name: names.append(name), idx_type=h5.INDEX_CRT_ORDER)
+            return
+        names.clear()
+    group.id.links.iterate(lambda name: names.append(name))
+
+
 class H5pyInspection(Inspection):
     """The answers of h5py."""
 
@@ -187,6 +203,18 @@ class H5pyInspection(Inspection):
         if isinstance(node.obj, h5py.ExternalLink):
             return as_text(node.obj.filename), as_text(node.obj.path)
         return "", as_text(node.obj.path) if isinstance(node.obj, h5py.SoftLink) else ""
+
+    def members(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in the order in which they were made where the group knows that."""
+
+        def as_made(found: TreeNode) -> list[bytes]:
+            names: list[bytes] = []
+            if found.obj.id.get_create_plist().get_link_creation_order():
+                list_members(found.obj, names)
+            return names
+
+        places = {as_text(name): number for number, name in enumerate(self._backend.ask_about(group, as_made))}
+        return sorted(self._backend.children(group), key=lambda name: places.get(name, 0))
 
     def details(self, node: Handle) -> Details:
         """Return details of a node beyond shape and number type."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from h5saver_widget.errors import (
     raise_again,
     taken,
 )
+from h5saver_widget.format.empty_file import empty_file, make_empty
 from h5saver_widget.format.superblock import read_superblock
 
 if TYPE_CHECKING:
@@ -81,9 +83,12 @@ class H5pyFile(QueuedBackend):
             if self._takes_journal(path, mode, swmr):
                 self._open_journaled(path, mode, locking is not False)
                 return
+            is_made = mode == "x" and not swmr
+            if is_made:
+                make_empty(path)
             self._file = h5py.File(
                 path,
-                mode,
+                "r+" if is_made else mode,
                 libver=("v110" if swmr and mode != "r" else "earliest", "v110"),
                 swmr=swmr and mode == "r",
                 locking=locking,
@@ -144,11 +149,11 @@ class H5pyFile(QueuedBackend):
             raise OSError("it is open for writing in another program, or was when that program was killed")
         disk = JournaledFile(path, mode, locking, self.durability.level is Durability.POWER)
         try:
-            # 'w': to HDF5 the file that was just made is there already, and it is empty
-            library_mode = "w" if mode == "x" else mode
+            if mode == "x":
+                disk.write(empty_file())
             self._file = h5py.File(
                 path,
-                library_mode,
+                "r" if mode == "r" else "r+",
                 driver="fileobj",
                 fileobj=disk,
                 libver=("earliest", "v110"),
@@ -192,15 +197,15 @@ class H5pyFile(QueuedBackend):
         super()._append_checked(ready)
         self._bound_waiting()
 
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
-        super()._write(node, selection, values)
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        super()._write_checked(selection, ready)
         self._bound_waiting()
 
     def _bound_waiting(self) -> None:
         if self._disk is None or self._disk.waiting <= PENDING_BYTES:
             return
         try:
-            self.flush()
+            self._flush()
         except FileIncompleteError as error:  # the next flush tells, unless too much waits for it
             if self._disk.waiting > _MOST_WAITING:
                 self.queue.failure = FileIncompleteError(str(error), is_lost=True, is_final=True)

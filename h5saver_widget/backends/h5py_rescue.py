@@ -15,8 +15,9 @@ import numpy as np
 from h5py import h5d, h5g, h5o, h5t
 
 from h5saver_widget.backends.h5py_attributes import as_text
-from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, read_raw
+from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, list_members, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
     Copied,
@@ -91,7 +92,7 @@ class _Rescue:
     def group(self, old: Any, new: Any, path: str, depth: int) -> Iterator[dict[str, Any]]:
         names: list[bytes] = []
         try:
-            old.id.links.iterate(lambda name: names.append(name))
+            list_members(old, names)
         except ERRORS as error:
             yield {"object": path, "state": "part", "what": f"names in this group: {in_words(error)}"}
         for name in names:
@@ -206,6 +207,7 @@ def _is_small_and_whole(dataset: Any) -> bool:
     """Tell whether all chunks that are packed can be unpacked: the library copies them as they are."""
     if dataset.get_storage_size() > _AT_ONCE or has_odd_chunks(dataset):
         return False
+    require_possible_lengths(dataset)
     if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
         return True
     for offset in chunk_offsets(dataset):

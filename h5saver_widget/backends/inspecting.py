@@ -36,6 +36,10 @@ class Inspection:
     def _target_of(self, node: TreeNode) -> tuple[str, str]:
         return "", ""
 
+    def members(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in the order in which they were made; else by name."""
+        return self._backend.children(group)
+
     def details(self, node: Handle) -> Details:
         """Return details of a node beyond shape and number type; none, where the library can't tell."""
         return Details()

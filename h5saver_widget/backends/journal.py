@@ -15,7 +15,7 @@ complete, and the file with the journal's pages is as it is at this commit. `fin
 is only read is shown with them, and stays as it is. `format/journal.py` describes the journal, and how it recognises
 its file.
 
-A write that the disk refuses is repeated, at once and at the next commit: a commit is *frozen* when its journal is to
+A write that the disk refuses is repeated at the next commit: a commit is *frozen* when its journal is to
 be written; from then on it is finished, from the journal on, before anything else reaches the disk.
 """
 
@@ -177,12 +177,12 @@ class JournaledFile(PagedFile):
         Raises
         ------
         OSError
-            If the disk refuses it several times. Everything is kept, and written by the next commit.
+            If the disk refuses it. Everything is kept, and written by the next commit.
         """
         if self._refused is not None:
             raise self._refused
         try:
-            tried_again(lambda: self._commit(mark))
+            self._commit(mark)
         except OSError as error:
             self._failed = error
             raise

@@ -18,6 +18,7 @@ from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import path_of
 from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.rows import RowQueue
 from h5saver_widget.backends.terms import OpenMode, Queue
 from h5saver_widget.errors import (
@@ -25,6 +26,7 @@ from h5saver_widget.errors import (
     FileIncompleteError,
     FileOpenError,
     H5SaverError,
+    RowsLostError,
     incomplete,
     raise_again,
 )
@@ -32,8 +34,8 @@ from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["LocalFile", "LocalQueue", "not_opened", "reason_of"]
 
-#: Before a file is closed that can't be flushed, it is tried again after so long, in s.
-_PAUSES = (0.05, 0.2, 0.5)
+#: A flush that the disk refuses is tried again after so long, in s.
+_PAUSES = (0.01, 0.05, 0.2, 0.5)
 
 #: What the system says when nothing can be written into a file that was just made.
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
@@ -76,6 +78,7 @@ class LocalQueue(FrameQueue):
     failure: FileGoneError | FileIncompleteError | None = None
 
     def __init__(self) -> None:
+        super().__init__()
         self.ledger = FrameLedger()
         self.file_size = self._bytes_written = 0
         self._last_flush: float | None = None
@@ -195,6 +198,46 @@ class LocalFile(Backend):
         self._rows, self._place, self._size_seen = RowQueue(), None, 0
         self.queue.begin()
 
+    def flush(self, timeout: float | None = None) -> None:
+        """Put everything written so far on storage; what the disk refuses for a moment is repeated.
+
+        Raises
+        ------
+        RowsLostError
+            Rows were lost since the last call; also those of which the call of a frame has told already.
+        FileIncompleteError, FileGoneError
+            The disk refuses it, or the file was removed.
+        """
+        for seconds in () if self.holds_lock() else _PAUSES:
+            try:
+                self._flush_and_tell()
+                return
+            except FileIncompleteError as error:
+                if error.is_lost or isinstance(error.__context__, RowsLostError):
+                    raise
+            time.sleep(seconds)  # the lock is free: others go on
+        self._flush_and_tell()
+
+    @changing
+    def _flush_and_tell(self) -> None:
+        try:
+            self._flush()
+        except RowsLostError:
+            self._rows.told.clear()
+            raise
+        self._rows.tell_again()
+
+    @changing
+    def flush_soon(self) -> None:
+        """Flush; what the disk refuses is left to the next flush."""
+        self._flush()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the file, after a flush that is repeated if the disk refuses it; see :meth:`BackendFile.close`."""
+        if not self.holds_lock():
+            self.settle()
+        super().close(timeout)
+
     def _flush(self) -> None:
         try:
             self._drain()
@@ -218,7 +261,7 @@ class LocalFile(Backend):
         program. With the file's descriptor on the null device the remaining bytes go nowhere, and the library closes.
         """
         try:
-            self._flush_patiently()
+            self._flush_for_the_last_time()
         except (FileIncompleteError, FileGoneError):
             self._let_go()
             self.queue.ledger.lose_rest()
@@ -233,16 +276,7 @@ class LocalFile(Backend):
                     raise
             self._cut_back()
 
-    def _flush_patiently(self) -> None:
-        """Flush for the last time: a write that the disk refuses for a moment is repeated."""
-        for seconds in _PAUSES:
-            try:
-                self._flush_drained()
-                return
-            except FileIncompleteError as error:
-                if error.is_lost:
-                    raise
-                time.sleep(seconds)  # of this file nothing else can be done now
+    def _flush_for_the_last_time(self) -> None:
         try:
             self._flush_drained()
         except FileIncompleteError as error:

@@ -64,15 +64,25 @@ class GuardedLock:
         self._lock = threading.RLock()
         self._guard.ours = threading.local()
 
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, as that of `threading`, and refuse pickles from now on."""
+        taken = self._lock.acquire(blocking, timeout)
+        if taken:
+            self._guard.ours.depth = getattr(self._guard.ours, "depth", 0) + 1
+        return taken
+
+    def release(self) -> None:
+        """Give it back."""
+        self._guard.ours.depth -= 1
+        self._lock.release()
+
     def __enter__(self) -> None:
-        """Wait for the lock, and refuse pickles from now on."""
-        self._lock.acquire()
-        self._guard.ours.depth = getattr(self._guard.ours, "depth", 0) + 1
+        """Wait for the lock."""
+        self.acquire()
 
     def __exit__(self, *_: object) -> None:
         """Let go."""
-        self._guard.ours.depth -= 1
-        self._lock.release()
+        self.release()
 
     def _is_owned(self) -> bool:
         """Tell whether this thread has the lock; named as Python's own locks name it."""

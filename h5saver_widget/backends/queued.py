@@ -285,18 +285,24 @@ class QueuedBackend(LocalFile):
         else:
             super().extend(array, count, fill)
 
-    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
         self._require_whole()
-        writer = self._writer(node)
-        if is_point(selection, writer.fixed_shape, values):
-            if not values.flags.c_contiguous or values.dtype != writer.dtype:
-                values = values.astype(writer.dtype, "C")
-            self.queue.ledger.rows_added(writer.path, 1)
-            with self._losses_counted():
-                self._rows.write_point(writer, selection, values)
-            return
+        for node, values in ready:
+            if not is_point(selection, (node.writer or self._writer(node)).fixed_shape, values):
+                super()._write_checked(selection, ready)
+                return
+        queue, ledger = self._rows, self.queue.ledger
+        with self._losses_counted():
+            for node, values in ready:
+                writer: ArrayWriter = node.writer
+                if not values.flags.c_contiguous or values.dtype != writer.dtype:
+                    values = values.astype(writer.dtype, "C")
+                ledger.rows_added(writer.path, 1)
+                queue.write_point(writer, cast("tuple[int, ...]", selection), values)
+
+    def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         self._drain()
-        self._rows.forget(writer)
+        self._rows.forget(self._writer(node))
         self._write_part(node, selection, values)
 
     def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:

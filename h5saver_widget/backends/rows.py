@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
+from h5saver_widget.backends.handles import is_below
 from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.write_buffers import (
     ChunkTask,
@@ -33,6 +34,7 @@ LARGE_ROW = 1 << 14
 LARGE_FRAME, FRAMES_BYTES = 1 << 16, 1 << 20
 #: So much may wait in memory for the threads that deflate, and as much again in chunks that are not full.
 PENDING_BYTES = 32 << 20
+_ADVICE = "Look whether the disk is full, and start a new file"
 
 
 class RowQueue:
@@ -49,6 +51,8 @@ class RowQueue:
         self._job_bytes = 0
         self._memory = Memory(PENDING_BYTES)
         self._failures: list[tuple[ArrayWriter, int, str]] = []
+        #: What was lost and told, since somebody asked for a flush: paths of arrays, and sentences.
+        self.told: list[tuple[str, str]] = []
         #: Frames of scalars and small arrays, which are not shared out to the arrays yet.
         self._frames: dict[RowLayout, list[bytes]] = {}
         self._frame_bytes = 0
@@ -165,7 +169,7 @@ class RowQueue:
         packing, count = array.packing, (*(1,) * len(at), *values.shape)
         start = (*at, *(0,) * values.ndim)
         is_chunk = packing is not None and array.chunks == count
-        if not is_chunk and any(job.array is array for job in self._jobs):
+        if self._jobs and not is_chunk and any(job.array is array for job in self._jobs):
             self.drain()
         if not is_chunk and 0 < values.nbytes <= LARGE_ROW:
             buffer = array.buffer = array.buffer or self._point_buffer(array)
@@ -256,9 +260,9 @@ class RowQueue:
 
     def forget_below(self, path: str) -> None:
         """Forget the array of this path, and those below it."""
-        below = path.rstrip("/") + "/"
-        for array in [array for array in self._open if array.path == path or array.path.startswith(below)]:
+        for array in [array for array in self._open if is_below(array.path, path)]:
             self.forget(array)
+        self.told = [(lost, message) for lost, message in self.told if not is_below(lost, path)]
 
     # ----------------------------------------------------------------- errors
     def _lose(self, array: ArrayWriter, error: Exception) -> None:
@@ -286,7 +290,7 @@ class RowQueue:
         self._jobs.clear()
         self._frames, self._frame_bytes = {}, 0
         self._job_bytes = 0
-        self._failures = []
+        self._failures, self.told = [], []
         for array in list(self._open):
             self.forget(array)
 
@@ -294,8 +298,13 @@ class RowQueue:
         """Raise RowsLostError if something was lost since the last time."""
         if self._failures:
             failures, self._failures = self._failures, []
-            told = "; ".join(message for _, _, message in failures)
-            raise RowsLostError(
-                f"{told}. Look whether the disk is full, and start a new file",
-                [(array.path, lost) for array, lost, _ in failures],
-            )
+            messages = [message for _, _, message in failures]
+            self.told += [(array.path, message) for array, _, message in failures]
+            losses = [(array.path, lost) for array, lost, _ in failures]
+            raise RowsLostError(f"{'; '.join(messages)}. {_ADVICE}", losses)
+
+    def tell_again(self) -> None:
+        """Raise RowsLostError, once, for what other calls have raised since this was last asked; it is counted."""
+        if self.told:
+            told, self.told = self.told, []
+            raise RowsLostError(f"{'; '.join(message for _, message in told)}. {_ADVICE}")

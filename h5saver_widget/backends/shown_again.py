@@ -1,6 +1,6 @@
-"""The groups of a recording that show its data once more for NeXus readers: who walks through a file passes them over.
+"""The groups of a recording that show its data once more for NeXus readers: lists of the root leave them out.
 
-It is made by :class:`h5saver_widget.saving.entry.Entry`.
+They are made by :class:`h5saver_widget.saving.entry.Entry`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["ENTRY", "SHOWN", "shown_again", "without_entry"]
+__all__ = ["PLACES", "listed_in_root", "shown_again", "without_entry"]
 
-#: Path of the entry, and of what its links lead to.
-ENTRY: Final = "/entry"
-SHOWN: Final = "/nexus"
-#: Attributes of the root of a file with an entry that was made here.
-_OWN: Final = {"creator": "h5saver_widget", "default": ENTRY.strip("/")}
+#: Value of the setting *NeXus entry* to the paths of the entry and of what its links lead to. PyTables, and PyMoDAQ
+#: with it, hides nodes whose names begin with ``_i_``, and stops at links in others.
+PLACES: Final = {"always": ("/_i_entry", "/_i_nexus"), "plain": ("/entry", "/nexus")}
+_NAMES: Final = {path.strip("/") for place in PLACES.values() for path in place}
 
 
 def shown_again(io: Backend) -> tuple[str, ...]:
     """Return the groups of an open file that show its data once more; none where there is no entry.
-
-    Whoever walks through a whole file passes it over, or meets every array twice.
 
     Examples
     --------
@@ -35,16 +32,31 @@ def shown_again(io: Backend) -> tuple[str, ...]:
     >>> from h5saver_widget import H5SaverLowLevel
     >>> with H5SaverLowLevel(backend='h5py') as h5saver:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'a.h5')
-    ...     shown_again(h5saver.io)
-    ('/entry', '/nexus')
+    ...     shown_again(h5saver.io), h5saver.root().children_name()
+    (('/_i_entry', '/_i_nexus'), ['RawData'])
     """
     try:
-        return (ENTRY, SHOWN) if io.get_attributes(io.root(), list(_OWN)) == _OWN else ()
+        return _place_of(io.get_attributes(io.root(), ["creator", "default"]))
     except (NodeError, OSError, RuntimeError):  # a damaged root
         return ()
 
 
+def _place_of(root: Mapping[str, RawAttribute]) -> tuple[str, ...]:
+    is_own = root.get("creator") == "h5saver_widget"
+    return next((place for place in PLACES.values() if is_own and place[0].strip("/") == root.get("default")), ())
+
+
+def listed_in_root(io: Backend, names: list[str]) -> list[str]:
+    """Return the names in the root of a file without those that show its data once more.
+
+    Who walks through a whole file would meet every array twice.
+    """
+    if _NAMES.isdisjoint(names):
+        return names
+    left_out = shown_again(io)
+    return [name for name in names if f"/{name}" not in left_out]
+
+
 def without_entry(root: Mapping[str, RawAttribute]) -> dict[str, RawAttribute]:
     """Return the attributes of a root for a copy that the entry does not come into."""
-    is_own = all(root.get(name) == value for name, value in _OWN.items())
-    return {**root, "default": RAW_GROUP.strip("/")} if is_own else dict(root)
+    return {**root, "default": RAW_GROUP.strip("/")} if _place_of(root) else dict(root)

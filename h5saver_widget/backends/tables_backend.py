@@ -56,6 +56,7 @@ from h5saver_widget.errors import (
     NodeError,
     taken,
 )
+from h5saver_widget.format.empty_file import empty_file, make_empty
 
 __all__ = ["TablesBackend", "look_through"]
 
@@ -82,12 +83,16 @@ def _kind_of(obj: Any) -> NodeKind:
 
 @functools.cache
 def _empty_file() -> bytes:
-    """Return the bytes of a new file, made in memory.
+    """Return the bytes of a new file of PyTables, made in memory.
 
     To let PyTables overwrite an empty file instead has a price: when a file that was truncated is closed, ext4 sends
     all of it to the disk, 60 ms for 120 MB.
     """
-    with tables.open_file("new", "w", driver="H5FD_CORE", driver_core_backing_store=0) as file:
+    in_memory = {"driver": "H5FD_CORE", "driver_core_backing_store": 0}
+    with tables.open_file("new", "w", **in_memory) as file:
+        about = read_attributes(file.root, None)
+    with tables.open_file("new", "r+", driver_core_image=empty_file(), **in_memory) as file:
+        write_attributes(file.root, "/", about)
         image: bytes = file.get_file_image()
     return image
 
@@ -150,8 +155,7 @@ class TablesBackend(QueuedBackend):
         if mode == "x":
             # PyTables itself can only create by overwriting
             try:
-                with path.open("xb") as file:
-                    file.write(_empty_file())
+                make_empty(path, _empty_file())
             except FileExistsError as error:  # another program was faster
                 raise taken(path) from error
             except OSError as error:

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterator
 from time import monotonic
 from typing import Final
 
-from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import NodeError
 from h5saver_widget.format import codec
@@ -28,17 +27,13 @@ _TOLD_AFTER: Final = 0.1
 
 
 def children_of(h5: H5Backend, path: str) -> list[Child]:
-    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group.
-
-    What shows the data of a recording once more is passed over, as everywhere; its own path leads to it.
-    """
+    """Return the names and kinds of the nodes in a group, 2 before 10; NodeError if it is no group."""
     io = h5.io
     with io.lock:
         group = io.node(path)
         if io.kind(group) is not NodeKind.GROUP:
             raise NodeError(f"{path} is not a group")
-        passed_over = shown_again(io) if path == "/" else ()
-        return [(name, kind) for name, kind in io.children_kinds(group).items() if f"/{name}" not in passed_over]
+        return list(io.children_kinds(group).items())
 
 
 def groups_below(h5: H5Backend, path: str) -> Iterator[tuple[str, list[Child]]]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.shown_again import ENTRY
+from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.errors import ExportError, H5SaverError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.h5_subtree import H5Exporter
@@ -32,7 +32,7 @@ _BLOCK = 1 << 20
 
 
 class ElnExporter(Exporter):
-    """Puts a copy of the file, its hash, and all that is told in its ``/entry`` into one zip."""
+    """Puts a copy of the file, its hash, and all that is told in its NeXus entry into one zip."""
 
     name = "eln"
     extensions = (".eln",)
@@ -138,11 +138,12 @@ def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, 
 def _told(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     """Iterate over single values in the entry of a file: path in the entry, and value with unit."""
     io = node.backend
-    waiting = [""]
+    waiting = [*shown_again(io)[:1]]
+    above = len(waiting[0]) if waiting else 0
     while waiting:
         here = waiting.pop()
         try:
-            found = node_of(io, resolved(io, f"{ENTRY}{here}"))
+            found = node_of(io, resolved(io, here))
             about = found.attrs.to_dict()
         except (H5SaverError, OSError):
             continue
@@ -153,7 +154,7 @@ def _told(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
                 value = {"value": plain(found.read())}
             except (H5SaverError, OSError):
                 continue
-            yield here.strip("/"), value | ({"unitText": str(about["units"])} if "units" in about else {})
+            yield here[above:].strip("/"), value | ({"unitText": str(about["units"])} if "units" in about else {})
 
 
 def _digest(path: Path) -> str:

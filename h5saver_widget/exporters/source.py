@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.data import Axis, DataRaw, DataToExport, DataWithAxes
 from h5saver_widget.data.lazy import LazyArray
@@ -233,11 +232,8 @@ def _measured_in(group: GROUP) -> int:
 def _groups(top: GROUP) -> Iterator[GROUP]:
     """Iterate over a group and all groups below it; one that is reached a second time (a loop) is passed over."""
     waiting, seen = [(top, 0)], set[Hashable]()
-    passed_over = shown_again(top.backend) if top.path == "/" else ()
     while waiting:
         group, depth = waiting.pop()
-        if group.path in passed_over:
-            continue
         identity = group.backend.identity(group.handle)
         if identity in seen or depth > _MAX_DEPTH:
             continue

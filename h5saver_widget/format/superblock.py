@@ -16,11 +16,14 @@ from typing import Final
 from h5saver_widget.errors import FileOpenError
 
 __all__ = [
+    "INNER_K",
+    "ROOT",
     "SIGNATURE",
     "Superblock",
     "checksum",
     "corrected",
     "guess_superblock",
+    "older_superblock",
     "read_superblock",
     "superblock_version",
 ]
@@ -32,8 +35,11 @@ _STREAMING: Final = 4
 _MASK: Final = 0xFFFFFFFF
 _SIZES: Final = (2, 4, 8)
 _NOWHERE: Final = 0xFFFFFFFFFFFFFFFF
-#: Where the root group stands in files of the common libraries: right behind the superblock.
-_ROOT: Final = {0: 96, 3: 48}
+#: Where the root group stands in files of the common libraries, and in new ones of this package: right behind the
+#: superblock.
+ROOT: Final = {0: 96, 1: 104, 3: 48}
+#: Half of what the parts of a group's list of members hold, and in files of this package those of a list of chunks.
+LEAF_K, INNER_K, CHUNKS_K = 4, 16, 8
 
 
 @dataclass(frozen=True)
@@ -182,11 +188,31 @@ def read_superblock(path: Path) -> Superblock | None:
         return None
 
 
+def older_superblock(version: int, size: int, members: tuple[int, int] | None = None) -> bytes:
+    """Return a superblock of version 0 or 1, with the entry of the root group behind it.
+
+    Parameters
+    ----------
+    version
+        0, or 1 with short lists of chunks.
+    size
+        Size of the file, in bytes.
+    members
+        Where the tree and the heap of the root group's members stand; None if its header is to tell.
+    """
+    raw = SIGNATURE + bytes((version, 0, 0, 0, 0, 8, 8, 0)) + struct.pack("<HHI", LEAF_K, INNER_K, 0)
+    if version:
+        raw += struct.pack("<HH", CHUNKS_K, 0)
+    raw += struct.pack("<QQQQ", 0, _NOWHERE, size, _NOWHERE)
+    return raw + struct.pack("<QQIIQQ", 0, ROOT[version], members is not None, 0, *(members or (0, 0)))
+
+
 def guess_superblock(path: Path) -> Superblock:
     """Return the superblock that a file with a damaged one must have had, from the objects behind it.
 
-    It can be told for files whose root group follows the superblock at once, as those of h5py and PyTables do: version
-    0 with an object header of version 1 at byte 96, or version 2 and 3 with a header at byte 48.
+    It can be told for files whose root group follows the superblock at once, as in those of h5py, PyTables and this
+    package: version 0 or 1 with an object header of version 1 at byte 96 or 104, or version 2 and 3 with a header at
+    byte 48.
 
     Raises
     ------
@@ -196,16 +222,15 @@ def guess_superblock(path: Path) -> Superblock:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4096)
-    if head[_ROOT[3] : _ROOT[3] + 4] == b"OHDR":
-        raw = SIGNATURE + bytes((3, 8, 8, 0)) + struct.pack("<QQQQ", 0, _NOWHERE, size, _ROOT[3])
+    if head[ROOT[3] : ROOT[3] + 4] == b"OHDR":
+        raw = SIGNATURE + bytes((3, 8, 8, 0)) + struct.pack("<QQQQ", 0, _NOWHERE, size, ROOT[3])
         return _parsed(0, raw + struct.pack("<I", checksum(raw)))
-    header = head[_ROOT[0] : _ROOT[0] + 16]
-    # version 1, reserved 0, number of messages, one reference
-    if len(header) == 16 and header[:2] == b"\1\0" and header[4:8] == b"\1\0\0\0":
-        raw = SIGNATURE + bytes((0, 0, 0, 0, 0, 8, 8, 0)) + struct.pack("<HHI", 4, 16, 0)
-        raw += struct.pack("<QQQQ", 0, _NOWHERE, size, _NOWHERE)
-        # the root group's entry: no name, its address, nothing of it cached
-        return Superblock(0, 0, 0, 0, size, raw + struct.pack("<QQII", 0, _ROOT[0], 0, 0) + bytes(16))
+    for version in (0, 1):
+        header = head[ROOT[version] : ROOT[version] + 16]
+        # version 1, reserved 0, number of messages, one reference
+        if len(header) == 16 and header[:2] == b"\1\0" and header[4:8] == b"\1\0\0\0":
+            raw = older_superblock(version, size)
+            return Superblock(0, version, 0, 0, size, raw)
     raise FileOpenError(
         f"{path.name} has no HDF5 superblock, and no root group where it would be: it is no HDF5 file, or its "
         "beginning is lost"

@@ -31,6 +31,14 @@ class TimeModuleSaver(ModuleSaver):
     def __init__(self) -> None:
         super().__init__(SimpleNamespace(title="Timestamps"))
         self._data_saver: DataToExportExtendedSaver | None = None
+        #: The time of a point: one object for all of them, of which the number is another one.
+        self._elapsed = DataRaw(
+            "ElapsedTime",
+            data=[np.zeros(1, np.float32)],
+            labels=["Elapsed time since scan start"],
+            origin=self.title,
+            units="s",
+        )
 
     def initialize(self, scan_node: Any, scan_shape: Iterable[int]) -> None:
         """Make the group of a scan."""
@@ -59,16 +67,9 @@ class TimeModuleSaver(ModuleSaver):
         return b'<All_settings type="group" />'
 
     def elapsed(self, seconds: float, timestamp: float) -> Bundle:
-        """Return the time of a point as data."""
-        elapsed = DataRaw(
-            "ElapsedTime",
-            data=[np.array([seconds], dtype=np.float32)],
-            labels=["Elapsed time since scan start"],
-            origin=self.title,
-            units="s",
-            timestamp=timestamp,
-        )
-        return Bundle(self.title, timestamp, [elapsed])
+        """Return the time of a point as data, which is that of the next point after the next call."""
+        self._elapsed.data[0][0], self._elapsed.timestamp = seconds, timestamp
+        return Bundle(self.title, timestamp, [self._elapsed])
 
     def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Point | None:
         """Return what writes the time of a point; None if the time array was not initialised."""

@@ -1,4 +1,4 @@
-"""The description of an experiment: the fields of a template, filled from the folder, checked, and shown in ``/entry``.
+"""The description of an experiment: fields of a template, filled from the folder, checked, shown in the NeXus entry.
 
 The values are notes; which there are, and where they go, the template says (:mod:`h5saver_widget.archiving.template`).
 """

@@ -12,6 +12,7 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from h5saver_widget.recording import sealed_files
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def flush(saver: H5SaverBase, timeout: float | None = None) -> None:
     if timeout is not None:
         saver.background.done_within(timeout, "", saver.flush, "The file could not be flushed")
         return
+    if saver.intake.is_gated and not saver.background.worker.is_this_thread:
+        saver.wait()  # for the frames that wait
     before = saver.bytes_saved
     H5SaverLowLevel.flush(saver)
     saver.watcher.space.flushed(before)
@@ -78,6 +81,7 @@ def close_now(saver: H5SaverBase) -> None:
         never = saver.watcher.never_came()
         if never and saver.io.writable and not saver.watcher.is_rolling:
             saver.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {never}")
+    sealed_files.follow(saver)
     with suppress(*_TOLD):
         H5SaverLowLevel._close_now(saver)
 

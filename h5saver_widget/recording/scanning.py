@@ -70,6 +70,9 @@ class Scan:
 
     def close(self) -> None:
         """End the scan: measured points stay, others get the fill value."""
+        self._saver.intake.after_waiting(self._close)
+
+    def _close(self) -> None:
         if self._has_group:
             self._has_group = False
             self._saver.scan_ended()

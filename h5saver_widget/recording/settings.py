@@ -289,11 +289,12 @@ class Settings:
     )
     nexus_entry: str = setting(
         "NeXus entry",
-        "never",
-        "Show the data once more in /entry, as NeXus has them: validators and archives find them there. It holds no "
-        "values, and adds 30 kB to a file. PyMoDAQ's browser, with PyTables, shows nothing of a file with an entry.",
+        "always",
+        "Show the data once more as NeXus has them: validators and archives find them there. The entry holds no "
+        "values, and adds 30 kB to a file. always: as /_i_entry, which PyTables and so PyMoDAQ pass over. plain: as "
+        "/entry, for programs that ask for that name; PyMoDAQ, with PyTables, shows nothing of such a file.",
         FORMAT,
-        choices=lambda: ["never", "always"],
+        choices=lambda: ["always", "plain", "never"],
     )
     h5comp_library: str = setting(
         "Library",
@@ -369,6 +370,14 @@ class Settings:
         "microscopy, materials, or the path of a TOML file (h5saver template new). Empty: notes of any names.",
         RECORDING,
         check=_usable_template,
+    )
+
+    seal: bool = setting(
+        "Seal when closed",
+        False,
+        "Write down checksums of everything in the file when it is closed: `h5saver verify` then says whether anything "
+        "has changed since, and where. Closing takes some seconds longer for each GB.",
+        RECORDING,
     )
 
     @property

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.modules.detector import DetectorSaver
+from h5saver_widget.recording.alike import Meant
 from h5saver_widget.recording.scanning import Scan
 from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of, copy_of
 
@@ -82,18 +83,16 @@ def record(
     """
     intake = saver.intake
     stream = intake.streams.get(source) if type(source) is str else None
-    if stream is not None and errors is None and not isinstance(time, datetime):
-        rows = stream.rows_like_before(data, units, axes, extras)
+    alike = None if stream is None else stream.alike
+    if stream is not None and alike is not None and errors is None and not isinstance(time, datetime):
+        rows = alike.rows(data, units, axes, extras)
         if rows is not None:
-            taken = stream.append(rows, now() if time is None else time)
+            taken = stream.append(alike, rows, now() if time is None else time)
             if taken is not None:
                 return taken
     bundle = bundle_of(source, data, units, axes, time, errors, extras)
-    stream = intake.stream(source)
-    taken = intake.take(source, bundle, stream.write)
-    if taken and errors is None and len(bundle.data) == 1 and not intake.is_gated:
-        stream.learn(data, units, axes, extras, list(bundle.data[0].labels))
-    return taken
+    meant = Meant.of(data, units, axes, extras) if errors is None and len(bundle.data) == 1 else None
+    return intake.take(source, bundle, partial(intake.stream(source).write, meant))
 
 
 def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]:

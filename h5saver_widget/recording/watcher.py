@@ -339,10 +339,10 @@ class Watcher:
         """
         now, statistics, opened = monotonic(), self.statistics(), self._file.isopen()
         doing, seconds = self._file.pending()
-        waiting = seconds if seconds > ANSWER_SECONDS else 0.0
         activity = self._file.io.queue.activity()
-        if not doing:
-            waiting = activity.seconds if activity.seconds > ANSWER_SECONDS else 0.0
+        # a process that closes may have long work to do, such as a seal: as long as it goes on, the disk answers
+        late = activity.seconds if not doing or activity.doing == doing == "closing" else seconds
+        waiting = late if late > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
         is_refused = bool(activity.problem) and not self.is_given_up
         if is_refused:

@@ -170,6 +170,7 @@ def look_through(
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
                 waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
+                waiting.extend((group, depth + 1) for group in (passed_over if where == "/" else ()))
             elif where.startswith(tuple(f"{group}/" for group in passed_over)):
                 pass  # a view: its values are read where they are
             elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:

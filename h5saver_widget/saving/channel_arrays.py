@@ -16,7 +16,7 @@ import numpy.typing as npt
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.data.checks import dim_of
 from h5saver_widget.data.plain import holds
-from h5saver_widget.data.protocols import DataLike
+from h5saver_widget.data.protocols import AxisLike, DataLike
 from h5saver_widget.format.layout import DataType, channel_name
 from h5saver_widget.nodes.typed import Array
 from h5saver_widget.saving.arrays import AxisSaverLoader
@@ -73,6 +73,36 @@ class ChannelArrays(ABC):
         #: Shape of a frame, and the types of its channels as they are given.
         self._frame_shape: tuple[int, ...] = ()
         self._types: list[np.dtype[Any]] = []
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a frame is nothing but an array of numbers for each channel."""
+        more = self._error_handles or self._coded or self._extras.has_rows
+        return not more and 0 not in self._frame_shape
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the channels, in the order of their arrays."""
+        return self._meaning.labels
+
+    @property
+    def handles(self) -> list[Handle]:
+        """The arrays of the channels."""
+        return self._handles
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of a frame."""
+        return self._frame_shape
+
+    @property
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Number types of the channels."""
+        return self._types
+
+    def axes_change(self, axes: Sequence[AxisLike]) -> str:
+        """Return the difference of a frame's signal axes in words, ``''`` if there is none."""
+        return self._meaning.axes_change(axes)
 
     @abstractmethod
     def _make_array(

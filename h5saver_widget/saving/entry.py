@@ -1,11 +1,12 @@
-"""The ``/entry`` of a file: the recording as NeXus knows one, for archives, validators and readers of other programs.
+"""The NeXus entry of a file: the recording as NeXus knows one, for archives, validators and readers of other programs.
 
 The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The entry shows them once more, by views
 that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed at the
 end of each step that makes arrays, and costs nothing per frame.
 
-The nodes stand in ``/nexus``, and ``/entry`` links to them: PyMoDAQ reads a file with h5py only if each node has an
-attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link.
+The nodes stand in ``/_i_nexus``, and ``/_i_entry`` links to them: PyMoDAQ reads a file with h5py only if each node has
+an attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link. PyTables hides both
+by their names; ``default`` of the root leads other readers to the entry.
 
 Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_definitions/NXsensor_scan.html
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.shown_again import ENTRY, SHOWN, shown_again
+from h5saver_widget.backends.shown_again import PLACES, shown_again
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
@@ -96,12 +97,13 @@ class Entry:
     ...     group = h5saver.add_det_group('/RawData', 'Bath')
     ...     data = DataRaw('temperature', data=[np.array([21.5])], labels=['T'], units='K')
     ...     DataToExportTimedSaver(h5saver).add_data(group, DataToExport('Bath', data=[data]))
-    ...     h5saver.get_group('/entry').attrs['default'], h5saver.get_group('/entry/bath_temperature').children_name()
-    ('bath_temperature', ['T', 'time'])
+    ...     h5saver.get_group('/_i_entry').attrs['default']
+    'bath_temperature'
     """
 
     def __init__(self, io: Backend) -> None:
         self._io = io
+        self._entry, self._shown = PLACES["always"]
         self._titles: dict[str, str] = {}
         self._modules: dict[str, tuple[str, str, str]] = {}
         self._modules_shown: set[str] = set()
@@ -115,11 +117,13 @@ class Entry:
         self.is_there = False
 
     # ------------------------------------------------------------------- what is made
-    def begin(self, start: datetime, identity: str, user: str) -> None:
+    def begin(self, place: tuple[str, str], start: datetime, identity: str, user: str) -> None:
         """Make the entry of a new file.
 
         Parameters
         ----------
+        place
+            One of :data:`~h5saver_widget.backends.shown_again.PLACES`.
         start
             When the recording begins, with a time zone.
         identity
@@ -136,22 +140,24 @@ class Entry:
             "user": _group("NXuser", name=_text(user)),
             "instrument": _group("NXinstrument"),
         }
+        self._entry, self._shown = place
         self._io.add_plain(
-            ENTRY, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": "Data for archives"})
+            self._entry, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": "Data for archives"})
         )
-        shown = {"NX_class": "NXcollection", "CLASS": "GROUP", "TITLE": "What /entry links to"}
-        self._io.add_plain(SHOWN, Plain("group", shown))
+        shown = {"NX_class": "NXcollection", "CLASS": "GROUP", "TITLE": f"What {self._entry} links to"}
+        self._io.add_plain(self._shown, Plain("group", shown))
         self.is_there = True
         self._add(entry)
 
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
         io = self._io
-        if shown_again(io):
-            self.is_there, self._taken = True, set(io.children(io.node(SHOWN)))
+        if place := shown_again(io):
+            self._entry, self._shown = place
+            self.is_there, self._taken = True, set(io.children(io.node(self._shown)))
             self._count = len(self._taken)
             # what is there stays the default: what it shows is not known any more
-            self._best = _HIGHEST if io.get_attributes(io.node(ENTRY), ["default"]) else -1
+            self._best = _HIGHEST if io.get_attributes(io.node(self._entry), ["default"]) else -1
 
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
@@ -203,15 +209,17 @@ class Entry:
             self._hide(below)
 
     def _hide(self, below: str) -> None:
-        io, entry = self._io, self._io.node(ENTRY)
+        io, entry = self._io, self._io.node(self._entry)
         left: dict[str, int] = {}
-        for name in io.children(io.node(SHOWN)):
-            if target := self._target_of(f"{SHOWN}/{name}"):
+        for name in io.children(io.node(self._shown)):
+            if target := self._target_of(f"{self._shown}/{name}"):
                 if target.startswith(below):
-                    io.delete(io.node(f"{ENTRY}/{name}"))
-                    io.delete(io.node(f"{SHOWN}/{name}"))
+                    io.delete(io.node(f"{self._entry}/{name}"))
+                    io.delete(io.node(f"{self._shown}/{name}"))
                     self._taken.discard(name)
-                    self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{SHOWN}/{name}/")}
+                    self._views = {
+                        of: at for of, at in self._views.items() if not at.startswith(f"{self._shown}/{name}/")
+                    }
                 else:
                     left[name] = _rank(target)
         told = io.get_attributes(entry, ["default"])
@@ -247,7 +255,7 @@ class Entry:
         for path, channel in channels.items():
             if channel.signals and self._has_room:
                 name = self._name_for(path, channel.signals[0])
-                new[name] = self._shown(path, name, channel)
+                new[name] = self._nxdata(path, name, channel)
                 if _rank(path) > self._best:
                     self._best, about = _rank(path), {"default": name}
         if new:
@@ -258,19 +266,21 @@ class Entry:
     def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
         nodes = {
-            name: _complete(node._replace(attributes={**node.attributes, "target": f"{SHOWN}/{name}"}))
+            name: _complete(node._replace(attributes={**node.attributes, "target": f"{self._shown}/{name}"}))
             for name, node in members.items()
         }
-        links = {name: Plain("soft", text=f"{SHOWN}/{name}") for name in members}
+        links = {name: Plain("soft", text=f"{self._shown}/{name}") for name in members}
         try:
-            self._io.add_plain(SHOWN, Plain("group", members=nodes))
-            self._io.add_plain(ENTRY, Plain("group", about, members=links))
+            self._io.add_plain(self._shown, Plain("group", members=nodes))
+            self._io.add_plain(self._entry, Plain("group", about, members=links))
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            logger.warning("the data are saved, but /entry does not show all of %s: %s", ", ".join(members), error)
+            logger.warning(
+                "the data are saved, but %s does not show all of %s: %s", self._entry, ", ".join(members), error
+            )
             for name, node in members.items() if len(members) > 1 else ():
                 self._add({name: node}, about if about.get("default") == name else {})
 
-    def _shown(self, path: str, place: str, channel: _Channel) -> Plain:
+    def _nxdata(self, path: str, place: str, channel: _Channel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
         first = channel.signals[0]
         shown: dict[str, _Array] = {}
@@ -298,8 +308,8 @@ class Entry:
         members = {}
         for name, array in shown.items():
             # a scan has one axis and many channels: they share a view
-            place_of_view = self._views.setdefault(array.path, f"{SHOWN}/{place}/{name}")
-            is_first = place_of_view == f"{SHOWN}/{place}/{name}"
+            place_of_view = self._views.setdefault(array.path, f"{self._shown}/{place}/{name}")
+            is_first = place_of_view == f"{self._shown}/{place}/{name}"
             members[name] = array.shown_as(name) if is_first else Plain("link", text=place_of_view)
         return Plain("group", about, members=members)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.terms import Handle
+from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import DataMismatchError
 from h5saver_widget.format.layout import PER_ROW, SEGMENT_ARRAY, DataType, channel_name
 from h5saver_widget.nodes.typed import CARRAY
@@ -19,8 +20,9 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
+from h5saver_widget.saving.repeated import FramePattern
 
-__all__ = ["ExtendedArrays", "Point", "ScanStream", "checked_indexes"]
+__all__ = ["ExtendedArrays", "Point", "RepeatedPoint", "ScanStream", "checked_indexes"]
 
 Values = npt.NDArray[Any]
 
@@ -145,6 +147,11 @@ class ExtendedArrays(ChannelArrays):
             attributes=attributes,
         )
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a point in the file."""
+        return self._row_shape
+
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
         if frame.errors is not None and not self._error_handles:
@@ -204,9 +211,19 @@ class ScanStream:
         self._numbers = saver.get_node(first.group, SEGMENT_ARRAY).handle if SEGMENT_ARRAY in first.names else None
 
     def _number_for(self, frame: Frame) -> int | None:
-        if not self._segments[self._current].change(frame):
+        if not self.arrays.change(frame):
             return self._current
         return next((i for i, arrays in enumerate(self._segments) if not arrays.change(frame)), None)
+
+    @property
+    def arrays(self) -> ExtendedArrays:
+        """The arrays of the segment that the last point went into."""
+        return self._segments[self._current]
+
+    @property
+    def marks(self) -> list[tuple[Handle, Values]]:
+        """What is written with each point of that segment: its number, where there are several."""
+        return [] if self._numbers is None else [(self._numbers, np.asarray(self._current, np.uint16))]
 
     def is_ready_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame."""
@@ -215,13 +232,12 @@ class ScanStream:
 
     def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
         """Add a frame to the writes of a point."""
-        changed = self._segments[self._current].change(frame)
+        changed = self.arrays.change(frame)
         if changed:
             number = self._number_for(frame)
             self._current = self._begin(frame, changed) if number is None else number
-        self._segments[self._current].add_to(point, frame, at)
-        if self._numbers is not None:
-            point.values.append((self._numbers, np.asarray(self._current, np.uint16)))
+        self.arrays.add_to(point, frame, at)
+        point.values += self.marks
 
     def _begin(self, frame: Frame, changed: str) -> int:
         if len(self._segments) > np.iinfo(np.uint16).max:
@@ -242,3 +258,39 @@ class ScanStream:
         self._segments.append(self._make(place, frame))
         tell(saver, f"{frame.dwa.name}: {changed}; points that are like this are in {place.group.path}")
         return len(self._segments) - 1
+
+
+class RepeatedPoint(FramePattern):
+    """The data of a point, and where later ones of the same meaning are written.
+
+    Parameters
+    ----------
+    dte
+        The data.
+    streams
+        The stream of each data object, in this order.
+    """
+
+    def __init__(self, dte: DataToExportLike, streams: Sequence[ScanStream]) -> None:
+        segments = [stream.arrays for stream in streams]
+        super().__init__(dte, segments)
+        self._segments = [*zip(streams, segments, strict=True)]
+        self._marks = [mark for stream in streams for mark in stream.marks]
+        shapes = [arrays.row_shape for arrays in segments for _ in arrays.handles]
+        self._reshaped = shapes if () in shapes else None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether points of this meaning still go into these arrays alone."""
+        return all(stream.arrays is arrays and arrays.is_plain for stream, arrays in self._segments)
+
+    def add_to(self, point: Point, dte: DataToExportLike) -> bool:
+        """Add data to the writes of a point; False, and nothing done, if their meaning is not the same."""
+        values = self.values_of(dte)
+        if values is None:
+            return False
+        if self._reshaped:
+            values = [array.reshape(shape) for array, shape in zip(values, self._reshaped, strict=True)]
+        point.values += zip(self.handles, values, strict=True)
+        point.values += self._marks
+        return True

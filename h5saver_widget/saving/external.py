@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from h5saver_widget.backends.copying import as_text, copy_values, is_numbers
-from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import (
     CodecError,
@@ -213,13 +212,10 @@ class _Copy:
         self._copy_attributes(root, group, keep=frozenset(group.attrs.attrs_name))
         seen: set[Hashable] = {self._source.io.identity(root.handle)}
         waiting: list[tuple[GROUP, GROUP]] = [(root, group)]
-        passed_over = shown_again(self._source.io)
         while waiting:
             there, here = waiting.pop()
             for name, node in there.children().items():
                 try:
-                    if node.path in passed_over:
-                        continue
                     if not isinstance(node, GROUP):
                         self._copy_leaf(node, here, name)
                         continue

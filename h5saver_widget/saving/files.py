@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from h5saver_widget.backends.shown_again import ENTRY
+from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import FileIncompleteError, FileOpenError, H5SaverError
 from h5saver_widget.format import naming
@@ -180,12 +180,12 @@ def _lay_out(
             }
             if swmr:
                 about["swmr_compatible"] = True
-            has_entry = file.nexus and file.nexus_entry == "always" and file.capabilities.views
-            nexus = root_attributes((ENTRY if has_entry else raw_path).strip("/")) if file.nexus else {}
+            place = PLACES.get(file.nexus_entry) if file.nexus and file.capabilities.views else None
+            nexus = root_attributes((place[0] if place else raw_path).strip("/")) if file.nexus else {}
             known = {**provenance(file.io, now), RECORDING_ID: uuid4().hex}
             file.io.set_attributes(file.io.root(), {**file.raw(about), **known, **nexus})
-            if has_entry:
-                file.require_session().entry.begin(now, known[RECORDING_ID], known["user_name"])
+            if place:
+                file.require_session().entry.begin(place, now, known[RECORDING_ID], known["user_name"])
         elif not recording_id(file.io):
             file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
         raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import monotonic, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from h5saver_widget.errors import QueueFullError
+from h5saver_widget.errors import FileIncompleteError, QueueFullError
 from h5saver_widget.saving.statistics import Statistics
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "statistics"]
+
+#: A disk that refuses a flush for no longer than this, in s, has lost nothing, and nobody is told.
+_WHIM_SECONDS: Final = 0.5
 
 
 def flush_if_due(file: H5SaverLowLevel) -> None:
@@ -33,7 +36,9 @@ def frame_saved(file: H5SaverLowLevel, size: int) -> None:
     try:
         file.flush_if_due()
     except OSError as error:  # no error of this frame: what it has cost is counted, and the next ones tell
-        file._notify("error", message=str(error), exception=error)
+        waits = isinstance(error, FileIncompleteError) and not error.is_lost
+        if not waits or monotonic() - file._flushed_at > file.flush_seconds + _WHIM_SECONDS:
+            file._notify("error", message=str(error), exception=error)
 
 
 def frame_lost(file: H5SaverLowLevel, name: str, error: BaseException) -> None:

@@ -103,28 +103,7 @@ class GrowingArrays(ChannelArrays):
     @property
     def is_plain(self) -> bool:
         """Whether a frame is nothing but a row for each channel."""
-        more = self.is_block or self._moving or self._error_handles or self._coded or self._extras.has_rows
-        return not more and self._frame_shape == self._row_shape
-
-    @property
-    def labels(self) -> list[str]:
-        """Labels of the channels, in the order of their arrays."""
-        return self._meaning.labels
-
-    @property
-    def handles(self) -> list[Handle]:
-        """The arrays of the channels."""
-        return self._handles
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """Shape of a row."""
-        return self._row_shape
-
-    @property
-    def dtypes(self) -> list[np.dtype[Any]]:
-        """Number types of the channels."""
-        return self._types
+        return super().is_plain and not self.is_block and not self._moving
 
     # ------------------------------------------------------------------ making
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
@@ -206,10 +185,6 @@ class GrowingArrays(ChannelArrays):
         return nodes
 
     # ---------------------------------------------------------------- comparing
-    def axes_change(self, axes: Sequence[AxisLike]) -> str:
-        """Return the difference of a frame's signal axes in words, ``''`` if there is none."""
-        return self._meaning.axes_change(axes)
-
     def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does."""
         if (tuple(frame.dwa.nav_indexes) == (0,)) is not self.is_block:  # is_block() without the call

@@ -14,7 +14,6 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
-from h5saver_widget.backends.shown_again import shown_again
 from h5saver_widget.backends.terms import Capabilities, Compression, Durability, Handle, NodeKind, NodeSpec, OpenMode
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import DataMismatchError, FileNotOpenError, FileOpenError, NodeError
@@ -257,7 +256,7 @@ class H5Backend:
         """Iterate over a node and everything below it, a group before its children.
 
         A group that is reached again by a second hard link (it may hold itself) is shown, but not entered again. The
-        ``/entry`` of a recording, which shows its data once more, is passed over; ``walk_nodes('/entry')`` enters it.
+        NeXus entry of a recording, which shows its data once more, is entered from its own path alone.
 
         Parameters
         ----------
@@ -269,12 +268,9 @@ class H5Backend:
             Leave arrays out.
         """
         stack = [(self.get_node(where), 0)]
-        passed_over = shown_again(self.io) if stack[0][0].path == "/" else ()
         seen: set[Hashable] = set()
         while stack:
             node, level = stack.pop()
-            if node.path in passed_over:
-                continue
             if isinstance(node, GROUP) or not only_groups:
                 yield node
             if isinstance(node, GROUP) and level < (_MAX_DEPTH if depth is None else depth):

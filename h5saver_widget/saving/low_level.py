@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, Self
@@ -67,8 +66,8 @@ class H5SaverLowLevel(H5Backend):
     nexus
         Whether groups get the attributes by which NeXus readers (silx, NeXpy, h5web) plot the file.
     nexus_entry
-        Whether new files get an ``/entry`` for validators and archives: ``'always'`` or ``'never'``. With it,
-        PyMoDAQ can't look through a file by PyTables.
+        The NeXus entry of new files, for validators and archives: ``'always'`` (``/_i_entry``, which PyTables hides),
+        ``'plain'`` (``/entry``; PyMoDAQ on PyTables can't look through such a file) or ``'never'``.
     frames_saved, bytes_saved
         Counts since the file was opened.
     frames_lost
@@ -123,7 +122,7 @@ class H5SaverLowLevel(H5Backend):
         self.dynamic: np.dtype[Any] | None = None
         self.fill_value: float = np.nan
         self.nexus, self.convert_units = True, False
-        self.nexus_entry: Literal["always", "never"] = "never"
+        self.nexus_entry: Literal["always", "plain", "never"] = "always"
         self.flush_seconds = 1.0
         self.when_full: Literal["wait", "drop"] = "wait"
         self.frames_saved = self.bytes_saved = self._frames_refused = 0
@@ -337,9 +336,8 @@ class H5SaverLowLevel(H5Backend):
         self._close_now()
 
     def _close_now(self) -> None:
-        if self._own is None and self.io.is_open and self.io.writable and self.io.queue.failure is None:
-            with suppress(OSError):  # closing tells
-                self.io.flush()  # the long part of closing, while others may go on
+        if self._own is None:
+            self.io.settle()
         with self.io.lock:
             if self._own is not None:
                 self.io, self._own = self._own, None

@@ -18,6 +18,7 @@ import numpy as np
 from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.data.data_with_axes import DataWithAxes, arrays_of, axes_of, said_of
 from h5saver_widget.data.protocols import DataLike, DataToExportLike
+from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.growing import GrowingArrays
 from h5saver_widget.saving.growing_axes import GrowingAxes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
@@ -25,7 +26,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 if TYPE_CHECKING:
     from h5saver_widget.saving.recording import Recording
 
-__all__ = ["SCALARS", "Repeated"]
+__all__ = ["SCALARS", "FramePattern", "Repeated"]
 
 #: Types of extra attributes that can be compared: equal values are the same, but for nan, which is no trouble.
 SCALARS = (float, int, str, bool, type(None))
@@ -34,12 +35,86 @@ _SAID = "dim", "source", "name", "origin", "units", "labels", "errors", "nav_ind
 #: What `said_of`, `arrays_of` and `axes_of` return, of data objects of other classes.
 _OF_OTHERS = attrgetter(*_SAID), attrgetter("data"), attrgetter("axes")
 
+_dtype_of, _size_of = attrgetter("dtype"), attrgetter("size")
+
 _AXIS_TYPE = np.dtype(np.float64)
 _as_bytes = struct.Struct("=d").pack
 
 
-class Repeated:
-    """An appended frame, and the properties that later ones need to be appended the same way.
+class FramePattern:
+    """The meaning of a frame, and the arrays in which frames of the same meaning are saved.
+
+    Parameters
+    ----------
+    dte
+        The frame.
+    channels
+        Arrays of each of its data objects, in this order.
+
+    Attributes
+    ----------
+    handles
+        The arrays, in the order of the values of a frame.
+    """
+
+    def __init__(self, dte: DataToExportLike, channels: Sequence[ChannelArrays]) -> None:
+        self._name, data = dte.name, [*dte.data]
+        self._types = [*map(type, data)]
+        ours = all(isinstance(dwa, DataWithAxes) for dwa in data)
+        self._said_of, self._arrays_of, self._axes_of = (said_of, arrays_of, axes_of) if ours else _OF_OTHERS
+        self._said = [tuple(map(_own, self._said_of(dwa))) for dwa in data]
+        self._extras = [(number, _extras(dwa)) for number, dwa in enumerate(data) if dwa.extra_attributes]
+        self._axes_changes = [arrays.axes_change for arrays in channels]
+        rows = [array for dwa in data for array in dwa.data]
+        self._row_types, self._sizes = [np.ndarray] * len(rows), [array.size for array in rows]
+        self._dtypes = [array.dtype for array in rows]
+        self._shapes = [(number, array.shape) for number, array in enumerate(rows) if array.size > 1]
+        self.handles = [handle for arrays in channels for handle in arrays.handles]
+
+    @staticmethod
+    def can_repeat(dte: DataToExportLike, channels: Sequence[ChannelArrays]) -> bool:
+        """Tell whether frames like one need no check of their own, as those with errors or changing attributes do."""
+        for dwa, arrays in zip(dte.data, channels, strict=True):
+            given = [(array.dtype, array.shape) for array in dwa.data]
+            if (
+                not arrays.is_plain
+                or dwa.errors is not None
+                or list(dwa.labels) != arrays.labels
+                or any(kind not in SCALARS for _, kind, _ in _extras(dwa))
+                or given != [(dtype, arrays.frame_shape) for dtype in arrays.dtypes]
+            ):
+                return False
+        return True
+
+    def values_of(self, dte: DataToExportLike) -> list[Any] | None:
+        """Return the arrays of a frame with the same meaning, one for each handle; None for any other frame."""
+        data = dte.data
+        if dte.name != self._name or [*map(type, data)] != self._types:
+            return None
+        # lists are compared as wholes, in C: a data object of a frame costs 1 us instead of 1.6
+        if [*map(self._said_of, data)] != self._said:
+            return None
+        for number, extras in self._extras:
+            if _extras(data[number]) != extras:
+                return None
+        given = [*map(self._axes_of, data)]
+        if any(given):
+            for axes, axes_change in zip(given, self._axes_changes, strict=True):
+                if axes and axes_change(axes):
+                    return None
+        values = [*chain.from_iterable(map(self._arrays_of, data))]
+        if [*map(type, values)] != self._row_types or [*map(_size_of, values)] != self._sizes:
+            return None
+        if not all(map(is_, map(_dtype_of, values), self._dtypes)):
+            return None
+        for number, shape in self._shapes:  # of single values, the dimensionality tells it
+            if values[number].shape != shape or not values[number].flags.c_contiguous:
+                return None
+        return values
+
+
+class Repeated(FramePattern):
+    """An appended frame, and how later ones of the same meaning are appended.
 
     Parameters
     ----------
@@ -70,25 +145,13 @@ class Repeated:
         channels: Sequence[GrowingArrays],
         axes: GrowingAxes,
     ) -> None:
+        super().__init__(dte, channels)
         self._recording, self._saver, self._channels, self._axes = recording, saver, channels, axes
-        self._name = dte.name
-        data = [*dte.data]
-        self._types = [*map(type, data)]
-        ours = all(isinstance(dwa, DataWithAxes) for dwa in data)
-        self._said_of, self._arrays_of, self._axes_of = (said_of, arrays_of, axes_of) if ours else _OF_OTHERS
-        self._said = [tuple(map(_own, self._said_of(dwa))) for dwa in data]
-        self._extras = [(number, _extras(dwa)) for number, dwa in enumerate(data) if dwa.extra_attributes]
-        self._axes_changes = [arrays.axes_change for arrays in channels]
-        rows = [array for dwa in data for array in dwa.data]
-        self._row_types, self._sizes = [np.ndarray] * len(rows), [array.size for array in rows]
-        self._dtypes = [array.dtype for array in rows]
-        self._shapes = [(number, array.shape) for number, array in enumerate(rows) if array.size > 1]
-        handles = [handle for arrays in channels for handle in arrays.handles]
         self._axis_handles = axes.handles
-        self._layout: RowLayout = saver.io.row_layout([*handles, *self._axis_handles])
+        self._layout: RowLayout = saver.io.row_layout([*self.handles, *self._axis_handles])
         self.size = self._layout.size - 8 * len(axes)
         first = channels[0]
-        self.labels, self.shape, self.dtypes = first.labels, first.row_shape, first.dtypes
+        self.labels, self.shape, self.dtypes = first.labels, first.frame_shape, first.dtypes
 
     @classmethod
     def of(
@@ -100,19 +163,8 @@ class Repeated:
         axes: GrowingAxes,
     ) -> Repeated | None:
         """Return the repeater of a frame, None if each has to be checked: blocks, errors, attributes that change."""
-        plain = saver.dynamic is None and all(dtype == _AXIS_TYPE for dtype in axes.dtypes)
-        if not plain or not len(axes) or any(not arrays.is_plain for arrays in channels):
-            return None
-        for dwa, arrays in zip(dte.data, channels, strict=True):
-            given = [(array.dtype, array.shape) for array in dwa.data]
-            if (
-                dwa.errors is not None
-                or list(dwa.labels) != arrays.labels
-                or any(kind not in SCALARS for _, kind, _ in _extras(dwa))
-                or given != [(dtype, arrays.row_shape) for dtype in arrays.dtypes]
-            ):
-                return None
-        return cls(recording, saver, dte, channels, axes)
+        plain = saver.dynamic is None and len(axes) > 0 and all(dtype == _AXIS_TYPE for dtype in axes.dtypes)
+        return cls(recording, saver, dte, channels, axes) if plain and cls.can_repeat(dte, channels) else None
 
     @property
     def is_valid(self) -> bool:
@@ -124,33 +176,14 @@ class Repeated:
 
     def append(self, dte: DataToExportLike, values: Sequence[Any]) -> bool:
         """Append a frame that is like this one; False, and nothing done, if it is not."""
-        data = dte.data
-        if dte.name != self._name or self._saver.dynamic is not None or [*map(type, data)] != self._types:
-            return False
-        # lists are compared as wholes, in C: a data object of a frame costs 1 us instead of 1.6
-        if [*map(self._said_of, data)] != self._said:
-            return False
-        for number, extras in self._extras:
-            if _extras(data[number]) != extras:
-                return False
-        given = [*map(self._axes_of, data)]
-        if any(given):
-            for axes, axes_change in zip(given, self._axes_changes, strict=True):
-                if axes and axes_change(axes):
-                    return False
-        rows = [*chain.from_iterable(map(self._arrays_of, data))]
-        if [*map(type, rows)] != self._row_types or [array.size for array in rows] != self._sizes:
-            return False
-        if not all(map(is_, [array.dtype for array in rows], self._dtypes)):
-            return False
-        for number, shape in self._shapes:  # of single values, the dimensionality tells it
-            if rows[number].shape != shape or not rows[number].flags.c_contiguous:
-                return False
-        if len(values) != len(self._axes):
+        if self._saver.dynamic is not None or len(values) != len(self._axes):
             return False
         for value in values:
             if type(value) is not float:
                 return False
+        rows = self.values_of(dte)
+        if rows is None:
+            return False
         self.append_rows(rows, values)
         return True
 

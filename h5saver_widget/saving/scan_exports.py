@@ -11,7 +11,7 @@ from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.bundle import with_occurrence
-from h5saver_widget.saving.extended import ExtendedArrays, Point, ScanStream, checked_indexes
+from h5saver_widget.saving.extended import ExtendedArrays, Point, RepeatedPoint, ScanStream, checked_indexes
 from h5saver_widget.saving.given import as_bundle
 from h5saver_widget.saving.group_cache import (
     CachedGroup,
@@ -28,6 +28,37 @@ from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.recording import Key
 
 __all__ = ["DataToExportExtendedSaver"]
+
+
+class _Below:
+    """What is known of the data below a group.
+
+    Attributes
+    ----------
+    streams
+        The streams, by what they are recognised by.
+    repeated
+        How points like the last one are written; None if each is checked.
+    tries
+        How many were checked since points were written like the ones before.
+    """
+
+    __slots__ = ("repeated", "streams", "tries")
+
+    def __init__(self) -> None:
+        self.streams: dict[Key, ScanStream] = {}
+        self.repeated: RepeatedPoint | None = None
+        self.tries = 0
+
+    def look_for_repetition(self, dte: DataToExportLike, used: Sequence[ScanStream]) -> None:
+        """Get ready for points like this one: less and less often where they can't be repeated."""
+        if self.repeated is not None and self.repeated.is_valid:
+            return
+        self.repeated = None
+        self.tries += 1
+        if self.tries & (self.tries - 1) == 0 and self.tries > 1:
+            can = RepeatedPoint.can_repeat(dte, [stream.arrays for stream in used])
+            self.repeated = RepeatedPoint(dte, used) if can else None
 
 
 class DataToExportExtendedSaver(DataManagement):
@@ -56,9 +87,9 @@ class DataToExportExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value, self._as_acquired = fill_value, as_acquired
-        #: Streams by what they are recognised by, by the path of their module's group; those of the last point.
-        self._streams: dict[str, dict[Key, ScanStream]] = {}
-        self._last: tuple[Where, dict[Key, ScanStream]] | None = None
+        #: What is known below the groups of modules, by path; the group of the last point.
+        self._groups: dict[str, _Below] = {}
+        self._last: tuple[Where, _Below] | None = None
         self._generation = -1
 
     def add_nav_axes(self, where: Where, axes: Iterable[AxisLike]) -> None:
@@ -111,32 +142,36 @@ class DataToExportExtendedSaver(DataManagement):
         at = checked_indexes(indexes, self.extended_shape)
         dynamic, converts = saver.frame_format()
         dynamic = None if self._as_acquired else dynamic
+        point, below = Point(saver, at), self._known(where)
+        if below.repeated is not None and dynamic is None and below.repeated.add_to(point, dte):
+            below.tries = 0
+            return point
         frames = [(key, Frame(dwa, dynamic, converts)) for key, dwa in self._keyed(dte)]
-        streams = self._known(where)
         if saver.is_swmr_active:
-            known = [(streams.get(key), frame) for key, frame in frames]
+            known = [(below.streams.get(key), frame) for key, frame in frames]
             if not all(stream is not None and stream.is_ready_for(frame) for stream, frame in known):
                 saver.end_streaming()
-                streams = self._known(where)
-        point, used = Point(saver, at), []
+                below = self._known(where)
+        used: list[ScanStream] = []
         for key, frame in frames:
-            stream = streams.get(key)
+            stream = below.streams.get(key)
             if stream is None or stream in used:
                 kind = str(getattr(distribution, "name", distribution))
-                stream = streams[key] = self._new(where, key, frame, kind, [other for other, _ in frames])
+                stream = below.streams[key] = self._new(where, key, frame, kind, [other for other, _ in frames])
             used.append(stream)
             stream.add_to(point, frame, at)
+        below.look_for_repetition(dte, used)
         return point
 
     #: Data objects with their keys.
     _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
-    def _known(self, where: Where) -> dict[Key, ScanStream]:
-        """Return the streams in a group."""
+    def _known(self, where: Where) -> _Below:
+        """Return what is known of the data below a group."""
         if self._generation != self.h5saver.generation:
-            self._streams, self._last, self._generation = {}, None, self.h5saver.generation
+            self._groups, self._last, self._generation = {}, None, self.h5saver.generation
         if self._last is None or self._last[0] is not where:
-            self._last = where, self._streams.setdefault(self.h5saver.path_of(where), {})
+            self._last = where, self._groups.setdefault(self.h5saver.path_of(where), _Below())
         return self._last[1]
 
     def _new(self, where: Where, key: Key, frame: Frame, distribution: str, beside: Sequence[Key]) -> ScanStream:
@@ -145,7 +180,7 @@ class DataToExportExtendedSaver(DataManagement):
         saver, first = self.h5saver, None
         for other in (member.name for member in DataDim if member.name != dim):
             if first is None and (other, *key[1:]) not in beside:
-                known = self._known(where).get((other, *key[1:]))
+                known = self._known(where).streams.get((other, *key[1:]))
                 if known is not None:
                     return known
                 first = find_channel(saver, where, other, name, origin, occurrence)

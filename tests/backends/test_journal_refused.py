@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,11 @@ import numpy as np
 import pytest
 from journal_shared import left_behind, rows_in
 
-from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend
-from h5saver_widget.backends import journal, paged_file
+from h5saver_widget import FileIncompleteError, FileOpenError, H5Backend, H5SaverLowLevel
+from h5saver_widget.backends import journal, local_file, paged_file
 from h5saver_widget.backends.journal import Journal, journal_path
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.terms import Durability
-from h5saver_widget.format import journal as journal_format
 from h5saver_widget.testing.making import make_array, make_growing
 
 DURABLE = pytest.mark.parametrize("durability", ["journal", "power"])
@@ -101,7 +101,7 @@ def test_a_full_disk_in_a_commit_leaves_the_last_one(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal_format, "_PAUSES", ())
+        patched.setattr(local_file, "_PAUSES", ())
         patched.setattr(journal.Journal, "packed", full)
         with pytest.raises(OSError, match="No space left"):
             io.flush()
@@ -138,7 +138,7 @@ def test_a_refused_flush_loses_nothing(
     io.flush()
     for module in (journal, paged_file):
         monkeypatch.setattr(module, "os", watched)
-    monkeypatch.setattr(journal_format, "_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(local_file, "_PAUSES", (0, 0, 0))
     for number in range(60):
         io.append(rows, np.full((1, 3000), float(number)))
         if number % 5 == 0:
@@ -154,6 +154,28 @@ def test_a_refused_flush_loses_nothing(
         h5.open_file(tmp_path / "a.h5", "r")
         assert h5.get_node("/Rows").read()[:, 7].tolist() == list(range(60))
     assert not journal_path(tmp_path / "a.h5").exists()
+
+
+def test_nothing_waits_for_a_disk_with_the_lock_in_its_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saver, free = H5SaverLowLevel("detector"), []
+    saver.io.durability.level = Durability.JOURNAL
+    saver.init_file(tmp_path / "a.h5")
+    rows = saver.create_earray("/RawData", "Rows", np.float64, ())
+    saver.io.append(rows.handle, np.zeros(1))
+
+    def full(self: Journal) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def sleep(seconds: float) -> None:
+        free.append(not saver.io.holds_lock())
+
+    monkeypatch.setattr(journal.Journal, "packed", full)
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(FileIncompleteError):
+        saver.flush()
+    with pytest.raises(FileIncompleteError):
+        saver.close_file()
+    assert len(free) == 2 * len(local_file._PAUSES) and all(free)
 
 
 @DURABLE

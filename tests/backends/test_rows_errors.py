@@ -78,6 +78,26 @@ def test_rows_that_can_not_be_written(backend: Backend, monkeypatch: pytest.Monk
     assert backend.read(backend.node("/other")).tolist() == numbers(0, 3).tolist()
 
 
+def test_a_flush_tells_what_another_call_was_told(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It promises that all is in the file; who asks for it may be another thread than the one that was told."""
+    for ask in (backend.flush, backend.settle):
+        array = growing(backend, f"of_{ask.__name__}")
+        disk = FullDisk(monkeypatch, backend, array)
+        backend.append(array, numbers(1, 2))
+        with pytest.raises(RowsLostError, match="rows 0 to 2"):
+            backend.read(array)
+        disk.is_full = False
+        backend.flush_soon()
+        if ask == backend.flush:
+            with pytest.raises(RowsLostError, match="rows 0 to 2"):
+                backend.flush()
+            backend.flush()
+    backend.settle()
+    with pytest.raises(RowsLostError, match="of_settle: rows 0 to 2"):
+        backend.close()
+    assert not backend.is_open
+
+
 def test_a_chunk_that_fails_later_is_told_by_the_next_call(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     array, other = growing(backend), growing(backend, "other")
     FullDisk(monkeypatch, backend, array)
@@ -96,6 +116,8 @@ def test_a_chunk_that_fails_later_is_told_by_the_next_call(backend: Backend, mon
     assert backend.info(other).shape == (12,), "nothing of the call that told it was taken"
     backend.append(other, numbers(12, 1))
     assert backend.read(other).tolist() == numbers(0, 13).tolist()
+    with pytest.raises(RowsLostError, match=r"/E: rows 0 to 43 .*; /third: rows 0 to 3"):
+        backend.flush()
 
 
 def test_a_failed_array_leaves_nothing_behind(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:

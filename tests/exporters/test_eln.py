@@ -20,7 +20,6 @@ def recorded(tmp_path):
     saver = H5SaverBase("detector", "h5py")
     saver.settings["base_path"] = str(tmp_path)
     saver.settings["recording", "template"] = "optics"
-    saver.settings["data_format", "nexus_entry"] = "always"
     told = {"User": "Ada", "ORCID": "0000-0002-1825-0097", "Affiliation": "Lab", "Sample": "Si", "Power": "3"}
     saver.notes = tuple(Note(note.name, told.get(note.name, note.value), note.unit) for note in saver.notes)
     saver.start()

@@ -74,6 +74,8 @@ def same_nodes(found, expected, paths):
     for path in paths:
         mine, theirs = found[path], expected[path]
         attributes, original = mine.attrs.to_dict(), theirs.attrs.to_dict()
+        if path == "/" and attributes["default"] == "RawData":  # copied by values: without the entry
+            original["default"] = "RawData"
         if hasattr(theirs, "read"):
             shape = theirs.shape
             original = {**original, **({"shape": shape} if len(original.get("shape", ())) and shape[0] else {})}
@@ -129,21 +131,25 @@ def test_h5_keeps_compression(saver, backend, tmp_path):
         assert path.stat().st_size < 100_000
 
 
-def test_h5_of_groups_with_many_members_in_their_order(tmp_path):
+@pytest.mark.parametrize(("backend", "isolated"), [("h5py", False), ("h5py", True), ("tables", True)])
+def test_h5_of_groups_with_many_members_in_their_order(tmp_path, backend, isolated):
     """HDF5 gives the address of such a list to a group that is made with the properties of the first one."""
-    names = [f"n{i}" for i in range(40)]  # by name, n10 comes before n2
+    names = [f"n{i}" for i in range(40, 0, -1)]  # by number, by name, as they were made: three orders
     with h5py.File(tmp_path / "a.h5", "w", track_order=True) as file:
-        group = file.create_group("many", track_order=True)
-        for number, name in enumerate(names):
-            group[name] = float(number)
-            group.attrs[name] = number
-    with H5Backend("h5py") as h5:
+        for group in (file, file.create_group("many", track_order=True)):
+            for number, name in enumerate(names):
+                group[name] = float(number)
+                group.attrs[name] = number
+    with H5Backend(backend, isolated=isolated) as h5:
         h5.open_file(tmp_path / "a.h5")
         done = export(h5, tmp_path / "b.h5")
     assert not done.notes
     with h5py.File(done.path) as file:
-        assert list(file["many"]) == names and [file["many"][name][()] for name in names] == list(range(40))
-        assert list(file["many"].attrs.items()) == [(name, number) for number, name in enumerate(names)]
+        assert list(file) == ["many", *names]
+        for group in (file, file["many"]):
+            assert [group[name][()] for name in names] == list(range(40))
+            assert [*group.attrs.items()] == [(name, number) for number, name in enumerate(names)]
+        assert list(file["many"]) == names
 
 
 def test_h5_says_what_it_leaves_out(tmp_path):

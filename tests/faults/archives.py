@@ -32,7 +32,6 @@ def record(kind: str, backend: str, where: str, path: str) -> None:
     make = getattr(import_module("kinds_of_file"), kind)
     saver = H5SaverLowLevel("custom", backend=backend, isolated=where != WAYS[0])
     saver.durability = "journal" if saver.capabilities.journal else "flush"
-    saver.nexus_entry = "always"
     saver.init_file(Path(path))
     saver.flush()
     print(_process_with_file(path) if where == WAYS[2] else os.getpid(), flush=True)

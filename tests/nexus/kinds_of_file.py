@@ -107,9 +107,9 @@ def plain(saver):
     BkgSaver(saver).add_data(group, bundle()[1])
 
 
-def written(path, backend, make, *, swmr=False, nexus=True, entry=False, isolated=False):
+def written(path, backend, make, *, swmr=False, nexus=True, entry="never", isolated=False):
     with H5SaverLowLevel("custom", backend=backend, isolated=isolated) as saver:
-        saver.nexus, saver.nexus_entry = nexus, "always" if entry else "never"
+        saver.nexus, saver.nexus_entry = nexus, entry
         saver.init_file(path, swmr=swmr)
         make(saver)
     return path

@@ -38,6 +38,7 @@ from h5saver_widget import (
     H5SaverLowLevel,
 )
 from h5saver_widget.archiving.missing import missing_in
+from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
 from h5saver_widget.version import __version__
 
@@ -60,14 +61,14 @@ FILES = {
 @pytest.mark.parametrize("kind", FILES)
 def test_silx_plots_every_file(backend, swmr, tmp_path, kind):
     make, first, count, shape, axes = FILES[kind]
-    with h5py.File(written(tmp_path / "a.h5", backend, make, swmr=swmr, entry=True)) as file:
+    with h5py.File(written(tmp_path / "a.h5", backend, make, swmr=swmr, entry="always")) as file:
         plotted = nxdata.get_default(file)
-        assert plotted.group.name == f"/entry/{first}"
+        assert plotted.group.name == f"/_i_entry/{first}"
         assert plotted.signal.shape == shape
         assert [axis and axis.name.rpartition("/")[2] for axis in plotted.axes] == axes
         groups = groups_of(file)
         data = {path for path, group in groups.items() if text(group.attrs.get("NX_class")) == "NXdata"}
-        assert len([path for path in data if path.startswith("/nexus/")]) == count
+        assert len([path for path in data if path.startswith("/_i_nexus/")]) == count
         for path in data:
             group, found = groups[path], nxdata.NXdata(groups[path])
             assert not found.issues, path
@@ -90,17 +91,17 @@ def values_in(group):
 
 def test_the_entry_shows_every_value_with_its_units(backend, tmp_path, kind_of_file):
     make, *_ = FILES[kind_of_file]
-    with h5py.File(written(tmp_path / "a.h5", backend, make, entry=True)) as file:
+    with h5py.File(written(tmp_path / "a.h5", backend, make, entry="always")) as file:
         saved = [values for path, group in groups_of(file).items() if path.startswith("/RawData")
                  for values in values_in(group)]  # fmt: skip
         shown = []
-        for group in file["entry"].values():
+        for group in file["_i_entry"].values():
             if isinstance(group, h5py.Group) and group.attrs["NX_class"] == "NXdata":
                 axes = {name.removesuffix("_indices") for name in group.attrs if name.endswith("_indices")}
                 shown += [np.squeeze(group[name][()]) for name in group if name not in axes]
         key = [sorted(repr(values.tolist()) for values in found) for found in (saved, shown)]
         assert key[0] == key[1]
-        assert {array.is_virtual for array in file[f"entry/{FILES[kind_of_file][1]}"].values()} == {True}
+        assert {array.is_virtual for array in file[f"_i_entry/{FILES[kind_of_file][1]}"].values()} == {True}
 
 
 @pytest.fixture(params=FILES)
@@ -109,9 +110,9 @@ def kind_of_file(request):
 
 
 def test_the_entry_says_who_measured_with_what_and_when(backend, tmp_path):
-    path = written(tmp_path / "a.h5", backend, scan, entry=True)
+    path = written(tmp_path / "a.h5", backend, scan, entry="always")
     with h5py.File(path) as file:
-        entry = file["entry"]
+        entry = file["_i_entry"]
         assert entry["definition"][()] == b"NXsensor_scan"
         assert entry["process/program"].attrs["version"] == __version__
         assert text(entry["user/name"][()]) == getpass.getuser()
@@ -126,7 +127,7 @@ def test_the_entry_says_who_measured_with_what_and_when(backend, tmp_path):
 
 
 def test_an_entry_is_no_larger_than_thirty_kilobytes(backend, tmp_path):
-    sizes = [written(tmp_path / f"{on}.h5", backend, scan, entry=on).stat().st_size for on in (True, False)]
+    sizes = [written(tmp_path / f"{on}.h5", backend, scan, entry=on).stat().st_size for on in ("always", "never")]
     assert sizes[0] - sizes[1] < 40_000
 
 
@@ -134,7 +135,6 @@ def test_an_entry_is_no_larger_than_thirty_kilobytes(backend, tmp_path):
 def test_of_a_thousand_channels_some_are_shown(backend, tmp_path, objects):
     path = tmp_path / "a.h5"
     with H5SaverLowLevel(backend=backend) as saver:
-        saver.nexus_entry = "always"
         saver.init_file(path)
         made, node = ready(DetectorTimeSaver, saver)
         channels = [np.array([float(i)]) for i in range(60)]
@@ -148,7 +148,7 @@ def test_of_a_thousand_channels_some_are_shown(backend, tmp_path, objects):
     with h5py.File(path) as file:
         shown = [
             array[:].tolist()
-            for path, group in groups_of(file["nexus"]).items()
+            for path, group in groups_of(file["_i_nexus"]).items()
             for name, array in group.items()
             if isinstance(array, h5py.Dataset) and array.is_virtual and name != "time"
         ]
@@ -158,10 +158,10 @@ def test_of_a_thousand_channels_some_are_shown(backend, tmp_path, objects):
 @pytest.mark.parametrize("kind", FILES)
 def test_nexusformat_plots_every_file(backend, tmp_path, kind):
     make, first, _, shape, axes = FILES[kind]
-    root = nxload(written(tmp_path / "a.h5", backend, make, entry=True))
-    assert [entry.nxname for entry in root.NXentry] == ["entry"]
+    root = nxload(written(tmp_path / "a.h5", backend, make, entry="always"))
+    assert [entry.nxname for entry in root.NXentry] == ["_i_entry"]
     plotted = root.get_default()
-    assert plotted.nxpath == f"/entry/{first}"
+    assert plotted.nxpath == f"/_i_entry/{first}"
     if (
         kind != "actuator"
     ):  # of numbers that grow it sees the first row alone: it takes a virtual array for a file a row
@@ -174,7 +174,7 @@ def test_nexusformat_plots_every_file(backend, tmp_path, kind):
 
 @pytest.mark.parametrize("isolated", [False, True])
 def test_nexus_finds_no_mistake(backend, tmp_path, kind_of_file, isolated):
-    path = written(tmp_path / "a.h5", backend, FILES[kind_of_file][0], entry=True, isolated=isolated)
+    path = written(tmp_path / "a.h5", backend, FILES[kind_of_file][0], entry="always", isolated=isolated)
     _, errors = validate_application(path)
     assert errors == 0
 
@@ -185,35 +185,51 @@ def room_for_more(monkeypatch):
     monkeypatch.setattr("h5saver_widget.saving.entry._MOST", 40)
 
 
-def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path, room_for_more):
-    path = written(tmp_path / "a.h5", backend, continuous, entry=True)
+@pytest.mark.parametrize("entry", PLACES)
+@pytest.mark.parametrize("isolated", [False, True])
+def test_lists_of_the_root_leave_it_out(backend, tmp_path, entry, isolated):
+    path = written(tmp_path / "a.h5", backend, snapshot, entry=entry)
+    for mode in ("r", "r+"):
+        with H5Backend(backend, isolated=isolated) as h5:
+            h5.open_file(path, mode)
+            assert h5.root().children_name() == [*h5.root().children()] == ["RawData"]
+            assert {node.path.split("/")[1] for node in h5.walk_nodes()} == {"", "RawData"}
+            shown = [node.path for node in h5.walk_nodes(PLACES[entry][1])]
+            assert f"{PLACES[entry][1]}/det_image/CH00" in shown
+            assert h5.get_node(f"{PLACES[entry][0]}/det_image").class_name == "LINK"
+    with h5py.File(path) as file:
+        assert nxdata.get_default(file).group.name == f"{PLACES[entry][0]}/det_image"
+
+
+@pytest.mark.parametrize("entry", PLACES)
+def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path, room_for_more, entry):
+    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
     written(path, backend, scan)
     with h5py.File(path) as file:
-        assert nxdata.get_default(file).group.name == "/entry/det_image"  # as before: a default does not move
-        assert file["entry/scan000_det_image/CH00"].shape == (4, 2, 3)
+        assert nxdata.get_default(file).group.name == f"{PLACES[entry][0]}/det_image"  # a default does not move
+        assert file[f"{PLACES[entry][0]}/scan000_det_image/CH00"].shape == (4, 2, 3)
     with DataLoader(path, backend=backend) as loader:  # which shows nothing twice
         assert [dwa.name for dwa in loader.load_all()].count("image") == 2
 
 
 def test_deleted_data_are_not_shown(saver, tmp_path):
-    saver.nexus_entry = "always"
     saver.init_file(tmp_path / "b.h5")
     with saver.saving():
         group = saver.add_det_group("/RawData", "Det")
         DataSaverLoader(saver).add_data(group, bundle()[1])
         saver.remove_node(group)
     snapshot(saver)
-    assert saver.get_node("/entry").attrs["default"] == "det_image"
-    assert "det" not in saver.get_group("/entry").children_name()
+    assert saver.get_node("/_i_entry").attrs["default"] == "det_image"
+    assert "det" not in saver.get_group("/_i_entry").children_name()
 
 
 def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path, room_for_more):
-    path = written(tmp_path / "a.h5", backend, scan, entry=True)
+    path = written(tmp_path / "a.h5", backend, scan, entry="always")
     written(path, backend, snapshot)
     with H5SaverLowLevel(backend=backend) as saver:
         saver.init_file(path)
         saver.remove_node("/RawData/Scan000")
-        entry = saver.get_group("/entry")
+        entry = saver.get_group("/_i_entry")
         assert [name for name in entry.children_name() if "scan" in name] == []
         assert entry.attrs["default"] == "det_image"
         saver.remove_node("/RawData/Detector000")
@@ -225,7 +241,6 @@ def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path, room_for_mor
 @pytest.mark.parametrize("isolated", [False, True])
 def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, monkeypatch):
     with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
-        saver.nexus_entry = "always"
         saver.init_file(tmp_path / "a.h5")
         made, node = ready(DetectorTimeSaver, saver)
         written_to = []
@@ -233,14 +248,13 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
         for i in range(3):
             made.add_data(node, bundle(float(i)))
         names = ["det_number", "det_curve", "det_image"]
-        assert written_to == [("/nexus", names), ("/entry", names)]
+        assert written_to == [("/_i_nexus", names), ("/_i_entry", names)]
 
 
 @pytest.mark.parametrize("isolated", [False, True])
 @pytest.mark.parametrize("odd", ["V\0x", "\udc80", "\0", "a/b", "\u202e" * 9])
 def test_texts_that_hdf5_can_not_hold_cost_neither_data_nor_entry(backend, tmp_path, isolated, odd, caplog):
     with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
-        saver.nexus_entry = "always"
         saver.init_file(tmp_path / "a.h5")
         made, node = ready(DetectorTimeSaver, saver)
         for i in range(2):
@@ -255,34 +269,34 @@ def test_texts_that_hdf5_can_not_hold_cost_neither_data_nor_entry(backend, tmp_p
 
 def test_a_recorder_shows_its_first_frame(backend, tmp_path):
     recorder = H5SaverBase("detector", backend)
-    recorder.settings["base_path"], recorder.settings["data_format", "nexus_entry"] = str(tmp_path), "always"
+    recorder.settings["base_path"] = str(tmp_path)
     recorder.start()
     for i in range(2):
         recorder.record("camera", np.full((2, 3), i))  # the first one is flushed at once, within its step
     path = recorder.file_path
     recorder.stop()
     with h5py.File(path) as file:
-        assert file["entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
+        assert file["_i_entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
         assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
 
 
 def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
-    good = written(tmp_path / "good.h5", "h5py", scan, entry=True)
+    good = written(tmp_path / "good.h5", "h5py", scan, entry="always")
     assert main(["validate", str(good), "--pynx", "true"]) == 1  # which does not call it valid
     assert main(["validate", str(good), "--pynx", "no-such-program"]) == 0
     said = capsys.readouterr().out
     assert "what was measured" in said and "error" not in said and "could not be started" in said
     bare = written(tmp_path / "bare.h5", "tables", snapshot, nexus=False)
     with h5py.File(good, "r+") as file:
-        file["entry"].attrs["default"] = "nothing"
-        del file["nexus/start_time"]
-        file["nexus/scan000_det_image"].attrs["signal"] = "gone"
-        file["nexus/scan000_det_curve/CH00"].attrs["units"] = "three"
+        file["_i_entry"].attrs["default"] = "nothing"
+        del file["_i_nexus/start_time"]
+        file["_i_nexus/scan000_det_image"].attrs["signal"] = "gone"
+        file["_i_nexus/scan000_det_curve/CH00"].attrs["units"] = "three"
     with H5Backend("h5py") as h5:
         h5.open_file(good)
         found = [str(one) for one in missing_in(h5) if one.is_error or "unit" in one.what]
-    assert [line.partition(":")[0] for line in found] == ["/entry", "/entry", "/entry/scan000_det_image",
-                                                         "/entry/scan000_det_curve/CH00"]  # fmt: skip
+    assert [line.partition(":")[0] for line in found] == ["/_i_entry", "/_i_entry", "/_i_entry/scan000_det_image",
+                                                         "/_i_entry/scan000_det_curve/CH00"]  # fmt: skip
     assert main(["validate", str(good)]) == 1 and main(["validate", str(bare)]) == 1
     assert "there is no NXentry" in capsys.readouterr().out
     (tmp_path / "no.h5").write_bytes(b"nothing")
@@ -293,6 +307,6 @@ def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["default"] = "entry"
         file.create_group("entry/mine")
-    written(tmp_path / "a.h5", backend, snapshot, entry=True)
+    written(tmp_path / "a.h5", backend, snapshot, entry="always")
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file["entry"]) == ["mine"]

@@ -83,7 +83,7 @@ class Complaints(logging.Handler):
         self.messages.append(self.format(record))
 
 
-def browse(files, backend):
+def browse(files, backend, writing=False):
     """Open files one after the other in a window of the peer's browser, and click on every node."""
     from pymodaq_gui.h5modules import browsing
     from qtpy import QtWidgets
@@ -98,6 +98,8 @@ def browse(files, backend):
             browser = browsing.H5Browser(window, h5file_path=file, backend=backend)
         else:
             browser.load_file(h5file_path=file)
+        if writing:
+            browser.refresh_file()  # it opens the file for writing then
         found[file] = {"paths": list(_clicked(browser)), "complaints": complaints.messages}
         browser.h5utils.close_file()
     browsing.logger.removeHandler(complaints)
@@ -118,6 +120,14 @@ def _clicked(browser):
 
 
 # ----------------------------------------------------------------------------------------------- the peer writes
+def append(path, backend):
+    saver = H5SaverLowLevel(backend=backend)
+    saver.init_file(Path(path))
+    group = saver.add_det_group("/RawData", "Appended", settings_as_xml="<All/>")
+    data_saving.DataToExportSaver(saver).add_data(group, bundle())
+    saver.close_file()
+
+
 def bundle(i=0.0, errors=True):
     axes = [Axis("x", "m", np.array([1.0, 2.0, 4.0]), index=0)]
     image_axes = [Axis("y", "s", np.array([0.0, 3.0]), index=0), Axis("x", "m", np.array([1.0, 2.0, 4.0]), index=1)]
@@ -243,6 +253,10 @@ def run(**job):
     if "read" in job:
         report["read"] = {path: all_of(path, job["backend"]) for path in job["read"]}
         report["browse"] = browse(job["browse"], job["backend"])
+    if "append" in job:
+        for path in job["append"]:
+            append(path, job["backend"])
+        report = browse(job["append"], job["backend"], writing=True)
     if "write" in job:
         report["write"] = {}
         for path, kind in write(job["write"]).items():

@@ -5,8 +5,11 @@ import types
 import zlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from nexusformat.nexus.validate import validate_application
+from silx.io import nxdata
 
 from h5saver_widget import (
     ActuatorEnlargeableSaver,
@@ -53,20 +56,15 @@ def cloud():
     return DataRaw("cloud", data=[np.arange(12.0).reshape(4, 3) * 1j], axes=axes, nav_indexes=(0,), origin="Det")
 
 
-#: Which files get an entry: with PyTables, the peer stops at its links.
-ENTRY_FOR = {"h5py": "always", "tables": "never"}
-
-
 def data_paths(paths):
-    """Return the paths that the peer lists but for those that show the data once more."""
-    return [path for path in paths if not f"{path}/".startswith(("/entry/", "/nexus/"))]
+    """Return the paths that the peer lists but for those that show the data once more, which h5py does not hide."""
+    return [path for path in paths if not path.startswith("/_i_")]
 
 
-def write_files(folder, backend, swmr, entry):
+def write_files(folder, backend, swmr):
     module = types.SimpleNamespace(title="Det")
     paths = [str(folder / f"{kind}.h5") for kind in ("snapshot", "continuous", "scan")]
     with H5SaverLowLevel("detector", backend=backend) as saver:
-        saver.nexus_entry = entry
         saver.init_file(Path(paths[0]), swmr=swmr)
         snapshot = DetectorSaver(module)
         snapshot.h5saver = saver
@@ -104,7 +102,7 @@ def write_files(folder, backend, swmr, entry):
             scan.add_data(bundle(float(i)), (i,), distribution="spread")
         scan.add_png(png())
         scan.add_png(png(), "panel")
-    return [*paths, *write_more(folder, backend, swmr, entry)]
+    return [*paths, *write_more(folder, backend, swmr)]
 
 
 def png():
@@ -138,11 +136,10 @@ def of(title, i):
     return dte
 
 
-def write_more(folder, backend, swmr, entry):
+def write_more(folder, backend, swmr):
     """Write a file with every other kind of module, and one with every number type, its names in many scripts."""
     paths = [str(folder / "modules.h5"), str(folder / "types.h5")]
     with H5SaverLowLevel("custom", backend=backend) as saver:
-        saver.nexus_entry = entry
         saver.init_file(Path(paths[0]), swmr=swmr)
 
         def ready(kind, title, *args):
@@ -233,7 +230,7 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
     for writer, swmr in written:
         folder = tmp_path / writer
         folder.mkdir()
-        sets.append(write_files(folder, writer, swmr, ENTRY_FOR[reader]))
+        sets.append(write_files(folder, writer, swmr))
     # a click on each node takes the peer's browser seconds: each kind of file is looked at by both libraries, and
     # written by both, but not in each pair of them; the large ones once
     (snapshot, continuous, scan, *_), (snapshot_too, continuous_too, scan_too, modules, _) = sets
@@ -251,6 +248,29 @@ def test_the_peer_reads_and_browses_what_is_saved_here(peer, tmp_path, reader, w
         assert report["browse"][path]["complaints"] == []
 
 
+@pytest.mark.parametrize("library", BACKENDS)
+def test_the_peer_writes_into_files_with_an_entry(peer, tmp_path, library):
+    """Its browser has them open for writing, its saver appends: they stay valid, and show what was recorded here."""
+    paths = [str(tmp_path / f"{writer}.h5") for writer in BACKENDS]
+    for writer, path in zip(BACKENDS, paths, strict=True):
+        with H5SaverLowLevel("detector", backend=writer) as saver:
+            saver.init_file(path)
+            timed = DetectorTimeSaver(types.SimpleNamespace(title="Timed"))
+            timed.h5saver = saver
+            for i in range(3):
+                timed.add_data(timed.get_set_node(), bundle(float(i)))
+    report = peer.ask("peer_reader", tmp_path, backend=library, append=paths)
+    for path in paths:
+        with DataLoader(path) as loader:
+            assert len(loader.load_all()) == 6
+            nodes = [node.path for node in loader.walk_nodes("/")]
+        assert sorted(data_paths(report[path]["paths"])) == sorted(nodes)
+        assert report[path]["complaints"] == []
+        assert validate_application(path)[1] == 0
+        with h5py.File(path) as file:
+            assert nxdata.get_default(file).group.name == "/_i_entry/det_two"
+
+
 def test_the_peer_opens_every_segment(peer, tmp_path):
     changes = [{}, {"units": "V"}, {"data": [np.arange(4)]}, {"axes": [Axis("x", "nm", np.arange(4.0))]}, {"gain": 2}]
     changes += [{"axes": [Axis("x", "nm", np.arange(4.0) + i)], "type": "dark", "gain": 2} for i in range(3)]
@@ -263,7 +283,6 @@ def test_the_peer_opens_every_segment(peer, tmp_path):
     for writer in BACKENDS:
         paths[writer] = str(tmp_path / f"{writer}.h5")
         with H5SaverLowLevel("detector", backend=writer) as saver:
-            saver.nexus_entry = "never"  # it is read by both libraries
             saver.init_file(paths[writer])
             timed = DetectorTimeSaver(types.SimpleNamespace(title="Timed"))
             scan = DetectorExtendedSaver(types.SimpleNamespace(title="Scanned"), (len(frames),))

@@ -6,14 +6,17 @@ import itertools
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore
-from recording_helpers import detector, frame, numbers_in, settle, start, wait_until
+from recording_helpers import detector, frame, numbers_in, settle, start, stop, wait_until
 
-from h5saver_widget import H5Saver, H5SaverLowLevel
+from h5saver_widget import DataLoader, DataMismatchError, H5Saver, H5SaverLowLevel
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.errors import FileNotOpenError, NotAnsweringError, WrongThreadError
 from h5saver_widget.recording.saver import H5SaverBase
@@ -278,3 +281,64 @@ def test_a_frame_sees_one_set_of_settings(tmp_path: Path):
         assert saver.dynamic is None and saver.compression.level == 0
     assert saver.dynamic == "uint16" and saver.compression.level == 4
     saver.close_file()
+
+
+# ----------------------------------------------------------------- one line
+@contextmanager
+def stopped(saver: H5Saver) -> Iterator[None]:
+    """Have nothing of a file move in the block: its process is stopped, or another thread has its lock."""
+    let_go, holds, freed_in_time = threading.Event(), threading.Event(), []
+
+    def hold() -> None:
+        with saver.io.lock:
+            holds.set()
+            freed_in_time.append(let_go.wait(30))
+
+    def stop_process() -> None:
+        os.kill(saver.io.pid, signal.SIGSTOP)
+        holds.set()
+        freed_in_time.append(let_go.wait(30))
+        os.kill(saver.io.pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stop_process if saver.isolated else hold)
+    thread.start()
+    holds.wait()
+    try:
+        yield
+    finally:
+        let_go.set()
+        thread.join()
+    assert freed_in_time == [True], "the GUI thread has waited"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_one_line_never_waits_in_the_gui_thread(make, backend, isolated):
+    """Frames like the last one, frames that mean something else, new sources, a scan from its start to its end."""
+    saver = make("detector", backend).saver
+    saver.settings["backend", "isolated"] = isolated
+    start(saver)
+    path = saver.file_path
+    assert saver.record("known", 0.0, units="V")
+    saver.flush()
+    with stopped(saver):
+        for number in range(1, 20):
+            assert saver.record("known", float(number), units="V" if number < 10 else "mV")
+            assert saver.record("new", np.full((4, 4), number), axes={"y": (np.arange(4.0), "mm"), "x": np.arange(4.0)})
+        with saver.scan("line", {"x": (np.arange(5.0), "mm")}) as scan:
+            for number in range(5):
+                assert scan.record(number, "probe", 10.0 * number)
+        with pytest.raises(DataMismatchError):
+            saver.record("new", np.ma.masked_all((2, 2), [("a", int)]))
+        assert saver.record("known", 20.0, units="mV")
+    saver.flush()
+    counts = saver.status().statistics
+    assert (counts.frames_received, counts.frames_written) == (45, 45)
+    stop(saver)
+    with DataLoader(path) as loader:
+        known = [loader.load_data(f"/RawData/Detector000/Data0D/CH0{number}/EnlData00") for number in range(2)]
+        assert [one.units for one in known] == ["V", "mV"]
+        assert [one.data[0].ravel().tolist() for one in known] == [[*range(10)], [*range(10, 21)]]
+        new = loader.load_data("/RawData/Detector001/Data2D/CH00/EnlData00").data[0]
+        assert new[:, 0, 0].tolist() == [*range(1, 20)]
+        probe = loader.load_data("/RawData/Scan000/Detector000/Data0D/CH00/Data00").data[0]
+        assert probe.ravel().tolist() == [0, 10, 20, 30, 40]

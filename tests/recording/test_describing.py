@@ -44,7 +44,6 @@ default = "air"
 def saver(tmp_path, backend):
     (tmp_path / "lab.toml").write_text(LAB, "utf-8")
     made = H5SaverBase("detector", backend)
-    made.settings["data_format", "nexus_entry"] = "always"
     made.settings["base_path"] = str(tmp_path / "data")
     made.settings["recording", "template"] = str(tmp_path / "lab.toml")
     yield made
@@ -75,7 +74,7 @@ def test_values_are_notes_and_stand_at_their_nexus_path(saver):
     write(saver, Sample="Si, annealed")  # also while a file is open
     saver.stop()
     with h5py.File(path) as file:
-        entry, about = file["entry"], file["RawData"].attrs
+        entry, about = file["_i_entry"], file["RawData"].attrs
         assert entry["user/name"][()] == b"Ada" and entry["sample/name"][()] == b"Si, annealed"
         assert entry["sample"].attrs["NX_class"] == "NXsample"
         temperature = entry["sample/temperature"]
@@ -91,7 +90,7 @@ def test_another_application_definition_can_be_claimed(saver, tmp_path):
     path = saver.file_path
     saver.stop()
     with h5py.File(path) as file:
-        definition = file["entry/definition"]
+        definition = file["_i_entry/definition"]
         assert definition[()] == b"NXspectrum_of_ours" and "version" not in definition.attrs
 
 

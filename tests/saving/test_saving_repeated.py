@@ -9,10 +9,17 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from h5saver_widget import Axis, DataRaw, DataToExport, DataToExportEnlargeableSaver, H5SaverLowLevel
-from h5saver_widget.saving.repeated import Repeated
+from h5saver_widget import (
+    Axis,
+    DataRaw,
+    DataToExport,
+    DataToExportEnlargeableSaver,
+    DataToExportExtendedSaver,
+    H5SaverLowLevel,
+)
+from h5saver_widget.saving.repeated import FramePattern
 
 WAYS = [("h5py", False), ("tables", False), ("h5py", True)]
 
@@ -99,14 +106,18 @@ def content(path: Path) -> dict[str, Any]:
     return found
 
 
-def recorded(h5saver: H5SaverLowLevel, path: Path, changes: list[str]) -> dict[str, Any]:
-    """Save frames into a new file, and return what is in it."""
+def recorded(h5saver: H5SaverLowLevel, path: Path, changes: list[str], scan: bool = False) -> dict[str, Any]:
+    """Save frames into a new file, one after the other or as the points of a scan, and return what is in it."""
     path.unlink(missing_ok=True)
     h5saver.init_file(path)
-    saver = DataToExportEnlargeableSaver(h5saver, ["position"], ["mm"])
+    growing = DataToExportEnlargeableSaver(h5saver, ["position"], ["mm"])
+    points = DataToExportExtendedSaver(h5saver, (len(changes),))
     for number, change in enumerate(changes):
         dte, values = frame(number, change)
-        saver.add_data("/RawData", dte, axis_values=values)
+        if scan:
+            points.add_data("/RawData", dte, indexes=(number,))
+        else:
+            growing.add_data("/RawData", dte, axis_values=values)
         if number == 7:
             h5saver.flush()
     assert h5saver.statistics().frames_received == len(changes)
@@ -118,35 +129,40 @@ def recorded(h5saver: H5SaverLowLevel, path: Path, changes: list[str]) -> dict[s
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from(CHANGES), st.integers(1, 3)), min_size=1, max_size=4))
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.sampled_from(CHANGES), st.integers(1, 3)), min_size=1, max_size=4),
+    st.booleans(),
+)
+@example([(3, change, 3) for change in ("units", "shape", "strided", "units")], True)
 def test_the_short_way_writes_what_the_long_way_writes(
-    tmp_path_factory: pytest.TempPathFactory, h5saver: H5SaverLowLevel, parts: list[tuple[int, str, int]]
+    tmp_path_factory: pytest.TempPathFactory, h5saver: H5SaverLowLevel, parts: list[tuple[int, str, int]], scan: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("repeated")
     changes = [change for like, other, often in parts for change in [""] * like + [other] * often]
-    short = recorded(h5saver, folder / "short.h5", changes)
+    short = recorded(h5saver, folder / "short.h5", changes, scan)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Repeated, "of", classmethod(lambda *_: None))
-        long = recorded(h5saver, folder / "long.h5", changes)
+        patched.setattr(FramePattern, "can_repeat", staticmethod(lambda *_: False))
+        long = recorded(h5saver, folder / "long.h5", changes, scan)
     assert short.keys() == long.keys()
     for name, found in long.items():
         np.testing.assert_equal(short[name], found)
 
 
+@pytest.mark.parametrize("scan", [False, True], ids=["recording", "scan"])
 def test_most_frames_go_the_short_way(
-    tmp_path: Path, h5saver: H5SaverLowLevel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, h5saver: H5SaverLowLevel, monkeypatch: pytest.MonkeyPatch, scan: bool
 ) -> None:
-    count, real = [0], Repeated.append
+    count, real = [0], FramePattern.values_of
 
-    def append(self: Repeated, *args: Any) -> bool:
-        done = real(self, *args)
-        count[0] += done
-        return done
+    def values_of(self: FramePattern, *args: Any) -> list[Any] | None:
+        found = real(self, *args)
+        count[0] += found is not None
+        return found
 
-    monkeypatch.setattr(Repeated, "append", append)
+    monkeypatch.setattr(FramePattern, "values_of", values_of)
     changes = [""] * 20
     changes[10], changes[15] = "strided", "units"
-    recorded(h5saver, tmp_path / "a.h5", changes)
+    recorded(h5saver, tmp_path / "a.h5", changes, scan)
     assert count[0] >= 12
 
 

@@ -272,13 +272,17 @@ class IsolatedBackend(IsolatedFile):
         self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
         self._connection.post("extend", node.obj.number, count, fill)
 
+    def _write_checked(self, selection: Selection, ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
+        for node, _ in ready:
+            if node.kind is not NodeKind.FIXED:
+                node.obj.shape, node.obj.dtype = self._connection.ask("info", node.obj.number)[:2]
+        if all(is_point(selection, node.obj.shape, values) for node, values in ready):
+            self._send_values(selection, [(node.obj, values) for node, values in ready])
+        else:
+            super()._write_checked(selection, ready)
+
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         remote = node.obj
-        if node.kind is not NodeKind.FIXED:
-            remote.shape, remote.dtype = self._connection.ask("info", remote.number)[:2]
-        if is_point(selection, remote.shape, values):
-            self._send_values(selection, [(remote, values)])
-            return
         if not _is_plain(selection):
             self._connection.change("write", remote.number, selection, values)
             return
@@ -289,12 +293,6 @@ class IsolatedBackend(IsolatedFile):
                 values = values[0]  # numpy and the libraries take an array of one value for a number, too
             np.broadcast_to(values, part.shape)
         self._send_values(selection, [(remote, values)])
-
-    def _write_checked(self, at: tuple[int, ...], ready: Sequence[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        if all(node.kind is NodeKind.FIXED and is_point(at, node.obj.shape, values) for node, values in ready):
-            self._send_values(at, [(node.obj, values) for node, values in ready])
-        else:
-            super()._write_checked(at, ready)
 
     def _send_values(self, selection: Selection, ready: Sequence[tuple[_Remote, npt.NDArray[Any]]]) -> None:
         """Send the parts of some arrays at a selection: one record."""

@@ -61,9 +61,8 @@ class FrameLock:
         return taken
 
     def release(self) -> None:
-        """Give it back."""
-        self._depth -= 1
-        self._lock.release()
+        """Give it back, and wait for the records that found no room in the ring."""
+        self.__exit__(None)
 
     def locked(self) -> bool:
         """Tell whether a thread has the lock; conditions need this since Python 3.14."""

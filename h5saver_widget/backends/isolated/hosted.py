@@ -172,7 +172,8 @@ class HostedFile:
             else:
                 self._io.flush()
         except RowsLostError as error:  # the file was flushed all the same
-            self.lost(error)
+            if error.losses:  # else it was told when it was noticed
+                self.lost(error)
         self._flush_took = monotonic() - began
         self._refused_since, self._refusal = None, ""
         if self._io.queue.activity().is_safe:
@@ -236,9 +237,19 @@ class HostedFile:
 
     # ------------------------------------------------------------------- file
     def open(
-        self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str, limit: float | None
+        self,
+        path: str,
+        mode: Any,
+        swmr: bool,
+        locking: bool | None,
+        durability: str,
+        limit: float | None,
+        before_closing: str,
     ) -> None:
-        """Open or make a file; see :meth:`Backend.open`. `limit` is how long a call may take, in s."""
+        """Open or make a file; see :meth:`Backend.open`. `limit` is how long a call may take, in s.
+
+        `before_closing` counts if the program ends and leaves the file open.
+        """
         if self._io.is_open:  # whoever had it open gave up waiting for its end
             self.close()
         self._orders.forget_all()
@@ -250,6 +261,7 @@ class HostedFile:
         for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
             self._ring[counter] = 0
         self._io.durability.level = Durability(durability)
+        self._io.before_closing = before_closing
         self.limit.seconds = limit
         if limit is not None:  # what is imported takes no time off that for reading
             self._io.prepare()
@@ -271,8 +283,13 @@ class HostedFile:
         with self.limit:
             return self._io.inspection.cannot_read(Path(path))
 
-    def close(self) -> None:
-        """Close the file: complete, or as it was at its last flush if it was given up."""
+    def close(self, before_closing: str | None = None) -> None:
+        """Close the file: complete, or as it was at its last flush if it was given up.
+
+        `before_closing` is what is done on it before; None: what was said when it was opened.
+        """
+        if before_closing is not None:
+            self._io.before_closing = before_closing
         writable = self._io.writable
         self._orders.forget_all()
         self._changed_at = None
@@ -284,7 +301,8 @@ class HostedFile:
         try:
             self._io.close()
         except RowsLostError as error:  # of single arrays; all else is in the file
-            self.lost(error)
+            if error.losses:
+                self.lost(error)
             self.ledger.flushed()
             raise
         except Exception as error:
@@ -294,6 +312,8 @@ class HostedFile:
         finally:
             self.count()
             self.show()
+            for problem in self._io.queue.take_problems():
+                self.break_off([], problem)
             if path is not None:
                 with suppress(OSError):
                     self._ring[Counter.file_size] = path.stat().st_size

@@ -63,6 +63,7 @@ class Orders:
             "details": self._details,
             "extend": self._extend,
             "start_swmr": io.start_swmr,
+            "members": self._of_node(io.inspection.members),
             "link_target": self._of_node(io.inspection.link_target),
             **{method.__name__: self._of_node(method) for method in _methods_of_nodes(io)},
         }

@@ -180,6 +180,10 @@ class QuestionsToWorker(Inspection):
         file, path = self._backend.ask_worker(node, "link_target")
         return file, path
 
+    def members(self, group: Handle) -> list[str]:
+        """Return the names of the nodes in a group, in the order in which they were made."""
+        return list(self._backend.ask_worker(group, "members"))
+
     def details(self, node: Handle) -> Details:
         """Return details of a node beyond shape and number type."""
         return Details(*self._backend.ask_worker(node, "details"))
