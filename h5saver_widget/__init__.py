@@ -115,6 +115,8 @@ if TYPE_CHECKING:
         DataExtendedSaver as DataExtendedSaver,
     )
     from h5saver_widget.saving.statistics import Statistics as Statistics
+    from h5saver_widget.sealing.making import seal_file as seal_file
+    from h5saver_widget.sealing.verifying import verify_file as verify_file
     from h5saver_widget.version import __version__ as __version__
 
 #: The names that a module gives to this package.
@@ -164,6 +166,8 @@ _PROVIDERS = {
     "recording.status": "RecorderState RecorderStatus",
     "saving.statistics": "Statistics",
     "remote.mirror": "Mirror",
+    "sealing.making": "seal_file",
+    "sealing.verifying": "verify_file",
     "version": "__version__",
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _PROVIDERS.items() for name in names.split()}

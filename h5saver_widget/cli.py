@@ -18,6 +18,7 @@ from h5saver_widget.archiving.commands import TemplateCommand, Validate
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.commands import Pull, Push
+from h5saver_widget.sealing.commands import SealCommand, Verify
 from h5saver_widget.version import __version__
 
 if TYPE_CHECKING:
@@ -269,9 +270,11 @@ COMMANDS: dict[str, Command] = {
     "pull": Pull(),
     "push": Push(),
     "repair": Repair(),
+    "seal": SealCommand(),
     "template": TemplateCommand(),
     "tree": TreeCommand(),
     "validate": Validate(),
+    "verify": Verify(),
 }
 """Name of a command to what it does."""
 

@@ -34,6 +34,7 @@ __all__ = [
     "RemoteRefusedError",
     "RowsLostError",
     "SavingProcessError",
+    "SealError",
     "SettingError",
     "SettingsXMLError",
     "StreamingError",
@@ -83,6 +84,10 @@ class CodecError(H5SaverError, ValueError):
 
 class SettingsXMLError(CodecError):
     """A settings text is not the XML of a parameter tree."""
+
+
+class SealError(H5SaverError, ValueError):
+    """A file can't be sealed, or its seal can't be used."""
 
 
 class SettingError(H5SaverError, ValueError):

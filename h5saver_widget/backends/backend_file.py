@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +37,12 @@ class BackendFile(Checks):
     reading_seconds
         The longest time that one call may take on a file that is opened to read, seconds; None: no limit. A worker
         process is ended after it: in some damaged files HDF5 comes to no end.
+    before_closing
+        Work that is done on a file that was written, right before it is closed, by the process that has it: the name
+        ``module:function`` of a function of this package that takes a backend; ``''`` for none. It never keeps a file
+        from being closed.
+    beat
+        Called now and then by work that takes long, to show that it goes on.
     is_owned
         False in a copy of the process (``os.fork``), where every call is refused.
     """
@@ -51,6 +59,8 @@ class BackendFile(Checks):
         self.queue = FrameQueue()
         self.durability = DurabilityPolicy(self.name, self.capabilities)
         self.reading_seconds: float | None = None
+        self.before_closing = ""
+        self.beat: Callable[[], None] = lambda: None
         self._allowed: tuple[Path, ...] = ()
         #: What the flush before closing found lost.
         self._unheard: RowsLostError | None = None
@@ -174,6 +184,7 @@ class BackendFile(Checks):
                 return
             unheard, self._unheard = self._unheard, None
             try:
+                self._finish()
                 self._close()
             finally:
                 self._forget("/")
@@ -190,6 +201,20 @@ class BackendFile(Checks):
                 self._unheard = error
             except (H5SaverError, OSError):  # closing tries it again, and tells
                 pass
+
+    def _finish(self) -> None:
+        """Do what is to be done before the file is closed; a file that streams is opened and closed once more."""
+        if not self.before_closing or not self.writable or self._swmr or self.queue.failure is not None:
+            return
+        module, _, name = self.before_closing.partition(":")
+        if module.partition(".")[0] != str(__package__).partition(".")[0]:
+            raise FileOpenError(f"{self.before_closing} is no work of this package")
+        try:
+            self.flush()
+            getattr(import_module(module), name)(self)
+        except Exception as error:
+            # whatever it is, the file has to be closed; the error is told
+            self.queue.note_problem(f"{self._path}: {error}")
 
     def abandon(self) -> None:
         """Have nothing more written into the open file: it stays as it was at its last flush."""

@@ -22,14 +22,22 @@ class FrameQueue:
 
     is_isolated = False
 
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
     @property
     def failure(self) -> H5SaverError | None:
         """The reason why nothing can be written any more; None while all is well."""
         return None
 
+    def note_problem(self, problem: str) -> None:
+        """Keep a sentence for :meth:`take_problems`."""
+        self._problems.append(problem)
+
     def take_problems(self) -> list[str]:
         """Return sentences on arrays that could not be written, each once."""
-        return []
+        problems, self._problems[:] = list(self._problems), []
+        return problems
 
     def counts(self) -> Queue | None:
         """Return the counts of frames since the file was opened; None where they are not counted."""

@@ -24,6 +24,7 @@ from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_groups import create_ordered_group
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
@@ -248,6 +249,7 @@ class H5pyBackend(H5pyFile):
             if node.obj.external:
                 node.obj = opened_beside(node.obj)
         try:
+            require_possible_lengths(node.obj.id, selection)
             with fitting(node.path, node.obj.shape, selection):
                 try:
                     return _values(node, selection)

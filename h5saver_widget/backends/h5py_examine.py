@@ -15,6 +15,7 @@ from h5py import h5, h5a, h5d, h5o, h5s, h5t
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_details import details_of
 from h5saver_widget.backends.h5py_filters import missing_filters
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import sources_of
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
@@ -147,6 +148,7 @@ def is_readable_raw(dataset: h5d.DatasetID) -> bool:
         if has_addresses(kind):
             if dataset.get_storage_size() > _MOST_COPIED:
                 return False
+            require_possible_lengths(dataset)
             with h5py.File.in_memory(libver=("earliest", "latest")) as copy:
                 h5o.copy(dataset, b".", copy.id, b"copy")
             return True

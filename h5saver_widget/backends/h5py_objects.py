@@ -17,6 +17,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5r, h5s, h5t, h5z
 
 from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 
 __all__ = [
     "ERRORS",
@@ -296,6 +297,7 @@ def copy_part(old: Any, made: Any, start: int = 0, stop: int | None = None) -> N
     if not has_addresses(kind):
         made.write(rows, space, read_raw(old, space, shape), mtype=kind)
         return
+    require_possible_lengths(old, slice(start, stop))
     values = np.empty(shape, old.dtype)
     old.read(rows, space, values)
     if not kind.detect_class(h5t.REFERENCE):

@@ -17,6 +17,7 @@ from h5py import h5d, h5g, h5o, h5t
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, list_members, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
+from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
     Copied,
@@ -206,6 +207,7 @@ def _is_small_and_whole(dataset: Any) -> bool:
     """Tell whether all chunks that are packed can be unpacked: the library copies them as they are."""
     if dataset.get_storage_size() > _AT_ONCE or has_odd_chunks(dataset):
         return False
+    require_possible_lengths(dataset)
     if not dataset.get_create_plist().get_nfilters() or missing_filters(dataset):
         return True
     for offset in chunk_offsets(dataset):

@@ -363,6 +363,8 @@ class H5Saver(H5SaverBase, QObject):
         """Have the tree look as a setting that has changed wants it; called in any thread."""
         if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
             self._in_own_thread(self._show_options)
+        if name not in ("do_save", "N_saved"):  # those come with a state
+            self._call.emit(self.show_status)
 
     @_caught
     def _show_options(self) -> None:

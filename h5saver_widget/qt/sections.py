@@ -96,6 +96,7 @@ SECTIONS: Final = (
         ),
         expanded=False,
     ),
+    Section("When closed", (("recording", "seal"),), expanded=False),
     Section(
         "File format",
         (

@@ -12,6 +12,7 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from h5saver_widget.recording import sealed_files
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def close_now(saver: H5SaverBase) -> None:
         never = saver.watcher.never_came()
         if never and saver.io.writable and not saver.watcher.is_rolling:
             saver.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {never}")
+    sealed_files.follow(saver)
     with suppress(*_TOLD):
         H5SaverLowLevel._close_now(saver)
 

@@ -34,6 +34,7 @@ from h5saver_widget.recording import (
     markers,
     opening,
     pausing,
+    sealed_files,
     simple,
     switching,
     unattended,
@@ -49,7 +50,7 @@ from h5saver_widget.recording.settings import SETTINGS, Settings
 from h5saver_widget.recording.settings_store import SettingsLike, SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.recording.watcher import Watcher
-from h5saver_widget.recording.worker import Task
+from h5saver_widget.recording.worker import FileWorker, Task
 from h5saver_widget.remote.mirror import MirrorStatus
 from h5saver_widget.saving import frames, groups
 from h5saver_widget.saving.groups import type_name
@@ -143,6 +144,8 @@ class H5SaverBase(H5SaverLowLevel):
         self.may_switch = threading.RLock()
         self.switched: Task | None = None
         self._sibling: H5SaverBase | None = None
+        #: Seals the parts of a recording that goes on.
+        self.sealer = FileWorker()
         self.watcher.follow(self.store.current)
         self.reactions = Reactions(self)
 
@@ -214,6 +217,7 @@ class H5SaverBase(H5SaverLowLevel):
         if self.capabilities.journal:
             usual = Durability.JOURNAL if self.isolated else Durability.FLUSH
             self.durability = Durability.POWER if now.power_safe else usual
+        sealed_files.follow(self)
 
     def set_backend(self, name: str) -> None:
         """Change the library that writes; an open file is closed properly first."""
@@ -407,6 +411,7 @@ class H5SaverBase(H5SaverLowLevel):
             if self.wants_mirror and self.io.writable:
                 self.watcher.mirroring.follow(self.io)
         elif command == "closed":
+            sealed_files.closed(self, Path(args["path"]))
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
             self.describing.ask_again()

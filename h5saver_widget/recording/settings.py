@@ -372,6 +372,14 @@ class Settings:
         check=_usable_template,
     )
 
+    seal: bool = setting(
+        "Seal when closed",
+        False,
+        "Write down checksums of everything in the file when it is closed: `h5saver verify` then says whether anything "
+        "has changed since, and where. Closing takes some seconds longer for each GB.",
+        RECORDING,
+    )
+
     @property
     def library(self) -> str:
         """The backend that writes: one for local files, where the server gets a copy of these."""

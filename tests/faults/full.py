@@ -22,6 +22,7 @@ import archives
 import crash_points
 import kills
 import peer_opens
+import seals
 import servers
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
@@ -150,6 +151,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "damaged-objects": (1000, count_guards("damaged")),
     "repair-kills": (200, count_guards("killed")),
     "peer-hostile": (1, count_code_run_by_the_peer),
+    "seals": (1000, seals.count),
     "servers": (200, servers.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""

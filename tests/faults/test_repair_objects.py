@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import h5py
@@ -18,7 +20,7 @@ import pytest
 from h5py import h5d, h5p, h5s, h5t, h5z
 from recorded import record
 
-from h5saver_widget import FileOpenError, check_file, repair_file
+from h5saver_widget import FileOpenError, H5Backend, NodeError, check_file, repair_file
 from h5saver_widget.backends import in_child
 from h5saver_widget.backends.h5py_rescue import rescue
 from h5saver_widget.cli import main
@@ -265,10 +267,10 @@ def test_a_wrong_bit_in_the_end_of_file_address(bit: int, swmr: bool, tmp_path: 
 GUARDS = Path(__file__).with_name("guards.py")
 
 
-@pytest.mark.parametrize(("what", "count"), [("bits", 14), ("damaged", 8)])
-def test_a_sample_of_thousands(what: str, count: int) -> None:
+@pytest.mark.parametrize(("what", "first", "count"), [("bits", 0, 14), ("damaged", 4, 8)])
+def test_a_sample_of_thousands(what: str, first: int, count: int) -> None:
     """``make faults NAMES="superblock-bits damaged-objects"``: 4,096 and 1,000 files."""
-    said = subprocess.run([sys.executable, str(GUARDS), what, "0", str(count)], capture_output=True, text=True)
+    said = subprocess.run([sys.executable, str(GUARDS), what, str(first), str(count)], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)
     assert not [line for line in found if line.startswith("WRONG")], found
@@ -303,3 +305,31 @@ def test_a_repair_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
         assert program.returncode < 0
         kills.until(lambda: len(list(tmp_path.iterdir())) == 1, f"{list(tmp_path.iterdir())} stay")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("kind", [h5py.vlen_dtype(np.uint8), h5py.string_dtype()])
+def test_rows_that_claim_more_than_the_file_take_no_memory(tmp_path: Path, kind: np.dtype, compression: str) -> None:
+    """HDF5 would clear 4 GB for each before it looks for them; all others are read, and copied."""
+    path = tmp_path / "a.h5"
+    rows = ["one", "two", "three", "four"] if kind.metadata.get("vlen") is str else [np.arange(n) for n in range(4)]
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("rows", (4,), kind, chunks=(2,), compression=compression)
+        made[:] = np.array([*rows, None], object)[:-1]
+        mask, raw = made.id.read_direct_chunk((2,))
+        content = np.frombuffer(raw if compression is None else zlib.decompress(raw), np.uint8).copy()
+        content[16:20] = 255
+        packed = content.tobytes() if compression is None else zlib.compress(content.tobytes())
+        made.id.write_direct_chunk((2,), packed, mask)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with H5Backend("h5py", isolated=False) as h5:
+        h5.open_file(path, "r")
+        with pytest.raises(NodeError, match="row 3 claims to have 4,294,967,295 elements, more than the file can hold"):
+            h5.get_node("/rows").read()
+        assert [str(row) for row in h5.get_node("/rows")[:3]] == [str(row) for row in rows[:3]]
+    report = repair_file(path)
+    assert report.out is not None and [str(problem) for problem in report.lost] == ["/rows: 1 of 4 rows (3)"]
+    with h5py.File(report.out) as file:
+        found = file["rows"].asstr()[:3] if isinstance(rows[0], str) else file["rows"][:3]
+        assert [str(row) for row in found] == [str(row) for row in rows[:3]]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(peak, 1 << 20), "kB"

@@ -36,6 +36,7 @@ PATHS = [
     "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
     "recording/template",
+    "recording/seal",
 ]
 HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
 
@@ -78,10 +79,10 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "File format"]
+    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "When closed", "File format"]
     fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_finder)
     qtbot.addWidget(fresh)
-    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True, False, False, False, False]
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 5
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):

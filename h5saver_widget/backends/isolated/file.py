@@ -118,7 +118,7 @@ class IsolatedFile(Backend):
             self._change_file("use_server", asdict(server))
         limit = self.reading_seconds if mode == "r" else None
         where = path.as_posix() if self.capabilities.remote else str(path)
-        self._change_file("open", where, mode, swmr, locking, self.durability.level.value, limit)
+        self._change_file("open", where, mode, swmr, locking, self.durability.level.value, limit, self.before_closing)
         self.queue.is_open = True
         self._send_allowed()
 
@@ -129,11 +129,11 @@ class IsolatedFile(Backend):
     def _close(self) -> None:
         """Have the worker close the file. The lock is not held while this waits."""
         failure = self.queue.failure if self._mode != "r" else None  # of a file that was only read, nothing is lost
-        self.queue.is_open = False
+        self.queue.is_closing, self.queue.is_open = True, False
         self._forget("/")
         try:
             if self._connection.is_alive:
-                self._change_file("close")
+                self._change_file("close", self.before_closing)
                 self._end_later()
             else:
                 self._connection.end()
@@ -141,6 +141,9 @@ class IsolatedFile(Backend):
             self.queue.end()
             if failure is not None:  # it tells more than the error of closing what could not be written
                 raise_again(failure)
+
+    def _finish(self) -> None:
+        """Do nothing: the worker does what is to be done before the file is closed."""
 
     def _end_later(self) -> None:
         """End the worker after a while without a file: it takes memory, and is started ahead where a window is used."""

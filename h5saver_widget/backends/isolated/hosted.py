@@ -17,11 +17,13 @@ from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe
 from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
 from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.local_file import not_opened, reason_of
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.backends.watchdog import Watchdog
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
+    H5SaverError,
     RemoteError,
     RemoteRefusedError,
     RowsLostError,
@@ -203,7 +205,8 @@ class HostedFile:
         if self._refused_since is None:
             self._refused_since = now
         if now - self._refused_since > PATIENCE_SECONDS:
-            what = f"it was tried for {PATIENCE_SECONDS:.0f} s ({message_of(error)}). What waited for it is lost"
+            reason = message_of(error) if error.__cause__ is None else reason_of(error.__cause__)
+            what = f"{reason} (tried for {PATIENCE_SECONDS:.0f} s). What waited for it is lost"
             self.give_up(incomplete(self._io.path, what))
         else:
             self._refusal = message_of(error)
@@ -234,9 +237,19 @@ class HostedFile:
 
     # ------------------------------------------------------------------- file
     def open(
-        self, path: str, mode: Any, swmr: bool, locking: bool | None, durability: str, limit: float | None
+        self,
+        path: str,
+        mode: Any,
+        swmr: bool,
+        locking: bool | None,
+        durability: str,
+        limit: float | None,
+        before_closing: str,
     ) -> None:
-        """Open or make a file; see :meth:`Backend.open`. `limit` is how long a call may take, in s."""
+        """Open or make a file; see :meth:`Backend.open`. `limit` is how long a call may take, in s.
+
+        `before_closing` counts if the program ends and leaves the file open.
+        """
         if self._io.is_open:  # whoever had it open gave up waiting for its end
             self.close()
         self._orders.forget_all()
@@ -248,13 +261,19 @@ class HostedFile:
         for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
             self._ring[counter] = 0
         self._io.durability.level = Durability(durability)
+        self._io.before_closing = before_closing
         self.limit.seconds = limit
         if limit is not None:  # what is imported takes no time off that for reading
             self._io.prepare()
         with self.limit:
             self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
-            self._io.flush()  # whatever happens from now on, there is a file that opens
+            try:
+                self._io.flush()  # whatever happens from now on, there is a file that opens
+            except FileIncompleteError as error:
+                with suppress(H5SaverError, OSError):
+                    self._io.close()
+                raise not_opened(Path(path), mode, error.__cause__ or error) from error
         self._note_size()
 
     def cannot_read(self, path: str, limit: float | None) -> str:
@@ -264,8 +283,13 @@ class HostedFile:
         with self.limit:
             return self._io.inspection.cannot_read(Path(path))
 
-    def close(self) -> None:
-        """Close the file: complete, or as it was at its last flush if it was given up."""
+    def close(self, before_closing: str | None = None) -> None:
+        """Close the file: complete, or as it was at its last flush if it was given up.
+
+        `before_closing` is what is done on it before; None: what was said when it was opened.
+        """
+        if before_closing is not None:
+            self._io.before_closing = before_closing
         writable = self._io.writable
         self._orders.forget_all()
         self._changed_at = None
@@ -288,6 +312,8 @@ class HostedFile:
         finally:
             self.count()
             self.show()
+            for problem in self._io.queue.take_problems():
+                self.break_off([], problem)
             if path is not None:
                 with suppress(OSError):
                     self._ring[Counter.file_size] = path.stat().st_size

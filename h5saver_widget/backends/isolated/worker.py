@@ -56,6 +56,7 @@ class Worker:
         self._io = io
         self._ring, self._wake = ring, wake
         self._answers = AnswerPipe(answers, wake, self._beat)
+        io.beat = self._beat
         self._orders = Orders(self._io)
         self._file = HostedFile(self._io, self._orders, ring, self._answers)
         self._position = ring[Counter.tail]

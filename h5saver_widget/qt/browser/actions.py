@@ -72,6 +72,7 @@ class NodeMenu(QtWidgets.QMenu):
         self.addSeparator()
         if report.path == "/":
             self._add("Save file as… (Ctrl+S)", "save", browser.save_file_as)
+            self._add("Verify the seal", "", browser.verify)
         self._add("Refresh", "refresh", browser.refresh)
         self._add("Close this file", "close", partial(browser.close_file, file))
 

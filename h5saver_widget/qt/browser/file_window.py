@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyqtgraph.Qt import QtGui, QtWidgets
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.browsing.formatting import count_text
@@ -17,8 +17,12 @@ from h5saver_widget.qt.browser.widgets import BrowserWidgets
 from h5saver_widget.qt.geometry import recent_paths, remember_path
 from h5saver_widget.qt.status import explain
 from h5saver_widget.recovery import RepairReport, repair_file
+from h5saver_widget.sealing.verifying import Verdict, verify_file
 
 __all__ = ["FileWindow"]
+
+#: So many changes of a file are shown before the details.
+MOST_CHANGES = 4
 
 _Server = RemoteOptions | Mapping[str, Any] | None
 
@@ -112,7 +116,20 @@ class FileWindow(BrowserWidgets):
         if not self.work.start(f"Repairing {file.name}", lambda progress: repair_file(path, progress=progress)):
             self.say("Something else is still being done: stop it, or wait for its end.")
 
+    def verify(self) -> None:
+        """Say whether the file that is selected is as it was sealed; it is read in a process of its own."""
+        file = self.current_file()
+        if file is None or file.path is None or file.view.is_remote:
+            self.say("Only files on a disk have a seal.")
+            return
+        path = file.path
+        if not self.work.start("Verifying", lambda progress: verify_file(path, progress)):
+            self.say("Something else is still being done: stop it, or wait for its end.")
+
     def _work_finished(self, result: object) -> None:
+        if isinstance(result, Verdict):
+            self._show_verdict(result)
+            return
         if not isinstance(result, RepairReport):
             self.say(result)
             return
@@ -121,6 +138,21 @@ class FileWindow(BrowserWidgets):
         made = f"The repaired copy is {result.out}" if result.out is not None else "No copy was made"
         lost = f", {count_text(len(result.lost), 'place')} could not be saved" if result.lost else ""
         self.say(f"{made}: {', '.join(result.done) or 'nothing could be saved'}{lost}.")
+
+    def _show_verdict(self, verdict: Verdict) -> None:
+        """Say what came of verifying a seal; a change is said in a window, so that nobody misses it."""
+        self.say(verdict.in_words().partition("\n")[0])
+        if verdict.changes:
+            box = QtWidgets.QMessageBox(self)
+            box.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.setIcon(QtWidgets.QMessageBox.Icon.Warning)
+            box.setWindowTitle("Verify the seal")
+            box.setText(f"{verdict.path.name} has changed since it was sealed, {verdict.time or 'when is not known'}.")
+            first = [str(change) for change in verdict.changes[:MOST_CHANGES]]
+            more = len(verdict.changes) - len(first)
+            box.setInformativeText("\n".join([*first, *([f"… and {more:,} more"] if more else [])]))
+            box.setDetailedText(verdict.in_words())
+            box.open()
 
     def allow_folder(self) -> None:
         """Read values that stand in other files of the folder, for all files of that folder that are shown."""

@@ -1,0 +1,86 @@
+"""Rows of variable length claim a number of elements: HDF5 takes memory for it before it looks whether they are there.
+
+In a damaged file of 45 kB, 16 such rows had HDF5 clear 4 GB of memory sixteen times. A row is stored as the number of
+its elements (4 bytes) and their place; its elements are never packed, so no row is larger than its file:
+https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (IV.A.2.d, "Variable-length").
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+from h5py import h5d, h5i, h5t, h5z
+
+__all__ = ["require_possible_lengths"]
+
+
+def require_possible_lengths(dataset: h5d.DatasetID, rows: Any = ...) -> None:
+    """Refuse to read texts, or lists, that claim to be larger than the file; where it can't be told, they pass.
+
+    Parameters
+    ----------
+    dataset
+        Any array.
+    rows
+        The rows that are to be read, or a selection of which that is the first part.
+
+    Raises
+    ------
+    OSError
+        If one does.
+    """
+    kind = dataset.get_type()
+    if isinstance(kind, h5t.TypeVlenID):
+        item = max(1, kind.get_super().get_size())
+    elif isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+        item = 1
+    else:
+        return
+    most = h5i.get_file_id(dataset).get_filesize() // item
+    for row, lengths in _lengths(dataset, rows[0] if isinstance(rows, tuple) and rows else rows):
+        if lengths.size and lengths.max() > most:
+            place = row + int(np.argmax(lengths.max(1)))
+            raise OSError(f"row {place} claims to have {lengths.max():,} elements, more than the file can hold")
+
+
+def _lengths(dataset: h5d.DatasetID, rows: Any) -> Iterator[tuple[int, Any]]:
+    """Iterate over chunks: their first row, and the number of elements of each value, a line for each row."""
+    plist, shape = dataset.get_create_plist(), dataset.shape
+    if plist.get_layout() != h5d.CHUNKED:
+        return
+    start, stop = 0, shape[0]
+    if isinstance(rows, slice):
+        start, stop, _ = slice(rows.start, rows.stop).indices(stop)
+    elif isinstance(rows, int):
+        start, stop = rows % max(1, stop), rows % max(1, stop) + 1
+    chunk = plist.get_chunk()
+    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    for number in range(dataset.get_num_chunks()):
+        offset = dataset.get_chunk_info(number).chunk_offset
+        first, last = max(start, offset[0]), min(stop, offset[0] + chunk[0])
+        if first >= last:
+            continue
+        mask, raw = dataset.read_direct_chunk(offset)
+        plain = _plain(raw, [which for place, which in enumerate(filters) if not mask >> place & 1])
+        if plain is not None and plain.size % prod(chunk) == 0:
+            lengths = plain.reshape(prod(chunk), -1)[:, :4].copy().view("<u4").reshape(chunk[0], -1)
+            yield first, lengths[first - offset[0] : last - offset[0]]
+
+
+def _plain(raw: bytes, done: list[int]) -> Any:
+    """Return the bytes of a chunk without its filters; None if they are others than HDF5's own, or damaged."""
+    for which in reversed(done):
+        if which == h5z.FILTER_FLETCHER32:
+            raw = raw[:-4]
+        elif which == h5z.FILTER_DEFLATE:
+            try:
+                raw = zlib.decompress(raw)
+            except zlib.error:
+                return None
+        else:
+            return None
+    return np.frombuffer(raw, np.uint8)
