@@ -90,6 +90,7 @@ def test_every_surface_says_what_is_so(machine) -> None:
         ["record", "lose", "lose", "snap", "press stop"],
         ["record", "snap", "backend tables", "backend h5py", "press new_file", "snap", "press stop"],
         ["record", "snap", "no_folder", "snap", "press stop"],
+        ["no_place", "press new_file", "end"],
     ],
     ids=lambda steps: steps[-2],
 )
@@ -107,6 +108,8 @@ def test_orders_that_have_been_wrong(machine, steps) -> None:
         "lose": machine.lose_a_frame,
         "backend": lambda name: machine.choose_a_backend(name, False),
         "no_folder": machine.take_the_folder_away,
+        "no_place": lambda: machine.set_names("a file/below", "", ""),
+        "end": machine.end_everything,
     }
     for step in steps:
         name, *words = step.split()
