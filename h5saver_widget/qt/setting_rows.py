@@ -244,6 +244,7 @@ class NumberRow(_Row, NumericParameterItem):
         box = super().make_editor()
         box.interpret = partial(_interpreted, box)
         box.formatText = partial(_formatted, box, box.formatText)
+        box.editingFinished.connect(box.updateText)  # 2,5 becomes 2.5 min also where it was 2.5 before
         box.setFixedHeight(QtWidgets.QLineEdit().sizeHint().height())  # its own hint cuts through the digits
         return box
 
