@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
+    FileOpenError,
     H5SaverError,
     RowsLostError,
     incomplete,
@@ -29,10 +31,13 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["LocalFile"]
+__all__ = ["LocalFile", "not_opened", "reason_of"]
 
 #: A flush that the disk refuses is tried again after so long, in s.
 _PAUSES = (0.01, 0.05, 0.2, 0.5)
+
+#: What the system says when nothing can be written into a file that was just made.
+_NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
 #: So much may be missing at the end of a file that the disk did not take, bytes.
 _LONGEST_END = 1 << 32
@@ -41,10 +46,19 @@ _LONGEST_END = 1 << 32
 _LITTLE = 16 << 20
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the operating system's words, out of the page that HDF5 makes of them."""
+    if "unable to lock" in str(error):
+        return "unable to lock it, another program is writing it"
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else getattr(error, "strerror", None) or str(error)
+
+
+def not_opened(path: Path, mode: OpenMode, error: BaseException) -> FileOpenError:
+    """Return the error of a file that a library could not open, or not make, in words; what it has begun is removed."""
+    if mode == "x" and getattr(error, "errno", None) in _NOT_WRITTEN:
+        path.unlink(missing_ok=True)
+    return FileOpenError(f"{path} could not be {'made' if mode == 'x' else 'opened'}: {reason_of(error)}")
 
 
 class LocalFile(Backend):
@@ -179,7 +193,7 @@ class LocalFile(Backend):
             self._require_room()
             self._flush_file()
         except self.library_errors as error:
-            self._refused(_reason(error), error)
+            self._refused(reason_of(error), error)
         self._rows.unsafe.clear()
         self.queue.flushed(self._stat().st_size)
 
@@ -212,7 +226,7 @@ class LocalFile(Backend):
             if error.is_lost:
                 raise
             raise incomplete(
-                self._path, f"{_reason(error.__cause__ or error)}. What was flushed before is in it"
+                self._path, f"{reason_of(error.__cause__ or error)}. What was flushed before is in it"
             ) from error
 
     def _refused(self, reason: str, error: Exception) -> None:
@@ -224,7 +238,7 @@ class LocalFile(Backend):
         """
         if self._keeps_journal:
             raise FileIncompleteError(
-                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                f"{self._path} can't be flushed: {reason}. The data wait, and it is tried again. "
                 "Look whether the disk is full"
             ) from error
         self.queue.ledger.lose_rest()

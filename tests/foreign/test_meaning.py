@@ -85,6 +85,22 @@ def test_packed_numbers_are_unpacked(files, backend):
         assert raw.data[0][0, 0].tolist() == [0, 100, -99] and raw.axes[0].units.startswith("hours since")
 
 
+@pytest.mark.parametrize("backend", ["h5py", "tables"])
+def test_opening_a_file_that_says_nothing_shows_its_first_numbers(tmp_path, backend):
+    """Texts, tables, single numbers and PyTables' own indexes are passed over."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["_i_table/indices"] = np.arange(5)
+        file["a number"], file["a text"], file["b table"] = 3.0, "words", np.zeros(3, [("x", int)])
+    with FileView(path, backend=backend) as view:
+        assert view.describe("/").data_path == ""
+    with h5py.File(path, "r+") as file:
+        file["group/later"], file["group/second"] = np.arange(6.0).reshape(2, 3), np.arange(4)
+    with FileView(path, backend=backend) as view:
+        report = view.describe("/")
+        assert report.data_path == "/group/later" and report.is_default
+
+
 @pytest.mark.parametrize(
     ("dtype", "about", "stored", "meant"),
     [
