@@ -201,6 +201,14 @@ class H5Saver(H5SaverBase, QObject):
         """Show or hide the settings."""
         self.settings_tree.setVisible(show)
 
+    def show_form(self) -> None:
+        """Show the notes in the settings: the form of the template, if one is chosen."""
+        self.settings_tree.setVisible(True)
+        self.tree.show_section("Notes")
+        window = self.settings_tree.window()
+        window.raise_()
+        window.activateWindow()
+
     def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
         """Save a picture of a widget with a node of the open file, and return the name of its attribute.
 
