@@ -29,7 +29,6 @@ from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
-from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
     from h5saver_widget.format.layout import SaveTypeName
@@ -153,6 +152,7 @@ class H5Saver(H5SaverBase, QObject):
 
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
     choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
+    add_screenshot = screenshots.add_screenshot
     show_status, show_file_content = telling.show_status, telling.show_file_content
 
     # ---------------------------------------------------------------- screen
@@ -209,13 +209,6 @@ class H5Saver(H5SaverBase, QObject):
         window.raise_()
         window.activateWindow()
 
-    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
-        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
-
-        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
-        """
-        return screenshots.add_screenshot(self, widget, node, name)
-
     # ---------------------------------------------------------------- remote
     @slot()
     def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:
@@ -256,6 +249,11 @@ class H5Saver(H5SaverBase, QObject):
         """Switch *Do Save* off after the file was closed; in the thread of this object, when it gets to it."""
         if QtCore.QThread.currentThread() == self.thread():
             super().switch_off()
+
+    def clear_problem(self) -> None:
+        """Count an error as seen, and show that."""
+        super().clear_problem()
+        self._call.emit(self.show_status)
 
     # ------------------------------------------------------------- background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:

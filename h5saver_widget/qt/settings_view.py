@@ -100,6 +100,7 @@ class SettingsTree(PlainTree):
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setAccessibleName("Settings of the saver")
         self.setMinimumWidth(220)
         # On the colour of the window, like a form: editors stand out, and dark check boxes are seen.
         self.viewport().setAutoFillBackground(False)
@@ -192,6 +193,7 @@ class SettingsTree(PlainTree):
 
     def _add_next_file(self, head: QtWidgets.QTreeWidgetItem) -> None:
         self._next_line = ElidedEdit(shown_only=True)
+        self._next_line.setAccessibleName("Next file")
         self._next_box = QtWidgets.QWidget()
         layout = QtWidgets.QHBoxLayout(self._next_box)
         layout.setContentsMargins(2, 1, 4, 1)

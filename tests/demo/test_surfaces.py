@@ -1,6 +1,7 @@
 """Whatever happens, in any order: strip, clock, title, dock, tool bars, tree, tab, tray and status() say the same.
 
-The walk is short in the suite; ``H5SAVER_WALK=300`` makes it three hundred walks, on the real window all the same.
+The walk is short in the suite; ``H5SAVER_WALK=300`` makes it three hundred walks, on the real window all the same, and
+``H5SAVER_WALK="300 isolated"`` has processes write the files.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pyqtgraph.Qt import QtCore, QtWidgets
-from walk import WALKS, Surfaces, told_last
+from walk import ISOLATED, WALKS, Surfaces, told_last
 
 from h5saver_widget.demo.window import DemoWindow
 from h5saver_widget.qt import telling
@@ -39,7 +40,7 @@ def window(disk, qapp):
     looked, telling.SHOW_SECONDS = telling.SHOW_SECONDS, 0.02  # nobody has to read it
     window._status_timer.setInterval(20)
     for saver in (window.h5saver, window.viewer.h5saver, window.scan.h5saver):
-        saver.settings["backend", "isolated"] = False
+        saver.settings["backend", "isolated"] = ISOLATED
         saver._report_timer.setInterval(10)
         for head in saver.tree.sections.values():
             head.setExpanded(True)
@@ -90,6 +91,7 @@ def test_every_surface_says_what_is_so(machine) -> None:
         ["record", "lose", "lose", "snap", "press stop"],
         ["record", "snap", "backend tables", "backend h5py", "press new_file", "snap", "press stop"],
         ["record", "snap", "no_folder", "snap", "press stop"],
+        ["no_place", "press new_file", "end"],
     ],
     ids=lambda steps: steps[-2],
 )
@@ -107,6 +109,8 @@ def test_orders_that_have_been_wrong(machine, steps) -> None:
         "lose": machine.lose_a_frame,
         "backend": lambda name: machine.choose_a_backend(name, False),
         "no_folder": machine.take_the_folder_away,
+        "no_place": lambda: machine.set_names("a file/below", "", ""),
+        "end": machine.end_everything,
     }
     for step in steps:
         name, *words = step.split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -371,6 +372,15 @@ class Surfaces(RuleBasedStateMachine):
         self.docked.watcher.flow._last -= 3600
 
     # ----------------------------------------------------------------------- disk
+    @precondition(lambda self: ISOLATED)
+    @rule()
+    def kill_the_process(self) -> None:
+        saver = self.docked
+        if saver.isopen():
+            self._spoil()
+            os.kill(saver.io.pid, signal.SIGKILL)
+            assert handle_events_until(lambda: saver.status().is_given_up), "its end is noticed"
+
     @rule()
     def take_the_folder_away(self) -> None:
         path = self.docked.file_path
@@ -499,5 +509,6 @@ def _fail() -> None:
     raise SourceError("the cable is out")
 
 
-#: Set this to walk for longer: 300 is three hundred walks.
-WALKS = int(os.environ.get("H5SAVER_WALK", "1"))
+_HOW = os.environ.get("H5SAVER_WALK", "1").split()
+#: How many walks there are, and whether processes of their own write the files.
+WALKS, ISOLATED = int(_HOW[0]), "isolated" in _HOW
