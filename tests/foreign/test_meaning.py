@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_tables
+from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_odd, write_tables
 
 from h5saver_widget import DataLoader, H5Backend
 from h5saver_widget.browsing import FileView, NodeIcon
@@ -324,3 +324,14 @@ def test_every_object_of_a_group_is_looked_at_once(tmp_path, monkeypatch):
         loading = len(counted)
         export(saver, tmp_path / "many.npz")
     assert loading < 60 * 12 and len(counted) - loading < 60 * 16
+
+
+def test_single_rows_and_complex_columns(tmp_path, backend, isolated):
+    path = write_odd(tmp_path / "odd.h5")
+    with H5Backend(backend, isolated=isolated) as h5:
+        h5.open_file(path)
+        frame = pd.read_csv(export(h5.get_node("/row"), tmp_path / "row.csv").path, comment="#", keep_default_na=False)
+        assert frame["pos.y real"].tolist() == [1] and frame["pos.y imag"].tolist() == [2]
+        assert frame["text"].tolist() == ["a"] and frame["vec[2]"].tolist() == [0]
+        done = export(h5.get_node("/names"), tmp_path / "names.csv")
+        assert len([*done.path.iterdir()]) == 11 and not done.notes
