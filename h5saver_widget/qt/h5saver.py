@@ -201,6 +201,14 @@ class H5Saver(H5SaverBase, QObject):
         """Show or hide the settings."""
         self.settings_tree.setVisible(show)
 
+    def show_form(self) -> None:
+        """Show the notes in the settings: the form of the template, if one is chosen."""
+        self.settings_tree.setVisible(True)
+        self.tree.show_section("Notes")
+        window = self.settings_tree.window()
+        window.raise_()
+        window.activateWindow()
+
     # ---------------------------------------------------------------- remote
     @slot()
     def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:

@@ -127,6 +127,12 @@ class SettingsTree(PlainTree):
         self._clock.timeout.connect(self._clock_ticked)
         self.update_next_file()
 
+    def show_section(self, title: str) -> None:
+        """Open a section, and bring it to the top."""
+        head = self.sections[title]
+        head.setExpanded(True)
+        self.scrollToItem(head, QtWidgets.QAbstractItemView.ScrollHint.PositionAtTop)
+
     # ---------------------------------------------------------------- layout
     def _add_section(self, section: Section) -> QtWidgets.QTreeWidgetItem:
         head = QtWidgets.QTreeWidgetItem([section.title])

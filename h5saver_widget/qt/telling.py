@@ -79,6 +79,7 @@ def show_file_content(saver: H5Saver) -> H5Browser | None:
             saver.analysis_prog = H5Browser(h5file=path, backend=saver.backend, server=saver.server_options())
         elif path.is_file():
             saver.analysis_prog = H5Browser(h5file=path, backend=saver.backend)
+            saver.analysis_prog.offer_form(saver)
         else:
             saver.update_status("There is no file to show yet: switch Do Save on, or press New file")
             return None

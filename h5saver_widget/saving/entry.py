@@ -38,7 +38,7 @@ from h5saver_widget.version import __version__
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "how_telling"]
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ class Entry:
                     del self._places[name]
                     self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{place}/")}
                 else:
-                    left[name] = _rank(target)
+                    left[name] = how_telling(target)
         told = io.get_attributes(entry, ["default"])
         if told and told["default"] not in left:
             self._best = max(left.values(), default=-1)
@@ -272,8 +272,8 @@ class Entry:
             if channel.signals and self._has_room_for(path):
                 name = self._name_for(path, channel.signals[0], new)
                 new[name] = self._nxdata(path, name, channel)
-                if _rank(path) > self._best:
-                    self._best, about = _rank(path), {"default": name}
+                if how_telling(path) > self._best:
+                    self._best, about = how_telling(path), {"default": name}
         if new:
             self._add(new, about)
 
@@ -400,7 +400,7 @@ def _module(path: str, title: str, nx_class: str) -> Plain:
     return _group(nx_class, **{_NAMES[nx_class]: _text(title)}, settings=settings)
 
 
-def _rank(path: str) -> int:
+def how_telling(path: str) -> int:
     """Return how telling the data at a path are: more dimensions first, positions after readings, times last."""
     parts = path.split("/")
     if "Timestamps" in parts:

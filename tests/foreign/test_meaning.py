@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_tables
+from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_odd, write_tables
 
 from h5saver_widget import DataLoader, H5Backend
 from h5saver_widget.browsing import FileView, NodeIcon
@@ -324,3 +324,31 @@ def test_every_object_of_a_group_is_looked_at_once(tmp_path, monkeypatch):
         loading = len(counted)
         export(saver, tmp_path / "many.npz")
     assert loading < 60 * 12 and len(counted) - loading < 60 * 16
+
+
+def test_single_rows_and_complex_columns(tmp_path, backend, isolated):
+    path = write_odd(tmp_path / "odd.h5")
+    with H5Backend(backend, isolated=isolated) as h5:
+        h5.open_file(path)
+        frame = pd.read_csv(export(h5.get_node("/row"), tmp_path / "row.csv").path, comment="#", keep_default_na=False)
+        assert frame["pos.y real"].tolist() == [1] and frame["pos.y imag"].tolist() == [2]
+        assert frame["text"].tolist() == ["a"] and frame["vec[2]"].tolist() == [0]
+        done = export(h5.get_node("/names"), tmp_path / "names.csv")
+        assert len([*done.path.iterdir()]) == 11 and not done.notes
+
+
+def test_netcdf_and_enumerations_go_into_every_format(files, tmp_path):
+    """Names that netCDF keeps for itself, and number types with words of h5py's."""
+    xarray = pytest.importorskip("xarray")
+    with H5Backend("h5py") as h5:
+        h5.open_file(files["cf"])
+        done = export(h5, tmp_path / "again.nc")
+    with xarray.open_groups(done.path, engine="h5netcdf", decode_times=False) as groups:
+        scales = {name: found.attrs["NAME_"] for name, found in groups.items() if "NAME_" in found.attrs}
+    assert scales
+    path = tmp_path / "enum.h5"
+    with h5py.File(path, "w") as file:
+        file["state"] = np.array([1, 0], h5py.enum_dtype({"OFF": 0, "ON": 1}, "i2"))
+    with H5Backend("h5py") as h5:
+        h5.open_file(path)
+        assert np.load(export(h5.get_node("/state"), tmp_path / "state.npy").path).tolist() == [1, 0]
