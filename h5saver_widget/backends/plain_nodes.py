@@ -130,6 +130,9 @@ class PlainNodes(ABC, Generic[_Group]):
     # ------------------------------------------------------------------------ nodes
     def add(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
         """Make a node, or add to it; see ``Backend.add_plain``."""
+        if node.kind in ("soft", "link"):
+            self._link_anew(group, key, node)
+            return
         is_there = self.has(group, key)
         if is_there and node.kind == "group":
             self._add_to(group, key, path, node)
@@ -138,6 +141,13 @@ class PlainNodes(ABC, Generic[_Group]):
             self._add_new(group, key, path, node)
         elif not is_there:
             self._add_new(group, key, path, node)
+
+    def _link_anew(self, group: _Group, key: bytes, node: Plain) -> None:
+        try:
+            self.link(group, key, node)
+        except Exception:  # each library has its own; a link that is there stays as it is
+            if not self.has(group, key):
+                raise
 
     def _add_to(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
         there = self.open_group(group, key)
@@ -149,9 +159,6 @@ class PlainNodes(ABC, Generic[_Group]):
             self.close(there)
 
     def _add_new(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
-        if node.kind in ("soft", "link"):
-            self.link(group, key, node)
-            return
         tree = _Tree(key, path, node)
         shown = {text: self.shown(group, text.encode()) for text in tree.views}
         identity = path, tree.identity, tuple(one.about for one in shown.values())
