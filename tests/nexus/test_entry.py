@@ -83,6 +83,24 @@ def test_silx_plots_every_file(backend, swmr, tmp_path, kind):
                 assert nxdata.get_default(group) is not None, path
 
 
+def test_h5py_alone_finds_the_default_plot_with_units(backend, tmp_path, kind_of_file):
+    """By the rules of NeXus: ``default`` leads to a signal whose first axis is a time or a position."""
+    make, first, _, shape, axes = FILES[kind_of_file]
+    path = tmp_path / "a.h5"
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        make(saver)
+    with h5py.File(path) as group:
+        while "default" in group.attrs:
+            group = group[group.attrs["default"]]
+        assert group.name == f"/_i_entry/{first}" and group[group.attrs["signal"]].shape == shape
+        (name, *_) = np.atleast_1d(group.attrs["axes"])
+        axis = group[text(name)]
+        assert (text(name), len(axis), group.attrs[f"{text(name)}_indices"]) == (axes[0], shape[0], 0)
+        units = {"time": "s", "t": "s", "x": "µm", "y": "1"}
+        assert text(axis.attrs["units"]) == units.get(axes[0], "mm")
+
+
 def values_in(group):
     """Return the values of the arrays in a group that are no axes, in order of their names."""
     names = [name for name in group if name.startswith(("Data", "EnlData", "ErrorBar"))]
