@@ -85,6 +85,8 @@ class _Row(WidgetParameterItem):
         # An editor wider than its column would be cut off at the right.
         editor.setMinimumWidth(40)
         self._name(editor)
+        for one in (editor, *editor.findChildren(QtWidgets.QLineEdit)):
+            one.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.NoContextMenu)  # the tree has one for all of the row
         return editor
 
     def _name(self, editor: QtWidgets.QWidget) -> None:

@@ -332,8 +332,12 @@ class SettingsTree(PlainTree):
         return SettingsMenu(self, self._settings, item.param if isinstance(item, ParameterItem) else None)
 
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:
-        """Offer to reset a setting, and the presets."""
-        self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos()))).popup(event.globalPos())
+        """Offer to reset a setting, the presets, and what is usual in a line."""
+        menu = self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos())))
+        line = QtWidgets.QApplication.widgetAt(event.globalPos())
+        if isinstance(line, QtWidgets.QLineEdit):
+            menu.add_line(line)
+        menu.popup(event.globalPos())
 
     def _presets_pressed(self, *_: object) -> None:
         button = self.button_of("presets")
