@@ -18,7 +18,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.buttons_row import ButtonsRow
-from h5saver_widget.qt.editors import ElidedEdit, plain_tip
+from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_tip
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.notes_table import CommentLine
 from h5saver_widget.qt.plain_tree import PlainTree
@@ -201,8 +201,7 @@ class SettingsTree(PlainTree):
         layout.addWidget(QtWidgets.QLabel("Next file"))
         layout.addWidget(self._next_line, 1)
         self._add_wide(head, self._next_box)
-        self._reason = QtWidgets.QLabel()
-        self._reason.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self._reason = PlainLabel()
         self._reason.setWordWrap(True)
         self._reason.setContentsMargins(2, 0, 4, 2)
         self._reason_item = self._add_wide(head, self._reason)
@@ -307,8 +306,8 @@ class SettingsTree(PlainTree):
         text = text or "not possible"
         if text != self._next_line.text():
             self._next_line.setText(text)
-        self._next_line.setToolTip(tip)
-        self._next_box.setToolTip(tip)
+        for widget in (self._next_line, self._next_box):
+            widget.setToolTip(plain_tip(tip))
         if reason != self._reason.text():
             self._reason.setText(reason)
             rows.set_alarm(self._reason, bool(reason))
