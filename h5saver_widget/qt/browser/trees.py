@@ -63,7 +63,7 @@ class TreePane(QtWidgets.QWidget):
         tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
         tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
-        tree.header().resizeSection(0, 200)
+        tree.header().resizeSection(0, max(200, 24 * tree.fontMetrics().averageCharWidth()))
         tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(partial(self._ask_for_menu, tree))
         tree.selectionModel().currentChanged.connect(partial(self._current_changed, tree))
