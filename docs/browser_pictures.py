@@ -27,6 +27,9 @@ SHOTS = (
     ("browser-log", "light", (1024, 700), "/RawData/Logger", "Text"),
     ("browser-scan-dark", "dark", (1280, 800), SCAN, "Plot"),
     ("browser-settings-dark", "dark", (1024, 700), "/RawData/Scan000", "Settings"),
+    ("browser-german", "german", (1008, 700), CURVES, "Plot"),
+    ("browser-large", "large", (1008, 700), SCAN, "Plot"),
+    ("browser-fine", "fine", (1008, 700), IMAGE, "Plot"),
 )
 
 

@@ -90,9 +90,8 @@ def make(theme: str, browser_only: bool = False) -> None:
         font = app.font()
         font.setPointSize(15)
         app.setFont(font)
-    if theme in ("light", "dark"):
-        with readable_folder() as folder:
-            make_pictures(theme, PICTURES, folder)
+    with readable_folder() as folder:
+        make_pictures(theme, PICTURES, folder)
     if browser_only:
         return
     for name, wanted, size, title in SHOTS:

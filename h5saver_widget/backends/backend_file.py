@@ -193,7 +193,7 @@ class BackendFile(Checks):
                 raise unheard
 
     def settle(self) -> None:
-        """Flush a file that is to be closed, while others may go on; closing tells what is lost."""
+        """Flush a file that is to be closed, while others may go on; closing names losses."""
         if self.is_owned and self.is_open and self.writable and self.queue.failure is None:
             try:
                 self.flush()

@@ -226,7 +226,7 @@ class Backend(BackendFile):
             While the file streams.
         """
         self._may_change(f"make {path}")
-        self._add_plain(self._nodes.group(self.node(parent_and_name(path)[0])).obj, path, node)
+        self._add_plain(path, node)
 
     @changing
     def delete(self, node: Handle) -> None:

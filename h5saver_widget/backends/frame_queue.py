@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.terms import Activity, Queue
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import FileGoneError, FileIncompleteError, H5SaverError
 
-__all__ = ["FrameQueue"]
+__all__ = ["FrameQueue", "LocalQueue"]
 
 
 class FrameQueue:
@@ -66,3 +69,59 @@ class FrameQueue:
         Rows of the log wait in this program until the file does not stream any more. None: they are not needed any
         more. Without another process nobody could write them, and nothing is done.
         """
+
+
+class LocalQueue(FrameQueue):
+    """Counts frames by the flushes that put them into the file.
+
+    Attributes
+    ----------
+    ledger
+        Frames and their rows.
+    file_size
+        Bytes that the file had at the last flush, or when it was opened.
+    failure
+        The reason why nothing can be written any more; None while all is well.
+    """
+
+    failure: FileGoneError | FileIncompleteError | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = FrameLedger()
+        self.file_size = self._bytes_written = 0
+        self._last_flush: float | None = None
+        self.failure = None
+
+    def begin(self) -> None:
+        """Count from now on: another file is being opened."""
+        self.__init__()  # type: ignore[misc]
+
+    def flushed(self, file_size: int) -> None:
+        """Count all complete frames as written."""
+        self.ledger.flushed()
+        self._last_flush = time.time()
+        self.file_size = file_size
+
+    def counts(self) -> Queue:
+        """Return the counts of frames since the file was opened; never waits."""
+        ledger = self.ledger
+        # in this order no frame is counted twice: the thread that writes may change them in between
+        dropped, written, received = ledger.dropped, ledger.written, ledger.received
+        return Queue(
+            received,
+            written,
+            dropped,
+            bytes_written=self._bytes_written,
+            file_size=self.file_size,
+            last_flush=self._last_flush,
+        )
+
+    def frame_done(self, size: int) -> None:
+        """Count a frame: all of its rows were appended."""
+        self.ledger.frame_done()
+        self._bytes_written += size
+
+    def frame_refused(self) -> None:
+        """Forget the rows of a frame that was given up half-way."""
+        self.ledger.drop_frame()

@@ -188,8 +188,8 @@ class H5pyBackend(H5pyFile):
         library = self._library(spec.compression)
         return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
 
-    def _add_plain(self, group: h5py.Group, path: str, node: Plain) -> None:
-        add_plain(group, path, node)
+    def _add_plain(self, path: str, node: Plain) -> None:
+        add_plain(self._h5(), path, node)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]

@@ -21,6 +21,7 @@ from h5saver_widget.backends.h5py_attributes import CommitMarks
 from h5saver_widget.backends.h5py_filters import learn_plugins
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import JournaledFile, read_journal
+from h5saver_widget.backends.local_file import not_opened
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import Durability, OpenMode, Selection
@@ -96,7 +97,7 @@ class H5pyFile(QueuedBackend):
         except (OSError, ValueError, RuntimeError) as error:
             if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
                 raise taken(path) from error
-            raise FileOpenError(f"{path} could not be opened with mode {mode!r} by h5py: {error}") from error
+            raise not_opened(path, mode, error) from error
 
     def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
         """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.

@@ -1,88 +1,131 @@
-"""Nodes for other programs by h5py: texts, groups, and views, arrays without values of their own that show another one.
+"""Nodes for other programs by h5py, in low-level calls.
 
 Views are virtual data sets of HDF5, of growing arrays with an unlimited selection, so that they grow, too:
-https://support.hdfgroup.org/documentation/hdf5/latest/group___d_c_p_l.html (H5Pset_virtual). All is made by low-level
-calls: an entry has a hundred such objects, and each takes 15 us by them, 100 us by the others.
+https://support.hdfgroup.org/documentation/hdf5/latest/group___d_c_p_l.html (H5Pset_virtual).
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Final
 
 import h5py
 import numpy as np
-import numpy.typing as npt
-from h5py import h5d, h5g, h5p, h5s, h5t
+from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import SCALAR, TEXT, TEXT_IN_MEMORY, TEXT_TYPE, as_key, write_attributes
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, PlainNodes, Shown
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import NodeError
 
 __all__ = ["add_plain"]
 
 
-def add_plain(group: h5py.Group, path: str, node: Plain) -> None:
-    """Make a node in a group, or add to it; see ``Backend.add_plain``."""
+class _Nodes(PlainNodes[h5g.GroupID]):
+    """Makes them by h5py."""
+
+    def memory(self) -> h5g.GroupID:
+        access = h5p.create(h5p.FILE_ACCESS)
+        access.set_fapl_core(1 << 16, backing_store=False)
+        access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+        return h5g.open(h5f.create(b"nodes of h5saver_widget", h5f.ACC_TRUNC, fapl=access), b"/")
+
+    def has(self, group: h5g.GroupID, key: bytes) -> bool:
+        return key in group
+
+    def shown(self, group: h5g.GroupID, path: bytes) -> Shown:
+        array = h5d.open(group, path)
+        space, kind = array.get_space(), array.get_type()
+        shape, limits = space.get_simple_extent_dims(), space.get_simple_extent_dims(True)
+        if limits and limits[0] == h5s.UNLIMITED:
+            shape = (1, *shape[1:])
+        return Shown(kind, (shape, limits), (kind.encode(), shape, limits))
+
+    def make(self, group: h5g.GroupID, key: bytes, node: Plain, shown: Shown | None) -> Any:
+        if node.kind == "group":
+            return h5g.create(group, key, gcpl=_plan(h5p.GROUP_CREATE, node))
+        plan = _plan(h5p.DATASET_CREATE, node)
+        if shown is not None:
+            source, everything = node.text.encode(), _everything_of(*shown.space)
+            plan.set_virtual(everything, b".", source, everything)
+            return h5d.create(group, key, shown.kind, everything, dcpl=plan)
+        if node.kind == "text":
+            return h5d.create(group, key, TEXT_TYPE, SCALAR, dcpl=plan)
+        number = np.array(node.number)
+        made = h5d.create(group, key, h5t.py_create(number.dtype), SCALAR, dcpl=plan)
+        made.write(h5s.ALL, h5s.ALL, number)
+        return made
+
+    def open_group(self, group: h5g.GroupID, key: bytes) -> h5g.GroupID:
+        return h5g.open(group, key)
+
+    def set_attributes(self, made: Any, path: str, node: Plain, *, fresh: bool) -> None:
+        others = {}
+        for name, value in node.attributes.items():
+            if name in FIXED:
+                _set_text(made, name.encode(), value.encode() or b"\0", fresh)
+            else:
+                others[name] = value
+        if others:
+            write_attributes(h5py.Group(made) if node.kind == "group" else h5py.Dataset(made), path, others, fresh)
+
+    def write(self, group: h5g.GroupID, path: bytes, text: str) -> None:
+        h5d.open(group, path).write(h5s.ALL, h5s.ALL, np.array(text.encode(), dtype=TEXT), mtype=TEXT_IN_MEMORY)
+
+    def link(self, group: h5g.GroupID, path: bytes, node: Plain) -> None:
+        if node.kind == "soft":
+            group.links.create_soft(path, as_key(node.text))
+        else:
+            group.links.create_hard(path, group, as_key(node.text))
+
+    def copy(self, group: h5g.GroupID, key: bytes, target: h5g.GroupID, name: bytes) -> None:
+        h5o.copy(group, key, target, name)
+
+    def unlink(self, group: h5g.GroupID, key: bytes) -> None:
+        group.unlink(key)
+
+
+_NODES: Final = _Nodes()
+
+
+def add_plain(file: h5py.File, path: str, node: Plain) -> None:
+    """Make a node, or add to it; see ``Backend.add_plain``."""
     try:
-        _add(group.id, path.rpartition("/")[2], path, node)
+        _NODES.add(file.id, path.encode(), path, node)
     except (KeyError, OSError, RuntimeError, ValueError) as error:
         raise NodeError(f"{path} could not be made: {error}") from error
 
 
-def _add(parent: h5g.GroupID, name: str, path: str, node: Plain) -> None:
-    key = as_key(name)
-    is_there = key in parent
-    if is_there and node.kind in ("text", "number"):
-        parent.unlink(key)
-    made: h5py.Group | h5py.Dataset
-    if node.kind == "group":
-        made_as = _small_group() if node.stays_small else None
-        made = h5py.Group(h5g.open(parent, key) if is_there else h5g.create(parent, key, gcpl=made_as))
-        for below, member in node.members.items():
-            _add(made.id, below, f"{path}/{below}", Plain(*member))
-    elif node.kind == "text":
-        made = _value(parent, key, np.array(node.text.encode(), dtype=TEXT), TEXT_TYPE, TEXT_IN_MEMORY)
-    elif node.kind == "number":
-        number = np.array(node.number)
-        made = _value(parent, key, number, h5t.py_create(number.dtype), None)
-    elif is_there:
-        return
-    elif node.kind == "link":
-        parent.links.create_hard(key, parent, as_key(node.text))
-        return
-    elif node.kind == "soft":
-        parent.links.create_soft(key, as_key(node.text))
-        return
-    else:
-        made = _view(parent, key, as_key(node.text))
-    write_attributes(made, path, node.attributes, fresh=not (is_there and node.kind == "group"))
+def _set_text(made: Any, key: bytes, text: bytes, fresh: bool) -> None:
+    """Set an attribute to a text of fixed length."""
+    if not fresh and h5a.exists(made, key):
+        h5a.delete(made, key)
+    kind = _text_of(len(text))
+    h5a.create(made, key, kind, SCALAR).write(np.array(text), mtype=kind)
 
 
-def _value(parent: h5g.GroupID, key: bytes, value: npt.NDArray[Any], kind: Any, in_memory: Any) -> h5py.Dataset:
-    made = h5d.create(parent, key, kind, SCALAR)
-    made.write(h5s.ALL, h5s.ALL, value, mtype=in_memory)
-    return h5py.Dataset(made)
+@functools.lru_cache(500)
+def _text_of(length: int) -> Any:
+    kind = h5t.C_S1.copy()
+    kind.set_size(length)
+    kind.set_strpad(h5t.STR_NULLPAD)
+    kind.set_cset(h5t.CSET_UTF8)
+    return kind
 
 
-@functools.cache
-def _small_group() -> Any:
-    """Return how a group is made: its order is kept, so HDF5 lists up to 8 members in it, which takes 1 kB less."""
-    made_as = h5p.create(h5p.GROUP_CREATE)
-    made_as.set_link_creation_order(h5p.CRT_ORDER_TRACKED)
-    return made_as
+def _plan(kind: Any, node: Plain) -> Any:
+    """Return how a node is made: its attributes in itself; the members of a group of arrays, too."""
+    plan = h5p.create(kind)
+    plan.set_attr_phase_change(MOST_ATTRIBUTES, 0)
+    if node.kind in ("text", "number"):
+        plan.set_layout(h5d.COMPACT)
+    if node.stays_small:
+        plan.set_link_creation_order(h5p.CRT_ORDER_TRACKED)
+    return plan
 
 
-def _view(parent: h5g.GroupID, key: bytes, source: bytes) -> h5py.Dataset:
-    shown, made = h5d.open(parent, source), h5p.create(h5p.DATASET_CREATE)
-    everything = _everything_of(shown.get_space())
-    made.set_virtual(everything, b".", source, everything)
-    return h5py.Dataset(h5d.create(parent, key, shown.get_type(), everything, dcpl=made))
-
-
-def _everything_of(space: Any) -> Any:
+def _everything_of(shape: tuple[int, ...], limits: tuple[int, ...]) -> Any:
     """Return the space of an array with everything selected, also what is still to come."""
-    shape, limits = space.get_simple_extent_dims(), space.get_simple_extent_dims(True)
     everything = h5s.create_simple(shape, limits)
     if limits and limits[0] == h5s.UNLIMITED:
         inner = shape[1:]

@@ -29,7 +29,7 @@ SILENCE: Final = 30.0
 #: Seconds that an interpreter may take to start on a busy computer, which says nothing about a file.
 _START: Final = 30.0
 #: Bytes of memory (address space) that a child may take, where the system can limit it.
-MEMORY: Final = 8 << 30
+MEMORY: Final = 4 << 30
 _NO_MORE: Final = object()
 _PACKAGE: Final = (__package__ or "").partition(".")[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -13,16 +14,16 @@ from typing import Any
 
 from h5saver_widget.backends.array_writer import ArrayWriter
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.frame_queue import FrameQueue
+from h5saver_widget.backends.frame_queue import LocalQueue
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import path_of
-from h5saver_widget.backends.ledger import FrameLedger
 from h5saver_widget.backends.primitive import changing
 from h5saver_widget.backends.rows import RowQueue
-from h5saver_widget.backends.terms import OpenMode, Queue
+from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
+    FileOpenError,
     H5SaverError,
     RowsLostError,
     incomplete,
@@ -30,10 +31,13 @@ from h5saver_widget.errors import (
 )
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["LocalFile", "LocalQueue"]
+__all__ = ["LocalFile", "not_opened", "reason_of"]
 
 #: A flush that the disk refuses is tried again after so long, in s.
 _PAUSES = (0.01, 0.05, 0.2, 0.5)
+
+#: What the system says when nothing can be written into a file that was just made.
+_NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
 #: So much may be missing at the end of a file that the disk did not take, bytes.
 _LONGEST_END = 1 << 32
@@ -42,66 +46,19 @@ _LONGEST_END = 1 << 32
 _LITTLE = 16 << 20
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the operating system's words, out of the page that HDF5 makes of them."""
+    if "unable to lock" in str(error):
+        return "unable to lock it, another program is writing it"
     found = re.search(r"error message = '([^']+)'", str(error))
     return found[1] if found else getattr(error, "strerror", None) or str(error)
 
 
-class LocalQueue(FrameQueue):
-    """Counts frames by the flushes that put them into the file.
-
-    Attributes
-    ----------
-    ledger
-        Frames and their rows.
-    file_size
-        Bytes that the file had at the last flush, or when it was opened.
-    failure
-        The reason why nothing can be written any more; None while all is well.
-    """
-
-    failure: FileGoneError | FileIncompleteError | None = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ledger = FrameLedger()
-        self.file_size = self._bytes_written = 0
-        self._last_flush: float | None = None
-        self.failure = None
-
-    def begin(self) -> None:
-        """Count from now on: another file is being opened."""
-        self.__init__()  # type: ignore[misc]
-
-    def flushed(self, file_size: int) -> None:
-        """Count all complete frames as written."""
-        self.ledger.flushed()
-        self._last_flush = time.time()
-        self.file_size = file_size
-
-    def counts(self) -> Queue:
-        """Return the counts of frames since the file was opened; never waits."""
-        ledger = self.ledger
-        # in this order no frame is counted twice: the thread that writes may change them in between
-        dropped, written, received = ledger.dropped, ledger.written, ledger.received
-        return Queue(
-            received,
-            written,
-            dropped,
-            bytes_written=self._bytes_written,
-            file_size=self.file_size,
-            last_flush=self._last_flush,
-        )
-
-    def frame_done(self, size: int) -> None:
-        """Count a frame: all of its rows were appended."""
-        self.ledger.frame_done()
-        self._bytes_written += size
-
-    def frame_refused(self) -> None:
-        """Forget the rows of a frame that was given up half-way."""
-        self.ledger.drop_frame()
+def not_opened(path: Path, mode: OpenMode, error: BaseException) -> FileOpenError:
+    """Return the error of a file that a library could not open, or not make, in words; what it has begun is removed."""
+    if mode == "x" and getattr(error, "errno", None) in _NOT_WRITTEN:
+        path.unlink(missing_ok=True)
+    return FileOpenError(f"{path} could not be {'made' if mode == 'x' else 'opened'}: {reason_of(error)}")
 
 
 class LocalFile(Backend):
@@ -185,7 +142,7 @@ class LocalFile(Backend):
         self.queue.begin()
 
     def flush(self, timeout: float | None = None) -> None:
-        """Put everything written so far on storage; what the disk refuses for a moment is repeated.
+        """Put everything written so far on storage; a write that the disk refuses for a moment is repeated.
 
         Raises
         ------
@@ -215,7 +172,7 @@ class LocalFile(Backend):
 
     @changing
     def flush_soon(self) -> None:
-        """Flush; what the disk refuses is left to the next flush."""
+        """Flush; a refused write is left to the next flush."""
         self._flush()
 
     def close(self, timeout: float | None = None) -> None:
@@ -236,7 +193,7 @@ class LocalFile(Backend):
             self._require_room()
             self._flush_file()
         except self.library_errors as error:
-            self._refused(_reason(error), error)
+            self._refused(reason_of(error), error)
         self._rows.unsafe.clear()
         self.queue.flushed(self._stat().st_size)
 
@@ -269,7 +226,7 @@ class LocalFile(Backend):
             if error.is_lost:
                 raise
             raise incomplete(
-                self._path, f"{_reason(error.__cause__ or error)}. What was flushed before is in it"
+                self._path, f"{reason_of(error.__cause__ or error)}. What was flushed before is in it"
             ) from error
 
     def _refused(self, reason: str, error: Exception) -> None:
@@ -281,7 +238,7 @@ class LocalFile(Backend):
         """
         if self._keeps_journal:
             raise FileIncompleteError(
-                f"{self._path} can't be flushed: {reason}. Nothing is lost yet, and it is tried again. "
+                f"{self._path} can't be flushed: {reason}. The data wait, and it is tried again. "
                 "Look whether the disk is full"
             ) from error
         self.queue.ledger.lose_rest()

@@ -47,7 +47,7 @@ class Location:
             raise FileNotFoundError(f"{path} is not a file; check the path, or create it with mode 'x'")
         if mode != "x" and path.stat().st_size == 0:
             # HDF5 would make a file of it in mode r+
-            raise FileOpenError(f"{path} could not be opened with mode {mode!r}: it is empty, not an HDF5 file")
+            raise FileOpenError(f"{path} could not be opened: it is empty, not an HDF5 file")
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file or folder at a path."""

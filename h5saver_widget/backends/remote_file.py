@@ -177,7 +177,7 @@ class RemoteFile(Backend):
             self.location.client = self._mark = None
             client.close()
             if isinstance(error, (RemoteError, RemoteRefusedError)):
-                raise FileOpenError(f"{path} could not be opened with mode {mode!r}: {error}") from error
+                raise FileOpenError(f"{path} could not be opened: {error}") from error
             raise
 
     def _create_domain(self, client: Client, path: Path) -> Any:

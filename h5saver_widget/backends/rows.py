@@ -304,7 +304,7 @@ class RowQueue:
             raise RowsLostError(f"{'; '.join(messages)}. {_ADVICE}", losses)
 
     def tell_again(self) -> None:
-        """Raise RowsLostError, once, for what other calls have raised since this was last asked; it is counted."""
+        """Raise RowsLostError, once, for losses that other calls have raised since this was last asked."""
         if self.told:
             told, self.told = self.told, []
             raise RowsLostError(f"{'; '.join(message for _, message in told)}. {_ADVICE}")

@@ -181,8 +181,8 @@ class Storage(ABC):
     def _drain(self) -> None:  # noqa: B027 - most backends collect nothing
         """Pass accepted rows to the library, where they are collected."""
 
-    def _add_plain(self, group: Any, path: str, node: Plain) -> None:
-        """Make a node for other programs in a group, or add to it; where ``capabilities.views``."""
+    def _add_plain(self, path: str, node: Plain) -> None:
+        """Make a node for other programs, or add to it; where ``capabilities.views``."""
         raise NotImplementedError(f"{self.name} makes no views")
 
     def _start_swmr(self) -> None:

@@ -31,6 +31,7 @@ from h5saver_widget.backends.chunks import CACHED_CHUNKS, TEXT_ROWS, fixed_chunk
 from h5saver_widget.backends.copying import walk
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
+from h5saver_widget.backends.local_file import not_opened
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
 from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
@@ -52,7 +53,6 @@ from h5saver_widget.backends.terms import (
 from h5saver_widget.data.plain import plain
 from h5saver_widget.errors import (
     FileNotOpenError,
-    FileOpenError,
     NodeError,
     taken,
 )
@@ -159,7 +159,7 @@ class TablesBackend(QueuedBackend):
             except FileExistsError as error:  # another program was faster
                 raise taken(path) from error
             except OSError as error:
-                raise FileOpenError(f"{path} could not be created: {error}") from error
+                raise not_opened(path, mode, error) from error
         elif self.probes:
             refuse_if_deadly(path, look_through)
         known = set(tables.file._open_files.handlers)
@@ -174,7 +174,7 @@ class TablesBackend(QueuedBackend):
                 half_open.close()  # or it would keep the file busy until the program ends
             if mode == "x":
                 path.unlink(missing_ok=True)
-            raise FileOpenError(f"{path} could not be opened with mode {mode!r} by PyTables: {error}") from error
+            raise not_opened(path, mode, error) from error
 
     def prepare(self) -> None:
         """Import the probe that reads a file before PyTables does."""
@@ -293,8 +293,8 @@ class TablesBackend(QueuedBackend):
             return tables.Filters(complevel=0)
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
-    def _add_plain(self, group: tables.Group, path: str, node: Plain) -> None:
-        add_plain(group, path, node)
+    def _add_plain(self, path: str, node: Plain) -> None:
+        add_plain(self._h5(), path, node)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():

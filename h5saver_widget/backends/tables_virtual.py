@@ -15,6 +15,7 @@ from typing import Any, Final
 import tables
 import tables.hdf5extension
 
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, PlainNodes, Shown
 from h5saver_widget.backends.tables_attributes import write_attributes
 from h5saver_widget.backends.tables_errors import quiet
 from h5saver_widget.backends.terms import Plain
@@ -24,18 +25,31 @@ __all__ = ["add_plain", "can_make_views", "sources_of"]
 
 _UNLIMITED: Final = 2**64 - 1
 _VIRTUAL: Final = 3
+_COMPACT: Final = 0
 _TRACKED: Final = 1
 _SAME: Final = b"."
+_TRUNCATE: Final = 2
+_V110: Final = 2
 _LONGEST: Final = 4096
 _RESULTS: Final = {
     "H5Sget_simple_extent_ndims": (c_int, c_int64),
     "H5Sget_simple_extent_dims": (c_int, c_int64, c_void_p, c_void_p),
     "H5Sselect_hyperslab": (c_int, c_int64, c_int, c_void_p, c_void_p, c_void_p, c_void_p),
     "H5Sclose": (c_int, c_int64),
+    "H5Screate_simple": (c_int64, c_int, c_void_p, c_void_p),
+    "H5Pset_fapl_core": (c_int, c_int64, c_size_t, c_int),
+    "H5Pset_libver_bounds": (c_int, c_int64, c_int, c_int),
+    "H5Pset_attr_phase_change": (c_int, c_int64, c_uint, c_uint),
+    "H5Fcreate": (c_int64, c_char_p, c_uint, c_int64, c_int64),
+    "H5Tencode": (c_int, c_int64, c_char_p, c_void_p),
+    "H5Tdecode": (c_int64, c_char_p),
+    "H5Ocopy": (c_int, c_int64, c_char_p, c_int64, c_char_p, c_int64, c_int64),
+    "H5Oclose": (c_int, c_int64),
     "H5Pcreate": (c_int64, c_int64),
     "H5Pclose": (c_int, c_int64),
     "H5Pset_link_creation_order": (c_int, c_int64, c_uint),
     "H5Pget_layout": (c_int, c_int64),
+    "H5Pset_layout": (c_int, c_int64, c_int),
     "H5Pget_external_count": (c_int, c_int64),
     "H5Pset_virtual": (c_int, c_int64, c_int64, c_char_p, c_char_p, c_int64),
     "H5Pget_virtual_count": (c_int, c_int64, c_void_p),
@@ -49,9 +63,8 @@ _RESULTS: Final = {
     "H5Aexists": (c_int, c_int64, c_char_p),
     "H5Adelete": (c_int, c_int64, c_char_p),
     "H5Awrite": (c_int, c_int64, c_int64, c_void_p),
-    "H5Gcreate2": (c_int64, c_int64, c_char_p, *[c_int64] * 3),
-    "H5Gclose": (c_int, c_int64),
     "H5Aclose": (c_int, c_int64),
+    "H5Gcreate2": (c_int64, c_int64, c_char_p, *[c_int64] * 3),
     "H5Dwrite": (c_int, *[c_int64] * 5, c_void_p),
     "H5Tclose": (c_int, c_int64),
     "H5Lexists": (c_int, c_int64, c_char_p, c_int64),
@@ -118,18 +131,139 @@ def sources_of(array: tables.Leaf) -> list[str] | None:
         hdf5.H5Pclose(stored)
 
 
-def add_plain(group: tables.Group, path: str, node: Plain) -> None:
-    """Make a node without the attributes of PyTables in a group, or add to it; see ``Backend.add_plain``.
+class _Object:
+    """An object that PyTables has not opened, to which it writes attributes."""
+
+    def __init__(self, identity: int) -> None:
+        self._v_objectid = identity
+
+
+class _Nodes(PlainNodes[int]):
+    """Makes them by the HDF5 inside PyTables."""
+
+    def memory(self) -> int:
+        hdf5 = _library()
+        access = hdf5.H5Pcreate(_constant("H5P_CLS_FILE_ACCESS_ID_g"))
+        hdf5.H5Pset_fapl_core(access, 1 << 16, 0)
+        hdf5.H5Pset_libver_bounds(access, _V110, _V110)
+        file = hdf5.H5Fcreate(b"nodes of h5saver_widget", _TRUNCATE, 0, access)
+        hdf5.H5Pclose(access)
+        return _made(file)
+
+    def has(self, group: int, key: bytes) -> bool:
+        return bool(_library().H5Lexists(group, key, 0) > 0)
+
+    def shown(self, group: int, path: bytes) -> Shown:
+        hdf5 = _library()
+        array = _made(hdf5.H5Dopen2(group, path, 0))
+        kind, space = hdf5.H5Dget_type(array), hdf5.H5Dget_space(array)
+        try:
+            rank = hdf5.H5Sget_simple_extent_ndims(space)
+            shape, limits = (c_uint64 * rank)(), (c_uint64 * rank)()
+            hdf5.H5Sget_simple_extent_dims(space, shape, limits)
+            size = c_size_t()
+            hdf5.H5Tencode(kind, None, ctypes.byref(size))
+            encoded = ctypes.create_string_buffer(size.value)
+            hdf5.H5Tencode(kind, encoded, ctypes.byref(size))
+            if rank and limits[0] == _UNLIMITED:
+                shape[0] = 1
+            return Shown(encoded.raw, (shape, limits), (encoded.raw, tuple(shape), tuple(limits)))
+        finally:
+            hdf5.H5Sclose(space)
+            hdf5.H5Tclose(kind)
+            hdf5.H5Dclose(array)
+
+    def make(self, group: int, key: bytes, node: Plain, shown: Shown | None) -> int:
+        hdf5, is_group = _library(), node.kind == "group"
+        plan = hdf5.H5Pcreate(_constant(f"H5P_CLS_{'GROUP' if is_group else 'DATASET'}_CREATE_ID_g"))
+        hdf5.H5Pset_attr_phase_change(plan, MOST_ATTRIBUTES, 0)
+        if node.kind in ("text", "number"):
+            hdf5.H5Pset_layout(plan, _COMPACT)
+        if node.stays_small:
+            hdf5.H5Pset_link_creation_order(plan, _TRACKED)
+        try:
+            if is_group:
+                return _made(hdf5.H5Gcreate2(group, key, 0, plan, 0))
+            if shown is not None:
+                return self._view(group, key, node.text.encode(), shown, plan)
+            kind, space = _single_text()
+            if node.kind == "text":
+                return _made(hdf5.H5Dcreate2(group, key, kind, space, 0, plan, 0))
+            number = node.number
+            value = c_int64(number) if isinstance(number, int) else c_double(number)
+            kind = _constant("H5T_NATIVE_INT64_g" if isinstance(number, int) else "H5T_NATIVE_DOUBLE_g")
+            made = _made(hdf5.H5Dcreate2(group, key, kind, space, 0, plan, 0))
+            hdf5.H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(value))
+            return made
+        finally:
+            hdf5.H5Pclose(plan)
+
+    @staticmethod
+    def _view(group: int, key: bytes, source: bytes, shown: Shown, plan: int) -> int:
+        hdf5, (shape, limits) = _library(), shown.space
+        kind, rank = hdf5.H5Tdecode(shown.kind), len(shape)
+        space = hdf5.H5Screate_simple(rank, shape, limits) if rank else hdf5.H5Screate(0)
+        try:
+            if rank and limits[0] == _UNLIMITED:  # everything, also what is still to come
+                count = (c_uint64 * rank)(_UNLIMITED, *[1] * (rank - 1))
+                hdf5.H5Sselect_hyperslab(space, 0, (c_uint64 * rank)(), None, count, shape)
+            hdf5.H5Pset_virtual(plan, space, _SAME, source, space)
+            return _made(hdf5.H5Dcreate2(group, key, kind, space, 0, plan, 0))
+        finally:
+            hdf5.H5Sclose(space)
+            hdf5.H5Tclose(kind)
+
+    def open_group(self, group: int, key: bytes) -> int:
+        return _made(_library().H5Gopen2(group, key, 0))
+
+    def set_attributes(self, made: int, path: str, node: Plain, *, fresh: bool) -> None:
+        for name, value in node.attributes.items():
+            if isinstance(value, str) and name not in FIXED:
+                _write_text(made, name.encode(), value.encode(), fresh)
+            else:
+                write_attributes(_Object(made), path, {name: value})
+
+    def write(self, group: int, path: bytes, text: str) -> None:
+        hdf5, (kind, _) = _library(), _single_text()
+        array = _made(hdf5.H5Dopen2(group, path, 0))
+        hdf5.H5Dwrite(array, kind, 0, 0, 0, ctypes.byref(c_char_p(text.encode())))
+        hdf5.H5Dclose(array)
+
+    def link(self, group: int, path: bytes, node: Plain) -> None:
+        hdf5, target = _library(), node.text.encode()
+        if node.kind == "soft":
+            _made(hdf5.H5Lcreate_soft(target, group, path, 0, 0))
+        else:
+            _made(hdf5.H5Lcreate_hard(group, target, group, path, 0, 0))
+
+    def copy(self, group: int, key: bytes, target: int, name: bytes) -> None:
+        _made(_library().H5Ocopy(group, key, target, name, 0, 0))
+
+    def unlink(self, group: int, key: bytes) -> None:
+        _made(_library().H5Ldelete(group, key, 0))
+
+    def close(self, made: int) -> None:
+        _library().H5Oclose(made)
+
+
+_NODES: Final = _Nodes()
+
+
+def add_plain(file: tables.File, path: str, node: Plain) -> None:
+    """Make a node without the attributes of PyTables, or add to it; see ``Backend.add_plain``.
 
     Raises
     ------
     NodeError
         If HDF5 refuses it.
     """
-    _add(group._v_objectid, path, node)
+    try:
+        _NODES.add(file.root._v_objectid, path.encode(), path, node)
+    except _RefusedError as error:
+        raise NodeError(f"{path} could not be made: HDF5 refuses it, or what it shows is gone") from error
     with quiet():  # PyTables knows no texts of variable length
-        _list_anew(group._v_file, path.rpartition("/")[0] or "/")
-        _list_anew_below(group._v_file, path, node)
+        _list_anew(file, path.rpartition("/")[0] or "/")
+        _list_anew_below(file, path, node)
 
 
 def _list_anew(file: tables.File, path: str) -> None:
@@ -143,125 +277,41 @@ def _list_anew_below(file: tables.File, path: str, node: Plain) -> None:
     if node.kind == "group":
         _list_anew(file, path)
         for name, member in node.members.items():
-            _list_anew_below(file, f"{path}/{name}", Plain(*member))
+            _list_anew_below(file, f"{path}/{name}", member)
 
 
-class _Object:
-    """An object that PyTables has not opened, to which it writes attributes."""
-
-    def __init__(self, identity: int) -> None:
-        self._v_objectid = identity
+class _RefusedError(Exception):
+    """HDF5 has refused a call."""
 
 
-def _add(parent: int, path: str, node: Plain) -> None:
-    hdf5, key = _library(), path.rpartition("/")[2].encode()
-    is_there = hdf5.H5Lexists(parent, key, 0) > 0
-    if node.kind == "group":
-        made_as = _small_group() if node.stays_small else 0
-        made = hdf5.H5Gopen2(parent, key, 0) if is_there else hdf5.H5Gcreate2(parent, key, 0, made_as, 0)
-        close = hdf5.H5Gclose
-    elif node.kind in ("text", "number"):
-        if is_there:
-            hdf5.H5Ldelete(parent, key, 0)
-        made, close = _value(parent, key, node), hdf5.H5Dclose
-    elif is_there:
-        return
-    elif node.kind == "soft":
-        _require(hdf5.H5Lcreate_soft(node.text.encode(), parent, key, 0, 0), path)
-        return
-    elif node.kind == "link":
-        _require(hdf5.H5Lcreate_hard(parent, node.text.encode(), parent, key, 0, 0), path)
-        return
-    else:
-        made, close = _view(parent, key, node.text.encode()), hdf5.H5Dclose
-    _require(made, path)
-    try:
-        for name, value in node.attributes.items():
-            if isinstance(value, str):
-                _write_text(made, name.encode(), value.encode())
-            else:
-                write_attributes(_Object(made), path, {name: value})
-        for name, member in node.members.items():
-            _add(made, f"{path}/{name}", Plain(*member))
-    finally:
-        close(made)
+def _made(result: int) -> int:
+    if result < 0:
+        raise _RefusedError
+    return result
 
 
 @functools.cache
-def _small_group() -> int:
-    """Return how a group is made: its order is kept, so HDF5 lists up to 8 members in it, which takes 1 kB less."""
-    hdf5 = _library()
-    made_as = int(hdf5.H5Pcreate(c_int64.in_dll(hdf5, "H5P_CLS_GROUP_CREATE_ID_g").value))
-    hdf5.H5Pset_link_creation_order(made_as, _TRACKED)
-    return made_as
+def _constant(name: str) -> int:
+    """Return a constant of HDF5."""
+    return int(c_int64.in_dll(_library(), name).value)
 
 
-def _require(result: int, path: str) -> None:
-    if result < 0:
-        raise NodeError(f"{path} could not be made: HDF5 refuses it, or what it shows is gone")
-
-
-def _view(parent: int, key: bytes, source: bytes) -> int:
-    hdf5 = _library()
-    shown = hdf5.H5Dopen2(parent, source, 0)
-    if shown < 0:
-        return -1
-    kind, space = hdf5.H5Dget_type(shown), hdf5.H5Dget_space(shown)
-    made_as = hdf5.H5Pcreate(c_int64.in_dll(hdf5, "H5P_CLS_DATASET_CREATE_ID_g").value)
-    try:
-        _select_everything(space)
-        hdf5.H5Pset_virtual(made_as, space, _SAME, source, space)
-        return int(hdf5.H5Dcreate2(parent, key, kind, space, 0, made_as, 0))
-    finally:
-        hdf5.H5Pclose(made_as)
-        hdf5.H5Sclose(space)
-        hdf5.H5Tclose(kind)
-        hdf5.H5Dclose(shown)
-
-
-def _select_everything(space: int) -> None:
-    """Select everything in the space of an array, also what is still to come."""
-    hdf5 = _library()
-    rank = hdf5.H5Sget_simple_extent_ndims(space)
-    lengths = c_uint64 * rank
-    shape, limits = lengths(), lengths()
-    hdf5.H5Sget_simple_extent_dims(space, shape, limits)
-    if rank and limits[0] == _UNLIMITED:
-        count, block = lengths(_UNLIMITED, *[1] * (rank - 1)), lengths(1, *shape[1:])
-        hdf5.H5Sselect_hyperslab(space, 0, lengths(), None, count, block)
-
-
-def _value(parent: int, key: bytes, node: Plain) -> int:
-    hdf5, (kind, space) = _library(), _single_text()
-    value: Any = c_char_p(node.text.encode())
-    if node.kind == "number":
-        number = node.number
-        value = c_int64(number) if isinstance(number, int) else c_double(number)
-        name = "H5T_NATIVE_INT64_g" if isinstance(number, int) else "H5T_NATIVE_DOUBLE_g"
-        kind = c_int64.in_dll(hdf5, name).value
-    made = int(hdf5.H5Dcreate2(parent, key, kind, space, 0, 0, 0))
-    if made >= 0:
-        hdf5.H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(value))
-    return made
-
-
-def _write_text(where: int, key: bytes, text: bytes) -> None:
+def _write_text(where: int, key: bytes, text: bytes, fresh: bool) -> None:
     """Set an attribute to a text of variable length, in UTF-8."""
     hdf5, (kind, space) = _library(), _single_text()
-    if hdf5.H5Aexists(where, key) > 0:
+    if not fresh and hdf5.H5Aexists(where, key) > 0:
         hdf5.H5Adelete(where, key)
-    made = hdf5.H5Acreate2(where, key, kind, space, 0, 0)
-    is_written = made >= 0 and hdf5.H5Awrite(made, kind, ctypes.byref(c_char_p(text))) >= 0
+    made = _made(hdf5.H5Acreate2(where, key, kind, space, 0, 0))
+    is_written = hdf5.H5Awrite(made, kind, ctypes.byref(c_char_p(text))) >= 0
     hdf5.H5Aclose(made)
-    if not is_written:
-        raise NodeError(f"attribute {key.decode()!r} could not be written")
+    _made(0 if is_written else -1)
 
 
 @functools.cache
 def _single_text() -> tuple[int, int]:
     """Make the type of a text of variable length, and the space of a single value."""
     hdf5 = _library()
-    kind, space = hdf5.H5Tcopy(c_int64.in_dll(hdf5, "H5T_C_S1_g").value), hdf5.H5Screate(0)
+    kind, space = hdf5.H5Tcopy(_constant("H5T_C_S1_g")), hdf5.H5Screate(0)
     hdf5.H5Tset_size(kind, c_size_t(-1).value)
     hdf5.H5Tset_cset(kind, 1)
     return kind, space

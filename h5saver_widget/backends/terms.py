@@ -183,12 +183,15 @@ class Plain(NamedTuple):
         The text, also of the number; of a view the path of the array that it shows, of a link that of what it leads to.
     members
         Of a group, the nodes in it by name.
+    varies
+        Whether the text is another one in each file, such as a time: the rest is kept to be copied into the next file.
     """
 
     kind: Literal["group", "text", "number", "view", "link", "soft"]
     attributes: Mapping[str, Any] = MappingProxyType({})
     text: str = ""
     members: Mapping[str, Any] = MappingProxyType({})
+    varies: bool = False
 
     @property
     def number(self) -> int | float:
@@ -198,12 +201,17 @@ class Plain(NamedTuple):
     @property
     def stays_small(self) -> bool:
         """Whether it is a group of arrays alone, all of which are known: HDF5 can list them in the group itself."""
-        return bool(self.members) and all(Plain(*member).kind != "group" for member in self.members.values())
+        return bool(self.members) and all(member.kind != "group" for member in self.members.values())
 
     def packed(self) -> tuple[Any, ...]:
-        """Return the same as tuples and dictionaries, for another process; ``Plain(*packed)`` reads it."""
-        members = {name: Plain(*member).packed() for name, member in self.members.items()}
-        return self.kind, dict(self.attributes), self.text, members
+        """Return the same as tuples and dictionaries, for another process; `unpacked` reads it."""
+        members = {name: member.packed() for name, member in self.members.items()}
+        return self.kind, dict(self.attributes), self.text, members, self.varies
+
+    @classmethod
+    def unpacked(cls, kind: Any, attributes: dict[str, Any], text: str, members: dict[str, Any], varies: bool) -> Plain:
+        """Return the node that was packed."""
+        return cls(kind, attributes, text, {name: cls.unpacked(*below) for name, below in members.items()}, varies)
 
 
 @dataclass(frozen=True)

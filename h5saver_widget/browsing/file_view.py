@@ -259,14 +259,17 @@ class FileView:
         return replace(report, facts=(*self._file_facts(), *report.facts[1:]), for_others=self._for_others())
 
     def _for_others(self) -> tuple[str, ...]:
-        """Return what an archive would miss in a file that is complete, and read with the library that reads all."""
-        if self.is_live or self.h5.backend != READS_ALL:
-            return ()
+        """Return what an archive would miss, in paragraphs."""
+        if self.h5.backend != READS_ALL:
+            what = f"What archives look at can be read with {READS_ALL} alone"
+            return (f"{what}: when the file is closed, open it with that library, or ask h5saver validate.",)
         try:
             found = missing_in(self.h5)
         except NodeError as error:
             return (str(error),)
-        return tuple(map(str, found)) if found else ("Nothing is missed by the rules that are known here.",)
+        if not found:
+            return ("Nothing is missed by the rules that are known here.",)
+        return ("An archive, or whoever gets this file, would miss:", *map(str, found))
 
     def _file_facts(self) -> list[tuple[str, str]]:
         """Return the facts about the file as a whole."""

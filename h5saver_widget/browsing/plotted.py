@@ -6,6 +6,7 @@ Rules: https://manual.nexusformat.org/datarules.html#find-plottable-data
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, Final
 
 from h5saver_widget.backends.shown_again import shown_again
@@ -28,6 +29,8 @@ _MOST_STEPS: Final = 20
 #: So many nodes are looked at where a file names no default.
 _MOST_NODES: Final = 300
 _MOST_VARIABLES: Final = 100
+#: PyTables' own, such as the indexes of a table.
+_HIDDEN: Final = ("_i_", "_p_")
 _MEASURED: Final = tuple(kind.value.lower() for kind in (DataType.data, DataType.data_enlargeable, DataType.live_scan))
 
 
@@ -43,10 +46,12 @@ def plotted_for(h5: H5Backend, node: Node, values: Mapping[str, Any], names: lis
         found = _data_in(node, values, names)
         if found[0]:
             return *found, False
-        default = _default_of(h5, node.path, values)
-        group = h5.get_node(default) if default else None
-        if isinstance(group, GROUP):
-            found = _data_in(group, group.attrs.to_dict(), group.children_name())
+        default = _default_of(h5, node.path, values) or (_first_plotted(h5) if node.path == "/" else "")
+        shown_node = h5.get_node(default) if default else None
+        if isinstance(shown_node, GROUP):
+            found = _data_in(shown_node, shown_node.attrs.to_dict(), shown_node.children_name())
+        elif shown_node is not None:
+            found = default, False
         shown = _shown_by(h5, found[0]) if found[0] else ""
     except (H5SaverError, OSError):  # what the default or its view leads to may be lost
         return "", False, False
@@ -136,3 +141,27 @@ def _first_data(h5: H5Backend, path: str, attributes: Mapping[str, Any]) -> str:
             if depth < 3 and kind_of_group.startswith("NX"):
                 waiting.append((below, depth + 1))
     return path
+
+
+def _first_plotted(h5: H5Backend) -> str:
+    """Return what is shown of a file that names nothing: its first group of data, else its first array of numbers."""
+    waiting, array, looked = ["/"], "", 0
+    while waiting and looked < _MOST_NODES:
+        here = waiting.pop(0)
+        try:
+            group = h5.get_node(here)
+            kinds = h5.io.children_kinds(group.handle) if isinstance(group, GROUP) else {}
+            if isinstance(group, GROUP) and _data_in(group, group.attrs.to_dict(), list(kinds))[0]:
+                return here
+            for name, kind in kinds.items():
+                below = f"{here.rstrip('/')}/{name}"
+                looked += 1
+                if name.startswith(_HIDDEN):
+                    continue
+                if kind is NodeKind.GROUP:
+                    waiting.append(below)
+                elif not array and is_numbers(node := h5.get_node(below)) and prod(node.shape) > 1:  # type: ignore[attr-defined]
+                    array = below
+        except (H5SaverError, OSError):
+            continue
+    return array

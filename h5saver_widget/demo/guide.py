@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.qt.geometry import fit
+
 __all__ = ["GUIDE", "GuideWindow"]
 
 GUIDE = """
@@ -86,5 +88,5 @@ class GuideWindow(QtWidgets.QDialog):
         layout = QtWidgets.QVBoxLayout(self)
         layout.addWidget(text)
         layout.addWidget(close)
-        self.resize(560, 620)
+        fit(self, 560, 620)
         text.setFocus(QtCore.Qt.FocusReason.OtherFocusReason)

@@ -255,7 +255,6 @@ class DetectorPanel(QtWidgets.QWidget):
         self._rate_box.setRange(0.1, self.source.max_rate)
         self._rate_box.setValue(self.source.rate)
         self._rate_box.setSuffix(" frames/s")
-        self._rate_box.setKeyboardTracking(False)
         self._rate_box.setToolTip(f"How often a frame is taken: 0.1 to {self.source.max_rate:g} frames/s")
         self._rate_box.valueChanged.connect(self.set_rate)
         rate_label = QtWidgets.QLabel("&Rate")

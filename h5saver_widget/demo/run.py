@@ -101,6 +101,7 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
         if window.isVisible() and path is not None:
             screenshots.append(path.with_suffix(".png"))
             window.grab().save(str(screenshots[0]))
+        window.finish()
         window.close()
         app.quit()
 

@@ -9,7 +9,7 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.demo.actuators import MockActuator
-from h5saver_widget.qt.numbers import NumberBox
+from h5saver_widget.qt.numbers import CountBox, NumberBox
 
 __all__ = ["MAX_POINTS", "ScanForm", "scan_settings"]
 
@@ -78,14 +78,13 @@ class ScanForm(QtWidgets.QWidget):
     def _make_box(self, number: int, word: str, actuator: MockActuator) -> QtWidgets.QAbstractSpinBox:
         box: Any
         if word == "points":
-            box = QtWidgets.QSpinBox()
+            box = CountBox()
             box.setRange(2, MAX_POINTS)
         else:
             box = NumberBox()
             box.setDecimals(2)
             box.setRange(*actuator.limits)
         box.setButtonSymbols(QtWidgets.QAbstractSpinBox.ButtonSymbols.NoButtons)
-        box.setKeyboardTracking(False)
         box.setMinimumWidth(box.fontMetrics().horizontalAdvance("-0000.00") + 12)
         box.setAccessibleName(f"{actuator.title} {word}")
         box.setToolTip(_COLUMNS[word][1])

@@ -11,6 +11,7 @@ from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.leaving import Leaving
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.recording.status import RecorderStatus
 
@@ -154,6 +155,7 @@ class Station(QtWidgets.QWidget):
         layout.addWidget(self._splitter, 1)
         layout.addWidget(self._line)
         self._beside = saver_beside
+        self._leaving = Leaving(self, lambda: [self.h5saver])
         self._shrinking: list[QtWidgets.QToolButton] = []
 
     # ------------------------------------------------------------------------------------------ for sub-classes
@@ -189,6 +191,10 @@ class Station(QtWidgets.QWidget):
         return action
 
     # ------------------------------------------------------------------------------------------------- for all
+    def stop(self) -> None:
+        """Measure no more; what was measured is saved."""
+        raise NotImplementedError
+
     def finish(self) -> None:
         """Stop measuring and saving, and close the file; may be called again."""
         raise NotImplementedError
@@ -235,6 +241,11 @@ class Station(QtWidgets.QWidget):
             self._splitter.setSizes([self.height() // 2] * 2 if narrow else [10 * SAVER_WIDTH, SAVER_WIDTH])
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        """Stop, save and close the file before the widget goes, if it is a window."""
-        self.finish()
+        """Stop and close the file before the widget goes, if it is a window; it stays while a disk does not answer."""
+        self.stop()
+        if not self._leaving.may_close():
+            event.ignore()
+            return
+        if not self._leaving.anyway:
+            self.finish()
         super().closeEvent(event)

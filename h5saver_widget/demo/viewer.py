@@ -114,6 +114,10 @@ class ViewerPanel(Station):
         """Save the frame that is shown (a new one, if there is none yet) to a separate file; return its path."""
         return self.recorder.save_snapshot(self.panel)
 
+    def stop(self) -> None:
+        """Take no more frames."""
+        self.panel.stop()
+
     def finish(self) -> None:
         """Stop grabbing and recording, save the accepted frames, and close the file; may be called again."""
         self.panel.stop()

@@ -17,9 +17,11 @@ from h5saver_widget.demo.sources import SimulatedCamera, SimulatedSpectrometer, 
 from h5saver_widget.demo.station import Station, add_action, show_grab, show_record, tell_status
 from h5saver_widget.demo.viewer import ViewerPanel
 from h5saver_widget.errors import MissingLibraryError
+from h5saver_widget.qt.geometry import fit
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
+from h5saver_widget.qt.leaving import Leaving
 from h5saver_widget.qt.state_signs import state_icon
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.recording.status import RecorderState
@@ -104,7 +106,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._build_status_bar()
         self._tray = QtWidgets.QSystemTrayIcon(self)
         self._tray.activated.connect(self._raise)
-        self.resize(1280, 800)
+        fit(self, 1280, 800)
         self.resizeDocks([self._saver_dock], [340], QtCore.Qt.Orientation.Horizontal)
         self.resizeDocks([self._log_dock], [96], QtCore.Qt.Orientation.Vertical)
 
@@ -114,6 +116,8 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._status_timer.setInterval(STATUS_MS)
         self._status_timer.timeout.connect(self._show_sources)
         self._status_timer.start()
+        savers = [self.h5saver, *(station.h5saver for station in self._stations)]
+        self._leaving = Leaving(self, lambda: savers)
         self._on_tab()
         if self._tray.isSystemTrayAvailable():
             self._tray.show()
@@ -197,9 +201,16 @@ class DemoWindow(QtWidgets.QMainWindow):
         self.guide.activateWindow()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        """Stop, save and close the file before the window goes."""
+        """Stop and close the files before the window goes; it stays while a disk does not answer."""
+        self.grab_all(False)
+        for station in self._stations:
+            station.stop()
+        if not self._leaving.may_close():
+            event.ignore()
+            return
         self._status_timer.stop()
-        self.finish()
+        if not self._leaving.anyway:
+            self.finish()
         for panel in (*self.panels, self.viewer.panel):
             panel.source.close()
         super().closeEvent(event)

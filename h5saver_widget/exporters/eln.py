@@ -18,8 +18,10 @@ from h5saver_widget.errors import ExportError, H5SaverError
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.h5_subtree import H5Exporter
 from h5saver_widget.exporters.job import Job
-from h5saver_widget.exporters.source import Source, plain
+from h5saver_widget.exporters.pictures import picture_of
+from h5saver_widget.exporters.source import Source, plain, source_of
 from h5saver_widget.nodes.typed import GROUP, Array, Node, node_of
+from h5saver_widget.saving.entry import how_telling
 from h5saver_widget.saving.links import resolved
 from h5saver_widget.version import __version__
 
@@ -29,10 +31,11 @@ _METADATA = "ro-crate-metadata.json"
 _HOME = "https://pypi.org/project/h5saver-widget"
 _PROGRAM = "#h5saver_widget"
 _BLOCK = 1 << 20
+_MOST_PICTURES = 6
 
 
 class ElnExporter(Exporter):
-    """Puts a copy of the file, its hash, and all that is told in its NeXus entry into one zip."""
+    """Puts a copy of the file, pictures, their hashes, and all that is told in its NeXus entry into one zip."""
 
     name = "eln"
     extensions = (".eln",)
@@ -47,25 +50,56 @@ class ElnExporter(Exporter):
         copy = path.with_name(f"{path.stem}-copy.h5")
         try:
             H5Exporter().write(source, copy, job)
-            self._pack(node, copy, path, Path(job.file_name).stem or "recording")
+            self._pack(node, copy, path, Path(job.file_name).stem or "recording", job)
         finally:
             copy.unlink(missing_ok=True)
 
-    def _pack(self, node: Node, copy: Path, path: Path, name: str) -> None:
+    def _pack(self, node: Node, copy: Path, path: Path, name: str, job: Job) -> None:
         kept = node.backend.path
         file = f"./{name}/{kept.name if kept is not None else copy.name}"
-        about = {
-            "encodingFormat": "application/x-hdf5",
-            "contentSize": str(copy.stat().st_size),
-            "sha256": _digest(copy),
-        }
-        said = json.dumps(crate(node, name, file, about), indent=2, ensure_ascii=False).encode()
+        entities = [
+            {
+                "@id": file,
+                "@type": "File",
+                "name": file.rpartition("/")[2],
+                "description": "The measured data",
+                "encodingFormat": "application/x-hdf5",
+                "contentSize": str(copy.stat().st_size),
+                "sha256": _digest(copy),
+            }
+        ]
+        pictures = {f"./{name}/{picture}.svg": drawn for picture, drawn in _pictures(node, job)}
+        for place, drawn in pictures.items():
+            about = {"name": place.rpartition("/")[2], "description": "A picture of the data"}
+            facts = {"contentSize": str(len(drawn)), "sha256": hashlib.sha256(drawn).hexdigest()}
+            entities.append({"@id": place, "@type": "File", "encodingFormat": "image/svg+xml", **about, **facts})
+        said = json.dumps(crate(node, name, entities), indent=2, ensure_ascii=False).encode()
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
             made.writestr(f"{name}/{_METADATA}", said)
             made.write(copy, f"{name}/{file.removeprefix('./')}", zipfile.ZIP_STORED)  # it is packed already
+            for place, drawn in pictures.items():
+                made.writestr(f"{name}/{place.removeprefix('./')}", drawn)
 
 
-def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, Any]:
+def _pictures(node: Node, job: Job) -> Iterator[tuple[str, bytes]]:
+    """Iterate over names and contents of pictures of the most telling data."""
+    try:
+        source = source_of(node)
+    except (H5SaverError, OSError):  # nothing that could be drawn
+        return
+    named = sorted(zip(source.names(), source.items, strict=True), key=lambda pair: -how_telling(pair[1].path))
+    for name, item in named[:_MOST_PICTURES]:
+        try:
+            drawn = picture_of(item)
+        except (H5SaverError, OSError, ValueError) as error:  # damaged
+            job.note(f"{item.path} is packed, but there is no picture of it: {error}")
+            continue
+        if drawn:
+            yield name, drawn.encode()
+        job.advance(0)
+
+
+def crate(node: Node, name: str, files: list[dict[str, str]]) -> dict[str, Any]:
     """Return the description of an export, as JSON-LD.
 
     Parameters
@@ -74,10 +108,8 @@ def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, 
         The node that is exported.
     name
         Name of the experiment.
-    file
-        Place of the file in the crate, ``'./name/file.h5'``.
-    about
-        What is known of the file: type, size, hash.
+    files
+        What is known of each file in it: its place, type, size, hash. The data, then pictures of them.
     """
     told = dict(_told(node))
     values = [
@@ -95,7 +127,7 @@ def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, 
         person["affiliation"] = {"@id": "#affiliation"}
         values.append({"@id": "#affiliation", "@type": "Organization", "name": text("user/affiliation")})
     begun = text("start_time") or now
-    experiment = {
+    experiment: dict[str, Any] = {
         "@id": f"./{name}/",
         "@type": "Dataset",
         "name": text("sample/name") or name,
@@ -104,7 +136,7 @@ def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, 
         "dateCreated": begun,
         "dateModified": text("end_time") or begun,
         "identifier": text("identifier_experiment") or name,
-        "hasPart": [{"@id": file}],
+        "hasPart": [{"@id": file["@id"]} for file in files],
         "variableMeasured": [{"@id": value["@id"]} for value in values if value["@type"] == "PropertyValue"],
     }
     graph: list[dict[str, Any]] = [
@@ -129,7 +161,7 @@ def crate(node: Node, name: str, file: str, about: dict[str, str]) -> dict[str, 
         {"@id": _PROGRAM, "@type": "Organization", "name": "h5saver_widget", "url": _HOME},
         experiment,
         person,
-        {"@id": file, "@type": "File", "name": file.rpartition("/")[2], "description": "The measured data", **about},
+        *files,
         *values,
     ]
     return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}

@@ -22,6 +22,7 @@ from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType
 from h5saver_widget.nodes.typed import GROUP, Array, Node, node_of
 from h5saver_widget.saving.assemble import nav_group_of, sibling_of
+from h5saver_widget.saving.entry_of_copies import add_entry
 
 __all__ = ["H5Exporter"]
 
@@ -154,6 +155,8 @@ class _Copy:
             except (NodeError, DataMismatchError) as error:
                 self._job.note(f"{path} was skipped: {error}")
         update_shapes(self._target, self._grown)
+        if node.path == "/":
+            add_entry(self._target)
 
     def _copy(self, path: str) -> None:
         node = self._source.node(path)

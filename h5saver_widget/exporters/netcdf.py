@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,13 @@ from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.source import Item, Source, plain
 
 __all__ = ["NetcdfExporter"]
+
+#: Attributes by which netCDF libraries know how a variable is stored, and that they refuse from others:
+#: https://docs.unidata.ucar.edu/netcdf-c/current/file_format_specifications.html
+_OF_LIBRARIES: Final = frozenset(
+    {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+    | {"_NCProperties", "_nc3_strict"}
+)
 
 
 class NetcdfExporter(Exporter):
@@ -80,7 +87,10 @@ def _dataset(item: Item, job: Job) -> Any:
 
 
 def _attributes(attributes: dict[Any, Any]) -> dict[str, Any]:
-    """Return attributes as netCDF can hold them: numbers, texts and lists of one kind; the rest as JSON text."""
+    """Return attributes as netCDF can hold them: numbers, texts and lists of one kind; the rest as JSON text.
+
+    Names that netCDF keeps for itself get an underscore.
+    """
     found: dict[str, Any] = {}
     for name, value in attributes.items():
         value = plain(value)
@@ -88,5 +98,6 @@ def _attributes(attributes: dict[Any, Any]) -> dict[str, Any]:
             value = np.int8(value)
         if not isinstance(value, (int, float, str, np.generic)):
             value = json.dumps(value, ensure_ascii=False)
-        found[str(name).replace("/", "_") or "_"] = value
+        word = str(name).replace("/", "_") or "_"
+        found[f"{word}_" if word in _OF_LIBRARIES else word] = value
     return found

@@ -43,7 +43,7 @@ class NpyExporter(Exporter):
 
 def write_array(file: IO[bytes], array: LazyArray | npt.NDArray[Any], blocks: Iterable[npt.NDArray[Any]]) -> None:
     """Write an array as ``numpy.load`` reads it; its values come in blocks."""
-    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
     np.lib.format.write_array_header_2_0(file, header)
     for block in blocks:
         file.write(np.ascontiguousarray(block).tobytes())

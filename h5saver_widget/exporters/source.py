@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ _MAX_DEPTH = 200
 _BESIDE = tuple(kind.value for kind in DataType if kind not in MEASURED)
 #: Filters that every HDF5 library has.
 _EVERYWHERE = (None, "gzip", "lzf", "szip", "zlib")
+#: A name of a file has 255 bytes at most; an ending, a number and the name while it is written need some of them.
+_MOST_BYTES: Final = 180
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 
@@ -130,7 +132,10 @@ class Item:
     def file_name(self) -> str:
         """A name for files and groups: of the node, or of the data."""
         inside = self.path.removeprefix(RAW_GROUP).strip("/") if self.path else str(self.data.name)
-        return _NOT_IN_NAMES.sub("_", inside).strip("_.") or "data"
+        name = _NOT_IN_NAMES.sub("_", inside).strip("_.") or "data"
+        # the whole of a path would not fit; what it ends with tells it from its neighbours
+        raw = name.encode()[-_MOST_BYTES:]
+        return raw.decode("utf-8", "ignore").strip("_.")
 
 
 def _axis_facts(axis: Axis) -> dict[str, Any]:

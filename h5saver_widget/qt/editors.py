@@ -76,6 +76,7 @@ class FolderEdit(QtWidgets.QWidget):
         self.line = ElidedEdit()
         self.button = QtWidgets.QToolButton()
         self.button.setToolTip("Choose a folder, or one of the last")
+        self.button.setAccessibleName("Choose a folder")
         self.button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.menu = QtWidgets.QMenu(self.button)
         self.menu.aboutToShow.connect(self._list_recent)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-__all__ = ["keep_geometry", "recent_paths", "remember_path", "user_settings"]
+__all__ = ["fit", "keep_geometry", "recent_paths", "remember_path", "user_settings"]
 
 #: Size of a window's frame and title, in pixels.
 _FRAME: Final = QtCore.QSize(16, 48)
@@ -49,6 +49,11 @@ class _Keeper(QtCore.QObject):
         return False
 
 
+def fit(window: QtWidgets.QWidget, width: int, height: int) -> None:
+    """Give a window a size, as far as the screen has room for it."""
+    window.resize(QtCore.QSize(width, height).boundedTo(window.screen().availableGeometry().size() - _FRAME))
+
+
 def keep_geometry(window: QtWidgets.QWidget, name: str) -> None:
     """Put a window where it was, or make it fit onto the screen, and remember its place when it is closed.
 
@@ -60,8 +65,7 @@ def keep_geometry(window: QtWidgets.QWidget, name: str) -> None:
         Under which it is remembered.
     """
     key = f"geometry/{name}"
-    room = window.screen().availableGeometry()
-    window.resize(window.size().boundedTo(room.size() - _FRAME))
+    fit(window, window.width(), window.height())
     saved = user_settings().value(key)
     if isinstance(saved, QtCore.QByteArray):
         window.restoreGeometry(saved)  # Qt moves it onto a screen that is there

@@ -29,7 +29,6 @@ from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
-from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
     from h5saver_widget.format.layout import SaveTypeName
@@ -153,6 +152,7 @@ class H5Saver(H5SaverBase, QObject):
 
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
     choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
+    add_screenshot = screenshots.add_screenshot
     show_status, show_file_content = telling.show_status, telling.show_file_content
 
     # ---------------------------------------------------------------- screen
@@ -201,12 +201,13 @@ class H5Saver(H5SaverBase, QObject):
         """Show or hide the settings."""
         self.settings_tree.setVisible(show)
 
-    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
-        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
-
-        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
-        """
-        return screenshots.add_screenshot(self, widget, node, name)
+    def show_form(self) -> None:
+        """Show the notes in the settings: the form of the template, if one is chosen."""
+        self.settings_tree.setVisible(True)
+        self.tree.show_section("Notes")
+        window = self.settings_tree.window()
+        window.raise_()
+        window.activateWindow()
 
     # ---------------------------------------------------------------- remote
     @slot()
@@ -248,6 +249,11 @@ class H5Saver(H5SaverBase, QObject):
         """Switch *Do Save* off after the file was closed; in the thread of this object, when it gets to it."""
         if QtCore.QThread.currentThread() == self.thread():
             super().switch_off()
+
+    def clear_problem(self) -> None:
+        """Count an error as seen, and show that."""
+        super().clear_problem()
+        self._call.emit(self.show_status)
 
     # ------------------------------------------------------------- background
     def do(self, doing: str, work: Callable[[], object], failed: str) -> None:
@@ -363,6 +369,8 @@ class H5Saver(H5SaverBase, QObject):
         """Have the tree look as a setting that has changed wants it; called in any thread."""
         if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
             self._in_own_thread(self._show_options)
+        if name not in ("do_save", "N_saved"):  # those come with a state
+            self._call.emit(self.show_status)
 
     @_caught
     def _show_options(self) -> None:

@@ -158,6 +158,7 @@ class CommentLine(QtWidgets.QWidget):
         self._write = write
         self.line = QtWidgets.QLineEdit()
         self.line.setPlaceholderText("Comment for the log")
+        self.line.setAccessibleName("Comment for the log")
         self.line.setToolTip("Written into the log of the open file, with the time, when you press return")
         self.line.setMinimumWidth(40)
         self.button = QtWidgets.QPushButton("Add")

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-__all__ = ["NumberBox", "exact_text", "localized", "number_text", "read_number"]
+from h5saver_widget.qt.alarm import set_alarm
+
+__all__ = ["CountBox", "NumberBox", "exact_text", "localized", "number_text", "read_number"]
 
 _SPACES: Final = dict.fromkeys(map(ord, " \u00a0\u202f\u2009'’_"))
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -70,7 +72,51 @@ def read_number(text: str) -> float:
     return float(plain)
 
 
-class NumberBox(QtWidgets.QDoubleSpinBox):
+class _Reading:
+    """What boxes have that read numbers as people write them; comes before a box of Qt in the bases.
+
+    Everything can be typed: a key that the box refused would leave another number than the one that was meant. What is
+    no number of the box is red while it is typed, and gives way to the number before.
+    """
+
+    def __init__(self: Any) -> None:
+        super().__init__()
+        self.setKeyboardTracking(False)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.lineEdit().textChanged.connect(self._show_alarm)
+
+    def _read(self: Any, text: str) -> float | None:
+        """Return the number that was typed, with or without its unit; None if the box can't keep it."""
+        plain = text.strip().removesuffix(self.suffix().strip())
+        try:
+            found = read_number(plain)
+        except ValueError:
+            return None
+        decimals = self.decimals() if isinstance(self, QtWidgets.QDoubleSpinBox) else 0
+        is_kept = self.minimum() <= found <= self.maximum() and abs(round(found, decimals) - found) < 1e-12
+        return found if is_kept else None
+
+    def validate(self, text: str, position: int) -> tuple[QtGui.QValidator.State, str, int]:
+        """Tell whether a text is a number that can be taken, or can become one."""
+        states = QtGui.QValidator.State
+        return states.Intermediate if self._read(text) is None else states.Acceptable, text, position
+
+    def fixup(self, text: str) -> str:
+        """Leave a text as it was typed: Qt would take 2.5 for 25 where points separate thousands."""
+        return text
+
+    def _show_alarm(self: Any, text: str) -> None:
+        set_alarm(self.lineEdit(), self._read(text) is None)
+
+    def wheelEvent(self: Any, event: QtGui.QWheelEvent) -> None:
+        """Scroll the view around the box, unless somebody edits it."""
+        if self.hasFocus():
+            super().wheelEvent(event)  # type: ignore[misc]
+        else:
+            event.ignore()
+
+
+class NumberBox(_Reading, QtWidgets.QDoubleSpinBox):
     """A box for a number that reads both decimal separators; the wheel changes it only while it is edited.
 
     Examples
@@ -82,27 +128,25 @@ class NumberBox(QtWidgets.QDoubleSpinBox):
     (2.5, 2.5)
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setKeyboardTracking(False)
-        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
-
-    def _local(self, text: str) -> str:
-        """Return a text with the separator that Qt reads: it would take 2.5 for 25 where the locale has commas."""
-        number = text.removesuffix(self.suffix())
-        return re.sub("[.,]", str(self.locale().decimalPoint()), number) + text[len(number) :]
-
     def valueFromText(self, text: str) -> float:
         """Return the value of the typed text."""
-        return super().valueFromText(self._local(text))
+        found = self._read(text)
+        return self.value() if found is None else found
 
-    def validate(self, text: str, position: int) -> tuple[QtGui.QValidator.State, str, int]:
-        """Tell whether a text is a number that can be taken, or can become one."""
-        return super().validate(self._local(text), position)
 
-    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
-        """Scroll the view around the box, unless somebody edits it."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
+class CountBox(_Reading, QtWidgets.QSpinBox):
+    """The same for a whole number.
+
+    Examples
+    --------
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> app = mkQApp()
+    >>> box = CountBox()
+    >>> box.valueFromText('25'), box.valueFromText('2.5')
+    (25, 0)
+    """
+
+    def valueFromText(self, text: str) -> int:
+        """Return the value of the typed text."""
+        found = self._read(text)
+        return self.value() if found is None else int(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,7 +27,29 @@ _STYLES: Final = (
 
 
 class LocalTicks(pg.AxisItem):
-    """An axis whose numbers are written as the locale has it."""
+    """An axis whose numbers are written as the locale has it, and stand apart.
+
+    Attributes
+    ----------
+    offset
+        The number that they count from.
+    """
+
+    offset = 0.0
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        """Return the distances of ticks; pyqtgraph writes the numbers of the widest, whether there is room or not."""
+        levels: list[tuple[float, float]] = super().tickSpacing(minVal, maxVal, size)
+        if self.orientation in ("left", "right") or not levels or not maxVal > minVal:
+            return levels
+        metrics = QtGui.QFontMetricsF(self.style["tickFont"] or self.font())
+        step = levels[0][0]
+        places = range(math.ceil(minVal / step), math.floor(maxVal / step) + 1)
+        numbers = [step * place / self.scale + self.offset for place in places]
+        texts = self.tickStrings(numbers, self.autoSIPrefixScale * self.scale, step)
+        widest = max((metrics.horizontalAdvance(text) for text in texts), default=0.0) + metrics.averageCharWidth()
+        every = math.ceil(widest / (size * step / (maxVal - minVal)))
+        return [(every * step, 0.0), *levels] if every > 1 else levels
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """Return the numbers."""

@@ -84,7 +84,15 @@ class _Row(WidgetParameterItem):
         editor.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         # An editor wider than its column would be cut off at the right.
         editor.setMinimumWidth(40)
+        self._name(editor)
         return editor
+
+    def _name(self, editor: QtWidgets.QWidget) -> None:
+        """Have screen readers say which setting this is."""
+        kinds = (QtWidgets.QLineEdit, QtWidgets.QAbstractItemView)
+        for one in (editor, *(child for child in editor.findChildren(QtWidgets.QWidget) if isinstance(child, kinds))):
+            if not isinstance(one, QtWidgets.QCheckBox):  # that has its title on it
+                one.setAccessibleName(self.param.title().strip())
 
     def widgetEventFilter(self, obj: QtCore.QObject, event: QtCore.QEvent) -> bool:
         # pyqtgraph moves the focus itself, into folded rows too; Qt's own order is the one of the rows.
@@ -118,6 +126,8 @@ class _Row(WidgetParameterItem):
         super().optsChanged(param, opts)
         if "tip" in opts:
             self._show_tips()
+        if "title" in opts:
+            self._name(self.widget)
 
     def _show_tips(self) -> None:
         tip = self.param.opts.get("tip", "")
@@ -234,6 +244,7 @@ class NumberRow(_Row, NumericParameterItem):
         box = super().make_editor()
         box.interpret = partial(_interpreted, box)
         box.formatText = partial(_formatted, box, box.formatText)
+        box.editingFinished.connect(box.updateText)  # 2,5 becomes 2.5 min also where it was 2.5 before
         box.setFixedHeight(QtWidgets.QLineEdit().sizeHint().height())  # its own hint cuts through the digits
         return box
 

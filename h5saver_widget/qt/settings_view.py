@@ -100,6 +100,7 @@ class SettingsTree(PlainTree):
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setAccessibleName("Settings of the saver")
         self.setMinimumWidth(220)
         # On the colour of the window, like a form: editors stand out, and dark check boxes are seen.
         self.viewport().setAutoFillBackground(False)
@@ -125,6 +126,12 @@ class SettingsTree(PlainTree):
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._clock_ticked)
         self.update_next_file()
+
+    def show_section(self, title: str) -> None:
+        """Open a section, and bring it to the top."""
+        head = self.sections[title]
+        head.setExpanded(True)
+        self.scrollToItem(head, QtWidgets.QAbstractItemView.ScrollHint.PositionAtTop)
 
     # ---------------------------------------------------------------- layout
     def _add_section(self, section: Section) -> QtWidgets.QTreeWidgetItem:
@@ -186,6 +193,7 @@ class SettingsTree(PlainTree):
 
     def _add_next_file(self, head: QtWidgets.QTreeWidgetItem) -> None:
         self._next_line = ElidedEdit(shown_only=True)
+        self._next_line.setAccessibleName("Next file")
         self._next_box = QtWidgets.QWidget()
         layout = QtWidgets.QHBoxLayout(self._next_box)
         layout.setContentsMargins(2, 1, 4, 1)

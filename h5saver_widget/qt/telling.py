@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ __all__ = ["show_file_content", "show_status"]
 
 #: How often numbers that grow are shown, in s.
 SHOW_SECONDS: Final = 0.5
+#: The same sentence with other numbers is not said again.
+_NUMBER: Final = re.compile(r"\d[\d,.]*")
 
 
 def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus:
@@ -34,7 +37,7 @@ def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus
     if counts != saver._reported and saver.isopen():
         saver._reported = counts
         saver.status_sig.emit(ThreadCommand("saved", dict(zip(("frames", "bytes", "lost"), counts, strict=True))))
-    names = tuple(line.partition(":")[0] for line in status.missing)
+    names = tuple(_NUMBER.sub("", line.partition(":")[0]) for line in status.missing)
     if names != saver._missing:
         saver._missing = names
         if status.missing:
@@ -76,6 +79,7 @@ def show_file_content(saver: H5Saver) -> H5Browser | None:
             saver.analysis_prog = H5Browser(h5file=path, backend=saver.backend, server=saver.server_options())
         elif path.is_file():
             saver.analysis_prog = H5Browser(h5file=path, backend=saver.backend)
+            saver.analysis_prog.offer_form(saver)
         else:
             saver.update_status("There is no file to show yet: switch Do Save on, or press New file")
             return None

@@ -230,8 +230,12 @@ class Stream:
         self._module.h5saver = saver
         self.alike: Alike | None = None
 
+    def kept(self, bundle: DataToExportLike) -> DataToExportLike:
+        """Return the data of a frame that the settings do not leave out."""
+        return self._module.filter_data(bundle)
+
     def write(self, meant: Meant | None, bundle: DataToExportLike) -> bool:
-        """Save a frame as a module saver does; return False if the settings leave it out. The lock is held.
+        """Save a frame as a module saver does. The lock is held.
 
         Parameters
         ----------
@@ -242,12 +246,9 @@ class Stream:
         """
         module, saver = self._module, self._saver
         self.alike = None
-        kept = module.filter_data(bundle)
-        if not len(kept):
-            return False
         generation, settings = saver.generation, saver.store.current
         node = module.get_set_node()
-        module.data_saver.append(node, kept, [float(bundle.timestamp)])
+        module.data_saver.append(node, bundle, [float(bundle.timestamp)])
         saver.source_saved(self._source)
         if meant is not None and saver.dynamic is None and generation == saver.generation and module.module_group:
             repeat = module.data_saver.repeat(module.module_group)

@@ -107,7 +107,9 @@ class Scan:
             bundle = copy_of(bundle)
             for dwa in bundle.data:
                 dwa.origin = source  # type: ignore[misc]
-        return self._saver.intake.take(source, bundle, partial(self._write, at))
+        intake = self._saver.intake
+        taken = intake.take(source, bundle, partial(self._write, at))
+        return taken and bool(len(intake.stream(source).kept(bundle)))
 
     def _write(self, at: Sequence[int], bundle: DataToExportLike) -> bool:
         module = self._module

@@ -291,7 +291,7 @@ class Settings:
         "NeXus entry",
         "always",
         "Show the data once more as NeXus has them: validators and archives find them there. The entry holds no "
-        "values, and adds 30 kB to a file. always: as /_i_entry, which PyTables and so PyMoDAQ pass over. plain: as "
+        "values, and adds 30 kB to a file. always: under a name that PyTables and so PyMoDAQ pass over. plain: as "
         "/entry, for programs that ask for that name; PyMoDAQ, with PyTables, shows nothing of such a file.",
         FORMAT,
         choices=lambda: ["always", "plain", "never"],

@@ -91,8 +91,10 @@ def record(
             if taken is not None:
                 return taken
     bundle = bundle_of(source, data, units, axes, time, errors, extras)
+    stream = intake.stream(source)
+    kept = stream.kept(bundle)
     meant = Meant.of(data, units, axes, extras) if errors is None and len(bundle.data) == 1 else None
-    return intake.take(source, bundle, partial(intake.stream(source).write, meant))
+    return bool(len(kept)) and intake.take(source, kept, partial(stream.write, meant))
 
 
 def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]:

@@ -22,7 +22,8 @@ from typing import Any, Final, Protocol
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Activity
-from h5saver_widget.errors import FileGoneError, H5SaverError
+from h5saver_widget.errors import FileGoneError, FileNotOpenError, H5SaverError
+from h5saver_widget.format.text import format_size
 from h5saver_widget.recording.chronometer import Chronometer
 from h5saver_widget.recording.counts import Counts
 from h5saver_widget.recording.disk import FreeSpace
@@ -167,6 +168,8 @@ class Watcher:
 
     def failed(self, message: str, error: BaseException | None = None) -> None:
         """Take note of an error; a file that was removed while it was written takes nothing any more."""
+        if isinstance(error, FileNotOpenError) and self.problem and not self._file.isopen():
+            return  # why there is no file tells more
         self.problem, self._problem_at = message, monotonic()
         self._is_gone = self._is_gone or isinstance(error, FileGoneError)
 
@@ -341,10 +344,12 @@ class Watcher:
         late = activity.seconds if not doing or activity.doing == doing == "closing" else seconds
         waiting = late if late > ANSWER_SECONDS else 0.0
         missing = self.sources.missing(now, now - self.clock.elapsed) if opened and not self.is_paused else ()
-        if activity.problem:
-            whose = "server" if self._file.io.capabilities.remote else "disk"
-            missing = (f"the {whose} refuses what is written, it is tried again: {activity.problem}", *missing)
-        if waiting:
+        is_refused = bool(activity.problem) and not self.is_given_up
+        if is_refused:
+            whose = "the server refuses what is written, it is tried again: "
+            is_refused = not self._file.io.capabilities.remote  # what a server refuses is kept here
+            missing = (f"{'' if is_refused else whose}{activity.problem}", *missing)
+        elif waiting:
             missing = (_not_answering(doing, waiting, statistics), *missing)
         patience = SCAN_PATIENCE if self._file.scan_runs else PATIENCE
         if opened and not self.is_paused:
@@ -353,7 +358,7 @@ class Watcher:
         if mirror is not None and mirror.problem:
             missing = (*missing, f"the mirror: {mirror.problem}. The file on the disk is not affected.")
         return RecorderStatus(
-            self._state(doing, opened, waiting, statistics, now),
+            self._state(doing, opened, waiting, is_refused, statistics, now),
             statistics,
             self._file.file_path or (Path(last_file) if last_file else None),
             self.flow.seconds(now),
@@ -368,7 +373,9 @@ class Watcher:
             "The new file is made when the scan ends" if self._rolls and self.due and self._file.scan_runs else "",
         )
 
-    def _state(self, doing: str, opened: bool, waiting: float, statistics: Statistics, now: float) -> RecorderState:
+    def _state(
+        self, doing: str, opened: bool, waiting: float, is_refused: bool, statistics: Statistics, now: float
+    ) -> RecorderState:
         """Return the one word for all of it; the only place where it is decided."""
         if doing:
             return RecorderState.OPENING if doing == "opening" else RecorderState.CLOSING
@@ -376,6 +383,8 @@ class Watcher:
             return RecorderState.ERROR
         if not opened:
             return RecorderState.CLOSED
+        if is_refused:
+            return RecorderState.ERROR
         if waiting:
             return RecorderState.NOT_ANSWERING
         if self.is_paused:
@@ -392,6 +401,7 @@ def _not_safe(activity: Activity) -> str:
 
 def _not_answering(doing: str, seconds: float, statistics: Statistics) -> str:
     what = f"{doing} takes long: " if doing else ""
-    frames, size = statistics.frames_waiting, statistics.queue_bytes / 1e6
-    queue = f"; {frames:,} frames ({size:,.0f} MB) wait, and are written when it does" if frames or size else ""
+    frames, size = statistics.frames_waiting, format_size(statistics.queue_bytes)
+    wait = "1 frame waits, and is" if frames == 1 else f"{frames:,} frames wait ({size}), and are"
+    queue = f"; {wait} written when it does" if frames else ""
     return f"{what}the disk has not answered for {seconds:.0f} s{queue}"

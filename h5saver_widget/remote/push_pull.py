@@ -15,6 +15,7 @@ from h5saver_widget.progress import Progress
 from h5saver_widget.remote.identity import open_target
 from h5saver_widget.remote.transfer import Transfer, copy_all, fingerprint
 from h5saver_widget.remote.unfinished import Unfinished
+from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.saving.provenance import recording_id
 
 __all__ = ["Copied", "complete", "copied_and_compared", "local_reader", "pull", "push", "remote_backend"]
@@ -97,7 +98,7 @@ def pull(
     check: bool = True,
     progress: Progress | None = None,
 ) -> Copied:
-    """Copy a file from a server to the local disk; parameters and errors as :func:`push`."""
+    """Copy a file from a server to the local disk, with a NeXus entry made anew; parameters and errors as `push`."""
     return _copied(remote_backend(options), domain, create_backend(READS_ALL), path, check, progress)
 
 
@@ -107,7 +108,9 @@ def _copied(
     source.open(path, "r")
     try:
         open_target(source, target, place)
-        return copied_and_compared(source, target, progress, check=check)
+        copied = copied_and_compared(source, target, progress, check=check)
+        add_entry(target)
+        return copied
     finally:
         target.close()
         source.close()

@@ -111,7 +111,7 @@ class _ReadColumn:
         if self.at:
             inner: Any = (..., *self.at)
             values = values[inner]
-        if self.dtype.kind == "c":
+        if self.dtype.kind == "c" and values.dtype.names:
             return ReadComplex(lambda _: values, self.dtype)(part)
         if not self.is_text:
             return np.asarray(values)

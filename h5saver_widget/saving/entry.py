@@ -6,16 +6,20 @@ end of each step that makes arrays, and costs nothing per frame.
 
 The nodes stand in ``/_i_nexus``, and ``/_i_entry`` links to them: PyMoDAQ reads a file with h5py only if each node has
 an attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link. PyTables hides both
-by their names; ``default`` of the root leads other readers to the entry.
+by their names; ``default`` of the root leads other readers to the entry. All nodes of one step are in one group there,
+so they are made by one call.
 
 Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_definitions/NXsensor_scan.html
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -33,9 +37,8 @@ from h5saver_widget.version import __version__
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
-    from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "how_telling"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +46,8 @@ _DEFINITION: Final = "NXsensor_scan"
 _VERSION: Final = "v2024.02"
 _HOME: Final = "https://pypi.org/project/h5saver-widget"
 
-#: So many channels are shown, the first ones: a log of 1,000 channels would get 2 MB of descriptions.
-_MOST: Final = 12
+#: So many channels and modules are shown, the first ones, each in about 1 kB; that others are left out is told.
+_MOST: Final = 200
 
 _HIGHEST: Final = 100
 _DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
@@ -67,9 +70,10 @@ class _Array:
         nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
         (https://manual.nexusformat.org/design.html) it finds the array itself.
         """
-        units, label = str(self.about.get("units", "")), str(self.about.get("label") or name)
+        units = storable_text(str(self.about.get("units", "")))
+        label = storable_text(str(self.about.get("label") or name))
         about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
-        return Plain("view", about | ({"units": units} if units else {}), self.path)
+        return _node("view", about | ({"units": units} if units else {}), self.path)
 
 
 @dataclass
@@ -110,8 +114,10 @@ class Entry:
         self._axes: dict[str, list[_Array]] = {}
         self._channels: dict[str, _Channel] = {}
         self._views: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._places: dict[str, str] = {}
+        self._steps = 0
         self._count = 0
+        self._is_full = False
         self._best = -1
         #: Whether the file has an entry.
         self.is_there = False
@@ -131,38 +137,39 @@ class Entry:
         user
             Name of the person.
         """
-        program = _text("h5saver_widget", version=__version__, program_url=_HOME)
         entry = {
             "definition": _text(_DEFINITION, version=_VERSION),
-            "start_time": _text(start.isoformat(timespec="milliseconds")),
-            "identifier_experiment": _text(identity),
-            "process": _group("NXprocess", program=program),
+            "start_time": _time(start),
+            "identifier_experiment": _text(identity, varies=True),
+            "process": _group("NXprocess", program=_text("h5saver_widget", version=__version__, program_url=_HOME)),
             "user": _group("NXuser", name=_text(user)),
             "instrument": _group("NXinstrument"),
         }
         self._entry, self._shown = place
+        first, links = _step(f"{self._shown}/0", entry)
+        about = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
+        self._io.add_plain(self._shown, _node("group", about, members={"0": first}))
         self._io.add_plain(
-            self._entry, Plain("group", {"NX_class": "NXentry", "CLASS": "GROUP", "TITLE": "Data for archives"})
+            self._entry, _node("group", {"NX_class": "NXentry", "TITLE": "Data for archives"}, members=links)
         )
-        shown = {"NX_class": "NXcollection", "CLASS": "GROUP", "TITLE": f"What {self._entry} links to"}
-        self._io.add_plain(self._shown, Plain("group", shown))
-        self.is_there = True
-        self._add(entry)
+        self._places = {name: link.text for name, link in links.items()}
+        self._steps, self.is_there = 1, True
 
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
         io = self._io
         if place := shown_again(io):
             self._entry, self._shown = place
-            self.is_there, self._taken = True, set(io.children(io.node(self._shown)))
-            self._count = len(self._taken)
+            self.is_there, self._steps = True, len(io.children(io.node(self._shown)))
+            self._places = dict.fromkeys(io.children(io.node(self._entry)), "")
+            self._count = len(self._places)
             # what is there stays the default: what it shows is not known any more
             self._best = _HIGHEST if io.get_attributes(io.node(self._entry), ["default"]) else -1
 
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
         if self.is_there:
-            self._add({"end_time": _text(end.isoformat(timespec="milliseconds"))})
+            self._add({"end_time": _time(end)})
 
     def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
         """Add what a person has told: the sample, the user, settings that no module knows.
@@ -176,11 +183,11 @@ class Entry:
         """
         claimed = {"definition": _text(definition)} if definition and definition != _DEFINITION else {}
         if self.is_there and (members or claimed):
-            self._add({**members, **claimed})
+            self._add({**{name: _complete(node) for name, node in members.items()}, **claimed})
 
     def group_made(self, path: str, title: str, kind: str) -> None:
         """Take note of a new group: its title, and its type if it is the group of a module."""
-        if self._has_room:
+        if self.is_there:
             self._titles[path] = title
             name = _valid(title or path.rpartition("/")[2])
             if kind in _INSTRUMENTS and name not in self._modules_shown and len(self._modules_shown) < _MOST:
@@ -189,7 +196,7 @@ class Entry:
 
     def made(self, group: str, name: str, ndim: int, about: Mapping[str, Any]) -> None:
         """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
-        if not self._has_room or not group.startswith(RAW_GROUP):
+        if not self.is_there or not group.startswith(RAW_GROUP):
             return
         role, array = about.get("data_type"), _Array(f"{group}/{name}", ndim, about)
         if role == DataType.axis.name:
@@ -211,17 +218,16 @@ class Entry:
     def _hide(self, below: str) -> None:
         io, entry = self._io, self._io.node(self._entry)
         left: dict[str, int] = {}
-        for name in io.children(io.node(self._shown)):
-            if target := self._target_of(f"{self._shown}/{name}"):
+        for name in list(self._places):
+            place = self._place_of(name)
+            if target := self._target_of(place):
                 if target.startswith(below):
                     io.delete(io.node(f"{self._entry}/{name}"))
-                    io.delete(io.node(f"{self._shown}/{name}"))
-                    self._taken.discard(name)
-                    self._views = {
-                        of: at for of, at in self._views.items() if not at.startswith(f"{self._shown}/{name}/")
-                    }
+                    io.delete(io.node(place))
+                    del self._places[name]
+                    self._views = {of: at for of, at in self._views.items() if not at.startswith(f"{place}/")}
                 else:
-                    left[name] = _rank(target)
+                    left[name] = how_telling(target)
         told = io.get_attributes(entry, ["default"])
         if told and told["default"] not in left:
             self._best = max(left.values(), default=-1)
@@ -229,6 +235,13 @@ class Entry:
                 io.set_attributes(entry, {"default": max(left, key=lambda name: left[name])})
             else:
                 io.delete_attribute(entry, "default")
+
+    def _place_of(self, name: str) -> str:
+        """Return where a member of the entry stands; of one that was there before, its link tells."""
+        if not self._places[name]:
+            node = self._io.node(f"{self._entry}/{name}")
+            self._places[name] = self._io.inspection.link_target(node)[1]
+        return self._places[name]
 
     def _target_of(self, path: str) -> str:
         """Return the array that is the signal of an NXdata of the entry, ``''`` of any other node."""
@@ -238,9 +251,12 @@ class Entry:
             return ""
         return str(io.get_attributes(io.node(f"{path}/{signal}"), ["target"]).get("target", ""))
 
-    @property
-    def _has_room(self) -> bool:
-        return self.is_there and self._count < _MOST
+    def _has_room_for(self, path: str) -> bool:
+        if self._count >= _MOST and not self._is_full:
+            self._is_full = True
+            told = "the data are saved, but %s shows the first %d channels alone, without those of %s and later ones"
+            logger.warning(told, self._entry, _MOST, path)
+        return not self._is_full
 
     # ---------------------------------------------------------------- writing
     def write(self) -> None:
@@ -250,42 +266,47 @@ class Entry:
         new: dict[str, Plain] = {}
         if modules:
             made = {name: _module(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
-            new["instrument"] = Plain("group", members=made)
+            new["instrument"] = _group("NXinstrument", **made)
         about: dict[str, str] = {}
         for path, channel in channels.items():
-            if channel.signals and self._has_room:
-                name = self._name_for(path, channel.signals[0])
+            if channel.signals and self._has_room_for(path):
+                name = self._name_for(path, channel.signals[0], new)
                 new[name] = self._nxdata(path, name, channel)
-                if _rank(path) > self._best:
-                    self._best, about = _rank(path), {"default": name}
+                if how_telling(path) > self._best:
+                    self._best, about = how_telling(path), {"default": name}
         if new:
             self._add(new, about)
-        if not self._has_room:
-            self._titles, self._axes = {}, {}
 
     def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
-        nodes = {
-            name: _complete(node._replace(attributes={**node.attributes, "target": f"{self._shown}/{name}"}))
-            for name, node in members.items()
-        }
-        links = {name: Plain("soft", text=f"{self._shown}/{name}") for name in members}
+        is_step = not members.keys() <= self._places.keys()
         try:
-            self._io.add_plain(self._shown, Plain("group", members=nodes))
-            self._io.add_plain(self._entry, Plain("group", about, members=links))
+            self._write(members, about)
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            logger.warning(
-                "the data are saved, but %s does not show all of %s: %s", self._entry, ", ".join(members), error
-            )
+            told = ", ".join(members)
+            logger.warning("the data are saved, but %s does not show all of %s: %s", self._entry, told, error)
             for name, node in members.items() if len(members) > 1 else ():
-                self._add({name: node}, about if about.get("default") == name else {})
+                with suppress(H5SaverError, OSError):
+                    self._write({name: node}, about if about.get("default") == name else {})
+        self._steps += is_step
+
+    def _write(self, members: Mapping[str, Plain], about: Mapping[str, str]) -> None:
+        step = f"{self._shown}/{self._steps}"
+        new = {name: node for name, node in members.items() if name not in self._places}
+        for name in members.keys() - new.keys():
+            self._io.add_plain(self._place_of(name), members[name])
+        if new:
+            shown, links = _step(step, new)
+            self._io.add_plain(step, shown)
+            self._io.add_plain(self._entry, Plain("group", about, members=links))
+            self._places |= {name: link.text for name, link in links.items()}
 
     def _nxdata(self, path: str, place: str, channel: _Channel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
         first = channel.signals[0]
         shown: dict[str, _Array] = {}
         dimensions = ["."] * first.ndim
-        about: dict[str, RawAttribute] = {"NX_class": "NXdata"}
+        about: dict[str, Any] = {"NX_class": "NXdata"}
         for array in self._axes_of(path, first):
             index = int(array.about.get("index", 0))
             if index < len(dimensions):
@@ -295,7 +316,7 @@ class Entry:
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
         signals: list[str] = []
         for number, array in enumerate(channel.signals):
-            if array.ndim == first.ndim and self._has_room:
+            if array.ndim == first.ndim and self._has_room_for(path):
                 self._count += 1
                 name = _free(_label(array, "data"), shown)
                 signals.append(name)
@@ -308,10 +329,10 @@ class Entry:
         members = {}
         for name, array in shown.items():
             # a scan has one axis and many channels: they share a view
-            place_of_view = self._views.setdefault(array.path, f"{self._shown}/{place}/{name}")
-            is_first = place_of_view == f"{self._shown}/{place}/{name}"
-            members[name] = array.shown_as(name) if is_first else Plain("link", text=place_of_view)
-        return Plain("group", about, members=members)
+            here = f"{self._shown}/{self._steps}/{place}/{name}"
+            known = self._views.setdefault(array.path, here)
+            members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
+        return _node("group", about, members=members)
 
     def _axes_of(self, path: str, signal: _Array) -> list[_Array]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
@@ -325,33 +346,52 @@ class Entry:
         navigation = self._axes.get(f"{above}/{NAV_GROUP}", [])
         return [*own, *(array for array in navigation if array.about.get("index") not in taken)]
 
-    def _name_for(self, path: str, signal: _Array) -> str:
+    def _name_for(self, path: str, signal: _Array, new: dict[str, Any]) -> str:
         """Return a free name for the NXdata: scan, module and data."""
         scan = next((part for part in path.split("/") if part.startswith(("Scan", "Datalogger", "Optimizer"))), "")
         parts = [scan, str(signal.about.get("origin", "")), self._titles.get(path, "")]
         told = [part for number, part in enumerate(parts) if part and part not in parts[:number]]
-        name = _free(_valid("_".join(told) or "data").lower(), self._taken)
-        self._taken.add(name)
-        return name
+        return _free(_valid("_".join(told) or "data").lower(), ChainMap(new, self._places))
+
+
+def _node(
+    kind: Any,
+    about: Mapping[str, Any],
+    text: str = "",
+    members: Mapping[str, Plain] = MappingProxyType({}),
+    varies: bool = False,
+) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ knows what each is."""
+    known = {"CLASS": "GROUP" if kind == "group" else "CARRAY", "TITLE": "", **about}
+    return Plain(kind, known, text, members, varies)
 
 
 def _complete(node: Plain) -> Plain:
-    """Return a node with the attributes by which PyMoDAQ knows what each is, and with texts that HDF5 can hold."""
-    if node.kind in ("link", "soft"):
-        return node
-    about = {"CLASS": "GROUP" if node.kind == "group" else "CARRAY", "TITLE": "", **node.attributes}
-    about = {name: storable_text(value) if isinstance(value, str) else value for name, value in about.items()}
-    if node.kind == "text":
-        node = node._replace(text=storable_text(node.text))
-    return node._replace(attributes=about, members={name: _complete(member) for name, member in node.members.items()})
+    """Return a node of a template with those attributes, and with texts that HDF5 can hold."""
+    about = {name: storable_text(value) if isinstance(value, str) else value for name, value in node.attributes.items()}
+    members = {name: _complete(member) for name, member in node.members.items()}
+    return _node(node.kind, about, storable_text(node.text), members)
+
+
+def _step(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str, Plain]]:
+    """Return the group of a step, and the links to its members, which say where they stand as NeXus demands it."""
+    places = {name: f"{path}/{name}" for name in members}
+    shown = {
+        name: node._replace(attributes={**node.attributes, "target": places[name]}) for name, node in members.items()
+    }
+    return _group("NXcollection", **shown), {name: Plain("soft", text=place) for name, place in places.items()}
 
 
 def _group(nx_class: str, **members: Plain) -> Plain:
-    return Plain("group", {"NX_class": nx_class}, members=members)
+    return _node("group", {"NX_class": nx_class}, members=members)
 
 
-def _text(text: str, **attributes: str) -> Plain:
-    return Plain("text", attributes, text or "unknown")
+def _text(text: str, varies: bool = False, **about: str) -> Plain:
+    return _node("text", about, storable_text(text) or "unknown", varies=varies)
+
+
+def _time(time: datetime) -> Plain:
+    return _text(time.isoformat(timespec="milliseconds"), varies=True)
 
 
 def _module(path: str, title: str, nx_class: str) -> Plain:
@@ -360,7 +400,7 @@ def _module(path: str, title: str, nx_class: str) -> Plain:
     return _group(nx_class, **{_NAMES[nx_class]: _text(title)}, settings=settings)
 
 
-def _rank(path: str) -> int:
+def how_telling(path: str) -> int:
     """Return how telling the data at a path are: more dimensions first, positions after readings, times last."""
     parts = path.split("/")
     if "Timestamps" in parts:
@@ -373,6 +413,7 @@ def _label(array: _Array, default: str) -> str:
     return _valid(str(array.about.get("label") or default))
 
 
+@functools.lru_cache(1000)
 def _valid(text: str) -> str:
     """Return a name that NeXus allows.
 
@@ -383,7 +424,7 @@ def _valid(text: str) -> str:
     return name if name and not name[0].isdigit() else f"_{name}"
 
 
-def _free(name: str, taken: Any) -> str:
+def _free(name: str, taken: Container[str]) -> str:
     """Return a name that is not taken, with a number if need be."""
     number, free = 1, name
     while free in taken:

@@ -20,7 +20,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import AxisMeaning, Frame, Meaning, stored_shape
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.per_row import ExtraRows
-from h5saver_widget.saving.repeated import Alike
+from h5saver_widget.saving.repeated import FramePattern
 
 __all__ = ["ExtendedArrays", "Point", "RepeatedPoint", "ScanStream", "checked_indexes"]
 
@@ -222,7 +222,7 @@ class ScanStream:
 
     @property
     def marks(self) -> list[tuple[Handle, Values]]:
-        """What is written with each point of that segment: its number, where there are several."""
+        """The number of that segment, which is written with each point; nothing where there is one segment."""
         return [] if self._numbers is None else [(self._numbers, np.asarray(self._current, np.uint16))]
 
     def is_ready_for(self, frame: Frame) -> bool:
@@ -260,7 +260,7 @@ class ScanStream:
         return len(self._segments) - 1
 
 
-class RepeatedPoint(Alike):
+class RepeatedPoint(FramePattern):
     """The data of a point, and where later ones of the same meaning are written.
 
     Parameters

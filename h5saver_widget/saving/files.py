@@ -6,6 +6,7 @@ Some of these functions are methods of :class:`~h5saver_widget.saving.low_level.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.backends.terms import OpenMode
-from h5saver_widget.errors import FileOpenError
+from h5saver_widget.errors import FileIncompleteError, FileOpenError, H5SaverError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
@@ -145,9 +146,17 @@ def _start(
                 file.require_session().written_at(path)
             _lay_out(file, path, raw_path, metadata, created, swmr)
         file.require_session().hold_raw()
-    except BaseException:  # the caller gets the error; a file that it takes for closed must not stay open
+    except BaseException as error:  # the caller gets the error; a file that it takes for closed must not stay open
         file._begin_session(None)
-        file.io.close()
+        with suppress(OSError, H5SaverError):
+            file.io.close()
+        if isinstance(error, FileIncompleteError):
+            if created and not file.capabilities.remote:
+                path.unlink(missing_ok=True)  # there is nothing in it
+            done = "made" if created else "opened for saving"
+            raise FileOpenError(
+                f"{path} could not be {done}: nothing can be written. Look whether the disk is full"
+            ) from error
         raise
     file._flushed_at = monotonic()
     file._size_before = path.stat().st_size if path.exists() else 0

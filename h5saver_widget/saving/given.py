@@ -19,6 +19,7 @@ from h5saver_widget.data.plain import plain
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
 from h5saver_widget.errors import AxisError, DataMismatchError
 from h5saver_widget.saving.bundle import Bundle
+from h5saver_widget.saving.value_types import CODED
 
 __all__ = [
     "BUNDLES",
@@ -193,7 +194,7 @@ def _array(what: str, value: Any) -> NDArray[Any]:
     if value is None:
         raise DataMismatchError(f"{what}: got nothing where an array or a number is expected")
     try:
-        array = plain(value if isinstance(value, np.ndarray) else np.asarray(value), what)
+        array = plain(value if isinstance(value, np.ndarray) else np.asarray(value), what, also=CODED)
     except ValueError as error:
         if isinstance(error, DataMismatchError):
             raise
@@ -226,7 +227,9 @@ def axes_of(axes: AxesGiven, source: str) -> list[Axis]:
         parts = given if isinstance(given, tuple) and len(given) > 1 and isinstance(given[1], str) else (given, "")
         values, units, dimension = (*parts, index)[:3]
         try:
-            found.append(Axis(str(label), units, data=plain(np.asarray(values), f"axis {label}"), index=dimension))
+            found.append(
+                Axis(str(label), units, data=plain(np.asarray(values), f"axis {label}", also=CODED), index=dimension)
+            )
         except (TypeError, ValueError) as error:
             raise AxisError(
                 f"{source}: the axis {label!r} can't be used ({error}); give its values and their unit: "

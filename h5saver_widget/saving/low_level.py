@@ -368,7 +368,10 @@ class H5SaverLowLevel(H5Backend):
                     self._notify("error", message=said, exception=None)
             finally:
                 self._begin_session(None)
-                self._notify("closed", path=now, frames=frames_saved, bytes=size)
+                lost = frames.statistics(self).frames_dropped - self._frames_refused  # of those that were accepted
+                kept = max(frames_saved - lost, 0)
+                size = size * kept // max(frames_saved, 1)
+                self._notify("closed", path=now, frames=kept, bytes=size)
 
     def borrow(self, lender: H5SaverLowLevel) -> None:
         """Work on the file that another saver has open, until this one is closed."""

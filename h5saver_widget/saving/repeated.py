@@ -26,7 +26,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 if TYPE_CHECKING:
     from h5saver_widget.saving.recording import Recording
 
-__all__ = ["SCALARS", "Alike", "Repeated"]
+__all__ = ["SCALARS", "FramePattern", "Repeated"]
 
 #: Types of extra attributes that can be compared: equal values are the same, but for nan, which is no trouble.
 SCALARS = (float, int, str, bool, type(None))
@@ -35,11 +35,13 @@ _SAID = "dim", "source", "name", "origin", "units", "labels", "errors", "nav_ind
 #: What `said_of`, `arrays_of` and `axes_of` return, of data objects of other classes.
 _OF_OTHERS = attrgetter(*_SAID), attrgetter("data"), attrgetter("axes")
 
+_dtype_of, _size_of = attrgetter("dtype"), attrgetter("size")
+
 _AXIS_TYPE = np.dtype(np.float64)
 _as_bytes = struct.Struct("=d").pack
 
 
-class Alike:
+class FramePattern:
     """The meaning of a frame, and the arrays in which frames of the same meaning are saved.
 
     Parameters
@@ -101,9 +103,9 @@ class Alike:
                 if axes and axes_change(axes):
                     return None
         values = [*chain.from_iterable(map(self._arrays_of, data))]
-        if [*map(type, values)] != self._row_types or [array.size for array in values] != self._sizes:
+        if [*map(type, values)] != self._row_types or [*map(_size_of, values)] != self._sizes:
             return None
-        if not all(map(is_, [array.dtype for array in values], self._dtypes)):
+        if not all(map(is_, map(_dtype_of, values), self._dtypes)):
             return None
         for number, shape in self._shapes:  # of single values, the dimensionality tells it
             if values[number].shape != shape or not values[number].flags.c_contiguous:
@@ -111,7 +113,7 @@ class Alike:
         return values
 
 
-class Repeated(Alike):
+class Repeated(FramePattern):
     """An appended frame, and how later ones of the same meaning are appended.
 
     Parameters

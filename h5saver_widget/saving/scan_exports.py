@@ -31,12 +31,12 @@ __all__ = ["DataToExportExtendedSaver"]
 
 
 class _Below:
-    """What is known of the data below a group.
+    """The streams below a group.
 
     Attributes
     ----------
     streams
-        The streams, by what they are recognised by.
+        By the key of their data.
     repeated
         How points like the last one are written; None if each is checked.
     tries
@@ -87,7 +87,7 @@ class DataToExportExtendedSaver(DataManagement):
         super().__init__(h5saver, **options)
         self.extended_shape = tuple(int(n) for n in extended_shape)
         self._fill_value, self._as_acquired = fill_value, as_acquired
-        #: What is known below the groups of modules, by path; the group of the last point.
+        #: Streams below the groups of modules, by path; the group of the last point.
         self._groups: dict[str, _Below] = {}
         self._last: tuple[Where, _Below] | None = None
         self._generation = -1
@@ -167,7 +167,7 @@ class DataToExportExtendedSaver(DataManagement):
     _keyed: Callable[[DataToExportLike], Iterable[tuple[Key, DataLike]]] = staticmethod(with_occurrence)
 
     def _known(self, where: Where) -> _Below:
-        """Return what is known of the data below a group."""
+        """Return the streams below a group."""
         if self._generation != self.h5saver.generation:
             self._groups, self._last, self._generation = {}, None, self.h5saver.generation
         if self._last is None or self._last[0] is not where:

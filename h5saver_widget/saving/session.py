@@ -7,6 +7,7 @@ the session, never the saver itself.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 import warnings
@@ -30,6 +31,8 @@ from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.nexus import Plots
 
 __all__ = ["Session", "close_forgotten"]
+
+logger = logging.getLogger(__name__)
 
 #: How long a program that ends waits for a disk that does not answer, in s.
 EXIT_SECONDS: Final = 3.0
@@ -248,7 +251,10 @@ def close_forgotten(holder: list[Session]) -> None:
             continue
         path: Path | None = session.io.path
         if path is not None:
-            session.close()
+            try:
+                session.close()
+            except (H5SaverError, OSError) as error:  # its process has ended before
+                logger.warning("%s could not be completed: %s", path, error)
             holder.clear()
             warnings.warn(
                 f"{path} was still open when its saver was forgotten; it was closed now. "

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from h5saver_widget.backends.frame_queue import LocalQueue
 from h5saver_widget.backends.ledger import FrameLedger
-from h5saver_widget.backends.local_file import LocalQueue
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget import Axis, DataRaw, DataToExport
 from h5saver_widget.demo.live import LivePlot
+from h5saver_widget.qt.alarm import ALARM
 
 X = np.linspace(400, 800, 101)
 
@@ -109,7 +110,17 @@ def test_the_range_of_a_scan_is_typed_with_either_separator(qtbot, locale, typed
         qtbot.keyClick(box, QtCore.Qt.Key.Key_Return)
         assert settings["axis0", "stop"] == 2.5
         assert box.text() == ("2.50" if locale == "C" else "2,50")
-        qtbot.keyClicks(box, "x")  # is refused, and nothing changes
-        assert settings["axis0", "stop"] == 2.5
+        for text in ("2.5x", "1,5e-3", "1.234,5"):  # is no number of this box: red, and nothing changes
+            box.selectAll()
+            qtbot.keyClicks(box, text)
+            assert box.lineEdit().palette().color(QtGui.QPalette.ColorRole.Text).name() == ALARM
+            qtbot.keyClick(box, QtCore.Qt.Key.Key_Tab)
+            assert settings["axis0", "stop"] == 2.5 and box.value() == 2.5
+        points = form._boxes[0, "points"]
+        for text, value in ((typed, 41), ("1e3", 1000)):  # 25 points were not meant
+            points.selectAll()
+            qtbot.keyClicks(points, text)
+            qtbot.keyClick(points, QtCore.Qt.Key.Key_Return)
+            assert settings["axis0", "points"] == value and points.text() == str(value)
     finally:
         QtCore.QLocale.setDefault(before)

@@ -74,8 +74,6 @@ def same_nodes(found, expected, paths):
     for path in paths:
         mine, theirs = found[path], expected[path]
         attributes, original = mine.attrs.to_dict(), theirs.attrs.to_dict()
-        if path == "/" and attributes["default"] == "RawData":  # copied by values: without the entry
-            original["default"] = "RawData"
         if hasattr(theirs, "read"):
             shape = theirs.shape
             original = {**original, **({"shape": shape} if len(original.get("shape", ())) and shape[0] else {})}

@@ -183,6 +183,39 @@ def write_tables(path: Path) -> Path:
     return path
 
 
+def write_odd(path: Path) -> Path:
+    """Write what is legal and rare: rows within rows, single ones, lists, names of all kinds, links in circles."""
+    inner = [("pos", [("x", "f8"), ("y", "c16")]), ("ok", "?"), ("vec", "f4", (3,)), ("text", h5py.string_dtype())]
+    rows = np.zeros(3, np.dtype(inner))
+    rows["text"], rows["pos"]["y"] = ["a", "ü", ""], 1 + 2j
+    with h5py.File(path, "w") as file:
+        file["rows"], file["row"] = rows, rows[0]
+        file.create_dataset("pairs", (3,), np.dtype("(2,2)f4"))
+        lists = file.create_dataset("lists", (3,), h5py.vlen_dtype(np.dtype([("a", "i4"), ("b", "f8")])))
+        lists[0] = np.zeros(2, [("a", "i4"), ("b", "f8")])
+        for name in (
+            "naïve",
+            "日本",
+            "a b",
+            ".hidden",
+            "x" * 300,
+            "日" * 100,
+            "tab\tname",
+            "%s",
+            "<b>bold</b>",
+            "CON",
+            "é",
+        ):
+            file[f"names/{name}"] = np.arange(3)
+        file["flat"] = np.zeros((1,) * 20 + (2,) * 4)
+        file["beyond int64"] = np.arange(4, dtype="u8") + 2**63
+        file["group/below"] = file.create_group("circle")
+        file["circle/up"] = file["group"]
+        file["one"], file["two"] = h5py.SoftLink("/two"), h5py.SoftLink("/one")
+        file["self"] = h5py.ExternalLink(path.name, "/rows")
+    return path
+
+
 def write_elsewhere(folder: Path) -> Path:
     """Write a master file whose values stand beside it, one of them outside of its folder."""
     outside = folder.parent / f"{folder.name} outside.h5"
@@ -223,4 +256,5 @@ RECIPES = {
     "cf.nc": write_netcdf,
     "kinds.h5": write_kinds,
     "tables.h5": write_tables,
+    "odd.h5": write_odd,
 }

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_tables
+from recipes import write_elsewhere, write_kinds, write_netcdf, write_nexus, write_odd, write_tables
 
 from h5saver_widget import DataLoader, H5Backend
 from h5saver_widget.browsing import FileView, NodeIcon
@@ -83,6 +83,22 @@ def test_packed_numbers_are_unpacked(files, backend):
         assert loader.load_data("/model_day").units == "days since 1850-01-01"  # no calendar that has dates
         raw = loader.load_data("/wetness", raw=True)
         assert raw.data[0][0, 0].tolist() == [0, 100, -99] and raw.axes[0].units.startswith("hours since")
+
+
+@pytest.mark.parametrize("backend", ["h5py", "tables"])
+def test_opening_a_file_that_says_nothing_shows_its_first_numbers(tmp_path, backend):
+    """Texts, tables, single numbers and PyTables' own indexes are passed over."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["_i_table/indices"] = np.arange(5)
+        file["a number"], file["a text"], file["b table"] = 3.0, "words", np.zeros(3, [("x", int)])
+    with FileView(path, backend=backend) as view:
+        assert view.describe("/").data_path == ""
+    with h5py.File(path, "r+") as file:
+        file["group/later"], file["group/second"] = np.arange(6.0).reshape(2, 3), np.arange(4)
+    with FileView(path, backend=backend) as view:
+        report = view.describe("/")
+        assert report.data_path == "/group/later" and report.is_default
 
 
 @pytest.mark.parametrize(
@@ -308,3 +324,30 @@ def test_every_object_of_a_group_is_looked_at_once(tmp_path, monkeypatch):
         loading = len(counted)
         export(saver, tmp_path / "many.npz")
     assert loading < 60 * 12 and len(counted) - loading < 60 * 16
+
+
+def test_single_rows_and_complex_columns(tmp_path, backend, isolated):
+    path = write_odd(tmp_path / "odd.h5")
+    with H5Backend(backend, isolated=isolated) as h5:
+        h5.open_file(path)
+        frame = pd.read_csv(export(h5.get_node("/row"), tmp_path / "row.csv").path, comment="#", keep_default_na=False)
+        assert frame["pos.y real"].tolist() == [1] and frame["pos.y imag"].tolist() == [2]
+        assert frame["text"].tolist() == ["a"] and frame["vec[2]"].tolist() == [0]
+        done = export(h5.get_node("/names"), tmp_path / "names.csv")
+        assert len([*done.path.iterdir()]) == 11 and not done.notes
+
+
+def test_netcdf_and_enumerations_go_into_every_format(files, tmp_path):
+    """Names that netCDF keeps for itself, and number types with words of h5py's."""
+    xarray = pytest.importorskip("xarray")
+    with H5Backend("h5py") as h5:
+        h5.open_file(files["cf"])
+        done = export(h5, tmp_path / "again.nc")
+    with xarray.open_datatree(done.path, engine="h5netcdf", decode_times=False) as tree:
+        assert any("NAME_" in group.attrs for group in tree.subtree)
+    path = tmp_path / "enum.h5"
+    with h5py.File(path, "w") as file:
+        file["state"] = np.array([1, 0], h5py.enum_dtype({"OFF": 0, "ON": 1}, "i2"))
+    with H5Backend("h5py") as h5:
+        h5.open_file(path)
+        assert np.load(export(h5.get_node("/state"), tmp_path / "state.npy").path).tolist() == [1, 0]

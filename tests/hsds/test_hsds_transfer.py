@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 import pytest
 from hsds_server import HsdsServer
+from nexusformat.nexus.validate import validate_application
+from silx.io import nxdata
 
 from h5saver_widget import DataRaw, DataToExport, DataToExportTimedSaver, H5SaverLowLevel
 from h5saver_widget.backends.registry import create_backend
@@ -68,6 +70,12 @@ def test_there_and_back(tmp_path: Path, domain: Path) -> None:
             np.testing.assert_array_equal(one[name][()], other[name][()])
             assert one[name].dtype == other[name].dtype
         assert "link" not in other and other["packed"].compression == "gzip"
+        # views are not copied: the copy has an entry of its own
+        shown = nxdata.get_default(other)
+        assert shown.group.name == nxdata.get_default(one).group.name == "/_i_entry/picture"
+        np.testing.assert_array_equal(shown.signal, one["_i_entry/picture/CH00"])
+        assert [axis and axis.name for axis in shown.axes] == ["/_i_entry/picture/time", None, None]
+    assert validate_application(tmp_path / "b.h5")[1] == 0
 
 
 def test_what_is_there_is_not_sent_again(tmp_path: Path, folder: Path) -> None:

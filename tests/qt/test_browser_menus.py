@@ -247,6 +247,7 @@ def test_the_demo_fits_onto_a_small_screen(qtbot, tmp_path):
 
     window = DemoWindow(out=tmp_path)
     qtbot.addWidget(window)
-    hint = window.minimumSizeHint()
+    room, hint = window.screen().availableGeometry(), window.minimumSizeHint()
+    assert window.width() < room.width() and window.height() < room.height()
     assert hint.width() <= 1024 and hint.height() <= 720
     window.finish()

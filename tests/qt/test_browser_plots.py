@@ -10,6 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 from browsing_files import CUBE, CURVES, FRAME, POINTS, SPECTRA, TIME, WAVELENGTH, write_file
+from hypothesis import given, settings, strategies as st
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget import Axis, DataRaw, DataSaverLoader, H5SaverLowLevel
@@ -18,6 +19,8 @@ from h5saver_widget.browsing.plotting import FREE_BYTES
 from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.plots.images import Grid
+from h5saver_widget.qt.browser.plots.ticks import Ticks
+from h5saver_widget.qt.plot_style import LocalTicks
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
 Key = QtCore.Qt.Key
@@ -305,3 +308,17 @@ def test_long_numbers_and_times_along_an_axis_can_be_read(qtbot, tmp_path):
         assert plots.dimensions.rows[0].value.text() == "2026-11-21 16:57:03.50"
         assert "frequency 63281" in plots.signal.canvas.text_at(QtCore.QPointF(63281.0, 17.0))
         browser.close()
+
+
+@pytest.mark.parametrize("kind", [LocalTicks, Ticks])
+@settings(max_examples=60, deadline=None)
+@given(
+    start=st.floats(-1e6, 1e6), span=st.floats(1e-3, 1e6), size=st.integers(60, 900), offset=st.sampled_from([0, 1e9])
+)
+def test_numbers_along_an_axis_stand_apart(qapp, kind, start, span, size, offset):
+    axis = kind("bottom")
+    axis.offset = offset
+    step, places = axis.tickValues(start, start + span, size)[0]
+    texts = axis.tickStrings(places, axis.autoSIPrefixScale * axis.scale, step)
+    widest = max((QtGui.QFontMetricsF(axis.font()).horizontalAdvance(text) for text in texts), default=0)
+    assert len(places) < 2 or widest < (places[1] - places[0]) * size / span

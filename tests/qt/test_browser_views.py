@@ -102,7 +102,9 @@ def test_all_of_millions_of_points_are_seen_and_a_zoom_reads_them_finer(qtbot, s
     "values, said",
     [
         ([np.nan] * 3, "None of the 3 values is a finite number."),
+        ([np.inf], "The value is no finite number."),
         ([2.5] * 3, "All values are 2.5."),
+        ([2.5, 2.5, np.nan], "All finite values are 2.5."),
         ([1.0, np.inf, 2.0], "1 infinite value is not drawn."),
         ([1.0, 2.0, 3.0], ""),
         ([[np.nan] * 3] * 2, "None of the 6 values is a finite number."),
@@ -124,6 +126,18 @@ def test_a_logarithmic_scale_says_what_it_leaves_out(show, tmp_path):
     for name in ("/curve", "/image"):
         note = go(browser, name).signal.canvas.note
         assert note == "3 of 10 values are not drawn: a logarithmic scale begins above 0."
+
+
+def test_nothing_above_0_on_a_logarithmic_scale(show, tmp_path):
+    browser = show(write(tmp_path / "a.h5", below=-np.arange(1.0, 6), one=np.array([-3.0, 2.0, -1.0, np.nan])))
+    plots = go(browser, "/below")
+    plots.log.setChecked(True)
+    canvas = plots.signal.canvas
+    assert canvas.note == "5 of 5 values are not drawn: a logarithmic scale begins above 0."
+    browser.grab()  # numpy warned of nothing but gaps
+    canvas = go(browser, "/one").signal.canvas
+    alone = [item for item in canvas.plot.listDataItems() if item.opts["symbol"] == "o"]
+    assert [np.flatnonzero(np.isfinite(item.getOriginalDataset()[1])).tolist() for item in alone] == [[1]]
 
 
 def test_a_single_value_is_a_number_and_a_point_between_gaps_is_seen(show, tmp_path):

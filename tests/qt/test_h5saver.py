@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from pyqtgraph.parametertree import ParameterTree
-from pyqtgraph.Qt import QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets
 from qt_helpers import files_in, open_elsewhere, save_frame
 from recording_helpers import settle
 
@@ -287,6 +287,29 @@ def test_show_file_content_reads_through_the_saver(shown):
     assert shown.saver.analysis_prog.wait()
     assert shown.saver.analysis_prog.model.index_of("/RawData/Frames").isValid()
     assert not shown.saver.isopen()
+
+
+def test_what_others_would_miss_leads_to_the_form(shown, backend, qtbot):
+    shown.saver.settings["recording", "template"] = "bare"
+    shown.check("do_save")
+    save_frame(shown.saver)
+    notes = shown.saver.tree.sections["Notes"]
+    for is_live in (True, False):
+        shown.press("show_file")
+        browser = shown.saver.analysis_prog
+        browser.select("/")
+        assert browser.wait()
+        browser.panel.show_tab("For others")
+        said = browser.panel.for_others.text()
+        assert ("no ORCID" if backend == "h5py" else "h5py alone") in said
+        assert ("when the recording ended" in said) == (is_live and backend == "h5py")
+        notes.setExpanded(False)
+        assert browser.panel.form_button.isVisible()
+        qtbot.mouseClick(browser.panel.form_button, QtCore.Qt.MouseButton.LeftButton)
+        assert notes.isExpanded()
+        if is_live:
+            shown.check("do_save")
+            settle(shown.saver)
 
 
 def test_to_show_the_content_of_no_file_is_no_error(shown):

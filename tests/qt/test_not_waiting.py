@@ -170,7 +170,8 @@ def test_a_timer_catches_and_tells_once(shown, monkeypatch):
     start(saver)
     module, node = detector(saver)
     module.add_data(node, frame(1))
-    monkeypatch.setattr(type(saver.io), "flush", _refuse)
+    for name in ("flush", "flush_soon"):
+        monkeypatch.setattr(type(saver.io), name, _refuse)
     saver._structure_changed = True
     wait_until(lambda: len(shown.commands("error")) > 0)
     begun = monotonic()
@@ -342,3 +343,16 @@ def test_one_line_never_waits_in_the_gui_thread(make, backend, isolated):
         assert new[:, 0, 0].tolist() == [*range(1, 20)]
         probe = loader.load_data("/RawData/Scan000/Detector000/Data0D/CH00/Data00").data[0]
         assert probe.ravel().tolist() == [0, 10, 20, 30, 40]
+
+
+def test_one_line_says_what_the_settings_leave_out(shown):
+    saver = shown.saver
+    saver.settings["save_2D"] = False
+    start(saver)
+    with saver.scan("line", {"x": (np.arange(2.0), "mm")}) as scan:
+        assert not saver.record("camera", np.zeros((4, 4))) and saver.record("meter", 1.0)
+        assert not scan.record(0, "camera", np.zeros((4, 4))) and scan.record(1, "meter", 1.0)
+    saver.flush()
+    counts = saver.status().statistics
+    assert counts.frames_dropped == 0 and counts.frames_received == counts.frames_written
+    assert not shown.commands("error")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from pyqtgraph.Qt import QtGui, QtWidgets
 from recording_helpers import detector, files_in, frame, log_of, numbers_in, settle, start, stop
 
-from h5saver_widget.errors import FileNotOpenError
+from h5saver_widget.errors import FileNotOpenError, H5SaverError
 from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.recording import disk
 from h5saver_widget.recording.disk import DiskSpace
@@ -84,6 +86,61 @@ def test_saving_stops_before_the_disk_is_full(shown, saver, base, room, qtbot):
     room[0] = 50 * GB
     shown.check("do_save")
     assert saver.isopen() and saver.status().state is RecorderState.OPEN
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no process can be kept from writing there")
+def test_a_disk_that_refuses_what_is_written_is_no_recording(shown, saver, backend, base, qtbot):
+    """The disk is full, for a moment or for good: the word is not *recording*, and what is told fits what is in it."""
+    start(saver)
+    module, node = detector(saver)
+    module.add_data(node, frame(0, size=1000))
+    saver.flush()
+    process, path = psutil.Process(saver.io.pid), saver.file_path
+    process.rlimit(psutil.RLIMIT_FSIZE, (path.stat().st_size, psutil.RLIM_INFINITY))
+    try:
+        for number in range(1, 400):
+            try:
+                module.add_data(node, frame(number, size=1000))
+            except H5SaverError:
+                break
+
+        def is_told() -> bool:
+            status = saver.status()
+            lost = status.statistics.frames_dropped
+            return status.state is RecorderState.ERROR and (status.is_given_up or not lost)
+
+        qtbot.waitUntil(is_told, timeout=10_000)
+        status = saver.status()
+        remarks = " ".join(status.remarks)
+        assert "File too large" in remarks and remarks.count(str(path)) == 1
+        assert status.is_given_up or "The data wait" in remarks
+        qtbot.waitUntil(lambda: status.is_given_up == (not saver.strip.offer.isHidden()))
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    if not status.is_given_up:  # h5py keeps a journal
+        assert backend == "h5py"
+        qtbot.waitUntil(lambda: saver.status().state is not RecorderState.ERROR, timeout=10_000)
+    shown.press("stop")
+    written = saver.status().statistics.frames_written
+    assert shown.last("closed").args["frames"] == written == len(numbers_in(path))
+
+
+def test_a_file_that_can_t_be_begun_leaves_nothing_and_its_reason_stays(shown, saver, base, qtbot):
+    start(saver)
+    saver.stop()
+    settle(saver)
+    process = psutil.Process(saver.io.pid)
+    process.rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
+    before = files_in(base)
+    try:
+        shown.check("do_save")
+        with pytest.raises(FileNotOpenError):
+            detector(saver)
+        saver.frame_lost("Camera", FileNotOpenError("can't save: no file is open. Switch Do Save on"))
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    assert files_in(base) == before and saver.status().state is RecorderState.ERROR
+    assert "could not be made" in saver.strip.problem.text() and "Do Save" not in saver.strip.problem.text()
 
 
 # -------------------------------------------------------------------- notes

@@ -285,6 +285,20 @@ def test_everything_is_reached_with_the_tab_key(make, qtbot):
     assert wanted <= reached
 
 
+def test_a_screen_reader_can_say_what_each_editor_is(make):
+    shown = make()
+    kinds = QtWidgets.QLineEdit, QtWidgets.QAbstractSpinBox, QtWidgets.QComboBox, QtWidgets.QAbstractButton
+    inner = QtWidgets.QAbstractSpinBox, QtWidgets.QComboBox
+    for widget in shown.tree.findChildren(QtWidgets.QWidget):
+        if isinstance(widget, kinds) and widget.isVisible() and not isinstance(widget.parent(), inner):
+            says = widget.accessibleName() or (isinstance(widget, QtWidgets.QAbstractButton) and widget.text())
+            assert says, widget
+    base_name = shown.editor("base_name")
+    assert base_name.accessibleName() == "Base name"
+    shown.saver.settings.child("base_name").setOpts(title="Name of the sample")
+    assert base_name.accessibleName() == "Name of the sample"
+
+
 def test_the_space_key_switches_do_save(make, qtbot):
     shown = make()
     qtbot.keyClick(shown.editor("do_save"), QtCore.Qt.Key.Key_Space)

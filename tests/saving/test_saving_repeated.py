@@ -19,7 +19,7 @@ from h5saver_widget import (
     DataToExportExtendedSaver,
     H5SaverLowLevel,
 )
-from h5saver_widget.saving.repeated import Alike
+from h5saver_widget.saving.repeated import FramePattern
 
 WAYS = [("h5py", False), ("tables", False), ("h5py", True)]
 
@@ -141,7 +141,7 @@ def test_the_short_way_writes_what_the_long_way_writes(
     changes = [change for like, other, often in parts for change in [""] * like + [other] * often]
     short = recorded(h5saver, folder / "short.h5", changes, scan)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Alike, "can_repeat", staticmethod(lambda *_: False))
+        patched.setattr(FramePattern, "can_repeat", staticmethod(lambda *_: False))
         long = recorded(h5saver, folder / "long.h5", changes, scan)
     assert short.keys() == long.keys()
     for name, found in long.items():
@@ -152,14 +152,14 @@ def test_the_short_way_writes_what_the_long_way_writes(
 def test_most_frames_go_the_short_way(
     tmp_path: Path, h5saver: H5SaverLowLevel, monkeypatch: pytest.MonkeyPatch, scan: bool
 ) -> None:
-    count, real = [0], Alike.values_of
+    count, real = [0], FramePattern.values_of
 
-    def values_of(self: Alike, *args: Any) -> list[Any] | None:
+    def values_of(self: FramePattern, *args: Any) -> list[Any] | None:
         found = real(self, *args)
         count[0] += found is not None
         return found
 
-    monkeypatch.setattr(Alike, "values_of", values_of)
+    monkeypatch.setattr(FramePattern, "values_of", values_of)
     changes = [""] * 20
     changes[10], changes[15] = "strided", "units"
     recorded(h5saver, tmp_path / "a.h5", changes, scan)

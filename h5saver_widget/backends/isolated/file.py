@@ -129,7 +129,7 @@ class IsolatedFile(Backend):
     def _close(self) -> None:
         """Have the worker close the file. The lock is not held while this waits."""
         failure = self.queue.failure if self._mode != "r" else None  # of a file that was only read, nothing is lost
-        self.queue.is_open = False
+        self.queue.is_closing, self.queue.is_open = True, False
         self._forget("/")
         try:
             if self._connection.is_alive:

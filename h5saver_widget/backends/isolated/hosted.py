@@ -17,11 +17,13 @@ from h5saver_widget.backends.isolated.orders import Orders
 from h5saver_widget.backends.isolated.pipes import AnswerPipe
 from h5saver_widget.backends.isolated.ring import Counter, Doing, Ring
 from h5saver_widget.backends.ledger import FrameLedger
+from h5saver_widget.backends.local_file import not_opened, reason_of
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.backends.watchdog import Watchdog
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
+    H5SaverError,
     RemoteError,
     RemoteRefusedError,
     RowsLostError,
@@ -203,7 +205,8 @@ class HostedFile:
         if self._refused_since is None:
             self._refused_since = now
         if now - self._refused_since > PATIENCE_SECONDS:
-            what = f"it was tried for {PATIENCE_SECONDS:.0f} s ({message_of(error)}). What waited for it is lost"
+            reason = message_of(error) if error.__cause__ is None else reason_of(error.__cause__)
+            what = f"{reason} (tried for {PATIENCE_SECONDS:.0f} s). What waited for it is lost"
             self.give_up(incomplete(self._io.path, what))
         else:
             self._refusal = message_of(error)
@@ -265,7 +268,12 @@ class HostedFile:
         with self.limit:
             self._io.open(Path(path), mode, swmr=swmr, locking=locking)
         if mode == "x":
-            self._io.flush()  # whatever happens from now on, there is a file that opens
+            try:
+                self._io.flush()  # whatever happens from now on, there is a file that opens
+            except FileIncompleteError as error:
+                with suppress(H5SaverError, OSError):
+                    self._io.close()
+                raise not_opened(Path(path), mode, error.__cause__ or error) from error
         self._note_size()
 
     def cannot_read(self, path: str, limit: float | None) -> str:

@@ -103,6 +103,8 @@ def _extend(value: Any) -> Any:
         if value.dtype.hasobject:
             return msgpack.ExtType(_Extension.objects, pack([value.shape, [_plain(v) for v in value.flat]]))
         return msgpack.ExtType(_Extension.array, pack([_spec(value.dtype), value.shape, value.tobytes()]))
+    if isinstance(value, np.void) and value.dtype.hasobject:  # one row of a table
+        return msgpack.ExtType(_Extension.objects, pack([(), [_plain(value)]]))
     if isinstance(value, np.generic) and not value.dtype.hasobject:
         return msgpack.ExtType(_Extension.scalar, pack([_spec(value.dtype), value.tobytes()]))
     if isinstance(value, complex):

@@ -56,7 +56,7 @@ class Orders:
             "node": self._look_up,
             "children_kinds": self._children_kinds,
             "create": self._create,
-            "add_plain": lambda path, node: io.add_plain(path, Plain(*node)),
+            "add_plain": lambda path, node: io.add_plain(path, Plain.unpacked(*node)),
             "declare": self._declare,
             "copy": self._copy,
             "info": self._info,

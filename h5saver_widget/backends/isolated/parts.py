@@ -32,15 +32,15 @@ class WorkerQueue(FrameQueue):
 
     Attributes
     ----------
-    is_open
-        Whether the worker has a file open.
+    is_open, is_closing
+        Whether the worker has a file open, or is about to close it.
     """
 
     is_isolated = True
 
     def __init__(self, connection: WorkerConnection) -> None:
         self._connection = connection
-        self.is_open = False
+        self.is_open = self.is_closing = False
         self._largest_frame = self._handed = 0
         #: Counts of the last file that was closed.
         self._last = Queue(0, 0, 0)
@@ -52,6 +52,7 @@ class WorkerQueue(FrameQueue):
 
     def end(self) -> None:
         """Keep the counts of a file that was closed."""
+        self.is_closing = False
         self._last = self._count()
 
     @property
@@ -101,7 +102,7 @@ class WorkerQueue(FrameQueue):
 
     def counts(self) -> Queue:
         """Return the counts of frames since the file was opened; never waits."""
-        return self._count() if self.is_open else self._last
+        return self._count() if self.is_open or self.is_closing else self._last
 
     def _count(self) -> Queue:
         connection = self._connection

@@ -62,8 +62,8 @@ class OpenFile(QtCore.QObject):
         return isinstance(error, FileNotOpenError) and not self.view.is_own and self.path is not None
 
     def close(self) -> None:
-        """Stop reading, and close the file if it was opened here."""
-        self.worker.stop(self.view.close)
+        """Stop reading, and close the file if it was opened here; that of a saver stays open, nobody waits for it."""
+        self.worker.stop(self.view.close, 2.0 if self.view.is_own else 0.0)
 
 
 def path_of(h5file: Any) -> Path:

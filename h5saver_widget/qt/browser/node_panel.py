@@ -90,6 +90,13 @@ class NodePanel(QtWidgets.QWidget):
         self._may_comment = ""
         self.for_others = plain_label()
         self.for_others.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
+        self.form_button = QtWidgets.QPushButton("Fill in the form…")
+        self.form_button.setToolTip("Go to the notes of the saver. What is written there goes into the next file")
+        self.form_button.hide()
+        others = QtWidgets.QWidget()
+        page = stack(others, self.for_others, self.form_button, margins=(2, 4, 2, 2))
+        page.setAlignment(self.form_button, QtCore.Qt.AlignmentFlag.AlignLeft)
+        page.addStretch()
         self.tabs = QtWidgets.QTabWidget()
         self.tabs.setDocumentMode(True)
         pages = (
@@ -99,7 +106,7 @@ class NodePanel(QtWidgets.QWidget):
             self.settings,
             self.pictures,
             _stacked(self.comments, self.comment_state, self.comment_button),
-            _stacked(self.for_others),
+            others,
         )
         for name, page in zip(_TABS, pages, strict=True):
             self.tabs.addTab(page, name)
@@ -196,7 +203,7 @@ class NodePanel(QtWidgets.QWidget):
         self._show_lines(report)
         self.settings.show_settings(report.settings)
         self._show_pictures(report.pictures)
-        self.for_others.setText("\n\n".join(("An archive, or whoever gets this file, would miss:", *report.for_others)))
+        self.for_others.setText("\n\n".join(report.for_others))
         self._may_comment = may_comment
         said = self.comment_state.text()
         if not (again and self.comments.document().isModified()):

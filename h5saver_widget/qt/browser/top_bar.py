@@ -35,6 +35,7 @@ class TopBar(QtWidgets.QWidget):
         self.open_button.setMenu(self.recent_menu)
         self.open_button.clicked.connect(self.open_pressed)
         self.path_label = ElidedEdit(shown_only=True)
+        self.path_label.setAccessibleName("File")
         self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
         self.follow = CheckBox("Follow")
         self.follow.setToolTip("Read new data of the files once a second, and show them")

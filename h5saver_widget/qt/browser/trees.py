@@ -56,6 +56,7 @@ class TreePane(QtWidgets.QWidget):
     def _make_tree(self, model: NodeModel) -> QtWidgets.QTreeView:
         tree = QtWidgets.QTreeView()
         tree.setModel(model)
+        tree.setAccessibleName("Content of the files")
         tree.setUniformRowHeights(True)
         tree.setIndentation(16)
         tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)

@@ -92,6 +92,7 @@ class H5Browser(FileWindow):
         if h5saver is not None:
             self._add(OpenFile(h5saver, readers=self._readers))
             h5saver.status_sig.connect(self._saver_said)
+            self.offer_form(h5saver)
         elif isinstance(h5file, H5Backend):
             self._add(OpenFile(h5file, readers=self._readers))
         elif h5file is not None or h5file_path is not None:
@@ -129,6 +130,11 @@ class H5Browser(FileWindow):
             found = QtGui.QShortcut(QtGui.QKeySequence(keys), self)
             found.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
             found.activated.connect(slot)
+
+    def offer_form(self, saver: H5Saver) -> None:
+        """Lead from what others would miss in a file to the form of the saver that made it."""
+        self.panel.form_button.clicked.connect(saver.show_form)
+        self.panel.form_button.show()
 
     # ----------------------------------------------------------------- files
     def close_file(self, file: OpenFile) -> None:

@@ -13,6 +13,7 @@ from h5saver_widget.qt.browser.overlay import Overlay
 from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
+from h5saver_widget.qt.geometry import fit
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.long_work import LongWork
 
@@ -52,7 +53,7 @@ class BrowserWidgets(QtWidgets.QWidget):
         layout.setStretchFactor(self.pages, 1)
         self.setAcceptDrops(True)
         self.setFocusProxy(self.trees)
-        self.resize(1024, 700)
+        fit(self, 1024, 700)
         self._update_icons()
 
     def say(self, text: Any) -> None:

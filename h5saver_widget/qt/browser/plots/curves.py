@@ -48,6 +48,7 @@ class CurveCanvas(Canvas):
         self._markers: list[pg.InfiniteLine] = []
         self._errors: list[tuple[int, Any]] = []
         self._offset: float | int = 0
+        self._drawn_log = (False, False)
         self.legend: pg.LegendItem | None = None
         super().__init__()
         self.legend = self.plot.legend = pg.LegendItem(frame=False)
@@ -65,7 +66,11 @@ class CurveCanvas(Canvas):
     def show_drawing(self, drawing: Curves) -> None:
         """Show curves; those that are there already are given their new points."""
         self._offset = 0 if self.log[1] else offset_of([curve.values for curve in drawing.curves])
-        self.plot.setLogMode(x=self.log[0], y=self.log[1])
+        if self._drawn_log != self.log:
+            for _, line in self._lines:
+                line.setData(x=[], y=[])  # there may be nothing to see of the old points on the other scale
+            self._drawn_log = self.log
+            self.plot.setLogMode(x=self.log[0], y=self.log[1])
         names = [curve.label for curve in drawing.curves]
         lines = [line for number, curve in enumerate(drawing.curves) for line in self._lines_of(number, curve, drawing)]
         is_new = names != self._names or bool(self._errors) or [n for n, _ in lines] != [n for n, _ in self._lines]
@@ -114,6 +119,12 @@ class CurveCanvas(Canvas):
         axis, y = drawing.axis_of(curve), self._plain(curve.values)
         x = axis.values
         known = np.isfinite(y) & np.isfinite(x)
+        for values, is_log in ((x, self.log[0]), (y, self.log[1])):
+            if is_log:
+                known &= values > 0
+        x, y = (np.where(known, values, np.nan) if any(self.log) else values for values in (x, y))
+        if not known.any():
+            x, y, known = x[:0], y[:0], known[:0]  # pyqtgraph can't find the range of nothing but gaps
         few = len(x) <= _FEW
         scattered = drawing.as_points and not in_a_row(axis)
         marked = scattered or (self.marks and few and 0 < known.sum() <= _MARKED)

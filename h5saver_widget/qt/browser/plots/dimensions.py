@@ -11,6 +11,7 @@ from h5saver_widget.qt.browser.making import stack, unheard
 from h5saver_widget.qt.browser.plots.ticks import position_text
 from h5saver_widget.qt.editors import CheckBox
 from h5saver_widget.qt.flow_layout import FlowLayout
+from h5saver_widget.qt.numbers import CountBox
 
 __all__ = ["DimensionRows"]
 
@@ -33,8 +34,7 @@ class _Row:
         self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
         self.slider.setPageStep(max(1, min(dimension.size // 10, _MOST)))
         self.slider.setAccessibleName(f"position along {dimension.name}")
-        self.box = QtWidgets.QSpinBox()
-        self.box.setKeyboardTracking(False)
+        self.box = CountBox()
         self.box.setAccessibleName(f"number of the point along {dimension.name}")
         self.name = QtWidgets.QLabel(name)
         self.value = QtWidgets.QLabel()

@@ -30,7 +30,6 @@ class Ticks(LocalTicks):
 
     def __init__(self, side: str) -> None:
         super().__init__(side)
-        self.offset = 0.0
         self._dates = False
 
     def set_offset(self, offset: float) -> None:

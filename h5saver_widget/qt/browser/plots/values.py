@@ -85,7 +85,7 @@ def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool 
         return "There are no values yet."
     known = [part[np.isfinite(part)] for part in parts]
     if not any(part.size for part in known):
-        return f"None of the {count:,} values is a finite number."
+        return f"None of the {count:,} values is a finite number." if count > 1 else "The value is no finite number."
     said = []
     infinite = sum(int(np.isinf(part).sum()) for part in parts)
     if infinite:
@@ -93,11 +93,12 @@ def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool 
         said.append(f"{many} not drawn.")
     hidden = sum(int((part <= 0).sum()) for part in known) if log else 0
     if hidden:
-        many = "Some" if some else f"{hidden:,} of {count:,}"
-        said.append(f"{many} values are not drawn: a logarithmic scale begins above 0.")
+        many = "Some values are" if some else f"{hidden:,} of {count:,} value{' is' if count == 1 else 's are'}"
+        said.append(f"{many} not drawn: a logarithmic scale begins above 0.")
     found = [end for part in known if part.size for end in (part.min().item(), part.max().item())]
     if sum(part.size for part in known) > 1 and min(found) == max(found):
-        said.append(f"All values are {number_text(found[0], units)}.")
+        finite = "" if all(part.size == whole.size for part, whole in zip(known, parts, strict=True)) else "finite "
+        said.append(f"All {finite}values are {number_text(found[0], units)}.")
     return " ".join(said)
 
 

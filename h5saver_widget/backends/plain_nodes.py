@@ -1,0 +1,203 @@
+"""Nodes for other programs: texts, groups, and views, arrays without values of their own that show another one.
+
+An entry has some 40 such nodes with 150 attributes: making them takes milliseconds. Files of the same instruments get
+the same ones, so each tree is made once in a process, in a file in memory, and copied from there by one call of HDF5.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from threading import Lock
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from h5saver_widget.backends.terms import Plain
+
+__all__ = ["FIXED", "MOST_ATTRIBUTES", "PlainNodes", "Shown"]
+
+#: So many trees are kept, those used last.
+_MOST: Final = 64
+#: Attributes that need not be texts of variable length: of fixed length they take a third of the room. Validators ask
+#: for the variable ones.
+FIXED: Final = frozenset({"CLASS", "TITLE", "target"})
+#: So many attributes are held by a node itself: HDF5 would make an index of more than 8, of 1 kB.
+MOST_ATTRIBUTES: Final = 1000
+
+_Group = TypeVar("_Group")
+
+
+class Shown(NamedTuple):
+    """An array that is shown by a view: its type and its space as the library has them, and what tells both."""
+
+    kind: Any
+    space: Any
+    about: Hashable
+
+
+class _Tree:
+    """A tree of nodes: what tells it from others, the arrays that it shows, and what differs from file to file."""
+
+    def __init__(self, key: bytes, path: str, node: Plain) -> None:
+        self._path = path
+        self.views: list[str] = []
+        #: Texts that vary and links that lead out of the tree, by path.
+        self.rest: list[tuple[bytes, Plain]] = []
+        self.identity = self._of(key, node)
+
+    def leads_out(self, node: Plain) -> bool:
+        """Tell whether a node is a second name of one that is not in the tree."""
+        return node.kind == "link" and not node.text.startswith(f"{self._path}/")
+
+    def within(self, key: bytes, node: Plain) -> Plain:
+        """Return a link in the tree as one of a tree that stands elsewhere."""
+        return node._replace(text=f"{key.decode()}{node.text.removeprefix(self._path)}")
+
+    def _of(self, where: bytes, node: Plain) -> Hashable:
+        text = node.text
+        if node.varies or self.leads_out(node):
+            self.rest.append((where, node))
+            text = ""
+        elif node.kind == "view":
+            self.views.append(text)
+        attributes = [v if v.__class__ is str else _frozen(v) for v in node.attributes.values()]
+        members = [self._of(b"%b/%b" % (where, name.encode()), member) for name, member in node.members.items()]
+        return node.kind, text, *node.attributes, *attributes, *node.members, *members
+
+
+def _frozen(value: Any) -> Hashable:
+    array = np.asarray(value)
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+class PlainNodes(ABC, Generic[_Group]):
+    """Makes such nodes by one library, with groups as its low-level calls take them.
+
+    The methods of a library raise its own errors, or NodeError.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._memory: _Group | None = None
+        self._kept: dict[Hashable, bytes] = {}
+        self._count = 0
+
+    # ------------------------------------------------------------------ the library
+    @abstractmethod
+    def memory(self) -> _Group:
+        """Return the root of a new file in memory, of the newest kind that HDF5 1.10 reads: its nodes are smaller."""
+
+    @abstractmethod
+    def has(self, group: _Group, key: bytes) -> bool:
+        """Tell whether a group has a member."""
+
+    @abstractmethod
+    def shown(self, group: _Group, path: bytes) -> Shown:
+        """Look at an array."""
+
+    @abstractmethod
+    def make(self, group: _Group, key: bytes, node: Plain, shown: Shown | None) -> Any:
+        """Make a group, an empty text, a number or a view, without attributes and members; return it open."""
+
+    @abstractmethod
+    def open_group(self, group: _Group, key: bytes) -> _Group:
+        """Open a group."""
+
+    @abstractmethod
+    def set_attributes(self, made: Any, path: str, node: Plain, *, fresh: bool) -> None:
+        """Write the attributes of an open node."""
+
+    @abstractmethod
+    def write(self, group: _Group, path: bytes, text: str) -> None:
+        """Write a single text."""
+
+    @abstractmethod
+    def link(self, group: _Group, path: bytes, node: Plain) -> None:
+        """Make a soft or hard link."""
+
+    @abstractmethod
+    def copy(self, group: _Group, key: bytes, target: _Group, name: bytes) -> None:
+        """Copy a node, perhaps of another file."""
+
+    @abstractmethod
+    def unlink(self, group: _Group, key: bytes) -> None:
+        """Delete a node."""
+
+    def close(self, made: Any) -> None:
+        """Close what was opened."""
+
+    # ------------------------------------------------------------------------ nodes
+    def add(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+        """Make a node, or add to it; see ``Backend.add_plain``."""
+        if node.kind in ("soft", "link"):
+            self._link_anew(group, key, node)
+            return
+        is_there = self.has(group, key)
+        if is_there and node.kind == "group":
+            self._add_to(group, key, path, node)
+        elif is_there and node.kind in ("text", "number"):
+            self.unlink(group, key)
+            self._add_new(group, key, path, node)
+        elif not is_there:
+            self._add_new(group, key, path, node)
+
+    def _link_anew(self, group: _Group, key: bytes, node: Plain) -> None:
+        try:
+            self.link(group, key, node)
+        except Exception:  # each library has its own; a link that is there stays as it is
+            if not self.has(group, key):
+                raise
+
+    def _add_to(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+        there = self.open_group(group, key)
+        try:
+            for name, member in node.members.items():
+                self.add(there, name.encode(), f"{path}/{name}", member)
+            self.set_attributes(there, path, node, fresh=False)
+        finally:
+            self.close(there)
+
+    def _add_new(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+        tree = _Tree(key, path, node)
+        shown = {text: self.shown(group, text.encode()) for text in tree.views}
+        identity = path, tree.identity, tuple(one.about for one in shown.values())
+        with self._lock:
+            kept = self._kept.pop(identity, None) or self._keep(path, node, tree, shown)
+            self._kept[identity] = kept  # those used last are at the end
+            assert self._memory is not None
+            self.copy(self._memory, kept, group, key)
+        for where, one in tree.rest:
+            if one.kind == "link":
+                self.link(group, where, one)
+            else:
+                self.write(group, where, one.text)
+
+    def _keep(self, path: str, node: Plain, tree: _Tree, shown: dict[str, Shown]) -> bytes:
+        if self._memory is None:
+            self._memory = self.memory()
+        if len(self._kept) >= _MOST:
+            self.unlink(self._memory, self._kept.pop(next(iter(self._kept))))
+        self._count += 1
+        key = b"%d" % self._count  # what was made in part, before an error, is in nobody's way
+        memory = self._memory
+
+        def make(group: _Group, name: bytes, where: str, node: Plain) -> None:
+            made = self.make(group, name, node, shown.get(node.text))
+            try:
+                if node.kind == "text" and not node.varies:
+                    self.write(group, name, node.text)
+                self.set_attributes(made, where, node, fresh=True)
+                for below, member in node.members.items():
+                    if member.kind == "soft":
+                        self.link(made, below.encode(), member)
+                    elif member.kind != "link":
+                        make(made, below.encode(), f"{where}/{below}", member)
+                    elif not tree.leads_out(member):
+                        there = f"{where}/{below}".removeprefix(path).encode()
+                        self.link(memory, key + there, tree.within(key, member))
+            finally:
+                self.close(made)
+
+        make(memory, key, path, node)
+        return key
