@@ -15,6 +15,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.demo.live import Hint, LivePlot
 from h5saver_widget.demo.sources import SourceError
+from h5saver_widget.qt.editors import PlainLabel, plain_tip
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
@@ -282,7 +283,7 @@ class DetectorPanel(QtWidgets.QWidget):
         for widget in (self._background_button, self._subtract_box, self._region_button, self._clear_button):
             widget.setVisible(self.source.dim != "Data0D")
 
-        self._state = QtWidgets.QLabel()
+        self._state = PlainLabel()
         self._state.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         # Numbers change all the time: the label takes what room there is and never pushes.
         self._state.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
@@ -333,7 +334,7 @@ class DetectorPanel(QtWidgets.QWidget):
         text = " · ".join(parts)
         if text != self._state.text():
             self._state.setText(text)
-            self._state.setToolTip(text)
+            self._state.setToolTip(plain_tip(text))
 
     def _on_rate(self) -> None:
         rate = self.settings["rate"]

@@ -24,6 +24,7 @@ from h5saver_widget.demo.scan_form import MAX_POINTS, ScanForm, scan_settings
 from h5saver_widget.demo.scan_run import Detector, ScanPlan, ScanRun, ScanState
 from h5saver_widget.demo.station import Station
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.qt.editors import PlainLabel
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import format_duration
 
@@ -351,7 +352,7 @@ class ScanExtension(Station):
         self._progress = QtWidgets.QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(10)
-        self._progress_label = QtWidgets.QLabel()
+        self._progress_label = PlainLabel()
         self._progress_label.setWordWrap(True)  # it never pushes the form
         self._form = ScanForm(self.settings, self.actuators)
         self._list.setAccessibleName("Scans in this file")

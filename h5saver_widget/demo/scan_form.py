@@ -9,6 +9,7 @@ from pyqtgraph.parametertree import Parameter
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.demo.actuators import MockActuator
+from h5saver_widget.qt.editors import PlainLabel
 from h5saver_widget.qt.numbers import CountBox, NumberBox
 
 __all__ = ["MAX_POINTS", "ScanForm", "scan_settings"]
@@ -67,7 +68,7 @@ class ScanForm(QtWidgets.QWidget):
             label.setToolTip(tip)
             grid.addWidget(label, 0, column)
         for number, actuator in enumerate(actuators[:2]):
-            grid.addWidget(QtWidgets.QLabel(f"{actuator.title} ({actuator.units})"), number + 1, 0)
+            grid.addWidget(PlainLabel(f"{actuator.title} ({actuator.units})"), number + 1, 0)
             for column, word in enumerate(_COLUMNS, 1):
                 self._boxes[number, word] = self._make_box(number, word, actuator)
                 grid.addWidget(self._boxes[number, word], number + 1, column)

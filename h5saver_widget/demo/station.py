@@ -8,6 +8,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.qt.editors import PlainLabel, plain_tip
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.keeper import Keeper
@@ -142,7 +143,7 @@ class Station(QtWidgets.QWidget):
         self.toolbar.setIconSize(QtCore.QSize(18, 18))
         self._splitter = QtWidgets.QSplitter()
         self._splitter.setChildrenCollapsible(False)
-        self._line = QtWidgets.QLabel()
+        self._line = PlainLabel()
         self._line.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         # A long sentence takes what room there is and never pushes.
         self._line.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
@@ -215,7 +216,7 @@ class Station(QtWidgets.QWidget):
         font.setBold(bold)
         self._line.setFont(font)
         self._line.setText(text)
-        self._line.setToolTip(text)
+        self._line.setToolTip(plain_tip(text))
 
     def show_status(self, status: RecorderStatus) -> None:
         """Show the state of the saver beside its own strip."""

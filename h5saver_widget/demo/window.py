@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -286,7 +287,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         return [*sources, LoopJitter(), ScreenCamera(self), SimulatedSpectrometer(), SimulatedCamera()]
 
     def _make_panel(self, source: Source) -> DetectorPanel:
-        folder = str(self.folder).replace(str(Path.home()), "~", 1)
+        folder = escape(str(self.folder).replace(str(Path.home()), "~", 1))
         panel = DetectorPanel(
             source, buttons=False, hint=HINT.format(title=source.title, about=source.about, folder=folder)
         )

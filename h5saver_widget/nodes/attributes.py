@@ -110,13 +110,15 @@ class Attributes(MutableMapping[str, Any]):
         self._handle = handle
 
     def __getitem__(self, name: str) -> Any:
-        """Return a value; NodeError (a KeyError) if there is no such attribute."""
+        """Return a value; NodeError (a KeyError) if there is no such attribute, or it can't be read."""
         name = _ALIASES.get(name, name)
         raw = self._backend.get_attributes(self._handle, [name])
         if name not in raw:
             if name == "CLASS" and self._backend.kind(self._handle) is NodeKind.LINK:
                 return "LINK"  # PyMoDAQ's browser asks each node for its class, and stops at one that has none
             path = self._backend.path_of(self._handle)
+            if name in self:
+                raise NodeError(f"the attribute {name!r} of {path} can't be read: it is damaged, or of an unknown type")
             raise NodeError(f"{path} has no attribute {name!r}; it has: {', '.join(self.attrs_name)}")
         return self._decode(name, raw[name])
 

@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt.geometry import recent_paths, remember_path
 
-__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "plain_tip"]
+__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "PlainLabel", "plain_tip"]
 
 
 def plain_tip(text: str) -> str:
@@ -19,6 +19,15 @@ def plain_tip(text: str) -> str:
     '‹b›x‹/b›'
     """
     return text.replace("<", "‹").replace(">", "›")
+
+
+class PlainLabel(QtWidgets.QLabel):
+    """A label that takes no name of a file, of data or of a person for HTML."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.setText(text)
 
 
 class ElidedEdit(QtWidgets.QLineEdit):

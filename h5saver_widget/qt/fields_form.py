@@ -9,6 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget.archiving.template import Field, Template
 from h5saver_widget.archiving.units import unit_problem
 from h5saver_widget.qt.alarm import set_alarm
+from h5saver_widget.qt.editors import PlainLabel, plain_tip
 from h5saver_widget.recording.notes import Note
 
 __all__ = ["FieldsForm"]
@@ -45,12 +46,12 @@ class FieldsForm(QtWidgets.QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         for field in template.fields if template is not None else ():
-            label, editor = QtWidgets.QLabel(field.name), self._made(field)
+            label, editor = PlainLabel(field.name), self._made(field)
             tip = field.help or field.name
             if field.empty_on_purpose:
                 tip = f"{tip}. '-' says that there is none" if "'-'" not in tip else tip
-            label.setToolTip(tip)
-            editor.setToolTip(tip)
+            for widget in (label, editor):
+                widget.setToolTip(plain_tip(tip))
             editor.setAccessibleName(field.name)
             label.setBuddy(editor)
             self._labels[field.name], self._editors[field.name] = label, editor
@@ -77,7 +78,7 @@ class FieldsForm(QtWidgets.QWidget):
             return editor
         row = QtWidgets.QHBoxLayout()
         row.addWidget(editor, 1)
-        row.addWidget(QtWidgets.QLabel(unit))
+        row.addWidget(PlainLabel(unit))
         return row
 
     def show_values(self, values: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.errors import WorkStoppedError
 from h5saver_widget.progress import Progress
 from h5saver_widget.qt.asker import BackgroundCall
+from h5saver_widget.qt.editors import PlainLabel
 from h5saver_widget.qt.icons import icon
 
 __all__ = ["LongWork", "Work"]
@@ -60,7 +61,7 @@ class LongWork(QtWidgets.QWidget):
         self._thread: BackgroundCall | None = None
         self._progress = Progress()
         self._title = ""
-        self.label = QtWidgets.QLabel()
+        self.label = PlainLabel()
         # A long text must not widen the window.
         policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)

@@ -10,6 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.archiving.template import Template, find_template
 from h5saver_widget.errors import H5SaverError, TemplateError
 from h5saver_widget.qt.alarm import set_alarm
+from h5saver_widget.qt.editors import PlainLabel, plain_tip
 from h5saver_widget.qt.fields_form import FieldsForm, unit_sentence
 from h5saver_widget.recording.notes import Note, check_notes, notes_text, read_notes
 
@@ -45,7 +46,7 @@ class NotesTable(QtWidgets.QWidget):
         self.table.cellChanged.connect(self._edited)
         self.form = FieldsForm()
         self.form.sigChanged.connect(self._written)
-        self.problem = QtWidgets.QLabel()
+        self.problem = PlainLabel()
         self.problem.setWordWrap(True)
         set_alarm(self.problem, True)
         self.problem.hide()
@@ -164,7 +165,7 @@ class CommentLine(QtWidgets.QWidget):
         self.button = QtWidgets.QPushButton("Add")
         self.button.setToolTip("Write the comment into the log of the open file")
         self.button.setAutoDefault(False)
-        self.answer = QtWidgets.QLabel(" ")
+        self.answer = PlainLabel(" ")
         self.answer.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
         layout = QtWidgets.QGridLayout(self)
         layout.setContentsMargins(2, 2, 4, 2)
@@ -190,5 +191,5 @@ class CommentLine(QtWidgets.QWidget):
 
     def _say(self, text: str, alarm: bool) -> None:
         self.answer.setText(text)
-        self.answer.setToolTip(text)
+        self.answer.setToolTip(plain_tip(text))
         set_alarm(self.answer, alarm)

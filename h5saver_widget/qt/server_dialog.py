@@ -12,6 +12,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.format.naming import natural_key
 from h5saver_widget.qt.browser.worker import Worker
+from h5saver_widget.qt.editors import PlainLabel
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain
 
@@ -66,8 +67,7 @@ class ServerFiles(QtWidgets.QDialog):
         self.up = QtWidgets.QPushButton("Up")
         self.up.setAutoDefault(False)
         self.up.setToolTip("Show the folder above")
-        self.state = QtWidgets.QLabel()
-        self.state.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.state = PlainLabel()
         self.state.setWordWrap(True)
         self.names = QtWidgets.QListWidget()
         self.names.setAccessibleName("files and folders")

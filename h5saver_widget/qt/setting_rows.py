@@ -23,7 +23,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.archiving.ready_made import READY_MADE
 from h5saver_widget.qt.alarm import set_alarm
-from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit, plain_tip
+from h5saver_widget.qt.editors import CheckBox, ElidedCombo, ElidedEdit, FolderEdit, PlainLabel, plain_tip
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.notes_table import NotesTable
 from h5saver_widget.qt.numbers import read_number
@@ -69,6 +69,7 @@ class _Row(WidgetParameterItem):
         self.icons = {}
         super().__init__(param, depth)
         self.layoutWidget.layout().setContentsMargins(2, 1, 4, 1)
+        self.displayLabel.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         height = max(self.widget.sizeHint().height(), self.widget.minimumHeight()) + 3
         self.setSizeHint(1, QtCore.QSize(100, height))
         self._show_tips()
@@ -85,6 +86,8 @@ class _Row(WidgetParameterItem):
         # An editor wider than its column would be cut off at the right.
         editor.setMinimumWidth(40)
         self._name(editor)
+        for one in (editor, *editor.findChildren(QtWidgets.QLineEdit)):
+            one.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.NoContextMenu)  # the tree has one for all of the row
         return editor
 
     def _name(self, editor: QtWidgets.QWidget) -> None:
@@ -350,7 +353,7 @@ class WideShownRow(WideRow, ShownRow):
 
     def __init__(self, param: Parameter, depth: int) -> None:
         super().__init__(param, depth)
-        self._title = QtWidgets.QLabel(param.title())
+        self._title = PlainLabel(param.title())
         self._title.setToolTip(param.opts.get("tip", ""))
         self.layoutWidget.layout().insertWidget(0, self._title)
         self.layoutWidget.layout().setSpacing(8)

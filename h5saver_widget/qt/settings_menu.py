@@ -56,6 +56,12 @@ class SettingsMenu(QtWidgets.QMenu):
             remove.addAction(name.replace("&", "&&")).triggered.connect(partial(self.delete, name))
         remove.setEnabled(not remove.isEmpty())
 
+    def add_line(self, line: QtWidgets.QLineEdit) -> None:
+        """Add what is usual in a line, such as *Copy* and *Paste*."""
+        self._usual = line.createStandardContextMenu()  # has the actions as long as this menu is there
+        self.addSeparator()
+        self.addActions(self._usual.actions())
+
     def _ask(self, *_: object) -> None:
         name, is_said = QtWidgets.QInputDialog.getText(self.parentWidget(), "Save a preset", "Name of the preset")
         if is_said and name.strip():

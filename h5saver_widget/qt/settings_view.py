@@ -18,7 +18,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.qt import setting_rows as rows
 from h5saver_widget.qt.asker import Asker, BackgroundCall
 from h5saver_widget.qt.buttons_row import ButtonsRow
-from h5saver_widget.qt.editors import ElidedEdit, plain_tip
+from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_tip
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.notes_table import CommentLine
 from h5saver_widget.qt.plain_tree import PlainTree
@@ -201,8 +201,7 @@ class SettingsTree(PlainTree):
         layout.addWidget(QtWidgets.QLabel("Next file"))
         layout.addWidget(self._next_line, 1)
         self._add_wide(head, self._next_box)
-        self._reason = QtWidgets.QLabel()
-        self._reason.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self._reason = PlainLabel()
         self._reason.setWordWrap(True)
         self._reason.setContentsMargins(2, 0, 4, 2)
         self._reason_item = self._add_wide(head, self._reason)
@@ -307,8 +306,8 @@ class SettingsTree(PlainTree):
         text = text or "not possible"
         if text != self._next_line.text():
             self._next_line.setText(text)
-        self._next_line.setToolTip(tip)
-        self._next_box.setToolTip(tip)
+        for widget in (self._next_line, self._next_box):
+            widget.setToolTip(plain_tip(tip))
         if reason != self._reason.text():
             self._reason.setText(reason)
             rows.set_alarm(self._reason, bool(reason))
@@ -332,8 +331,12 @@ class SettingsTree(PlainTree):
         return SettingsMenu(self, self._settings, item.param if isinstance(item, ParameterItem) else None)
 
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:
-        """Offer to reset a setting, and the presets."""
-        self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos()))).popup(event.globalPos())
+        """Offer to reset a setting, the presets, and what is usual in a line."""
+        menu = self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos())))
+        line = QtWidgets.QApplication.widgetAt(event.globalPos())
+        if isinstance(line, QtWidgets.QLineEdit):
+            menu.add_line(line)
+        menu.popup(event.globalPos())
 
     def _presets_pressed(self, *_: object) -> None:
         button = self.button_of("presets")

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.format.text import format_size
-from h5saver_widget.qt.editors import ElidedEdit
+from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_tip
 from h5saver_widget.qt.state_signs import WARNING, paint_state
 from h5saver_widget.qt.status import format_duration, format_left
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
@@ -108,8 +108,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.rate = _Number(f"Data saved per second, over {RATE_SECONDS:.0f} seconds, before compression", True)
         self.size = _Number("Size of the current file on the disk", True)
         self.left = _Number("How long the disk lasts at the present rate")
-        self.problem = QtWidgets.QLabel()
-        self.problem.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # names of files are no HTML
+        self.problem = PlainLabel()
         self.problem.setWordWrap(True)
         self.problem.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         # A path has no space to break at; without this one long word would widen the whole saver.
@@ -136,7 +135,7 @@ class StatusStrip(QtWidgets.QWidget):
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, tip in _DETAILS.items():
             # A long name of a file must not widen the whole saver.
-            value = ElidedEdit(shown_only=True) if name == "File" else QtWidgets.QLabel()
+            value = ElidedEdit(shown_only=True) if name == "File" else PlainLabel()
             value.setMinimumWidth(1)
             value.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
             label = QtWidgets.QLabel(name)
@@ -270,7 +269,7 @@ class StatusStrip(QtWidgets.QWidget):
             label = self._rows[name]
             if label.text() != value:
                 label.setText(value)
-        self._rows["File"].setToolTip("" if status.path is None else str(status.path))
+        self._rows["File"].setToolTip("" if status.path is None else plain_tip(str(status.path)))
 
     def _show_details(self, show: bool) -> None:
         self.details.setVisible(show)

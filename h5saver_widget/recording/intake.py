@@ -92,12 +92,20 @@ class Intake:
                 self._bytes -= size
             write()
 
-    def _write_late(self, source: str, write: Callable[[], bool]) -> None:
-        """Write a frame that has waited; there is nobody any more who could be told of an error by raising it."""
+    def _write_late(self, source: str, write: Callable[[], bool], generation: int) -> None:
+        """Write a frame that has waited; there is nobody any more who could be told of an error by raising it.
+
+        What comes after the last frame that the limits allow is left out, as it is without waiting.
+        """
+        saver = self._saver
         try:
-            self._saver.io.queue.wait_for_room()
-            if self._in_file(write) is None:
-                raise FileNotOpenError("it waited for a file that was not opened")
+            saver.io.queue.wait_for_room()
+            if self._in_file(write) is not None:
+                return
+            if saver.watcher.ended and saver.generation > generation:
+                saver.watcher.counts.leave_out()
+                return
+            raise FileNotOpenError(saver.watcher.stopped_because or "it waited for a file that was not opened")
         except (H5SaverError, OSError, ValueError, TypeError) as error:
             self._saver.frame_lost(source, error)
 
@@ -137,7 +145,9 @@ class Intake:
                 return None
             has_room = self._bytes + size <= WAITING_BYTES and len(self._queue) < WAITING_FRAMES
             if has_room:
-                self._queue.append((size, partial(self._write_late, source, partial(write, copy_of(bundle)))))
+                late = partial(write, copy_of(bundle))
+                before = saver.generation - (saver.session is not None)  # the file it waits for is a later one
+                self._queue.append((size, partial(self._write_late, source, late, before)))
                 self._bytes += size
         if not has_room:
             reason = f"{len(self._queue):,} frames wait for the disk already, this one was dropped"

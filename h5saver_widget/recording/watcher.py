@@ -122,6 +122,7 @@ class Watcher:
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
         self.due = self.stopped_because = self.problem = self.ended = ""
+        self._limit = ""  # which one ends the file that is about to be closed, in a sentence
         self._problem_at, self._is_gone = 0.0, False
 
     def follow(self, settings: Settings) -> None:
@@ -159,7 +160,8 @@ class Watcher:
             self.flow.end(monotonic(), self._frames_so_far())
             self.is_paused = False
             self.due, self._asked = "", None  # what was due ends with its file: the next one is new already
-            self.ended = self.never_came()
+            self.ended = " ".join(filter(None, (self._limit, self.never_came())))
+            self._limit = ""
 
     def never_came(self) -> str:
         """Return which needed sources have never come into a recording that is not just begun, in words."""
@@ -287,6 +289,7 @@ class Watcher:
         """Complete and close the file by itself, and say why."""
         file = self._file
         path, self.problem, self.due = file.file_path, "", ""
+        self._limit = "" if failed else f"Saving has ended after {reason}, as set under Limits."
         file._close_now()
         frames, trouble = self.statistics().frames_written, self.problem
         file.switch_off()
@@ -295,7 +298,6 @@ class Watcher:
             state = trouble or f"{path} is complete and closed, {frames:,} frames are in it"
             file._notify("error", message=f"Saving was stopped: {reason}. {state}", exception=None)
         else:
-            self.ended = f"Saving has ended after {reason}, as set under Limits. {self.ended}".strip()
             file.update_status(f"{self.ended} {frames:,} frames are in the file")
 
     def _roll_over(self, reason: str) -> None:

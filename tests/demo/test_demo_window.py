@@ -376,3 +376,27 @@ def test_without_psutil_the_rest_works(qtbot, tmp_path, backend, monkeypatch) ->
     qtbot.addWidget(window)
     assert [panel.title for panel in window.panels] == TITLES[1:]
     assert "pip install psutil" in window.log.toPlainText()
+
+
+def test_names_are_no_html(qtbot, tmp_path) -> None:
+    """Whatever is typed, or comes from a file, stands there as it was typed."""
+    folder = tmp_path / "<i>data<"
+    window = DemoWindow(out=folder)
+    qtbot.addWidget(window)
+    window.show()
+    for station in (window.viewer, window.scan):
+        station.h5saver.settings["base_name"] = "<b>mine<"
+        station.h5saver.settings["recording", "name_template"] = "{nothing}<u>"
+        station.show_error("<b>bold</b>")
+        station.h5saver.tree.update_next_file()
+        window.show_panel(station.title)
+    window.h5saver.report("<b>No</b>", OSError("<i>no</i>"))
+    window.show_panel(window.panels[-1].title)
+    window.panels[-1].snap()
+    window.finish()
+    qtbot.wait(1)
+    for widget in window.findChildren(QtWidgets.QWidget):
+        assert not QtCore.Qt.mightBeRichText(widget.toolTip()), widget.toolTip()
+        if isinstance(widget, QtWidgets.QLabel) and QtCore.Qt.mightBeRichText(widget.text()):
+            is_ours = "<p" in widget.text() or widget.text() == "<b>Scans in this file</b>"
+            assert is_ours or widget.textFormat() == QtCore.Qt.TextFormat.PlainText, widget.text()

@@ -6,9 +6,12 @@ The walk is short in the suite; ``H5SAVER_WALK=300`` makes it three hundred walk
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -21,14 +24,18 @@ from h5saver_widget.qt import telling
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory):
-    """Return a folder, and whether it is a small disk of its own."""
-    folder = tmp_path_factory.mktemp("walk")
+def disk():
+    """Return a folder, and whether it is a small disk of its own.
+
+    Not one of pytest's: what a killed walk leaves mounted could be removed by nobody.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="h5saver-walk-"))
     command = ["mount", "-t", "tmpfs", "-o", "size=12m", "h5saver-walk", str(folder)]
     mounted = sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
     yield folder, mounted
     if mounted:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

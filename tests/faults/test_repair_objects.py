@@ -333,3 +333,21 @@ def test_rows_that_claim_more_than_the_file_take_no_memory(tmp_path: Path, kind:
         found = file["rows"].asstr()[:3] if isinstance(rows[0], str) else file["rows"][:3]
         assert [str(row) for row in found] == [str(row) for row in rows[:3]]
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(peak, 1 << 20), "kB"
+
+
+def test_a_text_attribute_that_claims_more_than_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["values"] = np.arange(3)
+        file["values"].attrs["note"], file["values"].attrs["units"] = "twenty-one characters", "V"
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x15\0\0\0")
+    path.write_bytes(content[:at] + b"\xff" * 4 + content[at + 4 :])
+    with H5Backend("h5py", isolated=False) as h5:
+        h5.open_file(path, "r")
+        attributes = h5.get_node("/values").attrs
+        with pytest.raises(NodeError, match="the attribute 'note' of /values can't be read"):
+            attributes["note"]
+        assert attributes.to_dict() == {"units": "V"}
+    report = repair_file(path)
+    assert [str(problem) for problem in report.lost] == ["/values: attributes note"]

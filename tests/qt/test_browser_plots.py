@@ -322,3 +322,26 @@ def test_numbers_along_an_axis_stand_apart(qapp, kind, start, span, size, offset
     texts = axis.tickStrings(places, axis.autoSIPrefixScale * axis.scale, step)
     widest = max((QtGui.QFontMetricsF(axis.font()).horizontalAdvance(text) for text in texts), default=0)
     assert len(places) < 2 or widest < (places[1] - places[0]) * size / span
+
+
+def test_a_recording_of_hours_has_the_time_of_the_day(qtbot, tmp_path):
+    began = datetime(2026, 11, 29, 22, 50).timestamp()
+    with H5SaverLowLevel("detector") as saver:
+        saver.init_file(tmp_path / "night.h5")
+        data = DataSaverLoader(saver)
+        for name, seconds in (("hours", 7200.0), ("moments", 1.0)):
+            axis = Axis("time", "s", began + np.linspace(0, seconds, 50), index=0)
+            where = saver.add_det_group("/RawData", name)
+            data.add_data(where, DataRaw(name, data=[np.arange(50.0)], axes=[axis]))
+        browser = H5Browser(h5file=saver)
+        qtbot.addWidget(browser)
+        browser.resize(1200, 700)
+        browser.show()
+        axis = show(browser, "/RawData/Detector000/Data00").signal.canvas.plot.getAxis("bottom")
+        assert axis.labelText == "2026-11-29 to 2026-11-30"
+        levels = axis.tickValues(began, began + 7200, 700)
+        written = [text for step, values in levels for text in axis.tickStrings(values, 1.0, step)]
+        assert {"23:00", "Mon 30", "00:30"} <= set(written)
+        axis = show(browser, "/RawData/Detector001/Data00").signal.canvas.plot.getAxis("bottom")
+        assert axis.labelText == "s since 22:50:00"
+        assert axis.tickStrings([began + 0.5], 1.0, 0.5) == ["0.5"]

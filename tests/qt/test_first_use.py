@@ -97,6 +97,20 @@ def test_one_setting_is_reset_and_presets_are_kept_taken_and_forgotten(qtbot, on
     assert "Fast runs" not in [action.text() for action in menu_at(one, "base_name").actions()]
 
 
+def test_a_right_click_into_a_line_resets_it_too(qtbot, one):
+    line = one.editor("base_name")
+    one.type_into(line, "Laser")
+    at = line.rect().center()
+    event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, at, line.mapToGlobal(at))
+    QtWidgets.QApplication.sendEvent(line, event)
+    menu = QtWidgets.QApplication.activePopupWidget()
+    texts = [action.text().partition("\t")[0].replace("&", "") for action in menu.actions()]
+    assert texts[0] == "Reset 'Base name'" and "Paste" in texts
+    qtbot.keyClick(menu, QtCore.Qt.Key.Key_Down)
+    qtbot.keyClick(menu, QtCore.Qt.Key.Key_Return)
+    assert one.saver.settings["base_name"] == "Data" == line.text()
+
+
 def test_the_key_sets_a_marker_that_plots_along_time_show(qtbot, one, show):
     saver = one.saver
     one.check("do_save")

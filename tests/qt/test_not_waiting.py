@@ -356,3 +356,18 @@ def test_one_line_says_what_the_settings_leave_out(shown):
     counts = saver.status().statistics
     assert counts.frames_dropped == 0 and counts.frames_received == counts.frames_written
     assert not shown.commands("error")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_what_waits_behind_the_last_frame_is_left_out(make, backend, isolated):
+    """It is no error that a recording ends where it was to end: also of frames that came while the file was opened."""
+    shown = make("detector", backend)
+    saver = shown.saver
+    saver.settings["backend", "isolated"] = isolated
+    saver.settings["recording", "stop_after_frames"] = 3
+    saver.start(wait=False)
+    taken = sum(saver.record("ab"[number % 2], float(number), units="V") for number in range(10))
+    settle(saver)
+    counts = saver.statistics()
+    assert (counts.frames_written, counts.frames_left_out, counts.frames_dropped) == (3, taken - 3, 0)
+    assert not saver.isopen() and not shown.commands("error")

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
+from h5saver_widget.qt.editors import PlainLabel
+
 __all__ = ["plain_label", "single_shot", "stack", "tool_button", "unheard"]
 
 
 def plain_label(text: str = "", *, selectable: bool = True) -> QtWidgets.QLabel:
     """Return a label of plain text, which breaks lines and never widens the window."""
-    label = QtWidgets.QLabel(text)
-    label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    label = PlainLabel(text)
     label.setWordWrap(True)
     if selectable:
         label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -14,7 +14,7 @@ from h5saver_widget.browsing.rows import NodeIcon
 from h5saver_widget.qt.browser.making import plain_label, stack
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
-from h5saver_widget.qt.editors import plain_tip
+from h5saver_widget.qt.editors import PlainLabel, plain_tip
 
 __all__ = ["NodePanel"]
 
@@ -83,7 +83,7 @@ class NodePanel(QtWidgets.QWidget):
         self.comments = QtWidgets.QPlainTextEdit()
         self.comments.setPlaceholderText("Remarks on this node, for the next reader of the file")
         self.comment_button = QtWidgets.QPushButton("Save the comment into the file")
-        self.comment_state = QtWidgets.QLabel()
+        self.comment_state = PlainLabel()
         self.comment_state.setWordWrap(True)
         self.comment_button.clicked.connect(self._comment_pressed)
         self.comments.textChanged.connect(self._comment_edited)
@@ -285,8 +285,7 @@ class NodePanel(QtWidgets.QWidget):
         page = QtWidgets.QWidget()
         layout = QtWidgets.QVBoxLayout(page)
         for name, png in pictures:
-            caption = QtWidgets.QLabel(name)
-            caption.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+            caption = PlainLabel(name)
             picture = QtWidgets.QLabel()
             loaded = QtGui.QPixmap()
             if _pixels(png) <= _MOST_PIXELS and loaded.loadFromData(png):

@@ -7,7 +7,7 @@ from pathlib import Path
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.qt.browser.making import tool_button
-from h5saver_widget.qt.editors import CheckBox, ElidedEdit
+from h5saver_widget.qt.editors import CheckBox, ElidedEdit, plain_tip
 from h5saver_widget.qt.geometry import recent_paths
 from h5saver_widget.qt.icons import icon
 
@@ -51,7 +51,7 @@ class TopBar(QtWidgets.QWidget):
     def show_file(self, path: Path | None, is_any_open: bool) -> None:
         """Show the path of a file; without any, there is nothing to follow or to read again."""
         self.path_label.setText(str(path or ""))
-        self.path_label.setToolTip(f"{path or ''}")
+        self.path_label.setToolTip(plain_tip(str(path or "")))
         self.follow.setEnabled(is_any_open)
         self.refresh_button.setEnabled(is_any_open)
 

@@ -12,6 +12,7 @@ from h5saver_widget.browsing.file_view import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
 from h5saver_widget.qt.browser.making import single_shot, stack
 from h5saver_widget.qt.browser.model import NodeModel
+from h5saver_widget.qt.editors import PlainLabel
 
 __all__ = ["TreePane"]
 
@@ -41,7 +42,7 @@ class TreePane(QtWidgets.QWidget):
         self.filter.setPlaceholderText("Filter by name or title (Ctrl+F)")
         self.filter.setClearButtonEnabled(True)
         self.filter.setAccessibleName("filter")
-        self.filter_state = QtWidgets.QLabel()
+        self.filter_state = PlainLabel()
         self.filter_state.hide()
         self.tree, self.found_tree = self._make_tree(self.model), self._make_tree(self.found_model)
         self._trees = QtWidgets.QStackedWidget()
@@ -62,7 +63,7 @@ class TreePane(QtWidgets.QWidget):
         tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
         tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
-        tree.header().resizeSection(0, 200)
+        tree.header().resizeSection(0, max(200, 24 * tree.fontMetrics().averageCharWidth()))
         tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(partial(self._ask_for_menu, tree))
         tree.selectionModel().currentChanged.connect(partial(self._current_changed, tree))

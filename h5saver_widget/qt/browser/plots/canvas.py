@@ -8,7 +8,7 @@ import pyqtgraph as pg
 from pyqtgraph.Qt import QtCore, QtGui
 
 from h5saver_widget.browsing.drawings import AxisValues
-from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, start_of
+from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, days_of, start_of
 from h5saver_widget.qt.plot_style import paint_axes
 from h5saver_widget.saving.conventions import EPOCH
 
@@ -249,10 +249,13 @@ class Canvas(pg.GraphicsLayoutWidget):
 
     def set_axis(self, side: str, axis: AxisValues) -> None:
         """Label an axis of the plot with its quantity; its numbers are kept short."""
-        start = start_of(axis.values, axis.units)
-        self.plot.getAxis(side).set_offset(start)
-        self.plot.getAxis(side).set_dates(axis.units == EPOCH)
-        self.set_label(side, axis_text(axis.label, axis.units, start))
+        days = days_of(axis)
+        start = 0.0 if days else start_of(axis.values, axis.units)
+        numbers = self.plot.getAxis(side)
+        numbers.set_offset(start)
+        numbers.set_clock(bool(days))
+        numbers.set_dates(axis.units == EPOCH)
+        self.set_label(side, days or axis_text(axis.label, axis.units, start))
 
     def _label_axis(self, axis: Any, text: str) -> None:
         if text != self._labels.get(axis):

@@ -6,7 +6,7 @@ from pyqtgraph.Qt import QtWidgets
 
 from h5saver_widget.browsing.drawings import Part, Projection
 from h5saver_widget.qt.browser.making import tool_button
-from h5saver_widget.qt.editors import CheckBox, ElidedCombo
+from h5saver_widget.qt.editors import CheckBox, ElidedCombo, PlainLabel
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.icons import icon
 
@@ -91,7 +91,7 @@ class MapBar(QtWidgets.QWidget):
         self.how.setToolTip("What the map shows of the signal at every point")
         self.how.setAccessibleName("projection")
         self.button = QtWidgets.QPushButton()
-        self.state = QtWidgets.QLabel()
+        self.state = PlainLabel()
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         for widget in (QtWidgets.QLabel("Map:"), self.how, self.button, self.state):

@@ -97,6 +97,7 @@ class CurveCanvas(Canvas):
         self.set_label("left", axis_text(name or "value", drawing.units, self._offset or start))
         if self.log[0]:
             self.plot.getAxis("bottom").set_offset(0.0)
+            self.plot.getAxis("bottom").set_clock(False)
             self.set_label("bottom", axis_text(drawing.axis.label, drawing.axis.units, 0.0))
         else:
             self.set_axis("bottom", drawing.axis)

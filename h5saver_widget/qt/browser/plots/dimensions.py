@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from h5saver_widget.browsing.drawings import Dimension, Window
 from h5saver_widget.qt.browser.making import stack, unheard
 from h5saver_widget.qt.browser.plots.ticks import position_text
-from h5saver_widget.qt.editors import CheckBox
+from h5saver_widget.qt.editors import CheckBox, PlainLabel
 from h5saver_widget.qt.flow_layout import FlowLayout
 from h5saver_widget.qt.numbers import CountBox
 
@@ -36,10 +36,8 @@ class _Row:
         self.slider.setAccessibleName(f"position along {dimension.name}")
         self.box = CountBox()
         self.box.setAccessibleName(f"number of the point along {dimension.name}")
-        self.name = QtWidgets.QLabel(name)
-        self.value = QtWidgets.QLabel()
-        for label in (self.name, self.value):
-            label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.name = PlainLabel(name)
+        self.value = PlainLabel()
         #: Widgets of dimensions that one can move along.
         self.moving = (self.name, self.slider, self.box, self.value)
         self.widgets = (self.check, *self.moving)
