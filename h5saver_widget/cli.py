@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from h5saver_widget.archiving.commands import TemplateCommand, Validate
+from h5saver_widget.copies.commands import CopiesCommand, CopyCommand
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.progress import TerminalProgress
 from h5saver_widget.remote.commands import Pull, Push
@@ -264,6 +265,8 @@ COMMANDS: dict[str, Command] = {
     "browse": Browse(),
     "check": Check(),
     "chrono": Chrono(),
+    "copies": CopiesCommand(),
+    "copy": CopyCommand(),
     "demo": Demo(),
     "export": Export(),
     "info": Info(),

@@ -13,6 +13,7 @@ __all__ = [
     "AxisError",
     "ClockError",
     "CodecError",
+    "CopyError",
     "DataMismatchError",
     "DynamicRangeError",
     "ExportError",
@@ -80,6 +81,10 @@ class ExportError(H5SaverError, ValueError):
 
 class CodecError(H5SaverError, ValueError):
     """Text or bytes found in a file cannot be decoded, or a value cannot be encoded."""
+
+
+class CopyError(H5SaverError, OSError):
+    """A copy can't be made now; nothing is lost by that."""
 
 
 class SettingsXMLError(CodecError):

@@ -59,11 +59,13 @@ def missing_in(h5: H5Backend) -> list[Missing]:
     >>> from h5saver_widget import DataRaw, DataSaverLoader, H5SaverLowLevel
     >>> with H5SaverLowLevel(backend='h5py') as h5saver:
     ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'a.h5')
-    ...     DataSaverLoader(h5saver).add_data('/RawData', DataRaw('spectrum', data=[np.arange(4.0)], units='V'))
+    ...     group = h5saver.add_det_group('/RawData', 'camera')
+    ...     DataSaverLoader(h5saver).add_data(group, DataRaw('spectrum', data=[np.arange(4.0)], units='V'))
     ...     print(*missing_in(h5saver), sep='\n')
     /_i_entry: it is not known when the recording ended: it still runs, or its program was killed
     /_i_entry/sample: it is not known what was measured: fill in a sample, under Notes with a template
     /_i_entry/user: the person has no ORCID, by which others find them
+    /_i_entry/camera: its first dimension has no axis: neither a time nor a position is known
     """
     # without the lock: who writes the file meanwhile does not wait
     places = [*shown_again(h5.io)[:1], *(f"/{name}" for name in _names(h5, "/"))]

@@ -34,6 +34,7 @@ from h5saver_widget.errors import (
     taken,
 )
 from h5saver_widget.format.empty_file import empty_file, make_empty
+from h5saver_widget.format.journal import tried_again
 from h5saver_widget.format.superblock import read_superblock
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ class H5pyFile(QueuedBackend):
         self._locking, self._may_stream = locking, swmr and mode != "r"
         if mode == "r+":  # a chunk that can't be packed is missed much later, when the library writes it
             learn_plugins()
+        is_made = False
         try:
             if self._takes_journal(path, mode, swmr):
                 self._open_journaled(path, mode, locking is not False)
                 return
-            is_made = mode == "x" and not swmr
-            if is_made:
+            if mode == "x" and not swmr:
                 make_empty(path)
+                is_made = True
             self._file = h5py.File(
                 path,
                 "r+" if is_made else mode,
@@ -97,6 +99,8 @@ class H5pyFile(QueuedBackend):
         except (OSError, ValueError, RuntimeError) as error:
             if getattr(error, "errno", None) == errno.EEXIST:  # another program was faster
                 raise taken(path) from error
+            if is_made:
+                path.unlink(missing_ok=True)
             raise not_opened(path, mode, error) from error
 
     def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
@@ -174,7 +178,7 @@ class H5pyFile(QueuedBackend):
             if file is not None:
                 file.close()
                 if disk is not None and self._mode != "r" and not disk.is_abandoned:
-                    disk.commit()
+                    tried_again(disk.commit, (0, 0))  # the lock is held: no pause
         finally:
             if disk is not None:
                 disk.close()

@@ -154,7 +154,7 @@ class JournaledFile(PagedFile):
                 self._first_page = 0 if block is None else block.offset // PAGE * PAGE
                 self._spent = {beside.where for beside in journals_beside(path) if beside.needed is None}
             if power and self._writes:
-                _sync_folder(self._path.parent)  # its name is on the disk
+                sync_folder(self._path.parent)  # its name is on the disk
         except BaseException:
             self._close_all()
             raise
@@ -273,7 +273,7 @@ class JournaledFile(PagedFile):
                 continue
             self._journal_at = where
             if self._power:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
             return
         name = journal_path(self._path).name
         raise FileOpenError(f"no journal can be made beside {self._path}: move the files called {name}, {name}2...")
@@ -348,7 +348,7 @@ def path_of(descriptor: int) -> Path | None:
     return None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the names of new files on the disk, where a folder can be opened."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)

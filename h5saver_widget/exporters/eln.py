@@ -21,7 +21,7 @@ from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.pictures import picture_of
 from h5saver_widget.exporters.source import Source, plain, source_of
 from h5saver_widget.nodes.typed import GROUP, Array, Node, node_of
-from h5saver_widget.saving.entry import how_telling
+from h5saver_widget.saving.entry_nodes import how_telling
 from h5saver_widget.saving.links import resolved
 from h5saver_widget.version import __version__
 

@@ -17,7 +17,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +65,9 @@ def journal_names(path: Path) -> Iterator[Path]:
         yield first.with_name(f"{first.name}{number}")
 
 
-def tried_again(work: Callable[[], Found]) -> Found:
+def tried_again(work: Callable[[], Found], pauses: Sequence[float] | None = None) -> Found:
     """Do something that the system may refuse for a moment; OSError if it refuses several times."""
-    for pause in _PAUSES:
+    for pause in _PAUSES if pauses is None else pauses:
         try:
             return work()
         except FileOpenError:  # that is no whim of the system

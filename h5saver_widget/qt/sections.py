@@ -96,7 +96,16 @@ SECTIONS: Final = (
         ),
         expanded=False,
     ),
-    Section("When closed", (("recording", "seal"),), expanded=False),
+    Section(
+        "When closed",
+        (
+            ("recording", "seal"),
+            ("recording", "copy_to"),
+            ("recording", "copy_rate"),
+            ("recording", "free_at"),
+        ),
+        expanded=False,
+    ),
     Section(
         "File format",
         (

@@ -262,6 +262,7 @@ class StatusStrip(QtWidgets.QWidget):
             "Waited": f"{counts.waited_seconds:.1f} s",
             "Last flush": "–" if ago is None else f"{ago:.0f} s ago",
             "Mirror": status.mirror or "–",
+            "Copies": status.copies or "–",
             "Disk free": "–" if counts.free_bytes is None else format_size(counts.free_bytes),
         }
         for name, value in values.items():
@@ -312,6 +313,7 @@ _DETAILS: Final = {
     "Compression": "Size of the data compared with the size of the file",
     "Waited": "How long the program has waited for the file in all",
     "Last flush": "When everything was last handed to the disk: what is older survives a crash",
+    "Copies": "How many copies in other folders are not safe yet: read back, and compared",
     "Mirror": "How far the copy on a server is, if one is made",
     "Disk free": "Free space on the disk of the file",
 }

@@ -23,11 +23,13 @@ from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.registry import default_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Durability
+from h5saver_widget.copies.courier import Copies
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import SaveType, SaveTypeName
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.recording import (
     arriving,
+    copied_files,
     destinations,
     format_settings,
     looking,
@@ -146,6 +148,8 @@ class H5SaverBase(H5SaverLowLevel):
         self._sibling: H5SaverBase | None = None
         #: Seals the parts of a recording that goes on.
         self.sealer = FileWorker()
+        #: Copies the files into other folders.
+        self.copies = Copies()
         self.watcher.follow(self.store.current)
         self.reactions = Reactions(self)
 
@@ -287,9 +291,11 @@ class H5SaverBase(H5SaverLowLevel):
     def status(self) -> RecorderStatus:
         """Return how the recorder is; never waits for the file, may be called in any thread."""
         found = self.watcher.status(self.store.current.current_h5_file)
-        reason = self.why_not_isolated()
-        missing = tuple(filter(None, (reason, *self.describing.remarks())))
-        return replace(found, missing=(*found.missing, *missing)) if missing else found
+        reason, copies = self.why_not_isolated(), self.copies.status()
+        missing = tuple(
+            filter(None, (reason, *self.describing.remarks(), *map(copied_files.in_words, copies.problems)))
+        )
+        return replace(found, missing=(*found.missing, *missing), copies=copies.text)
 
     def start_ahead(self) -> None:
         """Begin to start the process for the file, so that the next file opens at once."""
@@ -408,10 +414,12 @@ class H5SaverBase(H5SaverLowLevel):
             self.watcher.opened(Path(args["path"]))
             if not self.watcher.is_rolling:
                 self._begin_looking()
+            copied_files.opened(self, Path(args["path"]))
             if self.wants_mirror and self.io.writable:
                 self.watcher.mirroring.follow(self.io)
         elif command == "closed":
             sealed_files.closed(self, Path(args["path"]))
+            copied_files.closed(self)
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
             self.describing.ask_again()

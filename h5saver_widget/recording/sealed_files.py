@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from h5saver_widget.errors import H5SaverError
+from h5saver_widget.recording import copied_files
 from h5saver_widget.sealing.making import AT_CLOSE, seal_file
 
 if TYPE_CHECKING:
@@ -36,3 +37,4 @@ def _seal_part(saver: H5SaverBase, path: Path) -> None:
         seal_file(path)
     except (H5SaverError, OSError) as error:
         saver.report(f"{path.name} could not be sealed; it is complete", error)
+    copied_files.sealed(saver, path)

@@ -380,6 +380,25 @@ class Settings:
         RECORDING,
     )
 
+    copy_to: str = setting(
+        "Copy to",
+        "",
+        "Folders, on a share or another disk, with ';' between: every file is copied there when it is closed, read "
+        "back and compared. A copy that was interrupted goes on the next time.",
+        RECORDING,
+        placeholder="/mnt/share; /media/usb",
+    )
+    copy_rate: float = _count("Copy at most", "MB/s", "So fast is copied, at most. 0 = as fast as it goes.")
+    free_at: int = setting(
+        "Free after",
+        0,
+        "Delete the local file once so many of these folders have a copy, which are all read again right before. Never "
+        "the file that was open last. 0 = never delete anything.",
+        RECORDING,
+        limits=(0, 100),
+        unit="copies",
+    )
+
     @property
     def library(self) -> str:
         """The backend that writes: one for local files, where the server gets a copy of these."""

@@ -62,6 +62,8 @@ class RecorderStatus:
         has to go on in a new file.
     pending
         What is put off until a scan has ended; ``''`` for nothing.
+    copies
+        The state of the copies in other folders, in words; ``''`` for none.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class RecorderStatus:
     ended: str = ""
     is_given_up: bool = False
     pending: str = ""
+    copies: str = ""
 
     @property
     def headline(self) -> str:

@@ -7,7 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["is_locked", "programs_writing"]
+from h5saver_widget.errors import FileOpenError
+from h5saver_widget.format.journal import read_journal
+from h5saver_widget.format.superblock import read_superblock
+
+__all__ = ["is_locked", "programs_writing", "require_closed"]
 
 _WRITE_MODES = os.O_WRONLY | os.O_RDWR
 
@@ -34,6 +38,17 @@ def is_locked(path: Path) -> bool:
         except OSError:  # a file system without locks
             return False
     return False
+
+
+def require_closed(path: Path) -> None:
+    """Raise FileNotFoundError or FileOpenError for a file that can't be looked at as a whole."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; check the path")
+    block = read_superblock(path)
+    if is_locked(path) or (block is not None and block.is_writing):
+        raise FileOpenError(f"{path} is being written, or was not closed properly: close it, or run `h5saver check`")
+    if read_journal(path) is not None:
+        raise FileOpenError(f"{path} was not closed properly: open it to add something, or run `h5saver repair`")
 
 
 def programs_writing(path: Path) -> list[str]:

@@ -14,11 +14,10 @@ Format: NXsensor_scan, https://manual.nexusformat.org/classes/contributed_defini
 
 from __future__ import annotations
 
-import functools
+import json
 import logging
-import re
 from collections import ChainMap
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,13 +31,26 @@ from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
 from h5saver_widget.nodes.attributes import storable_text
+from h5saver_widget.saving.entry_nodes import (
+    any_node,
+    completed,
+    free_name,
+    group_node,
+    how_telling,
+    module_node,
+    step_nodes,
+    text_node,
+    time_node,
+    valid_name,
+)
 from h5saver_widget.saving.nexus import names_attribute
 from h5saver_widget.version import __version__
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
+    from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["Entry", "how_telling"]
+__all__ = ["TOLD", "Entry"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +62,8 @@ _HOME: Final = "https://pypi.org/project/h5saver-widget"
 _MOST: Final = 200
 
 _HIGHEST: Final = 100
-_DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
-#: Where a module has its name.
-_NAMES: Final = {"NXdetector": "local_name", "NXpositioner": "name"}
+#: Attribute of the group of all data that keeps what a person told, for copies by values.
+TOLD: Final = "nexus_described"
 _INSTRUMENTS: Final = {GroupType.detector.name: "NXdetector", GroupType.actuator.name: "NXpositioner"}
 
 
@@ -73,7 +84,7 @@ class _Array:
         units = storable_text(str(self.about.get("units", "")))
         label = storable_text(str(self.about.get("label") or name))
         about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
-        return _node("view", about | ({"units": units} if units else {}), self.path)
+        return any_node("view", about | ({"units": units} if units else {}), self.path)
 
 
 @dataclass
@@ -102,7 +113,7 @@ class Entry:
     ...     data = DataRaw('temperature', data=[np.array([21.5])], labels=['T'], units='K')
     ...     DataToExportTimedSaver(h5saver).add_data(group, DataToExport('Bath', data=[data]))
     ...     h5saver.get_group('/_i_entry').attrs['default']
-    'bath_temperature'
+    'temperature'
     """
 
     def __init__(self, io: Backend) -> None:
@@ -138,19 +149,21 @@ class Entry:
             Name of the person.
         """
         entry = {
-            "definition": _text(_DEFINITION, version=_VERSION),
-            "start_time": _time(start),
-            "identifier_experiment": _text(identity, varies=True),
-            "process": _group("NXprocess", program=_text("h5saver_widget", version=__version__, program_url=_HOME)),
-            "user": _group("NXuser", name=_text(user)),
-            "instrument": _group("NXinstrument"),
+            "definition": text_node(_DEFINITION, version=_VERSION),
+            "start_time": time_node(start),
+            "identifier_experiment": text_node(identity, varies=True),
+            "process": group_node(
+                "NXprocess", program=text_node("h5saver_widget", version=__version__, program_url=_HOME)
+            ),
+            "user": group_node("NXuser", name=text_node(user)),
+            "instrument": group_node("NXinstrument"),
         }
         self._entry, self._shown = place
-        first, links = _step(f"{self._shown}/0", entry)
+        first, links = step_nodes(f"{self._shown}/0", entry)
         about = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
-        self._io.add_plain(self._shown, _node("group", about, members={"0": first}))
+        self._io.add_plain(self._shown, any_node("group", about, members={"0": first}))
         self._io.add_plain(
-            self._entry, _node("group", {"NX_class": "NXentry", "TITLE": "Data for archives"}, members=links)
+            self._entry, any_node("group", {"NX_class": "NXentry", "TITLE": "Data for archives"}, members=links)
         )
         self._places = {name: link.text for name, link in links.items()}
         self._steps, self.is_there = 1, True
@@ -169,7 +182,7 @@ class Entry:
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
         if self.is_there:
-            self._add({"end_time": _time(end)})
+            self._add({"end_time": time_node(end)})
 
     def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
         """Add what a person has told: the sample, the user, settings that no module knows.
@@ -181,15 +194,24 @@ class Entry:
         definition
             The application definition that is claimed instead of NXsensor_scan.
         """
-        claimed = {"definition": _text(definition)} if definition and definition != _DEFINITION else {}
+        claimed = {"definition": text_node(definition)} if definition and definition != _DEFINITION else {}
         if self.is_there and (members or claimed):
-            self._add({**{name: _complete(node) for name, node in members.items()}, **claimed})
+            self._add({**{name: completed(node) for name, node in members.items()}, **claimed})
+            told = json.dumps([definition, {name: node.packed() for name, node in members.items()}])
+            with suppress(H5SaverError):  # too long for an attribute
+                self._io.set_attributes(self._io.node(RAW_GROUP), {TOLD: told})
+
+    def describe_again(self, told: RawAttribute | None) -> None:
+        """Add what was told in the original of a copy, as its attribute has it; one that is not ours is passed over."""
+        with suppress(ValueError, TypeError, AttributeError):
+            definition, members = json.loads(str(told))
+            self.describe({str(name): Plain.unpacked(*node) for name, node in members.items()}, str(definition))
 
     def group_made(self, path: str, title: str, kind: str) -> None:
         """Take note of a new group: its title, and its type if it is the group of a module."""
         if self.is_there:
             self._titles[path] = title
-            name = _valid(title or path.rpartition("/")[2])
+            name = valid_name(title or path.rpartition("/")[2])
             if kind in _INSTRUMENTS and name not in self._modules_shown and len(self._modules_shown) < _MOST:
                 self._modules_shown.add(name)
                 self._modules[path] = name, title or name, _INSTRUMENTS[kind]
@@ -265,8 +287,8 @@ class Entry:
         channels, self._channels = self._channels, {}
         new: dict[str, Plain] = {}
         if modules:
-            made = {name: _module(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
-            new["instrument"] = _group("NXinstrument", **made)
+            made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
+            new["instrument"] = group_node("NXinstrument", **made)
         about: dict[str, str] = {}
         for path, channel in channels.items():
             if channel.signals and self._has_room_for(path):
@@ -296,7 +318,7 @@ class Entry:
         for name in members.keys() - new.keys():
             self._io.add_plain(self._place_of(name), members[name])
         if new:
-            shown, links = _step(step, new)
+            shown, links = step_nodes(step, new)
             self._io.add_plain(step, shown)
             self._io.add_plain(self._entry, Plain("group", about, members=links))
             self._places |= {name: link.text for name, link in links.items()}
@@ -310,7 +332,7 @@ class Entry:
         for array in self._axes_of(path, first):
             index = int(array.about.get("index", 0))
             if index < len(dimensions):
-                name = _free(_label(array, "axis"), shown)
+                name = free_name(_label(array, "axis"), shown)
                 shown[name] = array
                 about[f"{name}_indices"] = np.int64(index)
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
@@ -318,7 +340,7 @@ class Entry:
         for number, array in enumerate(channel.signals):
             if array.ndim == first.ndim and self._has_room_for(path):
                 self._count += 1
-                name = _free(_label(array, "data"), shown)
+                name = free_name(_label(array, "data"), shown)
                 signals.append(name)
                 shown[name] = array
                 if number < len(channel.errors):
@@ -332,7 +354,7 @@ class Entry:
             here = f"{self._shown}/{self._steps}/{place}/{name}"
             known = self._views.setdefault(array.path, here)
             members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
-        return _node("group", about, members=members)
+        return any_node("group", about, members=members)
 
     def _axes_of(self, path: str, signal: _Array) -> list[_Array]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
@@ -351,83 +373,8 @@ class Entry:
         scan = next((part for part in path.split("/") if part.startswith(("Scan", "Datalogger", "Optimizer"))), "")
         parts = [scan, str(signal.about.get("origin", "")), self._titles.get(path, "")]
         told = [part for number, part in enumerate(parts) if part and part not in parts[:number]]
-        return _free(_valid("_".join(told) or "data").lower(), ChainMap(new, self._places))
-
-
-def _node(
-    kind: Any,
-    about: Mapping[str, Any],
-    text: str = "",
-    members: Mapping[str, Plain] = MappingProxyType({}),
-    varies: bool = False,
-) -> Plain:
-    """Return a node with the attributes by which PyMoDAQ knows what each is."""
-    known = {"CLASS": "GROUP" if kind == "group" else "CARRAY", "TITLE": "", **about}
-    return Plain(kind, known, text, members, varies)
-
-
-def _complete(node: Plain) -> Plain:
-    """Return a node of a template with those attributes, and with texts that HDF5 can hold."""
-    about = {name: storable_text(value) if isinstance(value, str) else value for name, value in node.attributes.items()}
-    members = {name: _complete(member) for name, member in node.members.items()}
-    return _node(node.kind, about, storable_text(node.text), members)
-
-
-def _step(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str, Plain]]:
-    """Return the group of a step, and the links to its members, which say where they stand as NeXus demands it."""
-    places = {name: f"{path}/{name}" for name in members}
-    shown = {
-        name: node._replace(attributes={**node.attributes, "target": places[name]}) for name, node in members.items()
-    }
-    return _group("NXcollection", **shown), {name: Plain("soft", text=place) for name, place in places.items()}
-
-
-def _group(nx_class: str, **members: Plain) -> Plain:
-    return _node("group", {"NX_class": nx_class}, members=members)
-
-
-def _text(text: str, varies: bool = False, **about: str) -> Plain:
-    return _node("text", about, storable_text(text) or "unknown", varies=varies)
-
-
-def _time(time: datetime) -> Plain:
-    return _text(time.isoformat(timespec="milliseconds"), varies=True)
-
-
-def _module(path: str, title: str, nx_class: str) -> Plain:
-    """Return the group of a module: its name, and where its settings are."""
-    settings = _group("NXnote", description=_text(f"XML in the attribute 'settings' of {path}"))
-    return _group(nx_class, **{_NAMES[nx_class]: _text(title)}, settings=settings)
-
-
-def how_telling(path: str) -> int:
-    """Return how telling the data at a path are: more dimensions first, positions after readings, times last."""
-    parts = path.split("/")
-    if "Timestamps" in parts:
-        return 0
-    dimensions = next((_DIMENSIONS.index(part) for part in parts if part in _DIMENSIONS), 0)
-    return 2 + 2 * dimensions - any(part.startswith("Actuator") for part in parts)
+        return free_name(valid_name("_".join(told) or "data").lower(), ChainMap(new, self._places))
 
 
 def _label(array: _Array, default: str) -> str:
-    return _valid(str(array.about.get("label") or default))
-
-
-@functools.lru_cache(1000)
-def _valid(text: str) -> str:
-    """Return a name that NeXus allows.
-
-    >>> _valid('CH 1 (µW)'), _valid('7')
-    ('CH_1_W', '_7')
-    """
-    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
-    return name if name and not name[0].isdigit() else f"_{name}"
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """Return a name that is not taken, with a number if need be."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
+    return valid_name(str(array.about.get("label") or default))

@@ -12,7 +12,7 @@ from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import RAW_GROUP, RECORDING_ID
 from h5saver_widget.nodes.attributes import Attributes
-from h5saver_widget.saving.entry import Entry
+from h5saver_widget.saving.entry import TOLD, Entry
 from h5saver_widget.saving.nexus import root_attributes
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ _ARRAYS = (NodeKind.FIXED, NodeKind.GROWING)
 
 def add_entry(io: Backend) -> bool:
     """Make the entry of an open file whose original had one; return whether it was made.
-
-    What a person told (the sample, an affiliation) stands in notes, and is not in an entry that is made anew.
 
     Examples
     --------
@@ -59,5 +57,6 @@ def add_entry(io: Backend) -> bool:
             elif kind in _ARRAYS:
                 entry.made(parent, name, len(io.info(node).shape), about)
     entry.write()
+    entry.describe_again(io.get_attributes(io.node(RAW_GROUP), [TOLD]).get(TOLD))
     io.set_attributes(io.root(), root_attributes(place.strip("/")))
     return True

@@ -1,1 +1,1 @@
-"""Sealing: proof that nothing of a file has changed since. No Qt; docs/sealing.md defines what is hashed."""
+"""Sealing: proof that nothing of a file has changed since. No Qt; docs/sealing.md defines the form that is hashed."""

@@ -59,7 +59,7 @@ _VALUES: Final = (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT)
 
 @dataclass
 class Content:
-    """What a seal is about at one path.
+    """A node as a seal sees it.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Content:
     itemsize
         About how many bytes an element has.
     left_out
-        What of the node can't be sealed, with the reason: by the name of an attribute, ``''`` for the values.
+        Reasons why parts of the node can't be sealed: by the name of an attribute, ``''`` for the values.
     problem
         Why it can't be read; ``''`` if it can.
     """
@@ -117,7 +117,7 @@ def contents(io: Backend) -> Iterator[Content]:
 
 
 def _look(io: Backend, node: Handle, kind: NodeKind, found: Content, file_size: int) -> None:
-    """Fill in what is known of a node without reading its values."""
+    """Fill in everything about a node but its values."""
     if kind is NodeKind.LINK:
         found.kind = "link"
         found.attributes["target"] = hash_attribute(np.array(io.inspection.link_target(node)))

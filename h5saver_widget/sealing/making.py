@@ -15,10 +15,8 @@ from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import CodecError, FileOpenError, SealError
-from h5saver_widget.format.journal import read_journal
-from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.progress import Progress
-from h5saver_widget.recovery.lock_owners import is_locked
+from h5saver_widget.recovery.lock_owners import require_closed
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.hashing import FILE_LINE, Content, block_rows, contents, hashed_blocks
 from h5saver_widget.sealing.records import Entry, Seal, Seals, add_to_ledger, ledger_path, seal_path
@@ -32,7 +30,6 @@ __all__ = [
     "in_steps",
     "known_rows",
     "make_seal",
-    "require_closed",
     "seal_at_close",
     "seal_file",
 ]
@@ -45,7 +42,7 @@ _SAID_EVERY: Final = 0.25
 
 @dataclass(frozen=True)
 class SealedRows:
-    """What earlier seals say about a node, taken together.
+    """The earlier seals of one node, taken together.
 
     Attributes
     ----------
@@ -70,7 +67,7 @@ class SealedRows:
 
 
 def known_rows(seals: Seals | None) -> dict[str, SealedRows]:
-    """Return what all seals of a file say, by path."""
+    """Return all seals of a file taken together, by path."""
     known: dict[str, SealedRows] = {}
     for seal in seals.seals if seals is not None else ():
         for path, entry in seal.nodes.items():
@@ -92,9 +89,9 @@ class Sealed:
     is_new
         Whether it was made now; False if nothing is new since.
     left_out
-        What could not be sealed, with the reason, by path.
+        Reasons why parts could not be sealed, by path.
     notes
-        Sentences on what else is worth knowing.
+        Other sentences worth knowing.
     """
 
     root: str
@@ -110,7 +107,7 @@ def _size_of(content: Content, first: int = 0) -> int:
 
 
 def make_seal(io: Backend, seals: Seals | None, now: datetime, previous: tuple[int, str] = (0, "")) -> Iterator[Any]:
-    """Hash what is new in the open file; yield how far that is as ``(done, total, path)``, and the seal or None last.
+    """Hash the new content of the open file; yield ``(done, total, path)`` now and then, and the seal or None last.
 
     Parameters
     ----------
@@ -209,7 +206,7 @@ def seal_at_close(io: Backend) -> None:
 
 
 def seal_file(path: Path | str, progress: Progress | None = None) -> Sealed:
-    """Seal a file, or what is new in it since its last seal.
+    """Seal a file, or its new content since its last seal.
 
     Parameters
     ----------
@@ -244,19 +241,8 @@ def seal_file(path: Path | str, progress: Progress | None = None) -> Sealed:
     return Sealed(said["root"], said["number"], said["is_new"], said["left_out"], tuple(said["notes"]))
 
 
-def require_closed(path: Path) -> None:
-    """Raise FileNotFoundError or FileOpenError for a file that can't be looked at as a whole."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file; check the path")
-    block = read_superblock(path)
-    if is_locked(path) or (block is not None and block.is_writing):
-        raise FileOpenError(f"{path} is being written, or was not closed properly: close it, or run `h5saver check`")
-    if read_journal(path) is not None:
-        raise FileOpenError(f"{path} was not closed properly: open it to add something, or run `h5saver repair`")
-
-
 def heard_in_child(function: Any, path: Path, progress: Progress | None, doing: str) -> dict[str, Any]:
-    """Run a function that yields its progress in a child process, and return what it says last.
+    """Run a function that yields its progress in a child process, and return its last message.
 
     Raises
     ------

@@ -33,7 +33,7 @@ def seal_path(file: Path) -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """What one seal says about one node.
+    """One node in one seal.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Seal:
-    """One seal of a file: what was new in it since the seal before.
+    """One seal of a file: the content that was new since the seal before.
 
     Attributes
     ----------
@@ -102,9 +102,9 @@ class Seal:
     previous
         Root hash of the seal before, ``''`` for the first one.
     nodes
-        What it says about each node.
+        The nodes by path.
     left_out
-        What can't be sealed, with the reason, by path.
+        Reasons why parts can't be sealed, by path.
     """
 
     number: int
@@ -115,7 +115,7 @@ class Seal:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
-        """Return what the root hash is made of."""
+        """Return the content of the root hash."""
         about = {key: value for key, value in asdict(self).items() if key in ("number", "time", "program", "previous")}
         nodes = {path: entry.as_json() for path, entry in sorted(self.nodes.items())}
         return {"format": FORMAT, **about, "nodes": nodes, "left_out": dict(self.left_out)}
@@ -239,7 +239,7 @@ def add_to_ledger(ledger: Path, file: Path, recording: str, seal: Seal) -> None:
 
 
 def check_ledger(ledger: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
-    """Iterate over the lines of a ledger: number, content, and what is wrong with it, ``''`` for nothing.
+    """Iterate over the lines of a ledger: number, content, and its fault, ``''`` for none.
 
     A change of any line but the last shows in the line after it; keep a copy of the last one elsewhere.
     """

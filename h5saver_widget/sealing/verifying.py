@@ -1,4 +1,4 @@
-"""Verifying a seal: what of a file is not as it was sealed, by array and rows."""
+"""Verifying a seal: the changes of a file since it was sealed, by array and rows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.errors import CodecError, SealError
 from h5saver_widget.progress import Progress
+from h5saver_widget.recovery.lock_owners import require_closed
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.hashing import FILE_LINE, Content, contents, hashed_blocks
-from h5saver_widget.sealing.making import SealedRows, heard_in_child, in_steps, known_rows, make_seal, require_closed
+from h5saver_widget.sealing.making import SealedRows, heard_in_child, in_steps, known_rows, make_seal
 from h5saver_widget.sealing.records import Entry, Seals, check_ledger, ledger_path, seal_path
 
 __all__ = ["Change", "Verdict", "VerifyCode", "verify_file"]
@@ -72,9 +73,9 @@ class Verdict:
     root, time
         Root hash and time of the last one.
     changes
-        What is not as it was sealed.
+        The changes since it was sealed.
     notes
-        What is not sealed, and other sentences worth knowing.
+        Unsealed content, and other sentences worth knowing.
     """
 
     path: Path
@@ -104,7 +105,7 @@ class Verdict:
 
 
 def verify_file(path: Path | str, progress: Progress | None = None) -> Verdict:
-    """Say whether a file is as it was sealed, and what is not.
+    """Say whether a file is as it was sealed, and name each change.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def verify_file(path: Path | str, progress: Progress | None = None) -> Verdict:
 
 
 def _look_into_ledger(path: Path, root: str, changes: list[Change], notes: list[str]) -> None:
-    """Add what the ledger says about the last seal of a file."""
+    """Look for the last seal of a file in the ledger."""
     ledger, is_known = ledger_path(path), False
     try:
         for number, line, wrong in check_ledger(ledger):
@@ -190,7 +191,7 @@ class _Comparison:
     gone: set[str] = field(default_factory=set)
 
     def result(self) -> dict[str, Any]:
-        """Return what was found, as plain data."""
+        """Return the findings as plain data."""
         last = self.seals.seals[-1] if self.seals is not None and self.seals.seals else None
         root, when = (last.root, last.time) if last is not None else ("", "")
         return {"seals": self.number, "root": root, "time": when, "changes": self.changes, "notes": self.notes}

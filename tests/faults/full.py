@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import archives
+import copied
 import crash_points
 import kills
 import peer_opens
@@ -143,6 +144,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "archives": (200, archives.count_archives),
     "kills": (200, lambda times, seed: count_kills("ours", times, list(kills.WAYS), seed)),
     "peer-kills": (20, lambda times, seed: count_kills("peer", times, ["program, file in it"], seed)),
+    "copies": (200, copied.count),
     "crash-points": (1, crashes_of("power", "journal")),
     "crash-points-others": (1, crashes_of("swmr", "flush")),
     "damaged": (1000, count_damaged),

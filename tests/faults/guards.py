@@ -77,7 +77,7 @@ def bits(folder: Path, first: int, count: int) -> Counter[str]:
         small(path, backend, level, swmr)
         block = read_superblock(path)
         assert block is not None
-        known.append((path.read_bytes(), 8 * (48 if block.version >= 2 else 96), read(path)))
+        known.append((path.read_bytes(), 8 * (48, 100)[block.version < 2], read(path)))
     places = [(number, bit) for number, (_, size, _) in enumerate(known) for bit in range(size)]
     # neighbours in a sample are far from each other
     step = 1277

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import closing
 from datetime import datetime
 
 import h5py
@@ -38,8 +39,12 @@ from h5saver_widget import (
     H5SaverLowLevel,
 )
 from h5saver_widget.archiving.missing import missing_in
+from h5saver_widget.archiving.template import find_template
+from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
+from h5saver_widget.remote.transfer import copy_all
+from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.version import __version__
 
 #: Kind of file: how it is made, the group of the entry that is plotted first, how many there are, its shape and axes.
@@ -323,6 +328,27 @@ def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
     assert "there is no NXentry" in capsys.readouterr().out
     (tmp_path / "no.h5").write_bytes(b"nothing")
     assert main(["validate", str(tmp_path / "no.h5")]) == 3
+
+
+def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path):
+    told = find_template("optics").shown({"Sample": "Si µ", "Power": "3", "User": "Ada", "Wavelength": "red"})
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        scan(saver)
+        saver.session.entry.describe(told)
+    with closing(create_backend(backend)) as source, closing(create_backend(backend)) as target:
+        source.open(tmp_path / "a.h5", "r")
+        target.open(tmp_path / "b.h5", "x")
+        copy_all(source, target)
+        assert add_entry(target) and not add_entry(target)
+    with h5py.File(tmp_path / "a.h5") as one, h5py.File(tmp_path / "b.h5") as other:
+        assert {*one["_i_entry"]} - {*other["_i_entry"]} == {"end_time"}
+        assert text(other["_i_entry/sample/name"][()]) == "Si µ" and text(other["_i_entry/user/name"][()]) == "Ada"
+        assert other["_i_entry/instrument/source/power"].attrs["units"] == "mW"
+        shown, copied = nxdata.get_default(one), nxdata.get_default(other)
+        assert shown.group.name == copied.group.name and shown.axes_names == copied.axes_names
+        np.testing.assert_array_equal(shown.signal, copied.signal)
+    assert validate_application(tmp_path / "b.h5")[1] == 0
 
 
 def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):

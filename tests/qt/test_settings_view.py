@@ -37,6 +37,9 @@ PATHS = [
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
     "recording/template",
     "recording/seal",
+    "recording/copy_to",
+    "recording/copy_rate",
+    "recording/free_at",
 ]
 HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
 

@@ -1,0 +1,80 @@
+"""The identity of a folder for copies: a share that is not connected, or another disk, must not be taken for it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from h5saver_widget.errors import CopyError
+
+__all__ = ["MARK", "accept_place", "place_of"]
+
+#: Name of the file by which a folder for copies is known.
+MARK: Final = ".h5saver-place"
+
+
+def place_of(folder: Path, notes: Path) -> str:
+    """Return the identity of a folder for copies; it gets one when it is used for the first time.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    notes
+        The folder of the notes, where known places are kept.
+
+    Raises
+    ------
+    CopyError
+        If there is no such folder, or it is not the one that it was: the share or the disk is not connected, or it is
+        another disk.
+    """
+    if not folder.is_dir():
+        raise CopyError(f"there is no folder {folder}: connect the disk or the share; make it if it is new")
+    known, found = _read(_known(folder, notes)), _read(folder / MARK)
+    if known and found != known:
+        raise CopyError(
+            f"{folder} is not the folder that it was: the disk or the share is not connected, or it is another one. "
+            f"If it is to have the copies from now on: h5saver copies --accept {folder}"
+        )
+    if not found:
+        found = secrets.token_hex(16)
+        _write(folder / MARK, found)
+    if not known:
+        _write(_known(folder, notes), found)
+    return found
+
+
+def accept_place(folder: Path, notes: Path) -> None:
+    """Take a folder for the one that is to have the copies, in the place of the one before."""
+    _known(folder, notes).unlink(missing_ok=True)
+    place_of(folder, notes)
+
+
+def _known(folder: Path, notes: Path) -> Path:
+    name = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()
+    return notes / "places" / f"{name[:32]}.json"
+
+
+def _read(place: Path) -> str:
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        return str(json.loads(place.read_text(encoding="utf-8"))["place"])
+    return ""
+
+
+def _write(place: Path, identity: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with part.open("x", encoding="utf-8") as written:
+            json.dump({"place": identity, "about": "h5saver_widget knows by this file that copies go here"}, written)
+            written.flush()
+            os.fsync(written.fileno())
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)

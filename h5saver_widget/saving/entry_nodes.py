@@ -1,0 +1,108 @@
+"""The nodes of a NeXus entry: with the attributes by which PyMoDAQ knows what each is, and names that NeXus allows."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Container, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from h5saver_widget.backends.terms import Plain
+from h5saver_widget.nodes.attributes import storable_text
+
+__all__ = [
+    "any_node",
+    "completed",
+    "free_name",
+    "group_node",
+    "how_telling",
+    "module_node",
+    "step_nodes",
+    "text_node",
+    "time_node",
+    "valid_name",
+]
+
+_DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
+#: Where a module has its name.
+_NAMES: Final = {"NXdetector": "local_name", "NXpositioner": "name"}
+
+
+def any_node(
+    kind: Any,
+    about: Mapping[str, Any],
+    text: str = "",
+    members: Mapping[str, Plain] = MappingProxyType({}),
+    varies: bool = False,
+) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ knows what each is."""
+    known = {"CLASS": "GROUP" if kind == "group" else "CARRAY", "TITLE": "", **about}
+    return Plain(kind, known, text, members, varies)
+
+
+def completed(node: Plain) -> Plain:
+    """Return a node of a template with those attributes, and with texts that HDF5 can hold."""
+    about = {name: storable_text(value) if isinstance(value, str) else value for name, value in node.attributes.items()}
+    members = {name: completed(member) for name, member in node.members.items()}
+    return any_node(node.kind, about, storable_text(node.text), members)
+
+
+def step_nodes(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str, Plain]]:
+    """Return the group of a step, and the links to its members, which say where they stand as NeXus demands it."""
+    places = {name: f"{path}/{name}" for name in members}
+    shown = {
+        name: node._replace(attributes={**node.attributes, "target": places[name]}) for name, node in members.items()
+    }
+    return group_node("NXcollection", **shown), {name: Plain("soft", text=place) for name, place in places.items()}
+
+
+def group_node(nx_class: str, **members: Plain) -> Plain:
+    """Return a group of a class of NeXus."""
+    return any_node("group", {"NX_class": nx_class}, members=members)
+
+
+def text_node(text: str, varies: bool = False, **about: str) -> Plain:
+    """Return a text with attributes, *unknown* if it is empty; one that `varies` is another one in each file."""
+    return any_node("text", about, storable_text(text) or "unknown", varies=varies)
+
+
+def time_node(time: datetime) -> Plain:
+    """Return a time."""
+    return text_node(time.isoformat(timespec="milliseconds"), varies=True)
+
+
+def module_node(path: str, title: str, nx_class: str) -> Plain:
+    """Return the group of a module: its name, and where its settings are."""
+    settings = group_node("NXnote", description=text_node(f"XML in the attribute 'settings' of {path}"))
+    return group_node(nx_class, **{_NAMES[nx_class]: text_node(title)}, settings=settings)
+
+
+def how_telling(path: str) -> int:
+    """Return how telling the data at a path are: more dimensions first, positions after readings, times last."""
+    parts = path.split("/")
+    if "Timestamps" in parts:
+        return 0
+    dimensions = next((_DIMENSIONS.index(part) for part in parts if part in _DIMENSIONS), 0)
+    return 2 + 2 * dimensions - any(part.startswith("Actuator") for part in parts)
+
+
+@functools.lru_cache(1000)
+def valid_name(text: str) -> str:
+    """Return a name that NeXus allows.
+
+    >>> valid_name('CH 1 (µW)'), valid_name('7')
+    ('CH_1_W', '_7')
+    """
+    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
+    return name if name and not name[0].isdigit() else f"_{name}"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken, with a number if need be."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
