@@ -156,7 +156,7 @@ class Station(QtWidgets.QWidget):
         layout.addWidget(self._splitter, 1)
         layout.addWidget(self._line)
         self._beside = saver_beside
-        self._leaving = Leaving(self, lambda: [self.h5saver])
+        self._leaving = Leaving(self, [self.h5saver])
         self._shrinking: list[QtWidgets.QToolButton] = []
 
     # ------------------------------------------------------------------------------------------ for sub-classes
