@@ -193,7 +193,7 @@ class Station(QtWidgets.QWidget):
 
     # ------------------------------------------------------------------------------------------------- for all
     def stop(self) -> None:
-        """Measure no more; what was measured is saved."""
+        """Measure no more; measured data are saved."""
         raise NotImplementedError
 
     def finish(self) -> None:

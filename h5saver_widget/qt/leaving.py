@@ -32,7 +32,7 @@ class Leaving(QtCore.QObject):
     Attributes
     ----------
     box
-        What a person is told and asked meanwhile; None while there is nothing to wait for.
+        The question that a person is asked meanwhile; None while there is nothing to wait for.
     anyway
         Whether it was decided not to wait for the files.
 
@@ -98,7 +98,7 @@ class Leaving(QtCore.QObject):
         self._timer.start()
 
     def _look(self) -> None:
-        """Close the window when everything is closed; else say what it waits for."""
+        """Close the window when everything is closed; else show the files that it waits for."""
         if self.box is None:
             return
         open_ones = self._open()
