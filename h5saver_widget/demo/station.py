@@ -156,7 +156,7 @@ class Station(QtWidgets.QWidget):
         layout.addWidget(self._splitter, 1)
         layout.addWidget(self._line)
         self._beside = saver_beside
-        self._leaving = Leaving(self, lambda: [self.h5saver])
+        self._leaving = Leaving(self, [self.h5saver])
         self._shrinking: list[QtWidgets.QToolButton] = []
 
     # ------------------------------------------------------------------------------------------ for sub-classes
@@ -193,7 +193,7 @@ class Station(QtWidgets.QWidget):
 
     # ------------------------------------------------------------------------------------------------- for all
     def stop(self) -> None:
-        """Measure no more; what was measured is saved."""
+        """Measure no more; measured data are saved."""
         raise NotImplementedError
 
     def finish(self) -> None:

@@ -117,8 +117,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         self._status_timer.setInterval(STATUS_MS)
         self._status_timer.timeout.connect(self._show_sources)
         self._status_timer.start()
-        savers = [self.h5saver, *(station.h5saver for station in self._stations)]
-        self._leaving = Leaving(self, lambda: savers)
+        self._leaving = Leaving(self, [self.h5saver, *(station.h5saver for station in self._stations)])
         self._on_tab()
         if self._tray.isSystemTrayAvailable():
             self._tray.show()

@@ -1,4 +1,4 @@
-"""The red of what needs attention."""
+"""The red of texts that need attention."""
 
 from __future__ import annotations
 

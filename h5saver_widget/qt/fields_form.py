@@ -96,12 +96,12 @@ class FieldsForm(QtWidgets.QWidget):
         self._colour()
 
     def notes(self) -> list[Note]:
-        """Return what is written, as notes."""
+        """Return the written values, as notes."""
         fields = self._template.fields if self._template is not None else ()
         return [Note(field.name, self._text(self._editors[field.name]), field.unit) for field in fields]
 
     def problems(self) -> list[str]:
-        """Return what is wrong, in sentences."""
+        """Return the mistakes, in sentences."""
         values = {note.name: note.value for note in self.notes()}
         return [] if self._template is None else self._template.problems(values)
 

@@ -29,6 +29,7 @@ from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
     from h5saver_widget.format.layout import SaveTypeName
@@ -152,7 +153,6 @@ class H5Saver(H5SaverBase, QObject):
 
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
     choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
-    add_screenshot = screenshots.add_screenshot
     show_status, show_file_content = telling.show_status, telling.show_file_content
 
     # ---------------------------------------------------------------- screen
@@ -208,6 +208,13 @@ class H5Saver(H5SaverBase, QObject):
         window = self.settings_tree.window()
         window.raise_()
         window.activateWindow()
+
+    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
+        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
+
+        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
+        """
+        return screenshots.add_screenshot(self, widget, node, name)
 
     # ---------------------------------------------------------------- remote
     @slot()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -27,19 +27,35 @@ class Leaving(QtCore.QObject):
     window
         The window; its ``closeEvent`` asks :meth:`may_close`, and ignores the event if it may not.
     savers
-        Returns its savers.
+        Its savers.
 
     Attributes
     ----------
     box
-        What a person is told and asked meanwhile; None while there is nothing to wait for.
+        The question that a person is asked meanwhile; None while there is nothing to wait for.
     anyway
         Whether it was decided not to wait for the files.
+
+    Examples
+    --------
+    >>> from pyqtgraph.Qt import mkQApp
+    >>> from h5saver_widget import H5Saver
+    >>> app = mkQApp()
+    >>> class Window(QtWidgets.QMainWindow):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.h5saver = H5Saver('detector')
+    ...         self.leaving = Leaving(self, [self.h5saver])
+    ...
+    ...     def closeEvent(self, event):
+    ...         event.setAccepted(self.leaving.may_close())
+    >>> Window().close()
+    True
     """
 
-    def __init__(self, window: QtWidgets.QWidget, savers: Callable[[], Iterable[H5Saver]]) -> None:
+    def __init__(self, window: QtWidgets.QWidget, savers: Sequence[H5Saver]) -> None:
         super().__init__(window)
-        self._window, self._savers = window, savers
+        self._window, self._savers = window, list(savers)
         self.box: QtWidgets.QMessageBox | None = None
         self.anyway = False
         self._timer = QtCore.QTimer(self)
@@ -51,7 +67,7 @@ class Leaving(QtCore.QObject):
         if self.anyway:
             return True
         if self.box is None:
-            for saver in self._savers():
+            for saver in self._savers:
                 saver.stop(wait=False)
             end, flag = monotonic() + PATIENCE, QtCore.QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
             while (open_ones := self._open()) and monotonic() < end:
@@ -62,7 +78,7 @@ class Leaving(QtCore.QObject):
 
     def _open(self) -> list[H5Saver]:
         """Return the savers that are not done yet."""
-        return [saver for saver in self._savers() if saver.isopen() or not saver.background.worker.is_idle]
+        return [saver for saver in self._savers if saver.isopen() or not saver.background.worker.is_idle]
 
     def _ask(self) -> None:
         self.box = box = QtWidgets.QMessageBox(self._window)
@@ -82,7 +98,7 @@ class Leaving(QtCore.QObject):
         self._timer.start()
 
     def _look(self) -> None:
-        """Close the window when everything is closed; else say what it waits for."""
+        """Close the window when everything is closed; else show the files that it waits for."""
         if self.box is None:
             return
         open_ones = self._open()

@@ -106,7 +106,7 @@ class NotesTable(QtWidgets.QWidget):
         self.setValue(self._value)
 
     def _written(self) -> None:
-        """Take over what is written, if it can be used."""
+        """Take over the written lines, if they can be used."""
         notes = (*self.form.notes(), *self._shown())
         try:
             check_notes(notes)

@@ -73,10 +73,10 @@ def read_number(text: str) -> float:
 
 
 class _Reading:
-    """What boxes have that read numbers as people write them; comes before a box of Qt in the bases.
+    """Reads numbers in a box as people write them; comes before a box of Qt in the bases.
 
-    Everything can be typed: a key that the box refused would leave another number than the one that was meant. What is
-    no number of the box is red while it is typed, and gives way to the number before.
+    Everything can be typed: a key that the box refused would leave another number than the one that was meant. A
+    text that is no number of the box is red while it is typed, and gives way to the number before.
     """
 
     def __init__(self: Any) -> None:

@@ -58,7 +58,7 @@ class SaverView(QtWidgets.QWidget):
         super().enterEvent(event)
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:
-        """Have the process for the file started, the first time by what shows it."""
+        """Have the process for the file started, the first time by the event that shows it."""
         self._start_ahead()
         super().showEvent(event)
 

@@ -57,7 +57,7 @@ class SettingsMenu(QtWidgets.QMenu):
         remove.setEnabled(not remove.isEmpty())
 
     def add_line(self, line: QtWidgets.QLineEdit) -> None:
-        """Add what is usual in a line, such as *Copy* and *Paste*."""
+        """Add the usual actions of a line, such as *Copy* and *Paste*."""
         self._usual = line.createStandardContextMenu()  # has the actions as long as this menu is there
         self.addSeparator()
         self.addActions(self._usual.actions())

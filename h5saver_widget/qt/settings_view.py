@@ -331,7 +331,7 @@ class SettingsTree(PlainTree):
         return SettingsMenu(self, self._settings, item.param if isinstance(item, ParameterItem) else None)
 
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:
-        """Offer to reset a setting, the presets, and what is usual in a line."""
+        """Offer to reset a setting, the presets, and the usual actions of a line."""
         menu = self.menu_of(self.itemAt(self.viewport().mapFromGlobal(event.globalPos())))
         line = QtWidgets.QApplication.widgetAt(event.globalPos())
         if isinstance(line, QtWidgets.QLineEdit):
