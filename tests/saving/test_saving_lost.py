@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 
 import numpy as np
@@ -18,6 +20,8 @@ from h5saver_widget import (
     FileNotOpenError,
     H5SaverLowLevel,
 )
+from h5saver_widget.backends.journal import Journal
+from h5saver_widget.backends.terms import Durability
 
 
 class Told(H5SaverLowLevel):
@@ -105,6 +109,27 @@ def test_losses_of_several_threads_are_all_counted(told):
     for thread in threads:
         thread.join()
     assert told.frames_lost == 400
+
+
+def test_a_disk_that_refuses_a_flush_is_told_if_it_goes_on(tmp_path, monkeypatch):
+    def full(journal):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Told("h5py") as told:
+        told.io.durability.level = Durability.JOURNAL
+        told.init_file(tmp_path / "file.h5")
+        told.flush_seconds = 0.0
+        saver = DataToExportTimedSaver(told)
+        saver.add_data("/RawData", frame(0.0))
+        with monkeypatch.context() as patched:
+            patched.setattr(Journal, "packed", full)
+            saver.add_data("/RawData", frame(1.0))
+            assert not told.errors()
+            told._flushed_at -= 1.0
+            saver.add_data("/RawData", frame(2.0))
+        assert [error["message"].partition("can't be flushed")[2][:1] for error in told.errors()] == [":"]
+        told.flush()
+        assert told.statistics().frames_written == 3
 
 
 def test_counts_begin_anew_with_a_file(told, tmp_path):
