@@ -17,7 +17,7 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.frame_queue import LocalQueue
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.journal import path_of
-from h5saver_widget.backends.primitive import changing
+from h5saver_widget.backends.primitive import changing, require_open
 from h5saver_widget.backends.rows import RowQueue
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import (
@@ -161,14 +161,15 @@ class LocalFile(Backend):
             time.sleep(seconds)  # the lock is free: others go on
         self._flush_and_tell()
 
-    @changing
     def _flush_and_tell(self) -> None:
-        try:
-            self._flush()
-        except RowsLostError:
-            self._rows.told.clear()
-            raise
-        self._rows.tell_again()
+        with self.lock:
+            require_open(self, "flush")
+            try:
+                self._flush()
+            except RowsLostError:
+                self._rows.told.clear()
+                raise
+            self._rows.tell_again()
 
     @changing
     def flush_soon(self) -> None:
