@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.shown_again import shown_again
+from h5saver_widget.backends.shown_again import left_of_it
 from h5saver_widget.backends.terms import ArrayInfo, Compression, Handle, NodeKind, NodeSpec, RawAttribute
 from h5saver_widget.errors import DataMismatchError, NodeError
 
@@ -40,7 +40,7 @@ def walk(io: Backend, top: str = "/", *, views: bool = False) -> Iterator[tuple[
         if kind is NodeKind.GROUP and (identity := io.identity(node)) not in seen:
             seen.add(identity)
             waiting.extend(f"{path.rstrip('/')}/{name}" for name in reversed(io.inspection.members(node)))
-            waiting.extend(shown_again(io) if views and path == "/" else ())
+            waiting.extend(left_of_it(io) if views and path == "/" else ())
 
 
 def is_numbers(info: ArrayInfo) -> bool:

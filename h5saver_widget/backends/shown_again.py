@@ -6,6 +6,7 @@ They are made by :class:`h5saver_widget.saving.entry.Entry`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from h5saver_widget.errors import NodeError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["PLACES", "listed_in_root", "shown_again", "without_entry"]
+__all__ = ["PLACES", "left_of_it", "listed_in_root", "shown_again", "without_entry"]
 
 #: Value of the setting *NeXus entry* to the paths of the entry and of what its links lead to. PyTables, and PyMoDAQ
 #: with it, hides nodes whose names begin with ``_i_``, and stops at links in others.
@@ -25,6 +26,8 @@ _NAMES: Final = {path.strip("/") for place in PLACES.values() for path in place}
 
 def shown_again(io: Backend) -> tuple[str, ...]:
     """Return the groups of an open file that show its data once more; none where there is no entry.
+
+    Of a repaired file one may be lost, see `left_of_it`.
 
     Examples
     --------
@@ -39,6 +42,16 @@ def shown_again(io: Backend) -> tuple[str, ...]:
         return _place_of(io.get_attributes(io.root(), ["creator", "default"]))
     except (NodeError, OSError, RuntimeError):  # a damaged root
         return ()
+
+
+def left_of_it(io: Backend) -> list[str]:
+    """Return those of these groups that are there."""
+    found = []
+    for path in shown_again(io):
+        with suppress(NodeError, OSError, RuntimeError):
+            io.node(path)
+            found.append(path)
+    return found
 
 
 def _place_of(root: Mapping[str, RawAttribute]) -> tuple[str, ...]:

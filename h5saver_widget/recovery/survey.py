@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
-from h5saver_widget.backends.shown_again import shown_again
+from h5saver_widget.backends.shown_again import left_of_it, shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.nodes.attributes import Attributes
 from h5saver_widget.recovery.parts import Box, PartReader
@@ -170,7 +170,7 @@ def look_through(
             if kind is NodeKind.GROUP and depth < _MAX_DEPTH:
                 names = backend.children(handle)
                 waiting.extend((f"{where.rstrip('/')}/{name}", depth + 1) for name in reversed(names))
-                waiting.extend((group, depth + 1) for group in (passed_over if where == "/" else ()))
+                waiting.extend((group, depth + 1) for group in (left_of_it(backend) if where == "/" else ()))
             elif where.startswith(tuple(f"{group}/" for group in passed_over)):
                 pass  # a view: its values are read where they are
             elif kind in (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT) and where not in known:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from h5saver_widget.backends.shown_again import PLACES, shown_again
+from h5saver_widget.backends.shown_again import PLACES, left_of_it
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
@@ -171,7 +171,8 @@ class Entry:
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
         io = self._io
-        if place := shown_again(io):
+        place = left_of_it(io)
+        if len(place) == 2:
             self._entry, self._shown = place
             self.is_there, self._steps = True, len(io.children(io.node(self._shown)))
             self._places = dict.fromkeys(io.children(io.node(self._entry)), "")

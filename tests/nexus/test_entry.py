@@ -43,6 +43,8 @@ from h5saver_widget.archiving.template import find_template
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
+from h5saver_widget.exporters import export
+from h5saver_widget.recovery import Condition, check_file
 from h5saver_widget.remote.transfer import copy_all
 from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.version import __version__
@@ -349,6 +351,24 @@ def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path
         assert shown.group.name == copied.group.name and shown.axes_names == copied.axes_names
         np.testing.assert_array_equal(shown.signal, copied.signal)
     assert validate_application(tmp_path / "b.h5")[1] == 0
+
+
+@pytest.mark.parametrize("lost", PLACES["always"])
+def test_half_of_an_entry_is_in_nobodys_way(backend, tmp_path, lost):
+    """As in a copy of a damaged file."""
+    path = written(tmp_path / "a.h5", backend, scan, entry="always")
+    with h5py.File(path, "r+") as file:
+        del file[lost]
+    with DataLoader(path, backend=backend) as loader:
+        assert len(loader.load_all()) > 3
+        assert not export(loader.get_node("/"), tmp_path / "b.h5").notes
+    with H5Backend("h5py") as h5:
+        h5.open_file(path)
+        assert missing_in(h5)
+    assert check_file(path).condition is Condition.GOOD
+    written(path, backend, snapshot)
+    with DataLoader(path, backend=backend) as loader:
+        assert len(loader.load_all("/RawData/Detector000")) == 3
 
 
 def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
