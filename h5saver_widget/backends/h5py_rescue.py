@@ -7,6 +7,7 @@ and chunks of filters that are not installed. An object that it refuses is copie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from math import prod
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5o, h5t
 
-from h5saver_widget.backends.h5py_attributes import as_text
+from h5saver_widget.backends.h5py_attributes import as_key, as_text
 from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, list_members, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
 from h5saver_widget.backends.h5py_lengths import require_possible_lengths
@@ -72,6 +73,7 @@ def rescue(
         yield from work.group(source, made, "/", 0)
         yield {"at": "/"}
         yield from work.references()
+        yield from work.views()
 
 
 class _Rescue:
@@ -189,6 +191,28 @@ class _Rescue:
                 lost = [in_words(error)]
             if lost:
                 yield {"object": place, "state": "part", "what": "; ".join(lost)}
+
+    def views(self) -> Iterator[dict[str, Any]]:
+        """Leave out arrays that show others of which none is there: HDF5 would show zeros, or end with an error."""
+        hollow = set[str]()
+        for place in filter(None, self._copied.places.values()):
+            with suppress(*ERRORS):
+                found = h5o.open(self._made.id, as_key(place))
+                plan = found.get_create_plist() if isinstance(found, h5d.DatasetID) else None
+                if plan is not None and plan.get_layout() == h5d.VIRTUAL:
+                    count = plan.get_virtual_count()
+                    shown = [plan.get_virtual_dsetname(i) for i in range(count) if plan.get_virtual_filename(i) == "."]
+                    if len(shown) == count and not any(path in self._made for path in shown):
+                        del self._made[place]
+                        hollow.add(place.rpartition("/")[0])
+                        yield _lost(place, "the array that it shows is lost")
+        for entry in filter(lambda node: isinstance(node, h5py.Group), self._made.values()):
+            links = {name: entry.get(name, getlink=True) for name in entry if hollow}
+            for name, link in links.items():
+                if isinstance(link, h5py.SoftLink) and link.path in hollow:  # validators would ask for its data
+                    del entry[name]
+                    if entry.attrs.get("default") == name:
+                        del entry.attrs["default"]
 
 
 def _lost(where: str, what: str) -> dict[str, Any]:

@@ -126,7 +126,9 @@ def damaged(folder: Path, first: int, count: int) -> Counter[str]:
             if len(before) > 1:
                 found[f"WRONG, {seed}: h5py reads {len(before)} objects: {report.done}"] += 1
         else:
-            left = objects.missing(before, read_here(report.out))
+            # the entry of a copy leaves out what it can't show any more
+            entry = ("/_i_entry/", "/_i_entry@default")
+            left = [what for what in objects.missing(before, read_here(report.out)) if not what.startswith(entry)]
             found[f"repaired, {'everything' if not left else 'not everything'} that h5py reads is in it"] += 1
             if left:
                 found[f"WRONG, {seed}: {left[:3]} of {len(left)}"] += 1

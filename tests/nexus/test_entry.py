@@ -40,6 +40,7 @@ from h5saver_widget import (
 )
 from h5saver_widget.archiving.missing import missing_in
 from h5saver_widget.archiving.template import find_template
+from h5saver_widget.backends.h5py_rescue import rescue
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
@@ -378,3 +379,21 @@ def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
     written(tmp_path / "a.h5", backend, snapshot, entry="always")
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file["entry"]) == ["mine"]
+
+
+@pytest.mark.parametrize("kind", ["continuous", "scan 1D"])
+def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, kind):
+    """They would show zeros, or end validators."""
+    make, first, *_ = FILES[kind]
+    path = written(tmp_path / "a.h5", "h5py", make, entry="always")
+    with h5py.File(path, "r+") as file:
+        lost = file[f"_i_entry/{first}/CH00"].attrs["target"]
+        del file[text(lost).rpartition("/CH")[0]]
+        told = [*rescue(file, str(tmp_path / "b.h5"), path.stat().st_size, {}, set(), set())]
+    assert {said["what"] for said in told if said.get("state") == "lost"} == {"the array that it shows is lost"}
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert first not in file["_i_entry"] and file[f"_i_entry/{first.replace('image', 'curve')}/CH00"].shape == (
+            4,
+            3,
+        )
+    assert validate_application(tmp_path / "b.h5")[1] == 0
