@@ -27,7 +27,7 @@ from h5saver_widget.copies.freeing import free
 from h5saver_widget.copies.notes import CopyNote
 from h5saver_widget.copies.places import place_of
 from h5saver_widget.copies.sending import Pace, attempt, hash_of
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import FileOpenError, H5SaverError
 
 #: Where in the life of a program it is killed, in s after its first frame.
 LONGEST = 1.5
@@ -60,9 +60,12 @@ def program(place: Path) -> None:
 
 def frames_in(path: Path) -> set[int]:
     """Return the numbers of the frames in a file."""
+    found: set[int] = set()
     with H5SaverLowLevel(backend="h5py") as h5:
-        h5.open_file(path, "r")
-        found: set[int] = set()
+        try:
+            h5.open_file(path, "r")
+        except FileOpenError:  # its process was killed in the middle of its first flush
+            return found
         if "RawData" not in h5.root().children_name():  # killed before it was made
             return found
         for node in h5.walk_nodes("/RawData"):
