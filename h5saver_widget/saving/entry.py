@@ -213,9 +213,15 @@ class Entry:
         if self.is_there:
             self._titles[path] = title
             name = valid_name(title or path.rpartition("/")[2])
-            if kind in _INSTRUMENTS and name not in self._modules_shown and len(self._modules_shown) < _MOST:
-                self._modules_shown.add(name)
+            if kind not in _INSTRUMENTS or name in self._modules_shown:
+                return
+            self._modules_shown.add(name)
+            if len(self._modules_shown) <= _MOST:
                 self._modules[path] = name, title or name, _INSTRUMENTS[kind]
+            elif len(self._modules_shown) == _MOST + 1:
+                logger.warning(
+                    "%s names the first %d modules alone, without %s and later ones", self._entry, _MOST, title
+                )
 
     def made(self, group: str, name: str, ndim: int, about: Mapping[str, Any]) -> None:
         """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
