@@ -59,6 +59,8 @@ def targets(path: Path) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
 
     def look(name: str, node: Any) -> None:
+        if name.startswith("_i_"):  # views of what is sealed where it stands
+            return
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "iufc" and node.size:
             found.append((f"/{name}", ""))
         for key in ATTRIBUTES:
