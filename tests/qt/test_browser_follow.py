@@ -5,18 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from time import monotonic
 from types import SimpleNamespace
 
-import h5py
 import numpy as np
-import psutil
 import pytest
 from pyqtgraph.Qt import QtCore
 from qt_helpers import save_frame
 
 from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverLowLevel
-from h5saver_widget.qt.browser import H5Browser, view
+from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.browser.follower import FOLLOW_MS
 
 WRITER = """
@@ -217,27 +214,3 @@ def test_who_watches_the_newest_frame_goes_on_watching_it(show, tmp_path):
             assert browser.wait(30)
             assert browser.panel.plots.summary.shape == (count, 4, 6)
             assert browser.panel.plots.dimensions.rows[0].box.value() == shown
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped there")
-def test_a_window_lives_on_until_its_reader_answers_or_is_given_up(show, tmp_path, monkeypatch):
-    monkeypatch.setattr(view, "CLOSE_SECONDS", 0.3)
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["values"] = np.arange(5.0)
-    known = {process.pid for process in psutil.Process().children(recursive=True)}
-    browser = show(tmp_path / "a.h5", isolated=True)
-    readers = [one for one in psutil.Process().children(recursive=True) if one.pid not in known]
-    assert readers
-    for reader in readers:
-        reader.suspend()
-    beats: list[float] = []
-    timer = QtCore.QTimer()
-    timer.timeout.connect(lambda: beats.append(monotonic()))
-    timer.start(5)
-    try:
-        browser.refresh()
-        browser.close()
-        assert not browser.isVisible() and len(beats) > 5, "the window was alive meanwhile"
-    finally:
-        for reader in readers:
-            reader.resume()

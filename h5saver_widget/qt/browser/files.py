@@ -14,13 +14,10 @@ from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.qt.browser.worker import Worker
 from h5saver_widget.saving.h5_backend import H5Backend
 
-__all__ = ["CLOSE_SECONDS", "FILTER", "OpenFile", "path_of"]
+__all__ = ["FILTER", "OpenFile", "path_of"]
 
 FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
 """What a dialog offers."""
-
-CLOSE_SECONDS: Final = 2.0
-"""So long a window that closes waits for its files, at most."""
 
 
 class OpenFile(QtCore.QObject):
@@ -64,13 +61,9 @@ class OpenFile(QtCore.QObject):
         """Tell whether a call failed because the saver has closed the file meanwhile: the next one reads it here."""
         return isinstance(error, FileNotOpenError) and not self.view.is_own and self.path is not None
 
-    def close(self, wait: bool = True) -> None:
+    def close(self) -> None:
         """Stop reading, and close the file if it was opened here; that of a saver stays open, nobody waits for it."""
-        self.worker.stop(self.view.close, CLOSE_SECONDS if wait and self.view.is_own else 0.0)
-
-    def is_closed(self, seconds: float) -> bool:
-        """Tell whether a file that was opened here is closed by now, or in some seconds."""
-        return not self.view.is_own or self.worker.wait_for_end(seconds)
+        self.worker.stop(self.view.close, 2.0 if self.view.is_own else 0.0)
 
 
 def path_of(h5file: Any) -> Path:

@@ -18,7 +18,7 @@ from h5saver_widget.browsing.opening import Readers, how_it_ended
 from h5saver_widget.errors import SavingProcessError
 from h5saver_widget.qt.browser.actions import NodeMenu, save_file_as
 from h5saver_widget.qt.browser.file_window import FileWindow
-from h5saver_widget.qt.browser.files import CLOSE_SECONDS, OpenFile, path_of
+from h5saver_widget.qt.browser.files import OpenFile, path_of
 from h5saver_widget.qt.keeper import Keeper
 from h5saver_widget.qt.status import explain
 from h5saver_widget.saving.h5_backend import H5Backend
@@ -346,13 +346,7 @@ class H5Browser(FileWindow):
         self.follow.setChecked(False)
         self.panel.show_message("")
         self.trees.clear()
-        self._readers.close()
-        end, flag = time.monotonic() + CLOSE_SECONDS, QtCore.QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
-        for file in self._files:
-            file.close(wait=False)
-        while time.monotonic() < end and not all(file.is_closed(0.01) for file in self._files):
-            QtWidgets.QApplication.processEvents(flag)  # a disk that does not answer stops no window
-        self._files.clear()
+        _close_all(self._files, self._readers)
         self._show_state()
         super().closeEvent(event)
 

@@ -169,11 +169,6 @@ class Worker(QtCore.QObject):
             self._change.notify()
         self._thread.join(seconds)
 
-    def wait_for_end(self, seconds: float) -> bool:
-        """Wait until a stopped worker has ended; return whether it has."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
     # ---------------------------------------------------------------- thread
     def _run(self) -> None:
         while True:
