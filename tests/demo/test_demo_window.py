@@ -167,13 +167,16 @@ def test_a_frame_is_counted_in_the_file_that_it_went_into(qtbot, window, press, 
     qtbot.waitUntil(lambda: window.recorder.recording.frames >= 2)
     first, filtered = window.recorder.recording, DetectorTimeSaver.filter_data
 
+    renewed = []
+
     def new_file_first(saver, data):
         if window.h5saver.file_path == first.path:
             window.h5saver.new_file()
+            renewed.append(True)
         return filtered(saver, data)
 
     monkeypatch.setattr(DetectorTimeSaver, "filter_data", new_file_first)
-    qtbot.waitUntil(lambda: window.recorder.recording is not first and window.recorder.recording.frames >= 2)
+    qtbot.waitUntil(lambda: bool(renewed))  # the end of saving waits for this thread, which would wait for the end
     press(window._record_action)
     qtbot.waitUntil(lambda: not window.h5saver.isopen())
     settle(window.h5saver)
