@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -59,11 +60,11 @@ def _lengths(dataset: h5d.DatasetID, rows: Any) -> Iterator[tuple[int, Any]]:
         start, stop = rows % max(1, stop), rows % max(1, stop) + 1
     chunk = plist.get_chunk()
     filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    for number in range(dataset.get_num_chunks()):
-        offset = dataset.get_chunk_info(number).chunk_offset
-        first, last = max(start, offset[0]), min(stop, offset[0] + chunk[0])
-        if first >= last:
+    rest = [range(0, length, step) for length, step in zip(shape[1:], chunk[1:], strict=True)]
+    for offset in product(range(start // chunk[0] * chunk[0], stop, chunk[0]), *rest):  # a list of all takes long
+        if dataset.get_chunk_info_by_coord(offset).byte_offset is None:
             continue
+        first, last = max(start, offset[0]), min(stop, offset[0] + chunk[0])
         mask, raw = dataset.read_direct_chunk(offset)
         plain = _plain(raw, [which for place, which in enumerate(filters) if not mask >> place & 1])
         if plain is not None and plain.size % prod(chunk) == 0:
