@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -60,9 +59,10 @@ def _lengths(dataset: h5d.DatasetID, rows: Any) -> Iterator[tuple[int, Any]]:
         start, stop = rows % max(1, stop), rows % max(1, stop) + 1
     chunk = plist.get_chunk()
     filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    rest = [range(0, length, step) for length, step in zip(shape[1:], chunk[1:], strict=True)]
-    for offset in product(range(start // chunk[0] * chunk[0], stop, chunk[0]), *rest):  # a list of all takes long
-        if dataset.get_chunk_info_by_coord(offset).byte_offset is None:
+    offsets: list[tuple[int, ...]] = []  # asking for one by its number takes as long as this list
+    dataset.chunk_iter(lambda found: offsets.append(tuple(found.chunk_offset)))
+    for offset in offsets:
+        if not start - chunk[0] < offset[0] < stop:
             continue
         first, last = max(start, offset[0]), min(stop, offset[0] + chunk[0])
         mask, raw = dataset.read_direct_chunk(offset)
