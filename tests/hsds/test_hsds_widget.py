@@ -83,7 +83,7 @@ def test_what_a_server_does_not_take_is_seen_and_sent_later(
     window.qtbot.waitUntil(lambda: saver.statistics().frames_written == 5 or not saver.flush(), timeout=30_000)
     proxy.refuse = 403
     window.save(1)
-    window.qtbot.waitUntil(lambda: "(403)" in " ".join(saver.status().missing), timeout=30_000)
+    window.qtbot.waitUntil(lambda: "(403)" in " ".join(saver.status().remarks), timeout=30_000)
     counted = saver.statistics()
     assert (counted.frames_written, counted.frames_waiting) == (5, 1)
     assert saver.status().mirror.endswith("MB are not on the server yet") and saver.io.queue.activity().unsafe_bytes
