@@ -315,7 +315,7 @@ class WorkerConnection:
         if len(self.released) > _RELEASE_AT:
             gone = [self.released.popleft() for _ in range(len(self.released))]
             self.put(Kind.post, [pack(("release", (gone,)))])
-        self.put(Kind.post, [pack((operation, arguments))])
+        self.put(Kind.post, [pack([operation, [*arguments]])])
 
     def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Send an order, and return its result.
@@ -340,7 +340,7 @@ class WorkerConnection:
         """Send an order, and return the object that waits for its answer."""
         transport, number = self.transport, next(self._calls)
         answer = transport.expect(number)
-        transport.put(Kind.call, [pack((number, operation, arguments))])
+        transport.put(Kind.call, [pack([number, operation, [*arguments]])])
         return answer
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
