@@ -192,13 +192,14 @@ class IsolatedBackend(IsolatedFile):
         """Do nothing: attributes and data went with the order to make the node."""
 
     @changing
-    def add_plain(self, path: str, node: Plain) -> None:
-        """Make a node for other programs, or add to a group."""
-        self._may_change(f"make {path}")
-        self._connection.post("add_plain", path, node.packed())
-        parent, name = parent_and_name(path)
-        self._known.get(parent, set()).add(name)
-        self._known.pop(path, None)
+    def add_plain(self, nodes: Mapping[str, Plain]) -> None:
+        """Make nodes for other programs, or add to groups: in one message."""
+        self._may_change(f"make {', '.join(nodes)}")
+        self._connection.post("add_plain", {path: node.packed() for path, node in nodes.items()})
+        for path in nodes:
+            parent, name = parent_and_name(path)
+            self._known.get(parent, set()).add(name)
+            self._known.pop(path, None)
 
     # ----------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:
