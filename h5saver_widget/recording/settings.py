@@ -399,6 +399,21 @@ class Settings:
         unit="copies",
     )
 
+    keep_before: float = _count(
+        "Keep before",
+        "s",
+        "While nothing is recorded, the frames of the last seconds wait in memory; a recording can begin with them. "
+        "0 = nothing is kept.",
+    )
+    keep_before_memory: float = setting(
+        "At most",
+        256.0,
+        "So much memory is for these frames. Where it is not enough, the oldest frames go first.",
+        RECORDING,
+        limits=(1, 1_000_000),
+        unit="MB",
+    )
+
     @property
     def library(self) -> str:
         """The backend that writes: one for local files, where the server gets a copy of these."""

@@ -81,7 +81,11 @@ def record(
     ...     loader.load_data('/RawData/Detector000/Data0D/CH00/EnlData00').data[0].ravel().tolist()
     [0.1, 0.2, 0.3]
     """
-    intake = saver.intake
+    kept_before, intake = saver.kept_before, saver.intake
+    if kept_before is not None:
+        is_kept = kept_before.take(source, data, units, axes, time, errors, extras)
+        if is_kept is not None:
+            return is_kept
     stream = intake.streams.get(source) if type(source) is str else None
     alike = None if stream is None else stream.alike
     if stream is not None and alike is not None and errors is None and not isinstance(time, datetime):

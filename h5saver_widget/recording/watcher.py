@@ -121,6 +121,8 @@ class Watcher:
         self.is_paused = self.is_rolling = self._rolls = False
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
+        #: Returns of how many seconds frames are held for a recording, in s; None if none are.
+        self.held: Callable[[], float | None] = lambda: None
         self.due = self.stopped_because = self.problem = self.ended = ""
         self._limit = ""  # which one ends the file that is about to be closed, in a sentence
         self._problem_at, self._is_gone = 0.0, False
@@ -373,6 +375,7 @@ class Watcher:
             "" if opened else self.ended,
             self.is_given_up,
             "The new file is made when the scan ends" if self._rolls and self.due and self._file.scan_runs else "",
+            held_seconds=self.held() or 0.0,
         )
 
     def _state(
@@ -384,7 +387,7 @@ class Watcher:
         if self.problem and (not opened or self.is_given_up or now - self._problem_at < ERROR_SECONDS):
             return RecorderState.ERROR
         if not opened:
-            return RecorderState.CLOSED
+            return RecorderState.CLOSED if self.held() is None else RecorderState.ARMED
         if is_refused:
             return RecorderState.ERROR
         if waiting:

@@ -40,8 +40,9 @@ PATHS = [
     "recording/copy_to",
     "recording/copy_rate",
     "recording/free_at",
+    "recording/save_before recording/keep_before recording/keep_before_memory",
 ]
-HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
+HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options", "save_before"}
 
 
 def walk(param: Parameter):
@@ -82,10 +83,10 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "When closed", "File format"]
+    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "Before the start", "When closed", "File format"]
     fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_finder)
     qtbot.addWidget(fresh)
-    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 5
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 6
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):
