@@ -228,6 +228,11 @@ class H5Saver(H5SaverBase, QObject):
         super().stop(wait)
 
     @slot()
+    def trigger(self, reason: str = "trigger", *, source: str = "") -> bool:
+        """Begin to record, with the seconds before, and note why; see `H5SaverBase`. Never waits."""
+        return super().trigger(reason, source=source)
+
+    @slot()
     def pause(self) -> None:
         """Leave out the frames from now on, until :meth:`resume`; see `H5SaverBase`. Never waits."""
         super().pause()

@@ -102,6 +102,7 @@ SECTIONS: Final = (
         (
             ("recording", "keep_before"),
             ("recording", "keep_before_memory"),
+            ("recording", "trigger"),
         ),
         expanded=False,
     ),

@@ -6,7 +6,7 @@ Some of these functions are methods of :class:`~h5saver_widget.recording.saver.H
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
@@ -25,6 +25,7 @@ from h5saver_widget.recording.held import Held, Phase, frames_before, order_in
 from h5saver_widget.recording.held_frames import said_about, said_of_objects
 from h5saver_widget.recording.markers import marker_line
 from h5saver_widget.recording.settings import SETTINGS
+from h5saver_widget.recording.triggers import Triggers
 from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of
 from h5saver_widget.saving.meaning import Frame
 
@@ -61,12 +62,15 @@ class KeptBefore:
     ----------
     held
         The frames.
+    triggers
+        The conditions at which a recording begins.
     """
 
     def __init__(self, saver: H5SaverBase, seconds: float, capacity: int) -> None:
         self._saver = saver
         self.capacity = capacity
         self.held = Held(capacity, seconds)
+        self.triggers = Triggers()
         self._memory = HeldMemory(self.held.ring, _RESCUE)
         #: Of each source, what was said about its last frame, and the same as bytes.
         self._known: dict[str, tuple[Alike, bytes]] = {}
@@ -122,7 +126,9 @@ class KeptBefore:
             alike, head = known
             rows = alike.rows(data, units, axes, cast("dict[str, Any]", extras))
             if rows is not None:
-                return self._put(source, nan if time is None else time, head, rows)
+                labels = alike.meant.labels or (source,)
+                channels = [(label, row[0]) for label, row in zip(labels, rows, strict=True)]
+                return self._put(source, nan if time is None else time, head, rows, channels)
         bundle = bundle_of(source, data, units, axes, time, errors, extras)
         for dwa in bundle.data:
             Frame(dwa, *self._saver.frame_format())
@@ -139,9 +145,18 @@ class KeptBefore:
             alike = Alike(meant, cast("Repeated", kinds), 0, self._saver.store.current)
             self._known[source] = alike, head
         is_now = time is None and not isinstance(data, (DataLike, DataToExportLike))
-        return self._put(source, nan if is_now else float(bundle.timestamp), head, arrays)
+        labelled = [pair for dwa in bundle.data for pair in zip(dwa.labels, dwa.data, strict=True)]
+        channels = labelled if meant is None or meant.labels else [(source, array) for _, array in labelled]
+        return self._put(source, nan if is_now else float(bundle.timestamp), head, arrays, channels)
 
-    def _put(self, source: str, time: float, head: bytes, arrays: Sequence[NDArray[Any]]) -> bool | None:
+    def _put(
+        self,
+        source: str,
+        time: float,
+        head: bytes,
+        arrays: Sequence[NDArray[Any]],
+        channels: Iterable[tuple[str, NDArray[Any]]],
+    ) -> bool | None:
         size = len(head) + sum(array.nbytes for array in arrays)
         if not self.held.fits(size):
             error = QueueFullError(
@@ -152,8 +167,15 @@ class KeptBefore:
         saver = self._saver
         if saver.io is not self._io or (self._is_outside and not saver.io.looks_after):
             self._attach()
-        is_held = self.held.put(time, head, arrays)
-        return self.has_fired if is_held else None
+        if not self.held.put(time, head, arrays):
+            return None
+        if self.triggers.watches(source):
+            reason = self.triggers.reason(source, channels)
+            if reason:
+                saver.trigger(reason, source=source)
+            while self.triggers.problems:
+                saver.update_status(self.triggers.problems.pop())
+        return self.has_fired
 
     def _attach(self) -> None:
         """Have the process of the file look after the memory, which is no other one when that process is."""
@@ -208,15 +230,21 @@ class KeptBefore:
         """Write the held frames into the open file; later ones go behind them. In the thread that has opened it."""
         saver = self._saver
         try:
-            mark(saver, self.held.ring)
+            saver.watcher.frames_before = mark(saver, self.held.ring)
             for frame in self.held.frames():
                 saver.intake.write_held(frame)
         finally:
             self.held.done()
 
 
-def mark(saver: H5SaverBase, ring: Ring) -> None:
-    """Note in an open file why it begins before its start: a marked moment and a line in the log, and attributes."""
+def mark(saver: H5SaverBase, ring: Ring) -> int:
+    """Note in an open file why it begins before its start: a marked moment and a line in the log, and attributes.
+
+    Returns
+    -------
+    int
+        How many frames stand before that moment.
+    """
     order = order_in(ring)
     counts = frames_before(ring, order["since"])
     at = datetime.fromtimestamp(order["time"]).astimezone()
@@ -238,6 +266,7 @@ def mark(saver: H5SaverBase, ring: Ring) -> None:
                 saver.io.set_attributes(raw.handle, saver.raw(about))
     except (H5SaverError, OSError) as error:
         saver.report("Why the recording began could not be noted in the file", error)
+    return frames
 
 
 def follow(saver: H5SaverBase) -> None:
@@ -254,6 +283,8 @@ def follow(saver: H5SaverBase) -> None:
         saver.kept_before = KeptBefore(saver, settings.keep_before, capacity)
     elif kept is not None:
         kept.held.seconds = settings.keep_before
+    if saver.kept_before is not None and saver.kept_before.triggers.text != settings.trigger:
+        saver.kept_before.triggers = Triggers(settings.trigger)
     saver.watcher.held = _held_nothing if saver.kept_before is None else saver.kept_before.span
 
 

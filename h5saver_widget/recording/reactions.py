@@ -49,7 +49,7 @@ class Reactions:
             "isolated": partial(self._way_of_writing_changed, "isolated"),
             "power_safe": partial(self._way_of_writing_changed, "power_safe"),
             "mirror": self._mirror_changed,
-            **dict.fromkeys(("keep_before", "keep_before_memory"), lambda _: before.follow(saver)),
+            **dict.fromkeys(("keep_before", "keep_before_memory", "trigger"), lambda _: before.follow(saver)),
             "seal": lambda _: sealed_files.follow(saver),
             **dict.fromkeys(("copy_to", "copy_rate", "free_at"), lambda _: copied_files.follow(saver)),
             "notes": self._notes_changed,

@@ -112,6 +112,8 @@ class Watcher:
         The last problem.
     ended
         Why the last recording has ended by itself, and which sources never came into it.
+    frames_before
+        How many frames of the recording came before its start: a limit counts from there.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -119,6 +121,7 @@ class Watcher:
         self.clock, self.counts, self.flow = Chronometer(), Counts(), Flow()
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
         self.is_paused = self.is_rolling = self._rolls = False
+        self.frames_before = 0
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
         #: Returns of how many seconds frames are held for a recording, in s; None if none are.
@@ -145,7 +148,7 @@ class Watcher:
             self.flow.begin()
             self.is_paused = False
             self.stopped_because = self.problem = self.due = self.ended = ""
-            self._asked = None
+            self._asked, self.frames_before = None, 0
             self.sources.clear()
             self.clock.reset()
             self.clock.start()
@@ -240,7 +243,7 @@ class Watcher:
             return
         stop = self.space.problem(file.bytes_saved)
         if not stop and self.limits.any:
-            stop = self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
+            stop = self.limits.stop_reason(self.clock.elapsed, self._frames_so_far() - self.frames_before)
             if not stop and not self.due:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
@@ -269,7 +272,7 @@ class Watcher:
         with file.io.switching():
             if self.is_rolling or file.is_within_step() or not file.io.writable:
                 return
-            stop = full or self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
+            stop = full or self.limits.stop_reason(self.clock.elapsed, self._frames_so_far() - self.frames_before)
             if stop:
                 self._end(stop, failed=bool(full))
             elif self._rolls:

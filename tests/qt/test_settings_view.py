@@ -40,7 +40,7 @@ PATHS = [
     "recording/copy_to",
     "recording/copy_rate",
     "recording/free_at",
-    "recording/save_before recording/keep_before recording/keep_before_memory",
+    "recording/save_before recording/keep_before recording/keep_before_memory recording/trigger",
 ]
 HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options", "save_before"}
 

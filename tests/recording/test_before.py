@@ -307,3 +307,89 @@ def test_files_hold_what_was_held_and_what_came(
     model.stop()
     found = [numbers(path) for path in sorted(folder.rglob("*.h5"))]
     assert [sorted(values) for values in found] == model.files  # segments of one meaning stand together
+
+
+TRIGGERS = [
+    ("meter above 5", 6.0),
+    ("meter below -1", -2.0),
+    ("meter inside 8 9", 8.5),
+    ("meter outside -1 5", 7.0),
+    ("meter/meter above 5 ; other above 1", 6.0),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), TRIGGERS)
+def test_a_value_is_a_trigger(tmp_path: Path, text: str, value: float) -> None:
+    """The frame that fires is in the file, with those before it and after it."""
+    recorder = Recorder()
+    recorder.settings["base_path"] = str(tmp_path)
+    recorder.settings["recording", "keep_before"] = 10.0
+    recorder.settings["recording", "trigger"] = text
+    values = [0.0, 1.0, 2.0, value, 3.0, 4.0]
+    assert [recorder.record("meter", number) for number in values] == [False] * 3 + [True] * 3
+    recorder.stop()
+    path = Path(recorder.settings["current_h5_file"])
+    assert numbers(path) == values
+    with DataLoader(path) as loader:
+        about = loader.h5saver.raw_group.attrs
+        assert about["trigger_reason"] == f"{text.partition(';')[0].strip()}: {value:g}"
+        assert (about["trigger_source"], about["trigger_frame"]) == ("meter", 3)
+
+
+def test_a_region_or_a_channel_is_a_trigger(kept: H5SaverBase) -> None:
+    """Only what is named counts; frames in one piece and data objects are the same."""
+    kept.settings["recording", "trigger"] = "camera[1:3, 0] mean above 5; scope/b above 5"
+    picture = np.zeros((4, 4))
+    picture[0] = picture[:, 1] = 100.0
+    kept.record("camera", picture)
+    kept.record("camera", DataRaw("camera", data=[picture]))
+    kept.record("scope", {"a": 100.0, "b": 0.0})
+    kept.record("scope", {"a": 100.0, "b": 0.0})
+    assert kept.status().state is RecorderState.ARMED
+    assert kept.record("scope", {"a": 0.0, "b": 6.0})
+    kept.stop()
+    picture[1, 0] = 11.0
+    assert kept.record("camera", DataRaw("camera", data=[picture]))
+    kept.stop()
+    assert len(sorted(Path(kept.settings["base_path"]).rglob("*.h5"))) == 2
+
+
+def test_each_event_is_a_file(kept: H5SaverBase) -> None:
+    """A limit ends the recording, and the saver waits for the next event; one that lasts is one event."""
+    kept.settings["recording", "trigger"] = "meter/value above 5"
+    kept.settings["recording", "stop_after_frames"] = 2
+    kept.settings["recording", "name_template"] = "{counter}"
+    folder, frame = Path(kept.settings["base_path"]), 0
+    for event in range(3):
+        for value in (0.0, 0.0, 9.0, 9.0, 9.0, 9.0):
+            kept.record("meter", {"number": float(frame), "value": value})
+            frame += 1
+            kept.wait()
+        assert kept.status().state is RecorderState.ARMED
+        assert len(list(folder.rglob("*.h5"))) == event + 1
+    files = sorted(folder.rglob("*.h5"))  # the last frame of each event is held for the next one
+    assert [numbers(path)[: (5, 6)[event > 0]] for event, path in enumerate(files)] == [
+        [0.0, 1.0, 2.0, 3.0, 4.0],
+        [5.0, 6.0, 7.0, 8.0, 9.0, 10.0],
+        [11.0, 12.0, 13.0, 14.0, 15.0, 16.0],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["meter", "meter above", "meter above x", "meter inside 3 1", "meter[a] above 1", "above 5"]
+)
+def test_a_trigger_that_cannot_be_understood_is_refused(text: str) -> None:
+    """The sentence shows one that can."""
+    saver = H5SaverBase()
+    with pytest.raises(ValueError, match="camera above 5"):
+        saver.settings["recording", "trigger"] = text
+
+
+def test_a_trigger_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    """A region that the frames don't have is no reason, and no error of the frame."""
+    recorder, said = Recorder(), []
+    recorder.update_status = said.append  # type: ignore[method-assign]
+    recorder.settings["recording", "keep_before"] = 10.0
+    recorder.settings["recording", "trigger"] = "meter[3, 4] above 1"
+    assert not recorder.record("meter", 7.0)
+    assert [text for text in said if "does not fit the frames of meter" in text]
