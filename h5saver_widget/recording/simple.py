@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from h5saver_widget.data.protocols import DataToExportLike
     from h5saver_widget.recording.saver import H5SaverBase
 
-__all__ = ["record", "scan", "sink", "snapshot"]
+__all__ = ["record", "scan", "sink", "sink_before", "snapshot"]
 
 
 def record(
@@ -121,14 +121,35 @@ def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]
     >>> saver = Recorder()                                       # doctest: +SKIP
     >>> camera.frame_ready.connect(saver.sink('camera', units='counts'))  # doctest: +SKIP
     """
+    return partial(_into_sink, saver, source, partial(saver.record, source, **meaning))
 
-    def slot(data: Given, *_: Any) -> None:
-        try:
-            saver.record(source, data, **meaning)
-        except (H5SaverError, ValueError, TypeError) as error:  # one that leaves a slot ends the program (PyQt aborts)
-            saver.frame_lost(source, error)
 
-    return slot
+def sink_before(saver: H5SaverBase, module: Any, **meaning: Any) -> Callable[..., None]:
+    """Return a slot that holds frames while nothing is recorded, for programs that record by a module saver.
+
+    Parameters
+    ----------
+    module
+        The module of that saver, or its title: a recording begins with these frames, in the module's group.
+    **meaning
+        As of :func:`sink`.
+    """
+    title = module if isinstance(module, str) else str(module.title)
+    saver.intake.stream(title, None if isinstance(module, str) else module)
+
+    def hold(data: Given) -> None:
+        kept = saver.kept_before
+        if kept is not None and not kept.has_fired:
+            kept.take(title, data, **meaning)
+
+    return partial(_into_sink, saver, title, hold)
+
+
+def _into_sink(saver: H5SaverBase, source: str, take: Callable[[Given], object], data: Given, *_: Any) -> None:
+    try:
+        take(data)
+    except (H5SaverError, ValueError, TypeError) as error:  # one that leaves a slot ends the program (PyQt aborts)
+        saver.frame_lost(source, error)
 
 
 def snapshot(
