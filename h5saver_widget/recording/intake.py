@@ -20,9 +20,11 @@ from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import FileNotOpenError, H5SaverError, QueueFullError
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.recording.alike import Alike, Meant
+from h5saver_widget.recording.gaps import QUEUE, SKIPPED, lost_at, place_of
 from h5saver_widget.saving.bundle import frame_bytes
 from h5saver_widget.saving.given import copy_of
 from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -92,7 +94,7 @@ class Intake:
                 self._bytes -= size
             write()
 
-    def _write_late(self, source: str, write: Callable[[], bool], generation: int) -> None:
+    def _write_late(self, source: str, write: Callable[[], bool], generation: int, stamp: Stamp | None) -> None:
         """Write a frame that has waited; there is nobody any more who could be told of an error by raising it.
 
         What comes after the last frame that the limits allow is left out, as it is without waiting.
@@ -104,9 +106,11 @@ class Intake:
                 return
             if saver.watcher.ended and saver.generation > generation:
                 saver.watcher.counts.leave_out()
+                lost_at(stamp, SKIPPED)
                 return
             raise FileNotOpenError(saver.watcher.stopped_because or "it waited for a file that was not opened")
         except (H5SaverError, OSError, ValueError, TypeError) as error:
+            lost_at(stamp, place_of(error))
             self._saver.frame_lost(source, error)
 
     def after_waiting(self, action: Callable[[], None]) -> None:
@@ -121,7 +125,13 @@ class Intake:
         """Tell whether no frame waits."""
         return not self._queue
 
-    def put(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool | None:
+    def put(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None = None,
+    ) -> bool | None:
         """Have a frame wait for its turn; data that can't be saved as they are raise at once.
 
         Returns
@@ -134,6 +144,7 @@ class Intake:
             for dwa in bundle.data:
                 Frame(dwa, *saver.frame_format())
         except Exception as error:
+            lost_at(stamp, place_of(error))
             saver.frame_lost(source, error)
             raise
         size = frame_bytes(bundle.data)
@@ -147,10 +158,11 @@ class Intake:
             if has_room:
                 late = partial(write, copy_of(bundle))
                 before = saver.generation - (saver.session is not None)  # the file it waits for is a later one
-                self._queue.append((size, partial(self._write_late, source, late, before)))
+                self._queue.append((size, partial(self._write_late, source, late, before, stamp)))
                 self._bytes += size
         if not has_room:
             reason = f"{len(self._queue):,} frames wait for the disk already, this one was dropped"
+            lost_at(stamp, QUEUE)
             saver.frame_lost(source, QueueFullError(reason))
         return has_room
 
@@ -160,7 +172,13 @@ class Intake:
         saver = self._saver
         return saver.isopen() and (saver.store.current.do_save or not self.by_hand)
 
-    def take(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool:
+    def take(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None = None,
+    ) -> bool:
         """Have a frame written now, or as soon as its file is open; return whether it was taken.
 
         Parameters
@@ -171,23 +189,29 @@ class Intake:
             The frame, checked.
         write
             Writes it into the open file, with the file's lock; returns whether it was saved.
+        stamp
+            Its number and clock; told where the frame is lost, if it is.
         """
         saver = self._saver
         if not self.is_taking():
             return False
         if self.is_gated:
-            waits = self.put(source, bundle, write)
+            waits = self.put(source, bundle, write, stamp)
             if waits is not None:
                 return waits
         if saver.leaves_out_frame():
+            lost_at(stamp, SKIPPED if saver.is_paused else QUEUE)
             return False
         if self.window_thread == threading.get_ident():
-            return self._later(source, bundle, write)
+            return self._later(source, bundle, write, stamp)
         saver.io.queue.wait_for_room()
         try:
             return bool(self._in_file(partial(write, bundle)))
-        except (OSError, FileNotOpenError):  # counted and told: a source does not end for what the disk refuses
-            return False
+        except Exception as error:
+            lost_at(stamp, place_of(error))
+            if isinstance(error, (OSError, FileNotOpenError)):
+                return False  # counted and told: a source does not end for what the disk refuses
+            raise
 
     def _in_file(self, write: Callable[[], bool]) -> bool | None:
         """Call a function with the lock of the open file, and return its result; None if the file was closed."""
@@ -196,11 +220,17 @@ class Intake:
             is_open = saver.session is not None and saver.io.writable
             return write() if is_open else None
 
-    def _later(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool:
+    def _later(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None,
+    ) -> bool:
         """Have the saver's worker write a frame: groups and arrays may have to be made, and the disk may not answer."""
         self.gate()
         try:
-            return bool(self.put(source, bundle, write))
+            return bool(self.put(source, bundle, write, stamp))
         finally:
             self._saver.background.begin("", self.let_in, "What waited for the disk could not be saved")
 
@@ -240,17 +270,24 @@ class Stream:
         self._module.h5saver = saver
         self.alike: Alike | None = None
 
+    @property
+    def group(self) -> Any:
+        """Its group in the file; None before it has one."""
+        return self._module.module_group
+
     def kept(self, bundle: DataToExportLike) -> DataToExportLike:
         """Return the data of a frame that the settings do not leave out."""
         return self._module.filter_data(bundle)
 
-    def write(self, meant: Meant | None, bundle: DataToExportLike) -> bool:
+    def write(self, meant: Meant | None, stamp: Stamp | None, bundle: DataToExportLike) -> bool:
         """Save a frame as a module saver does. The lock is held.
 
         Parameters
         ----------
         meant
             What was said about it; None if the next one has to be checked as well.
+        stamp
+            Number and clock of the frame; None if it has none.
         bundle
             The frame.
         """
@@ -258,20 +295,22 @@ class Stream:
         self.alike = None
         generation, settings = saver.generation, saver.store.current
         node = module.get_set_node()
-        module.data_saver.append(node, bundle, [float(bundle.timestamp)])
+        module.data_saver.append(node, bundle, [float(bundle.timestamp)], stamp)
         saver.source_saved(self._source)
+        if stamp is not None:
+            saver.timing.taken(self._source, stamp)
         if meant is not None and saver.dynamic is None and generation == saver.generation and module.module_group:
             repeat = module.data_saver.repeat(module.module_group)
             if repeat is not None and repeat.labels == bundle.data[0].labels:
                 self.alike = Alike(meant, repeat, generation, settings)
         return True
 
-    def append(self, alike: Alike, rows: list[Any], time: float) -> bool | None:
+    def append(self, alike: Alike, rows: list[Any], time: float, stamp: Stamp | None = None) -> bool | None:
         """Append rows of a frame like the last one; None if it has to go the long way after all."""
         saver, repeat = self._saver, alike.repeat
         io, intake = saver.io, saver.intake
         is_window = intake.window_thread == threading.get_ident()
-        if is_window and not io.queue.has_room():
+        if saver.when_full != "wait" or (is_window and not io.queue.has_room()):
             return None
         io.queue.wait_for_room()
         try:
@@ -281,24 +320,27 @@ class Stream:
                 if (
                     self.alike is not alike
                     or not repeat.is_valid
+                    or not repeat.takes(stamp)
                     or saver.generation != alike.generation
                     or saver.store.current is not alike.settings
                     or saver.pending_task is not None
                     or intake.is_gated
                     or saver.watcher.is_paused
-                    or saver.when_full != "wait"
                     or not io.is_open
                 ):
                     return None
                 try:
-                    repeat.append_rows(rows, [self._module.data_saver.on_axis(time)])
+                    repeat.append_rows(rows, [self._module.data_saver.on_axis(time)], stamp)
                     saver.frame_saved(repeat.size)
+                    if stamp is not None:
+                        saver.timing.taken(self._source, stamp)
                 except BaseException:
                     io.queue.frame_refused()
                     raise
             finally:
                 io.lock.release()
         except Exception as error:
+            lost_at(stamp, place_of(error))
             saver.frame_lost(self._source, error)
             if isinstance(error, (OSError, FileNotOpenError)):
                 return False

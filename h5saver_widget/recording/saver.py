@@ -51,6 +51,7 @@ from h5saver_widget.recording.reactions import Reactions
 from h5saver_widget.recording.settings import SETTINGS, Settings
 from h5saver_widget.recording.settings_store import SettingsLike, SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.recording.timing import Timing
 from h5saver_widget.recording.watcher import Watcher
 from h5saver_widget.recording.worker import FileWorker, Task
 from h5saver_widget.remote.mirror import MirrorStatus
@@ -137,6 +138,8 @@ class H5SaverBase(H5SaverLowLevel):
         #: The path that the next new file is to have, because a program has asked for it.
         self.asked_path: Path | None = None
         self.intake = Intake(self)
+        #: Numbers and clocks of the frames, and what is missing of them.
+        self.timing = Timing(self)
         #: The modules whose state is kept with every scan.
         self.instruments = Instruments()
         #: The fields of the template, and what is written in them.
@@ -187,6 +190,7 @@ class H5SaverBase(H5SaverLowLevel):
     add_comment, add_marker = markers.add_comment, markers.add_marker
 
     record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
+    lost, gaps = simple.lost, simple.gaps
 
     start, stop = switching.start, switching.stop
     do_save_changed, do_save_switched = switching.do_save_changed, switching.do_save_switched
@@ -199,6 +203,10 @@ class H5SaverBase(H5SaverLowLevel):
     has_switched, user_changed_file = unattended.has_switched, unattended.user_changed_file
     choose_swmr, choose_new_path = unattended.choose_swmr, unattended.choose_new_path
     choose_existing_path = unattended.choose_existing_path
+
+    def final_counts(self) -> dict[str, Any]:
+        """Return the counts that are noted in the file when it is closed."""
+        return self.timing.final_counts()
 
     # --------------------------------------------------------------- settings
     @property
@@ -363,6 +371,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._told = told
             self.report(failed, error)
         if doing == "opening" and not self.is_ready:
+            self.timing.given_up()
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     # ----------------------------------------------------------------- frames
@@ -411,6 +420,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
+            self.timing.opened()
             self.watcher.opened(Path(args["path"]))
             if not self.watcher.is_rolling:
                 self._begin_looking()
@@ -420,6 +430,7 @@ class H5SaverBase(H5SaverLowLevel):
         elif command == "closed":
             sealed_files.closed(self, Path(args["path"]))
             copied_files.closed(self)
+            self.timing.file_closed()
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
             self.describing.ask_again()

@@ -15,7 +15,15 @@ from h5saver_widget.saving.statistics import Statistics
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "statistics"]
+__all__ = [
+    "flush_if_due",
+    "frame_lost",
+    "frame_saved",
+    "frames_lost",
+    "frames_refused",
+    "leaves_out_frame",
+    "statistics",
+]
 
 #: A disk that refuses a flush for no longer than this, in s, has lost nothing, and nobody is told.
 _WHIM_SECONDS: Final = 0.5
@@ -66,6 +74,11 @@ def _in_words(error: BaseException) -> str:
 def frames_lost(file: H5SaverLowLevel) -> int:
     """Return how many frames could not be saved, for any reason: the same number as in :meth:`statistics`."""
     return file.statistics().frames_dropped
+
+
+def frames_refused(file: H5SaverLowLevel) -> int:
+    """Return how many frames were refused when they came; others were accepted, and could not be written."""
+    return file._frames_refused
 
 
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
