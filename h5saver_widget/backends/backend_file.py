@@ -90,6 +90,26 @@ class BackendFile(Checks):
     def prepare(self) -> None:
         """Get ready for the first file, without waiting."""
 
+    def look_after(self, held: Any) -> bool:
+        """Have frames in shared memory written even if the program is killed in the middle of writing them.
+
+        Parameters
+        ----------
+        held
+            The memory, a `HeldMemory`; None for none any more.
+
+        Returns
+        -------
+        bool
+            Whether there is a process that can do it; :meth:`prepare` starts it.
+        """
+        return False
+
+    @property
+    def looks_after(self) -> bool:
+        """Whether such a process runs. Never waits."""
+        return False
+
     def is_raw_file(self, file: Any) -> bool:
         """Tell whether this is the library's own object of the open file."""
         return False

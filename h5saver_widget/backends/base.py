@@ -206,17 +206,16 @@ class Backend(BackendFile):
         return node
 
     @changing
-    def add_plain(self, path: str, node: Plain) -> None:
-        """Make a node as programs make it that know nothing of this library; a group that is there is added to.
+    def add_plain(self, nodes: Mapping[str, Plain]) -> None:
+        """Make nodes as programs make them that know nothing of this library; a group that is there is added to.
 
         Only where ``capabilities.views``.
 
         Parameters
         ----------
-        path
-            Its path; the group above it exists.
-        node
-            The node. A text or number of that path is made anew; a view or link stays as it is; a group is added to.
+        nodes
+            The nodes by path, made in this order; the group above each exists by then. A text or number of that path
+            is made anew; a view or link stays as it is; a group is added to.
 
         Raises
         ------
@@ -225,8 +224,9 @@ class Backend(BackendFile):
         StreamingError
             While the file streams.
         """
-        self._may_change(f"make {path}")
-        self._add_plain(path, node)
+        self._may_change(f"make {', '.join(nodes)}")
+        for path, node in nodes.items():
+            self._add_plain(path, node)
 
     @changing
     def delete(self, node: Handle) -> None:

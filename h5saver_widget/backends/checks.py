@@ -45,9 +45,10 @@ class Checks(Storage):
         return self._swmr and self.is_open
 
     def _may_change(self, what: str) -> None:
-        if not self.writable:
+        """Refuse a change of the open file where it may only be read, or streams."""
+        if self._mode == "r":
             raise FileNotOpenError(f"can't {what}: {self.path} is open for reading only; open it with mode 'r+'")
-        if self.swmr_active:
+        if self._swmr:
             raise StreamingError(
                 f"can't {what}: the file is streaming (SWMR), only appending is possible now; "
                 "make everything before streaming starts, or close and reopen the file"

@@ -26,6 +26,7 @@ from h5saver_widget.backends.h5py_filters import compression_of, filter_options,
 from h5saver_widget.backends.h5py_groups import create_ordered_group
 from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
+from h5saver_widget.backends.h5py_unpacking import unpacked
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
@@ -73,7 +74,8 @@ def _values(node: TreeNode, selection: Selection) -> Any:
     if node.kind is NodeKind.TEXT:
         found = node.obj[selection]
         return list(found) if found.dtype == object else found
-    return values_of(node.obj, selection)
+    found = unpacked(node.obj, selection)
+    return values_of(node.obj, selection) if found is None else found
 
 
 def _plain_array(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> h5py.Dataset:

@@ -7,13 +7,14 @@ https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (IV.A.2.d, "
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5i, h5t, h5z
+from h5py import h5d, h5i, h5t
+
+from h5saver_widget.backends.h5py_unpacking import filters_of, undone
 
 __all__ = ["require_possible_lengths"]
 
@@ -58,7 +59,8 @@ def _lengths(dataset: h5d.DatasetID, rows: Any) -> Iterator[tuple[int, Any]]:
     elif isinstance(rows, int):
         start, stop = rows % max(1, stop), rows % max(1, stop) + 1
     chunk = plist.get_chunk()
-    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    address = h5i.get_file_id(dataset).get_create_plist().get_sizes()[0]
+    filters, size = filters_of(dataset), prod(chunk) * (4 + address + 4)
     offsets: list[tuple[int, ...]] = []  # asking for one by its number takes as long as this list
     dataset.chunk_iter(lambda found: offsets.append(tuple(found.chunk_offset)))
     for offset in offsets:
@@ -66,22 +68,7 @@ def _lengths(dataset: h5d.DatasetID, rows: Any) -> Iterator[tuple[int, Any]]:
             continue
         first, last = max(start, offset[0]), min(stop, offset[0] + chunk[0])
         mask, raw = dataset.read_direct_chunk(offset)
-        plain = _plain(raw, [which for place, which in enumerate(filters) if not mask >> place & 1])
-        if plain is not None and plain.size % prod(chunk) == 0:
+        plain = undone(raw, [each for place, each in enumerate(filters) if not mask >> place & 1], size)
+        if plain is not None:
             lengths = plain.reshape(prod(chunk), -1)[:, :4].copy().view("<u4").reshape(chunk[0], -1)
             yield first, lengths[first - offset[0] : last - offset[0]]
-
-
-def _plain(raw: bytes, done: list[int]) -> Any:
-    """Return the bytes of a chunk without its filters; None if they are others than HDF5's own, or damaged."""
-    for which in reversed(done):
-        if which == h5z.FILTER_FLETCHER32:
-            raw = raw[:-4]
-        elif which == h5z.FILTER_DEFLATE:
-            try:
-                raw = zlib.decompress(raw)
-            except zlib.error:
-                return None
-        else:
-            return None
-    return np.frombuffer(raw, np.uint8)

@@ -31,7 +31,7 @@ class _Nodes(PlainNodes[h5g.GroupID]):
         return h5g.open(h5f.create(b"nodes of h5saver_widget", h5f.ACC_TRUNC, fapl=access), b"/")
 
     def has(self, group: h5g.GroupID, key: bytes) -> bool:
-        return key in group
+        return bool(group.links.exists(key))
 
     def shown(self, group: h5g.GroupID, path: bytes) -> Shown:
         array = h5d.open(group, path)

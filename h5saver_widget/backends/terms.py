@@ -203,10 +203,10 @@ class Plain(NamedTuple):
         """Whether it is a group of arrays alone, all of which are known: HDF5 can list them in the group itself."""
         return bool(self.members) and all(member.kind != "group" for member in self.members.values())
 
-    def packed(self) -> tuple[Any, ...]:
-        """Return the same as tuples and dictionaries, for another process; `unpacked` reads it."""
+    def packed(self) -> list[Any]:
+        """Return the same as lists and dictionaries, for another process; `unpacked` reads it."""
         members = {name: member.packed() for name, member in self.members.items()}
-        return self.kind, dict(self.attributes), self.text, members, self.varies
+        return [self.kind, dict(self.attributes), self.text, members, self.varies]
 
     @classmethod
     def unpacked(cls, kind: Any, attributes: dict[str, Any], text: str, members: dict[str, Any], varies: bool) -> Plain:

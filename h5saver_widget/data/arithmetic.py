@@ -119,7 +119,7 @@ class Arithmetic:
     name: str
     units: str
     _data: list[NDArray[Any]]
-    _errors: list[NDArray[Any]] | None
+    errors: Any
 
     def _twin(self: Self) -> Self:
         """Return a copy that shares arrays and axes, but no list."""
@@ -130,7 +130,7 @@ class Arithmetic:
         right_errors: list[NDArray[Any]] | None = None
         right_units = ""
         if isinstance(other, Arithmetic):
-            right, right_errors, right_units = other._data, other._errors, other.units
+            right, right_errors, right_units = other._data, other.errors, other.units
             mine, theirs = (len(self._data), self._data[0].shape), (len(right), right[0].shape)
             if mine != theirs:
                 raise DataMismatchError(
@@ -143,8 +143,9 @@ class Arithmetic:
             return NotImplemented  # type: ignore[no-any-return]
         new = self._twin()
         new.units = combined_units(operation, self.units, right_units, self.name)
-        new._errors = combined_errors(operation, self._data, right, self._errors, right_errors)
+        errors = combined_errors(operation, self._data, right, self.errors, right_errors)
         new._data = combined_arrays(operation, self._data, right)
+        new.errors = errors
         return new
 
     def __add__(self: Self, other: object) -> Self:

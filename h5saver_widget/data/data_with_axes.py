@@ -9,7 +9,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +32,33 @@ from h5saver_widget.data.enums import DataDim, DataDistribution, DataSource
 from h5saver_widget.data.slicing import Slicer, cut_axes, expand_key, moved_down
 from h5saver_widget.errors import DataMismatchError
 
-__all__ = ["DataWithAxes", "arrays_of", "axes_of", "said_of"]
+__all__ = ["DataWithAxes", "Said", "arrays_of", "axes_of", "said_of"]
 
-#: All that is said about a data object, and its arrays and axes, for comparing thousands of them a second: a call each,
-#: where the properties would take eleven. Lists are the object's own.
-said_of = attrgetter(
-    *("_dim", "_source", "name", "origin", "units", "_labels", "_errors", "_nav_indexes", "extra_attributes")
-)
-arrays_of, axes_of = attrgetter("_data"), attrgetter("_axes")
+
+class Said(NamedTuple):
+    """All that is said about the arrays of a data object, in one tuple: two frames are compared in one step.
+
+    The lists are those of the data object, so that what a caller changes in them is seen.
+    """
+
+    dim: DataDim
+    source: DataSource
+    name: str
+    origin: str
+    units: str
+    labels: list[str]
+    errors: list[NDArray[Any]] | None
+    nav_indexes: tuple[int, ...]
+    extra_attributes: list[str]
+
+
+said_of, arrays_of, axes_of = attrgetter("_said"), attrgetter("_data"), attrgetter("_axes")
+
+
+def _as_it_is(field: str, doc: str) -> Any:
+    """Return the property of a field of `Said` that takes any value."""
+    return property(attrgetter(f"_said.{field}"), lambda self, value: self._say(**{field: value}), doc=doc)
+
 
 Self = TypeVar("Self", bound="DataWithAxes")
 
@@ -115,24 +134,36 @@ class DataWithAxes(Arithmetic):
         """Check and hold the data; see the class for the parameters."""
         arrays = checked_arrays(data, name)
         shape = arrays[0].shape
-        self.name = name
-        self.origin = origin
-        self.units = units
-        self.timestamp = time.time() if timestamp is None else timestamp
-        self.extra_attributes: list[str] = []
+        dims = checked_nav_indexes(nav_indexes, len(shape), name)
         self._data = arrays
-        self._source = DataSource.raw if source is None else DataSource.of(source)
         self._distribution = DataDistribution.of(distribution)
-        self._labels = completed_labels(labels or (), len(arrays), name)
-        self._nav_indexes = checked_nav_indexes(nav_indexes, len(shape), name)
-        self._dim = checked_dim(dim, shape, self._nav_indexes, name)
+        self._said = Said(
+            checked_dim(dim, shape, dims, name),
+            DataSource.raw if source is None else DataSource.of(source),
+            name,
+            origin,
+            units,
+            completed_labels(labels or (), len(arrays), name),
+            checked_errors(errors, shape, len(arrays), name),
+            dims,
+            [],
+        )
+        self.timestamp = time.time() if timestamp is None else timestamp
         self._axes = checked_axes(axes, shape, self._shared(), name) if axes else []
-        self._errors = checked_errors(errors, shape, len(arrays), name)
         if kwargs:
             add_extras(self, kwargs)
 
+    def _say(self, **changes: Any) -> None:
+        """Change fields of what is said."""
+        self._said = self._said._replace(**changes)
+
+    name: str = _as_it_is("name", "Name of the data.")
+    origin: str = _as_it_is("origin", "Title of the module that the data come from.")
+    units: str = _as_it_is("units", "Units of the values of all channels.")
+    extra_attributes: list[str] = _as_it_is("extra_attributes", "Names of the attributes that are saved with the data.")
+
     def _shared(self) -> tuple[int, ...]:
-        return self._nav_indexes if self._distribution is DataDistribution.spread else ()
+        return self.nav_indexes if self._distribution is DataDistribution.spread else ()
 
     @property
     def data(self) -> list[NDArray[Any]]:
@@ -143,21 +174,21 @@ class DataWithAxes(Arithmetic):
     def data(self, data: Iterable[NDArray[Any]]) -> None:
         arrays = checked_arrays(data, self.name)
         shape = arrays[0].shape
-        nav_indexes = checked_nav_indexes(self._nav_indexes, len(shape), self.name)
+        nav_indexes = checked_nav_indexes(self.nav_indexes, len(shape), self.name)
         checked_axes(self._axes, shape, self._shared(), self.name)
-        checked_errors(self._errors, shape, len(arrays), self.name)
-        labels = self._labels[: len(arrays)]
-        self._data, self._labels = arrays, completed_labels(labels, len(arrays), self.name)
-        self._dim = dim_of(shape, nav_indexes)
+        checked_errors(self.errors, shape, len(arrays), self.name)
+        labels = completed_labels(self.labels[: len(arrays)], len(arrays), self.name)
+        self._data = arrays
+        self._say(labels=labels, dim=dim_of(shape, nav_indexes))
 
     @property
     def source(self) -> DataSource:
         """Raw or calculated; a member or its name is accepted."""
-        return self._source
+        return self._said.source
 
     @source.setter
     def source(self, source: DataSource | str) -> None:
-        self._source = DataSource.of(source)
+        self._say(source=DataSource.of(source))
 
     @property
     def distribution(self) -> DataDistribution:
@@ -167,16 +198,16 @@ class DataWithAxes(Arithmetic):
     @property
     def dim(self) -> DataDim:
         """Dimension of one channel, ND as soon as there is navigation."""
-        return self._dim
+        return self._said.dim
 
     @property
     def labels(self) -> list[str]:
         """One label per channel; a shorter list is completed."""
-        return self._labels
+        return self._said.labels
 
     @labels.setter
     def labels(self, labels: Iterable[str]) -> None:
-        self._labels = completed_labels(labels, len(self._data), self.name)
+        self._say(labels=completed_labels(labels, len(self._data), self.name))
 
     @property
     def axes(self) -> list[Axis]:
@@ -190,28 +221,28 @@ class DataWithAxes(Arithmetic):
     @property
     def nav_indexes(self) -> tuple[int, ...]:
         """Navigation dimensions, ascending; new ones are checked and may change the dimension."""
-        return self._nav_indexes
+        return self._said.nav_indexes
 
     @nav_indexes.setter
     def nav_indexes(self, nav_indexes: Iterable[int]) -> None:
         dims = checked_nav_indexes(nav_indexes, self.ndim, self.name)
         shared = dims if self._distribution is DataDistribution.spread else ()
         checked_axes(self._axes, self.shape, shared, self.name)
-        self._nav_indexes, self._dim = dims, dim_of(self.shape, dims)
+        self._say(nav_indexes=dims, dim=dim_of(self.shape, dims))
 
     @property
     def sig_indexes(self) -> tuple[int, ...]:
         """Signal dimensions: all that are not navigation."""
-        return tuple(dim for dim in range(self.ndim) if dim not in self._nav_indexes)
+        return tuple(dim for dim in range(self.ndim) if dim not in self.nav_indexes)
 
     @property
     def errors(self) -> list[NDArray[Any]] | None:
         """Error bars in `units`, one array of the data's shape per channel, or None."""
-        return self._errors
+        return self._said.errors
 
     @errors.setter
     def errors(self, errors: Iterable[NDArray[Any]] | None) -> None:
-        self._errors = checked_errors(errors, self.shape, len(self._data), self.name)
+        self._say(errors=checked_errors(errors, self.shape, len(self._data), self.name))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -303,7 +334,7 @@ class DataWithAxes(Arithmetic):
 
     def get_nav_axes(self) -> list[Axis]:
         """Return the navigation axes there are, by index and spread order."""
-        return self._axes_of(self._nav_indexes)
+        return self._axes_of(self.nav_indexes)
 
     def get_signal_axes(self) -> list[Axis]:
         """Return the signal axes there are, by index."""
@@ -319,7 +350,7 @@ class DataWithAxes(Arithmetic):
     @property
     def inav(self: Self) -> Slicer[Self]:
         """Slicing by index along navigation: ``dwa.inav[3, 1:]``; arrays of the result are views."""
-        return Slicer(lambda key: self._cut(expand_key(key, self._nav_indexes, self.shape, "navigation")))
+        return Slicer(lambda key: self._cut(expand_key(key, self.nav_indexes, self.shape, "navigation")))
 
     @property
     def isig(self: Self) -> Slicer[Self]:
@@ -329,11 +360,11 @@ class DataWithAxes(Arithmetic):
     def _cut(self: Self, full: tuple[int | slice, ...]) -> Self:
         new = self._twin()
         new._data = [np.atleast_1d(array[full]) for array in self._data]
-        new._errors = None if self._errors is None else [np.atleast_1d(array[full]) for array in self._errors]
         new._axes = cut_axes(self._axes, full)
-        new._nav_indexes = moved_down(self._nav_indexes, full)
-        new._dim = dim_of(new.shape, new._nav_indexes)
-        if not new._nav_indexes:
+        errors = None if self.errors is None else [np.atleast_1d(array[full]) for array in self.errors]
+        dims = moved_down(self.nav_indexes, full)
+        new._say(errors=errors, nav_indexes=dims, dim=dim_of(new.shape, dims))
+        if not dims:
             new._distribution = DataDistribution.uniform
         return new
 
@@ -341,7 +372,8 @@ class DataWithAxes(Arithmetic):
         """Return a copy that shares arrays and axes, but no list."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
-        new.extra_attributes, new._labels, new._axes = list(self.extra_attributes), list(self._labels), list(self._axes)
+        new._axes = list(self._axes)
+        new._say(labels=list(self.labels), extra_attributes=list(self.extra_attributes))
         return new
 
     def deepcopy(self: Self) -> Self:
@@ -362,19 +394,19 @@ class DataWithAxes(Arithmetic):
         DataMismatchError
             If there are no error bars.
         """
-        if self._errors is None:
+        if self.errors is None:
             raise DataMismatchError(f"data {self.name!r} have no errors; give one array per channel as errors=[...]")
         return DataWithAxes(
             f"{self.name}_errors",
             DataSource.calculated,
-            self._dim,
+            self.dim,
             self._distribution,
-            self._errors,
-            self._labels,
+            self.errors,
+            self.labels,
             self.origin,
             self.units,
             self._axes,
-            self._nav_indexes,
+            self.nav_indexes,
             timestamp=self.timestamp,
             **{name: getattr(self, name) for name in self.extra_attributes},
         )
@@ -393,16 +425,16 @@ class DataWithAxes(Arithmetic):
             self._facts() == other._facts()
             and same_axes(self._axes, other._axes)
             and same_arrays(self._data, other._data)
-            and same_arrays(self._errors or (), other._errors or ())
+            and same_arrays(self.errors or (), other.errors or ())
         )
 
     def _facts(self) -> tuple[object, ...]:
-        return (self.name, self.units, self._labels, self._source, self._dim, self._distribution, self._nav_indexes)
+        return (self.name, self.units, self.labels, self.source, self.dim, self._distribution, self.nav_indexes)
 
     def __repr__(self) -> str:
         """Return one line: class, name, units, dimension, channels, (navigation|signal) shape, number type."""
-        nav = ", ".join(str(self.shape[dim]) for dim in self._nav_indexes)
+        nav = ", ".join(str(self.shape[dim]) for dim in self.nav_indexes)
         sig = ", ".join(str(self.shape[dim]) for dim in self.sig_indexes)
         units = f" [{self.units}]" if self.units else ""
         channels = f"{self.length} channel{'s' if self.length > 1 else ''}"
-        return f"<{type(self).__name__} {self.name!r}{units} {self._dim.name}: {channels} ({nav}|{sig}) {self.dtype}>"
+        return f"<{type(self).__name__} {self.name!r}{units} {self.dim.name}: {channels} ({nav}|{sig}) {self.dtype}>"

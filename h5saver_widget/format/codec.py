@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Callable
 from enum import Enum
 from json.encoder import encode_basestring_ascii as _quote
 from pathlib import PurePath
@@ -200,23 +199,7 @@ def _encode_any(value: Any) -> str:
     return json.dumps({"module": module, "type": name, "data": literal_text(value)})
 
 
-def _encode_tuple(value: tuple[Any, ...]) -> str:
-    if all(type(item) is int for item in value):
-        return f'{_TUPLE}{value!r}"}}'
-    return _encode_any(value)
-
-
-# The path that makes nodes writes 14 attributes per node: these five types take 0.3 to 0.6 us instead of 3 to 5 us.
-_FAST: Final[dict[type, Callable[[Any], str]]] = {
-    str: lambda value: f"{_STR}{_quote(repr(value))}}}",
-    int: lambda value: f'{_INT}{value!r}"}}',
-    bool: lambda value: _TRUE if value else _FALSE,
-    float: lambda value: f'{_FLOAT}{value!r}"}}' if math.isfinite(value) else _encode_any(value),
-    tuple: _encode_tuple,
-}
-
-
-def encode(value: object) -> str:
+def encode(value: Any) -> str:
     """Return the text under which a value is stored as an attribute.
 
     Parameters
@@ -243,9 +226,21 @@ def encode(value: object) -> str:
     >>> decode(encode(None)) is None
     True
     """
-    fast = _FAST.get(type(value))
+    kind = type(value)
     try:
-        text = _encode_any(value) if fast is None else fast(value)
+        # a new node has 14 attributes: these types take 0.3 to 0.6 us so, and 3 to 5 us as all others do
+        if kind is str:
+            text = f"{_STR}{_quote(repr(value))}}}"
+        elif kind is bool:
+            text = _TRUE if value else _FALSE
+        elif kind is int:
+            text = f'{_INT}{value!r}"}}'
+        elif kind is float and math.isfinite(value):
+            text = f'{_FLOAT}{value!r}"}}'
+        elif kind is tuple and set(map(type, value)) <= {int}:
+            text = f'{_TUPLE}{value!r}"}}'
+        else:
+            text = _encode_any(value)
     except CodecError:
         raise
     except ValueError as error:  # an integer with more digits than Python is willing to write

@@ -7,6 +7,7 @@ a file. The names are those of PyMoDAQ 5.3.8 (docs/file-format.md, section 10).
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -43,6 +44,7 @@ _MAX_BASE: Final = 200
 _MAX_TRIES: Final = 100_000
 
 
+@functools.lru_cache(4096)
 def number_of(name: str, prefix: str) -> int | None:
     """Return the number of a name made of this prefix (in any case) and digits, None for any other name.
 

@@ -218,14 +218,19 @@ class H5Saver(H5SaverBase, QObject):
 
     # ---------------------------------------------------------------- remote
     @slot()
-    def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:
+    def start(self, path: Path | str | None = None, wait: bool | float = True, **options: Any) -> None:
         """Start recording (*Do Save*), or go on after a pause; see `H5SaverBase`. Any thread may call these slots."""
-        super().start(path, wait)
+        super().start(path, wait, **options)
 
     @slot()
     def stop(self, wait: bool | float = True) -> None:
         """Complete and close the file; see `H5SaverBase`."""
         super().stop(wait)
+
+    @slot()
+    def trigger(self, reason: str = "trigger", *, source: str = "") -> bool:
+        """Begin to record, with the seconds before, and note why; see `H5SaverBase`. Never waits."""
+        return super().trigger(reason, source=source)
 
     @slot()
     def pause(self) -> None:
@@ -374,7 +379,7 @@ class H5Saver(H5SaverBase, QObject):
 
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
-        if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library"):
+        if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library", "keep_before"):
             self._in_own_thread(self._show_options)
         if name not in ("do_save", "N_saved"):  # those come with a state
             self._call.emit(self.show_status)

@@ -59,6 +59,9 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
         ("open_folder", "Open folder", "Show the folder of the files in the file manager."),
         ("presets", "Presets", "Keep all settings under a name, and take them again. A right click resets a setting."),
     ],
+    ("recording", "keep_before"): [
+        ("save_before", "Save what just happened", "Record from now on, and begin with the last seconds."),
+    ],
 }
 #: Buttons that do something only while a file is open.
 _WITH_A_FILE: Final = ("pause", "stop", "marker")
@@ -90,6 +93,7 @@ def shown_with(settings: Settings, capabilities: Capabilities) -> dict[SettingPa
         ("backend", "hsds_options", "local_first"): names_server,
         ("backend", "hsds_options", "connection"): bool(settings.connection),
         ("backend", "power_safe"): capabilities.journal,
+        ("recording", "save_before"): settings.keep_before > 0,
         ("backend", "swmr_options"): capabilities.swmr,
     }
 
@@ -148,7 +152,8 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
     library = params["data_format", "compression_options", "h5comp_library"]
     library.update(limits=libraries, value="zlib" if "zlib" in libraries else libraries[0])
     for path, visible in shown_with(settings, capabilities).items():
-        params[path]["visible"] = visible
+        if path in params:  # buttons are hidden at first
+            params[path]["visible"] = visible
     known, own = RemoteOptions().completed(secret=False), RemoteOptions()
     for name, text in (("endpoint", known.endpoint), ("user", known.username), ("domain", own.home)):
         if text:
@@ -171,6 +176,7 @@ def _button(name: str, title: str, tip: str) -> dict[str, Any]:
         "type": "action",
         "tip": tip,
         **({"enabled": False} if name in _WITH_A_FILE else {}),
+        **({"visible": False} if name == "save_before" else {}),
     }
 
 

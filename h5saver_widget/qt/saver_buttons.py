@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PRESSED"]
 
+#: What stands in the file as the reason for a recording that was begun by its button.
+SAVE_BEFORE: Final = "Save what just happened"
+
 
 def _pause(saver: H5Saver) -> None:
     if saver.is_paused:
@@ -35,6 +38,11 @@ def _mark(saver: H5Saver) -> None:
         saver.add_marker()
     else:
         saver.update_status("No marker was set: no file is open")
+
+
+def _save_before(saver: H5Saver) -> None:
+    if not saver.trigger(SAVE_BEFORE):
+        saver.update_status("Nothing was held: a file is open, or Keep before is 0")
 
 
 def _open_folder(saver: H5Saver) -> None:
@@ -77,6 +85,7 @@ PRESSED: Final[Mapping[str, Callable[[H5Saver], object]]] = {
     "pause": _pause,
     "stop": _stop,
     "marker": _mark,
+    "save_before": _save_before,
     "open_folder": _open_folder,
     "presets": lambda saver: None,  # the tree opens its menu
     "new_file": _make_file,

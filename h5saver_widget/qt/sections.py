@@ -51,6 +51,7 @@ SECTIONS: Final = (
                     (("recording", "marker"), "marker"),
                 )
             ),
+            Buttons(((("recording", "save_before"), "record"),)),
             Buttons(((("new_file",), "new-file"), (("browse",), "save"))),
             ("N_saved",),
             ("current_h5_file",),
@@ -93,6 +94,15 @@ SECTIONS: Final = (
             ("recording", "stop_after_frames"),
             ("recording", "reserve"),
             ("recording", "sources"),
+        ),
+        expanded=False,
+    ),
+    Section(
+        "Before the start",
+        (
+            ("recording", "keep_before"),
+            ("recording", "keep_before_memory"),
+            ("recording", "trigger"),
         ),
         expanded=False,
     ),

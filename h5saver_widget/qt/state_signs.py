@@ -16,6 +16,7 @@ WARNING: Final = "#d97706"
 #: Each has at least 3:1 contrast on white and on dark grey.
 _COLOURS: Final = {
     RecorderState.CLOSED: "#8a8a8a",
+    RecorderState.ARMED: "#8a63d2",
     RecorderState.OPENING: "#2e8b57",
     RecorderState.CLOSING: "#8a8a8a",
     RecorderState.NOT_ANSWERING: WARNING,
@@ -27,7 +28,7 @@ _COLOURS: Final = {
 
 
 def paint_state(painter: QtGui.QPainter, rect: QtCore.QRectF, state: RecorderState) -> None:
-    """Draw a ring, a disc, two bars, an hourglass or a triangle: the form means the same as the colour."""
+    """Draw a ring, a clock, a disc, two bars, an hourglass or a triangle: the form means the same as the colour."""
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
     colour = QtGui.QColor(_COLOURS[state])
     painter.setPen(QtGui.QPen(colour, 2.5))
@@ -37,8 +38,11 @@ def paint_state(painter: QtGui.QPainter, rect: QtCore.QRectF, state: RecorderSta
         begin = 90 if state is RecorderState.OPENING else -90
         painter.drawArc(area, begin * 16, 240 * 16)
         return
-    if state in (RecorderState.CLOSED, RecorderState.OPEN):
+    if state in (RecorderState.CLOSED, RecorderState.ARMED, RecorderState.OPEN):
         painter.drawEllipse(area)
+        if state is RecorderState.ARMED:
+            painter.drawPolyline([QtCore.QPointF(centre.x(), area.top() + area.height() / 5), centre])
+            painter.drawPolyline([centre, QtCore.QPointF(area.left() + area.width() / 4, centre.y())])
         if state is RecorderState.OPEN:
             painter.setBrush(colour)
             painter.drawEllipse(centre, area.width() / 7, area.width() / 7)

@@ -196,7 +196,10 @@ class StatusStrip(QtWidgets.QWidget):
         self._meter.add(now, counts.bytes_in)
         self.light.show_state(status.state)
         self.word.setText(status.state.value)
-        self.clock.setText(format_duration(status.seconds) if status.is_open or status.seconds else "")
+        if status.state is RecorderState.ARMED:
+            self.clock.setText(f"{status.held_seconds:.1f} s held")
+        else:
+            self.clock.setText(format_duration(status.seconds) if status.is_open or status.seconds else "")
         self._fit_head()
         self.frames.show_text(f"{counts.frames_written:,} frame{'' if counts.frames_written == 1 else 's'}")
         self.lost.show_text(f"{counts.frames_dropped:,} lost", counts.frames_dropped > 0)

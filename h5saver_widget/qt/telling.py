@@ -11,7 +11,7 @@ from h5saver_widget.qt.browser import H5Browser
 from h5saver_widget.qt.geometry import keep_geometry
 from h5saver_widget.qt.status import ThreadCommand
 from h5saver_widget.recording.settings import SETTINGS
-from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.recording.status import RecorderState, RecorderStatus
 
 if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
@@ -51,6 +51,7 @@ def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus
     pause.setOpts(enabled=status.can_pause, title="Resume" if saver.is_paused else "Pause")
     stop.setOpts(enabled=status.can_pause)
     saver.settings.child("recording", "marker").setOpts(enabled=status.can_pause)
+    saver.settings.child("recording", "save_before").setOpts(enabled=status.state is RecorderState.ARMED)
     saver.settings.child("do_save").setOpts(title=f"{SETTINGS['do_save'].title}{f' ({doing}...)' if doing else ''}")
     saver.status_changed.emit(status)
     return status

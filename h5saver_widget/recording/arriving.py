@@ -52,7 +52,9 @@ def isopen(saver: H5SaverBase) -> bool:
 def arrive(saver: H5SaverBase) -> None:
     """Wait for a file that is being opened, unless it is this thread that opens it or holds the file's lock."""
     task = saver._begun
-    if task is None or task.doing != "opening" or saver.is_ready or saver.background.worker.is_this_thread:
+    if task is None or task.doing != "opening" or saver.background.worker.is_this_thread:
+        return
+    if saver.is_ready and not (saver.kept_before is not None and saver.kept_before.has_fired):
         return
     if saver.io.holds_lock():
         raise FileNotOpenError("the file is still being opened; call this before taking its lock")

@@ -21,9 +21,11 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError, QueueFullError
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.recording.alike import Alike, Meant
 from h5saver_widget.recording.gaps import QUEUE, SKIPPED, lost_at, place_of
-from h5saver_widget.saving.bundle import frame_bytes
-from h5saver_widget.saving.given import copy_of
+from h5saver_widget.recording.held import HeldFrame
+from h5saver_widget.saving.bundle import Bundle, frame_bytes
+from h5saver_widget.saving.given import bundle_of, copy_of
 from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.notices import tell_kept_as_text
 from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
@@ -77,6 +79,13 @@ class Intake:
             self._gates += 1
             self.is_gated = True
 
+    def ungate(self) -> bool:
+        """Take one gate away if there is another one; return whether it was."""
+        with self._changing:
+            is_one_of_several = self._gates > 1
+            self._gates -= is_one_of_several
+            return is_one_of_several
+
     def let_in(self) -> None:
         """Write waiting frames, and let frames pass again if no other file is being opened; in the thread that opened.
 
@@ -112,6 +121,35 @@ class Intake:
         except (H5SaverError, OSError, ValueError, TypeError) as error:
             lost_at(stamp, place_of(error))
             self._saver.frame_lost(source, error)
+
+    def write_held(self, frame: HeldFrame) -> None:
+        """Write a frame that was held before the file was opened; in the thread that has opened it."""
+        said, saver = frame.said, self._saver
+        stream, given = self.stream(said.source), said.given(frame.arrays)
+        units, axes, extras, stamp = said.units, said.axes, dict(said.extras), frame.stamp
+        if stamp is not None:
+            saver.timing.came(said.source, stamp)
+        try:
+            if stream.alike is not None and not said.objects:
+                rows = stream.alike.rows(given, units, axes, extras)
+                if rows is not None and stream.append(stream.alike, rows, frame.time, stamp, is_late=True) is not None:
+                    return
+            if said.objects:
+                bundle: DataToExportLike = Bundle(said.source, frame.time, given)
+            else:
+                bundle = bundle_of(said.source, given, units, axes, frame.time, None, extras)
+            meant = None if said.objects else Meant.of(given, units, axes, extras)
+            kept = stream.kept(bundle)
+        except (H5SaverError, OSError, ValueError, TypeError) as error:
+            lost_at(stamp, place_of(error))
+            saver.frame_lost(said.source, error)
+            return
+        for title, name in said.altered:
+            tell_kept_as_text(saver, title, name)
+        if len(kept):
+            self._write_late(said.source, partial(stream.write, meant, stamp, kept), saver.generation - 1, stamp)
+        else:
+            lost_at(stamp, SKIPPED)
 
     def after_waiting(self, action: Callable[[], None]) -> None:
         """Call a function once the frames that wait now are written; at once if none waits."""
@@ -170,6 +208,9 @@ class Intake:
     def is_taking(self) -> bool:
         """Tell whether frames are recorded now. Never waits."""
         saver = self._saver
+        kept = saver.kept_before
+        if kept is not None and kept.has_fired:
+            return True
         return saver.isopen() and (saver.store.current.do_save or not self.by_hand)
 
     def take(
@@ -305,12 +346,17 @@ class Stream:
                 self.alike = Alike(meant, repeat, generation, settings)
         return True
 
-    def append(self, alike: Alike, rows: list[Any], time: float, stamp: Stamp | None = None) -> bool | None:
-        """Append rows of a frame like the last one; None if it has to go the long way after all."""
+    def append(
+        self, alike: Alike, rows: list[Any], time: float, stamp: Stamp | None = None, is_late: bool = False
+    ) -> bool | None:
+        """Append rows of a frame like the last one; None if it has to go the long way after all.
+
+        One that `is_late` is written by the thread that has opened the file, before all frames that wait for that.
+        """
         saver, repeat = self._saver, alike.repeat
         io, intake = saver.io, saver.intake
         is_window = intake.window_thread == threading.get_ident()
-        if saver.when_full != "wait" or (is_window and not io.queue.has_room()):
+        if (saver.when_full != "wait" and not is_late) or (is_window and not io.queue.has_room()):
             return None
         io.queue.wait_for_room()
         try:
@@ -323,8 +369,7 @@ class Stream:
                     or not repeat.takes(stamp)
                     or saver.generation != alike.generation
                     or saver.store.current is not alike.settings
-                    or saver.pending_task is not None
-                    or intake.is_gated
+                    or (not is_late and (saver.pending_task is not None or intake.is_gated))
                     or saver.watcher.is_paused
                     or not io.is_open
                 ):

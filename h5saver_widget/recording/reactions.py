@@ -11,7 +11,7 @@ from h5saver_widget.backends.registry import backend_capabilities, server_backen
 from h5saver_widget.errors import MissingLibraryError
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.nodes.typed import GROUP
-from h5saver_widget.recording import copied_files, sealed_files
+from h5saver_widget.recording import before, copied_files, sealed_files
 from h5saver_widget.recording.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Reactions:
             "isolated": partial(self._way_of_writing_changed, "isolated"),
             "power_safe": partial(self._way_of_writing_changed, "power_safe"),
             "mirror": self._mirror_changed,
+            **dict.fromkeys(("keep_before", "keep_before_memory", "trigger"), lambda _: before.follow(saver)),
             "seal": lambda _: sealed_files.follow(saver),
             **dict.fromkeys(("copy_to", "copy_rate", "free_at"), lambda _: copied_files.follow(saver)),
             "notes": self._notes_changed,

@@ -49,11 +49,11 @@ class Recorder(H5SaverBase):
         super().__init__(save_type, backend)
         self._path = None if path is None else Path(path)
 
-    def start(self, path: Path | str | None = None, wait: bool | float = True) -> None:
+    def start(self, path: Path | str | None = None, wait: bool | float = True, **options: Any) -> None:
         """Start recording, into the file of the constructor if no other is named; see `H5SaverBase`."""
         if path is None and not self.isopen():
             path, self._path = self._path, None
-        super().start(path, wait)
+        super().start(path, wait, **options)
 
     def __enter__(self) -> Self:
         self.start()

@@ -29,6 +29,7 @@ from h5saver_widget.format.layout import SaveType, SaveTypeName
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.recording import (
     arriving,
+    before,
     copied_files,
     destinations,
     format_settings,
@@ -42,6 +43,7 @@ from h5saver_widget.recording import (
     unattended,
 )
 from h5saver_widget.recording.background import Background
+from h5saver_widget.recording.before import KeptBefore
 from h5saver_widget.recording.describing import Describing
 from h5saver_widget.recording.instruments import Instruments
 from h5saver_widget.recording.intake import Intake
@@ -137,6 +139,10 @@ class H5SaverBase(H5SaverLowLevel):
         self.promised: datetime | None = None
         #: The path that the next new file is to have, because a program has asked for it.
         self.asked_path: Path | None = None
+        #: The seconds before that the next file is to begin with, why, and the source that is the reason.
+        self.asked_before: tuple[float, str, str] | None = None
+        #: Holds the last seconds while nothing is recorded; None if the settings don't want it.
+        self.kept_before: KeptBefore | None = None
         self.intake = Intake(self)
         #: Numbers and clocks of the frames, and what is missing of them.
         self.timing = Timing(self)
@@ -192,7 +198,7 @@ class H5SaverBase(H5SaverLowLevel):
     record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
     lost, gaps = simple.lost, simple.gaps
 
-    start, stop = switching.start, switching.stop
+    start, stop, trigger = switching.start, switching.stop, before.trigger
     do_save_changed, do_save_switched = switching.do_save_changed, switching.do_save_switched
     before_closing = switching.before_closing
     #: Whether a program that changes *Do Save* waits until the file is open, or closed.
@@ -372,6 +378,8 @@ class H5SaverBase(H5SaverLowLevel):
             self.report(failed, error)
         if doing == "opening" and not self.is_ready:
             self.timing.given_up()
+            if self.kept_before is not None and self.kept_before.has_fired:
+                self.kept_before.held.not_done()
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     # ----------------------------------------------------------------- frames
@@ -421,6 +429,8 @@ class H5SaverBase(H5SaverLowLevel):
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
             self.timing.opened()
+            if self.kept_before is not None and not self.kept_before.has_fired:
+                self.kept_before.held.done()  # nobody has asked for them
             self.watcher.opened(Path(args["path"]))
             if not self.watcher.is_rolling:
                 self._begin_looking()

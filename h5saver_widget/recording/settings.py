@@ -28,6 +28,7 @@ from h5saver_widget.format.layout import SaveType
 from h5saver_widget.recording.disk import DEFAULT_MINIMUM_FREE
 from h5saver_widget.recording.notes import check_notes, read_notes
 from h5saver_widget.recording.setting import BACKEND, COMPRESSION, FORMAT, RECORDING, SERVER, SWMR, Setting, setting
+from h5saver_widget.recording.triggers import triggers_of
 
 __all__ = ["AS_ACQUIRED", "DYNAMICS", "SETTINGS", "Settings"]
 
@@ -397,6 +398,31 @@ class Settings:
         RECORDING,
         limits=(0, 100),
         unit="copies",
+    )
+
+    keep_before: float = _count(
+        "Keep before",
+        "s",
+        "While nothing is recorded, the frames of the last seconds wait in memory; a recording can begin with them. "
+        "0 = nothing is kept.",
+    )
+    keep_before_memory: float = setting(
+        "At most",
+        256.0,
+        "So much memory is for these frames. Where it is not enough, the oldest frames go first.",
+        RECORDING,
+        limits=(1, 1_000_000),
+        unit="MB",
+    )
+    trigger: str = setting(
+        "Trigger",
+        "",
+        "Begin to record, with the seconds before, once a value comes that is above, below, inside or outside of "
+        "limits: 'camera above 5', 'scope/ch1 below 0', 'camera[100:200, 50:80] mean inside 20 30'; several with ';' "
+        "between. With a limit for the time, each event is a file.",
+        RECORDING,
+        placeholder="meter above 5",
+        check=triggers_of,
     )
 
     @property

@@ -20,7 +20,7 @@ from h5saver_widget.recording.alike import Meant
 from h5saver_widget.recording.gaps import DRIVER, SKIPPED, Gap, lost_at, place_of
 from h5saver_widget.recording.scanning import Scan
 from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of, copy_of
-from h5saver_widget.saving.stamps import stamped_extras
+from h5saver_widget.saving.stamps import stamp_of, stamped_extras
 
 if TYPE_CHECKING:
     from h5saver_widget.data.protocols import DataToExportLike
@@ -87,8 +87,14 @@ def record(
     ...     loader.load_data('/RawData/Detector000/Data0D/CH00/EnlData00').data[0].ravel().tolist()
     [0.1, 0.2, 0.3]
     """
-    intake = saver.intake
-    stamp = None if number is None and clock is None else saver.timing.stamp(source, number, clock)
+    kept_before, intake = saver.kept_before, saver.intake
+    stamp = None if number is None and clock is None else stamp_of(source, number, clock, saver.clocks())
+    if kept_before is not None:
+        is_kept = kept_before.take(source, data, units, axes, time, errors, extras, stamp)
+        if is_kept is not None:
+            return is_kept
+    if stamp is not None:
+        saver.timing.came(source, stamp)
     stream = intake.streams.get(source) if type(source) is str else None
     alike = None if stream is None else stream.alike
     if stream is not None and alike is not None and errors is None and not isinstance(time, datetime):

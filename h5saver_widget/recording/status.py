@@ -14,11 +14,13 @@ __all__ = ["RecorderState", "RecorderStatus"]
 class RecorderState(Enum):
     """State of the data flow; the value is the word for people, the same on every surface.
 
+    ``ARMED``: no file is open, and the frames of the last seconds are held.
     ``OPEN``: a file is open, and nothing comes into it. ``RECORDING``: frames come, and a reader finds the first ones.
     ``PAUSED``: frames are left out. ``NOT_ANSWERING``: the disk has not got on for some seconds.
     """
 
     CLOSED = "closed"
+    ARMED = "armed"
     OPENING = "opening..."
     OPEN = "open"
     RECORDING = "recording"
@@ -64,6 +66,8 @@ class RecorderStatus:
         What is put off until a scan has ended; ``''`` for nothing.
     copies
         The state of the copies in other folders, in words; ``''`` for none.
+    held_seconds
+        Of how many seconds frames are held while nothing is recorded (state ``ARMED``), in s.
 
     Examples
     --------
@@ -85,6 +89,7 @@ class RecorderStatus:
     is_given_up: bool = False
     pending: str = ""
     copies: str = ""
+    held_seconds: float = 0.0
 
     @property
     def headline(self) -> str:

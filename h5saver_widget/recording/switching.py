@@ -28,7 +28,15 @@ __all__ = ["ask_later", "before_closing", "do_save_changed", "open_looked_at", "
 _asking = threading.local()
 
 
-def start(saver: H5SaverBase, path: Path | str | None = None, wait: bool | float = True) -> None:
+def start(
+    saver: H5SaverBase,
+    path: Path | str | None = None,
+    wait: bool | float = True,
+    *,
+    before: float = 0.0,
+    reason: str = "start",
+    source: str = "",
+) -> None:
     """Start recording (*Do Save*), or go on after a pause; from any thread.
 
     Parameters
@@ -38,6 +46,10 @@ def start(saver: H5SaverBase, path: Path | str | None = None, wait: bool | float
     wait
         Return once the file is open; a number of seconds waits no longer than that. False begins it: frames are taken
         from now on, and wait for the file. Where a window waits, it does so for ten seconds at most.
+    before
+        Begin with the frames of so many seconds before this call, as far as they are held (*Keep before*).
+    reason, source
+        What is noted in the file for that: why it begins so, and the source whose last frame is the reason.
 
     Raises
     ------
@@ -50,6 +62,7 @@ def start(saver: H5SaverBase, path: Path | str | None = None, wait: bool | float
         saver.resume()
         return
     saver.asked_path = None if path is None else Path(path)
+    saver.asked_before = (before, reason, source) if before > 0 else None
     with _begins_only():
         if not saver.store.current.do_save:
             saver.store.change(do_save=True)
@@ -130,7 +143,7 @@ def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
         saver.chosen = None
         if not saver.isopen():
             return
-        if saver.intake.is_empty():
+        if saver.intake.is_empty() and not _has_fired(saver):
             saver.background.take_back("opening")
         saver.is_stopping()
         if not saver.isopen():
@@ -140,9 +153,21 @@ def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
 
 def _begin_saving(saver: H5SaverBase, now: datetime, path: Path | None = None) -> None:
     asked, saver.asked_path = saver.asked_path, None
+    before, saver.asked_before = saver.asked_before, None
     saver.promised = now
     work = partial(_start_saving, saver, path or asked, asked is not None)
+    kept = saver.kept_before
+    fires = before is not None and kept is not None and kept.holds
+    if before is not None and kept is not None and fires:
+        saver.intake.gate()  # what comes after the seconds before waits behind them, from this moment on
+        kept.fire(*before, str(path or asked or ""))
     saver.switched = saver.background.begin("opening", work, "Saving could not start")
+    if fires and not saver.intake.ungate():
+        saver.background.begin("", saver.intake.let_in, "What waited for the disk could not be saved")
+
+
+def _has_fired(saver: H5SaverBase) -> bool:
+    return saver.kept_before is not None and saver.kept_before.has_fired
 
 
 def _goes_on(saver: H5SaverBase) -> bool:
@@ -155,6 +180,8 @@ def _start_saving(saver: H5SaverBase, path: Path | None, is_asked: bool) -> None
     if is_asked or not _goes_on(saver):
         saver.init_file(update_h5=True, addhoc_file_path=path)
     saver._notify("saving", path=saver.file_path)
+    if saver.kept_before is not None and saver.kept_before.has_fired:
+        saver.kept_before.hand_over()
 
 
 def _stop_saving(saver: H5SaverBase) -> None:

@@ -23,7 +23,7 @@ from h5saver_widget.recording.gaps import DISK, DRIVER, PLACES, SKIPPED, Gap, Nu
 from h5saver_widget.saving import files
 from h5saver_widget.saving.gap_table import GapTable
 from h5saver_widget.saving.notices import tell, tell_step
-from h5saver_widget.saving.stamps import Stamp, stamp_of
+from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -104,20 +104,11 @@ class Timing:
         return self._saver.clocks()[0]
 
     # ----------------------------------------------------------------- frames
-    def stamp(self, source: str, number: Any, clock: Any) -> Stamp:
-        """Return the stamp of a frame that has come, and take note of it if it is recorded.
-
-        Raises
-        ------
-        DataMismatchError
-            If number or clock can't be one.
-        """
-        saver = self._saver
-        stamp = stamp_of(source, number, clock, saver.clocks())
-        if saver.intake.is_taking():
+    def came(self, source: str, stamp: Stamp) -> None:
+        """Take note of a frame that has come, if it is recorded."""
+        if self._saver.intake.is_taking():
             known = None if self._is_over else self._sources.get(source)
             (known or self._source(source)).came(stamp)
-        return stamp
 
     def _source(self, source: str) -> _Source:
         with self.lock:

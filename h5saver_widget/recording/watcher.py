@@ -114,6 +114,8 @@ class Watcher:
         The last problem.
     ended
         Why the last recording has ended by itself, and which sources never came into it.
+    frames_before
+        How many frames of the recording came before its start: a limit counts from there.
     """
 
     def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
@@ -122,8 +124,11 @@ class Watcher:
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
         self.is_paused = self.is_rolling = self._rolls = False
         self.pauses = 0
+        self.frames_before = 0
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
+        #: Returns of how many seconds frames are held for a recording, in s; None if none are.
+        self.held: Callable[[], float | None] = lambda: None
         self.due = self.stopped_because = self.problem = self.ended = ""
         self._limit = ""  # which one ends the file that is about to be closed, in a sentence
         self._problem_at, self._is_gone = 0.0, False
@@ -146,7 +151,7 @@ class Watcher:
             self.flow.begin()
             self.is_paused = False
             self.stopped_because = self.problem = self.due = self.ended = ""
-            self._asked = None
+            self._asked, self.frames_before = None, 0
             self.sources.clear()
             self.clock.reset()
             self.clock.start()
@@ -243,7 +248,7 @@ class Watcher:
             return
         stop = self.space.problem(file.bytes_saved)
         if not stop and self.limits.any:
-            stop = self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
+            stop = self.limits.stop_reason(self.clock.elapsed, self._frames_so_far() - self.frames_before)
             if not stop and not self.due:
                 self.due = self.limits.roll_reason(file.frames_saved, file.bytes_saved, file_size)
                 self._rolls = True
@@ -272,7 +277,7 @@ class Watcher:
         with file.io.switching():
             if self.is_rolling or file.is_within_step() or not file.io.writable:
                 return
-            stop = full or self.limits.stop_reason(self.clock.elapsed, self._frames_so_far())
+            stop = full or self.limits.stop_reason(self.clock.elapsed, self._frames_so_far() - self.frames_before)
             if stop:
                 self._end(stop, failed=bool(full))
             elif self._rolls:
@@ -378,6 +383,7 @@ class Watcher:
             "" if opened else self.ended,
             self.is_given_up,
             "The new file is made when the scan ends" if self._rolls and self.due and self._file.scan_runs else "",
+            held_seconds=self.held() or 0.0,
         )
 
     def _state(
@@ -389,7 +395,7 @@ class Watcher:
         if self.problem and (not opened or self.is_given_up or now - self._problem_at < ERROR_SECONDS):
             return RecorderState.ERROR
         if not opened:
-            return RecorderState.CLOSED
+            return RecorderState.CLOSED if self.held() is None else RecorderState.ARMED
         if is_refused:
             return RecorderState.ERROR
         if waiting:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from h5saver_widget.backends.handles import parent_and_name
 from h5saver_widget.backends.terms import Handle
 from h5saver_widget.errors import NodeError, StreamingError
 from h5saver_widget.format import codec, naming
@@ -136,17 +137,17 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
         file.flush_if_due()
 
 
-def array_made(
-    file: H5SaverLowLevel, where: Where, array: Array, ndim: int, attributes: Mapping[str, Any] | None
-) -> None:
+def array_made(file: H5SaverLowLevel, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
     """Update the cache of a group, and remember what a new array needs: NeXus attributes, its shape at the end."""
-    parent, name = file.path_of(where), array.name
+    path = array.path
+    parent, name = parent_and_name(path)
     file.note_made(parent, name)
     if isinstance(array, (EARRAY, VLARRAY)):
-        file.has_grown(array.path, array.handle)
+        file.has_grown(path, array.handle)
     if attributes and file.nexus and not isinstance(array, VLARRAY):
-        file.require_session().plots.made(parent, name, ndim, attributes)
-        file.require_session().entry.made(parent, name, ndim, attributes)
+        session = file.require_session()
+        session.plots.made(parent, name, ndim, attributes)
+        session.entry.made(parent, name, ndim, attributes)
 
 
 def store_words(file: H5SaverLowLevel, handle: Handle, kind: ValueType, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

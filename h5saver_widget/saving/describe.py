@@ -108,9 +108,13 @@ def extras_on(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def altered(dwa: DataLike) -> list[str]:
     """Return the names of the extra attributes that come back as something else (a set as text, a member by name)."""
+    return altered_among({str(name): getattr(dwa, name, None) for name in dwa.extra_attributes})
+
+
+def altered_among(extras: Mapping[str, Any]) -> list[str]:
+    """Return the names of those extra attributes that come back as something else."""
     found = []
-    for name in dwa.extra_attributes:
-        value = getattr(dwa, name, None)
+    for name, value in extras.items():
         if type(value) not in _FAITHFUL and type(codec.decode(codec.encode(storable(value)))) is not type(value):
             found.append(str(name))
     return found

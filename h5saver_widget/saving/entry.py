@@ -161,9 +161,12 @@ class Entry:
         self._entry, self._shown = place
         first, links = step_nodes(f"{self._shown}/0", entry)
         about = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
-        self._io.add_plain(self._shown, any_node("group", about, members={"0": first}))
+        named = {"NX_class": "NXentry", "TITLE": "Data for archives"}
         self._io.add_plain(
-            self._entry, any_node("group", {"NX_class": "NXentry", "TITLE": "Data for archives"}, members=links)
+            {
+                self._shown: any_node("group", about, members={"0": first}),
+                self._entry: any_node("group", named, members=links),
+            }
         )
         self._places = {name: link.text for name, link in links.items()}
         self._steps, self.is_there = 1, True
@@ -322,13 +325,13 @@ class Entry:
     def _write(self, members: Mapping[str, Plain], about: Mapping[str, str]) -> None:
         step = f"{self._shown}/{self._steps}"
         new = {name: node for name, node in members.items() if name not in self._places}
-        for name in members.keys() - new.keys():
-            self._io.add_plain(self._place_of(name), members[name])
+        nodes = {self._place_of(name): node for name, node in members.items() if name not in new}
+        links: dict[str, Plain] = {}
         if new:
-            shown, links = step_nodes(step, new)
-            self._io.add_plain(step, shown)
-            self._io.add_plain(self._entry, Plain("group", about, members=links))
-            self._places |= {name: link.text for name, link in links.items()}
+            nodes[step], links = step_nodes(step, new)
+            nodes[self._entry] = Plain("group", about, members=links)
+        self._io.add_plain(nodes)
+        self._places |= {name: link.text for name, link in links.items()}
 
     def _nxdata(self, path: str, place: str, channel: _Channel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""

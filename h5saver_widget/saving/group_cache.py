@@ -151,9 +151,9 @@ def cached_group(saver: H5SaverLowLevel, where: Where) -> CachedGroup:
 
 def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "", **unwrapped: str) -> CachedGroup:
     """Return the group of that name in a group, made if it is not there; attributes are stored as they are."""
-    path = saver.path_of(where)
-    child = saver.path_of(path, name)
-    found, parent = saver.group_cache.get(child), saver.group_cache.get(path)
+    path, cache = saver.path_of(where), saver.group_cache
+    child = f"{path.rstrip('/')}/{name}"
+    found, parent = cache.get(child), cache.get(path)
     if found is not None:
         return found
     try:
@@ -227,7 +227,7 @@ def _channel(
     candidates = titled.candidates.setdefault(without, [*titled.origins])
     for name in [*candidates]:
         if titled.origins[name] in (origin, ""):
-            found = cached_group(saver, saver.path_of(dims.group, name))
+            found = cached_group(saver, f"{dims.group.path}/{name}")
             if found.has_any(without):
                 candidates.remove(name)  # it will always hold them: not looked at again
             elif skip == 0:

@@ -62,14 +62,15 @@ def path_of(file: H5SaverLowLevel, where: Where, name: str | None = None) -> str
 
     The group of a module in a file that was closed means that module's group in this one, made if it is not there.
     """
-    if isinstance(where, GROUP):
+    if isinstance(where, GROUP) and where.known_as is not None:
         bring_up_to_date(file, where)
     return H5Backend.path_of(file, where, name)
 
 
 def handle_of(file: H5SaverLowLevel, where: Where) -> Handle:
     """Return the backend's handle of a place; see :meth:`path_of`."""
-    bring_up_to_date(file, where)
+    if isinstance(where, GROUP) and where.known_as is not None:
+        bring_up_to_date(file, where)
     return H5Backend.handle_of(file, where)
 
 
@@ -90,16 +91,16 @@ def create_group(
 ) -> GROUP:
     """Make a group; see :meth:`H5Backend.create_group`."""
     with file._changing_structure():
-        parent = file.path_of(where)
+        parent, nexus, session = file.path_of(where), file.nexus, file.require_session()
         path = f"{parent.rstrip('/')}/{name}"
         kind = attributes.get("type", "")
-        classed = class_of_group(path, kind, has_entry=file.require_session().entry.is_there) if file.nexus else {}
+        classed = class_of_group(path, kind, has_entry=session.entry.is_there) if nexus else {}
         group = H5Backend.create_group(
             file, where, name, title, unwrapped={**classed, **(unwrapped or {})}, **attributes
         )
-        if file.nexus:
-            file.require_session().plots.group_made(path, classed.get("default"))
-            file.require_session().entry.group_made(path, title, str(kind))
+        if nexus:
+            session.plots.group_made(path, classed.get("default"))
+            session.entry.group_made(path, title, str(kind))
         file.note_made(parent, name, group)
         return group
 

@@ -310,7 +310,7 @@ class H5Backend:
         """Make or remove nodes in the block."""
         return nullcontext()
 
-    def _array_made(self, where: Where, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
+    def _array_made(self, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
         """Take note of a new array."""
 
     def _make(self, cls: type[_A], where: Where, name: str, title: str, spec: NodeSpec, subdtype: str = "") -> _A:
@@ -324,7 +324,7 @@ class H5Backend:
         raw = self.raw({**described, "backend": self.backend, **spec.attributes})
         with self._changing_structure():
             made = cls(self.io, self.io.create(self.handle_of(where), name, replace(spec, attributes=raw)))
-            self._array_made(where, made, len(shape), spec.attributes)
+            self._array_made(made, len(shape), spec.attributes)
             return made
 
     def create_carray(

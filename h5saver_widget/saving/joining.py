@@ -122,7 +122,7 @@ def _with_arrays(data: DataWithAxes, arrays: Sequence[LazyArray], axes: list[Axi
     lazy, whole = isinstance(data.data[0], LazyArray), data._twin()
     finished: list[Any] = [array if lazy else array[...] for array in arrays]
     whole._data = finished[: len(data.data)]
-    whole._errors = None if data.errors is None else finished[len(data.data) :]
+    whole._say(errors=None if data.errors is None else finished[len(data.data) :])
     whole._axes = axes
     return whole
 

@@ -190,7 +190,7 @@ class Plots:
                 if parent not in self._made:
                     break
                 known = self._made[parent]
-                if known is None or _rank(name) > _rank(known):
+                if known is None or (known != name and _rank(name) > _rank(known)):
                     changed[parent] = known = name
                 self.group_made(parent, known)  # the one used last is forgotten last
                 path = parent
@@ -227,4 +227,4 @@ def _prefix(name: str) -> str:
 
 
 def _rank(name: str) -> int:
-    return next((rank for prefix, rank in _RANKS.items() if name.startswith(prefix)), 1)
+    return _RANKS.get(_prefix(name), 1)

@@ -50,7 +50,12 @@ def tell_step(saver: H5SaverLowLevel, step: float) -> None:
 def tell_altered(saver: H5SaverLowLevel, dwa: DataLike) -> None:
     """Report, once per file, extra attributes that come back as something else: a set as text, a member by its name."""
     for name in altered(dwa):
-        tell_once(saver, f"{dwa.name}: the extra attribute {name!r} is kept as text, not as it is")
+        tell_kept_as_text(saver, str(dwa.name), name)
+
+
+def tell_kept_as_text(saver: H5SaverLowLevel, title: str, name: str) -> None:
+    """Report, once per file, an extra attribute that comes back as text."""
+    tell_once(saver, f"{title}: the extra attribute {name!r} is kept as text, not as it is")
 
 
 def tell_once(saver: H5SaverLowLevel, text: str) -> None:

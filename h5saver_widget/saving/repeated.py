@@ -8,7 +8,7 @@ the long path (`recording.py`), which decides its meaning.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.data.data_with_axes import DataWithAxes, arrays_of, axes_of, said_of
+from h5saver_widget.data.data_with_axes import DataWithAxes, Said, arrays_of, axes_of, said_of
 from h5saver_widget.data.protocols import DataLike, DataToExportLike
 from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.growing import GrowingArrays
@@ -32,9 +32,8 @@ __all__ = ["SCALARS", "FramePattern", "Repeated"]
 #: Types of extra attributes that can be compared: equal values are the same, but for nan, which is no trouble.
 SCALARS = (float, int, str, bool, type(None))
 
-_SAID = "dim", "source", "name", "origin", "units", "labels", "errors", "nav_indexes", "extra_attributes"
 #: What `said_of`, `arrays_of` and `axes_of` return, of data objects of other classes.
-_OF_OTHERS = attrgetter(*_SAID), attrgetter("data"), attrgetter("axes")
+_OF_OTHERS = attrgetter(*Said._fields), attrgetter("data"), attrgetter("axes")
 
 _dtype_of, _size_of = attrgetter("dtype"), attrgetter("size")
 
@@ -62,7 +61,8 @@ class FramePattern:
         self._name, data = dte.name, [*dte.data]
         self._types = [*map(type, data)]
         ours = all(isinstance(dwa, DataWithAxes) for dwa in data)
-        self._said_of, self._arrays_of, self._axes_of = (said_of, arrays_of, axes_of) if ours else _OF_OTHERS
+        parts: tuple[Callable[[Any], Any], ...] = (said_of, arrays_of, axes_of) if ours else _OF_OTHERS
+        self._said_of, self._arrays_of, self._axes_of = parts
         self._said = [tuple(map(_own, self._said_of(dwa))) for dwa in data]
         self._extras = [(number, _extras(dwa)) for number, dwa in enumerate(data) if dwa.extra_attributes]
         self._axes_changes = [arrays.axes_change for arrays in channels]

@@ -60,14 +60,10 @@ class Step(AbstractContextManager[None]):
     ) -> None:
         """Flush new structure, and give the lock back."""
         saver = self._saver
+        saver._depth -= 1
         try:
-            try:
-                if kind is None and saver._depth == 1 and saver._structure_changed:
-                    saver.describe_plots()
-            finally:
-                saver._depth -= 1
-                if saver._depth == 0 and saver._structure_changed and saver.io.is_open:
-                    saver._flush_soon()
+            if saver._depth == 0 and saver._structure_changed and saver.io.is_open:
+                saver._flush_soon()
         except BaseException:
             self._lock.__exit__(*sys.exc_info())
             raise

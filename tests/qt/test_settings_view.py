@@ -10,6 +10,7 @@ import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from pyqtgraph.widgets.TreeWidget import InvisibleRootItem
+from qt_events import turn_wheel
 
 from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
@@ -40,8 +41,9 @@ PATHS = [
     "recording/copy_to",
     "recording/copy_rate",
     "recording/free_at",
+    "recording/save_before recording/keep_before recording/keep_before_memory recording/trigger",
 ]
-HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options"}
+HIDDEN = {"N_saved", "custom_name", "current_scan_path", "hsds_options", "save_before"}
 
 
 def walk(param: Parameter):
@@ -82,10 +84,10 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "When closed", "File format"]
+    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "Before the start", "When closed", "File format"]
     fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_finder)
     qtbot.addWidget(fresh)
-    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 5
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 6
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):
@@ -257,17 +259,7 @@ def test_the_wheel_scrolls_and_changes_nothing(make, focused):
         else:
             box.clearFocus()
         before = shown.saver.settings[path]
-        event = QtGui.QWheelEvent(
-            QtCore.QPointF(box.rect().center()),
-            QtCore.QPointF(box.mapToGlobal(box.rect().center())),
-            QtCore.QPoint(),
-            QtCore.QPoint(0, -120),
-            QtCore.Qt.MouseButton.NoButton,
-            QtCore.Qt.KeyboardModifier.NoModifier,
-            QtCore.Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QtWidgets.QApplication.sendEvent(box, event)
+        turn_wheel(box)
         assert shown.saver.settings[path] == before
 
 

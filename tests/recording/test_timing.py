@@ -406,3 +406,16 @@ def test_the_drift_stands_in_the_file(saver):
     about = attributes_of(path, "/RawData/Detector000")
     assert about["clock_drift_ppm"] == pytest.approx(50.0, abs=0.1) and about["clock_drift_seconds"] > 25
     assert about["clock_drift_error_ppm"] < 1
+
+
+def test_frames_held_before_the_start_keep_their_numbers(simple):
+    simple.settings["recording", "keep_before"] = 60.0
+    for number in (3, 4, 6):
+        simple.record("camera", np.full(4, number), number=number, clock=0.1 * number)
+    simple.start(before=60)
+    simple.record("camera", np.full(4, 8), number=8)
+    assert places(simple.gaps()) == [(5, 5, "device"), (7, 7, "device")]
+    with DataLoader(stopped(simple)) as loader:
+        found = loader.load_all("/RawData/Detector000")[0]
+    assert found.frame_number.tolist() == [3, 4, 6, 8] and np.isfinite(found.wall_time).all()
+    simple.settings["recording", "keep_before"] = 0.0

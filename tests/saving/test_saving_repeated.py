@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,47 @@ def recorded(h5saver: H5SaverLowLevel, path: Path, changes: list[str], scan: boo
     assert (counted.frames_written, counted.frames_dropped) == (len(changes), 0)
     h5saver.close_file()
     return content(path)
+
+
+def changes_in_place(dwa: DataRaw) -> Iterator[None]:
+    """Change one thing after the other in a data object that stays the same."""
+    yield
+    for name, value in (("name", "other"), ("origin", "det"), ("units", "mV"), ("labels", ["a", "b"])):
+        setattr(dwa, name, value)
+        yield
+    dwa.labels[1] = "c"
+    yield
+    dwa.axes[0].get_data()[2] = 7.0
+    yield
+    dwa.axes[0].units = "um"
+    yield
+    dwa.data[0] = dwa.data[0].astype(np.float32)
+    yield
+    dwa.gain = 2.0  # not said to be saved
+    dwa.extra_attributes.append("gain")
+    yield
+    dwa.gain = 3.0
+    yield
+    dwa.errors = [np.ones(4), np.ones(4)]
+    yield
+    dwa.errors, dwa.axes = None, []
+    yield
+
+
+def test_what_is_changed_in_place_is_seen(tmp_path: Path, h5saver: H5SaverLowLevel) -> None:
+    def recorded_as(given: Any, path: Path) -> dict[str, Any]:
+        h5saver.init_file(path)
+        saver = DataToExportEnlargeableSaver(h5saver, ["number"], [""])
+        dwa = DataRaw("line", data=[np.arange(4.0)] * 2, axes=[Axis("x", "mm", np.arange(4.0))])
+        for change, _ in enumerate(changes_in_place(dwa)):
+            for number in range(4):
+                saver.add_data("/RawData", given(DataToExport("grab", data=[dwa])), axis_values=[change + number / 4])
+        h5saver.close_file()
+        return content(path)
+
+    same = recorded_as(lambda dte: dte, tmp_path / "same.h5")
+    np.testing.assert_equal(same, recorded_as(copy.deepcopy, tmp_path / "new.h5"))
+    assert len(same) > 20
 
 
 @settings(max_examples=8, deadline=None)

@@ -115,7 +115,7 @@ class IsolatedBackend(IsolatedFile):
         return super()._sorted_names(group) if self.writable else list(self._connection.ask("children", group.number))
 
     def _names(self, group: _Remote) -> set[str]:
-        if not self.writable:  # another program may be writing
+        if self._mode == "r":
             return set(self._connection.ask("children", group.number))
         with self.lock:
             known = self._known.get(group.path)
@@ -132,9 +132,9 @@ class IsolatedBackend(IsolatedFile):
             self._known.popitem(last=False)
 
     def _has(self, group: _Remote, name: str) -> bool:
-        return (
-            name in self._names(group) if self.writable else bool(self._connection.ask("has_child", group.number, name))
-        )
+        if self._mode == "r":  # another program may be writing
+            return bool(self._connection.ask("has_child", group.number, name))
+        return name in self._names(group)
 
     @looking
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
@@ -172,9 +172,11 @@ class IsolatedBackend(IsolatedFile):
         if dtype is not None and dtype.hasobject:
             raise DataMismatchError(f"{path} could not be made: it can't hold {dtype}, but numbers and short text")
         attributes = _sendable(path, spec.attributes)
-        packed = None if spec.compression is None else (spec.compression.library, spec.compression.level)
+        packed = None if spec.compression is None else [spec.compression.library, spec.compression.level]
         number = next(self._numbers)
-        what = (spec.kind.value, spec.shape, dtype, spec.data, spec.fill_value, spec.frame_axes, packed, attributes)
+        # lists are sent as they are, tuples by a call each
+        shape, fill = [*spec.shape], spec.fill_value
+        what = [spec.kind.value, shape, dtype, spec.data, fill, spec.frame_axes, packed, attributes]
         is_plain = dtype is None or (
             dtype.char in _STORABLE and 0 not in spec.shape and len(spec.shape) < _MOST_DIMENSIONS
         )
@@ -183,20 +185,21 @@ class IsolatedBackend(IsolatedFile):
         self._known.setdefault(group.path, set()).add(name)
         if spec.kind is NodeKind.GROUP:
             self._know(path, set())
-        shape = (0, *spec.shape) if spec.kind is NodeKind.GROWING else ()
-        return _Remote(number, path, self._connection.released, shape, dtype)
+        grown = (0, *spec.shape) if spec.kind is NodeKind.GROWING else ()
+        return _Remote(number, path, self._connection.released, grown, dtype)
 
     def _complete_new(self, node: TreeNode, spec: NodeSpec) -> None:
         """Do nothing: attributes and data went with the order to make the node."""
 
     @changing
-    def add_plain(self, path: str, node: Plain) -> None:
-        """Make a node for other programs, or add to a group."""
-        self._may_change(f"make {path}")
-        self._connection.post("add_plain", path, node.packed())
-        parent, name = parent_and_name(path)
-        self._known.get(parent, set()).add(name)
-        self._known.pop(path, None)
+    def add_plain(self, nodes: Mapping[str, Plain]) -> None:
+        """Make nodes for other programs, or add to groups: in one message."""
+        self._may_change(f"make {', '.join(nodes)}")
+        self._connection.post("add_plain", {path: node.packed() for path, node in nodes.items()})
+        for path in nodes:
+            parent, name = parent_and_name(path)
+            self._known.get(parent, set()).add(name)
+            self._known.pop(path, None)
 
     # ----------------------------------------------------------------- arrays
     def _info(self, node: TreeNode) -> ArrayInfo:

@@ -6,11 +6,12 @@ import itertools
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
+from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.messages import Kind, Notice, pack
 from h5saver_widget.backends.isolated.ring import Counter, Doing
 from h5saver_widget.backends.isolated.transport import Reply, Transport
@@ -149,6 +150,8 @@ class WorkerConnection:
         self._transport: Transport | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
+        #: Frames that a worker which is started from now on looks after.
+        self.held: HeldMemory | None = None
         #: Whether this process is a copy of the program that has the worker.
         self.is_copy = False
         #: Numbers of released objects; the worker gets them from time to time.
@@ -164,15 +167,23 @@ class WorkerConnection:
         self._trouble = ""
 
     # ---------------------------------------------------------------- process
-    def start(self) -> None:
-        """Start the process if none is running, without waiting for it to be ready."""
+    def start(self, renew: bool = False) -> None:
+        """Start the process if none is running, without waiting for it to be ready.
+
+        Parameters
+        ----------
+        renew
+            Whether one that has no file is ended and started anew if it does not look after the frames it should.
+        """
         if self.is_copy:
             refuse_copy()
         with self._starting:
-            if self._transport is None or not self._transport.is_alive:
+            running = self._transport if self.is_alive else None
+            if running is None or (renew and running.process.held is not self.held):
                 self.end()
                 told = weakref.WeakMethod(self._told)
-                self._transport = Transport(self._hosted, self._capacity, lambda *said: _tell(told, *said))
+                tell: Callable[..., None] = lambda *said: _tell(told, *said)  # noqa: E731 - it must not keep this
+                self._transport = Transport(self._hosted, self._capacity, tell, self.held)
                 self._finalizer = weakref.finalize(self, self._transport.close)
 
     def end(self) -> None:
@@ -315,7 +326,7 @@ class WorkerConnection:
         if len(self.released) > _RELEASE_AT:
             gone = [self.released.popleft() for _ in range(len(self.released))]
             self.put(Kind.post, [pack(("release", (gone,)))])
-        self.put(Kind.post, [pack((operation, arguments))])
+        self.put(Kind.post, [pack([operation, [*arguments]])])
 
     def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Send an order, and return its result.
@@ -340,7 +351,7 @@ class WorkerConnection:
         """Send an order, and return the object that waits for its answer."""
         transport, number = self.transport, next(self._calls)
         answer = transport.expect(number)
-        transport.put(Kind.call, [pack((number, operation, arguments))])
+        transport.put(Kind.call, [pack([number, operation, [*arguments]])])
         return answer
 
     def change(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:

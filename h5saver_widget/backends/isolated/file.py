@@ -15,6 +15,7 @@ from typing import Any
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.isolated.connection import WorkerConnection
+from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.parts import ServerOfWorker, WorkerQueue
 from h5saver_widget.backends.primitive import require_open
 from h5saver_widget.backends.terms import Capabilities, Durability, OpenMode
@@ -106,7 +107,17 @@ class IsolatedFile(Backend):
     def prepare(self) -> None:
         """Start the worker now, without waiting for it, so that the first file opens at once."""
         self._uses += 1
-        self._connection.start()
+        self._connection.start(renew=not self.is_open)
+
+    def look_after(self, held: HeldMemory | None) -> bool:
+        """Have the worker look after frames; it runs as long as it does, and :meth:`prepare` starts it again."""
+        self._connection.held = None if self.capabilities.remote else held
+        return not self.capabilities.remote
+
+    @property
+    def looks_after(self) -> bool:
+        """Whether a worker looks after the frames. Never waits."""
+        return self._connection.is_alive
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Have the worker open the file. The lock is not held while this waits."""
@@ -156,7 +167,8 @@ class IsolatedFile(Backend):
     def _end_if_idle(self, uses: int) -> None:
         """End the worker if it was not used since its use of this number."""
         with self.lock:
-            if self.is_owned and uses == self._uses and not self.is_open and not self._is_changing:
+            is_idle = not self.is_open and not self._is_changing and self._connection.held is None
+            if self.is_owned and uses == self._uses and is_idle:
                 self._connection.leave()
 
     def allow(self, folders: Sequence[Path]) -> None:

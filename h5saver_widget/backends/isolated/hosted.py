@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, time
@@ -78,6 +79,8 @@ class HostedFile:
         self._refused_since: float | None = None
         self._flush_took = 0.0
         self._changed_at: float | None = None
+        #: The files that were opened last: when (monotonic), which, and how.
+        self.opened: deque[tuple[float, str, str]] = deque(maxlen=64)
         #: Rows that are written when the program is gone, and the file that they belong to.
         self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
 
@@ -267,6 +270,7 @@ class HostedFile:
             self._io.prepare()
         with self.limit:
             self._io.open(Path(path), mode, swmr=swmr, locking=locking)
+        self.opened.append((monotonic(), path, mode))
         if mode == "x":
             try:
                 self._io.flush()  # whatever happens from now on, there is a file that opens

@@ -56,7 +56,7 @@ class Orders:
             "node": self._look_up,
             "children_kinds": self._children_kinds,
             "create": self._create,
-            "add_plain": lambda path, node: io.add_plain(path, Plain.unpacked(*node)),
+            "add_plain": lambda nodes: io.add_plain({path: Plain.unpacked(*node) for path, node in nodes.items()}),
             "declare": self._declare,
             "copy": self._copy,
             "info": self._info,

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from h5saver_widget.backends.isolated.held import HeldMemory, named
 from h5saver_widget.backends.isolated.logs import open_log
 from h5saver_widget.backends.isolated.ring import Counter, Ring, allowed_capacity
 from h5saver_widget.backends.own_process import ENVIRONMENT, start_command
@@ -36,6 +37,8 @@ class WorkerProcess:
         Name of the backend that it is to use.
     capacity
         Bytes of its ring.
+    held
+        Frames that it looks after: it writes them if the program ends in the middle of that.
 
     Attributes
     ----------
@@ -43,17 +46,21 @@ class WorkerProcess:
         File descriptor of its answers; their reader calls :meth:`close_answers` at the end.
     """
 
-    def __init__(self, hosted: str, capacity: int) -> None:
+    def __init__(self, hosted: str, capacity: int, held: HeldMemory | None = None) -> None:
         capacity = allowed_capacity(capacity)
         self.ring = Ring(capacity)
+        self.held = held
         self._log = open_log()
         log = self._log.name if self._log else ""
-        command = start_command("file", hosted, str(capacity), self.ring.token, str(os.getpid()), log)
+        command = start_command("file", hosted, str(capacity), self.ring.token, str(os.getpid()), log, named(held))
         separate: dict[str, Any]
         if sys.platform == "win32":
             separate = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         else:
-            separate = {"pass_fds": self.ring.inherited, "start_new_session": True}
+            separate = {
+                "pass_fds": (*self.ring.inherited, *(held.memory.inherited if held else ())),
+                "start_new_session": True,
+            }
         try:
             self._process = subprocess.Popen(
                 command,
@@ -113,7 +120,7 @@ class WorkerProcess:
 
     def end_input(self) -> None:
         """Tell the worker that the program is done with it; one that was given nothing ends at once."""
-        if not self.ring[Counter.head]:
+        if not self.ring[Counter.head] and not (self.held and self.held.memory[Counter.fired]):
             self._process.kill()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):

@@ -72,6 +72,10 @@ class Counter(IntEnum):
     """Bytes that it does not have safely, on the local disk."""
     replays = 14
     """How often nodes of the server were started again, and sent what they had forgotten."""
+    left = 15
+    """1 once the program has left the worker to itself, and goes on with another one."""
+    fired = 16
+    """In a memory with held frames: where the order to write them stands, and 1 more; 0 while there is none."""
 
 
 class Doing(IntEnum):

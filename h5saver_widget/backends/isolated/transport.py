@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.messages import LENGTH, Kind, Notice, error_from, unpack
 from h5saver_widget.backends.isolated.process import WorkerProcess
 from h5saver_widget.backends.isolated.ring import Counter
@@ -96,10 +97,18 @@ class Transport:
         Bytes of the ring.
     told
         Called by the reading thread with every notice of the worker: its kind and its values.
+    held
+        Frames that the worker looks after.
     """
 
-    def __init__(self, hosted: str, capacity: int, told: Callable[[Notice, tuple[Any, ...]], None]) -> None:
-        self.process = WorkerProcess(hosted, capacity)
+    def __init__(
+        self,
+        hosted: str,
+        capacity: int,
+        told: Callable[[Notice, tuple[Any, ...]], None],
+        held: HeldMemory | None = None,
+    ) -> None:
+        self.process = WorkerProcess(hosted, capacity, held)
         self.ring = self.process.ring
         self._told = told
         self._sending = threading.Lock()
@@ -331,6 +340,7 @@ class Transport:
         with self._sending:
             self._is_closed = True
             self._wake_waiters()
+        self.ring[Counter.left] = 1
         self.process.end_input()
         threading.Thread(target=self.process.reap, name="h5saver: a worker ends", daemon=True).start()
 

@@ -15,13 +15,14 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from h5saver_widget.backends.base import Backend
+from h5saver_widget.backends.isolated.held import memory_of
 from h5saver_widget.backends.isolated.hosted import HostedFile, message_of
 from h5saver_widget.backends.isolated.messages import ROWS, Kind, Notice, error_of, pack, unpack
 from h5saver_widget.backends.isolated.orders import Orders
@@ -74,6 +75,11 @@ class Worker:
             "keep_row": self._file.keep_row,
             "current_path": lambda: self._io.current_path().as_posix(),
         }
+
+    @property
+    def opened(self) -> Sequence[tuple[float, str, str]]:
+        """The files that were opened last: when (monotonic), which, and how."""
+        return self._file.opened
 
     # ------------------------------------------------------------------- loop
     def run(self) -> None:
@@ -315,7 +321,13 @@ class Worker:
 
 
 def main(
-    create_backend: Callable[[str], Backend], hosted: str, capacity: str, token: str, program: str, _log: str
+    create_backend: Callable[[str], Backend],
+    hosted: str,
+    capacity: str,
+    token: str,
+    program: str,
+    _log: str,
+    held: str = "",
 ) -> None:
     """Work for the program that started this process, until it is gone.
 
@@ -325,6 +337,8 @@ def main(
         Makes the backend of a name.
     hosted, capacity, token, program
         Name of the backend, bytes and token of the ring, and number of the program's process.
+    held
+        Name of the memory with frames that this process looks after; ``''`` for none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
@@ -332,7 +346,11 @@ def main(
     if sys.platform != "win32":
         os.set_blocking(answers, False)
     os.dup2(2, 1)  # prints of a library go into the log, not between the answers
+    ring, memory = Ring(int(capacity), token), memory_of(held)
     try:
-        Worker(create_backend(hosted), Ring(int(capacity), token), WakePipe(0, int(program)), answers).run()
+        worker = Worker(create_backend(hosted), ring, WakePipe(0, int(program)), answers)
+        worker.run()
+        if memory is not None and not ring[Counter.left]:
+            memory.write_rest(worker.opened)
     except FileNotOpenError as error:
         sys.exit(str(error))
