@@ -101,7 +101,7 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
     session = file._counting_session
     queue = file.io.queue.counts() if session is None or session.io is not file.io else session.queue_counts()
     if queue is None:
-        flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
+        flushed = time() - (monotonic() - file._flushed_at) if file.is_ready else None
         return Statistics(
             frames_received=file.frames_saved + file._frames_refused,
             frames_written=file._frames_flushed,

@@ -285,7 +285,7 @@ class H5SaverLowLevel(H5Backend):
     def raw_group(self) -> GROUP | str:
         """The group that all data go into; its path while no file is open."""
         session = self.session
-        if session is None or not self.isopen():
+        if session is None or not self.is_ready:
             return RAW_GROUP
         return self.get_group(session.raw_path) if session.raw is None else GROUP(self.io, session.raw)
 
