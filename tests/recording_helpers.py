@@ -10,7 +10,8 @@ from time import monotonic
 
 import numpy as np
 
-from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverLowLevel
+from h5saver_widget import DataRaw, DataToExport, DetectorTimeSaver, H5SaverBase, H5SaverLowLevel
+from h5saver_widget.recording.notes import Note
 
 
 def frame(number: float, name: str = "grab", size: int = 1) -> DataToExport:
@@ -31,6 +32,18 @@ def numbers_in(path: Path, group: str = "Detector000") -> list[float]:
             node for node in h5.walk_nodes(f"/RawData/{group}") if node.name == "EnlData00" and "CH00" in node.path
         ]
         return found[0].read().reshape(len(found[0]), -1)[:, 0].tolist() if found else []
+
+
+def recorded_with_notes(saver: H5SaverBase, told: dict[str, str]) -> Path:
+    """Record three frames with these values in the notes, and return the file."""
+    saver.notes = tuple(Note(note.name, told.get(note.name, note.value), note.unit) for note in saver.notes)
+    saver.start()
+    for i in range(3):
+        saver.record("camera", np.full((2, 3), i))
+    path = saver.file_path
+    saver.stop()
+    assert path is not None
+    return path
 
 
 def attributes_of(path: Path, node: str = "/RawData") -> dict:

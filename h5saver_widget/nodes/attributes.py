@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -84,6 +85,7 @@ def _is_read_as_text(text: str) -> bool:
     return False
 
 
+@functools.lru_cache(1024)
 def storable_text(text: str) -> str:
     """Return a text that HDF5 can hold: without NUL, which ends it, and without lone surrogates."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()

@@ -82,6 +82,8 @@ class Background:
         NotAnsweringError
             If it takes longer than `timeout` seconds (None: for ever). It continues in the background.
         """
+        if timeout is None and self.worker.is_lent:
+            return work()  # behind the task that waits, perhaps for this thread, it would never be done
         task = self.begin(doing, work, failed)
         if not task.wait(timeout):
             raise NotAnsweringError(f"the disk has not answered for {timeout:g} s; it continues in the background")

@@ -28,6 +28,7 @@ from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.triggers import Triggers
 from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of
 from h5saver_widget.saving.meaning import Frame
+from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.isolated.ring import Ring
@@ -110,8 +111,9 @@ class KeptBefore:
         time: TimeGiven = None,
         errors: ErrorsGiven = None,
         extras: Mapping[str, Any] | None = None,
+        stamp: Stamp | None = None,
     ) -> bool | None:
-        """Hold a frame; parameters and errors as of `record`.
+        """Hold a frame; parameters and errors as of `record`, which has made its stamp.
 
         Returns
         -------
@@ -128,7 +130,7 @@ class KeptBefore:
             if rows is not None:
                 labels = alike.meant.labels or (source,)
                 channels = [(label, row[0]) for label, row in zip(labels, rows, strict=True)]
-                return self._put(source, nan if time is None else time, head, rows, channels)
+                return self._put(source, nan if time is None else time, head, rows, channels, stamp)
         bundle = bundle_of(source, data, units, axes, time, errors, extras)
         for dwa in bundle.data:
             Frame(dwa, *self._saver.frame_format())
@@ -149,7 +151,7 @@ class KeptBefore:
         is_now = time is None and not has_said
         labelled = [pair for dwa in bundle.data for pair in zip(dwa.labels, dwa.data, strict=True)]
         channels = labelled if meant is None or meant.labels else [(source, array) for _, array in labelled]
-        return self._put(source, nan if is_now else float(bundle.timestamp), head, arrays, channels)
+        return self._put(source, nan if is_now else float(bundle.timestamp), head, arrays, channels, stamp)
 
     def _put(
         self,
@@ -158,6 +160,7 @@ class KeptBefore:
         head: bytes,
         arrays: Sequence[NDArray[Any]],
         channels: Iterable[tuple[str, NDArray[Any]]],
+        stamp: Stamp | None,
     ) -> bool | None:
         size = len(head) + sum(array.nbytes for array in arrays)
         if not self.held.fits(size):
@@ -169,7 +172,7 @@ class KeptBefore:
         saver = self._saver
         if saver.io is not self._io or (self._is_outside and not saver.io.looks_after):
             self._attach()
-        if not self.held.put(time, head, arrays):
+        if not self.held.put(time, head, arrays, stamp):
             return None
         if self.triggers.watches(source):
             reason = self.triggers.reason(source, channels)

@@ -25,11 +25,14 @@ from h5saver_widget.backends.isolated.ring import PADDING, Counter, Ring, RingEr
 from h5saver_widget.backends.ownership import register_owned
 from h5saver_widget.errors import QueueFullError
 from h5saver_widget.recording.held_frames import Said, array_bytes, frame_arrays, understood
+from h5saver_widget.saving.stamps import Stamp
 
 __all__ = ["Held", "HeldFrame", "Phase", "frames_before", "held_frames", "order_in"]
 
-#: In front of a record: when it came (monotonic), the time of the frame, and the length of what was said about it.
-_HEAD: Final = struct.Struct("=ddI4x")
+#: In front of a record: when it came (monotonic), the time of the frame, the length of what was said about it, and the
+#: stamp of the frame.
+_HEAD: Final = struct.Struct("=ddI4xqddd")
+_NO_STAMP: Final = (-1, nan, nan, nan)
 _FRAME: Final = 1
 _ORDER: Final = 2
 _ALIGNED: Final = 16
@@ -61,12 +64,15 @@ class HeldFrame:
         What was said about it.
     arrays
         Its arrays.
+    stamp
+        Number and clock of its device; None if it has none.
     """
 
     arrived: float
     time: float
     said: Said
     arrays: list[NDArray[Any]]
+    stamp: Stamp | None = None
 
 
 class Held:
@@ -122,7 +128,7 @@ class Held:
         return size <= self.ring.longest
 
     # ------------------------------------------------------------------- frames
-    def put(self, time: float, head: bytes, arrays: Sequence[NDArray[Any]]) -> bool:
+    def put(self, time: float, head: bytes, arrays: Sequence[NDArray[Any]], stamp: Stamp | None = None) -> bool:
         """Hold a frame; False if it is to go the ordinary way, because it is past that phase.
 
         Parameters
@@ -133,6 +139,8 @@ class Held:
             What was said about it, as bytes.
         arrays
             Its arrays; they are copied.
+        stamp
+            Number and clock of its device.
         """
         padding = bytes(-(_HEAD.size + len(head)) % _ALIGNED)
         if sum(array.nbytes for array in arrays) < _SHORT:
@@ -141,7 +149,8 @@ class Held:
             values = [head, padding, *map(array_bytes, arrays)]
         with self._lock:
             now = monotonic()
-            record = [_HEAD.pack(now, time, len(head)), *values]
+            stamped = _NO_STAMP if stamp is None else (stamp.number, stamp.clock, stamp.wall, stamp.monotonic)
+            record = [_HEAD.pack(now, time, len(head), *stamped), *values]
             if self.phase is Phase.HOLDS:
                 while self._oldest < now - self.seconds:
                     self._drop()
@@ -192,7 +201,7 @@ class Held:
                 return False
             now = monotonic()
             said = pack({**order, "since": now - before, "fired": now, "time": wall_clock()})
-            record = [_HEAD.pack(now, nan, len(said)), said]
+            record = [_HEAD.pack(now, nan, len(said), *_NO_STAMP), said]
             at = self.ring.position
             self._put_surely(_ORDER, now, record)
             self.ring[Counter.fired] = at + 1
@@ -270,9 +279,10 @@ def _said(content: memoryview) -> bytes:
 
 
 def _frame(content: memoryview, order: dict[str, Any]) -> HeldFrame:
-    arrived, time, length = _HEAD.unpack_from(content)
+    arrived, time, length, *stamped = _HEAD.unpack_from(content)
     if isnan(time):
         time = order["time"] + arrived - order["fired"]
     said = understood(_said(content))
     begin = _HEAD.size + length
-    return HeldFrame(arrived, time, said, frame_arrays(said, content[begin + -begin % _ALIGNED :]))
+    stamp = None if isnan(stamped[2]) else Stamp(*stamped)
+    return HeldFrame(arrived, time, said, frame_arrays(said, content[begin + -begin % _ALIGNED :]), stamp)

@@ -20,11 +20,13 @@ from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import FileNotOpenError, H5SaverError, QueueFullError
 from h5saver_widget.modules.detector import DetectorTimeSaver
 from h5saver_widget.recording.alike import Alike, Meant
+from h5saver_widget.recording.gaps import QUEUE, SKIPPED, lost_at, place_of
 from h5saver_widget.recording.held import HeldFrame
 from h5saver_widget.saving.bundle import Bundle, frame_bytes
 from h5saver_widget.saving.given import bundle_of, copy_of
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell_kept_as_text
+from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -101,7 +103,7 @@ class Intake:
                 self._bytes -= size
             write()
 
-    def _write_late(self, source: str, write: Callable[[], bool], generation: int) -> None:
+    def _write_late(self, source: str, write: Callable[[], bool], generation: int, stamp: Stamp | None) -> None:
         """Write a frame that has waited; there is nobody any more who could be told of an error by raising it.
 
         What comes after the last frame that the limits allow is left out, as it is without waiting.
@@ -113,20 +115,24 @@ class Intake:
                 return
             if saver.watcher.ended and saver.generation > generation:
                 saver.watcher.counts.leave_out()
+                lost_at(stamp, SKIPPED)
                 return
             raise FileNotOpenError(saver.watcher.stopped_because or "it waited for a file that was not opened")
         except (H5SaverError, OSError, ValueError, TypeError) as error:
+            lost_at(stamp, place_of(error))
             self._saver.frame_lost(source, error)
 
     def write_held(self, frame: HeldFrame) -> None:
         """Write a frame that was held before the file was opened; in the thread that has opened it."""
         said, saver = frame.said, self._saver
         stream, given = self.stream(said.source), said.given(frame.arrays)
-        units, axes, extras = said.units, said.axes, dict(said.extras)
+        units, axes, extras, stamp = said.units, said.axes, dict(said.extras), frame.stamp
+        if stamp is not None:
+            saver.timing.came(said.source, stamp)
         try:
             if stream.alike is not None and not said.objects:
                 rows = stream.alike.rows(given, units, axes, extras)
-                if rows is not None and stream.append(stream.alike, rows, frame.time, is_late=True) is not None:
+                if rows is not None and stream.append(stream.alike, rows, frame.time, stamp, is_late=True) is not None:
                     return
             if said.objects:
                 bundle: DataToExportLike = Bundle(said.source, frame.time, given)
@@ -135,12 +141,15 @@ class Intake:
             meant = None if said.objects else Meant.of(given, units, axes, extras)
             kept = stream.kept(bundle)
         except (H5SaverError, OSError, ValueError, TypeError) as error:
+            lost_at(stamp, place_of(error))
             saver.frame_lost(said.source, error)
             return
         for title, name in said.altered:
             tell_kept_as_text(saver, title, name)
         if len(kept):
-            self._write_late(said.source, partial(stream.write, meant, kept), saver.generation - 1)
+            self._write_late(said.source, partial(stream.write, meant, stamp, kept), saver.generation - 1, stamp)
+        else:
+            lost_at(stamp, SKIPPED)
 
     def after_waiting(self, action: Callable[[], None]) -> None:
         """Call a function once the frames that wait now are written; at once if none waits."""
@@ -154,7 +163,13 @@ class Intake:
         """Tell whether no frame waits."""
         return not self._queue
 
-    def put(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool | None:
+    def put(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None = None,
+    ) -> bool | None:
         """Have a frame wait for its turn; data that can't be saved as they are raise at once.
 
         Returns
@@ -167,6 +182,7 @@ class Intake:
             for dwa in bundle.data:
                 Frame(dwa, *saver.frame_format())
         except Exception as error:
+            lost_at(stamp, place_of(error))
             saver.frame_lost(source, error)
             raise
         size = frame_bytes(bundle.data)
@@ -180,10 +196,11 @@ class Intake:
             if has_room:
                 late = partial(write, copy_of(bundle))
                 before = saver.generation - (saver.session is not None)  # the file it waits for is a later one
-                self._queue.append((size, partial(self._write_late, source, late, before)))
+                self._queue.append((size, partial(self._write_late, source, late, before, stamp)))
                 self._bytes += size
         if not has_room:
             reason = f"{len(self._queue):,} frames wait for the disk already, this one was dropped"
+            lost_at(stamp, QUEUE)
             saver.frame_lost(source, QueueFullError(reason))
         return has_room
 
@@ -196,7 +213,13 @@ class Intake:
             return True
         return saver.isopen() and (saver.store.current.do_save or not self.by_hand)
 
-    def take(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool:
+    def take(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None = None,
+    ) -> bool:
         """Have a frame written now, or as soon as its file is open; return whether it was taken.
 
         Parameters
@@ -207,23 +230,29 @@ class Intake:
             The frame, checked.
         write
             Writes it into the open file, with the file's lock; returns whether it was saved.
+        stamp
+            Its number and clock; told where the frame is lost, if it is.
         """
         saver = self._saver
         if not self.is_taking():
             return False
         if self.is_gated:
-            waits = self.put(source, bundle, write)
+            waits = self.put(source, bundle, write, stamp)
             if waits is not None:
                 return waits
         if saver.leaves_out_frame():
+            lost_at(stamp, SKIPPED if saver.is_paused else QUEUE)
             return False
         if self.window_thread == threading.get_ident():
-            return self._later(source, bundle, write)
+            return self._later(source, bundle, write, stamp)
         saver.io.queue.wait_for_room()
         try:
             return bool(self._in_file(partial(write, bundle)))
-        except (OSError, FileNotOpenError):  # counted and told: a source does not end for what the disk refuses
-            return False
+        except Exception as error:
+            lost_at(stamp, place_of(error))
+            if isinstance(error, (OSError, FileNotOpenError)):
+                return False  # counted and told: a source does not end for what the disk refuses
+            raise
 
     def _in_file(self, write: Callable[[], bool]) -> bool | None:
         """Call a function with the lock of the open file, and return its result; None if the file was closed."""
@@ -232,11 +261,17 @@ class Intake:
             is_open = saver.session is not None and saver.io.writable
             return write() if is_open else None
 
-    def _later(self, source: str, bundle: DataToExportLike, write: Callable[[DataToExportLike], bool]) -> bool:
+    def _later(
+        self,
+        source: str,
+        bundle: DataToExportLike,
+        write: Callable[[DataToExportLike], bool],
+        stamp: Stamp | None,
+    ) -> bool:
         """Have the saver's worker write a frame: groups and arrays may have to be made, and the disk may not answer."""
         self.gate()
         try:
-            return bool(self.put(source, bundle, write))
+            return bool(self.put(source, bundle, write, stamp))
         finally:
             self._saver.background.begin("", self.let_in, "What waited for the disk could not be saved")
 
@@ -278,38 +313,49 @@ class Stream:
         self._module.h5saver = saver
         self.alike: Alike | None = None
 
+    @property
+    def group(self) -> Any:
+        """Its group in the file; None before it has one."""
+        return self._module.module_group
+
     def kept(self, bundle: DataToExportLike) -> DataToExportLike:
         """Return the data of a frame that the settings do not leave out."""
         return self._module.filter_data(bundle)
 
-    def write(self, meant: Meant | None, bundle: DataToExportLike) -> bool:
+    def write(self, meant: Meant | None, stamp: Stamp | None, bundle: DataToExportLike) -> bool:
         """Save a frame as a module saver does. The lock is held.
 
         Parameters
         ----------
         meant
             What was said about it; None if the next one has to be checked as well.
+        stamp
+            Number and clock of the frame; None if it has none.
         bundle
             The frame.
         """
         module, saver, alike = self._module, self._saver, self.alike
         if meant is not None and alike is not None and alike.meant == meant:  # it has waited: others came meanwhile
             rows = alike.rows_of(bundle.data[0].data)
-            taken = None if rows is None else self.append(alike, rows, float(bundle.timestamp), is_late=True)
+            taken = None if rows is None else self.append(alike, rows, float(bundle.timestamp), stamp, is_late=True)
             if taken is not None:
                 return taken
         self.alike = None
         generation, settings = saver.generation, saver.store.current
         node = module.get_set_node()
-        module.data_saver.append(node, bundle, [float(bundle.timestamp)])
+        module.data_saver.append(node, bundle, [float(bundle.timestamp)], stamp)
         saver.source_saved(self._source)
+        if stamp is not None:
+            saver.timing.taken(self._source, stamp)
         if meant is not None and saver.dynamic is None and generation == saver.generation and module.module_group:
             repeat = module.data_saver.repeat(module.module_group)
             if repeat is not None and repeat.labels == bundle.data[0].labels:
                 self.alike = Alike(meant, repeat, generation, settings)
         return True
 
-    def append(self, alike: Alike, rows: list[Any], time: float, is_late: bool = False) -> bool | None:
+    def append(
+        self, alike: Alike, rows: list[Any], time: float, stamp: Stamp | None = None, is_late: bool = False
+    ) -> bool | None:
         """Append rows of a frame like the last one; None if it has to go the long way after all.
 
         One that `is_late` is written by the thread that has opened the file, before all frames that wait for that.
@@ -317,7 +363,7 @@ class Stream:
         saver, repeat = self._saver, alike.repeat
         io, intake = saver.io, saver.intake
         is_window = intake.window_thread == threading.get_ident()
-        if is_window and not io.queue.has_room():
+        if (saver.when_full != "wait" and not is_late) or (is_window and not io.queue.has_room()):
             return None
         io.queue.wait_for_room()
         try:
@@ -327,23 +373,26 @@ class Stream:
                 if (
                     self.alike is not alike
                     or not repeat.is_valid
+                    or not repeat.takes(stamp)
                     or saver.generation != alike.generation
                     or saver.store.current is not alike.settings
                     or (not is_late and (saver.pending_task is not None or intake.is_gated))
                     or saver.watcher.is_paused
-                    or (not is_late and saver.when_full != "wait")
                     or not io.is_open
                 ):
                     return None
                 try:
-                    repeat.append_rows(rows, [self._module.data_saver.on_axis(time)])
+                    repeat.append_rows(rows, [self._module.data_saver.on_axis(time)], stamp)
                     saver.frame_saved(repeat.size)
+                    if stamp is not None:
+                        saver.timing.taken(self._source, stamp)
                 except BaseException:
                     io.queue.frame_refused()
                     raise
             finally:
                 io.lock.release()
         except Exception as error:
+            lost_at(stamp, place_of(error))
             saver.frame_lost(self._source, error)
             if isinstance(error, (OSError, FileNotOpenError)):
                 return False

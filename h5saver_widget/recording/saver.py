@@ -53,6 +53,7 @@ from h5saver_widget.recording.reactions import Reactions
 from h5saver_widget.recording.settings import SETTINGS, Settings
 from h5saver_widget.recording.settings_store import SettingsLike, SettingsStore
 from h5saver_widget.recording.status import RecorderStatus
+from h5saver_widget.recording.timing import Timing
 from h5saver_widget.recording.watcher import Watcher
 from h5saver_widget.recording.worker import FileWorker, Task
 from h5saver_widget.remote.mirror import MirrorStatus
@@ -143,6 +144,8 @@ class H5SaverBase(H5SaverLowLevel):
         #: So many frames of the open file were held before it was opened.
         self.frames_held = 0
         self.intake = Intake(self)
+        #: Numbers and clocks of the frames, and what is missing of them.
+        self.timing = Timing(self)
         #: The modules whose state is kept with every scan.
         self.instruments = Instruments()
         #: The fields of the template, and what is written in them.
@@ -194,6 +197,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     record, sink, sink_before = simple.record, simple.sink, simple.sink_before
     snapshot, scan = simple.snapshot, simple.scan
+    lost, gaps = simple.lost, simple.gaps
 
     start, stop, trigger = switching.start, switching.stop, before.trigger
     do_save_changed, do_save_switched = switching.do_save_changed, switching.do_save_switched
@@ -206,6 +210,10 @@ class H5SaverBase(H5SaverLowLevel):
     has_switched, user_changed_file = unattended.has_switched, unattended.user_changed_file
     choose_swmr, choose_new_path = unattended.choose_swmr, unattended.choose_new_path
     choose_existing_path = unattended.choose_existing_path
+
+    def final_counts(self) -> dict[str, Any]:
+        """Return the counts that are noted in the file when it is closed."""
+        return self.timing.final_counts()
 
     # --------------------------------------------------------------- settings
     @property
@@ -370,6 +378,7 @@ class H5SaverBase(H5SaverLowLevel):
             self._told = told
             self.report(failed, error)
         if doing == "opening" and not self.is_ready:
+            self.timing.given_up()
             if self.kept_before is not None and self.kept_before.has_fired:
                 self.kept_before.held.not_done()
             self.switch_off()  # a switch that says it saves, and does not, loses data
@@ -421,6 +430,7 @@ class H5SaverBase(H5SaverLowLevel):
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
             self.frames_held = 0
+            self.timing.opened()
             if self.kept_before is not None and not self.kept_before.has_fired:
                 self.kept_before.held.done()  # nobody has asked for them
             self.watcher.opened(Path(args["path"]))
@@ -432,6 +442,7 @@ class H5SaverBase(H5SaverLowLevel):
         elif command == "closed":
             sealed_files.closed(self, Path(args["path"]))
             copied_files.closed(self)
+            self.timing.file_closed()
             self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
             self.watcher.closed()
             self.describing.ask_again()

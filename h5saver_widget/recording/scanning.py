@@ -21,6 +21,7 @@ from h5saver_widget.saving.given import (
     bundle_of,
     copy_of,
 )
+from h5saver_widget.saving.stamps import stamped_extras
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -87,9 +88,13 @@ class Scan:
         axes: AxesGiven = None,
         time: TimeGiven = None,
         errors: ErrorsGiven = None,
+        number: int | None = None,
+        clock: float | None = None,
         **extras: Any,
     ) -> bool:
         """Record the data of a source at a point; parameters, result and errors as of ``recorder.record``.
+
+        Between two points, numbers of a device may be missing: there are no gaps in a scan.
 
         Parameters
         ----------
@@ -102,6 +107,7 @@ class Scan:
             If the point is not in the scan.
         """
         at = checked_indexes((indexes,) if isinstance(indexes, int) else indexes, self.shape)
+        extras = stamped_extras(source, number, clock, self._saver.clocks, extras)
         bundle = bundle_of(source, data, units, axes, time, errors, extras)
         if any(dwa.origin not in ("", source) for dwa in bundle.data):  # of a data object of the caller
             bundle = copy_of(bundle)

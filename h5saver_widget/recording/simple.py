@@ -6,7 +6,7 @@ disk they make the groups, arrays and axes that the module savers make.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.modules.detector import DetectorSaver
 from h5saver_widget.recording.alike import Meant
+from h5saver_widget.recording.gaps import DRIVER, SKIPPED, Gap, lost_at, place_of
 from h5saver_widget.recording.scanning import Scan
 from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of, copy_of
+from h5saver_widget.saving.stamps import stamp_of, stamped_extras
 
 if TYPE_CHECKING:
     from h5saver_widget.data.protocols import DataToExportLike
     from h5saver_widget.recording.saver import H5SaverBase
 
-__all__ = ["record", "scan", "sink", "sink_before", "snapshot"]
+__all__ = ["gaps", "lost", "record", "scan", "sink", "sink_before", "snapshot"]
 
 
 def record(
@@ -36,6 +38,8 @@ def record(
     axes: AxesGiven = None,
     time: TimeGiven = None,
     errors: ErrorsGiven = None,
+    number: int | None = None,
+    clock: float | None = None,
     **extras: Any,
 ) -> bool:
     """Record a frame, one after the other along time; from any thread, for every frame.
@@ -54,6 +58,8 @@ def record(
         When it was measured: seconds since 1970, or a datetime; None for now.
     errors
         Error bars in `units`, like `data`.
+    number, clock
+        The device's counter and clock (in s) of this frame: what is missing is then known, and how the clock drifts.
     **extras
         Anything else that is to be kept with the data: ``exposure=0.1``.
 
@@ -67,7 +73,7 @@ def record(
     Raises
     ------
     DataMismatchError, AxisError, DynamicRangeError
-        If the data can't be saved as they are; the sentence says how they can.
+        If the data, number or clock can't be saved as they are; the sentence says how they can.
 
     Examples
     --------
@@ -82,32 +88,90 @@ def record(
     [0.1, 0.2, 0.3]
     """
     kept_before, intake = saver.kept_before, saver.intake
+    stamp = None if number is None and clock is None else stamp_of(source, number, clock, saver.clocks())
     if kept_before is not None:
-        is_kept = kept_before.take(source, data, units, axes, time, errors, extras)
+        is_kept = kept_before.take(source, data, units, axes, time, errors, extras, stamp)
         if is_kept is not None:
             return is_kept
+    if stamp is not None:
+        saver.timing.came(source, stamp)
     stream = intake.streams.get(source) if type(source) is str else None
     alike = None if stream is None else stream.alike
     if stream is not None and alike is not None and errors is None and not isinstance(time, datetime):
         rows = alike.rows(data, units, axes, extras)
         if rows is not None:
-            taken = stream.append(alike, rows, now() if time is None else time)
+            taken = stream.append(alike, rows, now() if time is None else time, stamp)
             if taken is not None:
                 return taken
-    bundle = bundle_of(source, data, units, axes, time, errors, extras)
+    try:
+        bundle = bundle_of(source, data, units, axes, time, errors, extras)
+    except Exception as error:
+        if stamp is not None and stamp.lost is not None:  # its number is known, so it is missing
+            stamp.lost(stamp.number, place_of(error))
+            saver.frame_lost(source, error)
+        raise
     stream = intake.stream(source)
     kept = stream.kept(bundle)
     meant = Meant.of(data, units, axes, extras) if errors is None and len(bundle.data) == 1 else None
-    return bool(len(kept)) and intake.take(source, kept, partial(stream.write, meant))
+    if not len(kept):
+        lost_at(stamp, SKIPPED)
+        return False
+    return intake.take(source, kept, partial(stream.write, meant, stamp), stamp)
 
 
-def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]:
+def lost(saver: H5SaverBase, source: str, frames: int | Iterable[int], where: str = DRIVER) -> None:
+    """Say that frames were lost before they came here, as drivers report it; from any thread. Never waits.
+
+    Parameters
+    ----------
+    source
+        Where the frames come from, as in :func:`record`.
+    frames
+        Their numbers, at any time; or how many they are, between the frame that was recorded last and the next one.
+    where
+        Where they were lost: ``'driver'``, ``'device'``, ``'queue'`` (one of the program), ``'disk'``, ``'skipped'``.
+
+    Raises
+    ------
+    DataMismatchError
+        If it is neither a count nor numbers, or if there is no such place.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from h5saver_widget import Recorder
+    >>> with Recorder(pathlib.Path(tempfile.mkdtemp()) / 'run.h5') as recorder:
+    ...     for number in (0, 1, 2, 7, 8):
+    ...         if number == 7:
+    ...             recorder.lost('camera', 3)
+    ...         _ = recorder.record('camera', 0.5, number=number)
+    ...     [(gap.first, gap.last, gap.place) for gap in recorder.gaps()]
+    [(3, 5, 'driver'), (6, 6, 'device')]
+    """
+    saver.timing.lost(source, frames, where)
+
+
+def gaps(saver: H5SaverBase) -> tuple[Gap, ...]:
+    """Return what is missing of the recording so far, or of the last one, in the order of time. Never waits."""
+    return saver.timing.gaps()
+
+
+def sink(
+    saver: H5SaverBase,
+    source: str,
+    *,
+    number: Callable[..., int] | None = None,
+    clock: Callable[..., float] | None = None,
+    **meaning: Any,
+) -> Callable[..., None]:
     """Return a slot for any signal that carries an array, or a dict of them: it records them.
 
     Parameters
     ----------
     source
         Where the frames come from.
+    number, clock
+        Called with all that the signal carries; they return the device's counter and clock of the frame.
     **meaning
         Units, axes, and other arguments of :func:`record`.
 
@@ -120,8 +184,15 @@ def sink(saver: H5SaverBase, source: str, **meaning: Any) -> Callable[..., None]
     --------
     >>> saver = Recorder()                                       # doctest: +SKIP
     >>> camera.frame_ready.connect(saver.sink('camera', units='counts'))  # doctest: +SKIP
+    >>> camera.numbered.connect(saver.sink('camera', number=lambda frame, number: number))  # doctest: +SKIP
     """
-    return partial(_into_sink, saver, source, partial(saver.record, source, **meaning))
+
+    def take(*carried: Any) -> None:
+        counted = None if number is None else number(*carried)
+        timed = None if clock is None else clock(*carried)
+        saver.record(source, carried[0], number=counted, clock=timed, **meaning)
+
+    return partial(_into_sink, saver, source, take)
 
 
 def sink_before(saver: H5SaverBase, module: Any, **meaning: Any) -> Callable[..., None]:
@@ -137,7 +208,7 @@ def sink_before(saver: H5SaverBase, module: Any, **meaning: Any) -> Callable[...
     title = module if isinstance(module, str) else str(module.title)
     saver.intake.stream(title, None if isinstance(module, str) else module)
 
-    def hold(data: Given) -> None:
+    def hold(data: Given, *_: Any) -> None:
         kept = saver.kept_before
         if kept is not None and not kept.has_fired:
             kept.take(title, data, **meaning)
@@ -145,9 +216,9 @@ def sink_before(saver: H5SaverBase, module: Any, **meaning: Any) -> Callable[...
     return partial(_into_sink, saver, title, hold)
 
 
-def _into_sink(saver: H5SaverBase, source: str, take: Callable[[Given], object], data: Given, *_: Any) -> None:
+def _into_sink(saver: H5SaverBase, source: str, take: Callable[..., object], *carried: Any) -> None:
     try:
-        take(data)
+        take(*carried)
     except (H5SaverError, ValueError, TypeError) as error:  # one that leaves a slot ends the program (PyQt aborts)
         saver.frame_lost(source, error)
 
@@ -161,6 +232,8 @@ def snapshot(
     axes: AxesGiven = None,
     time: TimeGiven = None,
     errors: ErrorsGiven = None,
+    number: int | None = None,
+    clock: float | None = None,
     wait: bool | float = True,
     **extras: Any,
 ) -> Path | None:
@@ -168,7 +241,7 @@ def snapshot(
 
     Parameters
     ----------
-    source, data, units, axes, time, errors, **extras
+    source, data, units, axes, time, errors, number, clock, **extras
         As of :func:`record`.
     wait
         Return when it is in the file; a number of seconds waits no longer than that. False begins it.
@@ -187,6 +260,7 @@ def snapshot(
     NotAnsweringError
         If it takes longer than `wait`; it continues in the background.
     """
+    extras = stamped_extras(source, number, clock, saver.clocks, extras)
     bundle = bundle_of(source, data, units, axes, time, errors, extras)
     work = partial(_snapshot, saver, source, bundle if wait else copy_of(bundle))
     failed = f"The snapshot of {source} could not be saved"

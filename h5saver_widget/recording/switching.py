@@ -120,6 +120,8 @@ def _wait_for(saver: H5SaverBase, wait: bool | float) -> None:
     if task is None or not wait or saver.background.worker.is_this_thread or saver.io.holds_lock():
         return
     seconds = saver.patience(wait)
+    if seconds is None and saver.background.worker.is_lent:
+        return  # the end waits for the frames of the host, perhaps for those of this thread
     if not task.wait(seconds):
         raise NotAnsweringError(f"the disk has not answered for {seconds:g} s; it continues in the background")
     saver.has_switched()
@@ -180,17 +182,19 @@ def _start_saving(saver: H5SaverBase, path: Path | None, is_asked: bool) -> None
 
 
 def _stop_saving(saver: H5SaverBase) -> None:
-    for known in saver.drains:
-        drain = known()
-        if drain is not None:
-            drain()
+    with saver.background.worker.lent():
+        for known in saver.drains:
+            drain = known()
+            if drain is not None:
+                drain()
     saver.close_file()
 
 
 def before_closing(saver: H5SaverBase, drain: Callable[[], None]) -> None:
     """Have a method called before the file is closed because *Do Save* was switched off.
 
-    A host that saves in its own thread waits here until its frames are saved.
+    A host that saves in its own thread waits here until its frames are saved. Meanwhile that thread may call anything
+    of the saver: nothing waits for the end, which waits for it.
 
     Parameters
     ----------

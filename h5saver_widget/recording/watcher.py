@@ -102,6 +102,8 @@ class Watcher:
     ----------
     is_paused
         Whether frames of continuous recordings are skipped now.
+    pauses
+        How often a pause has begun or ended.
     is_rolling
         Whether one file was closed and the next is not open yet.
     due
@@ -121,6 +123,7 @@ class Watcher:
         self.clock, self.counts, self.flow = Chronometer(), Counts(), Flow()
         self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
         self.is_paused = self.is_rolling = self._rolls = False
+        self.pauses = 0
         self.frames_before = 0
         self._asked: Callable[[], Path] | None = None
         self._ended: Statistics | None = None
@@ -190,6 +193,7 @@ class Watcher:
         if self.is_paused or not self._file.isopen():
             return False
         self.is_paused = True
+        self.pauses += 1
         self.clock.pause()
         self.flow.end(monotonic(), self._frames_so_far())
         return True
@@ -199,6 +203,7 @@ class Watcher:
         was_paused, self.is_paused = self.is_paused, False
         if not was_paused or not self._file.isopen():
             return False
+        self.pauses += 1
         self.clock.start()
         self.flow.resume(monotonic())
         return True

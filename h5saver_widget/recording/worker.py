@@ -10,7 +10,8 @@ from __future__ import annotations
 import concurrent.futures.thread  # noqa: F401 - of what an opening needs, this can't be imported while a program ends
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
@@ -83,6 +84,7 @@ class FileWorker:
         self._current: Task | None = None
         self._thread: threading.Thread | None = None
         self._since = 0.0
+        self._is_lent = False
 
     @property
     def doing(self) -> str:
@@ -104,6 +106,25 @@ class FileWorker:
     def is_this_thread(self) -> bool:
         """Whether it is the worker's own thread that asks."""
         return threading.current_thread() is self._thread
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether the task that runs waits for another thread: whoever waits for the worker now may be that thread."""
+        return self._is_lent and not self.is_this_thread
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Have nobody wait for this worker while the task of the block waits for others."""
+        self._lend(True)
+        try:
+            yield
+        finally:
+            self._lend(False)
+
+    def _lend(self, is_lent: bool) -> None:
+        with self._changed:
+            self._is_lent = is_lent
+            self._changed.notify_all()
 
     def begin(self, doing: str, work: Callable[[], object]) -> Task:
         """Have something done after everything that was begun before; return at once."""
@@ -130,7 +151,7 @@ class FileWorker:
         return True
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until everything that was begun is done; returns at once in the worker's own thread.
+        """Wait until everything that was begun is done, or the worker is lent; not in the worker's own thread.
 
         Raises
         ------
@@ -140,7 +161,7 @@ class FileWorker:
         if self.is_this_thread:
             return
         with self._changed:
-            if not self._changed.wait_for(lambda: self._thread is None, timeout):
+            if not self._changed.wait_for(lambda: self._thread is None or self._is_lent, timeout):
                 raise NotAnsweringError(
                     f"{self.doing or 'something'} takes longer than {timeout:g} s: the disk does not answer. "
                     "It continues in the background"

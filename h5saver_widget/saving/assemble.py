@@ -328,7 +328,7 @@ def data_from(
         axes = older_axes(first, len(nav_indexes), navigation)
     per_row: dict[str, Any] = {}
     if cut and nav_indexes and not older and described.get("data_type") in _DATA:
-        mine = OwnRows(_parent(first), nav_indexes, described, arrays, errors, axes)
+        mine = OwnRows(_parent(first), nav_indexes, described, arrays, errors, axes, nav_group if grows else None)
         arrays, errors, axes, per_row = mine.arrays, mine.errors, mine.axes, mine.per_row
 
     if with_bkg:

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-__all__ = ["WallClock"]
+__all__ = ["Clocks", "WallClock", "both_clocks"]
+
+#: Returns the wall clock and the steady one, in s, read together.
+Clocks = Callable[[], tuple[float, float]]
 
 #: What differs by less, in s, is the drift that a time server corrects bit by bit, or the time between two looks.
 SMALLEST = 0.02
@@ -24,7 +27,7 @@ if hasattr(time, "CLOCK_BOOTTIME"):
     _steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
-def _both() -> tuple[float, float]:
+def both_clocks() -> tuple[float, float]:
     """Return the wall clock and the steady one, read within a millisecond of each other."""
     while True:
         before = _steady()
@@ -36,6 +39,11 @@ def _both() -> tuple[float, float]:
 class WallClock:
     """Finds the steps of the wall clock, and takes them out of times.
 
+    Parameters
+    ----------
+    read
+        Reads both clocks.
+
     Examples
     --------
     >>> clock = WallClock()
@@ -43,8 +51,9 @@ class WallClock:
     (0.0, 1700000000.0)
     """
 
-    def __init__(self) -> None:
-        self._wall, self._since = _both()
+    def __init__(self, read: Clocks = both_clocks) -> None:
+        self._read = read
+        self._wall, self._since = read()
         self._before = 0.0
         #: All steps so far, in s: wall time is the time on the axis plus this.
         self.offset = 0.0
@@ -53,7 +62,7 @@ class WallClock:
 
     def look(self) -> float:
         """Return the step since the last look in s, 0.0 if there was none; negative if the clock was set back."""
-        wall, now = _both()
+        wall, now = self._read()
         passed = now - self._since
         step = wall - self._wall - passed
         self._wall, self._since = wall, now
@@ -62,6 +71,12 @@ class WallClock:
         self._before, self.offset = self.offset, self.offset + step
         self.steps.append((wall - self.offset, step))
         return step
+
+    def has_stepped(self) -> bool:
+        """Tell whether :meth:`look` would find a step; changes nothing."""
+        wall, now = self._read()
+        passed = now - self._since
+        return abs(wall - self._wall - passed) >= SMALLEST + SLEW * passed
 
     def on_axis(self, timestamp: float) -> float:
         """Return a time of this clock without its steps; one of another clock as it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -74,6 +75,7 @@ def own_name(stored: str) -> str:
     return unquote(stored[len(_KEPT_APART) :], errors="surrogatepass") if stored.startswith(_KEPT_APART) else stored
 
 
+@functools.lru_cache(1024)
 def checked_name(name: str) -> str:
     """Return the name of data or of their module; DataMismatchError if no file can hold it."""
     if storable_text(name) != name:

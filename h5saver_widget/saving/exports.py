@@ -24,6 +24,7 @@ from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.notices import tell_step
 from h5saver_widget.saving.recording import Recording
 from h5saver_widget.saving.repeated import Repeated
+from h5saver_widget.saving.stamps import Stamp
 
 __all__ = [
     "DataToExportEnlargeableSaver",
@@ -176,13 +177,15 @@ class DataToExportEnlargeableSaver(DataManagement):
         """Return values as they are saved."""
         return values
 
-    def _prepare(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+    def _prepare(
+        self, where: Where, dte: DataToExportLike, values: Sequence[Any], stamp: Stamp | None = None
+    ) -> Callable[[], None]:
         try:
-            return self._recording(where).prepare(dte, values)
+            return self._recording(where).prepare(dte, values, stamp)
         except StreamingError:
             self.h5saver.end_streaming()
             self._interrupted = True
-            return self._recording(where).prepare(dte, values)
+            return self._recording(where).prepare(dte, values, stamp)
 
     def add_data(
         self,
@@ -221,13 +224,13 @@ class DataToExportEnlargeableSaver(DataManagement):
         values = axis_values if axis_values is not None else [] if axis_value is None else [axis_value]
         self.append(where, as_bundle(dte), values)
 
-    def append(self, where: Where, dte: DataToExportLike, values: Sequence[Any]) -> None:
+    def append(self, where: Where, dte: DataToExportLike, values: Sequence[Any], stamp: Stamp | None = None) -> None:
         """Append a bundle that is not left out, with one value per axis; errors as :meth:`add_data`."""
         with self.h5saver.saving_frame(str(dte.name)):
             values = self._on_axes(values)
-            size = self._recording(where).append_again(dte, values)
+            size = self._recording(where).append_again(dte, values, stamp)
             if not size:
-                self._prepare(where, dte, values)()
+                self._prepare(where, dte, values, stamp)()
                 size = frame_bytes(dte)
             self.h5saver.frame_saved(size)
             if self._interrupted:

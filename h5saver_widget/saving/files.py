@@ -135,7 +135,7 @@ def _start(
     file.generation += 1
     file.told.clear()
     file._kept = None
-    file.clock, file.scan_runs = WallClock(), False
+    file.clock, file.scan_runs = WallClock(file.clocks), False
     file.frames_saved = file.bytes_saved = file._frames_refused = file._swmr_ticks = file._frames_flushed = 0
     raw_path = f"/{raw_group_name.strip('/')}"
     try:

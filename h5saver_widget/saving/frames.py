@@ -15,7 +15,15 @@ from h5saver_widget.saving.statistics import Statistics
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["flush_if_due", "frame_lost", "frame_saved", "frames_lost", "leaves_out_frame", "statistics"]
+__all__ = [
+    "flush_if_due",
+    "frame_lost",
+    "frame_saved",
+    "frames_lost",
+    "frames_refused",
+    "leaves_out_frame",
+    "statistics",
+]
 
 #: A disk that refuses a flush for no longer than this, in s, has lost nothing, and nobody is told.
 _WHIM_SECONDS: Final = 0.5
@@ -68,6 +76,11 @@ def frames_lost(file: H5SaverLowLevel) -> int:
     return file.statistics().frames_dropped
 
 
+def frames_refused(file: H5SaverLowLevel) -> int:
+    """Return how many frames were refused when they came; others were accepted, and could not be written."""
+    return file._frames_refused
+
+
 def leaves_out_frame(file: H5SaverLowLevel) -> bool:
     """Tell whether the frame of a continuous recording that comes now is skipped on purpose, and count it.
 
@@ -88,7 +101,7 @@ def statistics(file: H5SaverLowLevel) -> Statistics:
     session = file._counting_session
     queue = file.io.queue.counts() if session is None or session.io is not file.io else session.queue_counts()
     if queue is None:
-        flushed = time() - (monotonic() - file._flushed_at) if file.isopen() else None
+        flushed = time() - (monotonic() - file._flushed_at) if file.is_ready else None
         return Statistics(
             frames_received=file.frames_saved + file._frames_refused,
             frames_written=file._frames_flushed,

@@ -19,6 +19,7 @@ from h5saver_widget.saving.arrays import AxisSaverLoader
 from h5saver_widget.saving.content import storable_fill
 from h5saver_widget.saving.group_cache import CachedGroup
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.stamps import Stamp, StampRows
 
 __all__ = ["GrowingAxes", "Rows", "one_number"]
 
@@ -56,10 +57,14 @@ class GrowingAxes:
                 made = AxisSaverLoader(saver).add_to(place, empty, 0, enlargeable=True)
                 self._arrays.append((made.handle, dtype))
                 counts.append(0)
+        #: Numbers and clocks that devices gave the frames; None if they gave none.
+        self.stamps, stamped = StampRows.found(saver, place)
         #: Points saved so far.
-        self.rows = max(counts, default=0)
+        self.rows = max(counts + stamped, default=0)
         for (handle, dtype), count in zip(self._arrays, counts, strict=True):
             self._fill(handle, dtype, self.rows - count)  # a program killed between two arrays leaves one row more
+        if self.stamps is not None:
+            self.stamps.fill([self.rows - count for count in stamped])
 
     def __len__(self) -> int:
         return len(self._arrays)
@@ -82,7 +87,17 @@ class GrowingAxes:
         """Add points whose values are not known."""
         for handle, dtype in self._arrays:
             self._fill(handle, dtype, count)
+        if self.stamps is not None:
+            self.stamps.fill([count] * len(self.stamps.handles))
         self.rows += count
+
+    def stamped(self, stamp: Stamp | None) -> list[tuple[Handle, Rows]]:
+        """Return the values to append of a frame's stamp; the first one makes the arrays."""
+        if self.stamps is None:
+            if stamp is None:
+                return []
+            self.stamps = StampRows.made(self._saver, self._place, self.rows)
+        return self.stamps.rows(stamp)
 
     def checked(self, values: Iterable[Rows], what: str) -> list[tuple[Handle, Rows]]:
         """Return the values to append, in the number types of the axes; nothing is written yet.

@@ -69,7 +69,7 @@ def bring_up_to_date(saver: H5SaverLowLevel, where: Where, make: bool = True) ->
     known = where.known_as
     if known is None or known.generation == saver.generation or not isinstance(known, KnownAs):
         return True
-    if not saver.isopen():
+    if not saver.is_ready:
         return True  # the caller of the next step gets an error
     found = _found(saver, where, known, make)
     if found is None:

@@ -22,7 +22,7 @@ from h5saver_widget.errors import FileNotOpenError
 from h5saver_widget.format.layout import RAW_GROUP, SaveType
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving import content, documented, files, frames, groups, shared_files, streaming
-from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.clock import Clocks, WallClock, both_clocks
 from h5saver_widget.saving.group_cache import GroupCache
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.session import Session, close_forgotten
@@ -102,7 +102,8 @@ class H5SaverLowLevel(H5Backend):
 
     frame_saved, frame_lost = frames.frame_saved, frames.frame_lost
     leaves_out_frame, flush_if_due, statistics = frames.leaves_out_frame, frames.flush_if_due, frames.statistics
-    frames_lost = property(frames.frames_lost)
+    frames_lost, frames_refused = property(frames.frames_lost), property(frames.frames_refused)
+    final_counts = files.final_counts
 
     enable_swmr, end_streaming = streaming.enable_swmr, streaming.end_streaming
     set_swmr_flush_interval, tick_flush = streaming.set_swmr_flush_interval, streaming.tick_flush
@@ -130,8 +131,10 @@ class H5SaverLowLevel(H5Backend):
         self.generation = 0
         #: Notices about the open file, so that each is given once.
         self.told: set[str] = set()
+        #: Reads the wall clock and one that nobody sets; another one may be faster.
+        self.clocks: Clocks = both_clocks
         #: The wall clock, watched while the file is open.
-        self.clock = WallClock()
+        self.clock = WallClock(self.clocks)
         #: Whether a scan has begun of which points are still to come.
         self.scan_runs = False
         #: The session of the open file; None when none of ours is open.
@@ -282,7 +285,7 @@ class H5SaverLowLevel(H5Backend):
     def raw_group(self) -> GROUP | str:
         """The group that all data go into; its path while no file is open."""
         session = self.session
-        if session is None or not self.isopen():
+        if session is None or not self.is_ready:
             return RAW_GROUP
         return self.get_group(session.raw_path) if session.raw is None else GROUP(self.io, session.raw)
 
@@ -353,7 +356,7 @@ class H5SaverLowLevel(H5Backend):
             try:
                 try:
                     if session is not None:
-                        session.counts = files.final_counts(self)
+                        session.counts = self.final_counts()
                         now = session.moved() or path
                         self._begin_session(None)  # no frame comes between the last count and the end
                 finally:

@@ -25,7 +25,7 @@ MOST = 100
 def tell(saver: H5SaverLowLevel, text: str) -> None:
     """Write a line with the time into the log of the file, and show it where there is somebody to see it."""
     told = saver.told
-    if len(told) > MOST or not saver.isopen():
+    if len(told) > MOST or not saver.is_ready:
         return
     told.add(text)
     if len(told) > MOST:

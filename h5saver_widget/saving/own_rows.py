@@ -29,6 +29,7 @@ from h5saver_widget.format.layout import (
 from h5saver_widget.nodes.typed import GROUP, Array
 from h5saver_widget.saving.describe import extras_on
 from h5saver_widget.saving.per_row import MOVING, extra_rows
+from h5saver_widget.saving.stamps import UNSTAMPED
 
 __all__ = ["OwnRows", "first_of", "numbers_in"]
 
@@ -64,6 +65,8 @@ class OwnRows:
     arrays, errors, axes
         Channels, errors and axes as they are in the file; these and `per_row` (attributes with a value for every row,
         and the values of axes that move) are the attributes of this object.
+    nav_group
+        Group of the axes along which the arrays grow, which may have stamps of the frames; None if they don't grow.
     """
 
     def __init__(
@@ -74,8 +77,10 @@ class OwnRows:
         arrays: list[LazyArray],
         errors: list[LazyArray] | None,
         axes: list[Axis],
+        nav_group: GROUP | None = None,
     ) -> None:
         self.arrays, self.errors, self.axes = arrays, errors, axes
+        self._nav_group = nav_group
         names = group.children_name()
         if described.get("data_type") == DataType.data_enlargeable.name:
             rows = self._growing_rows(group)
@@ -128,6 +133,9 @@ class OwnRows:
         found: dict[str, Any] = {}
         for name, values in extra_rows(group, names, extras_on(described), points).items():
             found[name] = values[wanted] if isinstance(values, np.ndarray) else [values[i] for i in wanted]
+        if self._nav_group is not None and len(shape) == 1:
+            stamps = extra_rows(self._nav_group, self._nav_group.children_name(), UNSTAMPED, points)
+            found |= {name: stamps[name][wanted] for name in UNSTAMPED if name in stamps}
         moving = [group.get_child(name) for name in names if naming.number_of(name, MOVING) is not None]
         if moving:
             found["moving_axes"] = [

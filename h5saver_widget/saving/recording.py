@@ -26,6 +26,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell
 from h5saver_widget.saving.repeated import Repeated
+from h5saver_widget.saving.stamps import Stamp
 
 __all__ = ["Key", "Recording"]
 
@@ -67,7 +68,7 @@ class Recording:
             self._opened = self._open_axes()
         return self._opened
 
-    def prepare(self, dte: DataToExportLike, values: Sequence[Any]) -> Callable[[], None]:
+    def prepare(self, dte: DataToExportLike, values: Sequence[Any], stamp: Stamp | None = None) -> Callable[[], None]:
         """Check all of a point, and return a function that appends it; nothing is written before all is checked.
 
         Data that mean something else than before (units, axes, labels, number type, shape) begin a new segment.
@@ -102,6 +103,7 @@ class Recording:
         if self._opened is not axes:  # a segment with its own axes
             axes = self._axes_for(axis_values)
             axis_rows = axes.checked(axis_values, str(dte.name))
+        axis_rows += axes.stamped(stamp)
 
         def append() -> None:
             self.broken = True
@@ -123,10 +125,10 @@ class Recording:
 
         return append
 
-    def append_again(self, dte: DataToExportLike, values: Sequence[Any]) -> int:
+    def append_again(self, dte: DataToExportLike, values: Sequence[Any], stamp: Stamp | None = None) -> int:
         """Append a point that is like the one before, and return its size in bytes; 0, and nothing done, if not."""
         repeated = self.repeated
-        return repeated.size if repeated is not None and repeated.append(dte, values) else 0
+        return repeated.size if repeated is not None and repeated.append(dte, values, stamp) else 0
 
     def _look_for_repetition(self, dte: DataToExportLike, channels: Sequence[GrowingArrays], axes: GrowingAxes) -> None:
         """Get ready for frames like this one, if there were some: less and less often where they can't be repeated."""

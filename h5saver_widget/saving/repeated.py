@@ -22,6 +22,7 @@ from h5saver_widget.saving.channel_arrays import ChannelArrays
 from h5saver_widget.saving.growing import GrowingArrays
 from h5saver_widget.saving.growing_axes import GrowingAxes
 from h5saver_widget.saving.low_level import H5SaverLowLevel
+from h5saver_widget.saving.stamps import Stamp
 
 if TYPE_CHECKING:
     from h5saver_widget.saving.recording import Recording
@@ -147,9 +148,10 @@ class Repeated(FramePattern):
     ) -> None:
         super().__init__(dte, channels)
         self._recording, self._saver, self._channels, self._axes = recording, saver, channels, axes
-        self._axis_handles = axes.handles
-        self._layout: RowLayout = saver.io.row_layout([*self.handles, *self._axis_handles])
-        self.size = self._layout.size - 8 * len(axes)
+        self._axis_handles, self._stamps = axes.handles, axes.stamps
+        beside = [*self._axis_handles, *(axes.stamps.handles if axes.stamps is not None else ())]
+        self._layout: RowLayout = saver.io.row_layout([*self.handles, *beside])
+        self.size = self._layout.size - 8 * len(beside)
         first = channels[0]
         self.labels, self.shape, self.dtypes = first.labels, first.frame_shape, first.dtypes
 
@@ -172,11 +174,17 @@ class Repeated(FramePattern):
         recording = self._recording
         if recording.repeated is not self or recording.broken or self._axes.handles != self._axis_handles:
             return False
+        if self._axes.stamps is not self._stamps:
+            return False
         return all(arrays.is_plain for arrays in self._channels)
 
-    def append(self, dte: DataToExportLike, values: Sequence[Any]) -> bool:
+    def takes(self, stamp: Stamp | None) -> bool:
+        """Tell whether the arrays for the stamp of a frame are there."""
+        return stamp is None or self._stamps is not None
+
+    def append(self, dte: DataToExportLike, values: Sequence[Any], stamp: Stamp | None = None) -> bool:
         """Append a frame that is like this one; False, and nothing done, if it is not."""
-        if self._saver.dynamic is not None or len(values) != len(self._axes):
+        if self._saver.dynamic is not None or len(values) != len(self._axes) or not self.takes(stamp):
             return False
         for value in values:
             if type(value) is not float:
@@ -184,13 +192,15 @@ class Repeated(FramePattern):
         rows = self.values_of(dte)
         if rows is None:
             return False
-        self.append_rows(rows, values)
+        self.append_rows(rows, values, stamp)
         return True
 
-    def append_rows(self, rows: list[Any], values: Sequence[float]) -> None:
+    def append_rows(self, rows: list[Any], values: Sequence[float], stamp: Stamp | None = None) -> None:
         """Append a frame of which only the numbers are given: a buffer for each channel, a value for each axis."""
         self._recording.broken = True
         rows += [_as_bytes(value) for value in values]
+        if self._stamps is not None:
+            rows.append(self._stamps.packed(stamp))
         self._saver.io.append_row(self._layout, rows)
         for channel in self._channels:
             channel.rows += 1

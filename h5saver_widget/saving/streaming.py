@@ -35,7 +35,7 @@ def read_swmr_compatible(file: H5SaverLowLevel) -> bool:
 
 def swmr_mode(file: H5SaverLowLevel) -> bool:
     """Whether the open file was made for SWMR."""
-    return file.session is not None and file.session.swmr and file.isopen()
+    return file.session is not None and file.session.swmr and file.is_ready
 
 
 def is_swmr_capable(file: H5SaverLowLevel) -> bool:

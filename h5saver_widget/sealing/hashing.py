@@ -35,7 +35,7 @@ _NOT_SEALED: Final = frozenset(
     {
         *("author", "comments", FILE_LINE, COMMIT_MARK),
         *("swmr_active", "FLAVOR", "PYTABLES_FORMAT_VERSION", "VERSION"),
-        *("frames_received", "frames_written", "frames_dropped"),
+        *("frames_received", "frames_written", "frames_dropped", "completeness"),
     }
 )
 #: Attributes of arrays of this package, PyMoDAQ and PyTables (they have a ``CLASS``) that follow from the shape.

@@ -30,6 +30,7 @@ __all__ = [
     "in_steps",
     "known_rows",
     "make_seal",
+    "on_file",
     "seal_at_close",
     "seal_file",
 ]
@@ -281,34 +282,44 @@ def in_steps(steps: Iterator[Any]) -> Iterator[Any]:
             yield {"done": step[0], "total": step[1], "at": step[2]}
 
 
-def _seal_in_child(path: str) -> Iterator[dict[str, Any]]:
-    """Seal a file; runs in the child. It is open for writing only for the moment that its line takes."""
+def on_file(path: str, work: Callable[[Backend, Path], Iterator[Any]]) -> Iterator[dict[str, Any]]:
+    """Open a file for reading and pass on what work on it yields, or why it can't be opened; runs in the child."""
     io, place = create_backend(READS_ALL), Path(path)
-    before = _stamp(place)
     try:
         io.open(place, "r", locking=False)
     except OSError as error:
         yield {"refused": str(error)}
         return
     try:
-        last: dict[str, Any] = {}
-        for said in in_steps(_sealed(io, place, lambda: _stamp(place) == before)):
-            if "at" in said:
-                yield said
-            else:
-                last = said
-        sealed: Sealed = last["sealed"]
-        if last["line"]:
-            io.close()
-            try:
-                _write_line(io, place, last["line"])
-            except OSError as error:
-                sealed = replace(sealed, notes=(*sealed.notes, f"the line of the seal is not in the file: {error}"))
-        yield vars(sealed)
-    except (SealError, CodecError, OSError) as error:
-        yield {"failed": str(error)}
+        yield from work(io, place)
     finally:
         io.close()
+
+
+def _seal_in_child(path: str) -> Iterator[dict[str, Any]]:
+    """Seal a file; runs in the child. It is open for writing only for the moment that its line takes."""
+    before = _stamp(Path(path))
+
+    def seal(io: Backend, place: Path) -> Iterator[dict[str, Any]]:
+        last: dict[str, Any] = {}
+        try:
+            for said in in_steps(_sealed(io, place, lambda: _stamp(place) == before)):
+                if "at" in said:
+                    yield said
+                else:
+                    last = said
+            sealed: Sealed = last["sealed"]
+            if last["line"]:
+                io.close()
+                try:
+                    _write_line(io, place, last["line"])
+                except OSError as error:
+                    sealed = replace(sealed, notes=(*sealed.notes, f"the line of the seal is not in the file: {error}"))
+            yield vars(sealed)
+        except (SealError, CodecError, OSError) as error:
+            yield {"failed": str(error)}
+
+    yield from on_file(path, seal)
 
 
 def _write_line(io: Backend, place: Path, line: str) -> None:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.errors import CodecError, SealError
 from h5saver_widget.progress import Progress
 from h5saver_widget.recovery.lock_owners import require_closed
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.hashing import FILE_LINE, Content, contents, hashed_blocks
-from h5saver_widget.sealing.making import SealedRows, heard_in_child, in_steps, known_rows, make_seal
+from h5saver_widget.sealing.making import SealedRows, heard_in_child, in_steps, known_rows, make_seal, on_file
 from h5saver_widget.sealing.records import Entry, Seals, check_ledger, ledger_path, seal_path
 
 __all__ = ["Change", "Verdict", "VerifyCode", "verify_file"]
@@ -163,18 +162,13 @@ def _look_into_ledger(path: Path, root: str, changes: list[Change], notes: list[
 
 def _verify_in_child(path: str) -> Iterator[dict[str, Any]]:
     """Compare a file with its seals; runs in the child."""
-    io, place = create_backend(READS_ALL), Path(path)
-    try:
-        io.open(place, "r", locking=False)
-    except OSError as error:
-        yield {"refused": str(error)}
-        return
-    try:
+
+    def compare(io: Backend, place: Path) -> Iterator[dict[str, Any]]:
         comparison = _Comparison(io, place)
         yield from in_steps(comparison.run())
         yield comparison.result()
-    finally:
-        io.close()
+
+    yield from on_file(path, compare)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from qt_events import turn_wheel
 
 from h5saver_widget import Axis, DataRaw, DataToExport
 from h5saver_widget.demo.live import LivePlot
@@ -49,12 +50,7 @@ def test_a_zoom_stays_until_something_else_is_drawn_or_somebody_wants_all(plot, 
     QtWidgets.QApplication.processEvents()  # lays it out
     canvas = plot.canvases[0]
     at = QtCore.QPointF(canvas.mapFromScene(canvas.plot.vb.sceneBoundingRect().center()))
-    event = QtGui.QWheelEvent(
-        at, QtCore.QPointF(canvas.viewport().mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 240),
-        QtCore.Qt.MouseButton.NoButton, QtCore.Qt.KeyboardModifier.NoModifier,
-        QtCore.Qt.ScrollPhase.NoScrollPhase, False,
-    )  # fmt: skip
-    QtWidgets.QApplication.sendEvent(canvas.viewport(), event)
+    turn_wheel(canvas.viewport(), 2, at)
     zoomed = seen(plot)
     assert zoomed[0][0] > 400
     draw(plot, np.linspace(0, 50, 101))

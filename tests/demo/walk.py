@@ -13,6 +13,7 @@ from hypothesis import strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from pytestqt.qtbot import QtBot
+from qt_events import turn_wheel
 
 from h5saver_widget.demo.scan_run import ScanState
 from h5saver_widget.demo.sources import SourceError
@@ -277,18 +278,7 @@ class Surfaces(RuleBasedStateMachine):
         saver = self.docked
         box, before = saver.tree.row_of(*name).widget, saver.settings[name]
         box.setFocus()
-        middle = QtCore.QPointF(box.rect().center())
-        wheel = QtGui.QWheelEvent(
-            middle,
-            QtCore.QPointF(box.mapToGlobal(middle.toPoint())),
-            QtCore.QPoint(),
-            QtCore.QPoint(0, -120),
-            QtCore.Qt.MouseButton.NoButton,
-            QtCore.Qt.KeyboardModifier.NoModifier,
-            QtCore.Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QtWidgets.QApplication.sendEvent(box, wheel)
+        turn_wheel(box)
         assert saver.settings[name] == before
 
     @rule(backend=strategies.sampled_from(["h5py", "tables"]), swmr=strategies.booleans())

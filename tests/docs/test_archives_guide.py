@@ -5,14 +5,13 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from nexusformat.nexus.validate import validate_application
+from recording_helpers import recorded_with_notes
 
 from h5saver_widget import H5SaverBase
 from h5saver_widget.cli import main
 from h5saver_widget.errors import TemplateError
-from h5saver_widget.recording.notes import Note
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "archives.md").read_text("utf-8")
 COMMANDS = [line.strip().removeprefix("$ ") for line in GUIDE.splitlines() if line.strip(" $").startswith("h5saver ")]
@@ -35,13 +34,7 @@ def test_from_a_template_to_a_validated_file(tmp_path, monkeypatch, capsys):
     with pytest.raises(TemplateError, match="Sample is empty; Power is empty"):
         saver.start()
     told = {"User": "Ada", "Sample": "Si", "Wavelength": "633"} | {tomllib.loads(example)["field"][0]["name"]: "3"}
-    saver.notes = tuple(Note(note.name, told.get(note.name, note.value), note.unit) for note in saver.notes)
-    saver.start()
-    for i in range(3):
-        saver.record("camera", np.full((2, 3), i))
-    recorded = saver.file_path
-    saver.stop()
-    recorded.rename(tmp_path / validate[1])
+    recorded_with_notes(saver, told).rename(tmp_path / validate[1])
 
     capsys.readouterr()
     assert main(validate) == 0

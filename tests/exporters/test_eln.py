@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from recording_helpers import recorded_with_notes
 
 from h5saver_widget import Axis, DataLoader, DataRaw, H5SaverBase
 from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters import export
 from h5saver_widget.exporters.pictures import picture_of
 from h5saver_widget.exporters.source import Item
-from h5saver_widget.recording.notes import Note
 
 
 @pytest.fixture
@@ -24,13 +24,7 @@ def recorded(tmp_path):
     saver.settings["base_path"] = str(tmp_path)
     saver.settings["recording", "template"] = "optics"
     told = {"User": "Ada", "ORCID": "0000-0002-1825-0097", "Affiliation": "Lab", "Sample": "Si", "Power": "3"}
-    saver.notes = tuple(Note(note.name, told.get(note.name, note.value), note.unit) for note in saver.notes)
-    saver.start()
-    for i in range(3):
-        saver.record("camera", np.full((2, 3), i))
-    path = saver.file_path
-    saver.stop()
-    return path
+    return recorded_with_notes(saver, told)
 
 
 @pytest.mark.parametrize("where", ["/", "/RawData/Detector000"])

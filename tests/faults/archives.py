@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -91,19 +92,16 @@ def _kill(kind: str, backend: str, way: str, path: Path, wait: float) -> None:
 
 def _opened(path: Path) -> tuple[Path, bool]:
     """Open a file, which applies its journal; return it, or a repaired copy, and which of them it is."""
-    from h5saver_widget import DataLoader, repair_file
+    from h5saver_widget import DataLoader, check_file, repair_file
     from h5saver_widget.recovery.lock_owners import programs_writing
 
     end = time.monotonic() + 60
     while programs_writing(path) and time.monotonic() < end:
         time.sleep(0.1)
-    try:
-        with DataLoader(path) as loader:
-            loader.load_all()
-    except (OSError, KeyError):
-        out = repair_file(path).out
-        return (path, False) if out is None else (out, True)
-    return path, False
+    with suppress(OSError, KeyError), DataLoader(path) as loader:
+        loader.load_all()
+    out = repair_file(path).out if check_file(path).must_repair else None
+    return (path, False) if out is None else (out, True)
 
 
 def _mistake(path: Path) -> str:

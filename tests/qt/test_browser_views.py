@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from pyqtgraph.Qt import QtCore
+from qt_events import turn_wheel
 from views_shared import CTRL, CURVES, LEFT, Key, X, covers, go, node, write
 
 
-def turn_wheel(canvas, notches: int = 3) -> None:
-    """Zoom with the wheel over the middle of a plot."""
+def zoom_in(canvas) -> None:
+    """Turn the wheel over the middle of a plot."""
     at = QtCore.QPointF(canvas.mapFromScene(canvas.plot.vb.sceneBoundingRect().center()))
-    no_buttons, modifiers = QtCore.Qt.MouseButton.NoButton, QtCore.Qt.KeyboardModifier.NoModifier
-    for _ in range(notches):
-        event = QtGui.QWheelEvent(
-            at, QtCore.QPointF(canvas.viewport().mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 120),
-            no_buttons, modifiers, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
-        )  # fmt: skip
-        QtWidgets.QApplication.sendEvent(canvas.viewport(), event)
+    for _ in range(3):
+        turn_wheel(canvas.viewport(), 1, at)
 
 
 # --------------------------------------------------------------------------------------------------------- the rule
@@ -26,7 +22,7 @@ def test_another_thing_is_fitted_and_the_same_thing_stays_as_somebody_has_zoomed
     for number, values in enumerate(CURVES.values()):
         canvas = go(browser, node(number)).signal.canvas
         assert covers(canvas, values), f"{list(CURVES)[number]} is drawn outside of the view"
-        turn_wheel(canvas)
+        zoom_in(canvas)
         zoomed = canvas.plot.viewRange()
         assert not canvas.is_fitted
         browser.refresh()  # what Follow does each second
@@ -34,7 +30,7 @@ def test_another_thing_is_fitted_and_the_same_thing_stays_as_somebody_has_zoomed
         np.testing.assert_allclose(canvas.plot.viewRange(), zoomed)
     qtbot.keyClick(browser.tree, Key.Key_0, CTRL)
     assert covers(canvas, values)
-    turn_wheel(canvas)
+    zoom_in(canvas)
     middle = canvas.mapFromScene(canvas.plot.vb.sceneBoundingRect().center())
     qtbot.mouseDClick(canvas.viewport(), LEFT, pos=middle)
     qtbot.mouseRelease(canvas.viewport(), LEFT, pos=middle)
@@ -49,7 +45,7 @@ def test_the_slider_of_a_scan_fits_each_point_until_somebody_zooms(qtbot, show, 
         slider.setValue(at)
         assert browser.wait(30)
         assert covers(canvas, 10.0**at * X)
-    turn_wheel(canvas)
+    zoom_in(canvas)
     zoomed = canvas.plot.viewRange()
     slider.setValue(2)
     assert browser.wait(30)
@@ -61,7 +57,7 @@ def test_the_slider_of_a_scan_fits_each_point_until_somebody_zooms(qtbot, show, 
 def test_a_zoom_into_an_image_stays(qtbot, show, tmp_path):
     browser = show(write(tmp_path / "a.h5", one=np.arange(60).reshape(6, 10), two=np.arange(60.0).reshape(6, 10) * 9))
     canvas = go(browser, "/one").signal.canvas
-    turn_wheel(canvas)
+    zoom_in(canvas)
     zoomed = canvas.plot.viewRange()
     browser.refresh()
     assert browser.wait(30)

@@ -10,6 +10,7 @@ import pytest
 from pyqtgraph.parametertree import Parameter, ParameterTree
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from pyqtgraph.widgets.TreeWidget import InvisibleRootItem
+from qt_events import turn_wheel
 
 from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
@@ -258,17 +259,7 @@ def test_the_wheel_scrolls_and_changes_nothing(make, focused):
         else:
             box.clearFocus()
         before = shown.saver.settings[path]
-        event = QtGui.QWheelEvent(
-            QtCore.QPointF(box.rect().center()),
-            QtCore.QPointF(box.mapToGlobal(box.rect().center())),
-            QtCore.QPoint(),
-            QtCore.QPoint(0, -120),
-            QtCore.Qt.MouseButton.NoButton,
-            QtCore.Qt.KeyboardModifier.NoModifier,
-            QtCore.Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QtWidgets.QApplication.sendEvent(box, event)
+        turn_wheel(box)
         assert shown.saver.settings[path] == before
 
 

@@ -147,6 +147,7 @@ class IsolatedFile(Backend):
                 self._change_file("close", self.before_closing)
                 self._end_later()
             else:
+                self.queue.end()
                 self._connection.end()
         finally:
             self.queue.end()

@@ -51,9 +51,10 @@ class WorkerQueue(FrameQueue):
         self._connection.opened()
 
     def end(self) -> None:
-        """Keep the counts of a file that was closed."""
-        self.is_closing = False
-        self._last = self._count()
+        """Keep the counts of a file that was closed; of a worker that has ended, before its counters go with it."""
+        if self.is_closing:
+            self._last = self._count()
+            self.is_closing = False
 
     @property
     def failure(self) -> SavingProcessError | None:

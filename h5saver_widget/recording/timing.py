@@ -1,0 +1,288 @@
+"""Timing: numbers and clocks of the frames of a recording, what is missing of them, and how clocks go. No Qt.
+
+A recorder has one :class:`Timing`. It looks at every frame that carries a number or a clock, and knows at the end of a
+file how many of how many frames are in it, where the others were lost, and how far a device's clock drifts. Frames
+without number and clock never come here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import astuple
+from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from h5saver_widget.errors import DataMismatchError, H5SaverError
+from h5saver_widget.nodes.typed import GROUP
+from h5saver_widget.recording.complete import Summary
+from h5saver_widget.recording.drift import Drift, DriftFit
+from h5saver_widget.recording.gaps import DISK, DRIVER, PLACES, SKIPPED, Gap, Numbers, checked_numbers
+from h5saver_widget.saving import files
+from h5saver_widget.saving.gap_table import GapTable
+from h5saver_widget.saving.notices import tell, tell_step
+from h5saver_widget.saving.stamps import Stamp
+
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
+
+__all__ = ["Timing"]
+
+#: Gaps and drifts that are new are written into the file so often, in s; it can be killed at any time.
+_WRITE_SECONDS: Final = 5.0
+#: So many frames are remembered before it is looked which of them are on the disk.
+_MANY: Final = 1000
+
+
+class _Source:
+    """What is known of one source; its methods take the lock of all."""
+
+    def __init__(self, timing: Timing, source: str) -> None:
+        self._timing = timing
+        self.numbers, self.drift = Numbers(source, timing.news.append), Drift()
+
+    def came(self, stamp: Stamp) -> None:
+        timing, number, clock = self._timing, stamp.number, stamp.clock
+        with timing.lock:
+            if number >= 0:
+                self.numbers.came(number, timing.watcher.pauses, stamp.wall)
+            if clock == clock:
+                self.drift.add(clock, stamp.monotonic)
+        stamp.lost = self.lost
+
+    def lost(self, number: int, place: str) -> None:
+        """Note that a frame is not saved."""
+        if number >= 0:
+            with self._timing.lock:
+                self.numbers.lost(number, place, self._timing.now())
+
+
+class Timing:
+    """Numbers and clocks of the sources of a recorder.
+
+    Parameters
+    ----------
+    saver
+        The recorder.
+
+    Attributes
+    ----------
+    lock
+        Held while the numbers are looked at.
+    news
+        Gaps that nobody was told of yet.
+    """
+
+    def __init__(self, saver: H5SaverBase) -> None:
+        self._saver = saver
+        self.lock = threading.Lock()
+        self.watcher = saver.watcher
+        self.news: deque[Gap] = deque()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin another recording."""
+        self._is_over = False
+        self._sources: dict[str, _Source] = {}
+        self._earlier: list[Gap] = []
+        self._total = Summary()
+        self._begin_file()
+
+    def _begin_file(self) -> None:
+        for source in self._sources.values():
+            source.numbers.begin_file()
+        self._table: GapTable | None = None
+        self._recent: deque[tuple[int, Numbers, int]] = deque()
+        self._unknown: list[Gap] = []  # frames that were lost without a number
+        self._lost_on_disk = 0
+        self._written, self._written_at = 0, monotonic()
+
+    def now(self) -> float:
+        """Return the wall clock, in s since 1970."""
+        return self._saver.clocks()[0]
+
+    # ----------------------------------------------------------------- frames
+    def came(self, source: str, stamp: Stamp) -> None:
+        """Take note of a frame that has come, if it is recorded."""
+        if self._saver.intake.is_taking():
+            known = None if self._is_over else self._sources.get(source)
+            (known or self._source(source)).came(stamp)
+
+    def _source(self, source: str) -> _Source:
+        with self.lock:
+            if self._is_over:  # the first frame of another recording, be it before its file is open
+                self._begin()
+            return self._sources.setdefault(source, _Source(self, source))
+
+    def taken(self, source: str, stamp: Stamp) -> None:
+        """Take note that a frame was handed over; the file's lock is held."""
+        known = self._sources.get(source)
+        if known is not None and stamp.number >= 0:
+            self._recent.append((self._saver.frames_saved, known.numbers, stamp.number))
+            if len(self._recent) > _MANY and self._recent[-1][0] % _MANY == 0:
+                self._forget_safe()
+
+    def _forget_safe(self) -> None:
+        recent, written = self._recent, self._saver.file_statistics().frames_written
+        while recent and recent[0][0] <= written:
+            recent.popleft()
+
+    def lost(self, source: str, frames: Any, place: str = DRIVER) -> None:
+        """Note frames that were lost before they came here; see :meth:`.H5SaverBase.lost`."""
+        if place not in PLACES:
+            raise DataMismatchError(f"{source}: frames are lost in one of {', '.join(PLACES)}; got {place!r}")
+        given = checked_numbers(source, frames)
+        if self._saver.intake.is_taking():
+            known = self._source(source)
+            with self.lock:
+                known.numbers.told(given, place)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """Return the gaps of the recording so far, or of the last one, in the order of time."""
+        with self.lock:
+            return (*self._earlier, *self._rows())
+
+    def _rows(self) -> list[Gap]:
+        rows = [*self._unknown, *(row for known in [*self._sources.values()] for row in known.numbers.rows)]
+        return sorted(rows, key=lambda row: row.time)
+
+    def _version(self) -> int:
+        return len(self._unknown) + sum(known.numbers.version for known in [*self._sources.values()])
+
+    # ------------------------------------------------------------------- tick
+    def look(self) -> None:
+        """Tell what is new, and have it written: to be called now and then. Never waits."""
+        saver, news = self._saver, self._take_news()
+        is_due = monotonic() - self._written_at > _WRITE_SECONDS and self._version() != self._written
+        has_stepped = saver.clock.has_stepped()
+        if news or is_due or has_stepped:
+            saver.background.begin("", lambda: self._write(news, is_due), "What is missing could not be noted")
+
+    def _take_news(self) -> list[Gap]:
+        """Return what nobody was told of yet, added up: one for each source and place."""
+        found: dict[tuple[str, str], Gap] = {}
+        while self.news:
+            gap = self.news.popleft()
+            key = gap.source, gap.place
+            found[key] = gap.after(found[key]) if key in found else gap
+        return [gap for gap in found.values() if gap.place != SKIPPED]
+
+    def _write(self, news: list[Gap], rows_too: bool) -> None:
+        saver = self._saver
+        with saver.io.lock:
+            if saver.session is None or not saver.io.writable:
+                return
+            step = saver.clock.look()
+            if step:
+                tell_step(saver, step)
+            for gap in news:
+                tell(saver, gap.text)
+            if rows_too:
+                self._write_rows()
+
+    def _write_rows(self) -> None:
+        """Write the table and the drifts into the open file, whose lock is held; not while it streams."""
+        saver = self._saver
+        self._written_at = monotonic()
+        if saver.is_swmr_active:
+            return
+        with self.lock:
+            version, rows = self._version(), self._rows()
+        if rows and version != self._written:
+            self._table = self._table or GapTable(saver)
+            self._table.write([astuple(row) for row in rows])
+        self._written = version
+        for source, drift in self.drifts().items():
+            group = saver.intake.stream(source).group
+            if isinstance(group, GROUP):
+                about = {"clock_drift_ppm": drift.ppm, "clock_drift_error_ppm": drift.error}
+                saver.io.set_attributes(group.handle, saver.raw({**about, "clock_drift_seconds": drift.seconds}))
+
+    def drifts(self) -> dict[str, DriftFit]:
+        """Return how the clocks of the devices drift, by source, as far as it is known."""
+        with self.lock:
+            fits = {source: known.drift.fit() for source, known in self._sources.items()}
+        return {source: fit for source, fit in fits.items() if fit is not None}
+
+    # ----------------------------------------------------------------- the end
+    def final_counts(self) -> dict[str, Any]:
+        """Return the counts that are noted in a file when it is closed, and write table and drift; its lock is held."""
+        saver = self._saver
+        counts = files.final_counts(saver)
+        if not counts:
+            return counts
+        step = saver.clock.look()
+        if step:
+            tell_step(saver, step)
+        self._see_losses()
+        with self.lock:
+            if not saver.watcher.is_rolling:
+                for known in self._sources.values():
+                    known.numbers.end(self.now())
+        summary = self.summary()
+        with suppress(H5SaverError, OSError):  # the file is closed all the same, and that tells
+            for gap in self._take_news():
+                tell(saver, gap.text)
+            if self._sources:
+                saver.end_streaming()
+                self._write_rows()
+            if summary.tells:
+                saver.add_log(f"{datetime.now():%Y-%m-%d %H:%M:%S} {summary.text}")
+        return {**counts, **saver.raw({"completeness": summary.text})}
+
+    def _see_losses(self) -> None:
+        """Note frames that were handed over and could not be written: those after the last flush, or unknown ones."""
+        saver, counted = self._saver, self._saver.file_statistics()
+        dropped = counted.frames_dropped - saver.frames_refused
+        new = dropped - self._lost_on_disk
+        if new <= 0 or not self._sources:
+            return
+        self._lost_on_disk = dropped
+        with self.lock:
+            at = self.now()
+            if counted.frames_written + dropped == saver.frames_saved and saver.io.queue.failure is not None:
+                for index, numbers, number in self._recent:
+                    if index > counted.frames_written:
+                        numbers.lost(number, DISK, at)
+                self._recent.clear()
+            else:
+                self._unknown.append(Gap("", -1, -1, new, DISK, at))
+
+    def summary(self) -> Summary:
+        """Return how many of how many frames are in the open file, or in the one that was open last."""
+        counted, steps = self._saver.file_statistics(), self._saver.clock.steps
+        with self.lock:
+            never = sum(known.numbers.never_came for known in self._sources.values())
+            has_numbers = any(known.numbers.last is not None for known in self._sources.values())
+            expected = counted.frames_received + never
+            return Summary.of(counted.frames_written, expected, self._rows(), has_numbers, (s for _, s in steps))
+
+    def file_closed(self) -> None:
+        """Take note that a file was closed, and say what is in it; at the end of a recording of several, of all."""
+        saver = self._saver
+        if not saver.file_statistics().frames_received:
+            return
+        self._see_losses()
+        found = self.summary()
+        self._total += found
+        is_last = not saver.watcher.is_rolling
+        if is_last and saver.watcher.counts.part > 1:
+            found = self._total
+        if is_last and found.tells:
+            saver.update_status(found.text)
+        with self.lock:
+            self._earlier += self._rows()
+            self._begin_file()
+            self._is_over = is_last
+
+    def opened(self) -> None:
+        """Take note that a file was opened: another recording begins, if none of its frames has come already."""
+        with self.lock:
+            if self._is_over:
+                self._begin()
+
+    def given_up(self) -> None:
+        """Take note that no file could be opened."""
+        self._is_over = True
