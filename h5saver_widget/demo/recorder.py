@@ -96,6 +96,7 @@ class PanelRecorder(QtCore.QObject):
         for panel in panels:
             self._savers[panel.title].h5saver = h5saver
             panel.grabbed.connect(partial(self._on_frame, panel))
+            panel.grabbed.connect(h5saver.sink_before(panel))  # behind it: the frame that is a trigger is saved once
             panel.background_taken.connect(partial(self._on_background, panel))
 
     @property

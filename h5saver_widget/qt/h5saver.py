@@ -355,15 +355,25 @@ class H5Saver(H5SaverBase, QObject):
     @_caught
     def _follow_file(self) -> None:
         doing, _ = self.pending()
-        if self.isopen() or doing:
+        if self.isopen() or doing or self._may_be_between_files():
             self._report_timer.start()
         else:
-            self._report_timer.stop()
+            if self.kept_before is None:
+                self._report_timer.stop()
+            else:
+                self._report_timer.start()  # it shows how much is held
             if self.store.current.do_save:
                 self.store.change(do_save=False)  # a switch that says it saves, and does not, loses data
             if self.backend != self.store.current.library:
                 self.apply_settings()  # what was chosen for the next file
         self.show_status()
+
+    def _may_be_between_files(self) -> bool:
+        """Tell whether another thread may be about to open the next file: it has the lock until that is done."""
+        has_lock = self.io.lock.acquire(blocking=False)
+        if has_lock:
+            self.io.lock.release()
+        return not has_lock or self.isopen()
 
     @_caught
     def _tick(self) -> None:
@@ -375,12 +385,16 @@ class H5Saver(H5SaverBase, QObject):
                 self._notify("error", message=str(failure), exception=failure)
         else:
             self.look_after()
+        if self.store.current.do_save and not self.isopen():
+            self._follow_file()
         self.show_status(only_if_changed=True)
 
     def _look_changed(self, name: str, value: Any) -> None:
         """Have the tree look as a setting that has changed wants it; called in any thread."""
         if name in ("backend_type", "local_first", "mirror", "connection", "h5comp_library", "keep_before"):
             self._in_own_thread(self._show_options)
+        if name == "keep_before":
+            self._call.emit(self._follow_file)
         if name not in ("do_save", "N_saved"):  # those come with a state
             self._call.emit(self.show_status)
 

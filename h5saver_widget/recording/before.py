@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h5saver_widget.backends.isolated.held import HeldMemory
-from h5saver_widget.data.protocols import DataLike, DataToExportLike
 from h5saver_widget.errors import H5SaverError, QueueFullError
 from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP
@@ -26,7 +25,7 @@ from h5saver_widget.recording.held_frames import said_about, said_of_objects
 from h5saver_widget.recording.markers import marker_line
 from h5saver_widget.recording.settings import SETTINGS
 from h5saver_widget.recording.triggers import Triggers
-from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of
+from h5saver_widget.saving.given import AxesGiven, ErrorsGiven, Given, TimeGiven, UnitsGiven, bundle_of, is_data_object
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.stamps import Stamp
 
@@ -43,7 +42,7 @@ _RESCUE: Final = "h5saver_widget.recording.rescue:write_held"
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """Number types and shape of a frame: what frames like it are compared with."""
+    """Number types and shape of a frame; frames like it are compared with them."""
 
     dtypes: tuple[np.dtype[Any], ...]
     shape: tuple[int, ...]
@@ -70,7 +69,7 @@ class KeptBefore:
     def __init__(self, saver: H5SaverBase, seconds: float, capacity: int) -> None:
         self._saver = saver
         self.capacity = capacity
-        self.held = Held(capacity, seconds)
+        self.held = Held(capacity, seconds, lambda: saver.isopen())
         self.triggers = Triggers()
         self._memory = HeldMemory(self.held.ring, _RESCUE)
         #: Of each source, what was said about its last frame, and the same as bytes.
@@ -135,7 +134,7 @@ class KeptBefore:
         for dwa in bundle.data:
             Frame(dwa, *self._saver.frame_format())
         self._known.pop(source, None)
-        has_said = isinstance(data, (DataLike, DataToExportLike))  # a data object has its own words, and its own time
+        has_said = is_data_object(data)
         is_plain = not has_said and errors is None and len(bundle.data) == 1
         meant = Meant.of(data, units, axes, extras) if is_plain else None
         arrays: Sequence[NDArray[Any]]
@@ -208,7 +207,7 @@ class KeptBefore:
 
     # ----------------------------------------------------------------- writing
     def fire(self, before: float, reason: str, source: str, path: str) -> bool:
-        """Keep what came in the last seconds for a file that is about to be opened; return whether there is anything.
+        """Keep the frames of the last seconds for a file that is about to be opened; False if one is open already.
 
         Parameters
         ----------
@@ -269,13 +268,13 @@ def mark(saver: H5SaverBase, ring: Ring) -> int:
         How many frames stand before that moment.
     """
     order = order_in(ring)
-    counts = frames_before(ring, order["since"])
+    counts, seconds = frames_before(ring)
     at = datetime.fromtimestamp(order["time"]).astimezone()
-    seconds, frames, source = order["fired"] - order["since"], sum(counts.values()), order["source"]
+    frames, source = sum(counts.values()), order["source"]
     about = {
         "trigger_time": at.isoformat(timespec="microseconds"),
         "trigger_reason": order["reason"],
-        "seconds_before": float(seconds),
+        "seconds_before": seconds,
         "frames_before": frames,
     }
     if source in counts:
@@ -283,7 +282,9 @@ def mark(saver: H5SaverBase, ring: Ring) -> int:
     try:
         with saver.saving():
             saver.add_log(marker_line(at))
-            saver.add_log(f"{at:%Y-%m-%d %H:%M:%S} {order['reason']}; {frames:,} frames of the {seconds:g} s before it")
+            saver.add_log(
+                f"{at:%Y-%m-%d %H:%M:%S} {order['reason']}; {frames:,} frames of the {seconds:.3g} s before it"
+            )
             raw = saver.raw_group
             if isinstance(raw, GROUP) and not saver.is_swmr_active:
                 saver.io.set_attributes(raw.handle, saver.raw(about))

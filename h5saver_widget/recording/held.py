@@ -1,8 +1,8 @@
 """Held: the frames of the last seconds, in memory, before anything is recorded. No Qt.
 
 They lie in a ring of bytes, whose size is the bound: the oldest goes when it is too old, or when there is no room. Once
-the ring has *fired*, nothing goes any more: what was held is written into a file that is being opened, and what still
-comes is put behind it, as long as there is room. Then frames *pass*: they go the ordinary way.
+the ring has *fired*, nothing goes any more: the held frames are written into a file that is being opened, and later
+ones are put behind them, as long as there is room. Then frames *pass*: they go the ordinary way.
 
 The ring is the memory of :mod:`h5saver_widget.backends.isolated.ring`, so another process may look after it.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isnan, nan
@@ -29,7 +29,7 @@ from h5saver_widget.saving.stamps import Stamp
 
 __all__ = ["Held", "HeldFrame", "Phase", "frames_before", "held_frames", "order_in"]
 
-#: In front of a record: when it came (monotonic), the time of the frame, the length of what was said about it, and the
+#: In front of a record: when it came (monotonic), the time of the frame, the length of its meaning, and the
 #: stamp of the frame.
 _HEAD: Final = struct.Struct("=ddI4xqddd")
 _NO_STAMP: Final = (-1, nan, nan, nan)
@@ -43,7 +43,7 @@ _LEAST: Final = 1 << 20
 
 
 class Phase(Enum):
-    """What happens to a frame that comes: it is held, held behind those that are being written, or not held."""
+    """The way of a frame that comes: it is held, held behind those that are being written, or not held."""
 
     HOLDS = "holds"
     FIRED = "fired"
@@ -61,7 +61,7 @@ class HeldFrame:
     time
         Its time, in s since 1970; that of its arrival, unless another one was given.
     said
-        What was said about it.
+        Its meaning.
     arrays
         Its arrays.
     stamp
@@ -84,6 +84,8 @@ class Held:
         Bytes of the memory.
     seconds
         How long a frame is held, in s.
+    is_recording
+        Tells, without waiting, whether frames are recorded now; none is held then.
 
     Attributes
     ----------
@@ -92,13 +94,14 @@ class Held:
     seconds
         The same as the parameter; may be changed.
     phase
-        What happens to frames now.
+        The way of frames now.
     """
 
-    def __init__(self, capacity: int, seconds: float) -> None:
+    def __init__(self, capacity: int, seconds: float, is_recording: Callable[[], bool] = lambda: False) -> None:
         self.ring = Ring(allowed_capacity(max(capacity, _LEAST) & ~7))
         self.seconds = seconds
         self.phase = Phase.HOLDS
+        self._is_recording = is_recording
         self._lock = threading.Lock()
         self._oldest, self._newest = inf, 0.0
         register_owned(self)
@@ -136,7 +139,7 @@ class Held:
         time
             Its time; nan for now. (That is told by the clock of the start: it may be set before.)
         head
-            What was said about it, as bytes.
+            Its meaning, as bytes.
         arrays
             Its arrays; they are copied.
         stamp
@@ -152,6 +155,8 @@ class Held:
             stamped = _NO_STAMP if stamp is None else (stamp.number, stamp.clock, stamp.wall, stamp.monotonic)
             record = [_HEAD.pack(now, time, len(head), *stamped), *values]
             if self.phase is Phase.HOLDS:
+                if self._is_recording():  # since the caller has looked
+                    return False
                 while self._oldest < now - self.seconds:
                     self._drop()
                 self._put_surely(_FRAME, now, record)
@@ -182,7 +187,7 @@ class Held:
 
     # -------------------------------------------------------------------- order
     def fire(self, order: dict[str, Any], before: float) -> bool:
-        """Let nothing go from now on: what came in the last seconds is to be written.
+        """Let nothing go from now on: the frames of the last seconds are to be written.
 
         Parameters
         ----------
@@ -246,17 +251,22 @@ def order_in(ring: Ring) -> dict[str, Any]:
     raise RingError("the memory has fired, and there is no order in it")
 
 
-def frames_before(ring: Ring, since: float) -> dict[str, int]:
-    """Return how many frames of each source stand before the order, of those that came since a time."""
+def frames_before(ring: Ring) -> tuple[dict[str, int], float]:
+    """Return how many frames of each source stand before the order, and how long before it the first one came, in s."""
     found: dict[str, int] = {}
+    order = order_in(ring)
+    first = fired = order["fired"]
     for kind, _, content in _records(ring, ring[Counter.tail]):
-        if kind == _ORDER:  # an earlier one has come to nothing
-            if _HEAD.unpack_from(content)[0] == order_in(ring)["fired"]:
-                break
-        elif _HEAD.unpack_from(content)[0] >= since:
+        if kind == PADDING:
+            continue
+        arrived = _HEAD.unpack_from(content)[0]
+        if kind == _ORDER and arrived == fired:  # an earlier one has come to nothing
+            break
+        if kind == _FRAME and arrived >= order["since"]:
+            first = min(first, arrived)
             source = understood(_said(content)).source
             found[source] = found.get(source, 0) + 1
-    return found
+    return found, fired - first
 
 
 def held_frames(ring: Ring) -> Iterator[HeldFrame]:

@@ -1,6 +1,6 @@
-"""Frames as bytes: what a caller has said about a frame in front, its values behind, as they are. No Qt.
+"""Frames as bytes: the meaning that a caller has given in front, the values behind, as they are. No Qt.
 
-A held frame stands for itself: of those before it, none may be left. What is said is made into bytes once for all
+A held frame stands for itself: of those before it, none may be left. A meaning is made into bytes once for all
 frames that are alike; values are copied once.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["Said", "array_bytes", "frame_arrays", "said_about", "said_of_objects
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was said about a frame.
+    """The meaning of a frame, as its caller has given it.
 
     Attributes
     ----------
@@ -70,14 +70,14 @@ def said_about(
     labels: tuple[str, ...] | None,
     arrays: Sequence[NDArray[Any]],
 ) -> bytes:
-    """Return as bytes what was said about arrays; parameters as of :class:`Said`."""
+    """Return the meaning of arrays as bytes; parameters as of :class:`Said`."""
     known = [(label, given) for label, given in (axes or {}).items()]
     changed = [(source, name) for name in altered_among(extras)]
     return pack([source, units, known, _texts(extras), labels, _kinds(arrays), [], changed])
 
 
 def said_of_objects(source: str, objects: Sequence[DataLike]) -> tuple[bytes, list[NDArray[Any]]]:
-    """Return as bytes what data objects say about themselves, and their arrays."""
+    """Return the meaning of data objects as bytes, and their arrays."""
     arrays: list[NDArray[Any]] = []
     about = []
     for dwa in objects:
@@ -129,7 +129,7 @@ def _kinds(arrays: Sequence[NDArray[Any]]) -> list[Any]:
 
 
 def _texts(extras: Mapping[str, Any]) -> dict[str, str]:
-    """Return extra attributes as they stand in a file; what is no plain data as text, as it is saved, too."""
+    """Return extra attributes as they stand in a file; values that are no plain data as text, as always."""
     found = {}
     for name, value in extras.items():
         try:
@@ -145,7 +145,7 @@ def _values(texts: Mapping[str, str]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def understood(head: bytes) -> Said:
-    """Return what was said, from the bytes that were made of it."""
+    """Return the meaning of a frame from its bytes."""
     source, units, axes, extras, labels, kinds, objects, changed = unpack(head)
     known = dict(axes)
     types = tuple((np.dtype(name), tuple(shape)) for name, shape in kinds)
@@ -158,7 +158,7 @@ def array_bytes(array: NDArray[Any]) -> memoryview:
 
 
 def frame_arrays(said: Said, values: memoryview) -> list[NDArray[Any]]:
-    """Return the arrays of a frame, which look at the bytes behind what was said about it."""
+    """Return the arrays of a frame, which look at the bytes behind its meaning."""
     found, at = [], 0
     for dtype, shape in said.kinds:
         array: NDArray[Any] = np.ndarray(shape, dtype, values, at)

@@ -32,6 +32,7 @@ __all__ = [
     "axes_of",
     "bundle_of",
     "copy_of",
+    "is_data_object",
 ]
 
 #: Classes that are known to be bundles: a protocol is checked once.
@@ -175,6 +176,11 @@ def _data_objects(data: object) -> list[DataLike] | None:
     if isinstance(data, DataLike):
         return [data]
     return list(data.data) if isinstance(data, DataToExportLike) else None
+
+
+def is_data_object(data: object) -> bool:
+    """Tell whether a frame is a data object, or a bundle of them: it has units, axes and a time of its own."""
+    return _data_objects(data) is not None
 
 
 def _seconds(source: str, time: TimeGiven) -> float:

@@ -177,6 +177,7 @@ def test_a_frame_is_counted_in_the_file_that_it_went_into(qtbot, window, press, 
 
     monkeypatch.setattr(DetectorTimeSaver, "filter_data", new_file_first)
     qtbot.waitUntil(lambda: bool(renewed))  # the end of saving waits for this thread, which would wait for the end
+    qtbot.waitUntil(window._record_action.isChecked)  # between the files it says that nothing is recorded
     press(window._record_action)
     qtbot.waitUntil(lambda: not window.h5saver.isopen())
     settle(window.h5saver)

@@ -82,7 +82,8 @@ def trigger_time(path: Path) -> float:
     """Return when the recording in a file was begun, by the monotonic clock."""
     with h5py.File(path, "r") as file:
         text = str(decode(file["RawData"].attrs["trigger_time"]))
-    return datetime.fromisoformat(text).timestamp() - time.time() + time.monotonic()
+    ahead = min(time.monotonic() - time.time() for _ in range(20))
+    return datetime.fromisoformat(text).timestamp() + ahead
 
 
 def numbers_in(path: Path) -> dict[str, list[int]]:
