@@ -12,6 +12,7 @@ import pytest
 from pyqtgraph.Qt import QtGui, QtWidgets
 from recording_helpers import detector, files_in, frame, log_of, numbers_in, settle, start, stop
 
+from h5saver_widget import DataLoader
 from h5saver_widget.errors import FileNotOpenError, H5SaverError
 from h5saver_widget.qt.alarm import ALARM
 from h5saver_widget.recording import disk
@@ -50,6 +51,28 @@ def test_a_pause_leaves_out_and_counts(shown, saver, base, qtbot):
     stop(saver)
     assert numbers_in(path) == [0, 1]
     qtbot.waitUntil(lambda: not shown.tree.button_of("pause").isEnabled())
+
+
+# ------------------------------------------------------------ seconds before
+def test_a_button_saves_what_just_happened(shown, saver, base, qtbot):
+    button = shown.tree.button_of("save_before")
+    assert not button.isVisible()
+    saver.settings["recording", "keep_before"] = 10.0
+    qtbot.waitUntil(lambda: button.isVisible() and button.isEnabled())
+    saver.record("meter", 1.0)
+    assert saver.status().state is RecorderState.ARMED and not saver.isopen()
+    shown.press("save_before")
+    assert saver.record("meter", 2.0)
+    qtbot.waitUntil(lambda: not button.isEnabled())
+    path = saver.file_path or Path(saver.settings["current_h5_file"])
+    assert saver.settings["do_save"]
+    stop(saver)
+    with DataLoader(path) as loader:
+        assert loader.load_data("/RawData/Detector000/Data0D/CH00/EnlData00").data[0].ravel().tolist() == [1.0, 2.0]
+    qtbot.waitUntil(lambda: button.isEnabled())
+    saver.settings["recording", "keep_before"] = 0.0
+    qtbot.waitUntil(lambda: not button.isVisible())
+    assert saver.status().state is RecorderState.CLOSED
 
 
 # ---------------------------------------------------------------- full disk

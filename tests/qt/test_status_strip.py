@@ -56,6 +56,8 @@ def test_numbers_for_people(strip, now):
     short = Statistics(seconds_left=59, free_bytes=1)
     strip.show_status(RecorderStatus(RecorderState.RECORDING, short, Path("b.h5"), 1, is_open=True))
     assert strip.left.text() == "disk: 59 s left" and strip.left.font().bold()
+    strip.show_status(RecorderStatus(RecorderState.ARMED, held_seconds=9.84))
+    assert (strip.state, strip.clock.text()) == ("armed", "9.8 s held")
     strip.show_status(RecorderStatus(RecorderState.CLOSED, short, Path("b.h5"), 1))
     assert (strip.rate.text(), strip.left.text(), strip.lost.font().bold()) == ("", "disk: 1 B free", False)
 

@@ -241,6 +241,20 @@ def test_time_and_memory_are_bounds(clock: Clock) -> None:
     held.close()
 
 
+def test_times_are_even_when_the_clock_is_set(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a held frame is that of its arrival, by the clock of the start."""
+    wall = [1_000_000.0]
+    monkeypatch.setattr("h5saver_widget.recording.held.wall_clock", lambda: wall[0])
+    held, values = Held(1 << 20, 10.0), [np.zeros(1)]
+    for number in range(5):
+        clock.now += 1.0
+        wall[0] += 1.0 if number != 2 else -3600.0
+        held.put(float("nan"), said_about("meter", "", None, {}, None, values), values)
+    held.fire({"reason": ""}, 10.0)
+    assert [frame.time - wall[0] for frame in held.frames()] == [-4.0, -3.0, -2.0, -1.0, 0.0]
+    held.close()
+
+
 def test_a_frame_that_was_looked_at_too_early_is_recorded(clock: Clock) -> None:
     """A recording may have begun since the caller has asked whether frames are held."""
     is_recording = [False]
