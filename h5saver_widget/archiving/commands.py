@@ -54,7 +54,7 @@ class TemplateCommand:
 
 
 class Validate:
-    """Says what an archive would miss in a file."""
+    """Says which information an archive would miss in a file."""
 
     help = "say what an archive would miss in a file; exit code 0: valid, 1: not valid, 3: not readable"
 
@@ -69,7 +69,7 @@ class Validate:
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Print what is missing, in words."""
+        """Print the missing information, in words."""
         from h5saver_widget.archiving.missing import missing_in
         from h5saver_widget.backends.registry import READS_ALL
         from h5saver_widget.browsing import FileView
@@ -95,7 +95,7 @@ def _pynx() -> str:
 
 
 def _strict(path: Path, program: str) -> tuple[list[str], bool]:
-    """Return what pynxtools says of a file, and whether it takes it for valid."""
+    """Return the report of pynxtools on a file, and whether it takes it for valid."""
     if not program:
         return [
             "checked by the rules of this package alone: pip install 'h5saver_widget[nexus]' for the whole of NeXus"

@@ -1,4 +1,4 @@
-"""What an archive would miss in a file, in words: our own few structural rules of NeXus, and those of good manners.
+"""Findings of an archive in a file, in words: our own few structural rules of NeXus, and those of good manners.
 
 Rules: https://manual.nexusformat.org/datarules.html; a full validator is pynxtools.
 """
@@ -51,7 +51,7 @@ class Missing:
 
 
 def missing_in(h5: H5Backend) -> list[Missing]:
-    r"""Return what an archive would miss in an open file, errors first.
+    r"""Return the information that an archive would miss in an open file, errors first.
 
     Examples
     --------

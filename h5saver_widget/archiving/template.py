@@ -77,7 +77,7 @@ class Field:
     help: str = ""
 
     def problem(self, value: str) -> str:
-        """Return what is wrong with a value, in a sentence; ``''`` if nothing is.
+        """Return the fault of a value, in a sentence; ``''`` if it has none.
 
         Examples
         --------
@@ -156,7 +156,7 @@ class Template:
     definition: str = ""
 
     def problems(self, values: Mapping[str, str], required: str = "") -> list[str]:
-        """Return what is wrong with values, by name of their field, in sentences.
+        """Return the faults of values, by name of their field, in sentences.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Template:
         return found
 
     def shown(self, values: Mapping[str, str]) -> dict[str, Plain]:
-        """Return what of the values goes into the NeXus entry: nodes by name; those that can't be used are left out.
+        """Return the values that go into the NeXus entry: nodes by name; those that can't be used are left out.
 
         Examples
         --------

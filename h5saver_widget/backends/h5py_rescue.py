@@ -55,11 +55,11 @@ def rescue(
     size
         Of the damaged file, in bytes: nothing in it is larger, unless it is compressed.
     skip
-        Objects that end or hang the library, and what they do.
+        Objects that end or hang the library, and their effect.
     care
         Objects that do so when they are copied at once: they are copied in pieces.
     hollow
-        Objects that do so when they are read at all: they are made without what is in them.
+        Objects that do so when they are read at all: they are made without their content.
 
     Yields
     ------
@@ -183,7 +183,7 @@ class _Rescue:
         yield {"object": where, **result}
 
     def references(self) -> Iterator[dict[str, Any]]:
-        """Have the references in the new file point to what they pointed to: they are empty after a copy."""
+        """Have the references in the new file point to the same objects as before: they are empty after a copy."""
         for place in filter(None, self._copied.places.values()):
             try:
                 lost = self._copied.renew(self._source[place], self._made[place])

@@ -62,7 +62,7 @@ def _place_of(root: Mapping[str, RawAttribute]) -> tuple[str, ...]:
 def listed_in_root(io: Backend, names: list[str]) -> list[str]:
     """Return the names in the root of a file without those that show its data once more.
 
-    Who walks through a whole file would meet every array twice.
+    A walk through a whole file would meet every array twice.
     """
     if _NAMES.isdisjoint(names):
         return names

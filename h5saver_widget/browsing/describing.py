@@ -100,7 +100,7 @@ class NodeReport:
     is_scaled
         Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
     for_others
-        Of a whole file: what an archive would miss, in sentences.
+        Of a whole file: the information that an archive would miss, in sentences.
     """
 
     path: str

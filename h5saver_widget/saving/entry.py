@@ -96,7 +96,7 @@ class _Channel:
 
 
 class Entry:
-    """Collects what is made in an open file, and shows it in the entry.
+    """Collects the new nodes of an open file, and shows them in the entry.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ class Entry:
             self._add({"end_time": time_node(end)})
 
     def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
-        """Add what a person has told: the sample, the user, settings that no module knows.
+        """Add the facts that a person has told: the sample, the user, settings that no module knows.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class Entry:
                 self._io.set_attributes(self._io.node(RAW_GROUP), {TOLD: told})
 
     def describe_again(self, told: RawAttribute | None) -> None:
-        """Add what was told in the original of a copy, as its attribute has it; one that is not ours is passed over."""
+        """Add the facts told in the original of a copy, as its attribute has them; others are passed over."""
         with suppress(ValueError, TypeError, AttributeError):
             definition, members = json.loads(str(told))
             self.describe({str(name): Plain.unpacked(*node) for name, node in members.items()}, str(definition))
@@ -239,7 +239,7 @@ class Entry:
             self._channels.setdefault(group, _Channel()).errors.append(array)
 
     def removed(self, path: str) -> None:
-        """Show a node, and what was in it, no more: a view of an array that is gone shows zeros."""
+        """Show a node and its content no more: a view of an array that is gone shows zeros."""
         below = f"{path}/"
         for known in (self._modules, self._channels, self._axes):
             for place in [place for place in known if f"{place}/".startswith(below)]:
@@ -292,7 +292,7 @@ class Entry:
 
     # ---------------------------------------------------------------- writing
     def write(self) -> None:
-        """Show what was made since the last call."""
+        """Show the nodes that were made since the last call."""
         modules, self._modules = self._modules, {}
         channels, self._channels = self._channels, {}
         new: dict[str, Plain] = {}

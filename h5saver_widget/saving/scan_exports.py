@@ -133,7 +133,7 @@ class DataToExportExtendedSaver(DataManagement):
     def prepare(
         self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform"
     ) -> Point:
-        """Check a point, and return what writes it; see :meth:`add_data` for errors.
+        """Check a point, and return a function that writes it; see :meth:`add_data` for errors.
 
         Data that come for the first time need new arrays. If the file streams (SWMR) this ends streaming: readers have
         to open the file again, which is less than losing the data.
