@@ -147,7 +147,7 @@ class Recording:
         self.repeated, self._looked_at = None, 0
 
     def repeat(self) -> Repeated | None:
-        """Return an object that appends points like the last one, of one data object; None if each has to be checked."""
+        """Return an appender of points like the last one, of one data object; None if each has to be checked."""
         repeated = self.repeated
         return repeated if repeated is not None and len(self._channels) == 1 and repeated.is_valid else None
 
