@@ -334,6 +334,19 @@ def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
     assert main(["validate", str(tmp_path / "no.h5")]) == 3
 
 
+def test_a_view_of_an_array_that_another_program_has_deleted_is_named(backend, tmp_path):
+    path = tmp_path / "a.h5"
+    written(path, backend, snapshot, entry="always")
+    with h5py.File(path, "r+") as file:
+        gone = text(file["_i_entry/det_curve/CH00"].attrs["target"])
+        del file[gone]
+        assert not file["_i_entry/det_curve/CH00"][()].any()  # HDF5 shows zeros, and no error
+    with H5Backend("h5py") as h5:
+        h5.open_file(path)
+        (found,) = [one for one in missing_in(h5) if one.is_error]
+    assert (found.where, gone in found.what) == ("/_i_entry/det_curve/CH00", True)
+
+
 def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path):
     told = find_template("optics").shown({"Sample": "Si µ", "Power": "3", "User": "Ada", "Wavelength": "red"})
     with H5SaverLowLevel(backend=backend) as saver:
