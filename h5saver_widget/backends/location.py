@@ -10,7 +10,7 @@ from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import DataMismatchError, FileOpenError, taken
 from h5saver_widget.format.naming import natural_key
-from h5saver_widget.format.renaming import move_aside
+from h5saver_widget.format.renaming import move_aside, rename_exclusive
 
 __all__ = ["Location"]
 
@@ -60,6 +60,18 @@ class Location:
     def move_aside(self, path: Path) -> Path:
         """Rename a file to its first free backup name (``name_old1.h5``), never over another; return the new path."""
         return move_aside(path)
+
+    def rename(self, path: Path, target: Path) -> bool:
+        """Rename a file, never over another one; return whether the name was free."""
+        try:
+            rename_exclusive(path, target)
+        except FileExistsError:
+            return False
+        return True
+
+    def remove(self, path: Path, keeps_nodes: bool = False) -> None:
+        """Delete a file; where one of its nodes has another name, `keeps_nodes` deletes its name alone."""
+        path.unlink()
 
     def list_folder(self, folder: Path) -> list[str]:
         """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""

@@ -88,16 +88,24 @@ class ServerLocation(Location):
 
     def move_aside(self, path: Path) -> Path:
         """Let the first free backup name point to a file's content, then take its own name away: nothing is copied."""
-        for target in backup_names(path):
-            with self.at(target) as client:
-                status, _ = client.exchange("PUT", "/", {"linked_domain": domain_of(path)})
-                if status < 300:
-                    break
-                if status != 409:
-                    raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
-        with self.at(path) as old:
-            old.ask("DELETE", "/", keep_root=1)
-        return target
+        return next(target for target in backup_names(path) if self.rename(path, target))
+
+    def rename(self, path: Path, target: Path) -> bool:
+        """Let a free name point to a file's content, then take its own name away; False if the name is not free."""
+        with self.at(target, new=True) as client:
+            status, _ = client.exchange("PUT", "/", {"linked_domain": domain_of(path)})
+            if status == 409:
+                return False
+            if status >= 300:
+                raise RemoteRefusedError(client.in_words(status, "renaming to"), status)
+        self.remove(path, keeps_nodes=True)
+        return True
+
+    def remove(self, path: Path, keeps_nodes: bool = False) -> None:
+        """Delete a file, or its name alone where its nodes have another one."""
+        with self.at(path) as client:
+            params: dict[str, Any] = {"keep_root": 1} if keeps_nodes else {}
+            client.ask("DELETE", "/", **params)
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
         """Choose the server for files opened from now on; the open one continues with another password or key."""

@@ -23,13 +23,15 @@ class CopyCommand:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FILE, FOLDER and --rate."""
         parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
-        parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder, on a share or another disk")
+        parser.add_argument(
+            "folder", metavar="FOLDER", help="a folder on a share or a disk, or hdf5://FOLDER on the HSDS server"
+        )
         parser.add_argument("--rate", type=float, default=0.0, metavar="MB", help="at most so many MB in a second")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Copy each file, and print where its copy is."""
         from h5saver_widget.copies.courier import want_copy
-        from h5saver_widget.copies.notes import notes_folder
+        from h5saver_widget.copies.notes import folder_named, notes_folder
         from h5saver_widget.copies.sending import Pace, attempt
 
         failed = 0
@@ -39,7 +41,7 @@ class CopyCommand:
             try:
                 if not path.is_file():
                     raise FileNotFoundError(f"{path} is not a file; check the path")
-                note = want_copy(path.absolute(), arguments.folder.absolute(), None, notes_folder())
+                note = want_copy(path.absolute(), folder_named(arguments.folder), None, notes_folder())
                 done = attempt(note, notes_folder(), pace)
             except (H5SaverError, OSError) as error:
                 print(f"h5saver: {error}", file=sys.stderr)
@@ -64,7 +66,7 @@ class CopiesCommand:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare FOLDER, --complete, --accept, --forget and --json."""
-        parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="only those in this folder")
+        parser.add_argument("folder", nargs="?", metavar="FOLDER", help="only those in this folder")
         parser.add_argument("--complete", action="store_true", help="make those now that are not safe yet")
         parser.add_argument("--accept", action="store_true", help="FOLDER is on another disk now, which is meant")
         parser.add_argument("--forget", action="store_true", help="forget copies of files that are not there any more")
@@ -72,17 +74,19 @@ class CopiesCommand:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Print the state of each copy."""
-        from h5saver_widget.copies.notes import CopyNote, notes_folder
-        from h5saver_widget.copies.places import accept_place
+        from h5saver_widget.copies.notes import CopyNote, folder_named, notes_folder, on_server
+        from h5saver_widget.copies.places import forget_place, place_of
         from h5saver_widget.copies.sending import Pace, attempt
 
-        notes, folder = notes_folder(), None if arguments.folder is None else str(arguments.folder.absolute())
+        notes, folder = notes_folder(), None if arguments.folder is None else folder_named(arguments.folder)
         if arguments.accept:
             if folder is None:
                 print("h5saver: --accept needs FOLDER", file=sys.stderr)
                 return 2
             try:
-                accept_place(Path(folder), notes)
+                forget_place(folder, notes)
+                if not on_server(folder):  # a server is asked when there is something to copy
+                    place_of(Path(folder), notes)
             except (H5SaverError, OSError) as error:
                 print(f"h5saver: {error}", file=sys.stderr)
                 return 1

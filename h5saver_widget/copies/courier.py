@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.copies.freeing import free
-from h5saver_widget.copies.notes import CopyNote, notes_folder, only_one
+from h5saver_widget.copies.notes import CopyNote, notes_folder, on_server, only_one
 from h5saver_widget.copies.places import place_of
 from h5saver_widget.copies.sending import Pace, attempt
 from h5saver_widget.errors import CopyError, H5SaverError
@@ -55,7 +56,7 @@ class CopiesStatus:
         return f"all safe ({self.safe} copied)" if self.safe else ""
 
 
-def want_copy(file: Path, folder: Path, base: Path | None, notes: Path) -> CopyNote:
+def want_copy(file: Path, folder: Path | str, base: Path | None, notes: Path) -> CopyNote:
     """Note that a file is to be in a folder, with the folders that it is in below `base`; it may be open still."""
     below = file.parent.relative_to(base) if base is not None and file.is_relative_to(base) else Path()
     note = CopyNote(str(file), str(folder), (below / file.name).as_posix())
@@ -91,22 +92,25 @@ class Copies:
         self.rate = 0.0
         #: Local files are deleted once so many copies are safe; 0: never.
         self.free_at = 0
+        #: The server of folders on a server; None: that of the environment.
+        self.server: RemoteOptions | None = None
         #: Returns a file that is not deleted, because it may be opened again.
         self.keeps: Callable[[], Path | None] = lambda: None
         self._couriers: dict[str, _Courier] = {}
         weakref.finalize(self, _end_all, self._couriers).atexit = False
 
-    def want(self, file: Path, folders: list[Path], base: Path | None = None) -> None:
+    def want(self, file: Path, folders: Sequence[Path | str], base: Path | None = None) -> None:
         """Note that a file is to be in some folders, and begin."""
         for folder in folders:
             want_copy(file, folder, base, self._notes)
         self.begin(folders)
 
-    def begin(self, folders: list[Path]) -> None:
+    def begin(self, folders: Sequence[Path | str]) -> None:
         """Begin to make the copies that are noted for some folders, or go on with them now. Never waits."""
         for folder in map(str, folders):
             courier = self._couriers.setdefault(folder, _Courier(folder, self._notes))
             courier.rate, courier.free_at, courier.keeps = self.rate, self.free_at, self.keeps
+            courier.server = self.server
             courier.begin()
 
     def wait(self, seconds: float) -> bool:
@@ -125,7 +129,7 @@ class Copies:
         couriers = list(self._couriers.values())
         doing = next((courier.doing for courier in couriers if courier.doing), "")
         problems = tuple(filter(None, (courier.trouble() for courier in couriers)))
-        return CopiesStatus(sum(one.left for one in couriers), sum(one.safe for one in couriers), doing, problems)
+        return CopiesStatus(sum(one.waiting for one in couriers), sum(one.safe for one in couriers), doing, problems)
 
 
 def _end_all(couriers: dict[str, _Courier]) -> None:
@@ -139,6 +143,7 @@ class _Courier:
     def __init__(self, folder: str, notes: Path) -> None:
         self._folder, self._notes = folder, notes
         self.rate, self.free_at = 0.0, 0
+        self.server: RemoteOptions | None = None
         self.keeps: Callable[[], Path | None] = lambda: None
         self.left = self.safe = 0
         self.doing = self.problem = ""
@@ -171,6 +176,11 @@ class _Courier:
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None or bool(self.problem), seconds)
 
+    @property
+    def waiting(self) -> int:
+        """Files that are not safe yet; at least one until it was looked what there is to do."""
+        return max(self.left, int(self._is_asked))
+
     def trouble(self) -> str:
         """Return why copies are not safe, ``''`` if all is well; never waits."""
         silent = monotonic() - self._moved_at
@@ -190,6 +200,7 @@ class _Courier:
                     self._thread = None
                     self._changed.notify_all()
                     return
+                self.left = max(self.left, 1)
                 frees, self._is_asked = self._is_asked, False
             problem = self._copy_all(frees)
             with self._changed:
@@ -203,7 +214,8 @@ class _Courier:
         """Copy everything that is noted for the folder; return why something could not be, ``''`` if all could."""
         problem = ""
         try:
-            place_of(Path(self._folder), self._notes)  # a wrong folder is told before there is anything to copy
+            if not on_server(self._folder):
+                place_of(Path(self._folder), self._notes)  # a wrong folder is told before there is anything to copy
         except CopyError as error:
             self.left = len(self._todo())
             return str(error)
@@ -213,7 +225,7 @@ class _Courier:
             for number, note in enumerate(todo := self._todo()):
                 self.left = len(todo) - number
                 self.doing, self._moved_at = "begun", monotonic()
-                done = attempt(note, self._notes, self._pace)
+                done = attempt(note, self._notes, self._pace, self.server)
                 self.safe += done.is_safe
                 problem = done.problem or problem
                 if self._ends:

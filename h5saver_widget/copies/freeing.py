@@ -10,7 +10,7 @@ from pathlib import Path
 from h5saver_widget.backends.journal import sync_folder
 from h5saver_widget.copies.notes import CopyNote
 from h5saver_widget.copies.places import place_of
-from h5saver_widget.copies.sending import Pace, hash_of
+from h5saver_widget.copies.sending import Pace, hash_of, stamp_of
 from h5saver_widget.errors import CopyError, H5SaverError
 from h5saver_widget.recovery.lock_owners import require_closed
 
@@ -37,11 +37,12 @@ def free(file: str, wanted: int, notes: Path, pace: Pace) -> bool:
         If a copy is not as it was made, or something can't be read: nothing is deleted.
     """
     path, known = Path(file), CopyNote.of_file(notes, file)
-    good = [note for note in known if note.is_safe and not note.is_freed]
+    # what a server has is compared, too, but it keeps no bytes of the file: it does not count
+    good = [note for note in known if note.is_safe and not note.is_freed and not note.is_on_server]
     if wanted < 1 or len({note.place for note in good}) < wanted or not all(note.is_safe for note in known):
         return False
     require_closed(path)
-    digest, before = hash_of(path, pace), path.stat()
+    stamp, digest, before = stamp_of(path), hash_of(path, pace), path.stat()
     found: dict[tuple[int, int], CopyNote] = {}
     for note in good:
         with suppress(H5SaverError, OSError):
@@ -52,7 +53,7 @@ def free(file: str, wanted: int, notes: Path, pace: Pace) -> bool:
     if len({note.place for note in found.values()}) < wanted:
         raise CopyError(f"{path.name} is kept: only {len(found)} of its copies can be read, and are as they were made")
     require_closed(path)
-    if (path.stat().st_mtime_ns, path.stat().st_size) != (before.st_mtime_ns, before.st_size):
+    if stamp_of(path) != stamp:
         raise CopyError(f"{path.name} is kept: it was changed while its copies were compared")
     path.unlink()
     for note in good:

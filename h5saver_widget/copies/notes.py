@@ -15,7 +15,7 @@ from typing import Final
 
 from h5saver_widget.backends.remote_options import state_folder
 
-__all__ = ["CopyNote", "notes_folder", "only_one"]
+__all__ = ["CopyNote", "folder_named", "notes_folder", "on_server", "only_one"]
 
 _WAITING: Final = "waiting"
 _DONE: Final = "done"
@@ -24,6 +24,21 @@ _DONE: Final = "done"
 def notes_folder() -> Path:
     """Return the folder of this user for notes of copies; it need not exist."""
     return state_folder() / "copies"
+
+
+def on_server(folder: str) -> bool:
+    """Tell whether a folder for copies is one of an HSDS server: ``hdf5://home/me/copies``."""
+    return folder.startswith("hdf5://")
+
+
+def folder_named(text: str) -> str:
+    """Return a folder for copies that people have named, as notes have it: an absolute path, or one of a server.
+
+    >>> folder_named(' ~/copies ') == str(Path.home() / 'copies'), folder_named('hdf5://home/me/')
+    (True, 'hdf5://home/me')
+    """
+    name = text.strip()
+    return name.rstrip("/") if on_server(name) else str(Path(name).expanduser().absolute())
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class CopyNote:
     file
         The local file.
     folder
-        The folder that it is to be in.
+        The folder that it is to be in; one of an HSDS server as ``hdf5://home/me``.
     name
         The wanted path below that folder, with ``/``.
     token
@@ -89,6 +104,11 @@ class CopyNote:
     def wanted(self) -> Path:
         """The wanted path of the copy."""
         return Path(self.folder, *PurePosixPath(self.name).parts)
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the folder is one of an HSDS server."""
+        return on_server(self.folder)
 
     @property
     def state(self) -> str:

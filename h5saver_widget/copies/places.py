@@ -12,7 +12,7 @@ from typing import Final
 
 from h5saver_widget.errors import CopyError
 
-__all__ = ["MARK", "accept_place", "place_of"]
+__all__ = ["MARK", "forget_place", "known_place", "new_place", "place_of"]
 
 #: Name of the file by which a folder for copies is known.
 MARK: Final = ".h5saver-place"
@@ -36,28 +36,42 @@ def place_of(folder: Path, notes: Path) -> str:
     """
     if not folder.is_dir():
         raise CopyError(f"there is no folder {folder}: connect the disk or the share; make it if it is new")
-    known, found = _read(_known(folder, notes)), _read(folder / MARK)
+    found = _read(folder / MARK)
+    if known_place(str(folder), found, notes):
+        return found
+    if not found:
+        found = new_place()
+        _write(folder / MARK, found)
+    known_place(str(folder), found, notes, keep=True)
+    return found
+
+
+def new_place() -> str:
+    """Return an identity for a folder that has none yet."""
+    return secrets.token_hex(16)
+
+
+def known_place(folder: str, found: str, notes: Path, keep: bool = False) -> bool:
+    """Tell whether the identity that a folder has is known as its own, or `keep` it; CopyError if it was another."""
+    place = _known(folder, notes)
+    known = _read(place)
     if known and found != known:
         raise CopyError(
             f"{folder} is not the folder that it was: the disk or the share is not connected, or it is another one. "
             f"If it is to have the copies from now on: h5saver copies --accept {folder}"
         )
-    if not found:
-        found = secrets.token_hex(16)
-        _write(folder / MARK, found)
-    if not known:
-        _write(_known(folder, notes), found)
-    return found
+    if keep and not known:
+        _write(place, found)
+    return bool(known)
 
 
-def accept_place(folder: Path, notes: Path) -> None:
-    """Take a folder for the one that is to have the copies, in the place of the one before."""
+def forget_place(folder: str, notes: Path) -> None:
+    """Take whatever folder is there from now on for the one that is to have the copies."""
     _known(folder, notes).unlink(missing_ok=True)
-    place_of(folder, notes)
 
 
-def _known(folder: Path, notes: Path) -> Path:
-    name = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()
+def _known(folder: str, notes: Path) -> Path:
+    name = hashlib.sha256(folder.encode("utf-8", "surrogateescape")).hexdigest()
     return notes / "places" / f"{name[:32]}.json"
 
 

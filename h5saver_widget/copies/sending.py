@@ -17,6 +17,7 @@ from typing import Final
 from h5saver_widget.backends.in_child import run_in_child
 from h5saver_widget.backends.journal import sync_folder
 from h5saver_widget.backends.registry import READS_ALL, create_backend
+from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.copies.notes import CopyNote, only_one
 from h5saver_widget.copies.places import place_of
 from h5saver_widget.errors import CopyError, H5SaverError
@@ -26,7 +27,7 @@ from h5saver_widget.recovery.lock_owners import require_closed
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.records import seal_path
 
-__all__ = ["Pace", "attempt", "hash_of", "send"]
+__all__ = ["Pace", "attempt", "hash_of", "send", "stamp_of"]
 
 _PIECE: Final = 1 << 20
 #: Other names that are tried where files of other recordings have the wanted one.
@@ -60,16 +61,28 @@ class Pace:
             raise CopyError("it was stopped, and goes on later")
 
 
-def attempt(note: CopyNote, notes: Path, pace: Pace) -> CopyNote:
+def attempt(note: CopyNote, notes: Path, pace: Pace, server: RemoteOptions | None = None) -> CopyNote:
     """Try to make the copy that a note is about; return the note as it is afterwards, and was written.
 
     Of one user, one program at a time copies to a folder.
+
+    Parameters
+    ----------
+    note, notes, pace
+        As :func:`send`.
+    server
+        The server that folders of servers are on; that of the environment by default.
     """
     try:
         with only_one(notes / f"{hashlib.sha256(os.fsencode(note.folder)).hexdigest()[:16]}.lock") as is_one:
             if not is_one:
                 return replace(note, problem=f"another program of yours is copying to {note.folder}")
-            done = send(note, notes, pace)
+            if note.is_on_server:
+                from h5saver_widget.copies.on_server import send_to_server  # most copies go to disks
+
+                done = send_to_server(note, notes, pace, server)
+            else:
+                done = send(note, notes, pace)
     except (H5SaverError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         done = replace(note, is_safe=False, problem=why)
@@ -101,7 +114,7 @@ def send(note: CopyNote, notes: Path, pace: Pace) -> CopyNote:
     folder, source = Path(note.folder), note.path
     require_closed(source)
     place = place_of(folder, notes)
-    before = source.stat()
+    before = stamp_of(source)
     if note.copy and note.is_current and _holds(Path(note.copy), note, pace):
         return replace(note, is_safe=True, place=place, problem="")
     if place != note.place:
@@ -117,8 +130,7 @@ def send(note: CopyNote, notes: Path, pace: Pace) -> CopyNote:
         if error.errno in _FULL:  # what was begun would keep others from it
             hidden.unlink(missing_ok=True)
         raise
-    about = source.stat()
-    if (about.st_mtime_ns, about.st_size) != (before.st_mtime_ns, before.st_size):
+    if stamp_of(source) != before:
         raise CopyError(f"{source.name} was changed while it was copied; it is copied again")
     if hash_of(hidden, pace) != digest:
         hidden.unlink(missing_ok=True)
@@ -127,10 +139,16 @@ def send(note: CopyNote, notes: Path, pace: Pace) -> CopyNote:
     _with_seal(source, made)
     for above in [made.parent, *made.parent.parents][: len(made.relative_to(folder).parts)]:
         sync_folder(above)
-    if place_of(folder, notes) != place or made.stat().st_size != about.st_size:
+    if place_of(folder, notes) != place or made.stat().st_size != before[1]:
         raise CopyError(f"{folder} was disconnected while it was written")
-    note = replace(note, sha256=digest, size=about.st_size, modified=about.st_mtime_ns)
+    note = replace(note, sha256=digest, size=before[1], modified=before[0])
     return replace(note, is_safe=True, is_freed=False, place=place, copy=str(made), problem="")
+
+
+def stamp_of(file: Path) -> tuple[int, int]:
+    """Return when a file was changed last (ns), and its size."""
+    about = file.stat()
+    return about.st_mtime_ns, about.st_size
 
 
 def _holds(copy: Path, note: CopyNote, pace: Pace) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from h5saver_widget.saving.given import AxesGiven
 
@@ -86,6 +87,14 @@ class Alike:
         if type(data) is not dict or tuple(data) != meant.labels:
             return None
         rows = [_row(value, dtype, repeat.shape) for value, dtype in zip(data.values(), repeat.dtypes, strict=True)]
+        return None if any(row is None for row in rows) else rows
+
+    def rows_of(self, arrays: Sequence[NDArray[Any]]) -> list[Any] | None:
+        """Return arrays as rows; None if they are of other types or shapes."""
+        repeat = self.repeat
+        if len(arrays) != len(repeat.dtypes):
+            return None
+        rows = [_row(array, dtype, repeat.shape) for array, dtype in zip(arrays, repeat.dtypes, strict=True)]
         return None if any(row is None for row in rows) else rows
 
     def _has_axes(self, axes: AxesGiven) -> bool:

@@ -135,7 +135,9 @@ class KeptBefore:
         for dwa in bundle.data:
             Frame(dwa, *self._saver.frame_format())
         self._known.pop(source, None)
-        meant = Meant.of(data, units, axes, extras) if errors is None and len(bundle.data) == 1 else None
+        has_said = isinstance(data, (DataLike, DataToExportLike))  # a data object has its own words, and its own time
+        is_plain = not has_said and errors is None and len(bundle.data) == 1
+        meant = Meant.of(data, units, axes, extras) if is_plain else None
         arrays: Sequence[NDArray[Any]]
         if meant is None:
             head, arrays = said_of_objects(source, bundle.data)
@@ -146,7 +148,7 @@ class KeptBefore:
             # of what frames are compared with, only these two are needed here
             alike = Alike(meant, cast("Repeated", kinds), 0, self._saver.store.current)
             self._known[source] = alike, head
-        is_now = time is None and not isinstance(data, (DataLike, DataToExportLike))
+        is_now = time is None and not has_said
         labelled = [pair for dwa in bundle.data for pair in zip(dwa.labels, dwa.data, strict=True)]
         channels = labelled if meant is None or meant.labels else [(source, array) for _, array in labelled]
         return self._put(source, nan if is_now else float(bundle.timestamp), head, arrays, channels, stamp)
@@ -218,6 +220,8 @@ class KeptBefore:
             The file that was asked for; ``''`` for none.
         """
         saver = self._saver
+        if not self.holds:
+            return False
         settings = saver.store.current
         plain = {name: getattr(settings, name) for name, one in SETTINGS.items() if one.kind != "secret"}
         order = {
@@ -227,7 +231,22 @@ class KeptBefore:
             "reason": reason,
             "source": source,
         }
-        return self.held.fire(order, before)
+        saver.intake.gate()  # what comes after the seconds before waits behind them, from this moment on
+        if self.held.fire(order, before):
+            return True
+        self._let_pass()
+        return False
+
+    def begun(self, is_begun: bool) -> None:
+        """Be told, after :meth:`fire`, whether a file is being opened; if none is, frames are held as before."""
+        if not is_begun:
+            self.held.not_done()
+        self._let_pass()
+
+    def _let_pass(self) -> None:
+        intake = self._saver.intake
+        if not intake.ungate():  # there is no opening any more that would do it
+            self._saver.background.begin("", intake.let_in, "What waited for the disk could not be saved")
 
     def hand_over(self) -> None:
         """Write the held frames into the open file; later ones go behind them. In the thread that has opened it."""
@@ -236,6 +255,7 @@ class KeptBefore:
             saver.watcher.frames_before = mark(saver, self.held.ring)
             for frame in self.held.frames():
                 saver.intake.write_held(frame)
+            saver.frames_held = saver.frames_saved
         finally:
             self.held.done()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from h5saver_widget.copies.courier import want_copy
-from h5saver_widget.copies.notes import notes_folder
+from h5saver_widget.copies.notes import folder_named, notes_folder
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["closed", "folders_of", "follow", "in_words", "opened", "sealed"]
 
 
-def folders_of(text: str) -> list[Path]:
+def folders_of(text: str) -> list[str]:
     """Return the folders that a setting names, with ``;`` between.
 
-    >>> [str(folder) for folder in folders_of('/mnt/share; ~/copies;')] == ['/mnt/share', str(Path.home() / 'copies')]
+    >>> folders_of('/mnt/share; ~/copies;') == ['/mnt/share', str(Path.home() / 'copies')]
     True
     """
-    return [Path(name.strip()).expanduser().absolute() for name in text.split(";") if name.strip()]
+    return [folder_named(name) for name in text.split(";") if name.strip()]
 
 
 def follow(saver: H5SaverBase) -> None:
     """Take folders, rate and freeing from the settings, and go on with copies that were left unfinished."""
     now = saver.store.current
     saver.copies.rate, saver.copies.free_at = now.copy_rate, now.free_at
+    saver.copies.server = saver.server_options()
     of = weakref.ref(saver)
     saver.copies.keeps = lambda: _last_file(of())
     saver.copies.begin(folders_of(now.copy_to))

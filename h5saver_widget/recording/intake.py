@@ -275,11 +275,11 @@ class Intake:
         finally:
             self._saver.background.begin("", self.let_in, "What waited for the disk could not be saved")
 
-    def stream(self, source: str) -> Stream:
-        """Return the stream of a source."""
+    def stream(self, source: str, module: Any = None) -> Stream:
+        """Return the stream of a source; the settings of a `module`, if there is one, are saved with its group."""
         found = self.streams.get(source)
         if found is None:
-            found = self.streams.setdefault(source, Stream(self._saver, source))
+            found = self.streams.setdefault(source, Stream(self._saver, source, module))
         return found
 
 
@@ -298,6 +298,8 @@ class Stream:
         The saver.
     source
         Title of its group in the file.
+    module
+        The instrument, if there is more to it than its name.
 
     Attributes
     ----------
@@ -305,9 +307,9 @@ class Stream:
         The last frame, if frames like it need no check.
     """
 
-    def __init__(self, saver: H5SaverBase, source: str) -> None:
+    def __init__(self, saver: H5SaverBase, source: str, module: Any = None) -> None:
         self._saver, self._source = saver, source
-        self._module = DetectorTimeSaver(SimpleNamespace(title=source))
+        self._module = DetectorTimeSaver(module or SimpleNamespace(title=source))
         self._module.h5saver = saver
         self.alike: Alike | None = None
 
@@ -332,7 +334,12 @@ class Stream:
         bundle
             The frame.
         """
-        module, saver = self._module, self._saver
+        module, saver, alike = self._module, self._saver, self.alike
+        if meant is not None and alike is not None and alike.meant == meant:  # it has waited: others came meanwhile
+            rows = alike.rows_of(bundle.data[0].data)
+            taken = None if rows is None else self.append(alike, rows, float(bundle.timestamp), stamp, is_late=True)
+            if taken is not None:
+                return taken
         self.alike = None
         generation, settings = saver.generation, saver.store.current
         node = module.get_set_node()

@@ -284,12 +284,13 @@ def _init_file(
 def is_pristine(saver: H5SaverBase) -> bool:
     """Tell whether the open file was just made from the settings as they are, and nothing was saved into it.
 
-    Do Save makes a file, and the host that listens to Do Save then asks for a new file too: it gets this one.
+    Do Save makes a file, and the host that listens to Do Save then asks for a new file too: it gets this one. Frames
+    that were held before it was made don't count.
     """
-    if not saver.is_ready or saver.made_from != saver.recipe() or saver.frames_saved:
+    if not saver.is_ready or saver.made_from != saver.recipe() or saver.frames_saved > saver.frames_held:
         return False
     raw = saver.raw_group
-    return isinstance(raw, GROUP) and raw.children_name() == [LOGGER_NAME]
+    return isinstance(raw, GROUP) and (bool(saver.frames_held) or raw.children_name() == [LOGGER_NAME])
 
 
 def load_file(saver: H5SaverBase, base_path: Path | str | None = None, file_path: Path | str | None = None) -> None:

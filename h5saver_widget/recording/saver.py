@@ -139,10 +139,10 @@ class H5SaverBase(H5SaverLowLevel):
         self.promised: datetime | None = None
         #: The path that the next new file is to have, because a program has asked for it.
         self.asked_path: Path | None = None
-        #: The seconds before that the next file is to begin with, why, and the source that is the reason.
-        self.asked_before: tuple[float, str, str] | None = None
         #: Holds the last seconds while nothing is recorded; None if the settings don't want it.
         self.kept_before: KeptBefore | None = None
+        #: So many frames of the open file were held before it was opened.
+        self.frames_held = 0
         self.intake = Intake(self)
         #: Numbers and clocks of the frames, and what is missing of them.
         self.timing = Timing(self)
@@ -195,7 +195,8 @@ class H5SaverBase(H5SaverLowLevel):
 
     add_comment, add_marker = markers.add_comment, markers.add_marker
 
-    record, sink, snapshot, scan = simple.record, simple.sink, simple.snapshot, simple.scan
+    record, sink, sink_before = simple.record, simple.sink, simple.sink_before
+    snapshot, scan = simple.snapshot, simple.scan
     lost, gaps = simple.lost, simple.gaps
 
     start, stop, trigger = switching.start, switching.stop, before.trigger
@@ -428,6 +429,7 @@ class H5SaverBase(H5SaverLowLevel):
 
     def _notify(self, command: str, **args: Any) -> None:
         if command == "opened":
+            self.frames_held = 0
             self.timing.opened()
             if self.kept_before is not None and not self.kept_before.has_fired:
                 self.kept_before.held.done()  # nobody has asked for them

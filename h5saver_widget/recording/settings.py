@@ -384,8 +384,8 @@ class Settings:
     copy_to: str = setting(
         "Copy to",
         "",
-        "Folders, on a share or another disk, with ';' between: every file is copied there when it is closed, read "
-        "back and compared. A copy that was interrupted goes on the next time.",
+        "Folders, on a share or another disk, or on the HSDS server (hdf5://home/me), with ';' between: every file is "
+        "copied there when it is closed, read back and compared. A copy that was interrupted goes on the next time.",
         RECORDING,
         placeholder="/mnt/share; /media/usb",
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from h5saver_widget.data.protocols import DataToExportLike
     from h5saver_widget.recording.saver import H5SaverBase
 
-__all__ = ["gaps", "lost", "record", "scan", "sink", "snapshot"]
+__all__ = ["gaps", "lost", "record", "scan", "sink", "sink_before", "snapshot"]
 
 
 def record(
@@ -187,15 +187,40 @@ def sink(
     >>> camera.numbered.connect(saver.sink('camera', number=lambda frame, number: number))  # doctest: +SKIP
     """
 
-    def slot(*carried: Any) -> None:
-        try:
-            counted = None if number is None else number(*carried)
-            timed = None if clock is None else clock(*carried)
-            saver.record(source, carried[0], number=counted, clock=timed, **meaning)
-        except (H5SaverError, ValueError, TypeError) as error:  # one that leaves a slot ends the program (PyQt aborts)
-            saver.frame_lost(source, error)
+    def take(*carried: Any) -> None:
+        counted = None if number is None else number(*carried)
+        timed = None if clock is None else clock(*carried)
+        saver.record(source, carried[0], number=counted, clock=timed, **meaning)
 
-    return slot
+    return partial(_into_sink, saver, source, take)
+
+
+def sink_before(saver: H5SaverBase, module: Any, **meaning: Any) -> Callable[..., None]:
+    """Return a slot that holds frames while nothing is recorded, for programs that record by a module saver.
+
+    Parameters
+    ----------
+    module
+        The module of that saver, or its title: a recording begins with these frames, in the module's group.
+    **meaning
+        As of :func:`sink`.
+    """
+    title = module if isinstance(module, str) else str(module.title)
+    saver.intake.stream(title, None if isinstance(module, str) else module)
+
+    def hold(data: Given, *_: Any) -> None:
+        kept = saver.kept_before
+        if kept is not None and not kept.has_fired:
+            kept.take(title, data, **meaning)
+
+    return partial(_into_sink, saver, title, hold)
+
+
+def _into_sink(saver: H5SaverBase, source: str, take: Callable[..., object], *carried: Any) -> None:
+    try:
+        take(*carried)
+    except (H5SaverError, ValueError, TypeError) as error:  # one that leaves a slot ends the program (PyQt aborts)
+        saver.frame_lost(source, error)
 
 
 def snapshot(

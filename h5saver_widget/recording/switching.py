@@ -62,12 +62,15 @@ def start(
         saver.resume()
         return
     saver.asked_path = None if path is None else Path(path)
-    saver.asked_before = (before, reason, source) if before > 0 else None
+    kept, begun = saver.kept_before, saver.switched
+    fires = kept is not None and before > 0 and kept.fire(before, reason, source, str(path or ""))
     with _begins_only():
         if not saver.store.current.do_save:
             saver.store.change(do_save=True)
         elif path is not None:
             _begin_saving(saver, saver.naming_time())
+    if kept is not None and fires:
+        kept.begun(saver.switched is not begun)
     _wait_for(saver, wait)
     if not saver.isopen() and wait and saver.switched is not None and saver.switched.error is not None:
         raise saver.switched.error
@@ -155,17 +158,9 @@ def do_save_changed(saver: H5SaverBase, do_save: bool) -> None:
 
 def _begin_saving(saver: H5SaverBase, now: datetime, path: Path | None = None) -> None:
     asked, saver.asked_path = saver.asked_path, None
-    before, saver.asked_before = saver.asked_before, None
     saver.promised = now
     work = partial(_start_saving, saver, path or asked, asked is not None)
-    kept = saver.kept_before
-    fires = before is not None and kept is not None and kept.holds
-    if before is not None and kept is not None and fires:
-        saver.intake.gate()  # what comes after the seconds before waits behind them, from this moment on
-        kept.fire(*before, str(path or asked or ""))
     saver.switched = saver.background.begin("opening", work, "Saving could not start")
-    if fires and not saver.intake.ungate():
-        saver.background.begin("", saver.intake.let_in, "What waited for the disk could not be saved")
 
 
 def _has_fired(saver: H5SaverBase) -> bool:

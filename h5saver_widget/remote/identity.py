@@ -20,7 +20,7 @@ from h5saver_widget.format.layout import RECORDING_ID
 from h5saver_widget.remote.transfer import kinds_alike, nodes_of
 from h5saver_widget.saving.provenance import recording_id
 
-__all__ = ["is_same_recording", "open_target", "same_server"]
+__all__ = ["is_same_recording", "names_beside", "open_target", "same_server"]
 
 _LONGEST_NAME = 255  # bytes, on disks and servers
 
@@ -64,7 +64,7 @@ def _equal(one: object, other: object) -> bool:
     return left.dtype.kind == right.dtype.kind and np.array_equal(left, right, equal_nan=left.dtype.kind in "fc")
 
 
-def _names(place: Path, word: str) -> Iterator[Path]:
+def names_beside(place: Path, word: str) -> Iterator[Path]:
     """Iterate over the name that is wanted and, should it belong to another recording, other ones."""
     yield place
     own = f"_{word[:8]}" if word else ""
@@ -92,7 +92,7 @@ def open_target(source: Backend, target: Backend, place: Path) -> Path:
     word = recording_id(source)
     if target.capabilities.remote:
         place = place.with_name(place.name.replace("\\", "_"))
-    for name in itertools.islice(_names(place, word), 100):
+    for name in itertools.islice(names_beside(place, word), 100):
         if not target.location.exists(name):
             target.location.make_folder(name.parent)
             try:

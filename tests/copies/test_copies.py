@@ -21,7 +21,7 @@ from h5saver_widget.copies import sending
 from h5saver_widget.copies.courier import Copies, want_copy
 from h5saver_widget.copies.freeing import free
 from h5saver_widget.copies.notes import CopyNote, notes_folder, only_one
-from h5saver_widget.copies.places import MARK, accept_place, place_of
+from h5saver_widget.copies.places import MARK, forget_place, place_of
 from h5saver_widget.copies.sending import Pace, attempt, hash_of, send
 from h5saver_widget.errors import CopyError
 
@@ -50,6 +50,15 @@ def plain(path: Path, size: int = 3 * MEGABYTE + 17, seed: int = 1) -> Path:
 def visible(folder: Path) -> list[str]:
     """Return the names that a sync program sees."""
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def test_nothing_is_called_safe_before_it_was_looked_at(tmp_path, share, notes):
+    copies = Copies(notes)
+    for number in range(20):
+        path = plain(tmp_path / f"{number}.bin", 1000)
+        copies.want(path, [share])
+        assert copies.status().waiting or (share / path.name).exists()
+        assert copies.wait(60)
 
 
 def test_a_recording_is_copied_when_it_is_closed(backend, tmp_path, share):
@@ -186,7 +195,8 @@ def test_a_folder_that_is_not_the_one_that_it_was_gets_nothing(tmp_path, share, 
     share.mkdir()  # an empty mount point, or another disk
     assert "is not the folder that it was" in attempt(note, notes, Pace()).problem
     assert list(share.iterdir()) == []
-    accept_place(share, notes)
+    forget_place(str(share), notes)
+    place_of(share, notes)
     assert attempt(note, notes, Pace()).is_safe and place_of(share, notes) != ""
     with pytest.raises(CopyError, match="only 0 of its copies"):
         free(str(source), 1, notes, Pace())

@@ -21,6 +21,7 @@ from typing import Any
 import archives
 import copied
 import crash_points
+import held
 import kills
 import peer_opens
 import seals
@@ -154,6 +155,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "repair-kills": (200, count_guards("killed")),
     "peer-hostile": (1, count_code_run_by_the_peer),
     "seals": (1000, seals.count),
+    "before": (1000, held.count),
     "servers": (200, servers.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""

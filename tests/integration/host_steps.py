@@ -175,6 +175,22 @@ def continuous(lab):
     return {"path": path, "frames": frames, "told": told, "class": kind, "handle": raw}
 
 
+def before(lab):
+    """Hold frames of DAQ_Viewer, save what has just happened, and go on."""
+    viewer = lab.modules["Det0"]
+    saver = viewer._h5saver_continuous
+    saver.settings["recording", "keep_before"] = 60.0
+    frames = [facts(lab.frame(viewer)[0])["data"] for _ in range(3)]
+    state = saver.status().state.value
+    saver.settings.child("recording", "save_before").activate()
+    frames += [facts(lab.frame(viewer)[0])["data"] for _ in range(3)]
+    saver.settings["do_save"] = False
+    lab.wait(lambda: not saver.isopen(), "the end of saving")
+    path = saver.settings["current_h5_file"]
+    saver.settings["recording", "keep_before"] = 0.0
+    return {"path": path, "frames": frames, "state": state}
+
+
 def _picture_of_dock(lab, viewer, saver):
     from pymodaq_gui.utils import Dock, DockArea
 

@@ -18,7 +18,7 @@ RUNS = {
 }
 #: The same for the other extensions of the dashboard.
 MORE_RUNS = {"widget-tables-more": ("widget", "tables", "before"), "all-h5py-more": ("all", "h5py", "before")}
-STEPS = ["snapshot", "continuous", "move", "scan", "logger", "browser", "overlays", "load"]
+STEPS = ["snapshot", "continuous", "before", "move", "scan", "logger", "browser", "overlays", "load"]
 MORE_STEPS = ["bayesian", "adaptive", "ramp", "sequence", "scan_manager", "pid", "mixer"]
 
 

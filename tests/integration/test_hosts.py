@@ -69,6 +69,19 @@ def test_continuous_saving(hosts):
         assert np.all(np.diff(time.get_data()) > 0)
 
 
+def test_the_seconds_before_of_a_viewer(hosts):
+    """Held frames and later ones are one recording, in the group of the viewer with its settings."""
+    scope, _, report = hosts
+    seen = report["steps"]["before"]
+    assert seen["state"] == "armed"
+    frames = seen["frames"] if scope == "all" else seen["frames"][3:]  # PyMoDAQ's savers tell us of no others
+    with DataLoader(seen["path"]) as loader:
+        dwa = of(loader, "/RawData/Detector000", "Mock0D")
+        same(dwa.data, [np.array([frame[channel] for frame in frames]) for channel in range(len(dwa))])
+        assert b"main_settings" in loader.get_node("/RawData/Detector000").attrs["settings"]
+        assert loader.get_node("/RawData").children_name() == ["Detector000", "Logger"]
+
+
 def test_positions_of_an_actuator(hosts):
     seen = hosts[2]["steps"]["move"]
     with DataLoader(seen["path"]) as loader:

@@ -92,6 +92,7 @@ def say_much(saver: H5SaverBase) -> None:
     spectrum = DataRaw("spectrum", data=[x], units="counts", axes=[Axis("k", "1/m", x)], errors=[x / 10], gain=[3])
     flag = DataRaw("flag", data=[np.array([True])], origin="elsewhere")
     saver.record("camera", DataToExport("camera", data=[spectrum, flag]), time=9.0)
+    saver.record("single", DataRaw("another name", data=[x], units="V"), time=9.5)
     saver.record("masked", np.ma.masked_array([1, 2], mask=[0, 1]), errors=[0.1, 0.2], time=10.0)
     saver.record("text", np.array(["on", "off"]), time=11.0)
     saver.record("time", np.array(["2026-11-21"], "M8[s]"), time=12.0)

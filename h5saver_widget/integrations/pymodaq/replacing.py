@@ -96,8 +96,8 @@ _TABLE: dict[str, dict[str, _Name]] = {
     },
     "pymodaq.utils.h5modules.module_saving": {
         **_same("modules.base", "ModuleSaver"),
-        **_same("modules.detector", "DetectorSaver", "DetectorTimeSaver"),
-        **_same("modules.detector", "DetectorEnlargeableSaver", "DetectorExtendedSaver"),
+        "DetectorSaver": _Name(_SAVERS, "HostDetectorSaver"),
+        **_same("modules.detector", "DetectorTimeSaver", "DetectorEnlargeableSaver", "DetectorExtendedSaver"),
         **_same("modules.actuator", "ActuatorSaver", "ActuatorTimeSaver", "ActuatorEnlargeableSaver"),
         **_same("modules.timestamps", "TimeModuleSaver"),
         **_same("modules.extension", "ExtensionSaver"),

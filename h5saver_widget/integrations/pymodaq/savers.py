@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.modules.detector import DetectorSaver
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.saving.steps import Step
 
-__all__ = ["HostH5Saver", "InProcessH5Saver"]
+__all__ = ["HostDetectorSaver", "HostH5Saver", "InProcessH5Saver"]
+
+#: The DAQ_Viewers that have made a saver for themselves.
+_viewers: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class HostH5Saver(H5Saver):
@@ -35,6 +40,37 @@ class HostH5Saver(H5Saver):
         swmr = self.settings.child("backend", "swmr_options")
         swmr["enable_swmr"] = self.is_swmr_capable and bool(config("data", "data_saving", "swmr", "enabled"))
         swmr["flush_interval"] = int(config("data", "data_saving", "swmr", "flush_interval"))
+        self._followed: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.store.listen(self._setting_changed)
+
+    def _setting_changed(self, name: str, value: Any) -> None:
+        if name == "keep_before" and value > 0:
+            self._in_own_thread(self._follow_viewer)
+
+    def _follow_viewer(self) -> None:
+        """Hold the frames of the DAQ_Viewer whose saver this is: it hands them over only while a file is open."""
+        for viewer in list(_viewers):
+            if getattr(viewer, "_h5saver_continuous", None) is self and viewer not in self._followed:
+                self._followed.add(viewer)
+                viewer.grab_done_signal.connect(self.sink_before(viewer))
+
+    def trigger(self, reason: str = "trigger", *, source: str = "") -> bool:
+        """Begin to record, in the thread of the windows: DAQ_Viewer then hands over every frame after this one."""
+
+        def fire() -> None:
+            H5Saver.trigger(self, reason, source=source)
+
+        self._in_own_thread(fire)
+        return self.kept_before is not None
+
+
+class HostDetectorSaver(DetectorSaver):
+    """The saver of a DAQ_Viewer, which is known by it."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        if getattr(type(module), "grab_done_signal", None) is not None:
+            _viewers.add(module)
 
 
 class InProcessH5Saver(HostH5Saver):
