@@ -110,7 +110,7 @@ def look_after(saver: H5SaverBase) -> None:
     if not saver.io.writable or not saver.background.worker.is_idle:
         return
     stale = saver.frames_saved > saver._frames_flushed and monotonic() - saver._flushed_at > saver.flush_seconds
-    if stale or saver._structure_changed:
+    if stale or saver.is_undescribed:
         saver.background.begin("", saver.flush_if_due, "What was saved last could not be flushed")
     saver.timing.look()
     if saver.watcher.is_due():

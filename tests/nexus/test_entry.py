@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from contextlib import closing
 from datetime import datetime
+from time import monotonic
 
 import h5py
 import numpy as np
@@ -33,6 +34,7 @@ from h5saver_widget import (
     DataRaw,
     DataSaverLoader,
     DataToExport,
+    DetectorSaver,
     DetectorTimeSaver,
     H5Backend,
     H5SaverBase,
@@ -279,7 +281,41 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
             made.add_data(node, bundle(float(i)))
         names = ["det_number", "det_curve", "det_image"]
         told = [{path: list(node.members) for path, node in nodes.items()} for nodes in written_to]
-        assert told == [{"/_i_nexus/1": names, "/_i_entry": names}]  # by one call, for one message to a worker
+        # by one call, for one message to a worker
+        assert told == [{"/_i_nexus/0/instrument": ["Det"], "/_i_nexus/1": names, "/_i_entry": names}]
+
+
+def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
+    """By the next flush, or by itself when none follows; a hundred snapshots cost as one."""
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorSaver, saver)
+        for i in range(5):
+            made.add_data(node, bundle(float(i)))
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number"]
+        saver.flush()
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number", *(f"det_number_{i}" for i in range(2, 6))]
+        made.add_data(node, bundle(9.0))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["_i_nexus"]) == ["0", "1", "2", "3"]
+        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_nexus/3"]
+
+
+def test_a_recorder_shows_what_came_last(backend, tmp_path, in_kept_process):
+    saver = H5SaverBase("detector", backend)
+    in_kept_process(saver)
+    saver.init_file(addhoc_file_path=tmp_path / "a.h5")
+    made, node = ready(DetectorSaver, saver)
+    for i in range(3):
+        made.add_data(node, bundle(float(i)))
+    give_up = monotonic() + 30
+    while saver.is_undescribed and monotonic() < give_up:
+        saver.look_after()
+        saver.wait()
+    assert "det_number_3" in saver.get_group("/_i_entry").children_name()
+    saver.close_file()
 
 
 @pytest.mark.parametrize("isolated", [False, True])
