@@ -36,7 +36,6 @@ __all__ = ["repair_file", "repaired_copy"]
 _WHILE_WAITING = 1 << 30
 
 _MOST_STARTS = 20
-_SHOWN = frozenset(chain.from_iterable(PLACES.values()))
 _MARGIN = 1 << 20
 #: Removes a folder when its standard input ends, as it does when its parent is killed; a child of that one may
 #: still write there for a moment.
@@ -175,7 +174,8 @@ def _repair(
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        shown = _entry_anew(copy) if problems and not _SHOWN.isdisjoint(objects) else ()
+        had_entry = any(objects.keys() >= set(places) for places in PLACES.values())
+        shown = _entry_anew(copy) if problems and had_entry else ()
         if shown:
             done.append("the NeXus entry, which shows the data once more, was made anew")
             objects = {where: state for where, state in objects.items() if not f"{where}/".startswith(shown)}
