@@ -47,7 +47,7 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
 from h5saver_widget.exporters import export
-from h5saver_widget.recovery import Condition, check_file
+from h5saver_widget.recovery import Condition, check_file, repair_file
 from h5saver_widget.remote.transfer import copy_all
 from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.version import __version__
@@ -447,3 +447,23 @@ def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, kind):
             3,
         )
     assert validate_application(tmp_path / "b.h5")[1] == 0
+
+
+@pytest.mark.parametrize("entry", PLACES)
+def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, entry):
+    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
+    with h5py.File(path) as file:
+        lost = text(file[f"{PLACES[entry][0]}/det_image/CH00"].attrs["target"]).rpartition("/CH")[0]
+        damaged = [h5py.h5o.get_info(file[place].id).addr for place in (lost, PLACES[entry][1])]
+    with path.open("r+b") as raw:
+        for address in damaged:
+            raw.seek(address)
+            raw.write(bytes(16))
+    report = repair_file(path)
+    assert {problem.path for problem in report.lost} == {lost} and set(report.objects.values()) == {"whole", "lost"}
+    assert "the NeXus entry, which shows the data once more, was made anew" in report.done
+    with h5py.File(report.out) as file:
+        shown = file[PLACES[entry][0]]
+        assert "det_image" not in shown and shown["det_curve/CH00"].shape == (4, 3)
+        assert text(file.attrs["default"]) == PLACES[entry][0].strip("/")
+    assert validate_application(report.out)[1] == 0
