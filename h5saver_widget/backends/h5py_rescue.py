@@ -29,6 +29,7 @@ from h5saver_widget.backends.h5py_objects import (
     made_like,
     named,
 )
+from h5saver_widget.backends.shown_again import LOST_VIEW
 
 __all__ = ["rescue"]
 
@@ -205,7 +206,7 @@ class _Rescue:
                     if len(shown) == count and not any(path in self._made for path in shown):
                         del self._made[place]
                         hollow.add(place.rpartition("/")[0])
-                        yield _lost(place, "the array that it shows is lost")
+                        yield _lost(place, LOST_VIEW)
         for entry in filter(lambda node: isinstance(node, h5py.Group), self._made.values()):
             links = {name: entry.get(name, getlink=True) for name in entry if hollow}
             for name, link in links.items():

@@ -15,7 +15,7 @@ from typing import Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
-from h5saver_widget.backends.shown_again import PLACES
+from h5saver_widget.backends.shown_again import LOST_VIEW, PLACES
 from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.format.journal import journal_path, read_journal
 from h5saver_widget.format.naming import create_exclusive
@@ -174,8 +174,7 @@ def _repair(
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        had_entry = any(objects.keys() >= set(places) for places in PLACES.values())
-        shown = _entry_anew(copy) if problems and had_entry else ()
+        shown = _entry_anew(copy) if _has_lost_entry(problems, objects) else ()
         if shown:
             done.append("the NeXus entry, which shows the data once more, was made anew")
             objects = {where: state for where, state in objects.items() if not f"{where}/".startswith(shown)}
@@ -227,6 +226,15 @@ def _rescued(
         else:
             care[where] = care.get(where, 0) + 1
     return [Problem("/", f"copying ended the HDF5 library {_MOST_STARTS} times")]
+
+
+def _has_lost_entry(problems: list[Problem], objects: dict[str, str]) -> bool:
+    """Tell whether parts of the NeXus entry are lost, more than views of arrays that are lost themselves."""
+    for places in PLACES.values():
+        if objects.keys() >= set(places):
+            inside = tuple(f"{place}/" for place in places)
+            return any(f"{one.path}/".startswith(inside) and one.what != LOST_VIEW for one in problems)
+    return False
 
 
 def _entry_anew(copy: Path) -> tuple[str, ...]:
