@@ -183,6 +183,8 @@ class Entry:
             self.is_there, self._steps = True, len(io.children(io.node(self._shown)))
             self._places = dict.fromkeys(io.children(io.node(self._entry)), "")
             self._count = len(self._places)
+            if "instrument" in self._places:
+                self._place_of("instrument")  # asked now: nothing is looked up while frames are saved
             # what is there stays the default: what it shows is not known any more
             self._best = _HIGHEST if io.get_attributes(io.node(self._entry), ["default"]) else -1
 
