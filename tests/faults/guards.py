@@ -34,9 +34,10 @@ from h5saver_widget.backends.shown_again import LOST_VIEW
 from h5saver_widget.format.superblock import read_superblock
 from h5saver_widget.recovery import Condition, RepairReport, checking, repairing, survey
 
-#: Backend, level of compression, SWMR: so many bits have their superblocks, with the root group's entry, together.
 #: Attributes of the root that are written with an entry.
 _OF_ENTRY = ("/@NX_class", "/@default")
+
+#: Backend, level of compression, SWMR: so many bits have their superblocks, with the root group's entry, together.
 ORIGINALS = (
     ("h5py", 0, False), ("h5py", 4, False), ("tables", 0, False), ("tables", 4, False),
     ("h5py", 0, True), ("h5py", 4, True), ("h5py", 1, True),
