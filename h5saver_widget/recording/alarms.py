@@ -1,7 +1,7 @@
-"""Alarms: what somebody should know at once is handed to a command of the user's, and to whoever listens. No Qt.
+"""Alarms: events that somebody should know at once are handed to a command of the user's, and to listeners. No Qt.
 
 A command runs in a thread of its own, with a time limit and without a shell, and gets the event as JSON. For one kind
-of event it is run once in a minute at most; what comes in between is told by the next run.
+of event it is run once in a minute at most; events in between are told by the next run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FAILED: Final = "The alarm command"
 
 @dataclass(frozen=True)
 class Alarm:
-    """What has happened.
+    """An event that somebody should know at once.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Alarms:
     Attributes
     ----------
     listeners
-        Called with every :class:`Alarm`, in whatever thread notices it; they must not wait.
+        Called with every :class:`Alarm`, in the thread that notices it; they must not wait.
     """
 
     def __init__(self, saver: H5SaverBase) -> None:
@@ -188,7 +188,7 @@ class Alarms:
         self.happened("test", "This is a test: nothing has happened")
 
     def _tell(self, kind: str) -> None:
-        """Run the command for what waits of a kind, unless it was run a short while ago."""
+        """Run the command for the waiting alarm of a kind, unless it was run a short while ago."""
         with self._lock:
             now = monotonic()
             if kind not in self._waiting or now - self._told_at.get(kind, -EVERY_SECONDS) < EVERY_SECONDS:
@@ -210,7 +210,7 @@ class Alarms:
 
 
 def _problem_of(command: str, event: str) -> str:
-    """Run a command with an event as its input; return what went wrong, ``''`` for nothing."""
+    """Run a command with an event as its input; return the problem in words, ``''`` for none."""
     hidden: dict[str, Any] = {"creationflags": 0x08000000} if os.name == "nt" else {"start_new_session": True}
     try:
         words = command_words(command)

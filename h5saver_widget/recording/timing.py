@@ -1,4 +1,4 @@
-"""Timing: numbers and clocks of the frames of a recording, what is missing of them, and how clocks go. No Qt.
+"""Timing: numbers and clocks of the frames of a recording, the missing ones, and how clocks go. No Qt.
 
 A recorder has one :class:`Timing`. It looks at every frame that carries a number or a clock, and knows at the end of a
 file how many of how many frames are in it, where the others were lost, and how far a device's clock drifts. Frames
@@ -37,7 +37,7 @@ _MANY: Final = 1000
 
 
 class _Source:
-    """What is known of one source; its methods take the lock of all."""
+    """Numbers and clock of one source; its methods take the lock of all."""
 
     def __init__(self, timing: Timing, source: str) -> None:
         self._timing = timing
@@ -154,7 +154,7 @@ class Timing:
 
     # ------------------------------------------------------------------- tick
     def look(self) -> None:
-        """Tell what is new, and have it written: to be called now and then. Never waits."""
+        """Tell new gaps, and have them written: to be called now and then. Never waits."""
         saver = self._saver
         self._untold += self._take_news()
         if not saver.io.writable or not saver.background.worker.is_idle:
@@ -164,7 +164,7 @@ class Timing:
             saver.background.begin("", lambda: self._write(is_due), "What is missing could not be noted")
 
     def _take_news(self) -> list[Gap]:
-        """Return what nobody was told of yet, added up: one for each source and place; alarms are raised for losses."""
+        """Return gaps that nobody was told of yet, one for each source and place; alarms are raised for losses."""
         found: dict[tuple[str, str], Gap] = {}
         while self.news:
             gap = self.news.popleft()
@@ -270,7 +270,7 @@ class Timing:
             return Summary.of(counted.frames_written, expected, self._rows(), has_numbers, (s for _, s in steps))
 
     def file_closed(self) -> None:
-        """Take note that a file was closed, and say what is in it; at the end of a recording of several, of all."""
+        """Take note that a file was closed, and say how complete it is; of a recording of several, at its end."""
         saver = self._saver
         if not saver.file_statistics().frames_received:
             return

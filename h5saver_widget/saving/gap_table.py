@@ -76,7 +76,7 @@ class GapTable:
 
 
 def _fitting(value: Any, dtype: str) -> Any:
-    """Return a text as bytes that fit into a column; what does not is cut between two characters."""
+    """Return a text as bytes that fit into a column; a longer one is cut between two characters."""
     return (
         value.encode()[: np.dtype(dtype).itemsize].decode(errors="ignore").encode() if isinstance(value, str) else value
     )
