@@ -1,4 +1,4 @@
-"""Numbers of frames, the closing line and alarms in the window: told by signals, tried by a button, shown in a table."""
+"""Numbers of frames, the closing line and alarms in the window: by signals, by a button, and in a table."""
 
 from __future__ import annotations
 
