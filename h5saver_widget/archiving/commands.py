@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import H5SaverError, TemplateError
 
 __all__ = ["TemplateCommand", "Validate"]
 
@@ -34,6 +34,7 @@ class TemplateCommand:
         """Do it."""
         from h5saver_widget.archiving.ready_made import READY_MADE
         from h5saver_widget.archiving.template import find_template
+        from h5saver_widget.archiving.units import unit_problem
 
         path: Path = arguments.file
         try:
@@ -43,6 +44,9 @@ class TemplateCommand:
                 print(f"{path}: choose it under Notes, as the template")
                 return 0
             template = find_template(str(path.absolute()))
+            for field in template.fields:
+                if problem := unit_problem(field.unit):
+                    raise TemplateError(f"{path.name}: {field.name}: {problem}")
         except (H5SaverError, OSError) as error:
             print(f"h5saver: {error}", file=sys.stderr)
             return 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from h5saver_widget.archiving.ready_made import READY_MADE
-from h5saver_widget.archiving.units import unit_problem
+from h5saver_widget.archiving.units import spelling_problem
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import TemplateError
 
@@ -285,7 +285,7 @@ def _check(field: Field) -> None:
             raise TemplateError(f"{field.name}: {key} is {value!r}; expected one of {', '.join(known)}")
     if (field.type == "choice") != bool(field.choices):
         raise TemplateError(f"{field.name}: a field of type 'choice' has choices, and no other has")
-    if problem := unit_problem(field.unit):
+    if problem := spelling_problem(field.unit):
         raise TemplateError(f"{field.name}: {problem}")
     if field.default and (problem := field.problem(field.default)):
         raise TemplateError(f"its default can't be used: {problem}")

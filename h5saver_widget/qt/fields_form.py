@@ -121,4 +121,4 @@ class FieldsForm(QtWidgets.QWidget):
 
 def unit_sentence(notes: list[Note]) -> str:
     """Return the fault of the units of notes; ``''`` if there is none."""
-    return next((f"{note.name}: {problem}" for note in notes if (problem := unit_problem(note.unit))), "")
+    return next((f"{note.name}: {problem}" for note in notes if (problem := unit_problem(note.unit, at_once=True))), "")
