@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import count
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -18,15 +20,17 @@ from h5saver_widget import Axis, DataRaw, DataToExport, DetectorTimeSaver, Recor
 ROUNDS = 7
 
 
-def best(action: Callable[[], object], calls: int) -> float:
-    """Return the seconds of one call, of the best of some rounds."""
-    found = []
+def best(actions: list[Callable[[], object]], calls: int, rest: Callable[[], object] = lambda: None) -> list[float]:
+    """Return the seconds of one call of each action, of the best of some rounds in turn, with a rest after each."""
+    found = [inf] * len(actions)
     for _ in range(ROUNDS):
-        began = perf_counter()
-        for _ in range(calls):
-            action()
-        found.append((perf_counter() - began) / calls)
-    return min(found)
+        for number, action in enumerate(actions):
+            began = perf_counter()
+            for _ in range(calls):
+                action()
+            found[number] = min(found[number], (perf_counter() - began) / calls)
+            rest()
+    return found
 
 
 def main() -> None:
@@ -38,6 +42,7 @@ def main() -> None:
         "spectrum": (spectrum, {"time": (time, "s")}, [spectrum], [Axis("time", "s", data=time)], 1000),
         "image of 2 MB": (image, None, [image], [], 30),
     }
+    numbers = count()
     with Recorder(Path(tempfile.mkdtemp()) / "bench.h5") as recorder:
         for name, (frame, axes, data, made, calls) in kinds.items():
             saver = DetectorTimeSaver(f"{name}, module")
@@ -50,11 +55,15 @@ def main() -> None:
             def by_record(name=name, frame=frame, axes=axes) -> None:
                 recorder.record(name, frame, units="V", axes=axes)
 
-            simple, module = best(by_record, calls), best(by_module, calls)
+            def by_number(name=f"{name}, numbered", frame=frame, axes=axes) -> None:
+                recorder.record(name, frame, units="V", axes=axes, number=next(numbers), clock=1.5)
+
+            simple, module, numbered = best([by_record, by_module, by_number], calls, recorder.flush)
             line = f"{name:14} record {simple * 1e6:8.1f} us   module saver {module * 1e6:8.1f} us"
             line += f"   ratio {simple / module:.2f}"
+            line += f"   with number and clock {numbered / simple:.2f}"
             if frame is image:
-                copied = best(lambda: np.copyto(copy, image), calls)
+                (copied,) = best([lambda: np.copyto(copy, image)], calls)
                 line += f"   one copy {copied * 1e6:.1f} us, beside it {(simple - copied) * 1e6:.1f} us"
             print(line)
             recorder.flush()

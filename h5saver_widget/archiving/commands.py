@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from h5saver_widget.errors import H5SaverError
+from h5saver_widget.errors import H5SaverError, TemplateError
 
 __all__ = ["TemplateCommand", "Validate"]
 
@@ -34,6 +34,7 @@ class TemplateCommand:
         """Do it."""
         from h5saver_widget.archiving.ready_made import READY_MADE
         from h5saver_widget.archiving.template import find_template
+        from h5saver_widget.archiving.units import unit_problem
 
         path: Path = arguments.file
         try:
@@ -43,6 +44,9 @@ class TemplateCommand:
                 print(f"{path}: choose it under Notes, as the template")
                 return 0
             template = find_template(str(path.absolute()))
+            for field in template.fields:
+                if problem := unit_problem(field.unit):
+                    raise TemplateError(f"{path.name}: {field.name}: {problem}")
         except (H5SaverError, OSError) as error:
             print(f"h5saver: {error}", file=sys.stderr)
             return 1
@@ -54,7 +58,7 @@ class TemplateCommand:
 
 
 class Validate:
-    """Says what an archive would miss in a file."""
+    """Says which information an archive would miss in a file."""
 
     help = "say what an archive would miss in a file; exit code 0: valid, 1: not valid, 3: not readable"
 
@@ -69,7 +73,7 @@ class Validate:
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Print what is missing, in words."""
+        """Print the missing information, in words."""
         from h5saver_widget.archiving.missing import missing_in
         from h5saver_widget.backends.registry import READS_ALL
         from h5saver_widget.browsing import FileView
@@ -95,7 +99,7 @@ def _pynx() -> str:
 
 
 def _strict(path: Path, program: str) -> tuple[list[str], bool]:
-    """Return what pynxtools says of a file, and whether it takes it for valid."""
+    """Return the report of pynxtools on a file, and whether it takes it for valid."""
     if not program:
         return [
             "checked by the rules of this package alone: pip install 'h5saver_widget[nexus]' for the whole of NeXus"

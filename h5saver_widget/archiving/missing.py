@@ -1,4 +1,4 @@
-"""What an archive would miss in a file, in words: our own few structural rules of NeXus, and those of good manners.
+"""Findings of an archive in a file, in words: our own few structural rules of NeXus, and those of good manners.
 
 Rules: https://manual.nexusformat.org/datarules.html; a full validator is pynxtools.
 """
@@ -51,7 +51,7 @@ class Missing:
 
 
 def missing_in(h5: H5Backend) -> list[Missing]:
-    r"""Return what an archive would miss in an open file, errors first.
+    r"""Return the information that an archive would miss in an open file, errors first.
 
     Examples
     --------
@@ -109,6 +109,11 @@ def _in_data(h5: H5Backend, path: str) -> Iterator[Missing]:
     if signal not in names:
         yield Missing(f"its signal is {signal!r}, which is not there", path, True)
         return
+    for name in names:
+        target = text_in(_attributes(h5, f"{path}/{name}").get("target"))
+        if target.startswith("/") and _node(h5, target) is None:
+            gone = f"it shows zeros in place of {target}, which was deleted: delete {path} as well"
+            yield Missing(gone, f"{path}/{name}", True)
     axes = [name for name in names_in(about.get("axes")) if name != "."]
     if lost := [name for name in axes if name not in names]:
         yield Missing(f"its axes {', '.join(lost)} are not there", path, True)

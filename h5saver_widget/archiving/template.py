@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from h5saver_widget.archiving.ready_made import READY_MADE
-from h5saver_widget.archiving.units import unit_problem
+from h5saver_widget.archiving.units import spelling_problem
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import TemplateError
 
@@ -77,7 +77,7 @@ class Field:
     help: str = ""
 
     def problem(self, value: str) -> str:
-        """Return what is wrong with a value, in a sentence; ``''`` if nothing is.
+        """Return the fault of a value, in a sentence; ``''`` if it has none.
 
         Examples
         --------
@@ -156,7 +156,7 @@ class Template:
     definition: str = ""
 
     def problems(self, values: Mapping[str, str], required: str = "") -> list[str]:
-        """Return what is wrong with values, by name of their field, in sentences.
+        """Return the faults of values, by name of their field, in sentences.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Template:
         return found
 
     def shown(self, values: Mapping[str, str]) -> dict[str, Plain]:
-        """Return what of the values goes into the NeXus entry: nodes by name; those that can't be used are left out.
+        """Return the values that go into the NeXus entry: nodes by name; those that can't be used are left out.
 
         Examples
         --------
@@ -285,7 +285,7 @@ def _check(field: Field) -> None:
             raise TemplateError(f"{field.name}: {key} is {value!r}; expected one of {', '.join(known)}")
     if (field.type == "choice") != bool(field.choices):
         raise TemplateError(f"{field.name}: a field of type 'choice' has choices, and no other has")
-    if problem := unit_problem(field.unit):
+    if problem := spelling_problem(field.unit):
         raise TemplateError(f"{field.name}: {problem}")
     if field.default and (problem := field.problem(field.default)):
         raise TemplateError(f"its default can't be used: {problem}")

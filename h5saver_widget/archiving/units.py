@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from importlib.util import find_spec
 from typing import Any, Final
 
-__all__ = ["unit_problem"]
+__all__ = ["spelling_problem", "unit_problem"]
 
 #: A product of names with powers: 'mW/cm^2', 'µm', '1/s', 'kg*m**2', '%', '°C'.
 _PLAIN: Final = re.compile(
@@ -15,20 +16,48 @@ _PLAIN: Final = re.compile(
 )
 
 
-def unit_problem(unit: str) -> str:
+def spelling_problem(unit: str) -> str:
+    """Return why a text can be no unit by its letters, in a sentence; ``''`` if it can, or is empty. Takes no time.
+
+    >>> spelling_problem('per 3 people'), spelling_problem('three')
+    ("'per 3 people' is no unit; write it such as mW, 1/s or W/cm^2", '')
+    """
+    text = unit.strip()
+    return _sentence(text) if text and not _PLAIN.fullmatch(text) else ""
+
+
+def unit_problem(unit: str, *, at_once: bool = False) -> str:
     """Return why a text is no unit, in a sentence; ``''`` if it is one, or empty.
+
+    Parameters
+    ----------
+    unit
+        The text.
+    at_once
+        Do not wait for pint, which takes a second to load: it is loaded in the background, and asked from then on.
 
     Examples
     --------
     >>> unit_problem('mW/cm^2'), unit_problem('')
     ('', '')
-    >>> unit_problem('per 3 people')
-    "'per 3 people' is no unit; write it such as mW, 1/s or W/cm^2"
     """
     text = unit.strip()
-    if not text or (_PLAIN.fullmatch(text) and _known(text)):
+    problem = spelling_problem(text)
+    if problem or not text:
+        return problem
+    if at_once and not _registry.cache_info().currsize:
+        _load_soon()
         return ""
+    return "" if _known(text) else _sentence(text)
+
+
+def _sentence(text: str) -> str:
     return f"{text!r} is no unit; write it such as mW, 1/s or W/cm^2"
+
+
+@functools.cache
+def _load_soon() -> None:
+    threading.Thread(target=_registry, name="h5saver: units", daemon=True).start()
 
 
 @functools.cache

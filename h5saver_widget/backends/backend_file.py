@@ -223,7 +223,7 @@ class BackendFile(Checks):
                 pass
 
     def _finish(self) -> None:
-        """Do what is to be done before the file is closed; a file that streams is opened and closed once more."""
+        """Do the work that comes before closing; a file that streams is opened and closed once more."""
         if not self.before_closing or not self.writable or self._swmr or self.queue.failure is not None:
             return
         module, _, name = self.before_closing.partition(":")

@@ -124,7 +124,7 @@ class Backend(BackendFile):
     def children(self, group: Handle) -> list[str]:
         """Return the names of the nodes in a group, in natural order (2 before 10).
 
-        What shows the data of a recording once more (its NeXus entry) is not listed in the root; its path leads to it.
+        The NeXus entry of a recording, which shows its data once more, is not listed in the root; its path leads to it.
         """
         return self._listed(self._nodes.group(group))
 

@@ -1,6 +1,6 @@
 """Nodes of one open file made again in another, through any two backends: groups, arrays of numbers and text, lists.
 
-What copies to servers, exports of a part, and files that are taken into another one have in common. Where the library
+The common part of copies to servers, exports of a part, and files that are taken into another one. Where the library
 copies objects as they are, that comes first: see ``Backend.copy_out``.
 """
 
@@ -29,7 +29,7 @@ def walk(io: Backend, top: str = "/", *, views: bool = False) -> Iterator[tuple[
     """Iterate over a node and all below it, a group before its members; a group is entered once.
 
     Members come in the order in which they were made, as copies are to have them; by name if a group does not know it.
-    From the root on, what shows the data of a recording once more comes with it if `views` are wanted.
+    From the root on, the NeXus entry of a recording comes with it if `views` are wanted.
     """
     waiting, seen = [top], set[Hashable]()
     while waiting:
@@ -76,7 +76,7 @@ def made_like(
     NodeError
         If it is a link, or nothing that can be read.
     DataMismatchError
-        If it holds what not every library can write.
+        If it holds something that not every library can write.
     """
     kind = source.kind(node)
     if kind in (NodeKind.LINK, NodeKind.OTHER):
@@ -99,7 +99,7 @@ def made_like(
 
 
 def copy_values(source: Backend, path: str, target: Backend, made: Handle, first: int = 0) -> Iterator[int]:
-    """Copy what :func:`made_like` has left out, from a row on; iterate over the bytes that were copied.
+    """Copy the rows that :func:`made_like` has left out, from a row on; iterate over the bytes that were copied.
 
     The array is looked up for each block: a file that stops streaming (SWMR) is opened again, and handles are void.
     """

@@ -1,7 +1,7 @@
 """Objects of one HDF5 file made again in another, part by part: links, groups, attributes, arrays, references.
 
 ``H5Ocopy`` keeps an object as it is, but sets references to nothing, and refuses all of an object for one part of it.
-What is not read through Python is copied byte by byte, whatever its type is.
+Values that are not read through Python are copied byte by byte, of any type.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MOST_CHUNKS: Final = 1 << 22
 
 
 def in_words(error: BaseException) -> str:
-    """Return what an error says, in one line."""
+    """Return the message of an error, in one line."""
     return " ".join(str(error.args[0] if error.args else type(error).__name__).split())[:300]
 
 
@@ -50,7 +50,7 @@ def named(encoding: int) -> Any:
 
 
 class Copied:
-    """What was copied of a file into another one, and where it is there.
+    """The objects that were copied from a file into another one, and their places there.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Copied:
     Attributes
     ----------
     places
-        Path in the other file by address in the first; None for what is lost.
+        Path in the other file by address in the first; None for lost objects.
     """
 
     def __init__(self, made: h5py.File) -> None:
@@ -284,7 +284,7 @@ def chunk_offsets(dataset: Any) -> Iterator[tuple[int, ...]]:
 
 
 def copy_part(old: Any, made: Any, start: int = 0, stop: int | None = None) -> None:
-    """Copy rows of an array, or its only value; what refers to objects is left for :meth:`Copied.renew`."""
+    """Copy rows of an array, or its only value; references to objects are left for :meth:`Copied.renew`."""
     kind, space = old.get_type(), old.get_space()
     shape = space.get_simple_extent_dims()
     rows = h5s.ALL

@@ -29,6 +29,7 @@ from h5saver_widget.backends.h5py_objects import (
     made_like,
     named,
 )
+from h5saver_widget.backends.shown_again import LOST_VIEW
 
 __all__ = ["rescue"]
 
@@ -55,11 +56,11 @@ def rescue(
     size
         Of the damaged file, in bytes: nothing in it is larger, unless it is compressed.
     skip
-        Objects that end or hang the library, and what they do.
+        Objects that end or hang the library, and their effect.
     care
         Objects that do so when they are copied at once: they are copied in pieces.
     hollow
-        Objects that do so when they are read at all: they are made without what is in them.
+        Objects that do so when they are read at all: they are made without their content.
 
     Yields
     ------
@@ -183,7 +184,7 @@ class _Rescue:
         yield {"object": where, **result}
 
     def references(self) -> Iterator[dict[str, Any]]:
-        """Have the references in the new file point to what they pointed to: they are empty after a copy."""
+        """Have the references in the new file point to the same objects as before: they are empty after a copy."""
         for place in filter(None, self._copied.places.values()):
             try:
                 lost = self._copied.renew(self._source[place], self._made[place])
@@ -205,7 +206,7 @@ class _Rescue:
                     if len(shown) == count and not any(path in self._made for path in shown):
                         del self._made[place]
                         hollow.add(place.rpartition("/")[0])
-                        yield _lost(place, "the array that it shows is lost")
+                        yield _lost(place, LOST_VIEW)
         for entry in filter(lambda node: isinstance(node, h5py.Group), self._made.values()):
             links = {name: entry.get(name, getlink=True) for name in entry if hollow}
             for name, link in links.items():

@@ -1,7 +1,7 @@
 """Packed chunks are unpacked outside of the HDF5 library: by other threads, and each five times as fast as by zlib.
 
-The library reads the bytes of chunks alone. Whatever is unusual (other filters, a chunk that left some out, numbers
-that have to be converted, damage) is left to it, and so are its errors.
+The library reads the bytes of chunks alone. All unusual chunks (with other filters, or some left out, with numbers that
+have to be converted, damaged ones) are left to it, and so are the errors.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def unpacked(obj: Any, selection: Selection) -> npt.NDArray[Any] | None:
     obj
         The ``Dataset``.
     selection
-        What is read; it takes the short way if most of each chunk in it is wanted.
+        The part that is read; it takes the short way if most of each chunk in it is wanted.
     """
     dataset, chunk = obj.id, obj.chunks
     if chunk is None or prod(chunk) * dataset.get_type().get_size() < _SMALLEST:

@@ -125,7 +125,7 @@ def _plan(kind: Any, node: Plain) -> Any:
 
 
 def _everything_of(shape: tuple[int, ...], limits: tuple[int, ...]) -> Any:
-    """Return the space of an array with everything selected, also what is still to come."""
+    """Return the space of an array with everything selected, also rows that are still to come."""
     everything = h5s.create_simple(shape, limits)
     if limits and limits[0] == h5s.UNLIMITED:
         inner = shape[1:]

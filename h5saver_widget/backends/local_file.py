@@ -55,7 +55,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def not_opened(path: Path, mode: OpenMode, error: BaseException) -> FileOpenError:
-    """Return the error of a file that a library could not open, or not make, in words; what it has begun is removed."""
+    """Return the error of a file that a library could not open, or not make, in words; one begun is removed."""
     if mode == "x" and getattr(error, "errno", None) in _NOT_WRITTEN:
         path.unlink(missing_ok=True)
     return FileOpenError(f"{path} could not be {'made' if mode == 'x' else 'opened'}: {reason_of(error)}")
@@ -255,8 +255,8 @@ class LocalFile(Backend):
     def _require_room(self) -> None:
         """Raise OSError if a disk that is nearly full does not take the end of the file: nothing is changed then.
 
-        Without a journal HDF5 changes its indices in place before it finds out that the disk refuses what they point
-        at, and rows that were flushed long ago are not found any more.
+        Without a journal HDF5 changes its indices in place before it finds out that the disk refuses the blocks that
+        they point at, and rows that were flushed long ago are not found any more.
         """
         if os.name != "posix" or not hasattr(os, "posix_fallocate") or self._keeps_journal or self._mode == "r":
             return

@@ -56,9 +56,9 @@ def start_command(role: str, *arguments: str) -> list[str]:
     Parameters
     ----------
     role
-        What it is to be: ``'file'`` (it has a file) or ``'child'`` (it runs one function).
+        Its role: ``'file'`` (it has a file) or ``'child'`` (it runs one function).
     arguments
-        What its ``main`` is given.
+        The argument of its ``main``.
     """
     if getattr(sys, "frozen", False):
         return [sys.executable, SWITCH, role, *arguments]

@@ -29,7 +29,7 @@ _Group = TypeVar("_Group")
 
 
 class Shown(NamedTuple):
-    """An array that is shown by a view: its type and its space as the library has them, and what tells both."""
+    """An array that is shown by a view: its type and its space as the library has them, and a key of both."""
 
     kind: Any
     space: Any
@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 
 class _Tree:
-    """A tree of nodes: what tells it from others, the arrays that it shows, and what differs from file to file."""
+    """A tree of nodes: its identity, the arrays that it shows, and its parts that differ from file to file."""
 
     def __init__(self, key: bytes, path: str, node: Plain) -> None:
         self._path = path
@@ -125,7 +125,7 @@ class PlainNodes(ABC, Generic[_Group]):
         """Delete a node."""
 
     def close(self, made: Any) -> None:
-        """Close what was opened."""
+        """Close an object that was opened."""
 
     # ------------------------------------------------------------------------ nodes
     def add(self, group: _Group, key: bytes, path: str, node: Plain) -> None:

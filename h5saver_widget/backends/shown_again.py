@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import RawAttribute
 
-__all__ = ["PLACES", "left_of_it", "listed_in_root", "shown_again", "without_entry"]
+__all__ = ["LOST_VIEW", "PLACES", "left_of_it", "listed_in_root", "shown_again", "without_entry"]
 
 #: Value of the setting *NeXus entry* to the paths of the entry and of what its links lead to. PyTables, and PyMoDAQ
 #: with it, hides nodes whose names begin with ``_i_``, and stops at links in others.
 PLACES: Final = {"always": ("/_i_entry", "/_i_nexus"), "plain": ("/entry", "/nexus")}
+#: Why a view is not in the copy of a damaged file.
+LOST_VIEW: Final = "the array that it shows is lost"
 _NAMES: Final = {path.strip("/") for place in PLACES.values() for path in place}
 
 
@@ -62,7 +64,7 @@ def _place_of(root: Mapping[str, RawAttribute]) -> tuple[str, ...]:
 def listed_in_root(io: Backend, names: list[str]) -> list[str]:
     """Return the names in the root of a file without those that show its data once more.
 
-    Who walks through a whole file would meet every array twice.
+    A walk through a whole file would meet every array twice.
     """
     if _NAMES.isdisjoint(names):
         return names

@@ -169,7 +169,7 @@ class Capabilities:
 
 
 class Plain(NamedTuple):
-    """A node for other programs, with nothing but what is given here; see ``Backend.add_plain``.
+    """A node for other programs, with nothing but the fields given here; see ``Backend.add_plain``.
 
     Attributes
     ----------
@@ -180,7 +180,7 @@ class Plain(NamedTuple):
     attributes
         Its attributes.
     text
-        The text, also of the number; of a view the path of the array that it shows, of a link that of what it leads to.
+        The text, also of the number; of a view the path of the array that it shows, of a link that of its target.
     members
         Of a group, the nodes in it by name.
     varies

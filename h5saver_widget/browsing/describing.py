@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from h5saver_widget.format.settings_reading import xml_to_tree
 from h5saver_widget.format.text import format_size
 from h5saver_widget.nodes.typed import GROUP, LINK, VLARRAY, Array, Node, StringARRAY
 from h5saver_widget.saving.conventions import EPOCH, scaling_of, text_in
+from h5saver_widget.saving.gap_table import COLUMNS, GAPS_TYPE
 from h5saver_widget.saving.h5_backend import H5Backend
 from h5saver_widget.saving.links import resolved
 
@@ -100,7 +102,7 @@ class NodeReport:
     is_scaled
         Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
     for_others
-        Of a whole file: what an archive would miss, in sentences.
+        Of a whole file: the information that an archive would miss, in sentences.
     """
 
     path: str
@@ -194,6 +196,8 @@ def describe(h5: H5Backend, path: str) -> NodeReport:
     elsewhere: tuple[str, ...] = ()
     try:
         (lines, count), (columns, table) = _lines_of(node, details, values), _table_of(node)
+        if isinstance(node, GROUP) and values.get("type") == GAPS_TYPE:
+            count, columns, table = _gaps_of(node)
         if details.sources and isinstance(node, Array) and 0 not in node.shape:
             node[tuple(slice(0, 1) for _ in node.shape)]
     except ValuesElsewhereError:
@@ -353,6 +357,17 @@ def _table_of(node: Node) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
         tuple(shown_value(number_text(cell)) for cell in tuple(row)[:MAX_COLUMNS]) for row in _first_values(node)
     )
     return tuple(shown_value(name, 60) for name in names), rows
+
+
+def _gaps_of(group: GROUP) -> tuple[int, tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return how many gaps a table of them has, its columns, and its first rows with times of day."""
+    arrays = {name: node for name in COLUMNS if isinstance(node := group.children().get(name), Array)}
+    if len(arrays) < len(COLUMNS):
+        return 0, (), ()
+    values = [_first_values(node).tolist() for node in arrays.values()]
+    values[-1] = [f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}" for at in values[-1]]
+    rows = tuple(tuple(shown_value(number_text(cell)) for cell in row) for row in zip(*values, strict=False))
+    return min(node.info.shape[0] for node in arrays.values()), tuple(arrays), rows
 
 
 def _first_values(node: Array) -> np.ndarray[Any, Any]:

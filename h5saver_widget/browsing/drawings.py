@@ -108,7 +108,7 @@ class Dimension:
 
     @classmethod
     def of(cls, data: DataWithAxes, index: int) -> Dimension:
-        """Return what is known of a dimension of some data."""
+        """Return the facts known about a dimension of some data."""
         size = data.shape[index]
         axes = []
         for axis in data.get_axis_from_index(index):

@@ -259,7 +259,7 @@ class FileView:
         return replace(report, facts=(*self._file_facts(), *report.facts[1:]), for_others=self._for_others())
 
     def _for_others(self) -> tuple[str, ...]:
-        """Return what an archive would miss, in paragraphs."""
+        """Return the information that an archive would miss, in paragraphs."""
         if self.h5.backend != READS_ALL:
             what = f"What archives look at can be read with {READS_ALL} alone"
             return (f"{what}: when the file is closed, open it with that library, or ask h5saver validate.",)

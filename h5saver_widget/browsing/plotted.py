@@ -144,7 +144,7 @@ def _first_data(h5: H5Backend, path: str, attributes: Mapping[str, Any]) -> str:
 
 
 def _first_plotted(h5: H5Backend) -> str:
-    """Return what is shown of a file that names nothing: its first group of data, else its first array of numbers."""
+    """Return the node shown of a file that names none: its first group of data, else its first array of numbers."""
     waiting, array, looked = ["/"], "", 0
     while waiting and looked < _MOST_NODES:
         here = waiting.pop(0)

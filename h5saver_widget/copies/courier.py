@@ -178,7 +178,7 @@ class _Courier:
 
     @property
     def waiting(self) -> int:
-        """Files that are not safe yet; at least one until it was looked what there is to do."""
+        """Files that are not safe yet; at least one until the notes were looked through."""
         return max(self.left, int(self._is_asked))
 
     def trouble(self) -> str:

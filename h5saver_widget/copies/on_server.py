@@ -1,6 +1,6 @@
 """One copy on a server of HSDS: pushed under a temporary name, read back, compared, and only then named.
 
-A server keeps no bytes of files but nodes: what is compared are all paths, attributes and values.
+A server keeps no bytes of files but nodes: all paths, attributes and values are compared.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _push(reader: Backend, server: Backend, hidden: Path, told: Progress) -> Non
 
 
 def _content(server: Backend, place: Path, told: Progress | None = None) -> tuple[str, str, object]:
-    """Return identity and checksum of a file on the server, and what tells its nodes from those of others."""
+    """Return identity and checksum of a file on the server, and the identity of its nodes."""
     try:
         server.open(place, "r")
     except FileNotFoundError:  # a folder, too

@@ -66,7 +66,7 @@ def known_place(folder: str, found: str, notes: Path, keep: bool = False) -> boo
 
 
 def forget_place(folder: str, notes: Path) -> None:
-    """Take whatever folder is there from now on for the one that is to have the copies."""
+    """Take any folder that is there from now on for the one that is to have the copies."""
     _known(folder, notes).unlink(missing_ok=True)
 
 

@@ -24,6 +24,7 @@ from h5saver_widget.errors import CopyError, H5SaverError
 from h5saver_widget.format.journal import NO_FOLLOW
 from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.recovery.lock_owners import require_closed
+from h5saver_widget.remote.identity import names_beside
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.records import seal_path
 
@@ -224,11 +225,8 @@ def _named(hidden: Path, target: Path, digest: str, note: CopyNote, pace: Pace) 
 
 def _names(target: Path, source: Path) -> Iterator[Path]:
     """Iterate over the wanted name and, should it belong to another file, other ones that are always the same."""
-    yield target
-    word = _identity(source)[:8]
-    for number in itertools.count(1 if word else 2):
-        ending = f"_{word}" * bool(word) + f"_{number}" * (number > 1)
-        yield target.with_name(f"{target.stem}{ending}{target.suffix}")
+    yield target  # of most files the identity is not asked
+    yield from itertools.islice(names_beside(target, _identity(source)), 1, None)
 
 
 def _identity(source: Path) -> str:

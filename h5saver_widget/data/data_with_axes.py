@@ -38,7 +38,7 @@ __all__ = ["DataWithAxes", "Said", "arrays_of", "axes_of", "said_of"]
 class Said(NamedTuple):
     """All that is said about the arrays of a data object, in one tuple: two frames are compared in one step.
 
-    The lists are those of the data object, so that what a caller changes in them is seen.
+    The lists are those of the data object, so that a change that a caller makes in them is seen.
     """
 
     dim: DataDim
@@ -154,7 +154,7 @@ class DataWithAxes(Arithmetic):
             add_extras(self, kwargs)
 
     def _say(self, **changes: Any) -> None:
-        """Change fields of what is said."""
+        """Change fields of `Said`."""
         self._said = self._said._replace(**changes)
 
     name: str = _as_it_is("name", "Name of the data.")

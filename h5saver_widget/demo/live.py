@@ -1,6 +1,6 @@
 """Live plots of the last frames, on the canvases of the browser: `add` is cheap, `redraw` draws the last frame.
 
-They look and behave as in the browser: what somebody has zoomed stays, another thing is fitted, a right click opens the
+They look and behave as in the browser: a zoomed plot stays as it is, a new one is fitted, a right click opens the
 menu. Data of 0 dimensions are drawn over the last minute, one canvas for each unit.
 """
 

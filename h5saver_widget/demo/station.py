@@ -82,7 +82,7 @@ def show_record(action: QtGui.QAction, status: RecorderStatus) -> None:
 
 
 def tell_status(status: ThreadCommand, lost: int, tell: Callable[[str], None], fail: Callable[[str], None]) -> None:
-    """Pass on what a saver says, in words; what its strip shows is left out, lost frames are said once, at the end."""
+    """Pass on the messages of a saver, without those that its strip shows; lost frames are said once, at the end."""
     if status.command == "error":
         fail(status.message)
     elif status.command not in ("saved", "saving"):

@@ -109,7 +109,7 @@ def crate(node: Node, name: str, files: list[dict[str, str]]) -> dict[str, Any]:
     name
         Name of the experiment.
     files
-        What is known of each file in it: its place, type, size, hash. The data, then pictures of them.
+        The facts about each file in it: its place, type, size, hash. The data, then pictures of them.
     """
     told = dict(_told(node))
     values = [

@@ -138,6 +138,6 @@ class ExtensionSaver(ModuleSaver):
         return bool(saved)
 
     def _write(self, writes: Sequence[Callable[[], None]]) -> None:
-        """Write what was prepared."""
+        """Write the prepared point."""
         for write in writes:
             write()

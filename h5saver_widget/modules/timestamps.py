@@ -72,7 +72,7 @@ class TimeModuleSaver(ModuleSaver):
         return Bundle(self.title, timestamp, [self._elapsed])
 
     def prepare(self, elapsed: Bundle, indexes: Sequence[int], distribution: Any) -> Point | None:
-        """Return what writes the time of a point; None if the time array was not initialised."""
+        """Return a function that writes the time of a point; None if the time array was not initialised."""
         if self._data_saver is None or self._node is None:
             return None
         return self._data_saver.prepare(self._node.path, elapsed, indexes, distribution)

@@ -1,4 +1,4 @@
-"""What PyInstaller has to know of this package: a plain build finds it by the entry point, no flag is needed."""
+"""Facts for PyInstaller about this package: a plain build finds it by the entry point, no flag is needed."""
 
 from __future__ import annotations
 

@@ -120,5 +120,5 @@ class FieldsForm(QtWidgets.QWidget):
 
 
 def unit_sentence(notes: list[Note]) -> str:
-    """Return what is wrong with the units of notes; ``''`` if nothing is."""
-    return next((f"{note.name}: {problem}" for note in notes if (problem := unit_problem(note.unit))), "")
+    """Return the fault of the units of notes; ``''`` if there is none."""
+    return next((f"{note.name}: {problem}" for note in notes if (problem := unit_problem(note.unit, at_once=True))), "")

@@ -27,6 +27,7 @@ from h5saver_widget.qt.saver_buttons import PRESSED
 from h5saver_widget.qt.saver_view import SaverView
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
+from h5saver_widget.recording.alarms import Alarm
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
 from h5saver_widget.saving.h5_backend import Where
@@ -95,6 +96,10 @@ class H5Saver(H5SaverBase, QObject):
     """*Do Save* was switched off, and the file is about to be closed. A program that hands frames to a thread says by
     :meth:`before_closing` what waits for them."""
 
+    alarm_sig: SignalOf[[Alarm]] = QtCore.Signal(object)
+    """A needed source is silent, frames are missing, something has failed, the disk is nearly full or does not answer.
+    It carries an :class:`~h5saver_widget.recording.alarms.Alarm`."""
+
     status_changed: SignalOf[[RecorderStatus]] = QtCore.Signal(object)
     """How the recorder is, as a :class:`~h5saver_widget.recording.status.RecorderStatus`: at every change, and twice a
     second while a file is open. Whatever shows a state takes it from here, so that all say the same."""
@@ -136,6 +141,7 @@ class H5Saver(H5SaverBase, QObject):
         self._missing: tuple[str, ...] = ()
         self._said_once = ""
         super().__init__(save_type, backend)
+        self.alarms.listeners.append(self.alarm_sig.emit)
         self.intake.window_thread = threading.get_ident()
         self.settings = Parameter.create(
             name=self.settings_name,
@@ -377,7 +383,7 @@ class H5Saver(H5SaverBase, QObject):
 
     @_caught
     def _tick(self) -> None:
-        """Report the counts, and do the work that is due; no lock is taken, and no file is touched."""
+        """Report the counts, and do the work that is due; no lock is waited for, and no file is touched."""
         failure = self.io.queue.failure
         if failure is not None:
             if self._failed_generation != self.generation:
@@ -385,7 +391,7 @@ class H5Saver(H5SaverBase, QObject):
                 self._notify("error", message=str(failure), exception=failure)
         else:
             self.look_after()
-        if self.store.current.do_save and not self.isopen():
+        if not self.isopen() and (self.store.current.do_save or self.kept_before is None):
             self._follow_file()
         self.show_status(only_if_changed=True)
 

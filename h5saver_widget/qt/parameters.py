@@ -59,6 +59,9 @@ _ACTIONS: Final[dict[SettingPath, list[tuple[str, str, str]]]] = {
         ("open_folder", "Open folder", "Show the folder of the files in the file manager."),
         ("presets", "Presets", "Keep all settings under a name, and take them again. A right click resets a setting."),
     ],
+    ("recording", "seal"): [
+        ("try_alarm", "Try it", "Run the alarm command now, with an event that says it is a test."),
+    ],
     ("recording", "keep_before"): [
         ("save_before", "Save what just happened", "Record from now on, and begin with the last seconds."),
     ],
@@ -195,6 +198,8 @@ def _leaf(setting: Setting) -> dict[str, Any]:
         found["limits"] = list(setting.limits)
     extra = {"suffix": setting.unit, "placeholder": setting.placeholder, "readonly": setting.readonly}
     found.update({name: value for name, value in extra.items() if value})
+    if setting.private:
+        found["secret"] = True  # stays out of files
     if not setting.visible:
         found["visible"] = False
     return found

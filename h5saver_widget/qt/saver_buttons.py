@@ -86,6 +86,7 @@ PRESSED: Final[Mapping[str, Callable[[H5Saver], object]]] = {
     "stop": _stop,
     "marker": _mark,
     "save_before": _save_before,
+    "try_alarm": lambda saver: saver.alarms.try_out(),
     "open_folder": _open_folder,
     "presets": lambda saver: None,  # the tree opens its menu
     "new_file": _make_file,

@@ -107,6 +107,11 @@ SECTIONS: Final = (
         expanded=False,
     ),
     Section(
+        "Alarms",
+        (("recording", "alarm_command"), Buttons(((("recording", "try_alarm"), "warning"),))),
+        expanded=False,
+    ),
+    Section(
         "When closed",
         (
             ("recording", "seal"),

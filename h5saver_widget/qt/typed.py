@@ -64,7 +64,7 @@ class Parameters(Protocol):
         """Change how it is shown."""
 
     def setLimits(self, limits: Any) -> None:
-        """Change what may be chosen."""
+        """Change the choices."""
 
     def activate(self) -> None:
         """Press it, if it is a button."""
@@ -79,7 +79,7 @@ class Parameters(Protocol):
         """Return all of it as plain data."""
 
     def restoreState(self, state: Any) -> None:
-        """Take over what `saveState` has returned."""
+        """Take over a state that `saveState` has returned."""
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Arriving: what needs a file waits for one that is being opened; what only asks never does. No Qt.
+"""Arriving: calls that need a file wait for one that is being opened; questions never do. No Qt.
 
 The functions of this module are methods of :class:`~h5saver_widget.recording.saver.H5SaverBase`, which lists them.
 """

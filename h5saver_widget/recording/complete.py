@@ -12,7 +12,7 @@ __all__ = ["Summary"]
 
 @dataclass(frozen=True)
 class Summary:
-    """What has become of the frames of a file, or of a recording.
+    """The counts of the frames of a file, or of a recording.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ class Describing:
         return self._known[1]
 
     def values(self) -> dict[str, str]:
-        """Return what is written, by name of the note."""
+        """Return the written values, by name of the note."""
         return {note.name: note.value for note in self._saver.notes}
 
     def blocking(self) -> list[str]:
@@ -68,11 +68,11 @@ class Describing:
         return [] if self.template is None else self.template.problems(self.values(), "block")
 
     def warnings(self) -> list[str]:
-        """Return what others will miss, in sentences; saving goes on."""
+        """Return the information that others will miss, in sentences; saving goes on."""
         return [] if self.template is None else self.template.problems(self.values(), "warn")
 
     def remarks(self) -> list[str]:
-        """Return what is shown of the fields while it is not remedied: a sentence, or none."""
+        """Return the sentence that is shown until the fields are filled, ``''`` for none."""
         if problems := self.blocking():
             return [f"Nothing can be saved yet: {'; '.join(problems)}"]
         problems = self.warnings()
@@ -85,7 +85,7 @@ class Describing:
 
     # ------------------------------------------------------------------ values
     def fill(self) -> None:
-        """Fill empty fields with what was last written in this folder, or the default; add the missing ones."""
+        """Fill empty fields with the values last used in this folder, or the defaults; add the missing ones."""
         template = self.template
         if template is None:
             return

@@ -17,6 +17,8 @@ __all__ = ["Drift", "DriftFit"]
 
 #: Length of a block at first, in s of the device's clock; doubled whenever there are too many blocks.
 BLOCK_SECONDS: Final = 1.0
+#: The fewest frames of a block: of fewer, none may be in time.
+BLOCK_FRAMES: Final = 10
 MOST_BLOCKS: Final = 1024
 #: Fewer blocks tell nothing.
 FEWEST_BLOCKS: Final = 10
@@ -75,7 +77,7 @@ class Drift:
     def _begin(self) -> None:
         self._length = BLOCK_SECONDS
         self._first = self._end = self._latest = -math.inf
-        self._offset, self._least, self._at = 0.0, math.inf, 0.0
+        self._offset, self._least, self._at, self._frames = 0.0, math.inf, 0.0, 0
         self._blocks: list[tuple[float, float]] = []
         self._recent = -math.inf, 0.0  # the least of the latest blocks, and when they began
 
@@ -90,8 +92,9 @@ class Drift:
             self._offset = steady - clock
             late = 0.0
         self._latest = clock
-        if clock >= self._end:
+        if clock >= self._end and self._frames >= BLOCK_FRAMES:
             self._close_block(clock)
+        self._frames += 1
         if late < self._least:
             self._least, self._at = late, clock
 
@@ -101,7 +104,7 @@ class Drift:
 
     def _close_block(self, clock: float) -> None:
         self._blocks.append((self._at, self._least))
-        self._least = math.inf
+        self._least, self._frames = math.inf, 0
         if len(self._blocks) >= MOST_BLOCKS:
             pairs = zip(self._blocks[::2], self._blocks[1::2], strict=True)
             self._blocks = [min(pair, key=lambda block: block[1]) for pair in pairs]

@@ -1,8 +1,8 @@
 """Gaps: which numbers of a device's frames are missing, and where they were lost. No Qt.
 
-A device counts its frames, and the saver is called with every number. What is missing between two calls was lost
-before the saver: in the device, unless the program says that its driver lost it. What the saver was called with is
-saved, or the saver knows where it was lost.
+A device counts its frames, and the saver is called with every number. Numbers that are missing between two calls were
+lost before the saver: in the device, unless the program says that its driver lost them. A frame that the saver was
+called with is saved, or the saver knows where it was lost.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ class Numbers:
             self._add(Gap(self.source, first, end, end - first + 1, AGAIN, now))
 
     def end(self, now: float) -> None:
-        """Decide on what is still open: the recording ends."""
+        """Decide on everything that is still open: the recording ends."""
         if self._run is not None:
             self._end_run(now, is_restart=self._run[1] > self._run[0])
         self._without_numbers(now)
@@ -258,7 +258,7 @@ class Numbers:
 
     # ---------------------------------------------------------------- missing
     def _missing(self, first: int, end: int, is_paused: bool, now: float) -> None:
-        """Note numbers that never came: each belongs to who has said that it lost it, the rest to the device."""
+        """Note numbers that never came: each belongs to the place that was named, the rest to the device."""
         if is_paused:
             self._add(Gap(self.source, first, end, end - first + 1, SKIPPED, now))
             return

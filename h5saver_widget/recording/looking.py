@@ -107,12 +107,13 @@ def look_after(saver: H5SaverBase) -> None:
     """
     for problem in saver.io.queue.take_problems():
         saver._notify("error", message=problem, exception=None)
+    saver.alarms.look()
+    saver.timing.look()
     if not saver.io.writable or not saver.background.worker.is_idle:
         return
     stale = saver.frames_saved > saver._frames_flushed and monotonic() - saver._flushed_at > saver.flush_seconds
-    if stale or saver._structure_changed:
+    if stale or saver.is_undescribed:
         saver.background.begin("", saver.flush_if_due, "What was saved last could not be flushed")
-    saver.timing.look()
     if saver.watcher.is_due():
         saver.background.begin("", saver.watcher.end_file_if_due, "The recording could not go on")
 

@@ -24,6 +24,7 @@ _OWN: Final[dict[str, Any]] = {
     "keep_before": 0.0,
     "mirror": False,
     "copy_to": "",
+    "alarm_command": "",
     "custom_name": False,
     **dict.fromkeys(("roll_over_size", "roll_over_time", "stop_after_time"), 0.0),
     **dict.fromkeys(("roll_over_frames", "stop_after_frames"), 0),

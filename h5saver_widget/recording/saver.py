@@ -42,6 +42,7 @@ from h5saver_widget.recording import (
     switching,
     unattended,
 )
+from h5saver_widget.recording.alarms import Alarms
 from h5saver_widget.recording.background import Background
 from h5saver_widget.recording.before import KeptBefore
 from h5saver_widget.recording.describing import Describing
@@ -146,6 +147,8 @@ class H5SaverBase(H5SaverLowLevel):
         self.intake = Intake(self)
         #: Numbers and clocks of the frames, and what is missing of them.
         self.timing = Timing(self)
+        #: What somebody should know at once.
+        self.alarms: Alarms = Alarms(self)
         #: The modules whose state is kept with every scan.
         self.instruments = Instruments()
         #: The fields of the template, and what is written in them.
@@ -448,3 +451,4 @@ class H5SaverBase(H5SaverLowLevel):
             self.describing.ask_again()
         elif command == "error":
             self.watcher.failed(str(args.get("message", "")), args.get("exception"))
+            self.alarms.failed(str(args.get("message", "")))

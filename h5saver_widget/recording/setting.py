@@ -79,6 +79,8 @@ class Setting:
         Unit of a number.
     readonly, visible, placeholder
         How it is shown.
+    private
+        Whether it stays out of the settings that are written into files.
     kept
         Whether it is a choice of the user, to be put back when the program starts again; else it belongs to a moment.
     check
@@ -98,6 +100,7 @@ class Setting:
     readonly: bool = False
     visible: bool = True
     placeholder: str = ""
+    private: bool = False
     kept: bool = True
     check: Callable[[Any], object] | None = None
 

@@ -25,6 +25,7 @@ from h5saver_widget.backends.registry import (
     server_backend,
 )
 from h5saver_widget.format.layout import SaveType
+from h5saver_widget.recording.alarms import command_words
 from h5saver_widget.recording.disk import DEFAULT_MINIMUM_FREE
 from h5saver_widget.recording.notes import check_notes, read_notes
 from h5saver_widget.recording.setting import BACKEND, COMPRESSION, FORMAT, RECORDING, SERVER, SWMR, Setting, setting
@@ -371,6 +372,18 @@ class Settings:
         "microscopy, materials, or the path of a TOML file (h5saver template new). Empty: notes of any names.",
         RECORDING,
         check=_usable_template,
+    )
+
+    alarm_command: str = setting(
+        "Alarm command",
+        "",
+        "A program that is run when a needed source is silent, frames are missing, something fails, the disk is nearly "
+        "full or does not answer. It gets the event as JSON on its standard input; once a minute at most for each of "
+        "these. No shell. Not written into files.",
+        RECORDING,
+        placeholder="python3 /home/me/call_me.py",
+        check=command_words,
+        private=True,
     )
 
     seal: bool = setting(

@@ -122,7 +122,7 @@ class SettingsStore:
                 yield _Described(sub[-1], "group", None, {"title": GROUPS[sub][0]}, tuple(self._below(sub)))
 
     def _shown(self, setting: Setting) -> Any:
-        return "" if setting.kind == "secret" else getattr(self.current, setting.name)
+        return "" if setting.kind == "secret" or setting.private else getattr(self.current, setting.name)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def record(
     errors
         Error bars in `units`, like `data`.
     number, clock
-        The device's counter and clock (in s) of this frame: what is missing is then known, and how the clock drifts.
+        The device's counter and clock (in s) of this frame: missing frames are then known, and how the clock drifts.
     **extras
         Anything else that is to be kept with the data: ``exposure=0.1``.
 
@@ -152,7 +152,7 @@ def lost(saver: H5SaverBase, source: str, frames: int | Iterable[int], where: st
 
 
 def gaps(saver: H5SaverBase) -> tuple[Gap, ...]:
-    """Return what is missing of the recording so far, or of the last one, in the order of time. Never waits."""
+    """Return the gaps of the recording so far, or of the last one, in the order of time. Never waits."""
     return saver.timing.gaps()
 
 

@@ -63,7 +63,7 @@ class RecorderStatus:
         Whether the open file takes nothing any more, because it was removed or its process has ended: the recording
         has to go on in a new file.
     pending
-        What is put off until a scan has ended; ``''`` for nothing.
+        The action that is put off until a scan has ended; ``''`` for none.
     copies
         The state of the copies in other folders, in words; ``''`` for none.
     held_seconds

@@ -1,4 +1,4 @@
-"""Timing: numbers and clocks of the frames of a recording, what is missing of them, and how clocks go. No Qt.
+"""Timing: numbers and clocks of the frames of a recording, the missing ones, and how clocks go. No Qt.
 
 A recorder has one :class:`Timing`. It looks at every frame that carries a number or a clock, and knows at the end of a
 file how many of how many frames are in it, where the others were lost, and how far a device's clock drifts. Frames
@@ -37,7 +37,7 @@ _MANY: Final = 1000
 
 
 class _Source:
-    """What is known of one source; its methods take the lock of all."""
+    """Numbers and clock of one source; its methods take the lock of all."""
 
     def __init__(self, timing: Timing, source: str) -> None:
         self._timing = timing
@@ -80,6 +80,7 @@ class Timing:
         self.lock = threading.Lock()
         self.watcher = saver.watcher
         self.news: deque[Gap] = deque()
+        self._untold: list[Gap] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -153,23 +154,28 @@ class Timing:
 
     # ------------------------------------------------------------------- tick
     def look(self) -> None:
-        """Tell what is new, and have it written: to be called now and then. Never waits."""
-        saver, news = self._saver, self._take_news()
+        """Tell new gaps, and have them written: to be called now and then. Never waits."""
+        saver = self._saver
+        self._untold += self._take_news()
+        if not saver.io.writable or not saver.background.worker.is_idle:
+            return
         is_due = monotonic() - self._written_at > _WRITE_SECONDS and self._version() != self._written
-        has_stepped = saver.clock.has_stepped()
-        if news or is_due or has_stepped:
-            saver.background.begin("", lambda: self._write(news, is_due), "What is missing could not be noted")
+        if self._untold or is_due or saver.clock.has_stepped():
+            saver.background.begin("", lambda: self._write(is_due), "What is missing could not be noted")
 
     def _take_news(self) -> list[Gap]:
-        """Return what nobody was told of yet, added up: one for each source and place."""
+        """Return gaps that nobody was told of yet, one for each source and place; alarms are raised for losses."""
         found: dict[tuple[str, str], Gap] = {}
         while self.news:
             gap = self.news.popleft()
             key = gap.source, gap.place
             found[key] = gap.after(found[key]) if key in found else gap
+        for gap in found.values():
+            if gap.is_lost:
+                self._saver.alarms.happened("gap", gap.text, gap.source)
         return [gap for gap in found.values() if gap.place != SKIPPED]
 
-    def _write(self, news: list[Gap], rows_too: bool) -> None:
+    def _write(self, rows_too: bool) -> None:
         saver = self._saver
         with saver.io.lock:
             if saver.session is None or not saver.io.writable:
@@ -177,10 +183,14 @@ class Timing:
             step = saver.clock.look()
             if step:
                 tell_step(saver, step)
-            for gap in news:
-                tell(saver, gap.text)
+            self._tell_untold()
             if rows_too:
                 self._write_rows()
+
+    def _tell_untold(self) -> None:
+        self._untold, news = [], self._untold
+        for gap in news:
+            tell(self._saver, gap.text)
 
     def _write_rows(self) -> None:
         """Write the table and the drifts into the open file, whose lock is held; not while it streams."""
@@ -197,7 +207,7 @@ class Timing:
         for source, drift in self.drifts().items():
             group = saver.intake.stream(source).group
             if isinstance(group, GROUP):
-                about = {"clock_drift_ppm": drift.ppm, "clock_drift_error_ppm": drift.error}
+                about = {"clock_drift": drift.text, "clock_drift_ppm": drift.ppm, "clock_drift_error_ppm": drift.error}
                 saver.io.set_attributes(group.handle, saver.raw({**about, "clock_drift_seconds": drift.seconds}))
 
     def drifts(self) -> dict[str, DriftFit]:
@@ -223,8 +233,8 @@ class Timing:
                     known.numbers.end(self.now())
         summary = self.summary()
         with suppress(H5SaverError, OSError):  # the file is closed all the same, and that tells
-            for gap in self._take_news():
-                tell(saver, gap.text)
+            self._untold += self._take_news()
+            self._tell_untold()
             if self._sources:
                 saver.end_streaming()
                 self._write_rows()
@@ -260,11 +270,12 @@ class Timing:
             return Summary.of(counted.frames_written, expected, self._rows(), has_numbers, (s for _, s in steps))
 
     def file_closed(self) -> None:
-        """Take note that a file was closed, and say what is in it; at the end of a recording of several, of all."""
+        """Take note that a file was closed, and say how complete it is; of a recording of several, at its end."""
         saver = self._saver
         if not saver.file_statistics().frames_received:
             return
         self._see_losses()
+        self._take_news()
         found = self.summary()
         self._total += found
         is_last = not saver.watcher.is_rolling

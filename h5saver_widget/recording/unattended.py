@@ -1,4 +1,4 @@
-"""Unattended: what a recorder answers where there is no screen, and nobody to ask. No Qt.
+"""Unattended: the answers of a recorder without a screen, where nobody can be asked. No Qt.
 
 The functions of this module are methods of :class:`~h5saver_widget.recording.saver.H5SaverBase`; a saver with a screen
 has others in their place.

@@ -9,7 +9,7 @@ does a file end?), :class:`~h5saver_widget.recording.disk.FreeSpace` (is there r
 :class:`~h5saver_widget.recording.sources.Sources` (does everything come?),
 :class:`~h5saver_widget.recording.mirroring.Mirroring` (is it copied?),
 :class:`~h5saver_widget.recording.counts.Counts` (how much was it?), :class:`~h5saver_widget.recording.flow.Flow` (does
-anything come?), and a clock. The file itself, with its frames, belongs to the one who made the watcher.
+anything come?), and a clock. The file itself, with its frames, belongs to the maker of the watcher.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class FileWorker:
 
     @property
     def is_lent(self) -> bool:
-        """Whether the task that runs waits for another thread: whoever waits for the worker now may be that thread."""
+        """Whether the running task waits for another thread: one that waits for the worker now may be that one."""
         return self._is_lent and not self.is_this_thread
 
     @contextmanager

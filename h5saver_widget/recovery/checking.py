@@ -159,6 +159,12 @@ def _with_content(state: FileState, survey: Survey) -> FileState:
         log_lines=sum(
             node["shape"][0] for node in survey.nodes.values() if node["kind"] == "TEXT" and node.get("shape")
         ),
+        completeness=next(filter(None, (node.get("completeness") for node in survey.nodes.values())), ""),
+        drifts=tuple(
+            f"{node.get('TITLE', '')}: {node['clock_drift']}"
+            for node in survey.nodes.values()
+            if node.get("clock_drift")
+        ),
         modules=tuple(_modules(survey.nodes)),
         nodes=len(survey.nodes),
         problems=state.problems + problems,

@@ -15,6 +15,7 @@ from typing import Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
+from h5saver_widget.backends.shown_again import LOST_VIEW, PLACES
 from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.format.journal import journal_path, read_journal
 from h5saver_widget.format.naming import create_exclusive
@@ -26,7 +27,7 @@ from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.read_attempts import ReadAttempt
-from h5saver_widget.recovery.salvage import HOLLOW, bring_up_to_date, rescue_file
+from h5saver_widget.recovery.salvage import HOLLOW, bring_up_to_date, entry_anew, rescue_file
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport
 
 __all__ = ["repair_file", "repaired_copy"]
@@ -173,7 +174,11 @@ def _repair(
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        lost += problems
+        shown = _entry_anew(copy) if _has_lost_entry(problems, objects) else ()
+        if shown:
+            done.append("the NeXus entry, which shows the data once more, was made anew")
+            objects = {where: state for where, state in objects.items() if not f"{where}/".startswith(shown)}
+        lost += [problem for problem in problems if not f"{problem.path}/".startswith(shown)]
     else:
         copy = work / path.name
         copy_in_pieces(path, copy, progress)
@@ -221,6 +226,26 @@ def _rescued(
         else:
             care[where] = care.get(where, 0) + 1
     return [Problem("/", f"copying ended the HDF5 library {_MOST_STARTS} times")]
+
+
+def _has_lost_entry(problems: list[Problem], objects: dict[str, str]) -> bool:
+    """Tell whether parts of the NeXus entry are lost, more than views of arrays that are lost themselves."""
+    for places in PLACES.values():
+        if objects.keys() >= set(places):
+            inside = tuple(f"{place}/" for place in places)
+            return any(f"{one.path}/".startswith(inside) and one.what != LOST_VIEW for one in problems)
+    return False
+
+
+def _entry_anew(copy: Path) -> tuple[str, ...]:
+    """Make the entry of a copy anew, and return its paths; none, and nothing changed, if it had none or that fails."""
+    trial = copy.with_name(f"anew-{copy.name}")
+    copy_in_pieces(copy, trial)
+    answer = run_in_child(entry_anew, str(trial))
+    if answer.ending is not ChildEnd.DONE or not answer.messages:
+        return ()
+    os.replace(trial, copy)
+    return tuple(f"{place}/" for place in answer.messages[-1]["places"])
 
 
 def _what_is_lost(messages: list[dict[str, Any]], objects: dict[str, str]) -> list[Problem]:

@@ -9,11 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from h5saver_widget.backends.derived import update_shapes
-from h5saver_widget.backends.registry import create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
+from h5saver_widget.backends.shown_again import PLACES, left_of_it, shown_again
 from h5saver_widget.backends.terms import Durability
+from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.recovery.survey import local_readers, opened
+from h5saver_widget.saving.entry_of_copies import add_entry
 
-__all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "rescue_file"]
+__all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "entry_anew", "rescue_file"]
 
 #: How careful an object is copied that has ended the library: in pieces, or without what is in it.
 BY_HAND: Final = 1
@@ -50,3 +53,22 @@ def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -
         elif node["kind"] in ("GROWING", "TEXT"):
             update_shapes(made, [made.node(where)])
     made.close()
+
+
+def entry_anew(path: str) -> Iterator[dict[str, Any]]:
+    """Make the NeXus entry of a copy in which something is lost anew, and yield the paths that it has.
+
+    Parts of the old one may be lost, and other parts show arrays that are.
+    """
+    made = create_backend(READS_ALL)
+    made.open(Path(path), "r+", locking=False)
+    try:
+        places = next((both for both in PLACES.values() if both == shown_again(made)), None)
+        if places is not None:
+            for place in left_of_it(made):
+                made.delete(made.node(place))
+            made.set_attributes(made.root(), {"default": RAW_GROUP.strip("/")})
+            add_entry(made, places)
+            yield {"places": places}
+    finally:
+        made.close()

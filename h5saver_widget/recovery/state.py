@@ -99,6 +99,10 @@ class FileState:
         Programs that have it open for writing.
     scans, log_lines
         How many of them are in it.
+    completeness
+        How many of how many frames are in it, and where others were lost; ``''`` where nobody has counted.
+    drifts
+        How the clocks of devices go, a line for each.
     modules
         Its detectors and the like.
     nodes
@@ -123,6 +127,8 @@ class FileState:
     holders: tuple[str, ...] = ()
     scans: int = 0
     log_lines: int = 0
+    completeness: str = ""
+    drifts: tuple[str, ...] = ()
     modules: tuple[ModuleContent, ...] = ()
     nodes: int = 0
     problems: tuple[Problem, ...] = ()
@@ -199,6 +205,8 @@ class FileState:
                 ("written by", ", ".join(filter(None, (self.writer, self.created)))),
                 ("open in", ", ".join(self.holders)),
                 ("content", self.content if self.nodes else ""),
+                ("complete", self.completeness),
+                *(("clock", drift) for drift in self.drifts),
                 ("what to do", self.advice),
             )
             if text

@@ -24,7 +24,7 @@ _MOST_STARTS = 60
 _MOST_CRASHES_IN_ONE = 6
 _MAX_DEPTH = 200
 #: Attributes that tell the kind of a node.
-_TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype")
+_TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype", "completeness", "clock_drift")
 #: Attributes of the root that tell who made the file.
 _ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION", "creator", "date", "time")
 

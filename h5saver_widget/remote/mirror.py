@@ -362,7 +362,7 @@ class Mirror:
 
 
 def _run(mirror: weakref.ref[Mirror], ended: threading.Event) -> None:
-    """Look again and again, as long as there is somebody who wants it."""
+    """Look again and again, as long as the result is wanted."""
     failures = 0
     while (me := mirror()) is not None and not ended.is_set():
         again = False

@@ -52,7 +52,7 @@ class Transfer:
 
 
 def nodes_of(backend: Backend) -> Iterator[tuple[str, Handle, NodeKind]]:
-    """Iterate over all nodes as they are copied: what is not copied counts as a link, or as unsupported."""
+    """Iterate over all nodes as they are copied: those that are not count as links, or as unsupported."""
     for path, node, kind in walk(backend):
         if kind in _VALUES and backend.inspection.details(node).sources:  # its values stand elsewhere, and stay there
             kind = NodeKind.LINK

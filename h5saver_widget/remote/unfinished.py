@@ -137,7 +137,7 @@ def left_behind(
 
 
 class Rests:
-    """Sends what a server had not taken when files on it were closed.
+    """Sends the rest that a server had not taken when files on it were closed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the arrays of one data object have in common, whether they grow or have the shape of a scan.
+"""The common part of the arrays of one data object, whether they grow or have the shape of a scan.
 
 They have one meaning, a number type each, and values that are no numbers are stored as such; see
 :mod:`h5saver_widget.saving.value_types`.
@@ -118,11 +118,11 @@ class ChannelArrays(ABC):
         Parameters
         ----------
         data_type, dwa, channel
-            Role of the array, and what it holds.
+            Role of the array, and its content.
         dtype
             Type of the values.
         held
-            What the array holds in the file where nobody has written, if that is a value of the channel.
+            The value of elements that nobody has written, if that is a value of the channel.
         """
         is_error, is_block = data_type is DataType.error, tuple(dwa.nav_indexes) == (0,) and not self._lead
         more: dict[str, Any] = {"source": "calculated"} if is_error else {}
@@ -236,7 +236,7 @@ class ChannelArrays(ABC):
         return found
 
     def _fill_of(self, handle: Handle) -> Any:
-        """Return what rows of an array hold that nobody writes."""
+        """Return the value of rows that nobody writes."""
         if handle not in self._fills:  # found in the file
             fill = np.nan if handle in self._error_handles else self._fill_value
             self._fills[handle] = storable_fill(fill, self._dtypes[handle])

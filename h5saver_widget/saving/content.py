@@ -138,7 +138,7 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
 
 
 def array_made(file: H5SaverLowLevel, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
-    """Update the cache of a group, and remember what a new array needs: NeXus attributes, its shape at the end."""
+    """Update the cache of a group, and remember the needs of a new array: NeXus attributes, its shape at the end."""
     path = array.path
     parent, name = parent_and_name(path)
     file.note_made(parent, name)

@@ -1,8 +1,8 @@
 """The NeXus entry of a file: the recording as NeXus knows one, for archives, validators and readers of other programs.
 
 The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The entry shows them once more, by views
-that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed at the
-end of each step that makes arrays, and costs nothing per frame.
+that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed once a
+second while arrays are made, and costs nothing per frame.
 
 The nodes stand in ``/_i_nexus``, and ``/_i_entry`` links to them: PyMoDAQ reads a file with h5py only if each node has
 an attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link. PyTables hides both
@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,7 +98,7 @@ class _Channel:
 
 
 class Entry:
-    """Collects what is made in an open file, and shows it in the entry.
+    """Collects the new nodes of an open file, and shows them in the entry.
 
     Parameters
     ----------
@@ -130,6 +132,7 @@ class Entry:
         self._count = 0
         self._is_full = False
         self._best = -1
+        self._written_at = -math.inf
         #: Whether the file has an entry.
         self.is_there = False
 
@@ -180,16 +183,18 @@ class Entry:
             self.is_there, self._steps = True, len(io.children(io.node(self._shown)))
             self._places = dict.fromkeys(io.children(io.node(self._entry)), "")
             self._count = len(self._places)
+            if "instrument" in self._places:
+                self._place_of("instrument")  # asked now: nothing is looked up while frames are saved
             # what is there stays the default: what it shows is not known any more
             self._best = _HIGHEST if io.get_attributes(io.node(self._entry), ["default"]) else -1
 
     def end(self, end: datetime) -> None:
         """Note when the recording ended."""
         if self.is_there:
-            self._add({"end_time": time_node(end)})
+            self.write({"end_time": time_node(end)})
 
     def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
-        """Add what a person has told: the sample, the user, settings that no module knows.
+        """Add the facts that a person has told: the sample, the user, settings that no module knows.
 
         Parameters
         ----------
@@ -206,7 +211,7 @@ class Entry:
                 self._io.set_attributes(self._io.node(RAW_GROUP), {TOLD: told})
 
     def describe_again(self, told: RawAttribute | None) -> None:
-        """Add what was told in the original of a copy, as its attribute has it; one that is not ours is passed over."""
+        """Add the facts told in the original of a copy, as its attribute has them; others are passed over."""
         with suppress(ValueError, TypeError, AttributeError):
             definition, members = json.loads(str(told))
             self.describe({str(name): Plain.unpacked(*node) for name, node in members.items()}, str(definition))
@@ -239,7 +244,7 @@ class Entry:
             self._channels.setdefault(group, _Channel()).errors.append(array)
 
     def removed(self, path: str) -> None:
-        """Show a node, and what was in it, no more: a view of an array that is gone shows zeros."""
+        """Show a node and its content no more: a view of an array that is gone shows zeros."""
         below = f"{path}/"
         for known in (self._modules, self._channels, self._axes):
             for place in [place for place in known if f"{place}/".startswith(below)]:
@@ -291,11 +296,22 @@ class Entry:
         return not self._is_full
 
     # ---------------------------------------------------------------- writing
-    def write(self) -> None:
-        """Show what was made since the last call."""
+    @property
+    def waits(self) -> bool:
+        """Whether there are new data that are not shown yet; a module is shown with its first data."""
+        return bool(self._channels)
+
+    def write_soon(self, patience: float) -> None:
+        """Show new data, unless others were shown less than `patience` seconds ago: all of a second cost as one."""
+        if self.waits and monotonic() - self._written_at > patience:
+            self.write()
+
+    def write(self, more: Mapping[str, Plain] = MappingProxyType({})) -> None:
+        """Show the nodes that were made since the last call, and `more`."""
+        self._written_at = monotonic()
         modules, self._modules = self._modules, {}
         channels, self._channels = self._channels, {}
-        new: dict[str, Plain] = {}
+        new: dict[str, Plain] = dict(more)
         if modules:
             made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
             new["instrument"] = group_node("NXinstrument", **made)

@@ -1,4 +1,4 @@
-"""The NeXus entry of a copy by values: views are not copied, so it is made anew from what stands in the copy."""
+"""The NeXus entry of a copy by values: views are not copied, so it is made anew from the content of the copy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,15 @@ __all__ = ["add_entry"]
 _ARRAYS = (NodeKind.FIXED, NodeKind.GROWING)
 
 
-def add_entry(io: Backend) -> bool:
+def add_entry(io: Backend, places: tuple[str, str] = PLACES["always"]) -> bool:
     """Make the entry of an open file whose original had one; return whether it was made.
+
+    Parameters
+    ----------
+    io
+        The backend with the file.
+    places
+        One of the values of :data:`~h5saver_widget.backends.shown_again.PLACES`.
 
     Examples
     --------
@@ -42,10 +49,10 @@ def add_entry(io: Backend) -> bool:
         return False
     if "NX_class" in io.attribute_names(io.node(RAW_GROUP)):  # in a file without an entry, this group is one
         return False
-    entry, (place, _) = Entry(io), PLACES["always"]
+    entry = Entry(io)
     with suppress(ValueError):
         begun = datetime.fromisoformat(str(root.get("file_time")))
-        entry.begin(PLACES["always"], begun, str(root.get(RECORDING_ID, "")), str(root.get("user_name", "")))
+        entry.begin(places, begun, str(root.get(RECORDING_ID, "")), str(root.get("user_name", "")))
     if not entry.is_there:
         return False
     for path, node, kind in walk(io, RAW_GROUP):
@@ -58,5 +65,5 @@ def add_entry(io: Backend) -> bool:
                 entry.made(parent, name, len(io.info(node).shape), about)
     entry.write()
     entry.describe_again(io.get_attributes(io.node(RAW_GROUP), [TOLD]).get(TOLD))
-    io.set_attributes(io.root(), root_attributes(place.strip("/")))
+    io.set_attributes(io.root(), root_attributes(places[0].strip("/")))
     return True

@@ -238,7 +238,7 @@ class DataToExportEnlargeableSaver(DataManagement):
                 self.h5saver.enable_swmr()
 
     def repeat(self, where: Where) -> Repeated | None:
-        """Return what appends more frames like the last one; None if each frame has to be checked."""
+        """Return an object that appends more frames like the last one; None if each frame has to be checked."""
         return self._recording(where).repeat()
 
 

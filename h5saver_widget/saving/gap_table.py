@@ -12,10 +12,11 @@ from h5saver_widget.format.layout import PER_ROW
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["COLUMNS", "GAPS", "GapTable"]
+__all__ = ["COLUMNS", "GAPS", "GAPS_TYPE", "GapTable"]
 
-#: Name of the group, below that of the raw data.
+#: Name and type of the group, below that of the raw data.
 GAPS: Final = "Gaps"
+GAPS_TYPE: Final = "gaps"
 
 #: Name, number type and meaning of every column.
 COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
@@ -52,7 +53,7 @@ class GapTable:
             for name, handle in zip(COLUMNS, self._columns, strict=True):
                 saver.has_grown(f"{group.path}/{name}", handle)
         else:
-            group = saver.create_group(raw, GAPS, "Missing frames", type="gaps")
+            group = saver.create_group(raw, GAPS, "Missing frames", type=GAPS_TYPE)
             self._columns = [self._made(group, name, *about) for name, about in COLUMNS.items()]
 
     def _made(self, group: GROUP, name: str, dtype: str, title: str) -> Handle:
@@ -76,7 +77,7 @@ class GapTable:
 
 
 def _fitting(value: Any, dtype: str) -> Any:
-    """Return a text as bytes that fit into a column; what does not is cut between two characters."""
+    """Return a text as bytes that fit into a column; a longer one is cut between two characters."""
     return (
         value.encode()[: np.dtype(dtype).itemsize].decode(errors="ignore").encode() if isinstance(value, str) else value
     )

@@ -181,7 +181,7 @@ class H5SaverLowLevel(H5Backend):
     def flush(self) -> None:
         """Hand everything written so far to the operating system; does nothing when no file is open."""
         before, began = self.frames_saved, monotonic()
-        self._complete_structure()
+        self._complete_structure(0.0)
         super().flush()
         self._flushed(before)
         self._flush_took = monotonic() - began
@@ -193,17 +193,23 @@ class H5SaverLowLevel(H5Backend):
     def _flush_soon(self) -> None:
         """Flush, without waiting for it where another process does it."""
         before = self.frames_saved
-        self._complete_structure()
+        self._complete_structure(self.flush_seconds)
         self.io.flush_soon()
         self._flushed(before)
 
-    def _complete_structure(self) -> None:
-        """Describe new arrays to NeXus readers: also where a flush comes before the end of a step."""
-        if self._structure_changed:
+    @property
+    def is_undescribed(self) -> bool:
+        """Whether there are new arrays that readers of NeXus do not know of yet."""
+        session = self.session
+        return self._structure_changed or (session is not None and session.entry.waits)
+
+    def _complete_structure(self, patience: float) -> None:
+        """Describe new arrays to readers of NeXus; parameter as of :meth:`describe_plots`."""
+        if self.is_undescribed:
             with self.io.lock:
                 self._structure_changed = False
                 if self.is_ready and self.io.writable:
-                    self.describe_plots()
+                    self.describe_plots(patience)
 
     def _flushed(self, frames: int) -> None:
         """Count frames as written, unless they wait for a server."""
@@ -271,11 +277,14 @@ class H5SaverLowLevel(H5Backend):
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
         self.require_session().growing[path] = handle
 
-    def describe_plots(self) -> None:
-        """Write the NeXus attributes of new arrays; while the file streams this is impossible."""
+    def describe_plots(self, patience: float = 0.0) -> None:
+        """Write the NeXus attributes of new arrays; while the file streams this is impossible.
+
+        The entry shows them at once, or `patience` seconds after it has shown others.
+        """
         if self.session is not None and not self.io.swmr_active:
             self.session.plots.write(self.io, self._group_handle)
-            self.session.entry.write()
+            self.session.entry.write_soon(patience)
 
     def _group_handle(self, path: str) -> Handle:
         known = self.group_cache.get(path)

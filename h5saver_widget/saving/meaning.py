@@ -78,7 +78,7 @@ class Frame:
             self.errors = None if self.errors is None else [self._unempty(array) for array in self.errors]
 
     def _unempty(self, array: Values) -> Values:
-        """Return what stands for an array without values: libraries refuse rows and points of no size."""
+        """Return the stand-in for an array without values: libraries refuse rows and points of no size."""
         points = array.shape[: len(self.dwa.nav_indexes)]
         return np.zeros(points + stored_shape(array.shape[len(points) :]), array.dtype)
 

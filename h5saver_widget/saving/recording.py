@@ -25,7 +25,7 @@ from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.notices import tell
-from h5saver_widget.saving.repeated import Repeated
+from h5saver_widget.saving.repeated import Repeated, is_time_to_look
 from h5saver_widget.saving.stamps import Stamp
 
 __all__ = ["Key", "Recording"]
@@ -131,23 +131,19 @@ class Recording:
         return repeated.size if repeated is not None and repeated.append(dte, values, stamp) else 0
 
     def _look_for_repetition(self, dte: DataToExportLike, channels: Sequence[GrowingArrays], axes: GrowingAxes) -> None:
-        """Get ready for frames like this one, if there were some: less and less often where they can't be repeated."""
+        """Get ready for frames like this one."""
         if self.repeated is not None and self.repeated.is_valid:
             return
         self.repeated = None
         self._looked_at += 1
-        if (
-            self._looked_at & (self._looked_at - 1) == 0
-            and self._looked_at > 1
-            and len(channels) == len(self._channels)
-        ):
+        if is_time_to_look(self._looked_at) and len(channels) == len(self._channels):
             self.repeated = Repeated.of(self, self._saver, dte, channels, axes)
 
     def _forget_repetition(self) -> None:
         self.repeated, self._looked_at = None, 0
 
     def repeat(self) -> Repeated | None:
-        """Return what appends more points like the last one, of one data object; None if each has to be checked."""
+        """Return an appender of points like the last one, of one data object; None if each has to be checked."""
         repeated = self.repeated
         return repeated if repeated is not None and len(self._channels) == 1 and repeated.is_valid else None
 

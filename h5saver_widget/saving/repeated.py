@@ -27,7 +27,7 @@ from h5saver_widget.saving.stamps import Stamp
 if TYPE_CHECKING:
     from h5saver_widget.saving.recording import Recording
 
-__all__ = ["SCALARS", "FramePattern", "Repeated"]
+__all__ = ["SCALARS", "FramePattern", "Repeated", "is_time_to_look"]
 
 #: Types of extra attributes that can be compared: equal values are the same, but for nan, which is no trouble.
 SCALARS = (float, int, str, bool, type(None))
@@ -39,6 +39,15 @@ _dtype_of, _size_of = attrgetter("dtype"), attrgetter("size")
 
 _AXIS_TYPE = np.dtype(np.float64)
 _as_bytes = struct.Struct("=d").pack
+
+
+def is_time_to_look(tries: int) -> bool:
+    """Tell whether to look if frames can be repeated, after so many that could not: less and less often.
+
+    >>> [tries for tries in range(20) if is_time_to_look(tries)]
+    [2, 4, 8, 16]
+    """
+    return tries > 1 and tries & (tries - 1) == 0
 
 
 class FramePattern:

@@ -26,6 +26,7 @@ from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.management import DataManagement
 from h5saver_widget.saving.meaning import Frame
 from h5saver_widget.saving.recording import Key
+from h5saver_widget.saving.repeated import is_time_to_look
 
 __all__ = ["DataToExportExtendedSaver"]
 
@@ -51,12 +52,12 @@ class _Below:
         self.tries = 0
 
     def look_for_repetition(self, dte: DataToExportLike, used: Sequence[ScanStream]) -> None:
-        """Get ready for points like this one: less and less often where they can't be repeated."""
+        """Get ready for points like this one."""
         if self.repeated is not None and self.repeated.is_valid:
             return
         self.repeated = None
         self.tries += 1
-        if self.tries & (self.tries - 1) == 0 and self.tries > 1:
+        if is_time_to_look(self.tries):
             can = RepeatedPoint.can_repeat(dte, [stream.arrays for stream in used])
             self.repeated = RepeatedPoint(dte, used) if can else None
 
@@ -133,7 +134,7 @@ class DataToExportExtendedSaver(DataManagement):
     def prepare(
         self, where: Where, dte: DataToExportLike, indexes: Sequence[int], distribution: Any = "uniform"
     ) -> Point:
-        """Check a point, and return what writes it; see :meth:`add_data` for errors.
+        """Check a point, and return a function that writes it; see :meth:`add_data` for errors.
 
         Data that come for the first time need new arrays. If the file streams (SWMR) this ends streaming: readers have
         to open the file again, which is less than losing the data.

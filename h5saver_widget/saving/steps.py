@@ -1,4 +1,4 @@
-"""Steps: what is done to the open file in one go, seen from other threads. No Qt.
+"""Steps: changes of the open file that are one for other threads. No Qt.
 
 Every frame is one. They are classes with two methods each, because a generator costs a frame 2 us more.
 """

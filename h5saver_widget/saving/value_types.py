@@ -29,7 +29,7 @@ _NAMES: Final = {"U": "text", "S": "bytes"}
 
 
 class ValueType:
-    """What the integers of one array stand for.
+    """The meaning of the integers of one array.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class ValueType:
         return np.array(found, np.int32).reshape(values.shape)
 
     def values(self, numbers: NDArray[Any]) -> NDArray[Any]:
-        """Return what numbers stand for; numbers without a word (of a damaged file) are the empty text."""
+        """Return the values of numbers; numbers without a word (of a damaged file) are the empty text."""
         if not self.is_text:
             return np.ascontiguousarray(numbers, np.int64).view(self.dtype)
         words = [word.encode("latin-1") for word in self._words] if self.dtype.kind == "S" else [*self._words]

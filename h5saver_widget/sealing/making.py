@@ -283,7 +283,7 @@ def in_steps(steps: Iterator[Any]) -> Iterator[Any]:
 
 
 def on_file(path: str, work: Callable[[Backend, Path], Iterator[Any]]) -> Iterator[dict[str, Any]]:
-    """Open a file for reading and pass on what work on it yields, or why it can't be opened; runs in the child."""
+    """Open a file for reading and pass on the messages of work on it, or why it can't be opened; runs in the child."""
     io, place = create_backend(READS_ALL), Path(path)
     try:
         io.open(place, "r", locking=False)

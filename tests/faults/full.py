@@ -26,6 +26,7 @@ import kills
 import peer_opens
 import seals
 import servers
+import timed
 
 #: Within so many seconds after it made its file a program is killed: flushes, scans and their groups lie in between.
 LONGEST = 0.8
@@ -157,6 +158,7 @@ EXPERIMENTS: dict[str, tuple[int, Callable[[int, int], list[Row]]]] = {
     "seals": (1000, seals.count),
     "before": (1000, held.count),
     "servers": (200, servers.count),
+    "timing": (1000, timed.count),
 }
 """Name to how often (of crash points: at every so many), and what is done."""
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,12 @@ import numpy as np
 import objects
 
 from h5saver_widget import Compression, H5SaverLowLevel, repair_file
+from h5saver_widget.backends.shown_again import LOST_VIEW
 from h5saver_widget.format.superblock import read_superblock
-from h5saver_widget.recovery import Condition, Problem, checking, repairing, survey
+from h5saver_widget.recovery import Condition, RepairReport, checking, repairing, survey
+
+#: Attributes of the root that are written with an entry.
+_OF_ENTRY = ("/@NX_class", "/@default")
 
 #: Backend, level of compression, SWMR: so many bits have their superblocks, with the root group's entry, together.
 ORIGINALS = (
@@ -128,7 +132,7 @@ def damaged(folder: Path, first: int, count: int) -> Counter[str]:
                 found[f"WRONG, {seed}: h5py reads {len(before)} objects: {report.done}"] += 1
         else:
             wrong = objects.missing(before, read_here(report.out))
-            left = [what for what in wrong if not is_of_lost_view(what, before, report.lost)]
+            left = [what for what in wrong if not is_of_lost_view(what, before, report)]
             found[f"repaired, {'everything' if not left else 'not everything'} that h5py reads is in it"] += 1
             if left:
                 found[f"WRONG, {seed}: {left[:3]} of {len(left)}"] += 1
@@ -138,9 +142,11 @@ def damaged(folder: Path, first: int, count: int) -> Counter[str]:
     return found
 
 
-def is_of_lost_view(what: str, before: dict[str, dict[str, Any]], lost: Sequence[Problem]) -> bool:
-    """Tell whether a difference follows from a view that a copy leaves out, and tells: what it shows is lost itself."""
-    views = tuple(problem.path for problem in lost if "the array that it shows is lost" in str(problem))
+def is_of_lost_view(what: str, before: dict[str, dict[str, Any]], report: RepairReport) -> bool:
+    """Tell whether a difference follows from a view that a copy leaves out or has made anew, and tells."""
+    if any("made anew" in done for done in report.done) and (what.startswith("/_i_") or what in _OF_ENTRY):
+        return True
+    views = tuple(problem.path for problem in report.lost if LOST_VIEW in str(problem))
     if not views:
         return False
     path = re.split(r": | is not there|@", what)[0]

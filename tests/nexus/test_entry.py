@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from contextlib import closing
 from datetime import datetime
+from time import monotonic
 
 import h5py
 import numpy as np
@@ -33,6 +34,7 @@ from h5saver_widget import (
     DataRaw,
     DataSaverLoader,
     DataToExport,
+    DetectorSaver,
     DetectorTimeSaver,
     H5Backend,
     H5SaverBase,
@@ -45,7 +47,7 @@ from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
 from h5saver_widget.cli import main
 from h5saver_widget.exporters import export
-from h5saver_widget.recovery import Condition, check_file
+from h5saver_widget.recovery import Condition, check_file, repair_file
 from h5saver_widget.remote.transfer import copy_all
 from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.version import __version__
@@ -279,7 +281,41 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
             made.add_data(node, bundle(float(i)))
         names = ["det_number", "det_curve", "det_image"]
         told = [{path: list(node.members) for path, node in nodes.items()} for nodes in written_to]
-        assert told == [{"/_i_nexus/1": names, "/_i_entry": names}]  # by one call, for one message to a worker
+        # by one call, for one message to a worker
+        assert told == [{"/_i_nexus/0/instrument": ["Det"], "/_i_nexus/1": names, "/_i_entry": names}]
+
+
+def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
+    """By the next flush, or by itself when none follows; a hundred snapshots cost as one."""
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorSaver, saver)
+        for i in range(5):
+            made.add_data(node, bundle(float(i)))
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number"]
+        saver.flush()
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number", *(f"det_number_{i}" for i in range(2, 6))]
+        made.add_data(node, bundle(9.0))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["_i_nexus"]) == ["0", "1", "2", "3"]
+        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_nexus/3"]
+
+
+def test_a_recorder_shows_what_came_last(backend, tmp_path, in_kept_process):
+    saver = H5SaverBase("detector", backend)
+    in_kept_process(saver)
+    saver.init_file(addhoc_file_path=tmp_path / "a.h5")
+    made, node = ready(DetectorSaver, saver)
+    for i in range(3):
+        made.add_data(node, bundle(float(i)))
+    give_up = monotonic() + 30
+    while saver.is_undescribed and monotonic() < give_up:
+        saver.look_after()
+        saver.wait()
+    assert "det_number_3" in saver.get_group("/_i_entry").children_name()
+    saver.close_file()
 
 
 @pytest.mark.parametrize("isolated", [False, True])
@@ -332,6 +368,19 @@ def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
     assert "there is no NXentry" in capsys.readouterr().out
     (tmp_path / "no.h5").write_bytes(b"nothing")
     assert main(["validate", str(tmp_path / "no.h5")]) == 3
+
+
+def test_a_view_of_an_array_that_another_program_has_deleted_is_named(backend, tmp_path):
+    path = tmp_path / "a.h5"
+    written(path, backend, snapshot, entry="always")
+    with h5py.File(path, "r+") as file:
+        gone = text(file["_i_entry/det_curve/CH00"].attrs["target"])
+        del file[gone]
+        assert not file["_i_entry/det_curve/CH00"][()].any()  # HDF5 shows zeros, and no error
+    with H5Backend("h5py") as h5:
+        h5.open_file(path)
+        (found,) = [one for one in missing_in(h5) if one.is_error]
+    assert (found.where, gone in found.what) == ("/_i_entry/det_curve/CH00", True)
 
 
 def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path):
@@ -398,3 +447,23 @@ def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, kind):
             3,
         )
     assert validate_application(tmp_path / "b.h5")[1] == 0
+
+
+@pytest.mark.parametrize("entry", PLACES)
+def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, entry):
+    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
+    with h5py.File(path) as file:
+        lost = text(file[f"{PLACES[entry][0]}/det_image/CH00"].attrs["target"]).rpartition("/CH")[0]
+        damaged = [h5py.h5o.get_info(file[place].id).addr for place in (lost, PLACES[entry][1])]
+    with path.open("r+b") as raw:
+        for address in damaged:
+            raw.seek(address)
+            raw.write(bytes(16))
+    report = repair_file(path)
+    assert {problem.path for problem in report.lost} == {lost} and set(report.objects.values()) == {"whole", "lost"}
+    assert "the NeXus entry, which shows the data once more, was made anew" in report.done
+    with h5py.File(report.out) as file:
+        shown = file[PLACES[entry][0]]
+        assert "det_image" not in shown and shown["det_curve/CH00"].shape == (4, 3)
+        assert text(file.attrs["default"]) == PLACES[entry][0].strip("/")
+    assert validate_application(report.out)[1] == 0

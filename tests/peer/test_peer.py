@@ -26,6 +26,7 @@ from h5saver_widget import (
     DetectorSaver,
     DetectorTimeSaver,
     H5Backend,
+    H5SaverBase,
     H5SaverLowLevel,
     LoggerSaver,
     OptimizerSaver,
@@ -269,6 +270,26 @@ def test_the_peer_writes_into_files_with_an_entry(peer, tmp_path, library):
         assert validate_application(path)[1] == 0
         with h5py.File(path) as file:
             assert nxdata.get_default(file).group.name == "/_i_entry/det_two"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numbers_and_clocks_of_devices_are_in_nobodys_way(peer, tmp_path, backend):
+    """A file with them, and with a table of gaps, says the same to the peer as one without."""
+    told = []
+    for name in ("plain", "stamped"):
+        saver = H5SaverBase("detector", backend)
+        saver.start(tmp_path / f"{name}.h5")
+        for n in range(4):
+            device = {"number": 2 * n, "clock": 0.5 * n} if name == "stamped" else {}
+            saver.record("camera", np.full((2, 3), n), units="V", time=100.0 + n, **device)
+        saver.stop()
+        path = str(tmp_path / f"{name}.h5")
+        read = peer.ask("peer_reader", tmp_path, backend=backend, read=[path], browse=[path])
+        assert read["browse"][path]["complaints"] == [] and read["read"][path]["failed"] == {}
+        assert validate_application(path)[1] == 0
+        nodes = read["read"][path]["nodes"]
+        told.append({key: {**facts, "timestamp": 0} for key, facts in nodes.items()})
+    assert told[0] == told[1] and len(told[0]) == 1
 
 
 def test_the_peer_opens_every_segment(peer, tmp_path):

@@ -37,6 +37,8 @@ PATHS = [
     "recording/roll_over_size recording/roll_over_time recording/roll_over_frames",
     "recording/stop_after_time recording/stop_after_frames recording/reserve recording/sources recording/notes",
     "recording/template",
+    "recording/alarm_command",
+    "recording/try_alarm",
     "recording/seal",
     "recording/copy_to",
     "recording/copy_rate",
@@ -84,10 +86,20 @@ def test_sections_stand_in_the_order_of_use(make, qtbot):
     shown = make()
     tree = shown.tree
     titles = [tree.topLevelItem(i).text(0) for i in range(tree.topLevelItemCount())]
-    assert titles == ["Saving", "Location", "Notes", "Data", "Limits", "Before the start", "When closed", "File format"]
+    assert titles == [
+        "Saving",
+        "Location",
+        "Notes",
+        "Data",
+        "Limits",
+        "Before the start",
+        "Alarms",
+        "When closed",
+        "File format",
+    ]
     fresh = SettingsTree(shown.saver.settings, shown.saver.next_file_finder)
     qtbot.addWidget(fresh)
-    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 6
+    assert [head.isExpanded() for head in fresh.sections.values()] == [True, True] + [False] * 7
 
 
 def test_a_click_on_a_heading_folds_it(make, qtbot):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import threading
 from types import SimpleNamespace
 
 import h5py
 import pytest
 
 from h5saver_widget import H5SaverBase, ScanSaver
+from h5saver_widget.archiving import units
 from h5saver_widget.archiving.ready_made import READY_MADE
 from h5saver_widget.archiving.template import Field, find_template, read_template
+from h5saver_widget.archiving.units import unit_problem
+from h5saver_widget.cli import main
 from h5saver_widget.errors import DataMismatchError, TemplateError
 from h5saver_widget.recording.describing import REMEMBERED
 from h5saver_widget.recording.notes import Note
@@ -133,7 +138,7 @@ def test_ready_made_templates_can_be_used(name):
     ("[[field]]\nname = 'A'\nhelp = 3", "help is 3; expected a text in quotes"),
     ("[[field]]\nname = 'A'\ntype = 'colour'", "expected one of text, number"),
     ("[[field]]\nname = 'A'\ntype = 'choice'", "has choices"),
-    ("[[field]]\nname = 'A'\ntype = 'number'\nunit = 'three'", "'three' is no unit"),
+    ("[[field]]\nname = 'A'\ntype = 'number'\nunit = 'per 3'", "'per 3' is no unit"),
     ("[[field]]\nname = 'A'\ntype = 'number'\ndefault = 'x'", "default can't be used"),
     ("[[field]]\nname = 'A'\npath = 'laser/power'", "what kind of group 'laser' is"),
     ("[[field]]\nname = 'A'\npath = '../x'", "path '../x' is none"),
@@ -142,6 +147,22 @@ def test_ready_made_templates_can_be_used(name):
 def test_a_mistake_in_a_template_is_told_with_its_place(text, why):
     with pytest.raises(TemplateError, match=why.replace("[", r"\[").replace("?", r"\?")):
         read_template(text, "lab.toml")
+
+
+def test_whether_pint_knows_a_unit_is_no_question_of_the_gui_thread(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(units, "_registry", functools.cache(lambda: asked.append(threading.current_thread())))
+    units._load_soon.cache_clear()
+    template = "[[field]]\nname = 'A'\ntype = 'number'\nunit = 'three'"
+    assert read_template(template).fields[0].unit == "three" and not asked
+    assert unit_problem("three", at_once=True) == "" and "is no unit" in unit_problem("per 3", at_once=True)
+    while not asked:
+        pass
+    assert asked != [threading.main_thread()]
+    monkeypatch.undo()
+    (tmp_path / "lab.toml").write_text(template)
+    assert main(["template", "check", str(tmp_path / "lab.toml")]) == 1  # there is nobody whom waiting would keep
+    assert "'three' is no unit" in capsys.readouterr().err and unit_problem("three", at_once=True)
 
 
 def test_values_are_checked_by_their_type():

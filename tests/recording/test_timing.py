@@ -15,6 +15,7 @@ from recording_helpers import attributes_of, log_of, wait_until
 from h5saver_widget import DataLoader, DataMismatchError, DataRaw, H5SaverBase, H5SaverLowLevel
 from h5saver_widget.recording.drift import Drift
 from h5saver_widget.recording.gaps import MOST, Numbers
+from h5saver_widget.recovery import check_file
 from h5saver_widget.saving.stamps import UNSTAMPED
 
 WAYS = [("h5py", True), ("h5py", False), ("tables", True), ("tables", False)]
@@ -406,6 +407,9 @@ def test_the_drift_stands_in_the_file(saver):
     about = attributes_of(path, "/RawData/Detector000")
     assert about["clock_drift_ppm"] == pytest.approx(50.0, abs=0.1) and about["clock_drift_seconds"] > 25
     assert about["clock_drift_error_ppm"] < 1
+    state = check_file(path)
+    assert state.completeness == "300 of 300 frames" and state.drifts == (f"camera: {about['clock_drift']}",)
+    assert "  complete     300 of 300 frames\n  clock        camera: +50.0 +- 0.0 ppm in 29 s" in state.in_words()
 
 
 def test_frames_held_before_the_start_keep_their_numbers(simple):

@@ -155,7 +155,7 @@ class IsolatedFile(Backend):
                 raise_again(failure)
 
     def _finish(self) -> None:
-        """Do nothing: the worker does what is to be done before the file is closed."""
+        """Do nothing: the worker does the work that comes before closing."""
 
     def _end_later(self) -> None:
         """End the worker after a while without a file: it takes memory, and is started ahead where a window is used."""

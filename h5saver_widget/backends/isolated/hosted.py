@@ -290,7 +290,7 @@ class HostedFile:
     def close(self, before_closing: str | None = None) -> None:
         """Close the file: complete, or as it was at its last flush if it was given up.
 
-        `before_closing` is what is done on it before; None: what was said when it was opened.
+        `before_closing` is the work on it before; None: the one named when it was opened.
         """
         if before_closing is not None:
             self._io.before_closing = before_closing

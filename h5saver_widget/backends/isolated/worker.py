@@ -266,7 +266,7 @@ class Worker:
                 )
 
     def _hand_over(self, numbers: Iterable[int], call: Callable[..., None], *arguments: Any) -> None:
-        """Hand something to the library; again, if that first tells of the loss of what it accepted before."""
+        """Hand something to the library; again, if that first tells that rows which it had accepted are lost."""
         try:
             call(*arguments)
         except RowsLostError as error:

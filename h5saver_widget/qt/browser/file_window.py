@@ -140,7 +140,7 @@ class FileWindow(BrowserWidgets):
         self.say(f"{made}: {', '.join(result.done) or 'nothing could be saved'}{lost}.")
 
     def _show_verdict(self, verdict: Verdict) -> None:
-        """Say what came of verifying a seal; a change is said in a window, so that nobody misses it."""
+        """Say the result of verifying a seal; a change is said in a window, so that nobody misses it."""
         self.say(verdict.in_words().partition("\n")[0])
         if verdict.changes:
             box = QtWidgets.QMessageBox(self)

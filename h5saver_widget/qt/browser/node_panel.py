@@ -68,6 +68,8 @@ class NodePanel(QtWidgets.QWidget):
         self.lines.setReadOnly(True)
         self.line_count = QtWidgets.QLabel()
         self.values = self._table(0)
+        self.values.horizontalHeader().setResizeContentsPrecision(50)  # rows that are looked at
+        self.values.horizontalHeader().setMaximumSectionSize(400)
         self.attributes = self._table(2)
         self.attributes.setHorizontalHeaderLabels(["Attribute", "Value"])
         self.attributes.horizontalHeader().setStretchLastSection(True)
@@ -280,6 +282,7 @@ class NodePanel(QtWidgets.QWidget):
                     cell.setTextAlignment(_RIGHT)
                     self.values.horizontalHeaderItem(column).setTextAlignment(_RIGHT)
                 self.values.setItem(number, column, cell)
+        self.values.resizeColumnsToContents()
 
     def _show_pictures(self, pictures: Sequence[tuple[str, bytes]]) -> None:
         page = QtWidgets.QWidget()

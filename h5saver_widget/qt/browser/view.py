@@ -132,7 +132,7 @@ class H5Browser(FileWindow):
             found.activated.connect(slot)
 
     def offer_form(self, saver: H5Saver) -> None:
-        """Lead from what others would miss in a file to the form of the saver that made it."""
+        """Lead from the information that others would miss in a file to the form of the saver that made it."""
         self.panel.form_button.clicked.connect(saver.show_form)
         self.panel.form_button.show()
 
