@@ -122,6 +122,8 @@ def record(
 def lost(saver: H5SaverBase, source: str, frames: int | Iterable[int], where: str = DRIVER) -> None:
     """Say that frames were lost before they came here, as drivers report it; from any thread. Never waits.
 
+    While nothing is recorded, it does nothing.
+
     Parameters
     ----------
     source

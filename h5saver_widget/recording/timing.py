@@ -32,6 +32,8 @@ __all__ = ["Timing"]
 
 #: Gaps and drifts that are new are written into the file so often, in s; it can be killed at any time.
 _WRITE_SECONDS: Final = 5.0
+#: And drifts alone.
+_DRIFT_SECONDS: Final = 60.0
 #: So many frames are remembered before it is looked which of them are on the disk.
 _MANY: Final = 1000
 
@@ -156,24 +158,27 @@ class Timing:
     def look(self) -> None:
         """Tell new gaps, and have them written: to be called now and then. Never waits."""
         saver = self._saver
-        self._untold += self._take_news()
+        self._take_news()
         if not saver.io.writable or not saver.background.worker.is_idle:
             return
-        is_due = monotonic() - self._written_at > _WRITE_SECONDS and self._version() != self._written
+        passed = monotonic() - self._written_at
+        is_due = passed > _WRITE_SECONDS and self._version() != self._written
+        is_due = is_due or (passed > _DRIFT_SECONDS and bool(self._sources))
         if self._untold or is_due or saver.clock.has_stepped():
             saver.background.begin("", lambda: self._write(is_due), "What is missing could not be noted")
 
-    def _take_news(self) -> list[Gap]:
-        """Return gaps that nobody was told of yet, one for each source and place; alarms are raised for losses."""
+    def _take_news(self) -> None:
+        """Raise alarms for new losses, added up for each source and place; the log is told of them later."""
         found: dict[tuple[str, str], Gap] = {}
-        while self.news:
-            gap = self.news.popleft()
-            key = gap.source, gap.place
-            found[key] = gap.after(found[key]) if key in found else gap
+        with self.lock:
+            for gap in self.news:
+                key = gap.source, gap.place
+                found[key] = gap.after(found[key]) if key in found else gap
+            self.news.clear()
+            self._untold += [gap for gap in found.values() if gap.place != SKIPPED]
         for gap in found.values():
             if gap.is_lost:
                 self._saver.alarms.happened("gap", gap.text, gap.source)
-        return [gap for gap in found.values() if gap.place != SKIPPED]
 
     def _write(self, rows_too: bool) -> None:
         saver = self._saver
@@ -188,7 +193,8 @@ class Timing:
                 self._write_rows()
 
     def _tell_untold(self) -> None:
-        self._untold, news = [], self._untold
+        with self.lock:
+            self._untold, news = [], self._untold
         for gap in news:
             tell(self._saver, gap.text)
 
@@ -233,7 +239,7 @@ class Timing:
                     known.numbers.end(self.now())
         summary = self.summary()
         with suppress(H5SaverError, OSError):  # the file is closed all the same, and that tells
-            self._untold += self._take_news()
+            self._take_news()
             self._tell_untold()
             if self._sources:
                 saver.end_streaming()
@@ -266,8 +272,8 @@ class Timing:
         with self.lock:
             never = sum(known.numbers.never_came for known in self._sources.values())
             has_numbers = any(known.numbers.last is not None for known in self._sources.values())
-            expected = counted.frames_received + never
-            return Summary.of(counted.frames_written, expected, self._rows(), has_numbers, (s for _, s in steps))
+            kept, expected = counted.frames_received - counted.frames_dropped, counted.frames_received + never
+            return Summary.of(kept, expected, self._rows(), has_numbers, (s for _, s in steps))
 
     def file_closed(self) -> None:
         """Take note that a file was closed, and say how complete it is; of a recording of several, at its end."""

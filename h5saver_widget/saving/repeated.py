@@ -209,7 +209,7 @@ class Repeated(FramePattern):
         self._recording.broken = True
         rows += [_as_bytes(value) for value in values]
         if self._stamps is not None:
-            rows.append(self._stamps.packed(stamp))
+            rows += self._stamps.packed(stamp)
         self._saver.io.append_row(self._layout, rows)
         for channel in self._channels:
             channel.rows += 1

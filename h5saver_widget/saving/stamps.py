@@ -32,7 +32,7 @@ UNSTAMPED: Final[Mapping[str, Any]] = {
     "wall_time": np.float64(np.nan),
     "monotonic_time": np.float64(np.nan),
 }
-_pack = struct.Struct("=qddd").pack
+_whole, _fraction = struct.Struct("=q").pack, struct.Struct("=d").pack
 
 
 class Stamp:
@@ -69,9 +69,9 @@ class Stamp:
         """The four values, in the number types of the arrays."""
         return np.int64(self.number), np.float64(self.clock), np.float64(self.wall), np.float64(self.monotonic)
 
-    def packed(self) -> bytes:
-        """Return the four values as they follow each other in a row of several arrays."""
-        return _pack(self.number, self.clock, self.wall, self.monotonic)
+    def packed(self) -> tuple[bytes, ...]:
+        """Return the four values as the bytes of a row of each array."""
+        return _whole(self.number), _fraction(self.clock), _fraction(self.wall), _fraction(self.monotonic)
 
 
 _NOTHING: Final = Stamp(-1, math.nan, math.nan, math.nan)
@@ -196,6 +196,6 @@ class StampRows:
         return [(handle, value.reshape(1)) for handle, value in zip(self.handles, values, strict=True)]
 
     @staticmethod
-    def packed(stamp: Stamp | None) -> bytes:
-        """Return the row of a frame in all four arrays, in one piece."""
+    def packed(stamp: Stamp | None) -> tuple[bytes, ...]:
+        """Return the row of a frame for each array, as bytes."""
         return (stamp or _NOTHING).packed()

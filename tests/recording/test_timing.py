@@ -96,6 +96,17 @@ def test_a_frame_keeps_the_number_and_the_clock_of_its_device(saver):
     assert not set(UNSTAMPED) & set(meter.extra_attributes)
 
 
+@pytest.mark.parametrize("size", [1, 1000, 30_000, 400_000])
+def test_frames_of_any_size_keep_them(saver, size):
+    saver.start()
+    for number in range(6):
+        assert saver.record("camera", np.full(size, number, np.float32), number=number, clock=0.5 * number)
+    with DataLoader(stopped(saver)) as loader:
+        found = loader.load_all("/RawData/Detector000")[0]
+    assert found.frame_number.tolist() == found.data[0].reshape(6, -1)[:, -1].tolist() == list(range(6))
+    assert found.device_clock.tolist() == [0.5 * number for number in range(6)]
+
+
 def test_numbers_that_come_later_and_in_a_continued_file(saver):
     saver.start()
     path = saver.file_path
