@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.derived import update_shapes
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.shown_again import PLACES, left_of_it, shown_again
 from h5saver_widget.backends.terms import Durability
+from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.recovery.survey import local_readers, opened
 from h5saver_widget.saving.entry_of_copies import add_entry
@@ -65,10 +69,21 @@ def entry_anew(path: str) -> Iterator[dict[str, Any]]:
     try:
         places = next((both for both in PLACES.values() if both == shown_again(made)), None)
         if places is not None:
+            end = _end_of(made, places[1])
             for place in left_of_it(made):
                 made.delete(made.node(place))
             made.set_attributes(made.root(), {"default": RAW_GROUP.strip("/")})
-            add_entry(made, places)
+            add_entry(made, places, end)
             yield {"places": places}
     finally:
         made.close()
+
+
+def _end_of(io: Backend, shown: str) -> datetime | None:
+    """Return when a recording ended, as its entry says; None if it does not, or not any more."""
+    with suppress(H5SaverError, OSError, RuntimeError, ValueError, KeyError):
+        for step in io.children(io.node(shown)):
+            if io.has_child(io.node(f"{shown}/{step}"), "end_time"):
+                said = io.read(io.node(f"{shown}/{step}/end_time"))
+                return datetime.fromisoformat(said.decode() if isinstance(said, bytes) else str(said))
+    return None

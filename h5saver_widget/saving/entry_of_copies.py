@@ -23,7 +23,7 @@ __all__ = ["add_entry"]
 _ARRAYS = (NodeKind.FIXED, NodeKind.GROWING)
 
 
-def add_entry(io: Backend, places: tuple[str, str] = PLACES["always"]) -> bool:
+def add_entry(io: Backend, places: tuple[str, str] = PLACES["always"], end: datetime | None = None) -> bool:
     """Make the entry of an open file whose original had one; return whether it was made.
 
     Parameters
@@ -32,6 +32,8 @@ def add_entry(io: Backend, places: tuple[str, str] = PLACES["always"]) -> bool:
         The backend with the file.
     places
         One of the values of :data:`~h5saver_widget.backends.shown_again.PLACES`.
+    end
+        When the recording ended, if that is known.
 
     Examples
     --------
@@ -63,6 +65,8 @@ def add_entry(io: Backend, places: tuple[str, str] = PLACES["always"]) -> bool:
                 entry.group_made(path, str(about.get("TITLE", "")), str(about.get("type", "")))
             elif kind in _ARRAYS:
                 entry.made(parent, name, len(io.info(node).shape), about)
+    if end is not None:
+        entry.end(end)
     entry.write()
     entry.describe_again(io.get_attributes(io.node(RAW_GROUP), [TOLD]).get(TOLD))
     io.set_attributes(io.root(), root_attributes(places[0].strip("/")))

@@ -454,7 +454,9 @@ def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, ent
     path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
     with h5py.File(path) as file:
         lost = text(file[f"{PLACES[entry][0]}/det_image/CH00"].attrs["target"]).rpartition("/CH")[0]
-        damaged = [h5py.h5o.get_info(file[place].id).addr for place in (lost, PLACES[entry][1])]
+        of_image = file[f"{PLACES[entry][0]}/det_image"].name
+        ended = file[f"{PLACES[entry][0]}/end_time"][()]
+        damaged = [h5py.h5o.get_info(file[place].id).addr for place in (lost, of_image)]
     with path.open("r+b") as raw:
         for address in damaged:
             raw.seek(address)
@@ -465,5 +467,6 @@ def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, ent
     with h5py.File(report.out) as file:
         shown = file[PLACES[entry][0]]
         assert "det_image" not in shown and shown["det_curve/CH00"].shape == (4, 3)
+        assert shown["end_time"][()] == ended
         assert text(file.attrs["default"]) == PLACES[entry][0].strip("/")
     assert validate_application(report.out)[1] == 0
