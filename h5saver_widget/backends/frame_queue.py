@@ -33,6 +33,11 @@ class FrameQueue:
         """The reason why nothing can be written any more; None while all is well."""
         return None
 
+    @property
+    def loses_arrays(self) -> bool:
+        """Whether single arrays take nothing more, while all others go on."""
+        return False
+
     def note_problem(self, problem: str) -> None:
         """Keep a sentence for :meth:`take_problems`."""
         self._problems.append(problem)

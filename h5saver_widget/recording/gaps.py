@@ -120,7 +120,7 @@ class Gap:
             AGAIN: f"{frames} came again",
             LATE: f"{frames} came after later ones",
         }
-        return f"{self.source}: {what[self.place]}{known}"
+        return f"{self.source or 'unknown sources'}: {what[self.place]}{known}"
 
 
 def place_of(error: BaseException) -> str:

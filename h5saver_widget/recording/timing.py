@@ -128,9 +128,14 @@ class Timing:
                 self._forget_safe()
 
     def _forget_safe(self) -> None:
-        recent, written = self._recent, self._saver.file_statistics().frames_written
-        while recent and recent[0][0] <= written:
+        recent, (written, dropped) = self._recent, self._settled()
+        while dropped == self._lost_on_disk and recent and recent[0][0] <= written + dropped:
             recent.popleft()
+
+    def _settled(self) -> tuple[int, int]:
+        """Return how many frames of the file are written, and how many were handed over and can't be."""
+        counted = self._saver.file_statistics()
+        return counted.frames_written, counted.frames_dropped - self._saver.frames_refused
 
     def lost(self, source: str, frames: Any, place: str = DRIVER) -> None:
         """Note frames that were lost before they came here; see :meth:`.H5SaverBase.lost`."""
@@ -164,6 +169,7 @@ class Timing:
         passed = monotonic() - self._written_at
         is_due = passed > _WRITE_SECONDS and self._version() != self._written
         is_due = is_due or (passed > _DRIFT_SECONDS and bool(self._sources))
+        is_due = is_due or (bool(self._sources) and self._settled()[1] != self._lost_on_disk)
         if self._untold or is_due or saver.clock.has_stepped():
             saver.background.begin("", lambda: self._write(is_due), "What is missing could not be noted")
 
@@ -188,6 +194,8 @@ class Timing:
             step = saver.clock.look()
             if step:
                 tell_step(saver, step)
+            self._see_losses()
+            self._take_news()
             self._tell_untold()
             if rows_too:
                 self._write_rows()
@@ -249,25 +257,29 @@ class Timing:
         return {**counts, **saver.raw({"completeness": summary.text})}
 
     def _see_losses(self) -> None:
-        """Note frames that were handed over and could not be written: those after the last flush, or unknown ones."""
-        saver, counted = self._saver, self._saver.file_statistics()
-        dropped = counted.frames_dropped - saver.frames_refused
-        new = dropped - self._lost_on_disk
+        """Note frames that were handed over and could not be written; the file's lock is held.
+
+        They come right after those that are settled: frames are written, or lost, in the order in which they were
+        handed over. Where single arrays take nothing more, it is not known which frames they are.
+        """
+        saver, (written, dropped) = self._saver, self._settled()
+        new, known = dropped - self._lost_on_disk, 0
         if new <= 0 or not self._sources:
             return
+        first = written + self._lost_on_disk
         self._lost_on_disk = dropped
         with self.lock:
             at = self.now()
-            if counted.frames_written + dropped == saver.frames_saved and saver.io.queue.failure is not None:
-                for index, numbers, number in self._recent:
-                    if index > counted.frames_written:
-                        numbers.lost(number, DISK, at)
-                self._recent.clear()
-            else:
+            for index, numbers, number in self._recent if not saver.io.queue.loses_arrays else ():
+                if first < index <= first + new:
+                    numbers.lost(number, DISK, at)
+                    known += 1
+            if not known:
                 self._unknown.append(Gap("", -1, -1, new, DISK, at))
+                self.news.append(self._unknown[-1])
 
     def summary(self) -> Summary:
-        """Return how many of how many frames are in the open file, or in the one that was open last."""
+        """Return how many of how many frames are in the open file."""
         counted, steps = self._saver.file_statistics(), self._saver.clock.steps
         with self.lock:
             never = sum(known.numbers.never_came for known in self._sources.values())

@@ -17,6 +17,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
+import psutil
 
 from h5saver_widget import DataLoader, DataMismatchError, H5SaverBase
 from h5saver_widget.recording.gaps import AGAIN, LATE, RESTARTED, Gap
@@ -205,6 +206,32 @@ def count_dead_process(times: int, seed: int) -> Row:
     return row
 
 
+def count_full_disk(times: int, seed: int) -> Row:
+    """Let the file grow no further, as on a full disk: what was taken and is not in the file was lost there."""
+    choice, row = random.Random(seed), {"times": 0, "found": 0, "false": 0}
+    for _ in range(times):
+        with tempfile.TemporaryDirectory(prefix="h5saver-timed-") as folder:
+            saver = made(folder, "h5py", True)
+            saver.start()
+            path, process, kept = saver.file_path, psutil.Process(saver.io.pid), set()
+            for number in range(40):
+                saver.record("camera", np.full(10_000, number), number=number)
+                if number == 5:
+                    saver.flush()
+                    limit = path.stat().st_size + choice.randint(10_000, 2_000_000)
+                    process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
+                sleep(0.01)
+            saver.stop()
+            process.kill()
+            with DataLoader(path) as loader:
+                kept = set(loader.load_all("/RawData/Detector000")[0].frame_number.tolist())
+            found, wanted = spread(saver.gaps()), [(n, "disk") for n in range(40) if n not in kept]
+            row["times"] += 1
+            row["found"] += sorted(found) == wanted
+            row["false"] += len(set(found) - set(wanted))
+    return row
+
+
 def count_stalls(times: int, _seed: int) -> Row:
     """Stop the process of the file for some seconds: an alarm has to run the command of the user's within five."""
     row: Row = {"times": times, "found": 0, "slowest": 0.0}
@@ -286,6 +313,7 @@ def count(times: int, seed: int) -> list[Row]:
     others: dict[str, tuple[int, Callable[[int, int], Row]]] = {
         "a full queue": (times // 16 + 1, count_full_queue),
         "a killed process": (times // 10 + 1, count_dead_process),
+        "a full disk": (times // 50 + 1, count_full_disk),
         "a stalled disk": (times // 100 + 1, count_stalls),
         "eight quiet hours": (8 if times >= 100 else 1, count_quiet),
     }

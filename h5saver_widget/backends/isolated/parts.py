@@ -61,6 +61,11 @@ class WorkerQueue(FrameQueue):
         """The reason why nothing can be written any more; None while all is well. Never waits."""
         return self._connection.failure if self.is_open else None
 
+    @property
+    def loses_arrays(self) -> bool:
+        """Whether single arrays take nothing more, while all others go on."""
+        return bool(self._connection.broken)
+
     def take_problems(self) -> list[str]:
         """Return sentences on arrays that could not be written, each once."""
         return self._connection.take_problems()
