@@ -91,10 +91,16 @@ class KeptBefore:
         return self.held.phase is not Phase.HOLDS
 
     @property
+    def begins(self) -> bool:
+        """Whether a recording begins with the held frames, and takes those that come now."""
+        task = self._saver.pending_task
+        return self.has_fired and (task is None or task.doing == "opening")
+
+    @property
     def holds(self) -> bool:
         """Whether a frame that comes now is held."""
         phase = self.held.phase
-        return phase is Phase.FIRED or (phase is Phase.HOLDS and not self._saver.isopen())
+        return (phase is Phase.FIRED and self.begins) or (phase is Phase.HOLDS and not self._saver.isopen())
 
     def span(self) -> float | None:
         """Return of how many seconds frames are held, in s; None while a recording takes them. Never waits."""
@@ -230,21 +236,20 @@ class KeptBefore:
             "reason": reason,
             "source": source,
         }
-        saver.intake.gate()  # what comes after the seconds before waits behind them, from this moment on
+        saver.intake.gate()  # later frames wait behind those that are held, from this moment on
         if self.held.fire(order, before):
             return True
         self._let_pass()
         return False
 
-    def begun(self, is_begun: bool) -> None:
-        """Be told, after :meth:`fire`, whether a file is being opened; if none is, frames are held as before."""
-        if not is_begun:
-            self.held.not_done()
+    def give_up(self) -> None:
+        """Hold frames as before: there is no file that they could be written into."""
+        self.held.not_done()
         self._let_pass()
 
     def _let_pass(self) -> None:
         intake = self._saver.intake
-        if not intake.ungate():  # there is no opening any more that would do it
+        if not intake.ungate():  # there is no opening that would do it
             self._saver.background.begin("", intake.let_in, "What waited for the disk could not be saved")
 
     def hand_over(self) -> None:
@@ -252,11 +257,13 @@ class KeptBefore:
         saver = self._saver
         try:
             saver.watcher.frames_before = mark(saver, self.held.ring)
-            for frame in self.held.frames():
+            for frame in self.held.frames(keeps_all=self._is_outside):
                 saver.intake.write_held(frame)
             saver.frames_held = saver.frames_saved
         finally:
             self.held.done()
+            self._let_pass()
+            follow(saver)  # the settings may have changed meanwhile
 
 
 def mark(saver: H5SaverBase, ring: Ring) -> int:

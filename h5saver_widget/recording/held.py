@@ -213,8 +213,15 @@ class Held:
             self.phase = Phase.FIRED
         return True
 
-    def frames(self) -> Iterator[HeldFrame]:
-        """Go through the frames to be written, in order; at the end, all later ones go the ordinary way."""
+    def frames(self, keeps_all: bool = False) -> Iterator[HeldFrame]:
+        """Go through the frames to be written, in order; at the end, all later ones go the ordinary way.
+
+        Parameters
+        ----------
+        keeps_all
+            Keep their memory until :meth:`done`: another process looks after them. Else there is room again for those
+            that come meanwhile.
+        """
         ring = self.ring
         position, order = ring[Counter.tail], order_in(ring)
         while True:
@@ -226,6 +233,8 @@ class Held:
                 position = after
                 if kind == _FRAME and _HEAD.unpack_from(content)[0] >= order["since"]:
                     yield _frame(content, order)
+                if not keeps_all:
+                    ring.release(position)
 
     def done(self) -> None:
         """Forget the frames: they are written, or counted as lost. The next ones are held again."""

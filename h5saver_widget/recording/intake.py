@@ -209,7 +209,7 @@ class Intake:
         """Tell whether frames are recorded now. Never waits."""
         saver = self._saver
         kept = saver.kept_before
-        if kept is not None and kept.has_fired:
+        if kept is not None and kept.begins:
             return True
         return saver.isopen() and (saver.store.current.do_save or not self.by_hand)
 

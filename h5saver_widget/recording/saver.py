@@ -69,7 +69,9 @@ __all__ = ["H5SaverBase", "log_error"]
 logger = logging.getLogger(__name__)
 
 #: Settings that say how one saver is, not how its files are to be.
-_OWN_SETTINGS: Final = frozenset(("do_save", "current_h5_file", "current_scan_name", "current_scan_path", "connection"))
+_OWN_SETTINGS: Final = frozenset(
+    ("do_save", "current_h5_file", "current_scan_name", "current_scan_path", "connection", "keep_before", "trigger")
+)
 
 
 def log_error(what: str, error: BaseException) -> None:
@@ -383,7 +385,7 @@ class H5SaverBase(H5SaverLowLevel):
         if doing == "opening" and not self.is_ready:
             self.timing.given_up()
             if self.kept_before is not None and self.kept_before.has_fired:
-                self.kept_before.held.not_done()
+                self.kept_before.give_up()
             self.switch_off()  # a switch that says it saves, and does not, loses data
 
     # ----------------------------------------------------------------- frames

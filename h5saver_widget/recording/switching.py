@@ -69,8 +69,8 @@ def start(
             saver.store.change(do_save=True)
         elif path is not None:
             _begin_saving(saver, saver.naming_time())
-    if kept is not None and fires:
-        kept.begun(saver.switched is not begun)
+    if kept is not None and fires and saver.switched is begun:
+        kept.give_up()
     _wait_for(saver, wait)
     if not saver.isopen() and wait and saver.switched is not None and saver.switched.error is not None:
         raise saver.switched.error
