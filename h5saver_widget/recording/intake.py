@@ -188,11 +188,12 @@ class Intake:
         size = frame_bytes(bundle.data)
         waits = threading.get_ident() != self.window_thread and not saver.io.holds_lock()
         with self._changing:
-            while self._is_drained and waits:  # else many sources could fill the queue faster than it is written
+            # else many sources could fill the queue faster than it is written
+            while waits and (self._is_drained or (self._is_behind_held and not self._has_room(size))):
                 self._changing.wait()
             if not self.is_gated:
                 return None
-            has_room = self._bytes + size <= WAITING_BYTES and len(self._queue) < WAITING_FRAMES
+            has_room = self._has_room(size)
             if has_room:
                 late = partial(write, copy_of(bundle))
                 before = saver.generation - (saver.session is not None)  # the file it waits for is a later one
@@ -203,6 +204,15 @@ class Intake:
             lost_at(stamp, QUEUE)
             saver.frame_lost(source, QueueFullError(reason))
         return has_room
+
+    def _has_room(self, size: int) -> bool:
+        return self._bytes + size <= WAITING_BYTES and len(self._queue) < WAITING_FRAMES
+
+    @property
+    def _is_behind_held(self) -> bool:
+        """Whether the file is open, and held frames are written into it first."""
+        kept = self._saver.kept_before
+        return self.is_gated and kept is not None and kept.begins and self._saver.is_ready
 
     # ------------------------------------------------------------------ frames
     def is_taking(self) -> bool:

@@ -110,14 +110,14 @@ def count_events(
     size, fps
         Pixels along each side of a picture of float32, and pictures per second.
     scalars
-        Sources of single numbers, 100 times a second.
+        Sources of single numbers, 100 times a second; 20 times, if there are more than ten.
     """
     choice = random.Random(seed)
     row = {"times": 0, "frames": 0, "missing": 0, "doubled": 0, "out of order": 0, "dropped": 0}
     with tempfile.TemporaryDirectory(prefix="h5saver-held-") as folder:
         saver = saver_in(Path(folder), backend, isolated, memory=max(256.0, 1.5 * BEFORE * fps * size * size * 4 / 1e6))
         sources = [Source(saver, "camera", (size, size), 1 / fps)]
-        sources += [Source(saver, f"value{number}", (1,), 0.01) for number in range(scalars)]
+        sources += [Source(saver, f"value{number}", (1,), 0.01 if scalars <= 10 else 0.05) for number in range(scalars)]
         sources.append(sources.pop(1))  # the one whose values are a trigger
         for source in sources:
             source.start()
@@ -254,7 +254,7 @@ def count(times: int, seed: int) -> list[dict[str, Any]]:
         for isolated in (True, False):
             about = {"whose": "process" if isolated else "program", "backend": backend}
             rows.append({"fault": "a trigger", **about, **count_events(times // 4, seed, backend, isolated)})
-            large = count_events(times // 40, seed, backend, isolated, 724, 40.0, 50)
+            large = count_events(times // 40, seed, backend, isolated, 724, 20.0, 50)
             rows.append({"fault": "a trigger, 2 MB and 50 values", **about, **large})
         kills = count_kills(times // 8, seed, backend)
         rows.append({"fault": "killed after a trigger", "whose": "process", "backend": backend, **kills})
