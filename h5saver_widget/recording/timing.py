@@ -34,7 +34,7 @@ __all__ = ["Timing"]
 _WRITE_SECONDS: Final = 5.0
 #: And drifts alone.
 _DRIFT_SECONDS: Final = 60.0
-#: So many frames are remembered before it is looked which of them are on the disk.
+#: After so many frames it is looked which of them are on the disk, and need not be remembered.
 _MANY: Final = 1000
 
 
@@ -124,7 +124,7 @@ class Timing:
         known = self._sources.get(source)
         if known is not None and stamp.number >= 0:
             self._recent.append((self._saver.frames_saved, known.numbers, stamp.number))
-            if len(self._recent) > _MANY and self._recent[-1][0] % _MANY == 0:
+            if len(self._recent) % _MANY == 0:
                 self._forget_safe()
 
     def _forget_safe(self) -> None:
@@ -290,8 +290,6 @@ class Timing:
     def file_closed(self) -> None:
         """Take note that a file was closed, and say how complete it is; of a recording of several, at its end."""
         saver = self._saver
-        if not saver.file_statistics().frames_received:
-            return
         self._see_losses()
         self._take_news()
         found = self.summary()
@@ -299,7 +297,7 @@ class Timing:
         is_last = not saver.watcher.is_rolling
         if is_last and saver.watcher.counts.part > 1:
             found = self._total
-        if is_last and found.tells:
+        if is_last and found.tells and found.expected:
             saver.update_status(found.text)
         with self.lock:
             self._earlier += self._rows()

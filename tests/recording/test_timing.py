@@ -277,6 +277,29 @@ def test_the_numbers_go_on_in_the_next_file_and_begin_anew_with_the_next_recordi
     assert attributes_of(path)["completeness"] == "5 of 5 frames; no gap"
 
 
+def test_a_recording_of_nothing_but_a_pause_is_over_as_well(simple):
+    simple.start()
+    simple.pause()
+    for number in range(100, 103):
+        assert not simple.record("camera", 1.0, number=number)
+    simple.stop()
+    assert places(simple.gaps()) == [(100, 102, "skipped")]
+    simple.start()
+    for number in range(3):
+        simple.record("camera", 1.0, number=number)
+    assert simple.gaps() == ()
+
+
+def test_numbers_of_frames_on_the_disk_are_forgotten(simple):
+    simple.start()
+    for number in range(4000):
+        simple.record("meter", 1.0)
+        simple.record("camera", 1.0, number=number)
+        if number % 500 == 499:
+            simple.flush()
+    assert len(simple.timing._recent) <= 1500
+
+
 def test_a_file_that_is_continued_keeps_its_table(saver):
     saver.start()
     path = saver.file_path
