@@ -8,7 +8,7 @@ import threading
 from importlib.util import find_spec
 from typing import Any, Final
 
-__all__ = ["spelling_problem", "unit_problem"]
+__all__ = ["spelling_problem", "unit_problem", "units_are_known"]
 
 #: A product of names with powers: 'mW/cm^2', 'µm', '1/s', 'kg*m**2', '%', '°C'.
 _PLAIN: Final = re.compile(
@@ -45,10 +45,15 @@ def unit_problem(unit: str, *, at_once: bool = False) -> str:
     problem = spelling_problem(text)
     if problem or not text:
         return problem
-    if at_once and not _registry.cache_info().currsize:
+    if at_once and not units_are_known():
         _load_soon()
         return ""
     return "" if _known(text) else _sentence(text)
+
+
+def units_are_known() -> bool:
+    """Tell whether pint can be asked at once, or is not there at all."""
+    return bool(_registry.cache_info().currsize)
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.archiving.template import Template, find_template
+from h5saver_widget.archiving.units import units_are_known
 from h5saver_widget.errors import H5SaverError, TemplateError
 from h5saver_widget.qt.alarm import set_alarm
 from h5saver_widget.qt.editors import PlainLabel, plain_tip
@@ -44,6 +45,8 @@ class NotesTable(QtWidgets.QWidget):
         self.table.setMinimumHeight(self.fontMetrics().height() * 7)
         self.table.setMaximumHeight(self.fontMetrics().height() * 7)
         self.table.cellChanged.connect(self._edited)
+        self._again = QtCore.QTimer(self, singleShot=True, interval=200)
+        self._again.timeout.connect(self._say_units)
         self.form = FieldsForm()
         self.form.sigChanged.connect(self._written)
         self.problem = PlainLabel()
@@ -111,11 +114,19 @@ class NotesTable(QtWidgets.QWidget):
         try:
             check_notes(notes)
         except H5SaverError as error:
+            self._again.stop()
             self._say(str(error))
             return
-        self._say(unit_sentence(list(notes)))
+        self._say_units()
         self._value = notes_text(notes)
         self.sigChanged.emit()
+
+    def _say_units(self) -> None:
+        """Say which unit is none; again as soon as that can be looked up."""
+        notes = [*self.form.notes(), *self._shown()]
+        self._say(unit_sentence(notes))
+        if any(note.unit for note in notes) and not units_are_known():
+            self._again.start()
 
     def _shown(self) -> tuple[Note, ...]:
         rows = [
