@@ -7,6 +7,7 @@ fifth that took least is looked at, for other programs run beside it. A line say
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -22,8 +23,9 @@ KINDS = ("snapshot", "continuous", "scan", "logger")
 
 
 def cpu() -> float:
-    """Return the CPU seconds of this program and of its children that run."""
-    total = time.process_time()
+    """Return the CPU seconds of this program and of its children, of those that have ended as well."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
     for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
         for thread in Path(f"/proc/{child}/task").iterdir():
             total += int((thread / "schedstat").read_text().split()[0]) / 1e9
