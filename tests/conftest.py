@@ -19,6 +19,8 @@ from h5saver_widget import H5SaverLowLevel
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.registry import create_backend, local_backends
 
+pytest.register_assert_rewrite("changing_frames", "surfaces", "walk")  # they say what differs, as tests do
+
 settings.register_profile("unhurried", deadline=None)  # the machine may be shared
 settings.load_profile("unhurried")
 

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pyqtgraph.Qt import QtCore, QtWidgets
-from walk import ISOLATED, WALKS, Surfaces, told_last
+from surfaces import told_last
+from walk import ISOLATED, WALKS, Surfaces
 
 from h5saver_widget.demo.window import DemoWindow
 from h5saver_widget.qt import telling

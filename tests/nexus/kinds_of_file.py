@@ -123,3 +123,24 @@ def groups_of(file):
 
 def text(value):
     return value.decode() if isinstance(value, bytes) else value
+
+
+#: Every kind of file: how it is made, and the shape of the array that is plotted first.
+KINDS = {
+    "snapshot": (snapshot, (2, 3)),
+    "continuous": (continuous, (4, 2, 3)),
+    "scan 1D": (scan, (4, 2, 3)),
+    "scan 2D": (lambda saver: scan(saver, (3, 2)), (3, 2, 2, 3)),
+    "spread": (lambda saver: scan(saver, (4,), True), (4, 2, 3)),
+    "logger": (logger, (3, 2, 3)),
+    "optimizer": (optimizer, (3, 2, 3)),
+    "actuator": (actuator, (3, 1)),
+    "blocks": (blocks, (4, 3)),
+    "plain": (plain, (3,)),
+}
+
+
+def made_kinds(expected):
+    """Return for each kind: how it is made, the group that is plotted first, how many are, its shape and axes."""
+    assert expected.keys() == KINDS.keys()
+    return {kind: (make, *expected[kind][:2], shape, expected[kind][2]) for kind, (make, shape) in KINDS.items()}

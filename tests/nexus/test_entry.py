@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from contextlib import closing
 from datetime import datetime
-from time import monotonic
 
 import h5py
 import numpy as np
 import pytest
 from kinds_of_file import (
-    actuator,
-    blocks,
-    bundle,
-    continuous,
     groups_of,
-    logger,
-    optimizer,
-    plain,
+    made_kinds,
     ready,
     scan,
     snapshot,
@@ -30,41 +22,30 @@ from nexusformat.nexus.validate import validate_application
 from silx.io import nxdata
 
 from h5saver_widget import (
-    DataLoader,
     DataRaw,
-    DataSaverLoader,
     DataToExport,
-    DetectorSaver,
     DetectorTimeSaver,
     H5Backend,
-    H5SaverBase,
     H5SaverLowLevel,
 )
-from h5saver_widget.archiving.missing import missing_in
-from h5saver_widget.archiving.template import find_template
-from h5saver_widget.backends.h5py_rescue import rescue
-from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
-from h5saver_widget.cli import main
-from h5saver_widget.exporters import export
-from h5saver_widget.recovery import Condition, check_file, repair_file
-from h5saver_widget.remote.transfer import copy_all
-from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.version import __version__
 
-#: Kind of file: how it is made, the group of the entry that is plotted first, how many there are, its shape and axes.
-FILES = {
-    "snapshot": (snapshot, "det_image", 3, (2, 3), ["y", None]),
-    "continuous": (continuous, "det_image", 3, (4, 2, 3), ["time", "y", None]),
-    "scan 1D": (scan, "scan000_det_image", 5, (4, 2, 3), ["a0", "y", None]),
-    "scan 2D": (lambda s: scan(s, (3, 2)), "scan000_det_image", 5, (3, 2, 2, 3), ["a0", "a1", "y", None]),
-    "spread": (lambda s: scan(s, (4,), True), "scan000_det_image", 5, (4, 2, 3), ["a", "y", None]),
-    "logger": (logger, "datalogger000_det_image", 4, (3, 2, 3), ["time", "y", None]),
-    "optimizer": (optimizer, "optimizer000_det_image", 3, (3, 2, 3), ["p", "y", None]),
-    "actuator": (actuator, "stage", 1, (3, 1), ["time", None]),
-    "blocks": (blocks, "det_block", 1, (4, 3), ["t", "x"]),
-    "plain": (plain, "det", 2, (3,), ["x"]),
-}  # fmt: skip
+#: Kind of file: the group of the entry that is plotted first, how many groups are plotted, and its axes.
+FILES = made_kinds(
+    {
+        "snapshot": ("det_image", 3, ["y", None]),
+        "continuous": ("det_image", 3, ["time", "y", None]),
+        "scan 1D": ("scan000_det_image", 5, ["a0", "y", None]),
+        "scan 2D": ("scan000_det_image", 5, ["a0", "a1", "y", None]),
+        "spread": ("scan000_det_image", 5, ["a", "y", None]),
+        "logger": ("datalogger000_det_image", 4, ["time", "y", None]),
+        "optimizer": ("optimizer000_det_image", 3, ["p", "y", None]),
+        "actuator": ("stage", 1, ["time", None]),
+        "blocks": ("det_block", 1, ["t", "x"]),
+        "plain": ("det", 2, ["x"]),
+    }
+)
 
 
 @pytest.mark.parametrize(("backend", "swmr"), [("h5py", False), ("h5py", True), ("tables", False)])
@@ -211,12 +192,6 @@ def test_nexus_finds_no_mistake(backend, tmp_path, kind_of_file, isolated):
     assert errors == 0
 
 
-@pytest.fixture
-def room_for_more(monkeypatch):
-    """Have the entry show more channels than it does by default."""
-    monkeypatch.setattr("h5saver_widget.saving.entry._MOST", 40)
-
-
 @pytest.mark.parametrize("entry", PLACES)
 @pytest.mark.parametrize("isolated", [False, True])
 def test_lists_of_the_root_leave_it_out(backend, tmp_path, entry, isolated):
@@ -233,91 +208,6 @@ def test_lists_of_the_root_leave_it_out(backend, tmp_path, entry, isolated):
         assert nxdata.get_default(file).group.name == f"{PLACES[entry][0]}/det_image"
 
 
-@pytest.mark.parametrize("entry", PLACES)
-def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path, room_for_more, entry):
-    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
-    written(path, backend, scan)
-    with h5py.File(path) as file:
-        assert nxdata.get_default(file).group.name == f"{PLACES[entry][0]}/det_image"  # a default does not move
-        assert file[f"{PLACES[entry][0]}/scan000_det_image/CH00"].shape == (4, 2, 3)
-    with DataLoader(path, backend=backend) as loader:  # which shows nothing twice
-        assert [dwa.name for dwa in loader.load_all()].count("image") == 2
-
-
-def test_deleted_data_are_not_shown(saver, tmp_path):
-    saver.init_file(tmp_path / "b.h5")
-    with saver.saving():
-        group = saver.add_det_group("/RawData", "Det")
-        DataSaverLoader(saver).add_data(group, bundle()[1])
-        saver.remove_node(group)
-    snapshot(saver)
-    assert saver.get_node("/_i_entry").attrs["default"] == "det_image"
-    assert "det" not in saver.get_group("/_i_entry").children_name()
-
-
-def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path, room_for_more):
-    path = written(tmp_path / "a.h5", backend, scan, entry="always")
-    written(path, backend, snapshot)
-    with H5SaverLowLevel(backend=backend) as saver:
-        saver.init_file(path)
-        saver.remove_node("/RawData/Scan000")
-        entry = saver.get_group("/_i_entry")
-        assert [name for name in entry.children_name() if "scan" in name] == []
-        assert entry.attrs["default"] == "det_image"
-        saver.remove_node("/RawData/Detector000")
-        assert "default" not in entry.attrs
-        snapshot(saver)
-        assert entry.attrs["default"] == "det_image"
-
-
-@pytest.mark.parametrize("isolated", [False, True])
-def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, monkeypatch):
-    with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
-        saver.init_file(tmp_path / "a.h5")
-        made, node = ready(DetectorTimeSaver, saver)
-        written_to = []
-        monkeypatch.setattr(saver.io, "add_plain", written_to.append)
-        for i in range(3):
-            made.add_data(node, bundle(float(i)))
-        names = ["det_number", "det_curve", "det_image"]
-        told = [{path: list(node.members) for path, node in nodes.items()} for nodes in written_to]
-        # by one call, for one message to a worker
-        assert told == [{"/_i_nexus/0/instrument": ["Det"], "/_i_nexus/1": names, "/_i_entry": names}]
-
-
-def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
-    """By the next flush, or by itself when none follows; a hundred snapshots cost as one."""
-    with H5SaverLowLevel(backend=backend) as saver:
-        saver.init_file(tmp_path / "a.h5")
-        made, node = ready(DetectorSaver, saver)
-        for i in range(5):
-            made.add_data(node, bundle(float(i)))
-        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
-        assert shown == ["det_number"]
-        saver.flush()
-        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
-        assert shown == ["det_number", *(f"det_number_{i}" for i in range(2, 6))]
-        made.add_data(node, bundle(9.0))
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert list(file["_i_nexus"]) == ["0", "1", "2", "3"]
-        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_nexus/3"]
-
-
-def test_a_recorder_shows_what_came_last(backend, tmp_path, in_kept_process):
-    saver = H5SaverBase("detector", backend)
-    in_kept_process(saver)
-    saver.init_file(addhoc_file_path=tmp_path / "a.h5")
-    made, node = ready(DetectorSaver, saver)
-    for i in range(3):
-        made.add_data(node, bundle(float(i)))
-    give_up = monotonic() + 30
-    while saver.is_undescribed and monotonic() < give_up:
-        saver.look_after()
-        saver.wait()
-    assert "det_number_3" in saver.get_group("/_i_entry").children_name()
-    saver.close_file()
-
-
 @pytest.mark.parametrize("isolated", [False, True])
 @pytest.mark.parametrize("odd", ["V\0x", "\udc80", "\0", "a/b", "\u202e" * 9])
 def test_texts_that_hdf5_can_not_hold_cost_neither_data_nor_entry(backend, tmp_path, isolated, odd, caplog):
@@ -332,141 +222,3 @@ def test_texts_that_hdf5_can_not_hold_cost_neither_data_nor_entry(backend, tmp_p
     with h5py.File(tmp_path / "a.h5") as file:
         assert nxdata.get_default(file).signal.shape == (2, 3)
     assert not caplog.records
-
-
-def test_a_recorder_shows_its_first_frame(backend, tmp_path):
-    recorder = H5SaverBase("detector", backend)
-    recorder.settings["base_path"] = str(tmp_path)
-    recorder.start()
-    for i in range(2):
-        recorder.record("camera", np.full((2, 3), i))  # the first one is flushed at once, within its step
-    path = recorder.file_path
-    recorder.stop()
-    with h5py.File(path) as file:
-        assert file["_i_entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
-        assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
-
-
-def test_what_an_archive_would_miss_is_told(tmp_path, capsys):
-    good = written(tmp_path / "good.h5", "h5py", scan, entry="always")
-    assert main(["validate", str(good), "--pynx", "true"]) == 1  # which does not call it valid
-    assert main(["validate", str(good), "--pynx", "no-such-program"]) == 0
-    said = capsys.readouterr().out
-    assert "what was measured" in said and "error" not in said and "could not be started" in said
-    bare = written(tmp_path / "bare.h5", "tables", snapshot, nexus=False)
-    with h5py.File(good, "r+") as file:
-        file["_i_entry"].attrs["default"] = "nothing"
-        del file["_i_entry/start_time"]
-        file["_i_entry/scan000_det_image"].attrs["signal"] = "gone"
-        file["_i_entry/scan000_det_curve/CH00"].attrs["units"] = "three"
-    with H5Backend("h5py") as h5:
-        h5.open_file(good)
-        found = [str(one) for one in missing_in(h5) if one.is_error or "unit" in one.what]
-    assert [line.partition(":")[0] for line in found] == ["/_i_entry", "/_i_entry", "/_i_entry/scan000_det_image",
-                                                         "/_i_entry/scan000_det_curve/CH00"]  # fmt: skip
-    assert main(["validate", str(good)]) == 1 and main(["validate", str(bare)]) == 1
-    assert "there is no NXentry" in capsys.readouterr().out
-    (tmp_path / "no.h5").write_bytes(b"nothing")
-    assert main(["validate", str(tmp_path / "no.h5")]) == 3
-
-
-def test_a_view_of_an_array_that_another_program_has_deleted_is_named(backend, tmp_path):
-    path = tmp_path / "a.h5"
-    written(path, backend, snapshot, entry="always")
-    with h5py.File(path, "r+") as file:
-        gone = text(file["_i_entry/det_curve/CH00"].attrs["target"])
-        del file[gone]
-        assert not file["_i_entry/det_curve/CH00"][()].any()  # HDF5 shows zeros, and no error
-    with H5Backend("h5py") as h5:
-        h5.open_file(path)
-        (found,) = [one for one in missing_in(h5) if one.is_error]
-    assert (found.where, gone in found.what) == ("/_i_entry/det_curve/CH00", True)
-
-
-def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path):
-    told = find_template("optics").shown({"Sample": "Si µ", "Power": "3", "User": "Ada", "Wavelength": "red"})
-    with H5SaverLowLevel(backend=backend) as saver:
-        saver.init_file(tmp_path / "a.h5")
-        scan(saver)
-        saver.session.entry.describe(told)
-    with closing(create_backend(backend)) as source, closing(create_backend(backend)) as target:
-        source.open(tmp_path / "a.h5", "r")
-        target.open(tmp_path / "b.h5", "x")
-        copy_all(source, target)
-        assert add_entry(target) and not add_entry(target)
-    with h5py.File(tmp_path / "a.h5") as one, h5py.File(tmp_path / "b.h5") as other:
-        assert {*one["_i_entry"]} - {*other["_i_entry"]} == {"end_time"}
-        assert text(other["_i_entry/sample/name"][()]) == "Si µ" and text(other["_i_entry/user/name"][()]) == "Ada"
-        assert other["_i_entry/instrument/source/power"].attrs["units"] == "mW"
-        shown, copied = nxdata.get_default(one), nxdata.get_default(other)
-        assert shown.group.name == copied.group.name and shown.axes_names == copied.axes_names
-        np.testing.assert_array_equal(shown.signal, copied.signal)
-    assert validate_application(tmp_path / "b.h5")[1] == 0
-
-
-@pytest.mark.parametrize("lost", PLACES["always"])
-def test_half_of_an_entry_is_in_nobodys_way(backend, tmp_path, lost):
-    """As in a copy of a damaged file."""
-    path = written(tmp_path / "a.h5", backend, scan, entry="always")
-    with h5py.File(path, "r+") as file:
-        del file[lost]
-    with DataLoader(path, backend=backend) as loader:
-        assert len(loader.load_all()) > 3
-        assert not export(loader.get_node("/"), tmp_path / "b.h5").notes
-    with H5Backend("h5py") as h5:
-        h5.open_file(path)
-        assert missing_in(h5)
-    assert check_file(path).condition is Condition.GOOD
-    written(path, backend, snapshot)
-    with DataLoader(path, backend=backend) as loader:
-        assert len(loader.load_all("/RawData/Detector000")) == 3
-
-
-def test_an_entry_of_another_program_is_left_alone(backend, tmp_path):
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.attrs["default"] = "entry"
-        file.create_group("entry/mine")
-    written(tmp_path / "a.h5", backend, snapshot, entry="always")
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert list(file["entry"]) == ["mine"]
-
-
-@pytest.mark.parametrize("kind", ["continuous", "scan 1D"])
-def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, kind):
-    """They would show zeros, or end validators."""
-    make, first, *_ = FILES[kind]
-    path = written(tmp_path / "a.h5", "h5py", make, entry="always")
-    with h5py.File(path, "r+") as file:
-        lost = file[f"_i_entry/{first}/CH00"].attrs["target"]
-        del file[text(lost).rpartition("/CH")[0]]
-        told = [*rescue(file, str(tmp_path / "b.h5"), path.stat().st_size, {}, set(), set())]
-    assert {said["what"] for said in told if said.get("state") == "lost"} == {"the array that it shows is lost"}
-    with h5py.File(tmp_path / "b.h5") as file:
-        assert first not in file["_i_entry"] and file[f"_i_entry/{first.replace('image', 'curve')}/CH00"].shape == (
-            4,
-            3,
-        )
-    assert validate_application(tmp_path / "b.h5")[1] == 0
-
-
-@pytest.mark.parametrize("entry", PLACES)
-def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, entry):
-    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
-    with h5py.File(path) as file:
-        lost = text(file[f"{PLACES[entry][0]}/det_image/CH00"].attrs["target"]).rpartition("/CH")[0]
-        of_image = file[f"{PLACES[entry][0]}/det_image"].name
-        ended = file[f"{PLACES[entry][0]}/end_time"][()]
-        damaged = [h5py.h5o.get_info(file[place].id).addr for place in (lost, of_image)]
-    with path.open("r+b") as raw:
-        for address in damaged:
-            raw.seek(address)
-            raw.write(bytes(16))
-    report = repair_file(path)
-    assert {problem.path for problem in report.lost} == {lost} and set(report.objects.values()) == {"whole", "lost"}
-    assert "the NeXus entry, which shows the data once more, was made anew" in report.done
-    with h5py.File(report.out) as file:
-        shown = file[PLACES[entry][0]]
-        assert "det_image" not in shown and shown["det_curve/CH00"].shape == (4, 3)
-        assert shown["end_time"][()] == ended
-        assert text(file.attrs["default"]) == PLACES[entry][0].strip("/")
-    assert validate_application(report.out)[1] == 0

@@ -11,14 +11,10 @@ import h5py
 import numpy as np
 import pytest
 from kinds_of_file import (
-    actuator,
-    blocks,
     bundle,
     continuous,
     groups_of,
-    logger,
-    optimizer,
-    plain,
+    made_kinds,
     ready,
     scan,
     snapshot,
@@ -35,20 +31,21 @@ from h5saver_widget import (
 )
 from h5saver_widget.version import __version__
 
-#: Kind of file: how it is made, the group that is plotted first, how many groups are plotted, its shape and its axes.
-FILES = {
-    "snapshot": (snapshot, "Detector000/Data2D/CH00", 3, (2, 3), ["Axis00", None]),
-    "continuous": (continuous, "Detector000/Data2D/CH00", 3, (4, 2, 3), [None, "Axis00", None]),
-    "scan 1D": (scan, "Scan000/Detector000/Data2D/CH00", 5, (4, 2, 3), [None, "Axis00", None]),
-    "scan 2D": (lambda s: scan(s, (3, 2)), "Scan000/Detector000/Data2D/CH00", 5, (3, 2, 2, 3),
-                [None, None, "Axis00", None]),
-    "spread": (lambda s: scan(s, (4,), True), "Scan000/Detector000/Data2D/CH00", 5, (4, 2, 3), [None, "Axis00", None]),
-    "logger": (logger, "Datalogger000/Detector000/Data2D/CH00", 4, (3, 2, 3), [None, "Axis00", None]),
-    "optimizer": (optimizer, "Optimizer000/Detector000/Data2D/CH00", 3, (3, 2, 3), [None, "Axis00", None]),
-    "actuator": (actuator, "Actuator000/Data0D/CH00", 1, (3, 1), [None, None]),
-    "blocks": (blocks, "Detector000/DataND/CH00", 1, (4, 3), ["Axis00", None]),
-    "plain": (plain, "Detector000", 1, (3,), ["Axis00"]),
-}  # fmt: skip
+#: Kind of file: the group that is plotted first, how many groups are plotted, and its axes.
+FILES = made_kinds(
+    {
+        "snapshot": ("Detector000/Data2D/CH00", 3, ["Axis00", None]),
+        "continuous": ("Detector000/Data2D/CH00", 3, [None, "Axis00", None]),
+        "scan 1D": ("Scan000/Detector000/Data2D/CH00", 5, [None, "Axis00", None]),
+        "scan 2D": ("Scan000/Detector000/Data2D/CH00", 5, [None, None, "Axis00", None]),
+        "spread": ("Scan000/Detector000/Data2D/CH00", 5, [None, "Axis00", None]),
+        "logger": ("Datalogger000/Detector000/Data2D/CH00", 4, [None, "Axis00", None]),
+        "optimizer": ("Optimizer000/Detector000/Data2D/CH00", 3, [None, "Axis00", None]),
+        "actuator": ("Actuator000/Data0D/CH00", 1, [None, None]),
+        "blocks": ("Detector000/DataND/CH00", 1, ["Axis00", None]),
+        "plain": ("Detector000", 1, ["Axis00"]),
+    }
+)
 
 
 @pytest.mark.parametrize(("backend", "swmr"), [("h5py", False), ("h5py", True), ("tables", False)])

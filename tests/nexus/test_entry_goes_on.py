@@ -1,0 +1,132 @@
+"""The entry of a file that goes on: what is shown when, and what is shown no more."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import h5py
+import numpy as np
+import pytest
+from kinds_of_file import (
+    bundle,
+    continuous,
+    ready,
+    scan,
+    snapshot,
+    written,
+)
+from silx.io import nxdata
+
+from h5saver_widget import (
+    DataLoader,
+    DataSaverLoader,
+    DetectorSaver,
+    DetectorTimeSaver,
+    H5SaverBase,
+    H5SaverLowLevel,
+)
+from h5saver_widget.backends.shown_again import PLACES
+
+
+@pytest.fixture
+def room_for_more(monkeypatch):
+    """Have the entry show more channels than it does by default."""
+    monkeypatch.setattr("h5saver_widget.saving.entry._MOST", 40)
+
+
+@pytest.mark.parametrize("entry", PLACES)
+def test_it_goes_on_in_a_file_that_is_opened_again(backend, tmp_path, room_for_more, entry):
+    path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
+    written(path, backend, scan)
+    with h5py.File(path) as file:
+        assert nxdata.get_default(file).group.name == f"{PLACES[entry][0]}/det_image"  # a default does not move
+        assert file[f"{PLACES[entry][0]}/scan000_det_image/CH00"].shape == (4, 2, 3)
+    with DataLoader(path, backend=backend) as loader:  # which shows nothing twice
+        assert [dwa.name for dwa in loader.load_all()].count("image") == 2
+
+
+def test_deleted_data_are_not_shown(saver, tmp_path):
+    saver.init_file(tmp_path / "b.h5")
+    with saver.saving():
+        group = saver.add_det_group("/RawData", "Det")
+        DataSaverLoader(saver).add_data(group, bundle()[1])
+        saver.remove_node(group)
+    snapshot(saver)
+    assert saver.get_node("/_i_entry").attrs["default"] == "det_image"
+    assert "det" not in saver.get_group("/_i_entry").children_name()
+
+
+def test_data_that_are_deleted_are_shown_no_more(backend, tmp_path, room_for_more):
+    path = written(tmp_path / "a.h5", backend, scan, entry="always")
+    written(path, backend, snapshot)
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(path)
+        saver.remove_node("/RawData/Scan000")
+        entry = saver.get_group("/_i_entry")
+        assert [name for name in entry.children_name() if "scan" in name] == []
+        assert entry.attrs["default"] == "det_image"
+        saver.remove_node("/RawData/Detector000")
+        assert "default" not in entry.attrs
+        snapshot(saver)
+        assert entry.attrs["default"] == "det_image"
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, monkeypatch):
+    with H5SaverLowLevel(backend=backend, isolated=isolated) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorTimeSaver, saver)
+        written_to = []
+        monkeypatch.setattr(saver.io, "add_plain", written_to.append)
+        for i in range(3):
+            made.add_data(node, bundle(float(i)))
+        names = ["det_number", "det_curve", "det_image"]
+        told = [{path: list(node.members) for path, node in nodes.items()} for nodes in written_to]
+        # by one call, for one message to a worker
+        assert told == [{"/_i_nexus/0/instrument": ["Det"], "/_i_nexus/1": names, "/_i_entry": names}]
+
+
+def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
+    """By the next flush, or by itself when none follows; a hundred snapshots cost as one."""
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        made, node = ready(DetectorSaver, saver)
+        for i in range(5):
+            made.add_data(node, bundle(float(i)))
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number"]
+        saver.flush()
+        shown = [name for name in saver.get_group("/_i_entry").children_name() if name.startswith("det_number")]
+        assert shown == ["det_number", *(f"det_number_{i}" for i in range(2, 6))]
+        made.add_data(node, bundle(9.0))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["_i_nexus"]) == ["0", "1", "2", "3"]
+        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_nexus/3"]
+
+
+def test_a_recorder_shows_what_came_last(backend, tmp_path, in_kept_process):
+    saver = H5SaverBase("detector", backend)
+    in_kept_process(saver)
+    saver.init_file(addhoc_file_path=tmp_path / "a.h5")
+    made, node = ready(DetectorSaver, saver)
+    for i in range(3):
+        made.add_data(node, bundle(float(i)))
+    give_up = monotonic() + 30
+    while saver.is_undescribed and monotonic() < give_up:
+        saver.look_after()
+        saver.wait()
+    assert "det_number_3" in saver.get_group("/_i_entry").children_name()
+    saver.close_file()
+
+
+def test_a_recorder_shows_its_first_frame(backend, tmp_path):
+    recorder = H5SaverBase("detector", backend)
+    recorder.settings["base_path"] = str(tmp_path)
+    recorder.start()
+    for i in range(2):
+        recorder.record("camera", np.full((2, 3), i))  # the first one is flushed at once, within its step
+    path = recorder.file_path
+    recorder.stop()
+    with h5py.File(path) as file:
+        assert file["_i_entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
+        assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
