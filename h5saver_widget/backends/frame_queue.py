@@ -30,7 +30,7 @@ class FrameQueue:
 
     @property
     def failure(self) -> H5SaverError | None:
-        """The reason why nothing can be written any more; None while all is well."""
+        """The reason why nothing can be written any more; None while all is well. Never waits."""
         return None
 
     @property
@@ -48,7 +48,7 @@ class FrameQueue:
         return problems
 
     def counts(self) -> Queue | None:
-        """Return the counts of frames since the file was opened; None where they are not counted."""
+        """Return the counts of frames since the file was opened; None where they are not counted. Never waits."""
         return None
 
     def activity(self) -> Activity:
@@ -109,7 +109,6 @@ class LocalQueue(FrameQueue):
         self.file_size = file_size
 
     def counts(self) -> Queue:
-        """Return the counts of frames since the file was opened; never waits."""
         ledger = self.ledger
         # in this order no frame is counted twice: the thread that writes may change them in between
         dropped, written, received = ledger.dropped, ledger.written, ledger.received
@@ -123,10 +122,8 @@ class LocalQueue(FrameQueue):
         )
 
     def frame_done(self, size: int) -> None:
-        """Count a frame: all of its rows were appended."""
         self.ledger.frame_done()
         self._bytes_written += size
 
     def frame_refused(self) -> None:
-        """Forget the rows of a frame that was given up half-way."""
         self.ledger.drop_frame()

@@ -142,7 +142,6 @@ class H5pyBackend(H5pyFile):
 
     @changing
     def object_copies(self, path: Path) -> ObjectCopies:
-        """Make a file that nodes of the open one are copied into as they are."""
         from h5saver_widget.backends.h5py_copying import Copier  # most processes copy nothing
 
         self._copier = Copier(self.lock, self._drained_file, path)

@@ -205,7 +205,6 @@ class H5pyInspection(Inspection):
         return "", as_text(node.obj.path) if isinstance(node.obj, h5py.SoftLink) else ""
 
     def members(self, group: Handle) -> list[str]:
-        """Return the names of the nodes in a group, in the order in which they were made where the group knows that."""
 
         def as_made(found: TreeNode) -> list[bytes]:
             names: list[bytes] = []
@@ -217,11 +216,9 @@ class H5pyInspection(Inspection):
         return sorted(self._backend.children(group), key=lambda name: places.get(name, 0))
 
     def details(self, node: Handle) -> Details:
-        """Return details of a node beyond shape and number type."""
         return self._backend.ask_about(node, lambda found: details_of(found.obj) if found.is_described else Details())
 
     def needs(self, node: Handle) -> list[str]:
-        """Return the missing parts without which an array can't be read, or a link not be followed."""
         folder = Path() if self._backend.path is None else self._backend.path.parent
 
         def missing(found: TreeNode) -> list[str]:
@@ -231,16 +228,13 @@ class H5pyInspection(Inspection):
         return self._backend.ask_about(node, missing)
 
     def stored_rows(self, array: Handle) -> list[tuple[int, int]] | None:
-        """Return the ranges of rows that have a place in the file."""
         number = self._backend.descriptor()
         return self._backend.ask_about(array, lambda found: stored_rows(found.obj.id, number))
 
     def is_odd(self, array: Handle) -> bool:
-        """Tell whether an array that can't be read is whole."""
         return self._backend.ask_about(
             array, lambda found: not has_odd_chunks(found.obj.id) and is_readable_raw(found.obj.id)
         )
 
     def damaged_attributes(self, node: Handle, names: list[str]) -> list[str]:
-        """Return those of some unreadable attributes that are damaged."""
         return self._backend.ask_about(node, lambda found: unread_attributes(found.obj, names))

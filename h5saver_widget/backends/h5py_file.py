@@ -228,7 +228,6 @@ class H5pyFile(QueuedBackend):
             self._disk.abandon()
 
     def descriptor(self) -> int:
-        """Return the operating system's number of the open file."""
         return int(self._h5().id.get_vfd_handle()) if self._disk is None else self._disk.fileno()
 
     def _size_wanted(self) -> int:

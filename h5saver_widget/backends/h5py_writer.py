@@ -36,24 +36,19 @@ class H5pyWriter(ArrayWriter):
         self._blocks: dict[tuple[int, ...], Any] = {}
 
     def count(self) -> int:
-        """Return the number of rows in the file."""
         # asked anew each time: the host may have appended through its own handle
         return int(self._dataset.get_space().get_simple_extent_dims()[0])
 
     def resize(self, count: int) -> None:
-        """Change the number of rows in the file."""
         self._dataset.set_extent((count, *self.row_shape))
 
     def put(self, at: tuple[int, ...], data: Any) -> None:
-        """Write the bytes of a chunk."""
         self._dataset.write_direct_chunk(at, data)
 
     def flush_file(self) -> None:
-        """Flush the file."""
         h5f.flush(self._dataset)
 
     def add(self, rows: npt.NDArray[Any]) -> None:
-        """Append rows."""
         before = self.count()
         shape = (before + len(rows), *self.row_shape)
         self._dataset.set_extent(shape)
@@ -65,7 +60,6 @@ class H5pyWriter(ArrayWriter):
             raise
 
     def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        """Write values into a block."""
         memory = self._blocks.get(count)
         if memory is None:
             self._blocks.clear()  # rows come one by one, or in blocks: the last shape is the next one
@@ -75,6 +69,5 @@ class H5pyWriter(ArrayWriter):
         self._dataset.write(memory, self._space, values, mtype=self._type)
 
     def rows_from(self, start: int) -> npt.NDArray[Any]:
-        """Read the rows from `start` on."""
         found: npt.NDArray[Any] = self._obj[start:]
         return found

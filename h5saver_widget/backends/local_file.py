@@ -131,7 +131,6 @@ class LocalFile(Backend):
             return self._file_object()
 
     def is_raw_file(self, file: Any) -> bool:
-        """Tell whether this is the library's own object of the open file."""
         with self.lock:
             return self.is_open and self._file_object() is file
 
@@ -309,7 +308,6 @@ class LocalFile(Backend):
             raise self.queue.failure
 
     def current_path(self) -> Path:
-        """Return the present path of the open file."""
         path = super().current_path()
         if os.name != "posix":  # an open file can't be renamed
             return path
@@ -321,7 +319,6 @@ class LocalFile(Backend):
         raise FileGoneError(f"{path} was removed or renamed while it was written; where it is now can't be told")
 
     def abandon(self) -> None:
-        """Have nothing more written into the open file: it stays as it was at its last flush."""
         self._rows.drop_all()
         self._let_go()
 

@@ -107,7 +107,6 @@ class QueuedBackend(LocalFile):
 
     # ------------------------------------------------------------------- file
     def _begin(self) -> None:
-        """Start with an empty queue, before a file is opened."""
         super()._begin()
         _open_queues[self._rows] = self.name
         _drain_at_exit(self.name)
@@ -213,7 +212,6 @@ class QueuedBackend(LocalFile):
 
     @changing
     def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
-        """Add a row to each array of a layout."""
         if layout.size > LARGE_FRAME:  # copied once, into the file
             rows = zip(layout.arrays, values, layout.kinds, strict=True)
             self.append_many([(a, np.ndarray((1, *shape), dtype, v)) for a, v, (dtype, shape) in rows])
@@ -222,7 +220,6 @@ class QueuedBackend(LocalFile):
 
     @changing
     def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
-        """Add a row to each array of a layout, given in one piece."""
         self._require_valid(layout)
         if layout.size > LARGE_FRAME or not self._rows.collects:
             super().append_packed(layout, row)

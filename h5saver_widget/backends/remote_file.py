@@ -54,7 +54,6 @@ class ServerLocation(Location):
         self.server = options
 
     def absolute(self, path: Path) -> Path:
-        """Return the path of a domain, which is absolute."""
         return path
 
     def check(self, path: Path, mode: OpenMode) -> None:
@@ -102,7 +101,6 @@ class ServerLocation(Location):
         return True
 
     def remove(self, path: Path, keeps_nodes: bool = False) -> None:
-        """Delete a file, or its name alone where its nodes have another one."""
         with self.at(path) as client:
             params: dict[str, Any] = {"keep_root": 1} if keeps_nodes else {}
             client.ask("DELETE", "/", **params)
@@ -114,7 +112,6 @@ class ServerLocation(Location):
             self.client.use(self.server)
 
     def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder, in natural order; none if there is no such folder."""
         found, place = list[str](), folder.as_posix().rstrip("/")
         with self.at(folder) as client:
             while True:
@@ -128,7 +125,6 @@ class ServerLocation(Location):
                     return sorted(found, key=natural_key)
 
     def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and describe the result in a sentence."""
         return test_connection(self.server, "" if folder is None else folder.as_posix())
 
 
@@ -154,7 +150,6 @@ class RemoteFile(Backend):
     # ------------------------------------------------------------------ file
     @property
     def is_open(self) -> bool:
-        """Whether a file is open."""
         return self.location.client is not None
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:

@@ -116,7 +116,6 @@ class TablesInspection(Inspection):
         return "", node.obj.target if isinstance(node.obj, tables.link.SoftLink) else ""
 
     def cannot_read(self, path: Path) -> str:
-        """Return, in words, the part of a file that PyTables can't read."""
         return unknown_to_tables(path)
 
 
@@ -144,7 +143,6 @@ class TablesBackend(QueuedBackend):
     # ------------------------------------------------------------------ file
     @property
     def is_open(self) -> bool:
-        """Whether a file is open."""
         file = self._file
         return file is not None and bool(file.isopen)
 
@@ -196,7 +194,6 @@ class TablesBackend(QueuedBackend):
         require_flushed()
 
     def descriptor(self) -> int:
-        """Return the operating system's number of the open file."""
         return int(self._h5().fileno())
 
     def _size_wanted(self) -> int:

@@ -43,27 +43,22 @@ class TablesWriter(ArrayWriter):
         self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
 
     def count(self) -> int:
-        """Return the number of rows in the file."""
         return int(self._array.shape[0])
 
     def resize(self, count: int) -> None:
-        """Change the number of rows in the file."""
         self._array._g_check_open()
         self._array._g_truncate(count)
 
     def put(self, at: tuple[int, ...], data: Any) -> None:
-        """Write the bytes of a chunk."""
         self._array._g_check_open()
         raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8)
         self._array._g_write_chunk(np.array(at, np.uint64), raw, 0)
 
     def flush_file(self) -> None:
-        """Flush the file."""
         self._array._g_flush()
         require_flushed()
 
     def add(self, rows: npt.NDArray[Any]) -> None:
-        """Append rows."""
         before = self.count()
         try:
             if self._is_plain:
@@ -76,7 +71,6 @@ class TablesWriter(ArrayWriter):
             raise
 
     def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        """Write values into a block."""
         self._array._g_check_open()
         # made anew, these arrays take half of the time
         block = self._blocks.get(count)
@@ -88,7 +82,6 @@ class TablesWriter(ArrayWriter):
         self._array._g_write_slice(*block, values)
 
     def rows_from(self, start: int) -> npt.NDArray[Any]:
-        """Read the rows from `start` on."""
         found: npt.NDArray[Any] = self._array[start:]
         return found
 

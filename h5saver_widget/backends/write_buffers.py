@@ -116,7 +116,6 @@ class RowBuffer(WriteBuffer):
         return True
 
     def add(self, array: ArrayWriter, rows: Rows, submit: Submit, at: tuple[int, ...] = ()) -> None:
-        """Take rows."""
         filled = self.pending
         stop = filled + len(rows)
         if stop > self._capacity and not self._has_grown(array, stop):
@@ -150,7 +149,6 @@ class PointBuffer(WriteBuffer):
         self._next: tuple[int, ...] = ()
 
     def add(self, array: ArrayWriter, values: Rows, submit: Submit, at: tuple[int, ...] = ()) -> None:
-        """Take the values of one point."""
         filled = self.pending
         if filled and (at != self._next or filled == len(self._rows)):
             self.drain(array, submit)
@@ -164,7 +162,6 @@ class PointBuffer(WriteBuffer):
         self.pending = filled + 1
 
     def drain(self, array: ArrayWriter, submit: Submit) -> None:
-        """Write them as one block."""
         if self.pending:
             rows, at = self._rows[: self.pending], self._first
             array.write((*at, *(0,) * (rows.ndim - 1)), (*(1,) * (len(at) - 1), *rows.shape), rows)
@@ -210,7 +207,6 @@ class DeflateBuffer(WriteBuffer):
                 self._filled = self._held = 0
 
     def drain(self, array: ArrayWriter, submit: Submit) -> None:
-        """Have the last chunk deflated, as far as it is filled."""
         if self.pending:
             self._rows[self._filled :] = 0
             job = ChunkTask(array, (self._start,), self._rows, self._filled, self._held)

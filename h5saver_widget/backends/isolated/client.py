@@ -138,12 +138,10 @@ class IsolatedBackend(IsolatedFile):
 
     @looking
     def children_kinds(self, group: Handle) -> dict[str, NodeKind]:
-        """Return names and kinds of the nodes in a group, in natural order."""
         kinds = self._connection.ask("children_kinds", self._nodes.group(group).obj.number)
         return {name: NodeKind(kind) for name, kind in kinds.items()}
 
     def object_copies(self, path: Path) -> ObjectCopies:
-        """Have the worker make a file that nodes are copied into."""
         return ObjectCopiesOfWorker(self.connection, path)
 
     def _identity(self, node: TreeNode) -> Hashable:
@@ -193,7 +191,6 @@ class IsolatedBackend(IsolatedFile):
 
     @changing
     def add_plain(self, nodes: Mapping[str, Plain]) -> None:
-        """Make nodes for other programs, or add to groups: in one message."""
         self._may_change(f"make {', '.join(nodes)}")
         self._connection.post("add_plain", {path: node.packed() for path, node in nodes.items()})
         for path in nodes:
@@ -237,7 +234,6 @@ class IsolatedBackend(IsolatedFile):
 
     @changing
     def row_layout(self, arrays: Sequence[Handle]) -> RowLayout:
-        """Get ready to append a row to each of several growing arrays: the worker gets the list of them, once."""
         layout = super().row_layout(arrays)
         numbers = [self._nodes.get(array).obj.number for array in arrays]
         layout.number, layout.counts = next(self._numbers), dict.fromkeys(numbers, 1)
@@ -248,7 +244,6 @@ class IsolatedBackend(IsolatedFile):
 
     @changing
     def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
-        """Append a row to each array of a layout: the values alone are sent."""
         self._require_valid(layout)
         connection = self._connection
         connection.require_success()
@@ -262,7 +257,6 @@ class IsolatedBackend(IsolatedFile):
             connection.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
 
     def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
-        """Append a row to each array of a layout, given in one piece."""
         self.append_row(layout, [row])
 
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
@@ -270,7 +264,6 @@ class IsolatedBackend(IsolatedFile):
 
     @changing
     def extend(self, array: Handle, count: int, fill: Any) -> None:
-        """Add rows of the fill value."""
         node = self._nodes.array(array)
         self.append(array, np.zeros((0, *node.row_shape), self._held(node)))  # refused where rows would be
         self._connection.post("extend", node.obj.number, count, fill)

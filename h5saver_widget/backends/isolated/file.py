@@ -105,7 +105,6 @@ class IsolatedFile(Backend):
         return self._connection.pid
 
     def prepare(self) -> None:
-        """Start the worker now, without waiting for it, so that the first file opens at once."""
         self._uses += 1
         self._connection.start(renew=not self.is_open)
 
@@ -116,7 +115,6 @@ class IsolatedFile(Backend):
 
     @property
     def looks_after(self) -> bool:
-        """Whether a worker looks after the frames. Never waits."""
         return self._connection.is_alive
 
     def _open(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
@@ -134,7 +132,6 @@ class IsolatedFile(Backend):
         self._send_allowed()
 
     def current_path(self) -> Path:
-        """Return the present path of the open file."""
         return Path(self._connection.ask("current_path"))
 
     def _close(self) -> None:
@@ -172,7 +169,6 @@ class IsolatedFile(Backend):
                 self._connection.leave()
 
     def allow(self, folders: Sequence[Path]) -> None:
-        """Allow to read the values of arrays from other files in these folders."""
         super().allow(folders)
         if self.is_open:
             self._send_allowed()
@@ -182,7 +178,6 @@ class IsolatedFile(Backend):
             self._connection.ask("allow", [str(folder.absolute()) for folder in self._allowed])
 
     def switching(self) -> AbstractContextManager[None]:
-        """Close a file and open the next one in the block, as one step for other threads."""
         return self._connection.lock.switching()
 
     @contextmanager
@@ -209,7 +204,6 @@ class IsolatedFile(Backend):
             raise
 
     def disown(self) -> None:
-        """Let go of the file in a copy of the program."""
         super().disown()
         self._connection.disown()
         self.lock = self._connection.lock
@@ -221,7 +215,6 @@ class IsolatedFile(Backend):
         self._flush_by("flush", timeout)
 
     def checkpoint(self, timeout: float | None = None) -> None:
-        """Wait until a server keeps all rows sent so far; an error says that it does not."""
         self._flush_by("checkpoint", timeout)
 
     def _flush(self) -> None:

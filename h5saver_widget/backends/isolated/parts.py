@@ -58,20 +58,16 @@ class WorkerQueue(FrameQueue):
 
     @property
     def failure(self) -> SavingProcessError | None:
-        """The reason why nothing can be written any more; None while all is well. Never waits."""
         return self._connection.failure if self.is_open else None
 
     @property
     def loses_arrays(self) -> bool:
-        """Whether single arrays take nothing more, while all others go on."""
         return bool(self._connection.broken)
 
     def take_problems(self) -> list[str]:
-        """Return sentences on arrays that could not be written, each once."""
         return self._connection.take_problems()
 
     def activity(self) -> Activity:
-        """Return the worker's activity, and for how long it has made no progress. Never waits."""
         return self._connection.activity()
 
     def has_room(self) -> bool:
@@ -107,7 +103,6 @@ class WorkerQueue(FrameQueue):
             raise FileNotOpenError(f"{call}: no file is open; open or create one first")
 
     def counts(self) -> Queue:
-        """Return the counts of frames since the file was opened; never waits."""
         return self._count() if self.is_open or self.is_closing else self._last
 
     def _count(self) -> Queue:
@@ -135,14 +130,12 @@ class ServerOfWorker(Location):
         self._connection, self._queue = connection, queue
 
     def absolute(self, path: Path) -> Path:
-        """Return the path of a file on a server, which is absolute."""
         return path
 
     def check(self, path: Path, mode: OpenMode) -> None:
         """Refuse nothing: the worker does."""
 
     def use_server(self, options: RemoteOptions | Mapping[str, Any]) -> None:
-        """Choose the server for files opened from now on."""
         self.server = RemoteOptions.of(options)
         if self._queue.is_open and not self._connection.is_copy and self._queue.failure is None:
             with self._connection.lock:
@@ -156,23 +149,18 @@ class ServerOfWorker(Location):
         return self._connection.ask(operation, None if path is None else path.as_posix())
 
     def exists(self, path: Path) -> bool:
-        """Tell whether there is a file or folder at a path."""
         return bool(self._ask("exists", path))
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, where they are missing."""
         self._ask("make_folder", folder)
 
     def move_aside(self, path: Path) -> Path:
-        """Rename a file to its first free backup name; return the new path."""
         return Path(self._ask("move_aside", path))
 
     def list_folder(self, folder: Path) -> list[str]:
-        """Return the names of files and folders in a folder."""
         return list(self._ask("list_folder", folder))
 
     def connection_in_words(self, folder: Path | None = None) -> str:
-        """Try to reach the server, and describe the result in a sentence."""
         return str(self._ask("connection_in_words", folder))
 
 
@@ -182,20 +170,16 @@ class QuestionsToWorker(Inspection):
     _backend: IsolatedBackend
 
     def link_target(self, node: Handle) -> tuple[str, str]:
-        """Return the target of a link: file and path."""
         file, path = self._backend.ask_worker(node, "link_target")
         return file, path
 
     def members(self, group: Handle) -> list[str]:
-        """Return the names of the nodes in a group, in the order in which they were made."""
         return list(self._backend.ask_worker(group, "members"))
 
     def details(self, node: Handle) -> Details:
-        """Return details of a node beyond shape and number type."""
         return Details(*self._backend.ask_worker(node, "details"))
 
     def cannot_read(self, path: Path) -> str:
-        """Return, in words, the part of a file that the library of the worker can't read."""
         backend = self._backend
         if backend.capabilities.copies_objects or backend.capabilities.remote:
             return ""
