@@ -203,6 +203,7 @@ class Backend(BackendFile):
                 self._remove(node)
             self._forget(path)
             raise
+        self._nodes.note_new(path, spec)
         return node
 
     @changing

@@ -190,7 +190,7 @@ class H5pyBackend(H5pyFile):
         return {} if library is None or spec.compression is None else filter_options(library, spec.compression.level)
 
     def _add_plain(self, path: str, node: Plain) -> None:
-        add_plain(self._h5(), path, node)
+        add_plain(self._h5(), path, node, self._nodes.made_as)
 
     def _remove(self, node: TreeNode) -> None:
         del self._h5()[node.path]

@@ -14,7 +14,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from h5saver_widget.backends.h5py_attributes import SCALAR, TEXT, TEXT_IN_MEMORY, TEXT_TYPE, as_key, write_attributes
-from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, PlainNodes, Shown
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import NodeError
 
@@ -69,8 +69,8 @@ class _Nodes(PlainNodes[h5g.GroupID]):
         if others:
             write_attributes(h5py.Group(made) if node.kind == "group" else h5py.Dataset(made), path, others, fresh)
 
-    def write(self, group: h5g.GroupID, path: bytes, text: str) -> None:
-        h5d.open(group, path).write(h5s.ALL, h5s.ALL, np.array(text.encode(), dtype=TEXT), mtype=TEXT_IN_MEMORY)
+    def write(self, made: Any, text: str) -> None:
+        made.write(h5s.ALL, h5s.ALL, np.array(text.encode(), dtype=TEXT), mtype=TEXT_IN_MEMORY)
 
     def link(self, group: h5g.GroupID, path: bytes, node: Plain) -> None:
         if node.kind == "soft":
@@ -88,10 +88,10 @@ class _Nodes(PlainNodes[h5g.GroupID]):
 _NODES: Final = _Nodes()
 
 
-def add_plain(file: h5py.File, path: str, node: Plain) -> None:
+def add_plain(file: h5py.File, path: str, node: Plain, made_as: MadeAs) -> None:
     """Make a node, or add to it; see ``Backend.add_plain``."""
     try:
-        _NODES.add(file.id, path.encode(), path, node)
+        _NODES.add(file.id, path.encode(), path, node, made_as)
     except (KeyError, OSError, RuntimeError, ValueError) as error:
         raise NodeError(f"{path} could not be made: {error}") from error
 

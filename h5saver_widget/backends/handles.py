@@ -7,12 +7,12 @@ handle, while a walk over 100,000 nodes does not keep 100,000 of them open.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Hashable, Iterable
+from typing import Any, Final, cast
 
 import numpy as np
 
-from h5saver_widget.backends.terms import Handle, NodeKind
+from h5saver_widget.backends.terms import Handle, NodeKind, NodeSpec
 from h5saver_widget.errors import NodeError
 from h5saver_widget.format.naming import natural_key
 
@@ -20,6 +20,8 @@ __all__ = ["UNREADABLE", "Handles", "TreeNode", "is_below", "no_such_node", "par
 
 #: Stands for the object of a damaged node, or of a type that the library does not know.
 UNREADABLE = object()
+#: So many new arrays are known without a look at the file, those made last.
+_MOST_NEW: Final = 1000
 
 
 class TreeNode:
@@ -77,6 +79,7 @@ class Handles:
     def __init__(self, backend: str) -> None:
         self._backend = backend
         self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
+        self._new: dict[str, Hashable] = {}
         self.owner = object()
         self.changes = 0
 
@@ -89,9 +92,23 @@ class Handles:
         node = self._nodes[path] = TreeNode(path, obj, kind, self.owner)
         return node
 
+    def note_new(self, path: str, spec: NodeSpec) -> None:
+        """Remember how an array was made: arrays of one key have the same type and space in every file."""
+        # metadata give a number type another meaning, but compare as equal
+        if spec.is_array and spec.dtype.isbuiltin and spec.dtype.metadata is None:
+            if len(self._new) >= _MOST_NEW:
+                del self._new[next(iter(self._new))]
+            self._new[path] = spec.kind, spec.shape, spec.dtype
+
+    def made_as(self, path: str) -> Hashable | None:
+        """Return that key of an array, None where a look at the file has to tell."""
+        return self._new.get(path)
+
     def forget(self, path: str) -> None:
         """Make the handles of a node and of everything below it invalid."""
         self.changes += 1
+        for made in [made for made in self._new if is_below(made, path)]:
+            del self._new[made]
         for known, node in list(self._nodes.items()):
             if is_below(known, path):
                 node.obj = node.writer = node.held = None

@@ -7,7 +7,7 @@ the same ones, so each tree is made once in a process, in a file in memory, and 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from h5saver_widget.backends.terms import Plain
 
-__all__ = ["FIXED", "MOST_ATTRIBUTES", "PlainNodes", "Shown"]
+__all__ = ["FIXED", "MOST_ATTRIBUTES", "MadeAs", "PlainNodes", "Shown"]
 
 #: So many trees are kept, those used last.
 _MOST: Final = 64
@@ -26,6 +26,8 @@ FIXED: Final = frozenset({"CLASS", "TITLE", "target"})
 MOST_ATTRIBUTES: Final = 1000
 
 _Group = TypeVar("_Group")
+#: What `Handles.made_as` is: a path to a key of how its array is stored, None where the file has to tell.
+MadeAs = Callable[[str], Hashable | None]
 
 
 class Shown(NamedTuple):
@@ -42,8 +44,10 @@ class _Tree:
     def __init__(self, key: bytes, path: str, node: Plain) -> None:
         self._path = path
         self.views: list[str] = []
-        #: Texts that vary and links that lead out of the tree, by path.
-        self.rest: list[tuple[bytes, Plain]] = []
+        #: Texts that vary, in order.
+        self.varying: list[str] = []
+        #: Links that lead out of the tree, by path.
+        self.links_out: list[tuple[bytes, Plain]] = []
         self.identity = self._of(key, node)
 
     def leads_out(self, node: Plain) -> bool:
@@ -56,8 +60,11 @@ class _Tree:
 
     def _of(self, where: bytes, node: Plain) -> Hashable:
         text = node.text
-        if node.varies or self.leads_out(node):
-            self.rest.append((where, node))
+        if node.varies:
+            self.varying.append(text)
+            text = ""
+        elif self.leads_out(node):
+            self.links_out.append((where, node))
             text = ""
         elif node.kind == "view":
             self.views.append(text)
@@ -71,6 +78,13 @@ def _frozen(value: Any) -> Hashable:
     return array.dtype.str, array.shape, array.tobytes()
 
 
+class _Kept(NamedTuple):
+    """A tree in memory: its name there, and its texts that vary, open."""
+
+    key: bytes
+    varying: list[Any]
+
+
 class PlainNodes(ABC, Generic[_Group]):
     """Makes such nodes by one library, with groups as its low-level calls take them.
 
@@ -80,7 +94,7 @@ class PlainNodes(ABC, Generic[_Group]):
     def __init__(self) -> None:
         self._lock = Lock()
         self._memory: _Group | None = None
-        self._kept: dict[Hashable, bytes] = {}
+        self._kept: dict[Hashable, _Kept] = {}
         self._count = 0
 
     # ------------------------------------------------------------------ the library
@@ -109,8 +123,8 @@ class PlainNodes(ABC, Generic[_Group]):
         """Write the attributes of an open node."""
 
     @abstractmethod
-    def write(self, group: _Group, path: bytes, text: str) -> None:
-        """Write a single text."""
+    def write(self, made: Any, text: str) -> None:
+        """Write an open text."""
 
     @abstractmethod
     def link(self, group: _Group, path: bytes, node: Plain) -> None:
@@ -128,19 +142,19 @@ class PlainNodes(ABC, Generic[_Group]):
         """Close an object that was opened."""
 
     # ------------------------------------------------------------------------ nodes
-    def add(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+    def add(self, group: _Group, key: bytes, path: str, node: Plain, made_as: MadeAs) -> None:
         """Make a node, or add to it; see ``Backend.add_plain``."""
         if node.kind in ("soft", "link"):
             self._link_anew(group, key, node)
             return
         is_there = self.has(group, key)
         if is_there and node.kind == "group":
-            self._add_to(group, key, path, node)
+            self._add_to(group, key, path, node, made_as)
         elif is_there and node.kind in ("text", "number"):
             self.unlink(group, key)
-            self._add_new(group, key, path, node)
+            self._add_new(group, key, path, node, made_as)
         elif not is_there:
-            self._add_new(group, key, path, node)
+            self._add_new(group, key, path, node, made_as)
 
     def _link_anew(self, group: _Group, key: bytes, node: Plain) -> None:
         try:
@@ -149,44 +163,49 @@ class PlainNodes(ABC, Generic[_Group]):
             if not self.has(group, key):
                 raise
 
-    def _add_to(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+    def _add_to(self, group: _Group, key: bytes, path: str, node: Plain, made_as: MadeAs) -> None:
         there = self.open_group(group, key)
         try:
             for name, member in node.members.items():
-                self.add(there, name.encode(), f"{path}/{name}", member)
+                self.add(there, name.encode(), f"{path}/{name}", member, made_as)
             self.set_attributes(there, path, node, fresh=False)
         finally:
             self.close(there)
 
-    def _add_new(self, group: _Group, key: bytes, path: str, node: Plain) -> None:
+    def _add_new(self, group: _Group, key: bytes, path: str, node: Plain, made_as: MadeAs) -> None:
         tree = _Tree(key, path, node)
-        shown = {text: self.shown(group, text.encode()) for text in tree.views}
-        identity = path, tree.identity, tuple(one.about for one in shown.values())
+        shown = [made_as(text) or self.shown(group, text.encode()).about for text in tree.views]
+        identity = path, tree.identity, tuple(shown)
         with self._lock:
-            kept = self._kept.pop(identity, None) or self._keep(path, node, tree, shown)
+            kept = self._kept.pop(identity, None) or self._keep(group, path, node, tree)
             self._kept[identity] = kept  # those used last are at the end
             assert self._memory is not None
-            self.copy(self._memory, kept, group, key)
-        for where, one in tree.rest:
-            if one.kind == "link":
-                self.link(group, where, one)
-            else:
-                self.write(group, where, one.text)
+            for made, text in zip(kept.varying, tree.varying, strict=True):
+                self.write(made, text)
+            self.copy(self._memory, kept.key, group, key)
+        for where, link in tree.links_out:
+            self.link(group, where, link)
 
-    def _keep(self, path: str, node: Plain, tree: _Tree, shown: dict[str, Shown]) -> bytes:
+    def _keep(self, file: _Group, path: str, node: Plain, tree: _Tree) -> _Kept:
+        shown = {text: self.shown(file, text.encode()) for text in tree.views}
         if self._memory is None:
             self._memory = self.memory()
         if len(self._kept) >= _MOST:
-            self.unlink(self._memory, self._kept.pop(next(iter(self._kept))))
+            oldest = self._kept.pop(next(iter(self._kept)))
+            for text in oldest.varying:
+                self.close(text)
+            self.unlink(self._memory, oldest.key)
         self._count += 1
         key = b"%d" % self._count  # what was made in part, before an error, is in nobody's way
-        memory = self._memory
+        memory, kept = self._memory, _Kept(key, [])
 
         def make(group: _Group, name: bytes, where: str, node: Plain) -> None:
             made = self.make(group, name, node, shown.get(node.text))
             try:
-                if node.kind == "text" and not node.varies:
-                    self.write(group, name, node.text)
+                if node.varies:
+                    kept.varying.append(made)
+                elif node.kind == "text":
+                    self.write(made, node.text)
                 self.set_attributes(made, where, node, fresh=True)
                 for below, member in node.members.items():
                     if member.kind == "soft":
@@ -197,7 +216,8 @@ class PlainNodes(ABC, Generic[_Group]):
                         there = f"{where}/{below}".removeprefix(path).encode()
                         self.link(memory, key + there, tree.within(key, member))
             finally:
-                self.close(made)
+                if not node.varies:
+                    self.close(made)
 
         make(memory, key, path, node)
-        return key
+        return kept

@@ -291,7 +291,7 @@ class TablesBackend(QueuedBackend):
         return tables.Filters(complevel=min(spec.compression.level, 9), complib=library, shuffle=True)
 
     def _add_plain(self, path: str, node: Plain) -> None:
-        add_plain(self._h5(), path, node)
+        add_plain(self._h5(), path, node, self._nodes.made_as)
 
     def _remove(self, node: TreeNode) -> None:
         with quiet():

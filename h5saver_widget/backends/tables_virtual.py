@@ -15,7 +15,7 @@ from typing import Any, Final
 import tables
 import tables.hdf5extension
 
-from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, PlainNodes, Shown
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown
 from h5saver_widget.backends.tables_attributes import write_attributes
 from h5saver_widget.backends.tables_errors import quiet
 from h5saver_widget.backends.terms import Plain
@@ -223,11 +223,9 @@ class _Nodes(PlainNodes[int]):
             else:
                 write_attributes(_Object(made), path, {name: value})
 
-    def write(self, group: int, path: bytes, text: str) -> None:
-        hdf5, (kind, _) = _library(), _single_text()
-        array = _made(hdf5.H5Dopen2(group, path, 0))
-        hdf5.H5Dwrite(array, kind, 0, 0, 0, ctypes.byref(c_char_p(text.encode())))
-        hdf5.H5Dclose(array)
+    def write(self, made: int, text: str) -> None:
+        kind, _ = _single_text()
+        _made(_library().H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(c_char_p(text.encode()))))
 
     def link(self, group: int, path: bytes, node: Plain) -> None:
         hdf5, target = _library(), node.text.encode()
@@ -249,7 +247,7 @@ class _Nodes(PlainNodes[int]):
 _NODES: Final = _Nodes()
 
 
-def add_plain(file: tables.File, path: str, node: Plain) -> None:
+def add_plain(file: tables.File, path: str, node: Plain, made_as: MadeAs) -> None:
     """Make a node without the attributes of PyTables, or add to it; see ``Backend.add_plain``.
 
     Raises
@@ -258,7 +256,7 @@ def add_plain(file: tables.File, path: str, node: Plain) -> None:
         If HDF5 refuses it.
     """
     try:
-        _NODES.add(file.root._v_objectid, path.encode(), path, node)
+        _NODES.add(file.root._v_objectid, path.encode(), path, node, made_as)
     except _RefusedError as error:
         raise NodeError(f"{path} could not be made: HDF5 refuses it, or what it shows is gone") from error
     with quiet():  # PyTables knows no texts of variable length

@@ -312,9 +312,7 @@ class Entry:
         modules, self._modules = self._modules, {}
         channels, self._channels = self._channels, {}
         new: dict[str, Plain] = dict(more)
-        if modules:
-            made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
-            new["instrument"] = group_node("NXinstrument", **made)
+        made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
         about: dict[str, str] = {}
         for path, channel in channels.items():
             if channel.signals and self._has_room_for(path):
@@ -322,31 +320,42 @@ class Entry:
                 new[name] = self._nxdata(path, name, channel)
                 if how_telling(path) > self._best:
                     self._best, about = how_telling(path), {"default": name}
-        if new:
-            self._add(new, about)
+        if new or made:
+            self._add(new, about, made)
 
-    def _add(self, members: Mapping[str, Plain], about: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Write members of the entry, and attributes of it; where that fails, as much of it as can be."""
-        is_step = not members.keys() <= self._places.keys()
+    def _add(
+        self,
+        members: Mapping[str, Plain],
+        about: Mapping[str, str] = MappingProxyType({}),
+        modules: Mapping[str, Plain] = MappingProxyType({}),
+    ) -> None:
+        """Write members of the entry, attributes of it, and modules; where that fails, as much of it as can be."""
+        is_step = bool(modules) or not members.keys() <= self._places.keys()
         try:
-            self._write(members, about)
+            self._write(members, about, modules)
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            told = ", ".join(members)
+            told = ", ".join([*members, *modules])
             logger.warning("the data are saved, but %s does not show all of %s: %s", self._entry, told, error)
-            for name, node in members.items() if len(members) > 1 else ():
-                with suppress(H5SaverError, OSError):
-                    self._write({name: node}, about if about.get("default") == name else {})
+            if len(members) + len(modules) > 1:
+                for name, node in members.items():
+                    with suppress(H5SaverError, OSError):
+                        self._write({name: node}, about if about.get("default") == name else {}, {})
+                for name, node in modules.items():
+                    with suppress(H5SaverError, OSError):
+                        self._write({}, {}, {name: node})
         self._steps += is_step
 
-    def _write(self, members: Mapping[str, Plain], about: Mapping[str, str]) -> None:
+    def _write(self, members: Mapping[str, Plain], about: Mapping[str, str], modules: Mapping[str, Plain]) -> None:
         step = f"{self._shown}/{self._steps}"
-        new = {name: node for name, node in members.items() if name not in self._places}
-        nodes = {self._place_of(name): node for name, node in members.items() if name not in new}
-        links: dict[str, Plain] = {}
-        if new:
-            nodes[step], links = step_nodes(step, new)
-            nodes[self._entry] = Plain("group", about, members=links)
-        self._io.add_plain(nodes)
+        made, links = step_nodes(step, {name: node for name, node in members.items() if name not in self._places})
+        there = {self._place_of(name): node for name, node in members.items() if name not in links}
+        if modules:
+            group, names = step_nodes(f"{step}/instrument", modules)
+            made = made._replace(members={**made.members, "instrument": group})
+            there[self._place_of("instrument")] = Plain("group", members=names)
+        if links:
+            there[self._entry] = Plain("group", about, members=links)
+        self._io.add_plain({step: made, **there} if made.members else there)
         self._places |= {name: link.text for name, link in links.items()}
 
     def _nxdata(self, path: str, place: str, channel: _Channel) -> Plain:
