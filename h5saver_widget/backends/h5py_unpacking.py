@@ -18,6 +18,7 @@ import numpy.typing as npt
 from h5py import h5d, h5t, h5z
 
 from h5saver_widget.backends.compression import in_background, inflated, unshuffled
+from h5saver_widget.backends.selections import region_of
 from h5saver_widget.backends.terms import Selection
 
 __all__ = ["filters_of", "undone", "unpacked"]
@@ -74,18 +75,22 @@ def unpacked(obj: Any, selection: Selection) -> npt.NDArray[Any] | None:
     filters = filters_of(dataset)
     if [which for which, _ in filters] not in ([h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE]):
         return None
-    box = _box(selection, obj.shape)
-    if box is None:
+    try:
+        region, lengths = region_of(selection, obj.shape)
+    except (IndexError, TypeError):  # told by the library
         return None
+    if any(step != 1 for step in region.steps):
+        return None
+    box = [(start, start + count) for start, count in zip(region.start, region.counts, strict=True)]
     grid = [range(start // size * size, stop, size) for (start, stop), size in zip(box, chunk, strict=True)]
-    wanted = prod(stop - start for start, stop in box)
+    wanted = prod(region.counts)
     held = prod(min(len(at) * size, length - at.start) for at, size, length in zip(grid, chunk, obj.shape, strict=True))
     if not 0 < held <= 2 * wanted:
         return None  # the library keeps a chunk of which only some rows are wanted
     dtype = obj.dtype
     if dtype.kind not in "biufc" or h5t.py_create(dtype, logical=True) != dataset.get_type():
         return None
-    found = np.empty([stop - start for start, stop in box], dtype)
+    found = np.empty(region.counts, dtype)
     size = prod(chunk) * dtype.itemsize
     waiting: deque[Future[bool]] = deque()
     try:
@@ -105,7 +110,6 @@ def unpacked(obj: Any, selection: Selection) -> npt.NDArray[Any] | None:
             return None
     except (OSError, RuntimeError, ValueError):  # told by the library, when it reads the same
         return None
-    lengths = [size for size, at in zip(found.shape, _parts(selection, found.ndim), strict=True) if not _is_index(at)]
     return found.reshape(lengths)
 
 
@@ -126,32 +130,3 @@ def _overlap(
     for at, size, (start, stop) in zip(offset, chunk, box, strict=True):
         first, last = max(at, start), min(at + size, stop)
         yield slice(first - start, last - start), slice(first - at, last - at)
-
-
-def _parts(selection: Selection, dimensions: int) -> list[Any]:
-    """Return a selection by dimension."""
-    parts = list(selection) if isinstance(selection, tuple) else [] if selection is ... else [selection]
-    return parts + [slice(None)] * (dimensions - len(parts))
-
-
-def _is_index(part: Any) -> bool:
-    return isinstance(part, (int, np.integer)) and not isinstance(part, bool)
-
-
-def _box(selection: Selection, shape: tuple[int, ...]) -> list[tuple[int, int]] | None:
-    """Return first and last index of a selection along each dimension; None if it is none of successive ones."""
-    found = []
-    parts = _parts(selection, len(shape))
-    if len(parts) != len(shape):
-        return None
-    for part, length in zip(parts, shape, strict=True):
-        if isinstance(part, slice):
-            start, stop, step = part.indices(length)
-            if step != 1:
-                return None
-            found.append((start, max(start, stop)))
-        elif _is_index(part) and 0 <= part < length:
-            found.append((int(part), int(part) + 1))
-        else:
-            return None
-    return found

@@ -19,7 +19,7 @@ from h5saver_widget.backends.chunks import TARGET_BYTES, fast_chunks, fixed_chun
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.remote_blocks import Block, Region, as_block, region_of
+from h5saver_widget.backends.remote_blocks import MAX_REQUEST, Block, as_block
 from h5saver_widget.backends.remote_file import RemoteFile
 from h5saver_widget.backends.remote_objects import (
     BYTE_ROWS,
@@ -34,7 +34,7 @@ from h5saver_widget.backends.remote_objects import (
     type_json,
     within_one_request,
 )
-from h5saver_widget.backends.selections import fitting
+from h5saver_widget.backends.selections import Region, fitting, region_of
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Handle,
@@ -203,7 +203,7 @@ class H5pydBackend(RemoteFile):
 
     def _copy(self, source: TreeNode, group: TreeNode, name: str) -> None:
         obj, path = source.obj, f"{group.path.rstrip('/')}/{name}"
-        attributes = {key: value for key, value in self._attributes(obj).items() if value is not None}
+        attributes = self._get_attributes(source, None)
         if source.kind is NodeKind.GROUP:
             made = self._make(group, path, NodeSpec(NodeKind.GROUP, attributes=attributes))
             for child in self._names(obj):
@@ -281,16 +281,12 @@ class H5pydBackend(RemoteFile):
 
     def _values(self, obj: RemoteObject, region: Region) -> Iterator[tuple[Region, Any]]:
         """Iterate over parts of a region, as large as an answer may be, and their values."""
-        for part in region.cut(obj.dtype.itemsize):
+        for part in region.cut(obj.dtype.itemsize, MAX_REQUEST):
             if 0 not in part.counts:
                 content = self._server().ask("GET", f"{obj.address}/value", **part.params)
                 yield part, obj.decoded(content, part.counts)
 
     # ------------------------------------------------------------ attributes
-    def _attributes(self, obj: RemoteObject) -> dict[str, RawAttribute | None]:
-        known = self._fresh(obj).attributes
-        return {name: attribute_value(known[name]) for name in sorted(known) if name not in HIDDEN}
-
     def _attribute_names(self, node: TreeNode) -> list[str]:
         return sorted(set(self._fresh(node.obj).attributes) - HIDDEN)
 

@@ -25,10 +25,9 @@ from h5saver_widget.backends.compression import Packing
 from h5saver_widget.backends.handles import TreeNode, is_below
 from h5saver_widget.backends.local_file import LocalFile
 from h5saver_widget.backends.primitive import changing
-from h5saver_widget.backends.reading_size import require_memory
 from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.rows import COLLECT_BYTES, LARGE_FRAME, LARGE_ROW, RowQueue
-from h5saver_widget.backends.selections import is_point
+from h5saver_widget.backends.selections import is_point, require_memory
 from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, RawAttribute, Selection
 from h5saver_widget.errors import NodeError, RowsLostError
 

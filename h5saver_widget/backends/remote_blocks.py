@@ -6,92 +6,21 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from h5saver_widget.backends.terms import Selection
+from h5saver_widget.backends.selections import Region
 
-__all__ = ["Block", "Region", "Spool", "Spooled", "as_block", "merged", "pieces", "plain_of", "region_of", "values_of"]
+__all__ = ["MAX_REQUEST", "Block", "Spool", "Spooled", "as_block", "merged", "pieces", "plain_of", "values_of"]
 
 #: HSDS 1.0 refuses 100 MiB and more in one request.
 MAX_REQUEST = 32 << 20
-
-
-@dataclass(frozen=True)
-class Region:
-    """First index, number of elements, and step along every axis of an array; of a single value, nothing."""
-
-    start: tuple[int, ...]
-    counts: tuple[int, ...]
-    steps: tuple[int, ...]
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The selection as the server reads it."""
-        axes = zip(self.start, self.counts, self.steps, strict=True)
-        parts = [f"{a}:{a + (n - 1) * s + 1}:{s}" for a, n, s in axes]
-        return {"select": f"[{','.join(parts)}]"} if parts else {}
-
-    def cut(self, itemsize: int, largest: int | None = None) -> Iterator[Region]:
-        """Halve the longest axes until each piece fits into a request."""
-        size = prod(self.counts)
-        if size <= 1 or size * itemsize <= (largest or MAX_REQUEST):
-            yield self
-            return
-        axis = next(i for i, n in enumerate(self.counts) if n > 1)
-        half = self.counts[axis] // 2
-        for skipped, count in ((0, half), (half, self.counts[axis] - half)):
-            start, counts = list(self.start), list(self.counts)
-            start[axis] += skipped * self.steps[axis]
-            counts[axis] = count
-            yield from Region(tuple(start), tuple(counts), self.steps).cut(itemsize, largest)
-
-    def within(self, whole: Region) -> tuple[slice, ...]:
-        """Return where the values of this region are among those of a larger one of the same steps."""
-        axes = zip(self.start, whole.start, self.steps, self.counts, strict=True)
-        return tuple(slice((a - b) // s, (a - b) // s + n) for a, b, s, n in axes)
-
-
-def region_of(selection: Selection, shape: tuple[int, ...]) -> tuple[Region, tuple[int, ...]]:
-    """Return the region that numbers, slices and ``...`` select, and its shape as numpy has it.
-
-    >>> region_of((slice(1, 3), 0), (4, 5))
-    (Region(start=(1, 0), counts=(2, 1), steps=(1, 1)), (2,))
-    """
-    parts = list(selection) if isinstance(selection, tuple) else [selection]
-    dots = [i for i, part in enumerate(parts) if part is ...]
-    if len(dots) > 1:
-        raise IndexError("an index can only have one '...'")
-    given = len(parts) - len(dots)
-    if given > len(shape):
-        raise IndexError(f"{given} indexes for an array of {len(shape)} axes")
-    at = dots[0] if dots else len(parts)
-    parts[at : at + 1] = [slice(None)] * (len(shape) - given)
-    start, counts, steps, kept = [], [], [], []
-    for part, size in zip(parts, shape, strict=True):
-        if isinstance(part, slice):
-            first, stop, step = part.indices(size)
-            if step < 1:
-                raise IndexError("a step must be positive")
-            count = len(range(first, stop, step))
-            kept.append(count)
-        elif isinstance(part, (int, np.integer)) and not isinstance(part, bool):
-            if not -size <= part < size:
-                raise IndexError(f"{part} is outside of an axis of {size}")
-            first, count, step = int(part) % size, 1, 1
-        else:
-            raise TypeError(f"{part!r} selects nothing: use numbers, slices and '...'")
-        start.append(first)
-        counts.append(count)
-        steps.append(step)
-    return Region(tuple(start), tuple(counts), tuple(steps)), tuple(kept)
 
 
 class Spool:

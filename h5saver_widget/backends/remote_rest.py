@@ -6,18 +6,18 @@ One line of JSON and the bytes that it speaks of, again and again: plain data, o
 from __future__ import annotations
 
 import json
-import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.remote_blocks import Block, Region, plain_of, values_of
+from h5saver_widget.backends.remote_blocks import Block, plain_of, values_of
 from h5saver_widget.backends.remote_options import state_folder
+from h5saver_widget.backends.selections import Region
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.whole_file import written_whole
 
 __all__ = ["Rest", "keep_folder"]
 
@@ -54,21 +54,11 @@ class Rest:
 
     def write(self, folder: Path) -> Path:
         """Write a new file, whole or not at all; return its path."""
-        folder.mkdir(parents=True, exist_ok=True)
         name = Path(self.head["domain"]).stem.encode()[:100].decode(errors="ignore")
         place = folder / f"{name}-{uuid.uuid4().hex[:12]}.unsent"
-        part = place.with_suffix(".part")
-        try:
-            with part.open("wb") as file:
-                for record, content in self._records():
-                    file.write(json.dumps({**record, "size": len(content)}).encode() + b"\n" + content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(place)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
+        with written_whole(place) as written:
+            for record, content in self._records():
+                written.write(json.dumps({**record, "size": len(content)}).encode() + b"\n" + content)
         return place
 
     def _records(self) -> Iterator[tuple[dict[str, Any], bytes]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from h5saver_widget.backends.journal import sync_folder
 from h5saver_widget.copies.notes import CopyNote
 from h5saver_widget.copies.places import place_of
-from h5saver_widget.copies.sending import Pace, hash_of, stamp_of
+from h5saver_widget.copies.sending import Pace, hash_of
 from h5saver_widget.errors import CopyError, H5SaverError
-from h5saver_widget.recovery.lock_owners import require_closed
+from h5saver_widget.recovery.lock_owners import require_closed, stamp_of
 
 __all__ = ["free"]
 

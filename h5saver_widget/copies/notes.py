@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from h5saver_widget.backends.remote_options import state_folder
+from h5saver_widget.format.whole_file import written_whole
+from h5saver_widget.recovery.lock_owners import stamp_of
 
 __all__ = ["CopyNote", "folder_named", "notes_folder", "on_server", "only_one"]
 
@@ -121,10 +122,9 @@ class CopyNote:
     def is_current(self) -> bool:
         """Whether the local file is as it was when it was copied."""
         try:
-            about = self.path.stat()
+            return stamp_of(self.path) == (self.modified, self.size)
         except OSError:
             return False
-        return (about.st_size, about.st_mtime_ns) == (self.size, self.modified)
 
     def _place(self, notes: Path, kind: str) -> Path:
         name = hashlib.sha256(f"{self.file}\0{self.folder}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -134,13 +134,8 @@ class CopyNote:
         """Write the note, whole or not at all, in the place of an earlier one about the same copy."""
         place = self._place(notes, _DONE if self.is_safe else _WAITING)
         other = self._place(notes, _WAITING if self.is_safe else _DONE)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{os.getpid()}-{secrets.token_hex(2)}")
-        with part.open("x", encoding="utf-8", errors="surrogateescape") as written:
-            json.dump(asdict(self), written)
-            written.flush()
-            os.fsync(written.fileno())
-        part.replace(place)
+        with written_whole(place) as written:
+            written.write(json.dumps(asdict(self)).encode())
         other.unlink(missing_ok=True)
 
     def known(self, notes: Path) -> CopyNote | None:

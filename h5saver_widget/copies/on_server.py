@@ -14,10 +14,10 @@ from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.copies.notes import CopyNote
 from h5saver_widget.copies.places import MARK, known_place, new_place
-from h5saver_widget.copies.sending import Pace, stamp_of
+from h5saver_widget.copies.sending import Pace
 from h5saver_widget.errors import CopyError, DataMismatchError
 from h5saver_widget.progress import Progress
-from h5saver_widget.recovery.lock_owners import require_closed
+from h5saver_widget.recovery.lock_owners import require_closed, stamp_of
 from h5saver_widget.remote.identity import names_beside
 from h5saver_widget.remote.push_pull import local_reader, remote_backend
 from h5saver_widget.remote.transfer import copy_all, fingerprint

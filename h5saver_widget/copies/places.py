@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
 from h5saver_widget.errors import CopyError
+from h5saver_widget.format.whole_file import written_whole
 
 __all__ = ["MARK", "forget_place", "known_place", "new_place", "place_of"]
 
@@ -82,13 +82,6 @@ def _read(place: Path) -> str:
 
 
 def _write(place: Path, identity: str) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with part.open("x", encoding="utf-8") as written:
-            json.dump({"place": identity, "about": "h5saver_widget knows by this file that copies go here"}, written)
-            written.flush()
-            os.fsync(written.fileno())
-        part.replace(place)
-    finally:
-        part.unlink(missing_ok=True)
+    said = {"place": identity, "about": "h5saver_widget knows by this file that copies go here"}
+    with written_whole(place) as written:
+        written.write(json.dumps(said).encode())

@@ -23,12 +23,13 @@ from h5saver_widget.copies.places import place_of
 from h5saver_widget.errors import CopyError, H5SaverError
 from h5saver_widget.format.journal import NO_FOLLOW
 from h5saver_widget.format.renaming import rename_exclusive
-from h5saver_widget.recovery.lock_owners import require_closed
+from h5saver_widget.format.whole_file import written_whole
+from h5saver_widget.recovery.lock_owners import require_closed, stamp_of
 from h5saver_widget.remote.identity import names_beside
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.records import seal_path
 
-__all__ = ["Pace", "attempt", "hash_of", "send", "stamp_of"]
+__all__ = ["Pace", "attempt", "hash_of", "send"]
 
 _PIECE: Final = 1 << 20
 #: Other names that are tried where files of other recordings have the wanted one.
@@ -146,12 +147,6 @@ def send(note: CopyNote, notes: Path, pace: Pace) -> CopyNote:
     return replace(note, is_safe=True, is_freed=False, place=place, copy=str(made), problem="")
 
 
-def stamp_of(file: Path) -> tuple[int, int]:
-    """Return when a file was changed last (ns), and its size."""
-    about = file.stat()
-    return about.st_mtime_ns, about.st_size
-
-
 def _holds(copy: Path, note: CopyNote, pace: Pace) -> bool:
     """Tell whether a copy is there, and as it was made."""
     try:
@@ -246,11 +241,6 @@ def _say_identity(source: str) -> Iterator[str]:
 def _with_seal(source: Path, made: Path) -> None:
     """Copy the seal of a file, too; it is small, and verifying compares it."""
     seal = seal_path(source)
-    with contextlib.suppress(FileNotFoundError):
-        content = seal.read_bytes()
-        part = made.with_name(f".~{seal_path(made).name}.tmp")
-        with part.open("wb") as written:
-            written.write(content)
-            written.flush()
-            os.fsync(written.fileno())
-        os.replace(part, seal_path(made))
+    if seal.exists():
+        with written_whole(seal_path(made)) as written:
+            written.write(seal.read_bytes())

@@ -188,8 +188,7 @@ def _problems(survey: Survey) -> Iterator[Problem]:
         if "problem" in node:
             yield Problem(path, node["problem"])
         if node.get("lost"):
-            boxes = [tuple((start, stop) for start, stop in box) for box in node["lost"]]
-            yield Problem(path, f"{rows_in_words(boxes, tuple(node['shape']))} can't be read")
+            yield Problem(path, f"{rows_in_words(node['lost'], node['shape'])} can't be read")
         if node.get("unread"):
             yield Problem(path, f"attributes that can't be read: {', '.join(node['unread'])[:200]}")
 

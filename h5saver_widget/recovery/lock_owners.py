@@ -11,7 +11,7 @@ from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import read_journal
 from h5saver_widget.format.superblock import read_superblock
 
-__all__ = ["is_locked", "programs_writing", "require_closed"]
+__all__ = ["is_locked", "programs_writing", "require_closed", "stamp_of"]
 
 _WRITE_MODES = os.O_WRONLY | os.O_RDWR
 
@@ -49,6 +49,12 @@ def require_closed(path: Path) -> None:
         raise FileOpenError(f"{path} is being written, or was not closed properly: close it, or run `h5saver check`")
     if read_journal(path) is not None:
         raise FileOpenError(f"{path} was not closed properly: open it to add something, or run `h5saver repair`")
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return when a file was changed last (ns), and its size."""
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
 
 
 def programs_writing(path: Path) -> list[str]:

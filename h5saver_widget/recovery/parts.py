@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class PartReader:
         return ()
 
 
-def rows_in_words(boxes: list[Box], shape: tuple[int, ...]) -> str:
+def rows_in_words(boxes: Sequence[Sequence[Sequence[int]]], shape: Sequence[int]) -> str:
     """Say which rows of an array are not whole.
 
     >>> rows_in_words([((0, 4), (0, 2)), ((4, 5), (0, 2)), ((7, 9), (0, 1))], (10, 2))
@@ -108,7 +108,7 @@ def rows_in_words(boxes: list[Box], shape: tuple[int, ...]) -> str:
     if not shape:
         return "its value"
     merged: list[list[int]] = []
-    for start, stop in sorted(box[0] for box in boxes):
+    for start, stop in sorted((box[0][0], box[0][1]) for box in boxes):
         if merged and start <= merged[-1][1]:
             merged[-1][1] = max(stop, merged[-1][1])
         else:

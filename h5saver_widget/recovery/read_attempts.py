@@ -142,8 +142,7 @@ def _only_in(full: Survey, short: Survey) -> Iterator[Problem]:
             continue
         other = short.nodes.get(name, {})
         if other.get("lost"):
-            boxes = [tuple((start, stop) for start, stop in box) for box in other["lost"]]
-            rows = rows_in_words(boxes, tuple(node["shape"]))
+            rows = rows_in_words(other["lost"], node["shape"])
             yield Problem(name, f"{rows} stood in the missing part of the file, and hold zeros now")
 
 

@@ -258,8 +258,7 @@ def _what_is_lost(messages: list[dict[str, Any]], objects: dict[str, str]) -> li
         if objects.get(path) in (None, "whole"):
             objects[path] = state
         if "boxes" in said:
-            boxes = [tuple((start, stop) for start, stop in box) for box in said["boxes"]]
-            lost.append(Problem(path, rows_in_words(boxes, tuple(said["shape"]))))
+            lost.append(Problem(path, rows_in_words(said["boxes"], said["shape"])))
         if "what" in said:
             lost.append(Problem(path, said["what"]))
     return lost

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from h5saver_widget.backends.remote_options import RemoteOptions, state_folder
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.errors import CodecError, FileOpenError, RemoteRefusedError
+from h5saver_widget.format.whole_file import written_whole
 from h5saver_widget.remote.identity import same_server
 
 __all__ = ["Rests", "Unfinished", "left_behind", "notes_folder"]
@@ -75,11 +75,8 @@ class Unfinished:
 
     def write(self, folder: Path) -> None:
         """Write the note, whole or not at all; one about the same recording is replaced."""
-        folder.mkdir(parents=True, exist_ok=True)
-        place = self._place(folder)
-        part = place.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        part.replace(place)
+        with written_whole(self._place(folder)) as written:
+            written.write(json.dumps(asdict(self)).encode())
 
     def remove(self, folder: Path) -> None:
         """Remove the note: the file is complete on the server."""

@@ -16,7 +16,7 @@ from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import CodecError, FileOpenError, SealError
 from h5saver_widget.progress import Progress
-from h5saver_widget.recovery.lock_owners import require_closed
+from h5saver_widget.recovery.lock_owners import require_closed, stamp_of
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.hashing import FILE_LINE, Content, block_rows, contents, hashed_blocks
 from h5saver_widget.sealing.records import Entry, Seal, Seals, add_to_ledger, ledger_path, seal_path
@@ -298,12 +298,12 @@ def on_file(path: str, work: Callable[[Backend, Path], Iterator[Any]]) -> Iterat
 
 def _seal_in_child(path: str) -> Iterator[dict[str, Any]]:
     """Seal a file; runs in the child. It is open for writing only for the moment that its line takes."""
-    before = _stamp(Path(path))
+    before = stamp_of(Path(path))
 
     def seal(io: Backend, place: Path) -> Iterator[dict[str, Any]]:
         last: dict[str, Any] = {}
         try:
-            for said in in_steps(_sealed(io, place, lambda: _stamp(place) == before)):
+            for said in in_steps(_sealed(io, place, lambda: stamp_of(place) == before)):
                 if "at" in said:
                     yield said
                 else:
@@ -329,8 +329,3 @@ def _write_line(io: Backend, place: Path, line: str) -> None:
     io.open(place, "r+")
     io.set_attributes(io.root(), {FILE_LINE: line})
     io.close()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    about = path.stat()
-    return about.st_mtime_ns, about.st_size

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.whole_file import written_whole
 
 __all__ = ["LEDGER", "Entry", "Seal", "Seals", "add_to_ledger", "check_ledger", "ledger_path", "seal_path"]
 
@@ -160,15 +160,8 @@ class Seals:
             "sha256": self.seals[-1].root if self.seals else "",
             "seals": [{**seal.content(), "root": seal.root} for seal in self.seals],
         }
-        part = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-        try:
-            with part.open("x", encoding="ascii") as written:
-                json.dump(said, written, sort_keys=True, indent=1)
-                written.flush()
-                os.fsync(written.fileno())
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(place) as written:
+            written.write(json.dumps(said, sort_keys=True, indent=1).encode("ascii"))
         return place
 
     @classmethod

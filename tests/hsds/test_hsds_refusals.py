@@ -249,9 +249,9 @@ def test_appending_does_not_wait_for_a_slow_server(domain: Path, proxy: Proxy) -
 
 
 def test_what_no_request_can_carry_is_cut(domain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from h5saver_widget.backends import remote_blocks
+    from h5saver_widget.backends import h5pyd_backend
 
-    monkeypatch.setattr(remote_blocks, "MAX_REQUEST", 1000)
+    monkeypatch.setattr(h5pyd_backend, "MAX_REQUEST", 1000)
     backend = backend_with()
     backend.open(domain, "x")
     rows = make_growing(backend, "/", "Rows", row_shape=(10, 30), dtype="i8")

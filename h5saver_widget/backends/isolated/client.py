@@ -13,6 +13,7 @@ import struct
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from h5saver_widget.backends.isolated.messages import Kind, pack
 from h5saver_widget.backends.isolated.parts import ObjectCopiesOfWorker, QuestionsToWorker
 from h5saver_widget.backends.primitive import changing, looking, require_open
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.selections import check_selection, fitting, is_point
+from h5saver_widget.backends.selections import fitting, is_point, region_of
 from h5saver_widget.backends.terms import (
     ArrayInfo,
     Capabilities,
@@ -279,16 +280,16 @@ class IsolatedBackend(IsolatedFile):
 
     def _write(self, node: TreeNode, selection: Selection, values: npt.NDArray[Any]) -> None:
         remote = node.obj
-        if not _is_plain(selection):
-            self._connection.change("write", remote.number, selection, values)
-            return
-        with fitting(node.path, remote.shape, selection, values):
-            check_selection(selection, remote.shape)
-            part = np.broadcast_to(np.zeros((), np.uint8), remote.shape)[selection]
-            while values.ndim > part.ndim and values.shape[0] == 1:
+        part: tuple[int, ...] | None = None
+        with fitting(node.path, remote.shape, selection, values), suppress(TypeError):
+            _, part = region_of(selection, remote.shape)
+            while values.ndim > len(part) and values.shape[0] == 1:
                 values = values[0]  # numpy and the libraries take an array of one value for a number, too
-            np.broadcast_to(values, part.shape)
-        self._send_values(selection, [(remote, values)])
+            np.broadcast_to(values, part)
+        if part is None:  # only the library knows whether it fits
+            self._connection.change("write", remote.number, selection, values)
+        else:
+            self._send_values(selection, [(remote, values)])
 
     def _send_values(self, selection: Selection, ready: Sequence[tuple[_Remote, npt.NDArray[Any]]]) -> None:
         """Send the parts of some arrays at a selection: one record."""
@@ -337,14 +338,6 @@ class IsolatedBackend(IsolatedFile):
 
 def _bytes_of(values: npt.NDArray[Any]) -> memoryview:
     return values.reshape(-1).view(np.uint8).data if values.size else memoryview(b"")
-
-
-def _is_plain(selection: Selection) -> bool:
-    """Tell whether a selection is made of numbers, forward slices and ``...``: whether it fits is known here."""
-    return all(
-        part is ... or isinstance(part, (int, np.integer)) or (isinstance(part, slice) and (part.step or 1) > 0)
-        for part in (selection if isinstance(selection, tuple) else (selection,))
-    )
 
 
 def _sendable(path: str, attributes: Mapping[str, RawAttribute]) -> dict[str, RawAttribute]:
