@@ -32,18 +32,8 @@ from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.primitive import changing, require_open
 from h5saver_widget.backends.selections import fitting
-from h5saver_widget.backends.terms import (
-    ArrayInfo,
-    Handle,
-    NodeKind,
-    NodeSpec,
-    ObjectCopies,
-    Plain,
-    Selection,
-)
-from h5saver_widget.errors import (
-    NodeError,
-)
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, ObjectCopies, Plain, Selection
+from h5saver_widget.errors import NodeError
 
 __all__ = ["H5pyBackend"]
 

@@ -27,7 +27,6 @@ from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import Durability, OpenMode, Selection
 from h5saver_widget.errors import (
     FileIncompleteError,
-    FileNotOpenError,
     FileOpenError,
     StreamingError,
     raise_again,
@@ -55,7 +54,6 @@ class H5pyFile(QueuedBackend):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: h5py.File | None = None
         #: The file object that a journaled file is written through, or that shows a damaged file as another.
         self._disk: JournaledFile | None = None
         #: The marks of the commits of a file that is journaled.
@@ -72,9 +70,11 @@ class H5pyFile(QueuedBackend):
         file = self._file
         return file is not None and file.id.id != 0
 
-    def _file_object(self) -> h5py.File:
+    @property
+    def raw_file(self) -> h5py.File | None:
+        """h5py's own file object, None when closed. From now on rows are written at once."""
         learn_plugins()  # nobody looks for missing filters where h5py is used directly
-        return self._h5()
+        return super().raw_file
 
     def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         self._locking, self._may_stream = locking, swmr and mode != "r"
@@ -215,12 +215,6 @@ class H5pyFile(QueuedBackend):
                 self.queue.failure = FileIncompleteError(str(error), is_lost=True, is_final=True)
                 raise_again(self.queue.failure)
 
-    def _let_go(self) -> None:
-        if self._disk is None:
-            super()._let_go()
-        else:
-            self._disk.abandon()
-
     def _disconnect(self) -> None:
         if self._disk is None:
             super()._disconnect()
@@ -232,11 +226,6 @@ class H5pyFile(QueuedBackend):
 
     def _size_wanted(self) -> int:
         return int(self._h5().id.get_filesize())
-
-    def _h5(self) -> h5py.File:
-        if self._file is None:
-            raise FileNotOpenError("no file is open; open or create one first")
-        return self._file
 
     def _start_swmr(self) -> None:
         file = self._h5()

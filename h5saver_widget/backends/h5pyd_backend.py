@@ -35,20 +35,8 @@ from h5saver_widget.backends.remote_objects import (
     within_one_request,
 )
 from h5saver_widget.backends.selections import Region, fitting, region_of
-from h5saver_widget.backends.terms import (
-    ArrayInfo,
-    Handle,
-    NodeKind,
-    NodeSpec,
-    RawAttribute,
-    Selection,
-)
-from h5saver_widget.errors import (
-    CodecError,
-    NodeError,
-    RemoteRefusedError,
-    StreamingError,
-)
+from h5saver_widget.backends.terms import ArrayInfo, Handle, NodeKind, NodeSpec, RawAttribute, Selection
+from h5saver_widget.errors import CodecError, NodeError, RemoteRefusedError, StreamingError
 
 __all__ = ["H5pydBackend"]
 

@@ -23,6 +23,7 @@ from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import (
     FileGoneError,
     FileIncompleteError,
+    FileNotOpenError,
     FileOpenError,
     H5SaverError,
     RowsLostError,
@@ -70,6 +71,8 @@ class LocalFile(Backend):
         super().__init__()
         self.queue = LocalQueue()
         self._rows = RowQueue()
+        #: The library's object of the open file.
+        self._file: Any = None
         #: The operating system's number of the open file: asked once, for in a copy of the program no library is asked.
         self._number = -1
         #: Where the file is that nothing more is written into, if the system tells: it may have been renamed.
@@ -80,10 +83,6 @@ class LocalFile(Backend):
         self._safe_rows: dict[str, int] = {}
 
     # ------------------------------------------------ implemented by a library
-    @abstractmethod
-    def _file_object(self) -> Any:
-        """Return the library's object of the open file."""
-
     @abstractmethod
     def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         """Open or create the library's file."""
@@ -128,11 +127,17 @@ class LocalFile(Backend):
             if not self.is_open:
                 return None
             self._rows.stop_collecting()
-            return self._file_object()
+            return self._file
 
     def is_raw_file(self, file: Any) -> bool:
         with self.lock:
-            return self.is_open and self._file_object() is file
+            return self.is_open and self._file is file
+
+    def _h5(self) -> Any:
+        """Return the library's object of the open file; FileNotOpenError without one."""
+        if self._file is None:
+            raise FileNotOpenError("no file is open; open or create one first")
+        return self._file
 
     def _begin(self) -> None:
         """Start with nothing that waits, before a file is opened."""
@@ -353,7 +358,8 @@ class LocalFile(Backend):
     def _let_go(self) -> None:
         """Discard the library's remaining writes."""
         self._follow()
-        self._fill_up()
+        if not self._keeps_journal:
+            self._fill_up()
         self._disconnect()
 
     def _follow(self) -> None:

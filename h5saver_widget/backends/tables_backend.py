@@ -51,11 +51,7 @@ from h5saver_widget.backends.terms import (
     Selection,
 )
 from h5saver_widget.data.plain import plain
-from h5saver_widget.errors import (
-    FileNotOpenError,
-    NodeError,
-    taken,
-)
+from h5saver_widget.errors import NodeError, taken
 from h5saver_widget.format.empty_file import empty_file, make_empty
 
 __all__ = ["TablesBackend", "look_through"]
@@ -138,16 +134,12 @@ class TablesBackend(QueuedBackend):
     def __init__(self) -> None:
         super().__init__()
         self.lock = _LOCK
-        self._file: tables.File | None = None
 
     # ------------------------------------------------------------------ file
     @property
     def is_open(self) -> bool:
         file = self._file
         return file is not None and bool(file.isopen)
-
-    def _file_object(self) -> tables.File:
-        return self._h5()
 
     def _open_file(self, path: Path, mode: OpenMode, swmr: bool, locking: bool | None) -> None:
         if mode == "x":
@@ -198,11 +190,6 @@ class TablesBackend(QueuedBackend):
 
     def _size_wanted(self) -> int:
         return int(self._h5().get_filesize())
-
-    def _h5(self) -> tables.File:
-        if self._file is None:
-            raise FileNotOpenError("no file is open; open or create one first")
-        return self._file
 
     # ------------------------------------------------------------------ tree
     def _root_object(self) -> tables.Group:

@@ -207,11 +207,17 @@ def _must_fit(source: Backend, target: Backend, nodes: list[tuple[str, Handle, N
             )
         if kind is NodeKind.GROUP:
             continue
-        here, there = source.info(node).shape, target.info(made).shape
-        if here[1:] != there[1:] or (kind is NodeKind.FIXED and here != there):
-            raise DataMismatchError(f"{path} has shape {here}, in {target.path} {there}; copy to a new place")
-        if kind is not NodeKind.FIXED and there[0] > here[0]:
-            raise DataMismatchError(f"{target.path} has more rows of {path} than {source.path}")
+        _require_shapes(path, kind, source, source.info(node).shape, target, target.info(made).shape)
+
+
+def _require_shapes(
+    path: str, kind: NodeKind, source: Backend, here: tuple[int, ...], target: Backend, there: tuple[int, ...]
+) -> None:
+    """Raise DataMismatchError if an array can't be copied into that of the same path."""
+    if here[1:] != there[1:] or (kind is NodeKind.FIXED and here != there):
+        raise DataMismatchError(f"{path} has shape {here}, in {target.path} {there}; copy to a new place")
+    if kind is not NodeKind.FIXED and there[0] > here[0]:
+        raise DataMismatchError(f"{target.path} has more rows of {path} than {source.path}")
 
 
 def _has(backend: Backend, parent: str, name: str) -> bool:
@@ -250,10 +256,7 @@ class _Values:
     def copied(self, kind: NodeKind) -> Iterator[tuple[int, int]]:
         """Copy values in blocks; iterate over bytes looked at and bytes written."""
         info, held = self.source.info(self.node), self.target.info(self.made)
-        if info.shape[1:] != held.shape[1:] or (kind is NodeKind.FIXED and info.shape != held.shape):
-            raise DataMismatchError(
-                f"{self.path} has shape {info.shape}, in {self.target.path} {held.shape}; copy to a new place"
-            )
+        _require_shapes(self.path, kind, self.source, info.shape, self.target, held.shape)
         if prod(info.shape) == 0:
             return
         if kind is NodeKind.GROWING:
@@ -265,8 +268,6 @@ class _Values:
                 yield self._block(rows, size)
 
     def _new_rows(self, info: ArrayInfo, there: int) -> Iterator[tuple[int, int]]:
-        if there > info.shape[0]:
-            raise DataMismatchError(f"{self.target.path} has more rows of {self.path} than {self.source.path}")
         if self.thorough:
             for rows, size in blocks_of(replace(info, shape=(there, *info.shape[1:]))):
                 yield self._block(rows, size)

@@ -8,15 +8,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 from typing import Any
 
 from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.messages import Kind, Notice, pack
-from h5saver_widget.backends.isolated.ring import Counter, Doing
+from h5saver_widget.backends.isolated.ring import Counter
 from h5saver_widget.backends.isolated.transport import Reply, Transport
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
-from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
 __all__ = ["FrameLock", "WorkerConnection"]
@@ -147,7 +145,8 @@ class WorkerConnection:
         #: Held while a record is put into the ring, and for several records that are one step; never while waiting.
         self.lock = FrameLock()
         self._starting = threading.Lock()
-        self._transport: Transport | None = None
+        #: The transport to the process, None if there is none.
+        self.running: Transport | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._calls = itertools.count(1)
         #: Frames that a worker which is started from now on looks after.
@@ -164,7 +163,8 @@ class WorkerConnection:
         self.broken: dict[int, str] = {}
         self._problems: deque[str] = deque()
         self._failed: SavingProcessError | None = None
-        self._trouble = ""
+        #: Why the disk refuses something that is tried again; ``''`` while all is well.
+        self.trouble = ""
 
     # ---------------------------------------------------------------- process
     def start(self, renew: bool = False) -> None:
@@ -178,27 +178,27 @@ class WorkerConnection:
         if self.is_copy:
             refuse_copy()
         with self._starting:
-            running = self._transport if self.is_alive else None
+            running = self.running if self.is_alive else None
             if running is None or (renew and running.process.held is not self.held):
                 self.end()
                 told = weakref.WeakMethod(self._told)
                 tell: Callable[..., None] = lambda *said: _tell(told, *said)  # noqa: E731 - it must not keep this
-                self._transport = Transport(self._hosted, self._capacity, tell, self.held)
-                self._finalizer = weakref.finalize(self, self._transport.close)
+                self.running = Transport(self._hosted, self._capacity, tell, self.held)
+                self._finalizer = weakref.finalize(self, self.running.close)
 
     def end(self) -> None:
         """End the process; it writes its queue, and closes its file."""
         if self._finalizer is not None:
             self._finalizer()
-        self._transport = self._finalizer = None
+        self.running = self._finalizer = None
 
     def leave(self) -> None:
         """Let the process finish by itself, and have the next file opened by another one."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        if self._transport is not None:
-            self._transport.leave()
-        self._transport = self._finalizer = None
+        if self.running is not None:
+            self.running.leave()
+        self.running = self._finalizer = None
 
     def disown(self) -> None:
         """Let go of the process in a copy of the program."""
@@ -213,24 +213,19 @@ class WorkerConnection:
         """The transport to the process; SavingProcessError if there is none."""
         if self.is_copy:
             refuse_copy()
-        if self._transport is None:
+        if self.running is None:
             raise SavingProcessError("there is no process that has a file; open a file again")
-        return self._transport
+        return self.running
 
     @property
     def pid(self) -> int | None:
         """Number of the process, None if there is none."""
-        return None if self._transport is None else self._transport.process.pid
+        return None if self.running is None else self.running.process.pid
 
     @property
     def is_alive(self) -> bool:
         """Whether there is a process that can be given something."""
-        return self._transport is not None and self._transport.is_alive
-
-    def counter(self, which: Counter) -> int:
-        """Return a counter of the worker, 0 if there is none."""
-        transport = self._transport
-        return 0 if transport is None else transport.ring[which]
+        return self.running is not None and self.running.is_alive
 
     # -------------------------------------------------------------- standing
     def _told(self, notice: Notice, said: tuple[Any, ...]) -> None:
@@ -240,7 +235,7 @@ class WorkerConnection:
             self._problems.append(message)
             self.broken = {**self.broken, **dict.fromkeys(numbers, message)}
         elif notice == Notice.trouble:
-            (self._trouble,) = said
+            (self.trouble,) = said
         elif notice == Notice.failed:
             _, message = said
             self._failed = SavingProcessError(f"{message}; nothing more is saved into this file")
@@ -248,14 +243,8 @@ class WorkerConnection:
     @property
     def failure(self) -> SavingProcessError | None:
         """Why nothing can be written any more; None while all is well. Never waits."""
-        transport = self._transport
+        transport = self.running
         return self._failed or (None if transport is None else transport.end)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the worker ended: it counts nothing any more. Never waits."""
-        transport = self._transport
-        return transport is not None and transport.end is not None
 
     def require_success(self) -> None:
         """Raise the reason if nothing can be written any more."""
@@ -276,18 +265,6 @@ class WorkerConnection:
         if problems:
             raise RowsLostError("; ".join(problems))
 
-    def activity(self) -> Activity:
-        """Return the worker's present work, and how long it has made no progress. Never waits."""
-        transport = self._transport
-        if transport is None or not transport.is_alive:
-            return Activity(problem=self._trouble)
-        ring, waiting = transport.ring, transport.waiting_bytes
-        doing = Doing(ring[Counter.doing])
-        late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
-        seconds = max(0.0, late) if doing or waiting else 0.0
-        server = ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes], ring[Counter.replays]
-        return Activity(doing.name if doing else "", seconds, waiting, self._trouble, *server)
-
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
         """Hand a record to the worker. The lock is held; data are waited for once it is given back."""
@@ -295,23 +272,6 @@ class WorkerConnection:
         ticket = transport.put(kind, parts)
         if ticket and is_data:
             self.lock.owes = transport, ticket
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes that the worker has not taken yet."""
-        transport = self._transport
-        return 0 if transport is None else transport.waiting_bytes
-
-    def has_room(self, size: int) -> bool:
-        """Tell whether so much more can be taken without waiting. Never waits."""
-        transport = self._transport
-        return transport is None or transport.has_room(size)
-
-    def wait_room(self, size: int) -> None:
-        """Wait until so much can be taken. Not for a thread with the lock: others would wait for that, too."""
-        transport = self._transport
-        if transport is not None and not self.lock._is_owned():
-            self.lock.waited += transport.wait_room(size)
 
     def flush_soon(self) -> None:
         """Have the file flushed when the worker has caught up. Never waits, takes no lock."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from h5saver_widget.backends.frame_queue import FrameQueue
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.isolated.connection import WorkerConnection
 from h5saver_widget.backends.isolated.messages import Kind
-from h5saver_widget.backends.isolated.ring import Counter
+from h5saver_widget.backends.isolated.ring import Counter, Doing
 from h5saver_widget.backends.location import Location
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Activity, Details, Handle, OpenMode, Queue
@@ -68,16 +69,27 @@ class WorkerQueue(FrameQueue):
         return self._connection.take_problems()
 
     def activity(self) -> Activity:
-        return self._connection.activity()
+        transport, trouble = self._connection.running, self._connection.trouble
+        if transport is None or not transport.is_alive:
+            return Activity(problem=trouble)
+        ring, waiting = transport.ring, transport.waiting_bytes
+        doing = Doing(ring[Counter.doing])
+        late = monotonic() - ring[Counter.beat] / 1e6  # it beats once a second when there is nothing to do
+        seconds = max(0.0, late) if doing or waiting else 0.0
+        server = ring[Counter.unsafe_bytes], ring[Counter.spilled_bytes], ring[Counter.replays]
+        return Activity(doing.name if doing else "", seconds, waiting, trouble, *server)
 
     def has_room(self) -> bool:
         """Tell whether another frame as large as the largest so far fits into the ring now."""
-        return self._connection.has_room(2 * self._largest_frame + 65536)
+        transport = self._connection.running
+        return transport is None or transport.has_room(2 * self._largest_frame + 65536)
 
     def wait_for_room(self) -> None:
         """Wait until another frame as large as the largest so far fits into the ring."""
-        if self.is_open and not self._connection.is_copy:
-            self._connection.wait_room(self._largest_frame + 65536)
+        transport, lock = self._connection.running, self._connection.lock
+        # not for a thread with the lock: others would wait for that, too
+        if self.is_open and not self._connection.is_copy and transport is not None and not lock._is_owned():
+            lock.waited += transport.wait_room(self._largest_frame + 65536)
 
     def frame_done(self, size: int) -> None:
         """Mark that a frame of `size` bytes is complete: the worker counts it once all of it is written."""
@@ -106,20 +118,16 @@ class WorkerQueue(FrameQueue):
         return self._count() if self.is_open or self.is_closing else self._last
 
     def _count(self) -> Queue:
-        connection = self._connection
-        received, written = self._handed, connection.counter(Counter.frames_flushed)
-        dropped = connection.counter(Counter.frames_refused)
-        if connection.is_gone:  # frames that the worker had not counted yet are lost with it
+        received, transport, waited = self._handed, self._connection.running, self._connection.lock.waited
+        if transport is None:
+            return Queue(received, 0, 0, waited_seconds=waited)
+        ring = transport.ring
+        written, dropped = ring[Counter.frames_flushed], ring[Counter.frames_refused]
+        if transport.end is not None:  # frames that the worker had not counted yet are lost with it
             dropped = received - written
+        sizes = transport.waiting_bytes, ring[Counter.bytes_written], ring[Counter.file_size]
         return Queue(
-            received,
-            written,
-            min(dropped, received - written),
-            connection.waiting_bytes,
-            connection.counter(Counter.bytes_written),
-            connection.counter(Counter.file_size),
-            connection.counter(Counter.last_flush) / 1e6 or None,
-            connection.lock.waited,
+            received, written, min(dropped, received - written), *sizes, ring[Counter.last_flush] / 1e6 or None, waited
         )
 
 

@@ -136,11 +136,6 @@ class Transport:
         """Bytes that the worker has not taken yet."""
         return 0 if self._is_closed else self.ring.used + self._backlog_bytes
 
-    @property
-    def has_backlog(self) -> bool:
-        """Whether something found no room in the ring."""
-        return bool(self._backlog)
-
     # ---------------------------------------------------------------- records
     def put(self, kind: int, parts: Sequence[bytes | memoryview]) -> int:
         """Hand a record over, made of parts one after the other; never waits while one frame fits into memory.
@@ -274,10 +269,10 @@ class Transport:
                     found = np.empty(value[1], np.dtype(value[0]))
                     _read_into(stream, found.reshape(-1).view(np.uint8).data)
                     value = found
-                if number:
-                    self._answered(number, good, value)
-                else:
+                if not number:
                     self._noticed(*value)
+                elif (reply := self._answers.pop(number, None)) is not None:  # None: nobody waits for it any more
+                    reply.complete(value if good else None, None if good else error_from(*value))
         except (OSError, EOFError, ValueError):
             if not self._is_copy:
                 self._ended()
@@ -287,11 +282,6 @@ class Transport:
             raise
         finally:
             self.process.close_answers()
-
-    def _answered(self, number: int, good: bool, value: Any) -> None:
-        answer = self._answers.pop(number, None)  # None: nobody waits for it any more
-        if answer is not None:
-            answer.complete(value if good else None, None if good else error_from(*value))
 
     def _noticed(self, notice: int, *said: Any) -> None:
         if notice == Notice.room:
@@ -320,7 +310,7 @@ class Transport:
         """Have the worker write its queue, close its file and end; one without a queue ends at once."""
         if self._is_copy or self._is_closed:
             return
-        if self.has_backlog and self.end is None:
+        if self._backlog and self.end is None:
             # the rest is lost with the program: its saver still waits, or got an error
             with suppress(SavingProcessError, NotAnsweringError):
                 while not self.process.is_stuck:

@@ -15,7 +15,7 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
 
@@ -59,7 +59,7 @@ class Worker:
         self._answers = AnswerPipe(answers, wake, self._beat)
         io.beat = self._beat
         self._orders = Orders(self._io)
-        self._file = HostedFile(self._io, self._orders, ring, self._answers)
+        self.file = HostedFile(self._io, self._orders, ring, self._answers)
         self._position = ring[Counter.tail]
         self._rows: dict[int, list[tuple[int, Any]]] = {}
         self._gathered = 0
@@ -67,19 +67,14 @@ class Worker:
         self._beat_at = 0.0
         self._operations: dict[str, Callable[..., Any]] = {
             **self._orders.by_name,
-            "open": self._file.open,
-            "close": self._file.close,
-            "cannot_read": self._file.cannot_read,
-            "flush": self._file.flush_asked,
-            "checkpoint": lambda: self._file.flush_asked(checkpoint=True),
-            "keep_row": self._file.keep_row,
+            "open": self.file.open,
+            "close": self.file.close,
+            "cannot_read": self.file.cannot_read,
+            "flush": self.file.flush_asked,
+            "checkpoint": lambda: self.file.flush_asked(checkpoint=True),
+            "keep_row": self.file.keep_row,
             "current_path": lambda: self._io.current_path().as_posix(),
         }
-
-    @property
-    def opened(self) -> Sequence[tuple[float, str, str]]:
-        """The files that were opened last: when (monotonic), which, and how."""
-        return self._file.opened
 
     # ------------------------------------------------------------------- loop
     def run(self) -> None:
@@ -105,20 +100,20 @@ class Worker:
         except RingError as error:
             print(f"the records of the program make no sense, the file is closed: {error}", file=sys.stderr)
             self._write_rows()
-            self._file.flush()
-            self._file.give_up(error)
+            self.file.flush()
+            self.file.give_up(error)
         finally:
-            self._file.close_after_all()
+            self.file.close_after_all()
 
     def _wait(self) -> None:
         """Wait to be woken; after work only for a moment, in which small records may come in without that."""
-        self._file.does(Doing.nothing)
-        self._wake.wait(min(_LINGER_SECONDS, self._file.patience))
+        self.file.does(Doing.nothing)
+        self._wake.wait(min(_LINGER_SECONDS, self.file.patience))
         if self._wake.is_program_gone or self._ring.take(self._position) is not None:
             return
         self._ring[Counter.waiting] = 1
         if self._ring.take(self._position) is None:
-            self._wake.wait(self._file.patience)
+            self._wake.wait(self.file.patience)
         self._ring[Counter.waiting] = 0
 
     def _beat(self) -> None:
@@ -130,11 +125,11 @@ class Worker:
         if now - self._beat_at > _BEAT_SECONDS:
             self._beat_at = now
             self._beat()
-            self._file.show()
-        if self._file.is_due(now):
+            self.file.show()
+        if self.file.is_due(now):
             self._write_rows()
             self._release_room()
-            self._file.flush()
+            self.file.flush()
 
     def _release_room(self) -> None:
         """Release the memory of taken records in the ring; a program that waits for room is woken."""
@@ -158,11 +153,11 @@ class Worker:
         elif kind == Kind.row:
             self._append_row(content)
         elif kind == Kind.frame:
-            self._file.ledger.frame_done()
+            self.file.ledger.frame_done()
             if not self._rows:
-                self._file.count()
+                self.file.count()
         elif kind == Kind.spoilt:
-            self._file.ledger.drop_frame()
+            self.file.ledger.drop_frame()
         elif kind == Kind.values:
             self._write_rows()
             self._write_values(content)
@@ -177,21 +172,21 @@ class Worker:
 
     def _carry_out(self, operation: str, arguments: tuple[Any, ...]) -> None:
         """Carry out an order that nobody waits for. A failure ends its node: later orders for that node fail, too."""
-        if self._file.failed and operation != "release":
+        if self.file.failed and operation != "release":
             return
-        self._file.changes()
-        self._file.does(Doing.writing)
+        self.file.changes()
+        self.file.does(Doing.writing)
         try:
             self._operations[operation](*arguments)
         except Exception as error:  # any error goes to the program
             number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
             where = self._orders.paths([number]) or operation
-            self._file.break_off([number] if operation == "create" else [], f"{where}: {message_of(error)}")
+            self.file.break_off([number] if operation == "create" else [], f"{where}: {message_of(error)}")
 
     def _answer(self, number: int, operation: str, arguments: tuple[Any, ...]) -> None:
-        self._file.does(_DOING.get(operation, Doing.reading))
+        self.file.does(_DOING.get(operation, Doing.reading))
         try:
-            with self._file.limit:
+            with self.file.limit:
                 value = self._operations[operation](*arguments)
             if isinstance(value, np.ndarray) and value.dtype.isbuiltin and value.nbytes > _RAW_ANSWER:
                 value = np.ascontiguousarray(value)
@@ -212,10 +207,10 @@ class Worker:
         """
         count = int.from_bytes(content[:8], "little")
         heads = [ROWS.unpack_from(content, 8 + entry * ROWS.size) for entry in range(count)]
-        if self._file.failed or (self._file.broken and any(number in self._file.broken for number, _, _ in heads)):
-            self._file.ledger.spoil()
+        if self.file.failed or (self.file.broken and any(number in self.file.broken for number, _, _ in heads)):
+            self.file.ledger.spoil()
             return
-        self._file.changes()
+        self.file.changes()
         at = 8 + count * ROWS.size
         is_large = False
         for number, rows, size in heads:
@@ -227,7 +222,7 @@ class Worker:
 
     def _keep(self, number: int, rows: int, values: Any) -> None:
         self._rows.setdefault(number, []).append((rows, values))
-        self._file.ledger.rows_added(number, rows)
+        self.file.ledger.rows_added(number, rows)
         self._gathered += values.nbytes
 
     def _write_rows_if_many(self, is_large: bool = False) -> None:
@@ -236,7 +231,7 @@ class Worker:
 
     def _append_row(self, content: memoryview) -> None:
         """Take a row of each array of a layout."""
-        file = self._file
+        file = self.file
         found = self._orders.layouts.get(int.from_bytes(content[:8], "little"))
         if file.failed or found is None or not file.broken.isdisjoint(found[1]):
             file.ledger.spoil()
@@ -270,19 +265,19 @@ class Worker:
         try:
             call(*arguments)
         except RowsLostError as error:
-            self._file.lost(error)
-            if not self._file.broken.isdisjoint(numbers):
+            self.file.lost(error)
+            if not self.file.broken.isdisjoint(numbers):
                 raise
             call(*arguments)
 
     def _write_rows(self) -> None:
         """Append the gathered rows, array by array: an error of one is not an error of the others."""
         if self._rows:
-            self._file.does(Doing.writing)
+            self.file.does(Doing.writing)
             gathered, self._rows, self._gathered = self._rows, {}, 0
             for number, pieces in gathered.items():
                 self._append(number, pieces)
-        self._file.count()
+        self.file.count()
 
     def _append(self, number: int, pieces: list[tuple[int, Any]]) -> None:
         try:
@@ -290,34 +285,34 @@ class Worker:
             self._ring[Counter.bytes_written] += sum(values.nbytes for _, values in pieces)
         except Exception as error:
             rows = sum(rows for rows, _ in pieces)
-            self._file.ledger.rows_lost(number, rows)
+            self.file.ledger.rows_lost(number, rows)
             if isinstance(error, (FileGoneError, FileIncompleteError)):
-                self._file.give_up(error)
-            elif number not in self._file.broken:
+                self.file.give_up(error)
+            elif number not in self.file.broken:
                 where = self._orders.paths([number]) or "an array"
-                self._file.break_off(
+                self.file.break_off(
                     [number], f"{where}: the last {rows} rows could not be written and are lost: {message_of(error)}"
                 )
 
     def _write_values(self, content: memoryview) -> None:
         end = 8 + int.from_bytes(content[:8], "little")
         selection, arrays = unpack(content[8:end])
-        if self._file.failed or any(number in self._file.broken for number, _, _ in arrays):
-            self._file.ledger.spoil()
+        if self.file.failed or any(number in self.file.broken for number, _, _ in arrays):
+            self.file.ledger.spoil()
             return
-        self._file.changes()
-        self._file.does(Doing.writing)
+        self.file.changes()
+        self.file.does(Doing.writing)
         for number, dtype, shape in arrays:
             values = np.ndarray(shape, dtype, buffer=content[end:])
             end += values.nbytes
-            self._file.ledger.rows_added(number, 1)
+            self.file.ledger.rows_added(number, 1)
             try:
                 self._hand_over((), self._io.write, self._orders.node(number), selection, values)
                 self._ring[Counter.bytes_written] += values.nbytes
             except Exception as error:
-                self._file.ledger.rows_lost(number, 1)
+                self.file.ledger.rows_lost(number, 1)
                 where = self._orders.paths([number])
-                self._file.break_off([], f"{where}: values could not be written and are lost: {message_of(error)}")
+                self.file.break_off([], f"{where}: values could not be written and are lost: {message_of(error)}")
 
 
 def main(
@@ -351,6 +346,6 @@ def main(
         worker = Worker(create_backend(hosted), ring, WakePipe(0, int(program)), answers)
         worker.run()
         if memory is not None and not ring[Counter.left]:
-            memory.write_rest(worker.opened)
+            memory.write_rest(worker.file.opened)
     except FileNotOpenError as error:
         sys.exit(str(error))
