@@ -16,13 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class DurabilityPolicy:
-    """The durability of the files that one backend opens.
-
-    Parameters
-    ----------
-    name, capabilities
-        Of the backend.
-    """
+    """The durability of the files that one backend opens."""
 
     def __init__(self, name: str, capabilities: Capabilities) -> None:
         self._name, self._capabilities = name, capabilities

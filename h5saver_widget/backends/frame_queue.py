@@ -15,14 +15,9 @@ __all__ = ["FrameQueue", "LocalQueue"]
 
 
 class FrameQueue:
-    """Frames that are written at once; a backend that writes later overrides the methods.
+    """Frames that are written at once; a backend that writes later overrides the methods."""
 
-    Attributes
-    ----------
-    is_isolated
-        Whether another process writes the file, a little later.
-    """
-
+    #: Whether another process writes the file, a little later.
     is_isolated = False
 
     def __init__(self) -> None:
@@ -77,24 +72,16 @@ class FrameQueue:
 
 
 class LocalQueue(FrameQueue):
-    """Counts frames by the flushes that put them into the file.
-
-    Attributes
-    ----------
-    ledger
-        Frames and their rows.
-    file_size
-        Bytes that the file had at the last flush, or when it was opened.
-    failure
-        The reason why nothing can be written any more; None while all is well.
-    """
+    """Counts frames by the flushes that put them into the file."""
 
     failure: FileGoneError | FileIncompleteError | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.ledger = FrameLedger()
-        self.file_size = self._bytes_written = 0
+        #: Bytes that the file had at the last flush, or when it was opened.
+        self.file_size = 0
+        self._bytes_written = 0
         self._last_flush: float | None = None
         self.failure = None
 

@@ -40,14 +40,8 @@ _OF_A_WRITER: Final = ("swmr_active", "swmr_compatible")
 class Copier:
     """A new file, and the nodes copied into it so far; see :class:`~h5saver_widget.backends.terms.ObjectCopies`.
 
-    Parameters
-    ----------
-    lock
-        Held while something is copied.
-    source
-        Returns the file that is copied, an ``h5py.File``, with all accepted rows in it.
-    path
-        Where the new file is made; FileExistsError if there is one.
+    `lock` is held while something is copied; `source` returns the file that is copied, with all accepted rows in it.
+    FileExistsError if there is a file at `path`.
     """
 
     def __init__(self, lock: AbstractContextManager[Any], source: Callable[[], h5py.File], path: Path) -> None:

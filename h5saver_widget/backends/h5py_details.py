@@ -41,12 +41,7 @@ def dtype_of(obj: Any) -> np.dtype[Any]:
 def holds_of(kind: Any, dtype: np.dtype[Any]) -> str:
     """Return the content of an array in words where its number type does not tell it, else ``''``.
 
-    Parameters
-    ----------
-    kind
-        Its type in the file, a ``TypeID`` of h5py.
-    dtype
-        The number type as which it is read.
+    `kind` is its type in the file, a ``TypeID`` of h5py, and `dtype` the number type as which it is read.
     """
     number = kind.get_class()
     if dtype == np.bool_:

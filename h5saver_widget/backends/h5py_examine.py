@@ -44,17 +44,8 @@ def missing_files(dataset: Any, folder: Path) -> list[str]:
 def stored_rows(dataset: h5d.DatasetID, file: int) -> list[tuple[int, int]] | None:
     """Return which rows of an array have a place in the file, None for all; the others hold the fill value.
 
-    Parameters
-    ----------
-    dataset
-        The array.
-    file
-        The operating system's number of the file, to see holes in it; -1 if there is none.
-
-    Raises
-    ------
-    OSError
-        If the list of chunks is damaged.
+    `file` is the operating system's number of the file, to see holes in it; -1 if there is none. OSError if the list of
+    chunks is damaged.
     """
     shape = dataset.get_space().get_simple_extent_dims()
     layout = dataset.get_create_plist().get_layout()

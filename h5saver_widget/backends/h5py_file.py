@@ -106,19 +106,8 @@ class H5pyFile(QueuedBackend):
     def open_shown(self, path: Path, offset: int, beginning: bytes, size: int) -> None:
         """Open a file for reading as if it had another superblock and size, to look at a damaged one without a copy.
 
-        Parameters
-        ----------
-        path
-            The file, which is locked by nobody.
-        offset, beginning
-            Where the superblock stands, and its bytes.
-        size
-            Size of the file, in bytes; it may be more than there is: zeros.
-
-        Raises
-        ------
-        FileOpenError
-            If it can't be opened all the same.
+        At `offset` it seems to have the bytes `beginning`, the superblock. Up to `size` bytes, which may be more than
+        there are, there are zeros. FileOpenError if it can't be opened all the same.
         """
         self._begin()
         learn_plugins()

@@ -22,17 +22,7 @@ __all__ = ["require_possible_lengths"]
 def require_possible_lengths(dataset: h5d.DatasetID, rows: Any = ...) -> None:
     """Refuse to read texts, or lists, that claim to be larger than the file; where it can't be told, they pass.
 
-    Parameters
-    ----------
-    dataset
-        Any array.
-    rows
-        The rows that are to be read, or a selection of which that is the first part.
-
-    Raises
-    ------
-    OSError
-        If one does.
+    `rows` are those that are to be read, or a selection of which they are the first part. OSError if one of them does.
     """
     kind = dataset.get_type()
     if isinstance(kind, h5t.TypeVlenID):

@@ -50,12 +50,7 @@ def named(encoding: int) -> Any:
 
 
 class Copied:
-    """The objects that were copied from a file into another one, and their places there.
-
-    Parameters
-    ----------
-    made
-        The other file, an ``h5py.File``.
+    """The objects that were copied from a file into another one, `made`, and their places there.
 
     Attributes
     ----------
@@ -82,10 +77,7 @@ class Copied:
     def again(self, old: h5py.Group, new: h5py.Group, name: bytes, path: str) -> tuple[Any, str | None]:
         """Open an object; one that was copied under another path gets this name, too.
 
-        Returns
-        -------
-        object, str or None
-            The object, and the path under which it is known; ``''`` if it is not, None if it was lost.
+        Return it, and the path under which it is known: ``''`` if it is not, None if it was lost.
         """
         found = h5o.open(old.id, name)
         address = -1 - len(self.places)  # of a damaged one that may not be known

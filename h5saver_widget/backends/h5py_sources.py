@@ -78,19 +78,9 @@ def array_at(file: Any, path: str) -> Any:
 def require_allowed(obj: Any, path: Path, folders: Sequence[Path], locking: bool | None) -> None:
     """Look at every file that reading an array would read.
 
-    Parameters
-    ----------
-    obj, path
-        The array, and its file.
-    folders
-        Where reading is allowed.
-    locking
-        How its file was opened: HDF5 opens the others in the same way, and no file in two ways at a time.
-
-    Raises
-    ------
-    ValuesElsewhereError
-        If one of them lies outside of the allowed folders, or is reached through an object that can't be checked.
+    ValuesElsewhereError if one of them lies outside of the allowed folders, or is reached through an object that can't
+    be checked. `locking` is how the array's own file was opened: HDF5 opens the others in the same way, and no file in
+    two ways at a time.
     """
     allowed = Allowed(tuple(folder.resolve() for folder in folders), locking)
     for place in {path.absolute(), path.resolve()}:  # HDF5 looks beside both

@@ -62,12 +62,7 @@ def undone(raw: bytes, filters: Filters, size: int) -> npt.NDArray[np.uint8] | N
 def unpacked(obj: Any, selection: Selection) -> npt.NDArray[Any] | None:
     """Return part of an array that is packed with deflate, with or without shuffle; None if HDF5 has to read it.
 
-    Parameters
-    ----------
-    obj
-        The ``Dataset``.
-    selection
-        The part that is read; it takes the short way if most of each chunk in it is wanted.
+    It takes the short way if most of each chunk in the selection is wanted.
     """
     dataset, chunk = obj.id, obj.chunks
     if chunk is None or prod(chunk) * dataset.get_type().get_size() < _SMALLEST:

@@ -52,13 +52,7 @@ class H5pydInspection(Inspection):
 
 
 class H5pydBackend(RemoteFile):
-    """A file on an HSDS server; its path is the domain, ``/home/me/scan.h5``.
-
-    Parameters
-    ----------
-    options
-        Where the server is, as :class:`RemoteOptions` or as plain data; the environment's by default.
-    """
+    """A file on an HSDS server; its path is the domain, ``/home/me/scan.h5``."""
 
     name = "h5pyd"
     capabilities = SERVER_CAPABILITIES

@@ -99,21 +99,9 @@ def _check_certificate(path: str) -> None:
 
 
 class Client:
-    """One domain of a server.
+    """One domain of a server; its options are completed from the environment."""
 
-    Parameters
-    ----------
-    domain
-        Path of the file on the server.
-    options
-        Where the server is; completed from the environment.
-
-    Attributes
-    ----------
-    root_id
-        The server's name of the root group, once it is known.
-    """
-
+    #: The server's name of the root group, once it is known.
     root_id = ""
 
     def __init__(self, domain: str, options: RemoteOptions) -> None:
@@ -356,12 +344,7 @@ def _seconds(headers: Any) -> float:
 def test_connection(options: RemoteOptions, folder: str = "") -> str:
     """Try to reach a server, and return the result as one sentence; never raises.
 
-    Parameters
-    ----------
-    options
-        Address of the server, and the user.
-    folder
-        A folder or file on the server that should be there, ``/home/me``; the user's own by default.
+    `folder` is a folder or file on the server that should be there, ``/home/me``; the user's own by default.
     """
     options = options.completed()
     where = folder or f"/home/{options.username}".rstrip("/")

@@ -68,7 +68,7 @@ def run_in_child(
     silence: float | None = None,
     heard: Callable[[Any], None] | None = None,
 ) -> ChildResult:
-    """Run a function of this package in a child process, and return its messages.
+    """Run a function of this package in a child process, and return its messages; a crash is an answer, too.
 
     Parameters
     ----------
@@ -80,11 +80,6 @@ def run_in_child(
         Seconds without a message after which the child is ended; `SILENCE` by default.
     heard
         Called with every message as it comes; the child is ended if it raises.
-
-    Returns
-    -------
-    Answer
-        Always; a crash of the child is an answer too.
     """
     silence = SILENCE if silence is None else silence
     # -P: no module is taken from the current folder, which may be the one that a hostile file came in

@@ -15,13 +15,7 @@ __all__ = ["Inspection"]
 
 
 class Inspection:
-    """The answers of a library that can't tell.
-
-    Parameters
-    ----------
-    backend
-        Whose nodes are looked at.
-    """
+    """The answers of a library that can't tell."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

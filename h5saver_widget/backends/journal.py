@@ -169,15 +169,8 @@ class JournaledFile(PagedFile):
     def commit(self, mark: bytes = b"") -> None:
         """Make everything written so far lasting: all of it, or, should this be cut short, nothing.
 
-        Parameters
-        ----------
-        mark
-            Bytes written for this commit alone: the page with them is compared before a journal is put into a file.
-
-        Raises
-        ------
-        OSError
-            If the disk refuses it. Everything is kept, and written by the next commit.
+        `mark` are bytes written for this commit alone: the page with them is compared before a journal is put into a
+        file. OSError if the disk refuses it: everything is kept, and written by the next commit.
         """
         if self._refused is not None:
             raise self._refused

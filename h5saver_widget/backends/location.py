@@ -16,14 +16,9 @@ __all__ = ["Location"]
 
 
 class Location:
-    """Files of a disk; another place overrides the methods.
+    """Files of a disk; another place overrides the methods."""
 
-    Attributes
-    ----------
-    server
-        The server that was chosen; None if none was, or files are on a disk.
-    """
-
+    #: The server that was chosen; None if none was, or files are on a disk.
     server: RemoteOptions | None = None
 
     def absolute(self, path: Path) -> Path:

@@ -53,12 +53,8 @@ def why_not() -> str:
 def start_command(role: str, *arguments: str) -> list[str]:
     """Return the command that starts a process.
 
-    Parameters
-    ----------
-    role
-        Its role: ``'file'`` (it has a file) or ``'child'`` (it runs one function).
-    arguments
-        The argument of its ``main``.
+    Its role is ``'file'`` (it has a file) or ``'child'`` (it runs one function); the arguments are those of its
+    ``main``.
     """
     if getattr(sys, "frozen", False):
         return [sys.executable, SWITCH, role, *arguments]

@@ -25,10 +25,7 @@ _MOST_REFUSED = 256 << 20
 class PagedFile:
     """The part of a journaled file that a library sees.
 
-    Parameters
-    ----------
-    descriptor
-        The operating system's number of the open file; the caller that opened it closes it.
+    `descriptor` is the operating system's number of the open file; the caller that opened it closes it.
     """
 
     def __init__(self, descriptor: int) -> None:

@@ -41,19 +41,10 @@ def get_ready() -> None:
 
 
 def refuse_if_deadly(path: Path, look_through: Callable[[str], Iterator[str]]) -> None:
-    """Raise FileOpenError if PyTables can't look through a file without crashing.
+    """Raise FileOpenError, with advice, if PyTables can't look through a file without crashing.
 
-    Parameters
-    ----------
-    path
-        The file.
-    look_through
-        Looks at every node of a file with PyTables; it is called in a child process.
-
-    Raises
-    ------
-    FileOpenError
-        With advice. Files that merely give errors are left to the library, whose message is better.
+    Files that merely give errors are left to the library, whose message is better. `look_through` looks at every node
+    of a file with PyTables; it is called in a child process.
     """
     version = superblock_version(path)
     if version is None:

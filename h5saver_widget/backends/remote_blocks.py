@@ -24,13 +24,7 @@ MAX_REQUEST = 32 << 20
 
 
 class Spool:
-    """A file for values, gone with its last reference, or with the program.
-
-    Parameters
-    ----------
-    folder
-        Where it is made; OSError if it can't be.
-    """
+    """A file for values, gone with its last reference, or with the program; OSError if it can't be made."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,14 +37,7 @@ _LOG = logging.getLogger("h5saver_widget.remote")
 class Courier:
     """Sends to one domain, one batch at a time.
 
-    Parameters
-    ----------
-    client
-        The connection.
-    mark
-        The lease: renewed before anything is sent.
-    nodes
-        The nodes, remembered before anything was changed.
+    The lease is renewed before anything is sent; the nodes were remembered before anything was changed.
     """
 
     def __init__(self, client: Client, mark: WriterMark, nodes: Nodes) -> None:

@@ -38,13 +38,7 @@ class ServerQueue(FrameQueue):
 
 
 class ServerLocation(Location):
-    """Domains of a server.
-
-    Parameters
-    ----------
-    options
-        Where the server is.
-    """
+    """Domains of a server."""
 
     server: RemoteOptions
     #: The connection of the open file.

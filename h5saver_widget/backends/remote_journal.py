@@ -269,14 +269,7 @@ class SendQueue(Courier):
 
 
 def send_rest(path: Path, options: RemoteOptions) -> Path:
-    """Send the changes in a file on the local disk, and delete that file; return the path on the server.
-
-    Parameters
-    ----------
-    path
-        A file that was left when one on a server was closed (:meth:`.Rest.files`).
-    options
-        Where the server is.
+    """Send the changes in a file that was left when one on a server was closed, and delete it; return the path there.
 
     Raises
     ------

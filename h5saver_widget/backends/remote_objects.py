@@ -156,12 +156,7 @@ class RemoteObject:
     def decoded(self, content: bytes, counts: tuple[int, ...]) -> Any:
         """Return values as they were answered: an array, or a list of rows of bytes; RemoteError if some are missing.
 
-        Parameters
-        ----------
-        content
-            The answer.
-        counts
-            How many elements were asked for along every axis.
+        `counts` elements were asked for, along every axis.
         """
         try:
             if self.kind is NodeKind.TEXT:

@@ -42,13 +42,7 @@ def _number(object_id: str, count: int) -> int:
 
 
 class Nodes:
-    """The data nodes, as they were when they were remembered.
-
-    Parameters
-    ----------
-    client
-        The connection.
-    """
+    """The data nodes, as they were when they were remembered."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -93,11 +87,6 @@ class WriterMark:
 
     Its text is a random word, a number that grows with each renewal (``-`` when the file was closed), how many seconds
     it holds, and, for people, the name of its owner.
-
-    Parameters
-    ----------
-    client
-        The connection.
     """
 
     def __init__(self, client: Client) -> None:

@@ -18,13 +18,7 @@ def was_stuck(code: int | None, said: str) -> bool:
 
 
 class Watchdog:
-    """Ends this process when one call takes too long.
-
-    Parameters
-    ----------
-    seconds
-        How long a call may take; None: for ever.
-    """
+    """Ends this process when one call takes more than so many seconds; None: for ever."""
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds

@@ -32,12 +32,7 @@ _ROOM = 64 << 20
 class PartReader:
     """Reads an array slab by slab, and divides the slabs that can't be read.
 
-    Parameters
-    ----------
-    backend, handle
-        The array.
-    avoid
-        Boxes that are not to be read as a whole: doing so ended the process.
+    Boxes to `avoid` are not read as a whole: doing so ended the process.
     """
 
     def __init__(self, backend: Backend, handle: Handle, avoid: Container[Box] = ()) -> None:

@@ -79,15 +79,6 @@ def open_target(source: Backend, target: Backend, place: Path) -> Path:
 
     A missing file is made, with the folders above it. Another recording is not touched: the copy then has another name,
     which is the same the next time. No server lists a name with a backslash: it has ``_`` instead.
-
-    Parameters
-    ----------
-    source
-        A backend with a file open.
-    target
-        A backend with none.
-    place
-        The path that is wanted.
     """
     word = recording_id(source)
     if target.capabilities.remote:

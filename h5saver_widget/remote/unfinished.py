@@ -98,20 +98,8 @@ def left_behind(
 ) -> tuple[list[Unfinished], list[Path], set[str]]:
     """Return the data that a server does not have yet; looking up names of servers may take time.
 
-    Parameters
-    ----------
-    options
-        The server, and whose files.
-    folder
-        The folder of the notes.
-    formerly
-        An address that the server had before.
-
-    Returns
-    -------
-    tuple
-        Notes of files, files with unsent data (`.unsent`), and addresses of other servers that do not have everything
-        either.
+    These are the notes of files, files with unsent data (`.unsent`), and the addresses of other servers that do not
+    have everything either. `formerly` is an address that the server had before.
     """
     known = options.completed(secret=False)
     others = set[str]()
@@ -134,12 +122,7 @@ def left_behind(
 
 
 class Rests:
-    """Sends the rest that a server had not taken when files on it were closed.
-
-    Parameters
-    ----------
-    options
-        The server, and whose files.
+    """Sends the rest that a server had not taken when files of a user on it were closed.
 
     Attributes
     ----------

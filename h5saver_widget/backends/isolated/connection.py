@@ -129,15 +129,7 @@ class FrameLock:
 
 
 class WorkerConnection:
-    """The way to one worker process, started when it is first needed and again after it has died.
-
-    Parameters
-    ----------
-    hosted
-        Name of the backend in the worker.
-    capacity
-        Bytes of the ring.
-    """
+    """The way to one worker process, started when it is first needed and again after it has died."""
 
     def __init__(self, hosted: str, capacity: int) -> None:
         self._hosted = hosted
@@ -170,10 +162,7 @@ class WorkerConnection:
     def start(self, renew: bool = False) -> None:
         """Start the process if none is running, without waiting for it to be ready.
 
-        Parameters
-        ----------
-        renew
-            Whether one that has no file is ended and started anew if it does not look after the frames it should.
+        To `renew`: one that has no file is ended, and started anew, if it does not look after the frames it should.
         """
         if self.is_copy:
             refuse_copy()

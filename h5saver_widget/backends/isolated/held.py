@@ -18,28 +18,20 @@ __all__ = ["HeldMemory", "memory_of", "named"]
 
 @dataclass(frozen=True, eq=False)
 class HeldMemory:
-    """The memory with held frames.
+    """The memory with held frames, and what is done with them when the program is gone.
 
     Attributes
     ----------
-    memory
-        The memory.
     work
-        Name ``module:function`` of the function of this package that writes the frames when the program is gone. It is
-        given the memory, and the files that were opened last.
+        Name ``module:function`` of the function of this package that writes the frames. It is given the memory, and the
+        files that were opened last: when (monotonic), which, and how.
     """
 
     memory: Ring
     work: str
 
     def write_rest(self, opened: Iterable[tuple[float, str, str]]) -> None:
-        """Write the frames if the program was about to; in the worker, after it has closed its file.
-
-        Parameters
-        ----------
-        opened
-            The files that were opened last: when (monotonic), which, and how.
-        """
+        """Write the frames if the program was about to; in the worker, after it has closed its file."""
         if self.memory[Counter.fired]:
             module, _, name = self.work.partition(":")
             write: Callable[..., None] = getattr(import_module(module), name)

@@ -46,18 +46,7 @@ _LOOK_SECONDS = 1.0
 
 
 class HostedFile:
-    """The one open file of a worker.
-
-    Parameters
-    ----------
-    io
-        The backend.
-    orders
-        The orders for nodes of the file.
-    ring
-        Its counters tell the program how things are.
-    answers
-        The pipe for answers and notices.
+    """The one open file of a worker, whose state the program reads in the counters of the ring.
 
     Attributes
     ----------

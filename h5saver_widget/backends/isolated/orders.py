@@ -19,18 +19,7 @@ __all__ = ["Orders"]
 
 
 class Orders:
-    """The nodes of one open file by number, and the orders for them.
-
-    Parameters
-    ----------
-    io
-        The backend.
-
-    Attributes
-    ----------
-    by_name
-        The primitives that can be asked for.
-    """
+    """The nodes of one open file by number, and the orders for them by name."""
 
     def __init__(self, io: Backend) -> None:
         self._io = io

@@ -62,16 +62,9 @@ def _is_running(process: int) -> bool:
 
 
 class AnswerPipe:
-    """The pipe for answers and notices.
+    """The pipe for answers and notices, on POSIX one that is written without waiting.
 
-    Parameters
-    ----------
-    descriptor
-        Where to write; on POSIX without waiting.
-    wake
-        Tells whether the program is still there.
-    beat
-        Called while the program does not read: this process is alive.
+    `beat` is called while the program does not read: this process is alive.
     """
 
     def __init__(self, descriptor: int, wake: WakePipe, beat: Callable[[], None]) -> None:

@@ -29,16 +29,7 @@ _STUCK_SECONDS = 3.0
 
 
 class WorkerProcess:
-    """A running worker process with its ring.
-
-    Parameters
-    ----------
-    hosted
-        Name of the backend that it is to use.
-    capacity
-        Bytes of its ring.
-    held
-        Frames that it looks after: it writes them if the program ends in the middle of that.
+    """A running worker process with its ring; it writes held frames if the program ends in the middle of that.
 
     Attributes
     ----------

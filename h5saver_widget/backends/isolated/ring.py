@@ -94,14 +94,9 @@ class RingError(Exception):
 
 
 class Ring:
-    """The memory, seen from one of its two ends.
+    """The memory, seen from one of its two ends: `capacity` bytes for records.
 
-    Parameters
-    ----------
-    capacity
-        Bytes for records.
-    token
-        The token that the other end gave to its child (see `token`); None makes a new ring.
+    `token` is that of the other end, which gave it to its child; None makes a new ring.
     """
 
     def __init__(self, capacity: int, token: str | None = None) -> None:

@@ -40,12 +40,7 @@ _WAKE_SECONDS = 0.02
 class Reply:
     """A pending answer; the reading thread completes it and never waits, whether or not the caller still does.
 
-    Parameters
-    ----------
-    answers
-        The pending answers by number of the call: this one is among them until it is completed, or nobody waits.
-    number
-        Number of the call.
+    It is among the pending answers by number of the call until it is completed, or nobody waits.
     """
 
     __slots__ = ("_answers", "_arrived", "_error", "_number", "_value")
@@ -89,16 +84,7 @@ class Reply:
 class Transport:
     """A running worker process, and everything that is said to it and by it.
 
-    Parameters
-    ----------
-    hosted
-        Name of the backend that the worker uses.
-    capacity
-        Bytes of the ring.
-    told
-        Called by the reading thread with every notice of the worker: its kind and its values.
-    held
-        Frames that the worker looks after.
+    `told` is called by the reading thread with every notice of the worker: its kind and its values.
     """
 
     def __init__(
@@ -140,15 +126,7 @@ class Transport:
     def put(self, kind: int, parts: Sequence[bytes | memoryview]) -> int:
         """Hand a record over, made of parts one after the other; never waits while one frame fits into memory.
 
-        Returns
-        -------
-        int
-            0 if it is in the ring, else a ticket for :meth:`wait_sent`.
-
-        Raises
-        ------
-        SavingProcessError
-            If the worker is gone.
+        Return 0 if it is in the ring, else a ticket for :meth:`wait_sent`. SavingProcessError if the worker is gone.
         """
         if self._is_copy:
             refuse_copy()

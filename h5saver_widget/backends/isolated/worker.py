@@ -41,17 +41,7 @@ _DOING = {"open": Doing.opening, "close": Doing.closing, "flush": Doing.flushing
 
 
 class Worker:
-    """One backend, driven by the records of a ring.
-
-    Parameters
-    ----------
-    io
-        The backend.
-    ring, wake
-        Where orders come from.
-    answers
-        File descriptor for answers.
-    """
+    """One backend, driven by the records of a ring."""
 
     def __init__(self, io: Backend, ring: Ring, wake: WakePipe, answers: int) -> None:
         self._io = io
@@ -326,14 +316,8 @@ def main(
 ) -> None:
     """Work for the program that started this process, until it is gone.
 
-    Parameters
-    ----------
-    create_backend
-        Makes the backend of a name.
-    hosted, capacity, token, program
-        Name of the backend, bytes and token of the ring, and number of the program's process.
-    held
-        Name of the memory with frames that this process looks after; ``''`` for none.
+    `hosted` is the name of the backend, `capacity` and `token` are those of the ring, `program` is the number of the
+    program's process, `held` names the memory with frames that this process looks after; ``''`` for none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
