@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ENVIRONMENT", "SWITCH", "can_start", "freeze_support", "main", "start_command", "why_not"]
+__all__ = ["ENVIRONMENT", "SWITCH", "freeze_support", "main", "start_command", "why_not"]
 
 #: First argument of a frozen program that is to be such a process.
 SWITCH: Final = "--h5saver-process"
@@ -36,11 +36,6 @@ _VERSION: Final = "import sys; print(sys.version_info[:2])"
 
 #: Whether this frozen program looks at the switch; in a list, for it is told from outside.
 _looks: list[bool] = []
-
-
-def can_start() -> bool:
-    """Tell whether another process can be started."""
-    return not why_not()
 
 
 def why_not() -> str:

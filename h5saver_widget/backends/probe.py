@@ -20,13 +20,13 @@ import numpy as np
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.copying import walk
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
-from h5saver_widget.backends.own_process import can_start
+from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
 
-__all__ = ["get_ready", "refuse_if_deadly", "superblock_version", "unknown_to_tables"]
+__all__ = ["get_ready", "refuse_if_deadly", "unknown_to_tables"]
 
 _NEWER = 3
 #: So many nodes are looked at, in 0.7 ms each; fewer of a file that PyTables or this package has made.
@@ -51,7 +51,7 @@ def refuse_if_deadly(path: Path, look_through: Callable[[str], Iterator[str]]) -
         return
     if version < _NEWER:
         _refuse_if_root_is_damaged(path)
-    elif can_start() and run_in_child(look_through, str(path)).ending is ChildEnd.DIED:
+    elif not why_not() and run_in_child(look_through, str(path)).ending is ChildEnd.DIED:
         raise FileOpenError(
             f"{path} is in a format that PyTables can't read (opening it would end the program); "
             "open it with the h5py backend"

@@ -13,7 +13,7 @@ from typing import Final
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.copies.notes import CopyNote
-from h5saver_widget.copies.places import MARK, known_place, new_place
+from h5saver_widget.copies.places import MARK, known_place
 from h5saver_widget.copies.sending import Pace
 from h5saver_widget.errors import CopyError, DataMismatchError
 from h5saver_widget.progress import Progress
@@ -69,18 +69,16 @@ def place_on_server(server: Backend, note_folder: str, notes: Path) -> str:
             found = str(server.get_attributes(server.root(), [_PLACE]).get(_PLACE, ""))
         finally:
             server.close()
-    if known_place(note_folder, found, notes):
-        return found
-    if not found:
-        found = new_place()
+
+    def write(identity: str) -> None:
         server.location.make_folder(mark.parent)
         server.open(mark, "x")
         try:
-            server.set_attributes(server.root(), {_PLACE: found})
+            server.set_attributes(server.root(), {_PLACE: identity})
         finally:
             server.close()
-    known_place(note_folder, found, notes, keep=True)
-    return found
+
+    return known_place(note_folder, found, notes, write)
 
 
 def send_to_server(note: CopyNote, notes: Path, pace: Pace, options: RemoteOptions | None = None) -> CopyNote:

@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from h5saver_widget.errors import CopyError
 from h5saver_widget.format.whole_file import written_whole
 
-__all__ = ["MARK", "forget_place", "known_place", "new_place", "place_of"]
+__all__ = ["MARK", "forget_place", "known_place", "place_of"]
 
 #: Name of the file by which a folder for copies is known.
 MARK: Final = ".h5saver-place"
@@ -36,23 +37,15 @@ def place_of(folder: Path, notes: Path) -> str:
     """
     if not folder.is_dir():
         raise CopyError(f"there is no folder {folder}: connect the disk or the share; make it if it is new")
-    found = _read(folder / MARK)
-    if known_place(str(folder), found, notes):
-        return found
-    if not found:
-        found = new_place()
-        _write(folder / MARK, found)
-    known_place(str(folder), found, notes, keep=True)
-    return found
+    mark = folder / MARK
+    return known_place(str(folder), _read(mark), notes, lambda found: _write(mark, found))
 
 
-def new_place() -> str:
-    """Return an identity for a folder that has none yet."""
-    return secrets.token_hex(16)
+def known_place(folder: str, found: str, notes: Path, mark: Callable[[str], None]) -> str:
+    """Return the identity that was `found` in a folder, or the new one that it is given by `mark` if there is none.
 
-
-def known_place(folder: str, found: str, notes: Path, keep: bool = False) -> bool:
-    """Tell whether the identity that a folder has is known as its own, or `keep` it; CopyError if it was another."""
+    CopyError if the folder had another one.
+    """
     place = _known(folder, notes)
     known = _read(place)
     if known and found != known:
@@ -60,9 +53,12 @@ def known_place(folder: str, found: str, notes: Path, keep: bool = False) -> boo
             f"{folder} is not the folder that it was: the disk or the share is not connected, or it is another one. "
             f"If it is to have the copies from now on: h5saver copies --accept {folder}"
         )
-    if keep and not known:
+    if not found:
+        found = secrets.token_hex(16)
+        mark(found)
+    if not known:
         _write(place, found)
-    return bool(known)
+    return found
 
 
 def forget_place(folder: str, notes: Path) -> None:

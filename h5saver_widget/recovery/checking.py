@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from h5saver_widget.backends.own_process import can_start
+from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.errors import FileOpenError, MissingLibraryError
 from h5saver_widget.format.journal import read_journal, strange_journals
 from h5saver_widget.format.layout import DataType, GroupModuleType
@@ -68,7 +68,7 @@ def examine(path: Path) -> tuple[FileState, ReadAttempt | None]:
     """Return the state of a file, and its content (None if it could not be read)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
-    if not can_start():
+    if why_not():
         raise MissingLibraryError(
             "a frozen program has no Python interpreter to look at a damaged file with: install h5saver_widget and run "
             f"`h5saver check {path.name}`"

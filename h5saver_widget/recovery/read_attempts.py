@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from h5saver_widget.backends.registry import local_backends
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import PAGE, read_journal
 from h5saver_widget.format.superblock import Superblock, corrected, guess_superblock, read_superblock
 from h5saver_widget.format.text import format_size
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.state import Problem
-from h5saver_widget.recovery.survey import Survey, local_readers, survey_file
+from h5saver_widget.recovery.survey import Survey, survey_file
 
 __all__ = ["CLEARED", "MOST_MISSING", "ReadAttempt", "best_attempt", "present_superblock"]
 
@@ -153,7 +154,7 @@ def _survey(path: Path, block: Superblock, size: int) -> Survey:
 def _look_with_every_reader(path: Path) -> Survey:
     """Read a file; arrays that need a filter which another library brings along are read with that one."""
     survey = survey_file(path)
-    for reader in local_readers():
+    for reader in local_backends():
         needing = [where for where, node in survey.nodes.items() if reader in node.get("needs", "")]
         if not needing or read_journal(path) is not None:
             continue

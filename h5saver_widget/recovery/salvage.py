@@ -17,7 +17,7 @@ from h5saver_widget.backends.shown_again import PLACES, left_of_it, shown_again
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import RAW_GROUP
-from h5saver_widget.recovery.survey import local_readers, opened
+from h5saver_widget.recovery.survey import opened
 from h5saver_widget.saving.entry_of_copies import add_entry
 
 __all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "entry_anew", "rescue_file"]
@@ -33,7 +33,7 @@ def rescue_file(
     """Copy everything that can be read into a new file, see :func:`~h5saver_widget.backends.h5py_rescue.rescue`."""
     from h5saver_widget.backends.h5py_rescue import rescue
 
-    backend = opened(Path(source), next(local_readers()), shown)
+    backend = opened(Path(source), READS_ALL, shown)
     in_front = backend.raw_file.userblock_size
     hollow = {where for where, level in care.items() if level == HOLLOW}
     yield from rescue(backend.raw_file, target, Path(source).stat().st_size, skip, set(care), hollow)

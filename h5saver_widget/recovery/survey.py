@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
-from h5saver_widget.backends.registry import available_backends, backend_capabilities, create_backend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.shown_again import left_of_it, shown_again
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.nodes.attributes import Attributes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import Handle
 
-__all__ = ["Survey", "local_readers", "look_through", "survey_file"]
+__all__ = ["Survey", "look_through", "opened", "survey_file"]
 
 _MOST_STARTS = 60
 _MOST_CRASHES_IN_ONE = 6
@@ -58,11 +58,6 @@ class Survey:
     about: dict[str, str] = field(default_factory=dict)
 
 
-def local_readers() -> Iterator[str]:
-    """Iterate over the backends that read files of this computer, the most careful one first."""
-    return (name for name in available_backends() if not backend_capabilities(name).remote)
-
-
 def survey_file(
     path: Path,
     *,
@@ -86,7 +81,7 @@ def survey_file(
     shown
         Superblock and size that the file is looked at with, see `ReadAttempt.shown`; None for its own.
     """
-    found = Survey(reader or next(local_readers()))
+    found = Survey(reader or READS_ALL)
     crashes: dict[str, int] = {}
     for _ in range(_MOST_STARTS):
         known = [name for name, node in found.nodes.items() if "shape" in node]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from h5saver_widget import FileOpenError, H5Backend, H5SaverLowLevel
-from h5saver_widget.backends.probe import superblock_version
+from h5saver_widget.format.superblock import superblock_version
 
 
 def swmr_file(path, libver):

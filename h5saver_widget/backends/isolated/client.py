@@ -39,7 +39,7 @@ from h5saver_widget.backends.terms import (
     RawAttribute,
     Selection,
 )
-from h5saver_widget.errors import CodecError, DataMismatchError, RowsLostError
+from h5saver_widget.errors import CodecError, DataMismatchError
 
 __all__ = ["IsolatedBackend"]
 
@@ -209,12 +209,7 @@ class IsolatedBackend(IsolatedFile):
         return node.obj.dtype  # type: ignore[no-any-return]
 
     def _append_checked(self, ready: list[tuple[TreeNode, npt.NDArray[Any]]]) -> None:
-        self._connection.require_success()
-        broken = self._connection.broken
-        if broken:
-            for node, _ in ready:
-                if node.obj.number in broken:
-                    raise RowsLostError(f"{broken[node.obj.number]}. Nothing more is added: start a new file")
+        self._connection.require_success(node.obj.number for node, _ in ready)
         head: list[int] = [0]
         parts: list[bytes | memoryview] = [b""]
         for node, values in ready:
@@ -247,11 +242,7 @@ class IsolatedBackend(IsolatedFile):
     def append_row(self, layout: RowLayout, values: Sequence[Any]) -> None:
         self._require_valid(layout)
         connection = self._connection
-        connection.require_success()
-        if connection.broken:
-            for number in layout.counts:
-                if number in connection.broken:
-                    raise RowsLostError(f"{connection.broken[number]}. Nothing more is added: start a new file")
+        connection.require_success(layout.counts)
         if layout.size <= _SHORT_FRAME:
             connection.put(Kind.row, [b"".join((layout.head, *values))], is_data=True)
         else:

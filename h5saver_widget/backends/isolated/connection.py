@@ -6,7 +6,7 @@ import itertools
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -235,11 +235,15 @@ class WorkerConnection:
         transport = self.running
         return self._failed or (None if transport is None else transport.end)
 
-    def require_success(self) -> None:
-        """Raise the reason if nothing can be written any more."""
+    def require_success(self, arrays: Iterable[Any] = ()) -> None:
+        """Raise the reason if nothing can be written any more, or nothing more to one of some arrays."""
         failure = self.failure
         if failure is not None:
             raise_again(failure)
+        if self.broken:
+            for number in arrays:
+                if number in self.broken:
+                    raise RowsLostError(f"{self.broken[number]}. Nothing more is added: start a new file")
 
     def take_problems(self) -> list[str]:
         """Return new problems of single arrays, in sentences."""

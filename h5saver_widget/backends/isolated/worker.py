@@ -241,14 +241,7 @@ class Worker:
             self._ring[Counter.bytes_written] += layout.size
         except Exception as error:
             file.ledger.spoil()
-            if isinstance(error, (FileGoneError, FileIncompleteError)):
-                file.give_up(error)
-            elif not isinstance(error, RowsLostError):
-                numbers = list(counts)
-                file.break_off(
-                    numbers,
-                    f"{self._orders.paths(numbers)}: a row could not be written and is lost: {message_of(error)}",
-                )
+            self._rows_refused(list(counts), "a row could not be written and is lost", error)
 
     def _hand_over(self, numbers: Iterable[int], call: Callable[..., None], *arguments: Any) -> None:
         """Hand something to the library; again, if that first tells that rows which it had accepted are lost."""
@@ -276,13 +269,15 @@ class Worker:
         except Exception as error:
             rows = sum(rows for rows, _ in pieces)
             self.file.ledger.rows_lost(number, rows)
-            if isinstance(error, (FileGoneError, FileIncompleteError)):
-                self.file.give_up(error)
-            elif number not in self.file.broken:
-                where = self._orders.paths([number]) or "an array"
-                self.file.break_off(
-                    [number], f"{where}: the last {rows} rows could not be written and are lost: {message_of(error)}"
-                )
+            self._rows_refused([number], f"the last {rows} rows could not be written and are lost", error)
+
+    def _rows_refused(self, numbers: list[int], what: str, error: Exception) -> None:
+        """Take nothing more for arrays whose rows could not be written, unless that is said already."""
+        if isinstance(error, (FileGoneError, FileIncompleteError)):
+            self.file.give_up(error)
+        elif self.file.broken.isdisjoint(numbers):
+            where = self._orders.paths(numbers) or "an array"
+            self.file.break_off(numbers, f"{where}: {what}: {message_of(error)}")
 
     def _write_values(self, content: memoryview) -> None:
         end = 8 + int.from_bytes(content[:8], "little")
