@@ -62,15 +62,6 @@ def made_like(
 ) -> Handle:
     """Make a node like that of another file; arrays are empty, but for text and single values.
 
-    Parameters
-    ----------
-    source, node
-        The node.
-    target, parent, name
-        Where it is made.
-    attributes
-        Its attributes.
-
     Raises
     ------
     NodeError

@@ -122,14 +122,12 @@ def read_raw(dataset: Any, space: Any = h5s.ALL, shape: tuple[int, ...] | None =
 
 def has_addresses(kind: Any) -> bool:
     """Tell whether values of a type are addresses of something in the file: their bytes are of no use elsewhere."""
-    text = kind.detect_class(h5t.STRING) and isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
-    return bool(text or kind.detect_class(h5t.VLEN) or kind.detect_class(h5t.REFERENCE) or _has_variable_text(kind))
-
-
-def _has_variable_text(kind: Any) -> bool:
     if isinstance(kind, h5t.TypeCompoundID):
         return any(has_addresses(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
-    return isinstance(kind, h5t.TypeArrayID) and has_addresses(kind.get_super())
+    if isinstance(kind, h5t.TypeArrayID):
+        return has_addresses(kind.get_super())
+    is_text = isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+    return bool(is_text or kind.get_class() in (h5t.VLEN, h5t.REFERENCE))
 
 
 def is_readable_raw(dataset: h5d.DatasetID) -> bool:

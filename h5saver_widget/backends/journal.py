@@ -41,6 +41,7 @@ from h5saver_widget.format.journal import (
     read_journal,
     tried_again,
 )
+from h5saver_widget.format.locks import take_lock
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["Journal", "JournaledFile", "finish_journal", "journal_path", "path_of", "read_journal"]
@@ -353,14 +354,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def _lock(descriptor: int, path: Path, shared: bool) -> None:
-    """Take the lock that HDF5 takes; where the file system has none, HDF5 continues too."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise FileOpenError(f"{path} is held by another program: close it there first") from error
-    except OSError:
-        return
+    """Take the lock that HDF5 takes; it takes none on Windows."""
+    if sys.platform != "win32" and not take_lock(descriptor, shared=shared):
+        raise FileOpenError(f"{path} is held by another program: close it there first")

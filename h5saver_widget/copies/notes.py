@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import json
 import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from h5saver_widget.backends.remote_options import state_folder
+from h5saver_widget.format.locks import take_lock
 from h5saver_widget.format.whole_file import written_whole
 from h5saver_widget.recovery.lock_owners import stamp_of
 
@@ -197,18 +197,4 @@ def only_one(lock: Path) -> Iterator[bool]:
     """Tell whether this is the only program in such a block, by a lock that ends with the program."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("ab") as file:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            yield False
-            return
-        except OSError:  # a file system without locks
-            pass
-        yield True
+        yield take_lock(file.fileno())

@@ -46,22 +46,7 @@ class _Paced(Progress):
 
 
 def place_on_server(server: Backend, note_folder: str, notes: Path) -> str:
-    """Return the identity of a folder on a server; it gets one when it is used for the first time.
-
-    Parameters
-    ----------
-    server
-        A backend of the server, with no file open.
-    note_folder
-        The folder, as notes name it.
-    notes
-        The folder of the notes, where known places are kept.
-
-    Raises
-    ------
-    CopyError
-        If it is not the folder that it was.
-    """
+    """Return the identity of a folder on a server, of which no file is open; see :func:`.places.place_of`."""
     mark, found = _on_server(note_folder) / MARK, ""
     if server.location.exists(mark):
         server.open(mark, "r")
@@ -82,25 +67,9 @@ def place_on_server(server: Backend, note_folder: str, notes: Path) -> str:
 
 
 def send_to_server(note: CopyNote, notes: Path, pace: Pace, options: RemoteOptions | None = None) -> CopyNote:
-    """Make the copy on a server that a note is about, and return the note of a safe one.
+    """Make the copy on a server that a note is about, and return the note of a safe one; see :func:`.sending.send`.
 
-    An unfinished copy is continued. Another recording is never written over.
-
-    Parameters
-    ----------
-    note
-        The note; it is not written.
-    notes
-        The folder of the notes.
-    pace
-        How fast.
-    options
-        The server; that of the environment by default.
-
-    Raises
-    ------
-    CopyError, FileOpenError, RemoteError, MissingLibraryError
-        If that does not work now. Nothing is lost by it.
+    `options` name the server; that of the environment by default. MissingLibraryError without the library for servers.
     """
     require_closed(note.path)
     before, told = stamp_of(note.path), _Paced(pace)

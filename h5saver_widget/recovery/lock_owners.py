@@ -9,6 +9,7 @@ from pathlib import Path
 
 from h5saver_widget.errors import FileOpenError
 from h5saver_widget.format.journal import read_journal
+from h5saver_widget.format.locks import take_lock
 from h5saver_widget.format.superblock import read_superblock
 
 __all__ = ["is_locked", "programs_writing", "require_closed", "stamp_of"]
@@ -28,16 +29,8 @@ def is_locked(path: Path) -> bool:
         except PermissionError:
             return True
         return False
-    import fcntl
-
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file system without locks
-            return False
-    return False
+        return not take_lock(file.fileno(), shared=True)
 
 
 def require_closed(path: Path) -> None:

@@ -68,18 +68,8 @@ def survey_file(
 ) -> Survey:
     """Read everything in a file; a crash or hang of the library ends only a child process.
 
-    Parameters
-    ----------
-    path
-        The file; only read.
-    swmr
-        Open it as a file that another program streams into.
-    reader
-        Backend to look with.
-    only
-        Look at these arrays alone.
-    shown
-        Superblock and size that the file is looked at with, see `ReadAttempt.shown`; None for its own.
+    With `swmr` it is one that another program streams into; `only` some arrays are looked at, by the backend `reader`;
+    `shown` are superblock and size that it is looked at with, see `ReadAttempt.shown`, None for its own.
     """
     found = Survey(reader or READS_ALL)
     crashes: dict[str, int] = {}

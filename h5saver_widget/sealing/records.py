@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from h5saver_widget.errors import CodecError
+from h5saver_widget.format.locks import take_lock
 from h5saver_widget.format.whole_file import written_whole
 
 __all__ = ["LEDGER", "Entry", "Seal", "Seals", "add_to_ledger", "check_ledger", "ledger_path", "seal_path"]
@@ -211,7 +211,8 @@ def ledger_path(file: Path) -> Path:
 def add_to_ledger(ledger: Path, file: Path, recording: str, seal: Seal) -> None:
     """Add a line about a seal at the end of a ledger; each line holds the hash of the line before."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    with ledger.open("a+b") as lines, _locked(lines.fileno()):
+    with ledger.open("a+b") as lines:
+        take_lock(lines.fileno(), waits=True)
         lines.seek(0, os.SEEK_END)
         end = lines.tell()
         lines.seek(max(0, end - (1 << 16)))
@@ -249,24 +250,3 @@ def check_ledger(ledger: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
                 wrong = f"does not follow line {number - 1}: that one was changed, or lines are missing"
             yield number, said, wrong
             before = hashlib.sha256(line).hexdigest()
-
-
-@contextlib.contextmanager
-def _locked(file: int) -> Iterator[None]:
-    """Keep other programs out of a ledger in the block, where the file system has locks."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(file, 0, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-        try:
-            yield
-        finally:
-            os.lseek(file, 0, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-        return
-    import fcntl
-
-    with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_EX)
-    yield  # closing gives it back
