@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,15 +126,8 @@ class Copier:
 
     def _copy_pieces(self, old: Any, made: Any, start: int) -> int | None:
         if old.get_create_plist().get_layout() != h5py.h5d.CHUNKED:
-            count = made.shape[0]
-            stop = min(
-                count,
-                start
-                + max(
-                    1,
-                    _PIECE * count // max(1, made.get_type().get_size() * made.get_space().get_simple_extent_npoints()),
-                ),
-            )
+            count, row = made.shape[0], max(1, prod(made.shape[1:]) * made.get_type().get_size())
+            stop = min(count, start + max(1, _PIECE // row))
             copy_part(old, made, start, stop)
             return stop if stop < count else None
         if not start:

@@ -25,13 +25,7 @@ from h5saver_widget.backends.local_file import not_opened
 from h5saver_widget.backends.queued import QueuedBackend
 from h5saver_widget.backends.rows import PENDING_BYTES
 from h5saver_widget.backends.terms import Durability, OpenMode, Selection
-from h5saver_widget.errors import (
-    FileIncompleteError,
-    FileOpenError,
-    StreamingError,
-    raise_again,
-    taken,
-)
+from h5saver_widget.errors import FileIncompleteError, FileOpenError, StreamingError, raise_again, taken
 from h5saver_widget.format.empty_file import empty_file, make_empty
 from h5saver_widget.format.journal import tried_again
 from h5saver_widget.format.superblock import read_superblock

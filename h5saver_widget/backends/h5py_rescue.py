@@ -79,13 +79,7 @@ def rescue(
 
 class _Rescue:
     def __init__(
-        self,
-        source: h5py.File,
-        made: h5py.File,
-        size: int,
-        skip: Mapping[str, str],
-        care: Set[str],
-        hollow: Set[str],
+        self, source: h5py.File, made: h5py.File, size: int, skip: Mapping[str, str], care: Set[str], hollow: Set[str]
     ) -> None:
         self._source, self._made, self._size, self._skip = source, made, size, skip
         self._care, self._hollow = care, hollow
@@ -115,13 +109,11 @@ class _Rescue:
     def _object(self, old: Any, new: Any, name: bytes, where: str, depth: int) -> Iterator[dict[str, Any]]:
         how = named(old.id.links.get_info(name).cset)
         found, known = self._copied.again(old, new, name, where)
-        if known != "":
-            is_lost = known is None
-            yield (
-                _lost(where, "another name of something that is lost")
-                if is_lost
-                else {"object": where, "state": "whole"}
-            )
+        if known is None:
+            yield _lost(where, "another name of something that is lost")
+            return
+        if known:
+            yield {"object": where, "state": "whole"}
             return
         if isinstance(found, h5g.GroupID):
             made = self._copied.group(found, new, name, how)
@@ -177,10 +169,8 @@ class _Rescue:
         if lost:
             result |= {"state": "part", "boxes": lost, "shape": list(shape)}
         elif is_odd:
-            result |= {
-                "state": "part",
-                "what": "some rows: its list of chunks is damaged, and fill values are in their place",
-            }
+            what = "some rows: its list of chunks is damaged, and fill values are in their place"
+            result |= {"state": "part", "what": what}
         yield {"object": where, **result}
 
     def references(self) -> Iterator[dict[str, Any]]:

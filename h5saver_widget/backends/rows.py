@@ -14,14 +14,7 @@ import numpy as np
 from h5saver_widget.backends.array_writer import ArrayWriter, Rows
 from h5saver_widget.backends.handles import is_below
 from h5saver_widget.backends.row_layout import RowLayout
-from h5saver_widget.backends.write_buffers import (
-    ChunkTask,
-    DeflateBuffer,
-    Memory,
-    PointBuffer,
-    RowBuffer,
-    WriteBuffer,
-)
+from h5saver_widget.backends.write_buffers import ChunkTask, DeflateBuffer, Memory, PointBuffer, RowBuffer, WriteBuffer
 from h5saver_widget.errors import RowsLostError
 
 __all__ = ["COLLECT_BYTES", "PENDING_BYTES", "RowQueue"]

@@ -171,7 +171,7 @@ def copy_all(
         if kind in (NodeKind.LINK, NodeKind.OTHER):
             result.skipped[path] = f"a {kind.value} can't be copied"
             continue
-        made, fresh = _counterpart(source, target, path, node, kind)
+        made, fresh = _counterpart(source, target, path, node)
         if kind is NodeKind.TEXT:
             result.copied_bytes += sum(copy_values(source, path, target, made, target.info(made).shape[0]))
         elif kind in _VALUES:
@@ -226,7 +226,7 @@ def _has(backend: Backend, parent: str, name: str) -> bool:
     return (not parent or _has(backend, above, own)) and backend.has_child(backend.node(parent or "/"), name)
 
 
-def _counterpart(source: Backend, target: Backend, path: str, node: Handle, kind: NodeKind) -> tuple[Handle, bool]:
+def _counterpart(source: Backend, target: Backend, path: str, node: Handle) -> tuple[Handle, bool]:
     """Return the node of the same path with the attributes of the original, and whether it was made just now."""
     attributes = _attributes(source, node)
     parent_path, _, name = path.rpartition("/")

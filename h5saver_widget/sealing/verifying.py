@@ -140,11 +140,11 @@ def verify_file(path: Path | str, progress: Progress | None = None) -> Verdict:
     ]
     notes = list(said["notes"])
     if said["seals"]:
-        _look_into_ledger(path, said["root"], changes, notes)
+        _look_into_ledger(path, said["root"], notes)
     return Verdict(path, said["seals"], said["root"], said["time"], tuple(changes), tuple(notes))
 
 
-def _look_into_ledger(path: Path, root: str, changes: list[Change], notes: list[str]) -> None:
+def _look_into_ledger(path: Path, root: str, notes: list[str]) -> None:
     """Look for the last seal of a file in the ledger."""
     ledger, is_known = ledger_path(path), False
     try:

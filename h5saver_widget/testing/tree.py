@@ -15,13 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Handle, NodeKind, OpenMode
-from h5saver_widget.errors import (
-    FileNotOpenError,
-    FileOpenError,
-    NamingError,
-    NodeError,
-    NodeExistsError,
-)
+from h5saver_widget.errors import FileNotOpenError, FileOpenError, NamingError, NodeError, NodeExistsError
 from h5saver_widget.testing.making import make_array, make_group, make_growing, make_text
 
 __all__ = ["CHECKS", "DTYPES", "ROW_SHAPES", "TreeContract", "some_values"]

@@ -248,9 +248,6 @@ class IsolatedBackend(IsolatedFile):
         else:
             connection.put(Kind.row, [layout.head, *(memoryview(value).cast("B") for value in values)], is_data=True)
 
-    def append_packed(self, layout: RowLayout, row: bytes | memoryview) -> None:
-        self.append_row(layout, [row])
-
     def _append(self, node: TreeNode, rows: npt.NDArray[Any]) -> None:
         self._append_checked([(node, rows)])
 

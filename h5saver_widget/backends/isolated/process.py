@@ -90,13 +90,9 @@ class WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
         code = self._process.returncode
-        how = (
-            "stopped answering"
-            if code is None
-            else f"was ended by signal {-code}"
-            if code < 0
-            else f"ended with {code}"
-        )
+        how = "stopped answering"
+        if code is not None:
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         said = ""
         if self._log is not None:
             with contextlib.suppress(OSError):
