@@ -83,9 +83,7 @@ def test_it_is_written_with_the_first_frame_alone(backend, tmp_path, isolated, m
         names = ["det_number", "det_curve", "det_image"]
         told = [{path: list(node.members) for path, node in nodes.items()} for nodes in written_to]
         # by one call, for one message to a worker
-        assert told == [
-            {"/_i_nexus/1": [*names, "instrument"], "/_i_nexus/0/instrument": ["Det"], "/_i_entry": names}
-        ]
+        assert told == [{"/_i_nexus/1": [*names, "instrument"], "/_i_nexus/0/instrument": ["Det"], "/_i_entry": names}]
 
 
 def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
