@@ -119,12 +119,8 @@ class DetectorPanel(QtWidgets.QWidget):
         self.settings.child("rate").sigValueChanged.connect(self._on_rate)
         self.settings.child("subtract_background").sigValueChanged.connect(self._on_subtract)
 
-        self._timer = QtCore.QTimer(self)
-        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._take)
-        self._redraw_timer = QtCore.QTimer(self)
-        self._redraw_timer.setInterval(REDRAW_MS)
-        self._redraw_timer.timeout.connect(self.redraw)
+        self._timer = QtCore.QTimer(self, timerType=QtCore.Qt.TimerType.PreciseTimer, timeout=self._take)
+        self._redraw_timer = QtCore.QTimer(self, interval=REDRAW_MS, timeout=self.redraw)
         self._build(buttons, hint)
         self._on_rate()
 
@@ -245,9 +241,7 @@ class DetectorPanel(QtWidgets.QWidget):
         self._grab_button.setCheckable(True)
         self._grab_button.setToolTip(f"Take frames continuously. {self.source.about}")
         self._grab_button.toggled.connect(self.grab)
-        self._snap_button = QtWidgets.QPushButton(icon("snap"), "&Snap")
-        self._snap_button.setToolTip("Take one frame")
-        self._snap_button.clicked.connect(self.snap)
+        self._snap_button = QtWidgets.QPushButton(icon("snap"), "&Snap", toolTip="Take one frame", clicked=self.snap)
         for button in (self._grab_button, self._snap_button):
             button.setVisible(buttons)
 

@@ -53,10 +53,7 @@ class LoopJitter(Source):
         self._axis = Axis("late by", units="ms", data=centres)
         self._late: deque[float] = deque(maxlen=keep)
         self._expected = 0.0
-        self._timer = QtCore.QTimer()
-        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_tick)
+        self._timer = QtCore.QTimer(timerType=QtCore.Qt.TimerType.PreciseTimer, singleShot=True, timeout=self._on_tick)
         self._aim()
 
     def close(self) -> None:

@@ -105,10 +105,7 @@ def _record_and_report(app: Any, window: DemoWindow, seconds: float) -> int:
         window.close()
         app.quit()
 
-    end = QtCore.QTimer()
-    end.setSingleShot(True)
-    end.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-    end.timeout.connect(finish)
+    end = QtCore.QTimer(singleShot=True, timerType=QtCore.Qt.TimerType.PreciseTimer, timeout=finish)
     end.start(round(seconds * 1000))
     app.exec()
     end.stop()

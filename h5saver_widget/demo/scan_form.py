@@ -64,8 +64,7 @@ class ScanForm(QtWidgets.QWidget):
         grid.setHorizontalSpacing(4)
         grid.addWidget(self._kind, 0, 0)
         for column, (title, tip) in enumerate(_COLUMNS.values(), 1):
-            label = QtWidgets.QLabel(title)
-            label.setToolTip(tip)
+            label = QtWidgets.QLabel(title, toolTip=tip)
             grid.addWidget(label, 0, column)
         for number, actuator in enumerate(actuators[:2]):
             grid.addWidget(PlainLabel(f"{actuator.title} ({actuator.units})"), number + 1, 0)

@@ -141,8 +141,7 @@ class Station(QtWidgets.QWidget):
         self.toolbar = QtWidgets.QToolBar(title)
         self.toolbar.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.toolbar.setIconSize(QtCore.QSize(18, 18))
-        self._splitter = QtWidgets.QSplitter()
-        self._splitter.setChildrenCollapsible(False)
+        self._splitter = QtWidgets.QSplitter(childrenCollapsible=False)
         self._line = PlainLabel()
         self._line.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         # A long sentence takes what room there is and never pushes.

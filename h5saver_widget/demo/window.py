@@ -113,9 +113,7 @@ class DemoWindow(QtWidgets.QMainWindow):
 
         for saver in (self.h5saver, *(station.h5saver for station in self._stations)):
             saver.status_changed.connect(self._show_states)
-        self._status_timer = QtCore.QTimer(self)
-        self._status_timer.setInterval(STATUS_MS)
-        self._status_timer.timeout.connect(self._show_sources)
+        self._status_timer = QtCore.QTimer(self, interval=STATUS_MS, timeout=self._show_sources)
         self._status_timer.start()
         self._leaving = Leaving(self, [self.h5saver, *(station.h5saver for station in self._stations)])
         self._on_tab()
@@ -295,9 +293,7 @@ class DemoWindow(QtWidgets.QMainWindow):
         return panel
 
     def _build_tabs(self) -> None:
-        self._tabs = QtWidgets.QTabWidget()
-        self._tabs.setDocumentMode(True)
-        self._tabs.setIconSize(QtCore.QSize(12, 12))
+        self._tabs = QtWidgets.QTabWidget(documentMode=True, iconSize=QtCore.QSize(12, 12))
         for index, panel in enumerate(self.panels):
             self._tabs.addTab(panel, panel.source.short)
             self._tabs.setTabToolTip(index, f"{panel.title} (Ctrl+{index + 1}): {panel.source.about}")
@@ -368,7 +364,6 @@ class DemoWindow(QtWidgets.QMainWindow):
         QtGui.QShortcut(QtGui.QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
 
     def _build_status_bar(self) -> None:
-        self._source_label = QtWidgets.QLabel()
-        self._source_label.setToolTip("Sources that grab now, and how many frames they give together")
+        self._source_label = QtWidgets.QLabel(toolTip="Sources that grab now, and how many frames they give together")
         self._source_label.setContentsMargins(16, 4, 4, 4)  # a message that is cut ends before it
         self.statusBar().addPermanentWidget(self._source_label)

@@ -73,9 +73,7 @@ class Asker(QtCore.QObject):
         super().__init__(parent)
         self._name = name
         self._answer: BackgroundCall | None = None
-        self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = QtCore.QTimer(self, interval=_POLL_MS, timeout=self._look)
 
     @property
     def busy(self) -> bool:

@@ -136,9 +136,7 @@ class ChronoTimer(QtWidgets.QWidget):
         self._finished = False
         self.setWindowTitle("Chrono / timer")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
-        self._draw_timer = QtCore.QTimer(self)
-        self._draw_timer.setInterval(DRAW_MS)
-        self._draw_timer.timeout.connect(self._draw)
+        self._draw_timer = QtCore.QTimer(self, interval=DRAW_MS, timeout=self._draw)
         self._end_timer = QtCore.QTimer(self)
         self._end_timer.setSingleShot(True)
         self._end_timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
@@ -227,12 +225,9 @@ class ChronoTimer(QtWidgets.QWidget):
     # ------------------------------------------------------------------- look
     def _build(self) -> None:
         self.digits = _Digits()
-        self.word = QtWidgets.QLabel()
-        self.word.setAlignment(QtCore.Qt.AlignmentFlag.AlignHCenter)
-        self.up = QtWidgets.QRadioButton("&Up")
-        self.up.setToolTip("Measure how long something takes")
-        self.down = QtWidgets.QRadioButton("&Down from")
-        self.down.setToolTip("Count down to zero, and say when the time is up")
+        self.word = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignHCenter)
+        self.up = QtWidgets.QRadioButton("&Up", toolTip="Measure how long something takes")
+        self.down = QtWidgets.QRadioButton("&Down from", toolTip="Count down to zero, and say when the time is up")
         from_seconds = self.chronometer.countdown
         self.time = QtWidgets.QLineEdit(_clock_text(60.0 if from_seconds is None else from_seconds))
         self.time.setToolTip("Seconds, minutes:seconds or hours:minutes:seconds: 90, 1:30, 0:01:30")
@@ -270,8 +265,7 @@ class ChronoTimer(QtWidgets.QWidget):
         self.log_box = QtWidgets.QCheckBox("&Write laps into the file's log")
         self.log_box.setToolTip("Each lap becomes a line in the log of the file that is being saved")
         self.log_box.setVisible(self._saver is not None)
-        self.message = QtWidgets.QLabel()
-        self.message.setWordWrap(True)
+        self.message = QtWidgets.QLabel(wordWrap=True)
         self.message.hide()
         layout = QtWidgets.QVBoxLayout(self)
         layout.addWidget(self.digits, 3)
@@ -283,10 +277,7 @@ class ChronoTimer(QtWidgets.QWidget):
         layout.addWidget(self.message)
 
     def _button(self, text: str, tip: str, slot) -> QtWidgets.QPushButton:
-        button = QtWidgets.QPushButton(text)
-        button.setToolTip(tip)
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda: slot())
+        button = QtWidgets.QPushButton(text, toolTip=tip, autoDefault=False, clicked=lambda: slot())
         # The plain letter too: fields that take text keep what is typed into them.
         key = QtGui.QShortcut(QtGui.QKeySequence(text[text.index("&") + 1]), self)
         key.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)

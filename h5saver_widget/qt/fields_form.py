@@ -67,8 +67,7 @@ class FieldsForm(QtWidgets.QWidget):
             box.activated.connect(self._edited)
             box.setMinimumWidth(60)
             return box
-        line = QtWidgets.QLineEdit()
-        line.setPlaceholderText(field.help)
+        line = QtWidgets.QLineEdit(placeholderText=field.help)
         line.textEdited.connect(self._edited)
         line.setMinimumWidth(60)
         return line

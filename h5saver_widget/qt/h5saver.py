@@ -129,9 +129,7 @@ class H5Saver(H5SaverBase, QObject):
         self._shown_at = 0.0
         self._failed_generation = -1
         self.analysis_prog: H5Browser | None = None
-        self._report_timer = QtCore.QTimer(self)
-        self._report_timer.setInterval(REPORT_MS)
-        self._report_timer.timeout.connect(self._tick)
+        self._report_timer = QtCore.QTimer(self, interval=REPORT_MS, timeout=self._tick)
         # Queued: one file is closed and the next opened in one go, and what counts is how it ends.
         self._state_changes.connect(self._follow_file, QtCore.Qt.ConnectionType.QueuedConnection)
         self._call.connect(self._called, QtCore.Qt.ConnectionType.QueuedConnection)

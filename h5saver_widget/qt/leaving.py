@@ -58,9 +58,7 @@ class Leaving(QtCore.QObject):
         self._window, self._savers = window, list(savers)
         self.box: QtWidgets.QMessageBox | None = None
         self.anyway = False
-        self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = QtCore.QTimer(self, interval=LOOK_MS, timeout=self._look)
 
     def may_close(self) -> bool:
         """Tell whether the window may close now; if not, have the files closed, and then the window."""

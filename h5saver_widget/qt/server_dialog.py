@@ -62,15 +62,11 @@ class ServerFiles(QtWidgets.QDialog):
         self._worker = Worker("server")
         self.folder = folder
         self.setSizeGripEnabled(True)
-        self.line = QtWidgets.QLineEdit()
-        self.line.setAccessibleName("path on the server")
-        self.up = QtWidgets.QPushButton("Up")
-        self.up.setAutoDefault(False)
-        self.up.setToolTip("Show the folder above")
+        self.line = QtWidgets.QLineEdit(accessibleName="path on the server")
+        self.up = QtWidgets.QPushButton("Up", autoDefault=False, toolTip="Show the folder above")
         self.state = PlainLabel()
         self.state.setWordWrap(True)
-        self.names = QtWidgets.QListWidget()
-        self.names.setAccessibleName("files and folders")
+        self.names = QtWidgets.QListWidget(accessibleName="files and folders")
         buttons = QtWidgets.QDialogButtonBox.StandardButton
         self.buttons = QtWidgets.QDialogButtonBox(buttons.Open | buttons.Cancel)
         self.open_button = self.buttons.button(buttons.Open)

@@ -297,8 +297,7 @@ class TemplateRow(TextRow):
 
     def make_editor(self) -> QtWidgets.QWidget:
         """Return the editor."""
-        box = QtWidgets.QComboBox()
-        box.setEditable(True)
+        box = QtWidgets.QComboBox(editable=True)
         box.addItems(["", *READY_MADE])
         box.lineEdit().setPlaceholderText("none, or a TOML file")
         box.setMinimumWidth(60)

@@ -122,9 +122,7 @@ class SettingsTree(PlainTree):
         ]
         for path in (*names, *(("recording", name) for name in ("name_template", "dated_folders", "notes"))):
             settings.child(*path).sigValueChanged.connect(self.update_next_file)
-        self._clock = QtCore.QTimer(self)
-        self._clock.setInterval(1000)
-        self._clock.timeout.connect(self._clock_ticked)
+        self._clock = QtCore.QTimer(self, interval=1000, timeout=self._clock_ticked)
         self.update_next_file()
 
     def show_section(self, title: str) -> None:

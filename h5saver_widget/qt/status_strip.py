@@ -99,8 +99,7 @@ class StatusStrip(QtWidgets.QWidget):
         self._fitted: tuple[float, ...] = ()
         self.light = _Light()
         self.word = QtWidgets.QLabel()
-        self.clock = QtWidgets.QLabel()
-        self.clock.setToolTip("Time in which frames have come (hours:minutes:seconds), without pauses")
+        self.clock = QtWidgets.QLabel(toolTip="Time in which frames have come (hours:minutes:seconds), without pauses")
         for label in (self.word, self.clock):
             label.setMinimumWidth(1)  # their letters become smaller before they would widen the saver
         self.frames = _Number("Frames that are in the file, over all files of this recording")
@@ -117,8 +116,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.problem.setSizePolicy(policy)
         self.problem.hide()
         #: The one sensible thing to do about a problem; a host connects it, the saver's own window does.
-        self.offer = QtWidgets.QPushButton("Go on in a new file")
-        self.offer.setAutoDefault(False)
+        self.offer = QtWidgets.QPushButton("Go on in a new file", autoDefault=False)
         self.offer.hide()
         self.more = QtWidgets.QToolButton()
         self.more.setCheckable(True)
@@ -165,9 +163,7 @@ class StatusStrip(QtWidgets.QWidget):
         layout.addWidget(self.offer, 5, 0, 1, 2)
         layout.addWidget(self.details, 6, 0, 1, 2)
         layout.setColumnStretch(0, 1)
-        self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer = QtCore.QTimer(self, interval=LOOK_MS, timeout=self.refresh)
         self.show_status(RecorderStatus())
 
     # ------------------------------------------------------------------ calls

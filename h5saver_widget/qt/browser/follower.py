@@ -35,9 +35,7 @@ class Follower(QtCore.QObject):
     def __init__(self, trees: TreePane) -> None:
         super().__init__(trees)
         self._trees = trees
-        self._clock = QtCore.QTimer(self)
-        self._clock.setInterval(FOLLOW_MS)
-        self._clock.timeout.connect(self.look)
+        self._clock = QtCore.QTimer(self, interval=FOLLOW_MS, timeout=self.look)
 
     def set_on(self, on: bool) -> None:
         """Read the files once a second, or not; a follower of a saver follows it into its next file."""

@@ -1,23 +1,22 @@
-"""Labels, layouts, buttons and timers as this window makes them, by one call each."""
+"""Labels, layouts and buttons as this window makes them, by one call each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.qt.editors import PlainLabel
 
-__all__ = ["plain_label", "single_shot", "stack", "tool_button", "unheard"]
+__all__ = ["plain_label", "stack", "tool_button", "unheard"]
 
 
-def plain_label(text: str = "", *, selectable: bool = True) -> QtWidgets.QLabel:
+def plain_label(text: str = "") -> QtWidgets.QLabel:
     """Return a label of plain text, which breaks lines and never widens the window."""
     label = PlainLabel(text)
     label.setWordWrap(True)
-    if selectable:
-        label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
     policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
     label.setSizePolicy(policy)
@@ -38,21 +37,9 @@ def stack(
 
 def tool_button(text: str, image: str, tip: str) -> QtWidgets.QToolButton:
     """Return a button with a text; its property ``image`` names the icon."""
-    button = QtWidgets.QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
+    button = QtWidgets.QToolButton(text=text, toolTip=tip, accessibleName=tip)
     button.setProperty("image", image)
     return button
-
-
-def single_shot(parent: QtCore.QObject, ms: int, slot: Callable[[], object]) -> QtCore.QTimer:
-    """Return a timer that calls once, so many ms after it was last started."""
-    timer = QtCore.QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(ms)
-    timer.timeout.connect(slot)
-    return timer
 
 
 @contextmanager

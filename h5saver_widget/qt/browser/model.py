@@ -19,7 +19,6 @@ from h5saver_widget.browsing.rows import NodeIcon, TreeRow
 from h5saver_widget.format.naming import natural_key
 from h5saver_widget.qt.browser.entries import Entry, numbered
 from h5saver_widget.qt.browser.files import OpenFile
-from h5saver_widget.qt.browser.making import single_shot
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.status import explain
 
@@ -46,7 +45,7 @@ class NodeModel(QtCore.QAbstractItemModel):
         self._roots: list[Entry] = []
         self._wanted: list[Entry] = []
         self._then: dict[tuple[int, str], list[Callable[[], None]]] = {}
-        self._timer = single_shot(self, 0, self._ask_rows)
+        self._timer = QtCore.QTimer(self, singleShot=True, interval=0, timeout=self._ask_rows)
         self._icons: dict[NodeIcon, Any] = {}
 
     # ----------------------------------------------------------------- files

@@ -73,8 +73,7 @@ class SettingsPanel(QtWidgets.QWidget):
         self.tree.header().setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Interactive)
         self.tree.header().resizeSection(0, 240)
         self.tree.header().setStretchLastSection(True)
-        self.text = QtWidgets.QPlainTextEdit()
-        self.text.setReadOnly(True)
+        self.text = QtWidgets.QPlainTextEdit(readOnly=True)
         self.parameters: list[Parameter] = []
         stack(self, self.tree, self.text, margins=(0, 0, 0, 0)).setStretch(0, 2)
 

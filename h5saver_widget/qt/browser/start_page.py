@@ -24,8 +24,7 @@ class StartPage(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.image = QtWidgets.QLabel()
-        self.image.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.image = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter)
         self.title = QtWidgets.QLabel("No file is open")
         font = self.title.font()
         font.setBold(True)
@@ -33,17 +32,14 @@ class StartPage(QtWidgets.QWidget):
         self.title.setFont(font)
         self.text = QtWidgets.QLabel(
             "Drag an HDF5 file here, or press Open. Files are only read: looking never changes them, "
-            "and a file that is being recorded can be watched."
+            "and a file that is being recorded can be watched.",
+            wordWrap=True,
         )
-        self.text.setWordWrap(True)
         for label in (self.title, self.text):
             label.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
-        self.button = QtWidgets.QPushButton("Open…")
-        self.button.setToolTip("Choose a file (Ctrl+O)")
-        self.button.clicked.connect(self.open_pressed)
+        self.button = QtWidgets.QPushButton("Open…", toolTip="Choose a file (Ctrl+O)", clicked=self.open_pressed)
         self.recent_title = QtWidgets.QLabel("Opened lately")
-        self.recent = QtWidgets.QListWidget()
-        self.recent.setTextElideMode(QtCore.Qt.TextElideMode.ElideLeft)
+        self.recent = QtWidgets.QListWidget(textElideMode=QtCore.Qt.TextElideMode.ElideLeft)
         self.recent.itemActivated.connect(lambda item: self.chosen.emit(item.data(QtCore.Qt.ItemDataRole.UserRole)))
         self.recent.itemClicked.connect(lambda item: self.chosen.emit(item.data(QtCore.Qt.ItemDataRole.UserRole)))
         column = QtWidgets.QWidget()

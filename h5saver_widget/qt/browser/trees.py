@@ -10,7 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.backends.terms import NodeKind
 from h5saver_widget.browsing.file_view import MOST_FOUND, Child
 from h5saver_widget.qt.browser.files import OpenFile
-from h5saver_widget.qt.browser.making import single_shot, stack
+from h5saver_widget.qt.browser.making import stack
 from h5saver_widget.qt.browser.model import NodeModel
 from h5saver_widget.qt.editors import PlainLabel
 
@@ -49,7 +49,7 @@ class TreePane(QtWidgets.QWidget):
         self._trees.addWidget(self.tree)
         self._trees.addWidget(self.found_tree)
         stack(self, self.filter, self.filter_state, self._trees, margins=(0, 0, 0, 0), spacing=4)
-        self._typing = single_shot(self, TYPING_MS, self.search)
+        self._typing = QtCore.QTimer(self, singleShot=True, interval=TYPING_MS, timeout=self.search)
         self.filter.textChanged.connect(lambda _: self._typing.start())
         self.filter.returnPressed.connect(self.search)
         self.setFocusProxy(self.tree)

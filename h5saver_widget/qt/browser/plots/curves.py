@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.browsing.drawings import Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
-from h5saver_widget.qt.browser.making import single_shot, unheard
+from h5saver_widget.qt.browser.making import unheard
 from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped
 from h5saver_widget.qt.browser.plots.ticks import axis_text, is_time, position_text, start_of
 from h5saver_widget.qt.browser.plots.values import (
@@ -59,7 +59,7 @@ class CurveCanvas(Canvas):
         self.number.setAutoFillBackground(True)
         self.number.hide()
         self.plot.showGrid(x=True, y=True, alpha=0.15)
-        self._refine = single_shot(self, _REFINE_MS, self._tell_what_is_seen)
+        self._refine = QtCore.QTimer(self, singleShot=True, interval=_REFINE_MS, timeout=self._tell_what_is_seen)
         self.plot.vb.sigXRangeChanged.connect(self._view_moved)
 
     # --------------------------------------------------------------- drawing

@@ -48,9 +48,7 @@ class RangeRow(QtWidgets.QWidget):
             line.returnPressed.connect(self.take)
             layout.addWidget(QtWidgets.QLabel(word))
             layout.addWidget(line)
-        button = QtWidgets.QPushButton("Set")
-        button.setAutoDefault(False)
-        button.clicked.connect(self.take)
+        button = QtWidgets.QPushButton("Set", autoDefault=False, clicked=self.take)
         layout.addWidget(button)
 
     def take(self) -> None:

@@ -16,7 +16,7 @@ from h5saver_widget.browsing.formatting import shape_text
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import LOGGER_NAME, RAW_GROUP
-from h5saver_widget.qt.browser.making import single_shot, unheard
+from h5saver_widget.qt.browser.making import unheard
 from h5saver_widget.qt.browser.plots.curves import CurveCanvas, range_text
 from h5saver_widget.qt.browser.plots.mapping import MapPanel, OpenedFile
 from h5saver_widget.qt.browser.plots.menu import PlotMenu
@@ -49,7 +49,7 @@ class PlotPanel(MapPanel):
             view.region_changed.connect(self._region_changed)
             view.zoomed.connect(lambda seen, view=view: self._zoomed(view, seen))
             view.menu_wanted.connect(lambda at, view=view: self._show_menu(view, at))
-        self._region_timer = single_shot(self, 150, self._ask_map)
+        self._region_timer = QtCore.QTimer(self, singleShot=True, interval=150, timeout=self._ask_map)
 
     # ------------------------------------------------------------------ data
     def show_data(
