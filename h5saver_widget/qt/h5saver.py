@@ -30,7 +30,6 @@ from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.alarms import Alarm
 from h5saver_widget.recording.saver import H5SaverBase, log_error
 from h5saver_widget.recording.status import RecorderStatus
-from h5saver_widget.saving.h5_backend import Where
 
 if TYPE_CHECKING:
     from h5saver_widget.format.layout import SaveTypeName
@@ -158,6 +157,7 @@ class H5Saver(H5SaverBase, QObject):
     choose_swmr, choose_new_path = questions.choose_swmr, questions.choose_new_path
     choose_existing_path, naming_time = questions.choose_existing_path, questions.naming_time
     show_status, show_file_content = telling.show_status, telling.show_file_content
+    add_screenshot = screenshots.add_screenshot
 
     # ---------------------------------------------------------------- screen
     @property
@@ -213,43 +213,11 @@ class H5Saver(H5SaverBase, QObject):
         window.raise_()
         window.activateWindow()
 
-    def add_screenshot(self, widget: QtWidgets.QWidget, node: Where, name: str = "pixmap2D") -> str:
-        """Save a picture of a widget with a node of the open file, and return the name of its attribute.
-
-        See :func:`h5saver_widget.qt.screenshots.add_screenshot`.
-        """
-        return screenshots.add_screenshot(self, widget, node, name)
-
     # ---------------------------------------------------------------- remote
-    @slot()
-    def start(self, path: Path | str | None = None, wait: bool | float = True, **options: Any) -> None:
-        """Start recording (*Do Save*), or go on after a pause; see `H5SaverBase`. Any thread may call these slots."""
-        super().start(path, wait, **options)
-
-    @slot()
-    def stop(self, wait: bool | float = True) -> None:
-        """Complete and close the file; see `H5SaverBase`."""
-        super().stop(wait)
-
-    @slot()
-    def trigger(self, reason: str = "trigger", *, source: str = "") -> bool:
-        """Begin to record, with the seconds before, and note why; see `H5SaverBase`. Never waits."""
-        return super().trigger(reason, source=source)
-
-    @slot()
-    def pause(self) -> None:
-        """Leave out the frames from now on, until :meth:`resume`; see `H5SaverBase`. Never waits."""
-        super().pause()
-
-    @slot()
-    def resume(self) -> None:
-        """Go on after a pause. Never waits."""
-        super().resume()
-
-    @slot(result=object)
-    def status(self) -> RecorderStatus:
-        """Return how the recorder is; answers in any thread, at once."""
-        return super().status()
+    # Any thread may call these slots.
+    start, stop, trigger = slot()(H5SaverBase.start), slot()(H5SaverBase.stop), slot()(H5SaverBase.trigger)
+    pause, resume = slot()(H5SaverBase.pause), slot()(H5SaverBase.resume)
+    status = slot(result=object)(H5SaverBase.status)
 
     def _in_own_thread(self, call: Callable[[], None]) -> None:
         if QtCore.QThread.currentThread() == self.thread():
@@ -279,13 +247,13 @@ class H5Saver(H5SaverBase, QObject):
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything that was begun in the background is done, and shown in the tree; see `H5SaverBase`."""
         super().wait(timeout)
-        self._show_what_came()
+        self.has_switched()
 
     def _arrive(self) -> None:
         super()._arrive()
-        self._show_what_came()
+        self.has_switched()
 
-    def _show_what_came(self) -> None:
+    def has_switched(self) -> None:
         """Show the worker's changes, so that a caller that has waited in this thread reads them in the tree at once."""
         if QtCore.QThread.currentThread() == self.thread():
             self._binding.show_all()
@@ -301,10 +269,6 @@ class H5Saver(H5SaverBase, QObject):
     def is_stopping(self) -> None:
         """Emit ``stopping_sig``."""
         self.stopping_sig.emit()
-
-    def has_switched(self) -> None:
-        """Show the result in the tree."""
-        self._show_what_came()
 
     def _begin_looking(self) -> None:
         """Do nothing: the timer looks."""

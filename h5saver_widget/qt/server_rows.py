@@ -15,9 +15,8 @@ __all__ = ["PasswordRow", "SentenceRow"]
 class PasswordRow(TextRow):
     """A secret: dots for letters."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
-        line = super().make_editor()
+    def _make_editor(self) -> QtWidgets.QWidget:
+        line = super()._make_editor()
         line.setEchoMode(QtWidgets.QLineEdit.EchoMode.Password)
         return line
 
@@ -33,11 +32,6 @@ class _Sentence(QtWidgets.QLabel):
     sigResized = QtCore.Signal()
     sigChanged = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.later = QtCore.QTimer(self)  # goes with the label
-        self.later.setSingleShot(True)
-
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Say so."""
         super().resizeEvent(event)
@@ -48,20 +42,15 @@ class _Sentence(QtWidgets.QLabel):
 class SentenceRow(WideRow):
     """The answer of a server, in as many lines as it takes."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the label."""
+    stays = True
+
+    def _make_editor(self) -> QtWidgets.QWidget:
         label = _Sentence()
         label.setWordWrap(True)
         label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         label.value, label.setValue = label.text, label.setText
         label.sigResized.connect(self._fit)
-        label.later.timeout.connect(self._come_into_view)
-        return label
-
-    def makeWidget(self) -> QtWidgets.QWidget:
-        """Return the label, always visible."""
-        label = super().makeWidget()
-        self.hideWidget = False
+        self._later = QtCore.QTimer(label, singleShot=True, timeout=self._come_into_view)  # goes with the label
         return label
 
     def valueChanged(self, param: Parameter, value: Any, force: bool = False) -> None:
@@ -69,7 +58,7 @@ class SentenceRow(WideRow):
         self.widget.setText(self.param.value())
         self._fit()
         if self.param.value() and self.treeWidget() is not None:  # once the row has found its place
-            self.widget.later.start()
+            self._later.start()
 
     def widgetValueChanged(self) -> None:
         """Do nothing: the row is read-only."""

@@ -64,6 +64,8 @@ class _Row(WidgetParameterItem):
     """The common base of all rows; comes before a pyqtgraph item in the bases."""
 
     icons: dict[Any, str]
+    #: Whether the editor is seen though the parameter is read-only.
+    stays = False
 
     def __init__(self, param: Parameter, depth: int) -> None:
         self.icons = {}
@@ -74,14 +76,14 @@ class _Row(WidgetParameterItem):
         self.setSizeHint(1, QtCore.QSize(100, height))
         self._show_tips()
 
-    def make_editor(self) -> QtWidgets.QWidget:
+    def _make_editor(self) -> QtWidgets.QWidget:
         """Return the editor; it has ``sigChanged``, ``value()`` and ``setValue()``."""
         return super().makeWidget()
 
     def makeWidget(self) -> QtWidgets.QWidget:
-        editor = self.make_editor()
+        editor = self._make_editor()
         # Read-only values are shown as plain text.
-        self.hideWidget = self.param.readonly()
+        self.hideWidget = self.param.readonly() and not self.stays
         editor.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         # An editor wider than its column would be cut off at the right.
         editor.setMinimumWidth(40)
@@ -163,8 +165,7 @@ class WideRow(_Row):
 class BoolRow(WideRow, BoolParameterItem):
     """A check box with its title beside it: a larger target than the box alone, and no column for the title."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    def _make_editor(self) -> QtWidgets.QWidget:
         box = CheckBox(self.param.title())
         # No wider than its title: a click beside the title would do nothing.
         box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Preferred)
@@ -179,9 +180,8 @@ class BoolRow(WideRow, BoolParameterItem):
 class DoSaveRow(BoolRow):
     """The switch that people look for: a large check box."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
-        box = super().make_editor()
+    def _make_editor(self) -> QtWidgets.QWidget:
+        box = super()._make_editor()
         font = box.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.25)
@@ -204,8 +204,8 @@ class DoSaveRow(BoolRow):
 class ListRow(_Row, ListParameterItem):
     """A choice."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor: a combo box of the host's height, pyqtgraph's own is cut at 20 pixels."""
+    def _make_editor(self) -> QtWidgets.QWidget:
+        """Return a combo box of the host's height: pyqtgraph's own is cut at 20 pixels."""
         combo = ElidedCombo()
         combo.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         combo.sigChanged = combo.currentIndexChanged
@@ -242,9 +242,8 @@ def _formatted(box: QtWidgets.QWidget, usual: Callable[[], str]) -> str:
 class NumberRow(_Row, NumericParameterItem):
     """A number with its unit."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
-        box = super().make_editor()
+    def _make_editor(self) -> QtWidgets.QWidget:
+        box = super()._make_editor()
         box.interpret = partial(_interpreted, box)
         box.formatText = partial(_formatted, box, box.formatText)
         box.editingFinished.connect(box.updateText)  # 2,5 becomes 2.5 min also where it was 2.5 before
@@ -259,8 +258,7 @@ class NumberRow(_Row, NumericParameterItem):
 class TextRow(_Row, StrParameterItem):
     """A text to be typed."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    def _make_editor(self) -> QtWidgets.QWidget:
         line = ElidedEdit()
         line.setPlaceholderText(self.param.opts.get("placeholder", ""))
         line.sigChanged = line.editingFinished
@@ -272,9 +270,8 @@ class TextRow(_Row, StrParameterItem):
 class PatternRow(TextRow):
     """A text with placeholders; while it is empty, it shows the meaning of that."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
-        line = super().make_editor()
+    def _make_editor(self) -> QtWidgets.QWidget:
+        line = super()._make_editor()
         line.setPlaceholderText("usual names")
         line.textEdited.connect(lambda text: self.param.setValue(text))  # the preview follows every key
         return line
@@ -283,8 +280,7 @@ class PatternRow(TextRow):
 class NotesRow(WideRow):
     """The table of notes, and the form of the template that the row beside it names."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    def _make_editor(self) -> QtWidgets.QWidget:
         table = NotesTable()
         template = self.param.parent().child("template")
         template.sigValueChanged.connect(table.choose_template)
@@ -295,8 +291,7 @@ class NotesRow(WideRow):
 class TemplateRow(TextRow):
     """The template: a ready-made one, or a file."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    def _make_editor(self) -> QtWidgets.QWidget:
         box = QtWidgets.QComboBox(editable=True)
         box.addItems(["", *READY_MADE])
         box.lineEdit().setPlaceholderText("none, or a TOML file")
@@ -312,19 +307,14 @@ class TemplateRow(TextRow):
 class ShownRow(_Row):
     """A text to be read and copied: the end of a path stays visible, the whole of it is in the tooltip."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    stays = True
+
+    def _make_editor(self) -> QtWidgets.QWidget:
         line = ElidedEdit(shown_only=True)
         line.setPlaceholderText(self.param.opts.get("placeholder", ""))
         line.sigChanged = None
         line.value = line.text
         line.setValue = lambda value: line.setText("" if value is None else str(value))
-        return line
-
-    def makeWidget(self) -> QtWidgets.QWidget:
-        """Return the editor, always visible."""
-        line = super().makeWidget()
-        self.hideWidget = False
         return line
 
     def widgetValueChanged(self) -> None:
@@ -361,17 +351,12 @@ class WideShownRow(WideRow, ShownRow):
 class FolderRow(_Row):
     """A folder to be typed or chosen."""
 
-    def make_editor(self) -> QtWidgets.QWidget:
-        """Return the editor."""
+    # pyqtgraph's type for paths is read-only by default, since its own editor can't be typed into. Ours can.
+    stays = True
+
+    def _make_editor(self) -> QtWidgets.QWidget:
         editor = FolderEdit(self.param.title())
         self.icons = {editor.button: "folder"}
-        return editor
-
-    def makeWidget(self) -> QtWidgets.QWidget:
-        """Return the editor, always visible."""
-        editor = super().makeWidget()
-        # pyqtgraph's type for paths is read-only by default, since its own editor can't be typed into. Ours can.
-        self.hideWidget = False
         return editor
 
     def optsChanged(self, param: Parameter, opts: dict[str, Any]) -> None:
