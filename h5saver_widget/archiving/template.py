@@ -214,15 +214,13 @@ def _plain(node: Any) -> Plain:
     return Plain("group", {"NX_class": nx_class}, members={name: _plain(member) for name, member in members.items()})
 
 
-def find_template(name: str, folder: Path | None = None) -> Template:
+def find_template(name: str) -> Template:
     """Return a ready-made template by its name, or that of a file.
 
     Parameters
     ----------
     name
         One of `READY_MADE`, or the path of a TOML file.
-    folder
-        Where a relative path begins.
 
     Raises
     ------
@@ -231,7 +229,7 @@ def find_template(name: str, folder: Path | None = None) -> Template:
     """
     if name in READY_MADE:
         return read_template(READY_MADE[name], name)
-    path = Path(folder or Path(), name).expanduser()
+    path = Path(name).expanduser()
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

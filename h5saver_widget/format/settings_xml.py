@@ -13,6 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from html import escape
 from typing import Any, Final
 
 from h5saver_widget.errors import CodecError, SettingsXMLError
@@ -234,15 +235,12 @@ def _elements(tag: str | None, content: Any) -> list[ET.Element]:
     )
 
 
-def _escape(text: str, more: Mapping[str, str]) -> str:
-    text = _ILLEGAL.sub("\ufffd", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for char, reference in more.items():
-        text = text.replace(char, reference)
-    return text
+def _escape(text: str, more: dict[int, str]) -> str:
+    return escape(_ILLEGAL.sub("\ufffd", text), quote=False).translate(more)
 
 
-_IN_TEXT: Final = {"\r": "&#13;"}
-_IN_ATTRIBUTE: Final = {**_IN_TEXT, "\n": "&#10;", "\t": "&#9;", '"': "&quot;"}
+_IN_TEXT: Final = str.maketrans({"\r": "&#13;"})
+_IN_ATTRIBUTE: Final = str.maketrans({"\r": "&#13;", "\n": "&#10;", "\t": "&#9;", '"': "&quot;"})
 
 
 def _write(element: ET.Element, out: list[str]) -> None:

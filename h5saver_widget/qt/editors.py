@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.qt.geometry import recent_paths, remember_path
 
-__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "PlainLabel", "plain_tip"]
+__all__ = ["CheckBox", "ElidedCombo", "ElidedEdit", "FolderEdit", "PlainLabel", "plain_label", "plain_tip"]
 
 
 def plain_tip(text: str) -> str:
@@ -28,6 +28,17 @@ class PlainLabel(QtWidgets.QLabel):
         super().__init__()
         self.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self.setText(text)
+
+
+def plain_label(text: str = "") -> QtWidgets.QLabel:
+    """Return a label of plain text, which breaks lines and never widens what it stands in."""
+    label = PlainLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+    policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
+    return label
 
 
 class ElidedEdit(QtWidgets.QLineEdit):

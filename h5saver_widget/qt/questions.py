@@ -14,7 +14,6 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.errors import NamingError
 from h5saver_widget.qt.server_dialog import ask_existing, ask_new
-from h5saver_widget.qt.swmr_dialog import ask_swmr
 from h5saver_widget.recording.picking import SwmrAnswer
 
 if TYPE_CHECKING:
@@ -28,14 +27,34 @@ _FILTER = "HDF5 files (*.h5 *.hdf5 *.nxs);;All files (*)"
 
 
 def may_ask() -> bool:
-    """Whether this is the GUI thread: only there a question can be asked."""
+    """Whether this is the GUI thread of a program with windows: only there a question can be asked."""
     application = QtWidgets.QApplication.instance()
     return isinstance(application, QtWidgets.QApplication) and QtCore.QThread.currentThread() == application.thread()
 
 
 def choose_swmr(saver: H5Saver, path: Path, file_is_swmr: bool) -> SwmrAnswer:
-    """Ask how to open a file whose SWMR state differs from the settings; adapt in other threads."""
-    return ask_swmr(saver.view, path, file_is_swmr) if may_ask() else SwmrAnswer.ADAPT
+    """Ask how to open a file that is made for SWMR while the settings are not, or the other way round.
+
+    In other threads, SWMR is switched as the file is.
+    """
+    if not may_ask():
+        return SwmrAnswer.ADAPT
+    made, wanted, switched = ("with", "off", "on") if file_is_swmr else ("without", "on", "off")
+    box = QtWidgets.QMessageBox(saver.view)
+    box.setIcon(QtWidgets.QMessageBox.Icon.Question)
+    box.setWindowTitle("SWMR settings differ")
+    box.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    box.setText(
+        f"{path.name} was made {made} SWMR (single writer, multiple readers), but SWMR is {wanted} in the settings.\n\n"
+        f"If you keep it, it is renamed to {path.stem}_old1{path.suffix} (or the next free number)."
+    )
+    roles = QtWidgets.QMessageBox.ButtonRole
+    append = box.addButton(f"Append with SWMR {switched}", roles.AcceptRole)
+    keep = box.addButton("Keep it and start a new file", roles.DestructiveRole)
+    box.addButton("Open nothing", roles.RejectRole)
+    box.setDefaultButton(append)
+    box.exec()
+    return {append: SwmrAnswer.ADAPT, keep: SwmrAnswer.NEW}.get(box.clickedButton(), SwmrAnswer.CANCEL)
 
 
 def choose_new_path(saver: H5Saver) -> Path | None:

@@ -190,14 +190,14 @@ class SettingsTree(PlainTree):
         return item
 
     def _add_next_file(self, head: QtWidgets.QTreeWidgetItem) -> None:
-        self._next_line = ElidedEdit(shown_only=True)
-        self._next_line.setAccessibleName("Next file")
+        self.next_line = ElidedEdit(shown_only=True)
+        self.next_line.setAccessibleName("Next file")
         self._next_box = QtWidgets.QWidget()
         layout = QtWidgets.QHBoxLayout(self._next_box)
         layout.setContentsMargins(2, 1, 4, 1)
         layout.setSpacing(8)
         layout.addWidget(QtWidgets.QLabel("Next file"))
-        layout.addWidget(self._next_line, 1)
+        layout.addWidget(self.next_line, 1)
         self._add_wide(head, self._next_box)
         self._reason = PlainLabel()
         self._reason.setWordWrap(True)
@@ -250,11 +250,6 @@ class SettingsTree(PlainTree):
         ]
         return found[0]
 
-    @property
-    def next_file_text(self) -> str:
-        """The text of the line 'Next file'."""
-        return self._next_line.text()
-
     def update_next_file(self, *_: object) -> None:
         """Look for the name of the next file, and show it, or why there can't be one.
 
@@ -296,15 +291,15 @@ class SettingsTree(PlainTree):
         tip = plain_tip(reason or f"{text}\nName of the next new file, if it were made now.")
         is_folder = isinstance(error, OSError)
         for line, wrong in (
-            (self._next_line, bool(reason)),
+            (self.next_line, bool(reason)),
             (self.row_of("recording", "name_template").widget, bool(reason) and not is_folder),
             (self.row_of("base_path").widget.line, is_folder),
         ):
             rows.set_alarm(line, wrong)
         text = text or "not possible"
-        if text != self._next_line.text():
-            self._next_line.setText(text)
-        for widget in (self._next_line, self._next_box):
+        if text != self.next_line.text():
+            self.next_line.setText(text)
+        for widget in (self.next_line, self._next_box):
             widget.setToolTip(plain_tip(tip))
         if reason != self._reason.text():
             self._reason.setText(reason)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from h5saver_widget.format.text import format_size
-from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_tip
+from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_label, plain_tip
 from h5saver_widget.qt.state_signs import WARNING, paint_state
 from h5saver_widget.qt.status import format_duration, format_left
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
@@ -107,13 +107,7 @@ class StatusStrip(QtWidgets.QWidget):
         self.rate = _Number(f"Data saved per second, over {RATE_SECONDS:.0f} seconds, before compression", True)
         self.size = _Number("Size of the current file on the disk", True)
         self.left = _Number("How long the disk lasts at the present rate")
-        self.problem = PlainLabel()
-        self.problem.setWordWrap(True)
-        self.problem.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        # A path has no space to break at; without this one long word would widen the whole saver.
-        policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.problem.setSizePolicy(policy)
+        self.problem = plain_label()  # a path has no space to break at: one long word would widen the whole saver
         self.problem.hide()
         #: The one sensible thing to do about a problem; a host connects it, the saver's own window does.
         self.offer = QtWidgets.QPushButton("Go on in a new file", autoDefault=False)

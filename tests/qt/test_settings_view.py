@@ -179,15 +179,15 @@ def test_a_long_path_is_elided_and_whole_in_the_tooltip(make, base):
 
 def test_the_next_file_is_shown_or_why_there_is_none(make, qtbot):
     shown = make()
-    qtbot.waitUntil(lambda: bool(re.fullmatch(r"Data_\d{8}_\d\d_\d\d_\d\d\.h5", shown.tree.next_file_text)))
+    qtbot.waitUntil(lambda: bool(re.fullmatch(r"Data_\d{8}_\d\d_\d\d_\d\d\.h5", shown.tree.next_line.text())))
     shown.type_into(shown.editor("base_name"), "Laser")
-    qtbot.waitUntil(lambda: shown.tree.next_file_text.startswith("Laser_"))
+    qtbot.waitUntil(lambda: shown.tree.next_line.text().startswith("Laser_"))
     shown.type_into(shown.editor("base_name"), "a/b")
-    qtbot.waitUntil(lambda: shown.tree.next_file_text == "not possible")
+    qtbot.waitUntil(lambda: shown.tree.next_line.text() == "not possible")
     scans = make("scan")
-    qtbot.waitUntil(lambda: scans.tree.next_file_text.endswith("_000.h5"))
+    qtbot.waitUntil(lambda: scans.tree.next_line.text().endswith("_000.h5"))
     scans.press("new_file")
-    qtbot.waitUntil(lambda: scans.tree.next_file_text.endswith("_001.h5"))
+    qtbot.waitUntil(lambda: scans.tree.next_line.text().endswith("_001.h5"))
 
 
 def test_a_name_pattern_is_previewed_while_it_is_typed_and_red_while_it_is_wrong(make, qtbot):
@@ -196,20 +196,20 @@ def test_a_name_pattern_is_previewed_while_it_is_typed_and_red_while_it_is_wrong
     line = shown.editor("recording", "name_template")
     line.setFocus()
     qtbot.keyClicks(line, "{sample}/{base} {count")
-    qtbot.waitUntil(lambda: shown.tree.next_file_text == "not possible")
+    qtbot.waitUntil(lambda: shown.tree.next_line.text() == "not possible")
     text = line.palette().color(QtGui.QPalette.ColorRole.Text)
     assert text == QtGui.QColor(ALARM) and "'{' without its partner" in shown.tree._reason.text()
     assert not shown.tree._reason_item.isHidden()
     shown.check("do_save")
     assert not shown.saver.isopen() and "'{' without its partner" in shown.last("error").message
     qtbot.keyClicks(line, "er}")
-    qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 000.h5")
+    qtbot.waitUntil(lambda: shown.tree.next_line.text() == "Si/Data 000.h5")
     assert line.palette().color(QtGui.QPalette.ColorRole.Text) != QtGui.QColor(ALARM)
     assert shown.tree._reason_item.isHidden()
-    preview = shown.tree.next_file_text
+    preview = shown.tree.next_line.text()
     shown.press("new_file")
     assert shown.saver.file_path.as_posix().endswith(f"/{preview}")
-    qtbot.waitUntil(lambda: shown.tree.next_file_text == "Si/Data 001.h5")
+    qtbot.waitUntil(lambda: shown.tree.next_line.text() == "Si/Data 001.h5")
 
 
 @pytest.mark.parametrize("button", ["new_file", "do_save"])
@@ -219,7 +219,7 @@ def test_a_file_gets_the_name_on_screen_also_when_the_next_second_begins(make, q
     qtbot.waitUntil(lambda: shown.tree.shown_for is not None)
     shown.tree.update_next_file()
     qtbot.waitUntil(lambda: not shown.tree._asker.busy)
-    preview, second = shown.tree.next_file_text, shown.tree.shown_for.second
+    preview, second = shown.tree.next_line.text(), shown.tree.shown_for.second
     qtbot.waitUntil(lambda: datetime.now().second != second)
     if button == "do_save":
         shown.check("do_save")
@@ -243,9 +243,9 @@ def test_a_folder_that_does_not_answer_does_not_hold_the_window_up(make, qtbot):
     qtbot.addWidget(tree)
     for _ in range(5):
         tree.update_next_file()
-    assert tree.next_file_text == ""
+    assert tree.next_line.text() == ""
     gate.set()
-    qtbot.waitUntil(lambda: tree.next_file_text == "True")
+    qtbot.waitUntil(lambda: tree.next_line.text() == "True")
 
 
 @pytest.mark.parametrize(

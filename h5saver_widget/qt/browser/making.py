@@ -1,4 +1,4 @@
-"""Labels, layouts and buttons as this window makes them, by one call each."""
+"""Layouts and buttons as this window makes them, by one call each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ from contextlib import contextmanager
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from h5saver_widget.qt.editors import PlainLabel
-
-__all__ = ["plain_label", "stack", "tool_button", "unheard"]
-
-
-def plain_label(text: str = "") -> QtWidgets.QLabel:
-    """Return a label of plain text, which breaks lines and never widens the window."""
-    label = PlainLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-    policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    label.setSizePolicy(policy)
-    return label
+__all__ = ["stack", "tool_button", "unheard"]
 
 
 def stack(

@@ -11,10 +11,10 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.browsing.describing import NodeReport
 from h5saver_widget.browsing.formatting import count_text
 from h5saver_widget.browsing.rows import NodeIcon
-from h5saver_widget.qt.browser.making import plain_label, stack
+from h5saver_widget.qt.browser.making import stack
 from h5saver_widget.qt.browser.plots import PlotPanel
 from h5saver_widget.qt.browser.settings_panel import SettingsPanel
-from h5saver_widget.qt.editors import PlainLabel, plain_tip
+from h5saver_widget.qt.editors import PlainLabel, plain_label, plain_tip
 
 __all__ = ["NodePanel"]
 

@@ -7,12 +7,13 @@ from typing import Any
 from pyqtgraph.Qt import QtCore, QtWidgets
 
 from h5saver_widget.qt.browser.follower import Follower
-from h5saver_widget.qt.browser.making import plain_label, stack
+from h5saver_widget.qt.browser.making import stack
 from h5saver_widget.qt.browser.node_panel import NodePanel
 from h5saver_widget.qt.browser.overlay import Overlay
 from h5saver_widget.qt.browser.start_page import StartPage
 from h5saver_widget.qt.browser.top_bar import TopBar
 from h5saver_widget.qt.browser.trees import TreePane
+from h5saver_widget.qt.editors import plain_label
 from h5saver_widget.qt.geometry import fit
 from h5saver_widget.qt.icons import icon
 from h5saver_widget.qt.long_work import LongWork

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import pyqtgraph as pg
@@ -12,7 +13,7 @@ from h5saver_widget.qt.browser.plots.ticks import Ticks, axis_text, days_of, sta
 from h5saver_widget.qt.plot_style import paint_axes
 from h5saver_widget.saving.conventions import EPOCH
 
-__all__ = ["Canvas", "escaped", "wrapped"]
+__all__ = ["Canvas", "wrapped"]
 
 
 class Canvas(pg.GraphicsLayoutWidget):
@@ -272,9 +273,9 @@ class Canvas(pg.GraphicsLayoutWidget):
             shown = elide(text, middle, int(max(40, room[axis.orientation])))
             if (shown, colour) != self._written.get(axis):
                 self._written[axis] = (shown, colour)
-                axis.setLabel(escaped(shown), color=colour)
+                axis.setLabel(escape(shown, quote=False), color=colour)
         lines = wrapped(self._note, self.fontMetrics(), max(80, int(self.plot.vb.width())))
-        text = "<br>".join(map(escaped, lines))
+        text = "<br>".join(escape(line, quote=False) for line in lines)
         self.plot.setTitle(text or None, color=colour, size=f"{self.font().pointSizeF():g}pt")
         if lines:  # pyqtgraph has room for one
             height = len(lines) * (self.fontMetrics().height() + 2) + 8
@@ -298,12 +299,3 @@ def wrapped(text: str, metrics: QtGui.QFontMetrics, width: int) -> list[str]:
         else:
             lines.append(word)
     return lines
-
-
-def escaped(text: str) -> str:
-    """Return a text that a widget shows as it is, where it would take it for HTML.
-
-    >>> escaped('<b>x</b>')
-    '&lt;b&gt;x&lt;/b&gt;'
-    """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.browsing.drawings import Curve, Curves
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.qt.browser.making import unheard
-from h5saver_widget.qt.browser.plots.canvas import Canvas, escaped
+from h5saver_widget.qt.browser.plots.canvas import Canvas
 from h5saver_widget.qt.browser.plots.ticks import axis_text, is_time, position_text, start_of
 from h5saver_widget.qt.browser.plots.values import (
     beam,
@@ -174,11 +175,9 @@ class CurveCanvas(Canvas):
         drawing, lines = self._drawn, []
         largest = max(12, min(34, self.width() // 16, self.height() // (3 * max(1, len(drawing.curves)))))
         for curve in drawing.curves[:12]:
-            value = escaped(number_text(curve.values[0].item(), drawing.units))
+            value = escape(number_text(curve.values[0].item(), drawing.units))
             error = f" ± {number_text(float(curve.errors[0]))}" if curve.errors is not None else ""
-            lines.append(
-                f"{escaped(curve.label)}<br><span style='font-size:{largest}pt'>{value}</span>{escaped(error)}"
-            )
+            lines.append(f"{escape(curve.label)}<br><span style='font-size:{largest}pt'>{value}</span>{escape(error)}")
         return "<br>".join(lines)
 
     # ------------------------------------------------------------------ look
@@ -232,7 +231,7 @@ class CurveCanvas(Canvas):
         legend.setColumnCount(columns)
         size = f"{self.font().pointSizeF():g}pt"
         for number, name in enumerate(names if len(names) <= most else names[: most - 1]):
-            legend.addItem(lines[number], escaped(name))
+            legend.addItem(lines[number], escape(name))
         if len(names) > most:
             legend.addItem(pg.PlotDataItem(pen=None), f"… {len(names) - most + 1:,} more")
         for _, label in legend.items:

@@ -6,9 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from h5saver_widget.browsing.drawings import AxisValues
-
-__all__ = ["Grid", "grid_of"]
+__all__ = ["Grid"]
 
 #: Points of a side of the uniform grid that an image over axes that are not uniform is drawn with.
 _FINEST: Final = 2048
@@ -29,6 +27,11 @@ class Grid:
         Which point is drawn at each place of the uniform grid.
     is_true
         False if the axis can't be used (not a number, all equal): points are counted then.
+
+    Examples
+    --------
+    >>> Grid(np.array([0.0, 1.0, 4.0])).edges.tolist()
+    [-0.5, 0.5, 2.5, 5.5]
     """
 
     def __init__(self, values: np.ndarray) -> None:
@@ -77,12 +80,3 @@ class Grid:
     def between(self, low: float, high: float) -> np.ndarray:
         """Return the points that lie between two places."""
         return np.sort(self.order[(self.middles >= low) & (self.middles <= high)])
-
-
-def grid_of(axis: AxisValues) -> Grid:
-    """Return the grid of an axis.
-
-    >>> grid_of(AxisValues('x', 'mm', np.array([0.0, 1.0, 4.0]))).edges.tolist()
-    [-0.5, 0.5, 2.5, 5.5]
-    """
-    return Grid(axis.values)

@@ -15,7 +15,7 @@ from h5saver_widget.browsing.drawings import Picture, Points
 from h5saver_widget.browsing.pieces import statistics_of
 from h5saver_widget.qt.browser.making import unheard
 from h5saver_widget.qt.browser.plots.canvas import Canvas
-from h5saver_widget.qt.browser.plots.grid import Grid, grid_of
+from h5saver_widget.qt.browser.plots.grid import Grid
 from h5saver_widget.qt.browser.plots.ticks import axis_text, position_text
 from h5saver_widget.qt.browser.plots.values import known_range, missing_text, offset_of, round_ends, statistics_text
 from h5saver_widget.qt.numbers import number_text
@@ -182,7 +182,7 @@ class ImageCanvas(_ColourCanvas):
         rows, columns = drawing.rows, drawing.columns
         key = tuple((len(a.values), a.values[:1].tolist(), a.values[-1:].tolist()) for a in (rows, columns))
         if key != self._axes_key or self._grids is None:
-            self._grids, self._axes_key = (grid_of(rows), grid_of(columns)), key
+            self._grids, self._axes_key = (Grid(rows.values), Grid(columns.values)), key
         y, x = self._grids
         in_colours = drawing.values.ndim == 3
         values = drawing.values if in_colours else self._take(drawing.values, drawing.label, drawing.units)

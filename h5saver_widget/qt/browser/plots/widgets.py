@@ -7,12 +7,13 @@ from typing import Final
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from h5saver_widget.qt.browser.making import plain_label, stack
+from h5saver_widget.qt.browser.making import stack
 from h5saver_widget.qt.browser.plots.controls import MapBar, PlotBar
 from h5saver_widget.qt.browser.plots.dimensions import DimensionRows
 from h5saver_widget.qt.browser.plots.numbers import NumberTable
 from h5saver_widget.qt.browser.plots.pictures import copy_picture, save_picture
 from h5saver_widget.qt.browser.plots.view import PlotView
+from h5saver_widget.qt.editors import plain_label
 from h5saver_widget.qt.status import explain
 
 __all__ = ["HINT", "PlotWidgets"]
