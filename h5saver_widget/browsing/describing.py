@@ -49,14 +49,8 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 class StoredSettings:
     """Settings that are stored as XML.
 
-    Attributes
-    ----------
-    name
-        Name of the attribute.
-    tree
-        Dicts for ``Parameter.create``; empty if the text is no XML.
-    text
-        The text, where it can't be shown as a tree, with the reason in `problem`.
+    ``tree`` holds dicts for ``Parameter.create``. Where there can be no tree, ``text`` is shown, and ``problem`` says
+    why.
     """
 
     name: str

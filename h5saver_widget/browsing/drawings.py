@@ -51,14 +51,7 @@ class Part(Enum):
 class AxisValues:
     """The values along a dimension, with label and units.
 
-    Attributes
-    ----------
-    label, units
-        For the axis of a plot.
-    values
-        Shape (points,), float64.
-    is_counted
-        Whether there is no axis in the file and the points are only counted.
+    ``values`` has shape (points,), float64; where there is no axis in the file, points are counted.
     """
 
     label: str

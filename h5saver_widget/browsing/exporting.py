@@ -27,18 +27,10 @@ def export_node(
     progress: Progress | None = None,
     allow: Sequence[Path] = (),
 ) -> Exported:
-    """Export a node; see :func:`h5saver_widget.exporters.export` for its errors.
+    """Export a node of a file, or of an open file; of ``'/'`` everything is exported.
 
-    Parameters
-    ----------
-    source
-        Path of a file, or an open file.
-    node
-        Path of the node; of ``'/'`` everything is exported.
-    target, format, overwrite, progress
-        As there.
-    allow
-        Folders in which other files may be read, where values are stored in these.
+    Arguments and errors are those of :func:`h5saver_widget.exporters.export`. In the folders of `allow`, other files
+    may be read where values are stored in these.
     """
     from h5saver_widget.exporters import export  # what exports is not needed before
 

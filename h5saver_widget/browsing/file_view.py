@@ -239,13 +239,10 @@ class FileView:
         return found
 
     def search(self, text: str, most: int = MOST_FOUND) -> Iterator[list[tuple[str, NodeKind]]]:
-        """Look for nodes whose name or title contains a text, in any case of letters; found ones come bit by bit.
+        """Look for nodes whose name or title contains a text, in any case of letters; end when `most` are found.
 
-        Yields
-        ------
-        list of (str, NodeKind)
-            Paths found since the last time; it may be empty. The search ends when `most` are found. Each list holds the
-            finds of a tenth of a second, or of 250 nodes.
+        Yields paths and kinds found since the last time, in a tenth of a second or among 250 nodes; a list may be
+        empty.
         """
         return search(self.h5, text, most)
 
@@ -283,21 +280,10 @@ class FileView:
     def look_again(
         self, groups: Sequence[str], shown: str = "", *, always: bool = False
     ) -> tuple[bool, dict[str, list[Child]]]:
-        """See the file as it is now.
+        """See the file as it is now; where nothing seems to have changed, only if `always` says so.
 
-        Parameters
-        ----------
-        groups
-            Groups whose content is wanted; missing ones are skipped.
-        shown
-            The node that is looked at.
-        always
-            Look even if nothing seems to have changed.
-
-        Returns
-        -------
-        bool, dict
-            Whether the display of the node may have changed, and the nodes in the groups.
+        Returns whether the display of the node that is `shown` may have changed, and the nodes in the groups; missing
+        ones are skipped.
         """
         before = self._sizes.get(shown)
         changed = self.follow()

@@ -36,15 +36,7 @@ _HOLLOW = "Nothing is found in this file although it is not empty: it may be dam
 
 
 class Opened(NamedTuple):
-    """A file that is open for reading.
-
-    Attributes
-    ----------
-    h5
-        The open file.
-    note
-        A notice about the way it was opened, ``''`` if nothing is unusual.
-    """
+    """A file that is open for reading, and a notice about the way it was opened, ``''`` if nothing is unusual."""
 
     h5: H5Backend
     note: str
@@ -53,16 +45,8 @@ class Opened(NamedTuple):
 class Readers:
     """Backends for reading; one may be made ahead of time: starting its process takes longer than opening most files.
 
-    A process has one file in its life, so that nothing that a damaged one did to the library harms another.
-
-    Parameters
-    ----------
-    backend
-        Backend that files are tried with first; None for the default.
-    isolated
-        Read every file in a worker process.
-    server
-        Where files on a server are; None for the server that the environment names.
+    A process has one file in its life, so that nothing that a damaged one did to the library harms another. Files are
+    tried with `backend` first, None for the default; a `server` of None is the one that the environment names.
     """
 
     def __init__(
@@ -119,21 +103,11 @@ def open_to_look(
     """Open a file for reading.
 
     Tried in this order: as it is; as a reader of a streaming file (SWMR), if it is one; without the lock of another
-    program; and then the same with the other libraries.
+    program; and then the same with the other libraries. A `backend` of None is the default.
 
-    Parameters
-    ----------
-    path
-        Path of the file.
-    backend
-        Backend that is tried first; None for the default.
-    isolated
-        Read in a worker process: a file that crashes the library harms nobody, and this program may open the same
-        file to write.
-    readers
-        The readers; by default, new ones as `isolated` says.
-    reader
-        The reader that had this file open before: it opens the file again if its backend is the one that is tried.
+    An `isolated` file is read in a worker process: one that crashes the library harms nobody, and this program may open
+    the same file to write. A `reader` had this file open before: it opens the file again if its backend is the one that
+    is tried.
 
     Raises
     ------

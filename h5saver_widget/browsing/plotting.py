@@ -52,24 +52,11 @@ _PART_LABELS: Final = {Part.MODULUS: "|{}|", Part.PHASE: "arg {}", Part.REAL: "R
 
 
 class DataReader:
-    """A data object that is read in parts.
+    """A data object that is read in parts; loaded lazily, it reads the requested ones alone.
 
-    Parameters
-    ----------
-    data
-        Loaded lazily: only the requested parts are read.
-    path
-        The node it comes from.
-    has_background
-        Whether a background is stored beside it.
-    left_out
-        How many further arrays of its group may be channels of it.
-    part
-        The drawn part of complex numbers.
-    colours
-        The dimension of colours, where the file names one; by default, one that looks like it.
-    palette
-        The colours that the numbers of an image stand for, see `DataSummary`.
+    So many further arrays of its group as are `left_out` may be channels of it. `colours` is the dimension of colours,
+    where the file names one; by default, one that looks like it. `palette` has the colours that the numbers of an image
+    stand for, see `DataSummary`.
     """
 
     def __init__(
@@ -162,20 +149,8 @@ class DataReader:
     ) -> Curves:
         """Return curves along a dimension.
 
-        Parameters
-        ----------
-        along
-            The dimension.
-        fixed
-            Position in every other dimension; 0 where nothing is said.
-        channel
-            The channel, None for all.
-        start
-            Where the window begins, if not all points can be shown.
-        spread_axis
-            Which of the axes of a spread dimension is drawn along.
-        stop
-            The point behind the last one; by default, of as many as can be shown.
+        `fixed` is the position in the other dimensions, 0 where nothing is said; a `channel` of None stands for all of
+        them. Points from `start` to `stop` are drawn, by default as many as can be shown.
         """
         chosen, total = self._chosen(channel), self.summary.shape[along]
         window = window_of(total, max(1, MOST_POINTS // len(chosen)), start)
@@ -207,20 +182,11 @@ class DataReader:
         channel: int | None = None,
         span: tuple[int, int] | None = None,
     ) -> Iterator[tuple[float, Curves]]:
-        """Return curves of a dimension of any length, in small steps.
+        """Return curves of a dimension of any length, in small steps; see :meth:`curves`.
 
-        Parameters
-        ----------
-        along, fixed, channel
-            See :meth:`curves`.
-        span
-            The first point and the one behind the last; None for all of them.
-
-        Yields
-        ------
-        float, Curves
-            Which part is done (1 at the end), and the curves as far as they go. Where there are too many points to draw
-            them all, ``window.step`` points become two, the smallest and the largest; without errors then.
+        `span` is the first point and the one behind the last; None for all of them. Yields the part that is done (1 at
+        the end), and the curves as far as they go. Where there are too many points to draw them all, ``window.step``
+        points become two, the smallest and the largest; without errors then.
         """
         total, chosen = self.summary.shape[along], self._chosen(channel)
         first = min(max(0, span[0]), total) if span else 0
@@ -247,17 +213,9 @@ class DataReader:
                 yield (stop - first) / (last - first), self._over_axis(along, window, curves)
 
     def only_curve(self, name: str) -> Curves:
-        """Return data that are a curve, as a whole, to be drawn with others.
+        """Return data that are a curve, as a whole, to be drawn with others; the name becomes part of the labels.
 
-        Parameters
-        ----------
-        name
-            Name that tells it from the others; it becomes part of the labels.
-
-        Raises
-        ------
-        DataMismatchError
-            If the data have more than one dimension.
+        DataMismatchError if the data have more than one dimension.
         """
         wide = [i for i, size in enumerate(self.summary.shape) if size > 1] or [0]
         if len(wide) > 1:
@@ -270,12 +228,7 @@ class DataReader:
     def numbers(self, parts: Mapping[int, int | slice], channel: int = 0) -> Values:
         """Return the values of a part as they are stored, with the dimensions that have a slice.
 
-        Parameters
-        ----------
-        parts
-            Position or slice of a dimension; position 0 where nothing is said.
-        channel
-            The channel.
+        In a dimension of which nothing is said, it is position 0.
         """
         return np.asarray(self._channels[channel][self._key(parts)])
 
@@ -341,25 +294,11 @@ class DataReader:
         how: Projection = Projection.MEAN,
         channel: int = 0,
     ) -> Iterator[tuple[float, Curves | Picture | Points]]:
-        """Make a map over one or two navigation dimensions, in small steps.
+        """Make a map over one or two navigation dimensions, those that are shown, in small steps.
 
-        Parameters
-        ----------
-        shown
-            The dimensions of the map.
-        over
-            The dimensions that become one number, with the part of them that counts.
-        fixed
-            Position in every other dimension.
-        how
-            The reduction of a point's numbers.
-        channel
-            The channel.
-
-        Yields
-        ------
-        float, drawing
-            Which part is done (1 at the end), and the map as far as it goes; NaN where nothing was read yet.
+        The dimensions `over` become one number, of the part of them that is given; `fixed` is the position in every
+        other one. Yields the part that is done (1 at the end), and the map as far as it goes; NaN where nothing was
+        read yet.
         """
         array = self._channels[channel]
         shape = tuple(self.summary.shape[i] for i in shown)

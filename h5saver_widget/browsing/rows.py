@@ -48,18 +48,8 @@ _GROUP_ICONS: Final = {"scan": NodeIcon.SCAN, "detector": NodeIcon.DETECTOR, "ac
 class TreeRow:
     """One line of a tree.
 
-    Attributes
-    ----------
-    look
-        Icon.
-    title
-        Title.
-    content
-        Shape, or the value of a single number.
-    problem
-        Why it can't be read, ``''`` if it can.
-    kind
-        Number type of an array.
+    ``content`` is a shape, or the value of a single number; ``kind`` a number type; ``problem`` says why the node can't
+    be read, ``''`` if it can.
     """
 
     icon: NodeIcon

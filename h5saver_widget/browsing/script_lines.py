@@ -12,22 +12,9 @@ LAZY_BYTES: Final = 500_000_000
 
 
 def lines_to_load(file: Path, path: str, *, is_group: bool, is_data: bool, all_channels: bool, size: int = 0) -> str:
-    r"""Return a script that loads a node.
+    r"""Return a script that loads a node: all data of a group, an array of numbers, or any other array.
 
-    Parameters
-    ----------
-    file
-        Path of the file.
-    path
-        Path of the node.
-    is_group
-        Whether it is a group: all data in it are loaded.
-    is_data
-        Whether it is an array of numbers.
-    all_channels
-        Take all channels of the data object that the array belongs to.
-    size
-        Size of the values in bytes.
+    With `all_channels`, it takes the whole data object that the array belongs to; by the size in bytes, lazily.
 
     Examples
     --------

@@ -67,13 +67,7 @@ what speed your disk can take.</p>
 
 
 class GuideWindow(QtWidgets.QDialog):
-    """The guide in a window beside the other: it never waits for an answer.
-
-    Parameters
-    ----------
-    parent
-        The window it belongs to.
-    """
+    """The guide in a window beside the other: it never waits for an answer."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         """Show nothing yet."""

@@ -30,21 +30,11 @@ _SHORTEST: Final = 10.0
 
 
 class LivePlot(QtWidgets.QWidget):
-    """A plot that keeps its last frame until it is drawn.
+    """A plot of ``"Data0D"``, ``"Data1D"`` or ``"Data2D"`` that keeps its last frame until it is drawn.
 
-    Parameters
-    ----------
-    dim
-        ``"Data0D"``, ``"Data1D"`` or ``"Data2D"``: which regions of interest there can be.
-    histogram
-        Whether 1D data are counts in equal bins, drawn as steps.
-
-    Attributes
-    ----------
-    roi_manager
-        The regions of interest; None where there can be none.
-    background
-        Subtracted from the shown data, never from the saved ones; None for nothing.
+    1D data that are counts in equal bins, a `histogram`, are drawn as steps. ``roi_manager`` has the regions of
+    interest, None where there can be none. ``background`` is subtracted from the shown data, never from the saved ones;
+    None for nothing.
     """
 
     def __init__(self, dim: str = "Data1D", histogram: bool = False) -> None:

@@ -20,14 +20,9 @@ __all__ = ["LoopJitter", "ScreenCamera", "screen_can_be_seen"]
 
 
 class LoopJitter(Source):
-    """How late this program's event loop calls a timer: a histogram in ms of the last ticks.
+    """How late this program's event loop calls a timer: a histogram in ms of the last ticks, so many as are kept.
 
     A program that waits for its disk or compresses on its GUI thread is late: this shows the cost of recording.
-
-    Parameters
-    ----------
-    keep
-        Number of last ticks in the histogram.
 
     Examples
     --------
@@ -142,19 +137,9 @@ class ScreenCamera(Source):
 
 
 def grey_frame(image: QtGui.QImage, width: int, height: int) -> NDArray[np.uint8]:
-    """Return a picture as grey values, scaled into a black frame with its proportions kept.
+    """Return a picture as grey values: uint8 of shape (height, width), 0 is black.
 
-    Parameters
-    ----------
-    image
-        Any picture that is not empty.
-    width, height
-        Size of the frame in pixels.
-
-    Returns
-    -------
-    ndarray
-        uint8, shape (height, width), 0 is black.
+    It is scaled into a black frame with its proportions kept.
     """
     image = image.convertToFormat(QtGui.QImage.Format.Format_RGB32)
     # Half smooth, half fast: scaling smoothly in one step costs 20 ms for a large screen.

@@ -35,18 +35,10 @@ __all__ = ["FrameCounts", "PanelRecorder"]
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """The counts of the frames of a recording, by its saver.
+    """The counts of the frames of a recording, by its saver: accepted and lost ones.
 
-    Attributes
-    ----------
-    path
-        The file that is open or was last; None before there is one.
-    frames, lost
-        Frames that were accepted, and frames that could not be saved.
-    bytes
-        Size of the accepted data in memory, in bytes.
-    seconds
-        Time in which frames have come, in s.
+    ``path`` is the file that is open or was last, None before there is one; ``bytes`` the size of the accepted data in
+    memory; ``seconds`` the time in which frames have come.
     """
 
     path: Path | None
@@ -59,17 +51,7 @@ class FrameCounts:
 class PanelRecorder(QtCore.QObject):
     """Saves the frames of panels while the saver's *Do Save* is on, and single frames into files of their own.
 
-    Parameters
-    ----------
-    h5saver
-        The saver whose tree the user sees.
-    panels
-        The detectors.
-
-    Attributes
-    ----------
-    most
-        How much may wait to be saved, in bytes; further frames are lost, and counted.
+    Up to ``most`` bytes may wait to be saved; further frames are lost, and counted.
     """
 
     note = QtCore.Signal(str)
@@ -192,11 +174,8 @@ class PanelRecorder(QtCore.QObject):
     def save_snapshot(self, panel: DetectorPanel) -> Path | None:
         """Write the frame on the screen (a new one, if there is none), with the background, to a separate file.
 
-        Returns
-        -------
-        Path or None
-            The file, closed: ``BASE/2026/20261121/Snapshot_20261121_16_58_48.h5``. None if there is no frame, or it
-            could not be saved: a signal says why.
+        Returns the file, closed: ``BASE/2026/20261121/Snapshot_20261121_16_58_48.h5``. None if there is no frame, or it
+        could not be saved: a signal says why.
         """
         data = panel.latest if panel.latest is not None else panel.snap()
         if data is None:

@@ -25,17 +25,9 @@ _NAMES = {1: ("from", "to"), 2: ("x", "y", "width", "height")}
 
 
 class Regions(QtCore.QObject):
-    """The regions of one plot.
+    """The regions of one plot: spans on a curve's axis (`dim` 1), or rectangles on an image (2).
 
-    Parameters
-    ----------
-    dim
-        1 for spans on a curve's axis, 2 for rectangles on an image.
-
-    Attributes
-    ----------
-    settings
-        A parameter group for each region: its name, and its place in units of the axes.
+    ``settings`` has a group for each region: its name, and its place in units of the axes.
     """
 
     changed = QtCore.Signal()
@@ -112,10 +104,7 @@ class Regions(QtCore.QObject):
     def measure(self, dwa: DataWithAxes) -> DataCalculated | None:
         """Return the mean of the first channel in every region, NaN where one holds no point; None without regions.
 
-        Parameters
-        ----------
-        dwa
-            The data: one signal axis for spans, two (y, x) for rectangles.
+        The data have one signal axis for spans, two (y, x) for rectangles.
         """
         places = list(self._places.items())
         if not places:

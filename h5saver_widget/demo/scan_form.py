@@ -39,15 +39,7 @@ def scan_settings(actuators: Sequence[MockActuator]) -> Parameter:
 
 
 class ScanForm(QtWidgets.QWidget):
-    """The settings of a scan on three lines.
-
-    Parameters
-    ----------
-    settings
-        The parameters of :func:`scan_settings`; the form follows every change of them.
-    actuators
-        The same actuators.
-    """
+    """The settings of a scan, made by :func:`scan_settings`, on three lines; it follows every change of them."""
 
     def __init__(self, settings: Parameter, actuators: Sequence[MockActuator]) -> None:
         super().__init__()

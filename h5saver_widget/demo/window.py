@@ -46,30 +46,11 @@ Press <b>Record</b> (Ctrl+R) to save what is grabbed<br>to a file in {folder}</p
 
 
 class DemoWindow(QtWidgets.QMainWindow):
-    """Real data through the H5Saver widget.
+    """Real data through the H5Saver widget, into files below ``~/h5saver-demo`` by default.
 
-    Parameters
-    ----------
-    out
-        Base path of the files; ``~/h5saver-demo`` by default.
-    backend
-        ``"h5py"``, ``"tables"``, or None for the configured default.
-
-    Attributes
-    ----------
-    h5saver
-        The saver whose tree is docked.
-    panels
-        The detectors, in the order of the tabs.
-    viewer, scan
-        A viewer panel and a scan extension behind them, each with its own saver: the dock shows the saver of the
-        visible tab.
-    recorder
-        Saves their frames and counts.
-    log
-        The log below.
-    last_error
-        The last error that was shown, or an empty text.
+    ``panels`` are the detectors, in the order of the tabs, ``recorder`` saves their frames; behind them a viewer panel
+    and a scan extension, each with its own saver. The dock shows the saver of the visible tab. ``last_error`` is the
+    last error that was shown, or an empty text.
     """
 
     def __init__(self, out: Path | None = None, backend: str | None = None) -> None:

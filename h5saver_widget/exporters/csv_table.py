@@ -18,10 +18,7 @@ __all__ = ["CsvExporter"]
 class CsvExporter(Exporter):
     """Writes a table: comment lines, a line of column names, a row per point in C order.
 
-    Parameters
-    ----------
-    bom
-        Begin with the mark by which Excel knows UTF-8: without it, it shows ``Âµm`` for ``µm``.
+    With `bom`, it begins with the mark by which Excel knows UTF-8: without it, Excel shows ``Âµm`` for ``µm``.
     """
 
     name = "csv"

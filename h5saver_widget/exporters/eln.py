@@ -100,16 +100,9 @@ def _pictures(node: Node, job: Job) -> Iterator[tuple[str, bytes]]:
 
 
 def crate(node: Node, name: str, files: list[dict[str, str]]) -> dict[str, Any]:
-    """Return the description of an export, as JSON-LD.
+    """Return the description of an export of a node, the experiment of this name, as JSON-LD.
 
-    Parameters
-    ----------
-    node
-        The node that is exported.
-    name
-        Name of the experiment.
-    files
-        The facts about each file in it: its place, type, size, hash. The data, then pictures of them.
+    `files` has the facts about each file in it: its place, type, size, hash. The data, then pictures of them.
     """
     told = dict(_told(node))
     values = [

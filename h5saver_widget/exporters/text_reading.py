@@ -21,11 +21,6 @@ __all__ = ["read_text"]
 def read_text(path: Path | str) -> Item:
     """Return the content of a txt or csv file of this package: a data object, and the backgrounds of its channels.
 
-    Parameters
-    ----------
-    path
-        Path of the file.
-
     Raises
     ------
     CodecError

@@ -130,14 +130,8 @@ def _datetime64(*args: str) -> np.datetime64:
 def checked_dtype(name: object, count: int, kinds: str = "biufcUS") -> np.dtype[Any]:
     """Return the dtype of this name if it is a simple one whose array of `count` items is small enough.
 
-    Parameters
-    ----------
-    name
-        Name of a boolean, integer, float, complex or fixed-length text dtype.
-    count
-        Number of items the array will have.
-    kinds
-        Letters of the kinds allowed, as in ``dtype.kind``.
+    Simple are booleans, integers, floats, complex numbers and fixed-length text; `kinds` are the letters of those that
+    are allowed, as in ``dtype.kind``.
 
     Raises
     ------

@@ -189,16 +189,10 @@ def read_superblock(path: Path) -> Superblock | None:
 
 
 def older_superblock(version: int, size: int, members: tuple[int, int] | None = None) -> bytes:
-    """Return a superblock of version 0 or 1, with the entry of the root group behind it.
+    """Return a superblock of version 0, or 1 with short lists of chunks, with the entry of the root group behind it.
 
-    Parameters
-    ----------
-    version
-        0, or 1 with short lists of chunks.
-    size
-        Size of the file, in bytes.
-    members
-        Where the tree and the heap of the root group's members stand; None if its header is to tell.
+    `size` is that of the file in bytes; `members` where the tree and the heap of the root group's members stand, None
+    if its header is to tell.
     """
     raw = SIGNATURE + bytes((version, 0, 0, 0, 0, 8, 8, 0)) + struct.pack("<HHI", LEAF_K, INNER_K, 0)
     if version:

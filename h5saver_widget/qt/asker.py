@@ -20,18 +20,9 @@ _POLL_MS: Final = 20
 
 
 class BackgroundCall(threading.Thread):
-    """A call in a thread, and its result.
+    """A call in a thread, with its result, or the error that it raised, and the seconds it took.
 
     It travels to the GUI thread as data: a thread knows no widget, so that a widget may go while the call runs.
-
-    Attributes
-    ----------
-    result
-        The returned value; None if there is none.
-    error
-        The raised error; None if there was none.
-    seconds
-        How long it took.
     """
 
     def __init__(self, call: Callable[[], Any], name: str) -> None:

@@ -18,18 +18,10 @@ __all__ = ["Binding"]
 
 
 class Binding:
-    """Binds the parameters of a tree to the settings of the same paths.
+    """Binds the parameters of a tree to the settings of the same paths, which may change in any thread.
 
-    Parameters
-    ----------
-    store
-        The settings; they may change in any thread.
-    tree
-        The parameters, of the GUI thread.
-    in_own_thread
-        Makes a call in the GUI thread, at once if that is the one that asks.
-    refused
-        Called with the title of a parameter and the error, when a value that was put into the tree can't be used.
+    `in_own_thread` makes a call in the GUI thread, at once if that is the one that asks. `refused` is called with the
+    title of a parameter and the error, when a value that was put into the tree can't be used.
     """
 
     def __init__(

@@ -31,13 +31,7 @@ class _Line(QtWidgets.QWidget):
 
 
 class ButtonsRow(QtWidgets.QTreeWidgetItem):
-    """Actions side by side, each with its icon.
-
-    Parameters
-    ----------
-    actions
-        Action parameters and the names of their icons.
-    """
+    """Actions side by side, each with its icon, which is named beside it."""
 
     def __init__(self, actions: list[tuple[Parameter, str]]) -> None:
         super().__init__()

@@ -8,13 +8,7 @@ __all__ = ["FlowLayout"]
 
 
 class FlowLayout(QtWidgets.QLayout):
-    """Widgets in rows, as words in a text.
-
-    Parameters
-    ----------
-    horizontal, vertical
-        Room between two widgets and between two rows, in pixels.
-    """
+    """Widgets in rows, as words in a text, so many pixels apart."""
 
     def __init__(self, horizontal: int = 6, vertical: int = 6) -> None:
         super().__init__()

@@ -57,12 +57,7 @@ def fit(window: QtWidgets.QWidget, width: int, height: int) -> None:
 def keep_geometry(window: QtWidgets.QWidget, name: str) -> None:
     """Put a window where it was, or make it fit onto the screen, and remember its place when it is closed.
 
-    Parameters
-    ----------
-    window
-        A window that is not shown yet.
-    name
-        Under which it is remembered.
+    It is not shown yet; the name is the one under which it is remembered.
     """
     key = f"geometry/{name}"
     fit(window, window.width(), window.height())

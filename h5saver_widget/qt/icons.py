@@ -89,12 +89,6 @@ def icon(name: str, color: str | QtGui.QColor | None = None, on: QtWidgets.QWidg
 def icon_names() -> list[str]:
     """Return the names of the icons there are, sorted.
 
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
     >>> "record" in icon_names()
     True
     """

@@ -47,15 +47,10 @@ _home: _Home | None = None
 
 
 class Keeper:
-    """Keeps an object, and all that it refers to, from being deleted outside of the GUI thread.
+    """Keeps its owner, and all that it refers to, from being deleted outside of the GUI thread.
 
-    To be held by the object itself. Both are forgotten together then, and Python asks the keeper before it deletes
+    To be held by the owner itself. Both are forgotten together then, and Python asks the keeper before it deletes
     anything: in another thread, the keeper hands the object over.
-
-    Parameters
-    ----------
-    owner
-        The object that holds this one.
 
     Examples
     --------

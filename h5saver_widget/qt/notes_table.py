@@ -158,10 +158,7 @@ class NotesTable(QtWidgets.QWidget):
 class CommentLine(QtWidgets.QWidget):
     """A line that is written into the log of the file with the return key.
 
-    Parameters
-    ----------
-    write
-        Writes a line; raises an error with a sentence if it can't.
+    `write` does that; it raises an error with a sentence if it can't.
     """
 
     def __init__(self, write: Callable[[str], None], parent: QtWidgets.QWidget | None = None) -> None:

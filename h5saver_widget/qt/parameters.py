@@ -102,14 +102,9 @@ def shown_with(settings: Settings, capabilities: Capabilities) -> dict[SettingPa
 
 
 def with_save_type(params: list[dict[str, Any]], save_type: object) -> list[dict[str, Any]]:
-    """Return a deep copy of parameter descriptions whose save type is another one.
+    """Return a deep copy of parameter descriptions of :func:`saver_params` whose save type is another one.
 
-    Parameters
-    ----------
-    params
-        As :func:`saver_params` makes them.
-    save_type
-        A :class:`~h5saver_widget.format.layout.SaveType`, its name, or another library's member of the same name.
+    That is a :class:`~h5saver_widget.format.layout.SaveType`, its name, or another library's member of the same name.
     """
     copied = copy.deepcopy(params)
     for param in copied:
@@ -121,12 +116,7 @@ def with_save_type(params: list[dict[str, Any]], save_type: object) -> list[dict
 def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None) -> list[dict[str, Any]]:
     """Return the descriptions from which pyqtgraph builds the settings of a saver.
 
-    Parameters
-    ----------
-    save_type
-        The purpose of the files.
-    backend
-        Backend that is chosen at first; None for the default one.
+    A backend of None is the default one, chosen at first.
 
     Examples
     --------

@@ -27,13 +27,7 @@ _STYLES: Final = (
 
 
 class LocalTicks(pg.AxisItem):
-    """An axis whose numbers are written as the locale has it, and stand apart.
-
-    Attributes
-    ----------
-    offset
-        The number that they count from.
-    """
+    """An axis whose numbers are written as the locale has it, and stand apart; they count from an offset."""
 
     offset = 0.0
 
@@ -64,12 +58,7 @@ def curve_colours(palette: QtGui.QPalette) -> tuple[str, ...]:
 def curve_colour(number: int, count: int, palette: QtGui.QPalette) -> tuple[QtGui.QColor, QtCore.Qt.PenStyle]:
     """Return colour and style of one of several curves: a fifth has the first colour, dashed; many go round the hues.
 
-    Parameters
-    ----------
-    number, count
-        Which of how many curves.
-    palette
-        On whose background they are seen.
+    They are seen on the background of the palette.
     """
     colours = curve_colours(palette)
     if count <= len(colours) * len(_STYLES):

@@ -19,15 +19,7 @@ __all__ = ["SaverView"]
 class SaverView(QtWidgets.QWidget):
     """The settings of a saver, and the strip that says how it is.
 
-    Parameters
-    ----------
-    saver
-        The saver; it goes on when a host deletes this widget.
-
-    Attributes
-    ----------
-    tree, strip
-        The settings, and how saving goes.
+    The saver goes on when a host deletes this widget.
     """
 
     def __init__(self, saver: H5Saver) -> None:

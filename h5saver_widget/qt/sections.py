@@ -19,16 +19,9 @@ class Buttons:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and the rows below it.
+    """A heading and the rows below it, open or folded at first.
 
-    Attributes
-    ----------
-    title
-        The heading.
-    rows
-        Paths of parameters, buttons, ``'next file'`` or ``'comment'``.
-    expanded
-        Whether it is open at first.
+    Rows are paths of parameters, buttons, ``'next file'`` or ``'comment'``.
     """
 
     title: str

@@ -45,14 +45,8 @@ class _Asker:
 class ServerFiles(QtWidgets.QDialog):
     """The files in a folder of a server; a path may also be typed.
 
-    The server is asked in a thread: the window works while it is slow, and says so.
-
-    Parameters
-    ----------
-    make_asker
-        Called in the thread; returns a backend that knows the server.
-    folder
-        Where to begin.
+    The server is asked in a thread: the window works while it is slow, and says so. `make_asker` is called there; it
+    returns a backend that knows the server.
     """
 
     def __init__(self, parent: QtWidgets.QWidget | None, make_asker: Callable[[], Backend], folder: Path) -> None:

@@ -26,17 +26,7 @@ def preset_names() -> list[str]:
 
 
 class SettingsMenu(QtWidgets.QMenu):
-    """Resets a setting, keeps and takes presets.
-
-    Parameters
-    ----------
-    parent
-        The tree.
-    settings
-        All settings.
-    param
-        The one that was clicked; None for none.
-    """
+    """Resets the setting that was clicked, if one was; keeps and takes presets of all of them."""
 
     def __init__(self, parent: QtWidgets.QWidget, settings: Parameter, param: Parameter | None) -> None:
         super().__init__(parent)

@@ -61,16 +61,10 @@ _ROW_BY_TYPE: Final = {
 class SettingsTree(PlainTree):
     """The settings of one saver.
 
-    Parameters
-    ----------
-    settings
-        The settings of a saver.
-    next_file
-        Returns a function that finds the name of a file made at a time, in the given folder or, for None, in that of
-        the settings. That looks into folders and is called in a thread of its own: it must hold no QObject.
-        NamingError says why there can't be a name, OSError why not in this folder.
-    comment
-        Writes a line into the log of the file; raises an error with a sentence if it can't.
+    `next_file` returns a function that finds the name of a file made at a time, in the given folder or, for None, in
+    that of the settings. That looks into folders and is called in a thread of its own: it must hold no QObject.
+    NamingError says why there can't be a name, OSError why not in this folder. `comment` writes a line into the log of
+    the file; it raises an error with a sentence if it can't.
     """
 
     def __init__(

@@ -51,16 +51,8 @@ _CANNOT_OPEN = re.compile(r"(?P<library>[\w+.-]+\.so[\w.]*): cannot open shared 
 def has_display() -> bool:
     """Tell whether a window can be shown: on Linux only if the display named by the environment really answers.
 
-    Returns
-    -------
-    bool
-        True on Windows and macOS. On Linux True if the X server of ``DISPLAY`` accepts a connection, or the Wayland
-        compositor of ``WAYLAND_DISPLAY`` does.
-
-    Examples
-    --------
-    >>> isinstance(has_display(), bool)
-    True
+    That is so if the X server of ``DISPLAY`` accepts a connection, or the Wayland compositor of ``WAYLAND_DISPLAY``
+    does. On Windows and macOS, it always is.
     """
     if not sys.platform.startswith("linux"):
         return True
@@ -70,11 +62,8 @@ def has_display() -> bool:
 def choose_platform(offscreen: bool = False) -> None:
     """Set ``QT_QPA_PLATFORM`` to a platform that works here; call it before the ``QApplication`` is made.
 
-    Parameters
-    ----------
-    offscreen
-        True asks for no window at all. False takes the display if there is one and goes offscreen if not; a platform
-        that the environment names already is kept.
+    That is the display if there is one; else, or if it is asked for, there is no window at all. A platform that the
+    environment names already is kept, unless ``offscreen`` is asked for.
 
     Examples
     --------
@@ -89,15 +78,7 @@ def choose_platform(offscreen: bool = False) -> None:
 def qt_binding() -> str:
     """Name the Qt binding that pyqtgraph takes: the one of ``PYQTGRAPH_QT_LIB``, one in use, the first installed.
 
-    Returns
-    -------
-    str
-        ``'PyQt5'``, ``'PyQt6'`` or ``'PySide6'``; ``'PyQt5'`` if there is none.
-
-    Examples
-    --------
-    >>> qt_binding() in ('PyQt5', 'PyQt6', 'PySide6')
-    True
+    It is ``'PyQt5'``, ``'PyQt6'`` or ``'PySide6'``; ``'PyQt5'`` if there is none.
     """
     wanted = os.environ.get("PYQTGRAPH_QT_LIB")
     used = (name for name in _BINDINGS if sys.modules.get(name) is not None)
@@ -108,12 +89,8 @@ def qt_binding() -> str:
 def missing_qt_libraries() -> str | None:
     """Name the system library that keeps Qt from starting, in one line with the packages to install.
 
-    The X11 plug-in is only looked at when it would be used. The order is :func:`choose_platform`, this, Qt.
-
-    Returns
-    -------
-    str or None
-        None when Qt can start.
+    None when Qt can start. The X11 plug-in is only looked at when it would be used. The order is
+    :func:`choose_platform`, this, Qt.
 
     Examples
     --------

@@ -27,10 +27,7 @@ _NUMBER: Final = re.compile(r"\d[\d,.]*")
 def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus:
     """Show how the recorder is, wherever it is shown, and return it.
 
-    Parameters
-    ----------
-    only_if_changed
-        Numbers that grow are shown twice a second, and not with every call.
+    With `only_if_changed`, numbers that grow are shown twice a second, and not with every call.
     """
     status, now = saver.status(), monotonic()
     counts = (saver.frames_saved, saver.bytes_saved, status.statistics.frames_dropped)
@@ -58,14 +55,9 @@ def show_status(saver: H5Saver, only_if_changed: bool = False) -> RecorderStatus
 
 
 def show_file_content(saver: H5Saver) -> H5Browser | None:
-    """Open a window with the content of the current file, read through this saver.
+    """Open a window with the content of the current file, read through this saver; it stays in ``analysis_prog``.
 
-    The window stays in ``analysis_prog``. When the file was closed already, it is opened for reading only.
-
-    Returns
-    -------
-    H5Browser or None
-        None, and a message, if there is no file.
+    When the file was closed already, it is opened for reading only. None, and a message, if there is no file.
     """
     if saver.analysis_prog is not None:
         saver.analysis_prog.close()

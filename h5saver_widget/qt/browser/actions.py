@@ -28,19 +28,7 @@ _PLOTTED = (NodeIcon.VALUE, NodeIcon.CURVE, NodeIcon.IMAGE, NodeIcon.STACK, Node
 
 
 class NodeMenu(QtWidgets.QMenu):
-    """The menu of one node.
-
-    Parameters
-    ----------
-    browser
-        The window.
-    report
-        The description of the selected node.
-    file
-        Its file.
-    kind
-        Its kind.
-    """
+    """The menu of one node of a file, the one that is selected and described by the report."""
 
     def __init__(self, browser: H5Browser, report: NodeReport, file: OpenFile, kind: NodeKind) -> None:
         super().__init__(browser)

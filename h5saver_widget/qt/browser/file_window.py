@@ -28,17 +28,7 @@ _Server = RemoteOptions | Mapping[str, Any] | None
 
 
 class FileWindow(BrowserWidgets):
-    """A window that opens files, each with a worker of its own.
-
-    Parameters
-    ----------
-    parent
-        Qt's parent.
-    backend
-        Backend that opens a path; None for the default.
-    isolated, server
-        See :class:`~h5saver_widget.browsing.opening.Readers`.
-    """
+    """A window that opens files, each with a worker of its own; arguments as of `Readers`."""
 
     def __init__(self, parent: QtWidgets.QWidget | None, backend: str | None, isolated: bool, server: _Server) -> None:
         super().__init__(parent)
@@ -60,12 +50,9 @@ class FileWindow(BrowserWidgets):
         """Show which file is current."""
 
     def open_file(self, path: Path | str, backend: str | None = None) -> OpenFile:
-        """Open a file for reading; one that is open already is read again and selected.
+        """Open a file for reading; its ``problem`` says later on why it could not be opened.
 
-        Returns
-        -------
-        OpenFile
-            Its ``problem`` says later on why it could not be opened.
+        One that is open already is read again and selected.
         """
         path = Path(path)
         known = next((f for f in self.model.files if f.view.is_own and f.path == path), None)

@@ -21,25 +21,10 @@ FILTER: Final = "HDF5 files (*.h5 *.hdf5 *.hdf *.nxs *.nx5 *.nc);;All files (*)"
 
 
 class OpenFile(QtCore.QObject):
-    """One file of the browser.
+    """One file of the browser: a path, or the open file of a saver.
 
-    Parameters
-    ----------
-    source
-        Path, or the open file of a saver.
-    backend
-        Backend that opens a path.
-    readers
-        The readers for the path.
-
-    Attributes
-    ----------
-    view
-        The view that the worker reads; never called in the GUI thread, but for `path`.
-    worker
-        The thread in which it is read.
-    problem
-        Why the file can't be read, ``''`` if it can.
+    ``view`` is read by the thread of ``worker``, and never called in the GUI thread, but for `path`. ``problem`` says
+    why the file can't be read, ``''`` if it can.
     """
 
     def __init__(

@@ -18,13 +18,7 @@ FOLLOW_MS: Final = 1000
 
 
 class Follower(QtCore.QObject):
-    """Keeps the trees up to date with the files; open and selected lines stay so.
-
-    Parameters
-    ----------
-    trees
-        The trees, and the files in them.
-    """
+    """Keeps the trees up to date with the files; open and selected lines stay so."""
 
     node_changed = QtCore.Signal()
     """What is shown of the selected node may have changed."""

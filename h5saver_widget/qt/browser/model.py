@@ -287,12 +287,7 @@ class NodeModel(QtCore.QAbstractItemModel):
     def add_found(self, file: OpenFile, found: Sequence[Child]) -> None:
         """Add lines for nodes that were found, and for the groups above them; nothing else of these groups is shown.
 
-        Parameters
-        ----------
-        file
-            Their file.
-        found
-            Paths and kinds. Each group is sorted and numbered once for all of them.
+        Each group is sorted and numbered once for all of them.
         """
         root = self._find("/", file)
         assert root is not None

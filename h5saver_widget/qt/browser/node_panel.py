@@ -168,20 +168,10 @@ class NodePanel(QtWidgets.QWidget):
     def show_report(
         self, report: NodeReport, may_comment: str, name: str = "/", again: bool = False, was_allowed: bool = False
     ) -> None:
-        """Show a node.
+        """Show a node; the root has the name of the file.
 
-        Parameters
-        ----------
-        report
-            The report.
-        may_comment
-            Why it can't be given a comment, ``''`` if it can.
-        name
-            Label of the root: the file.
-        again
-            The same node, seen anew: a comment that is being written stays.
-        was_allowed
-            Reading the files in its folder was allowed.
+        `may_comment` says why it can't be given a comment, ``''`` if it can. Where the same node is seen `again`, a
+        comment that is being written stays. `was_allowed`: reading the files in its folder was.
         """
         self.report = report
         self.message.hide()

@@ -19,13 +19,7 @@ _MOST: Final = 64
 
 
 class Overlay(QtCore.QObject):
-    """Reads the curves of the nodes that are selected beside the shown one, each in the worker of its file.
-
-    Parameters
-    ----------
-    plots
-        Where they are drawn.
-    """
+    """Reads the curves of the nodes that are selected beside the shown one, each in the worker of its file."""
 
     said = QtCore.Signal(str)
     """Which nodes are not drawn, and why."""

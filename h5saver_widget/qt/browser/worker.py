@@ -24,14 +24,9 @@ Told = Callable[[Any], None]
 
 
 class ReadTask:
-    """Something to be done.
+    """Something to be done; nobody waits for the result of a cancelled one.
 
-    Attributes
-    ----------
-    key
-        A new job with the same key takes the place of this one.
-    cancelled
-        Nobody waits for the result any more.
+    A new job with the same key takes the place of this one.
     """
 
     def __init__(self, work: Work, done: Told | None, failed: Told | None, part: Told | None, key: str) -> None:
@@ -113,18 +108,11 @@ class Worker(QtCore.QObject):
         part: Told | None = None,
         key: str = "",
     ) -> ReadTask:
-        """Have something done.
+        """Have something done in the thread.
 
-        Parameters
-        ----------
-        work
-            Called in the thread. If there is a `part`, it returns an iterator.
-        done, failed
-            Called in the thread of the window with the result (None at the end of an iterator) or the exception.
-        part
-            Called with every item of the iterator.
-        key
-            A job with this key that has not been told yet is cancelled.
+        `done` and `failed` are called in the thread of the window, with the result or the exception. If there is a
+        `part`, the work returns an iterator: `part` is called with each of its items, and `done` with None at its end.
+        A job with this key that has not been told yet is cancelled.
         """
         job = ReadTask(work, done, failed, part, key)
         if self._ended:

@@ -86,15 +86,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         return self._fitted is None or self._fitted == self.plot.vb.targetRange()
 
     def draw(self, drawing: Any, thing: Any = None) -> None:
-        """Show a drawing of this canvas' kind.
-
-        Parameters
-        ----------
-        drawing
-            The drawing.
-        thing
-            Identity of the drawn data: the user's view is kept only for the same data.
-        """
+        """Show a drawing of this canvas' kind; the user's view is kept only for the same thing: the same data."""
         key = (thing, self.log)  # another scale makes another thing of it
         fits = self.is_fitted or key != self._key
         if key != self._key:

@@ -54,14 +54,7 @@ class PlotBar(QtWidgets.QWidget):
     def show_channels(self, labels: tuple[str, ...], left_out: int, chosen: str = "") -> None:
         """Offer channels, and all together if there are several; a channel that was chosen stays so.
 
-        Parameters
-        ----------
-        labels
-            Of the channels that can be drawn.
-        left_out
-            How many more there may be.
-        chosen
-            The label of the channel that was chosen.
+        So many more channels there may be as were left out.
         """
         self.channel.clear()
         more = f"{left_out:,} more arrays are not drawn here: choose them in the tree" if left_out else ""

@@ -25,14 +25,9 @@ _COLOURS: Final = (COLOUR_MAP, "inferno", "cividis", ("CET-L1", None), ("CET-D1"
 
 
 class RangeRow(QtWidgets.QWidget):
-    """Two numbers, from and to, that are taken with the return key; both decimal separators are read.
+    """Two numbers, from and to, that are taken with the return key, the smaller one first.
 
-    Parameters
-    ----------
-    low, high
-        The quantity of the range.
-    take
-        Is given two numbers, the smaller one first.
+    Both decimal separators are read.
     """
 
     def __init__(self, low: float, high: float, take: Callable[[float, float], None]) -> None:
@@ -67,17 +62,7 @@ class RangeRow(QtWidgets.QWidget):
 
 
 class PlotMenu(QtWidgets.QMenu):
-    """The menu of one plot.
-
-    Parameters
-    ----------
-    parent
-        The panel of the plot.
-    canvas
-        The plot.
-    set_log
-        Chooses along which axes it is logarithmic: x, y.
-    """
+    """The menu of one plot; `set_log` chooses along which axes it is logarithmic: x, y."""
 
     def __init__(self, parent: QtWidgets.QWidget, canvas: Canvas, set_log: Callable[[bool, bool], None]) -> None:
         super().__init__(parent)

@@ -34,22 +34,9 @@ _Role = QtCore.Qt.ItemDataRole
 class Numbers:
     """The content of a table: an array along two dimensions, or some channels along one.
 
-    Attributes
-    ----------
-    reader
-        Returns a function that reads, in the worker's thread.
-    thing
-        Identity of the data.
-    rows, columns
-        The dimensions; no columns where each channel is one.
-    row_axis, column_axis
-        Labels along the two dimensions.
-    at
-        Position in the other dimensions.
-    channels
-        Number and label of the channels that are shown; of an image, the first one.
-    units
-        Of the values.
+    ``reader`` returns a function that reads, in the worker's thread. There are no ``columns`` where each channel is
+    one; of an image, the first channel is shown. ``at`` is the position in the other dimensions, ``thing`` the identity
+    of the data.
     """
 
     reader: Callable[[], DataReader]

@@ -55,20 +55,9 @@ class PlotPanel(MapPanel):
     def show_data(
         self, file: OpenedFile, path: str, all_channels: bool = False, with_bkg: bool = False, again: bool = False
     ) -> None:
-        """Show the data of an array node.
+        """Show the data of an array node, or all channels of its data object; with or without the background.
 
-        Parameters
-        ----------
-        file
-            The file, and its worker.
-        path
-            The node.
-        all_channels
-            All channels of its data object.
-        with_bkg
-            Without the background.
-        again
-            The same node again: the user's choices stay.
+        Where the same node is shown `again`, the user's choices stay.
         """
         self.forget()
         self._file, self._path, self._all, self._subtract = file, path, all_channels, with_bkg

@@ -31,19 +31,9 @@ def copy_picture(area: QtWidgets.QWidget) -> None:
 
 
 def save_picture(area: QtWidgets.QWidget, path: Path) -> None:
-    """Save a picture of a widget with plots in it.
+    """Save a picture of a widget, as ``.png`` or ``.svg``; in an SVG, its plots become lines and text.
 
-    Parameters
-    ----------
-    area
-        The widget; in an SVG, its plots become lines and text.
-    path
-        A file name that ends in ``.svg`` or ``.png``.
-
-    Raises
-    ------
-    FileOpenError
-        If it can't be written, or has another ending.
+    FileOpenError if it can't be written, or has another ending.
     """
     if path.suffix.lower() == ".svg":
         written = _save_svg(area, path)

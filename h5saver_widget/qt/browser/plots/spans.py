@@ -15,14 +15,8 @@ _ENOUGH = 50_000
 def span_wanted(axis: StoredAxis, window: Window, seen: tuple[float, float] | None) -> tuple[int, int] | None:
     """Return the points to read for the present view, None if the drawn ones will do.
 
-    Parameters
-    ----------
-    axis
-        Along the curve, as a whole.
-    window
-        The drawn points.
-    seen
-        From, to, in units of the axis; None for all of it.
+    What is seen goes from a position to another, in units of the axis of the whole curve; None is all of it. The window
+    has the drawn points.
 
     Examples
     --------

@@ -66,14 +66,8 @@ def offset_of(parts: Sequence[np.ndarray]) -> int:
 def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool = False) -> str:
     """Return in words which values a plot can't show, ``''`` if it shows all of them.
 
-    Parameters
-    ----------
-    parts
-        The values of each curve, or of the image.
-    log, units
-        Whether they are drawn on a logarithmic scale; their units.
-    some
-        Whether these are but the smallest and the largest values of many.
+    The parts are the values of each curve, or of the image; `some`, if they are but the smallest and the largest of
+    many.
 
     Examples
     --------

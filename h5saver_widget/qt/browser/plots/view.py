@@ -20,10 +20,7 @@ _CANVASES: Final[dict[type, type[Canvas]]] = {Curves: CurveCanvas, Picture: Imag
 class PlotView(QtWidgets.QStackedWidget):
     """Shows drawings; canvases are made when they are first needed.
 
-    Parameters
-    ----------
-    steady
-        Whether colours stand for round values, which rest while a live picture flickers.
+    If it is `steady`, colours stand for round values, which rest while a live picture flickers.
     """
 
     hovered = QtCore.Signal(str)
