@@ -383,7 +383,6 @@ def _backend(name: str) -> str:
 
 
 def _positive(text: str) -> float:
-    """Read a number of seconds."""
     try:
         number = float(text)
     except ValueError:
@@ -394,7 +393,6 @@ def _positive(text: str) -> float:
 
 
 def _clock(text: str) -> float:
-    """Read a time."""
     from h5saver_widget.recording.chronometer import parse_clock
 
     try:

@@ -259,7 +259,6 @@ class _Follower:
         return node
 
     def close(self) -> None:
-        """Close the file."""
         opened, self._opened, self._version = self._opened, None, None
         if opened is not None:
             opened.close_file()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from numbers import Number
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from h5saver_widget.errors import DataMismatchError
 __all__ = ["Arithmetic", "Operation", "combined_arrays", "combined_errors", "combined_units"]
 
 Operation = Literal["+", "-", "*", "/"]
-Self = TypeVar("Self", bound="Arithmetic")
 
 
 def _difference(left: Any, right: Any) -> Any:
@@ -121,11 +120,11 @@ class Arithmetic:
     _data: list[NDArray[Any]]
     errors: Any
 
-    def _twin(self: Self) -> Self:
+    def _twin(self) -> Self:
         """Return a copy that shares arrays and axes, but no list."""
         raise NotImplementedError
 
-    def _combine(self: Self, operation: Operation, other: object) -> Self:
+    def _combine(self, operation: Operation, other: object) -> Self:
         right: list[Any]
         right_errors: list[NDArray[Any]] | None = None
         right_units = ""
@@ -148,19 +147,19 @@ class Arithmetic:
         new.errors = errors
         return new
 
-    def __add__(self: Self, other: object) -> Self:
+    def __add__(self, other: object) -> Self:
         """Return the sum with a number or with data of the same shape."""
         return self._combine("+", other)
 
-    def __sub__(self: Self, other: object) -> Self:
+    def __sub__(self, other: object) -> Self:
         """Return the difference with a number or data (a background); signed, also for unsigned frames."""
         return self._combine("-", other)
 
-    def __mul__(self: Self, other: object) -> Self:
+    def __mul__(self, other: object) -> Self:
         """Return the product with a number or with data of the same shape."""
         return self._combine("*", other)
 
-    def __truediv__(self: Self, other: object) -> Self:
+    def __truediv__(self, other: object) -> Self:
         """Return the quotient by a number or by data of the same shape."""
         return self._combine("/", other)
 

@@ -72,7 +72,6 @@ class Axis:
         size: int | None = None,
         spread_order: int = 0,
     ) -> None:
-        """Check and hold the values; see the class for the parameters."""
         self.label = label
         self.units = units
         self.index = index
@@ -135,7 +134,6 @@ class Axis:
         return Axis(self.label, self.units, None, self.index, self.scaling, self.offset, size, self.spread_order)
 
     def __len__(self) -> int:
-        """Return the number of values."""
         return self.size
 
     @property

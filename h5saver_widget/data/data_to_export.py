@@ -55,7 +55,6 @@ class DataToExport:
         timestamp: float | None = None,
         **kwargs: Any,
     ) -> None:
-        """Check and hold the list; see the class for the parameters."""
         self.name = name
         self.timestamp = time.time() if timestamp is None else timestamp
         self.extra_attributes: list[str] = []
@@ -96,11 +95,9 @@ class DataToExport:
         add_extras(self, kwargs)
 
     def __len__(self) -> int:
-        """Return the number of data objects."""
         return len(self._data)
 
     def __iter__(self) -> Iterator[DataWithAxes]:
-        """Iterate over the data objects."""
         return iter(self._data)
 
     @overload

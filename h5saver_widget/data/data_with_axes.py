@@ -9,7 +9,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,41 +29,17 @@ from h5saver_widget.data.checks import (
     same_axes,
 )
 from h5saver_widget.data.enums import DataDim, DataDistribution, DataSource
+from h5saver_widget.data.said import Described, Said, said_of
 from h5saver_widget.data.slicing import Slicer, cut_axes, expand_key, moved_down
 from h5saver_widget.errors import DataMismatchError
 
 __all__ = ["DataWithAxes", "Said", "arrays_of", "axes_of", "said_of"]
 
 
-class Said(NamedTuple):
-    """All that is said about the arrays of a data object, in one tuple: two frames are compared in one step.
-
-    The lists are those of the data object, so that a change that a caller makes in them is seen.
-    """
-
-    dim: DataDim
-    source: DataSource
-    name: str
-    origin: str
-    units: str
-    labels: list[str]
-    errors: list[NDArray[Any]] | None
-    nav_indexes: tuple[int, ...]
-    extra_attributes: list[str]
+arrays_of, axes_of = attrgetter("_data"), attrgetter("_axes")
 
 
-said_of, arrays_of, axes_of = attrgetter("_said"), attrgetter("_data"), attrgetter("_axes")
-
-
-def _as_it_is(field: str, doc: str) -> Any:
-    """Return the property of a field of `Said` that takes any value."""
-    return property(attrgetter(f"_said.{field}"), lambda self, value: self._say(**{field: value}), doc=doc)
-
-
-Self = TypeVar("Self", bound="DataWithAxes")
-
-
-class DataWithAxes(Arithmetic):
+class DataWithAxes(Described, Arithmetic):
     """Channels of one shape with axes, units, errors, origin and time.
 
     Parameters
@@ -131,7 +107,6 @@ class DataWithAxes(Arithmetic):
         timestamp: float | None = None,
         **kwargs: Any,
     ) -> None:
-        """Check and hold the data; see the class for the parameters."""
         arrays = checked_arrays(data, name)
         shape = arrays[0].shape
         dims = checked_nav_indexes(nav_indexes, len(shape), name)
@@ -153,15 +128,6 @@ class DataWithAxes(Arithmetic):
         if kwargs:
             add_extras(self, kwargs)
 
-    def _say(self, **changes: Any) -> None:
-        """Change fields of `Said`."""
-        self._said = self._said._replace(**changes)
-
-    name: str = _as_it_is("name", "Name of the data.")
-    origin: str = _as_it_is("origin", "Title of the module that the data come from.")
-    units: str = _as_it_is("units", "Units of the values of all channels.")
-    extra_attributes: list[str] = _as_it_is("extra_attributes", "Names of the attributes that are saved with the data.")
-
     def _shared(self) -> tuple[int, ...]:
         return self.nav_indexes if self._distribution is DataDistribution.spread else ()
 
@@ -182,23 +148,9 @@ class DataWithAxes(Arithmetic):
         self._say(labels=labels, dim=dim_of(shape, nav_indexes))
 
     @property
-    def source(self) -> DataSource:
-        """Raw or calculated; a member or its name is accepted."""
-        return self._said.source
-
-    @source.setter
-    def source(self, source: DataSource | str) -> None:
-        self._say(source=DataSource.of(source))
-
-    @property
     def distribution(self) -> DataDistribution:
         """Whether navigation points form a grid (uniform) or a list (spread)."""
         return self._distribution
-
-    @property
-    def dim(self) -> DataDim:
-        """Dimension of one channel, ND as soon as there is navigation."""
-        return self._said.dim
 
     @property
     def labels(self) -> list[str]:
@@ -270,11 +222,9 @@ class DataWithAxes(Arithmetic):
         return len(self._data)
 
     def __len__(self) -> int:
-        """Return the number of channels."""
         return len(self._data)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        """Iterate over the channels."""
         return iter(self._data)
 
     @overload
@@ -348,16 +298,16 @@ class DataWithAxes(Arithmetic):
     # ------------------------------------------------------------------------------------- slices and copies
 
     @property
-    def inav(self: Self) -> Slicer[Self]:
+    def inav(self) -> Slicer[Self]:
         """Slicing by index along navigation: ``dwa.inav[3, 1:]``; arrays of the result are views."""
         return Slicer(lambda key: self._cut(expand_key(key, self.nav_indexes, self.shape, "navigation")))
 
     @property
-    def isig(self: Self) -> Slicer[Self]:
+    def isig(self) -> Slicer[Self]:
         """Slicing by index along signal dimensions: ``dwa.isig[..., -1]``; arrays of the result are views."""
         return Slicer(lambda key: self._cut(expand_key(key, self.sig_indexes, self.shape, "signal")))
 
-    def _cut(self: Self, full: tuple[int | slice, ...]) -> Self:
+    def _cut(self, full: tuple[int | slice, ...]) -> Self:
         new = self._twin()
         new._data = [np.atleast_1d(array[full]) for array in self._data]
         new._axes = cut_axes(self._axes, full)
@@ -368,7 +318,7 @@ class DataWithAxes(Arithmetic):
             new._distribution = DataDistribution.uniform
         return new
 
-    def _twin(self: Self) -> Self:
+    def _twin(self) -> Self:
         """Return a copy that shares arrays and axes, but no list."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
@@ -376,7 +326,7 @@ class DataWithAxes(Arithmetic):
         new._say(labels=list(self.labels), extra_attributes=list(self.extra_attributes))
         return new
 
-    def deepcopy(self: Self) -> Self:
+    def deepcopy(self) -> Self:
         """Return a copy that shares nothing."""
         return copy.deepcopy(self)
 

@@ -114,7 +114,6 @@ class DataActuator(DataRaw):
         data: Iterable[NDArray[Any]] | NDArray[Any] | float = 0.0,
         **kwargs: Any,
     ) -> None:
-        """Check and hold the position; parameters as for `DataRaw`."""
         super().__init__(name, dim, distribution, data, **kwargs)
 
     def value(self) -> float:

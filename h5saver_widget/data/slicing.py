@@ -43,11 +43,9 @@ class Slicer(Generic[T]):
     __slots__ = ("_cut",)
 
     def __init__(self, cut: Callable[[Any], T]) -> None:
-        """Hold the function that cuts."""
         self._cut = cut
 
     def __getitem__(self, key: Any) -> T:
-        """Return the function's result for `key`."""
         return self._cut(key)
 
 

@@ -70,7 +70,6 @@ class GuideWindow(QtWidgets.QDialog):
     """The guide in a window beside the other: it never waits for an answer."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        """Show nothing yet."""
         super().__init__(parent)
         self.setWindowTitle("Guide - H5Saver demo")
         self.setModal(False)

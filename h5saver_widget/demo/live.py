@@ -38,7 +38,6 @@ class LivePlot(QtWidgets.QWidget):
     """
 
     def __init__(self, dim: str = "Data1D", histogram: bool = False) -> None:
-        """Make an empty plot."""
         super().__init__()
         self.background: DataToExport | None = None
         self._histogram = histogram
@@ -195,7 +194,6 @@ class Hint(QtWidgets.QLabel):
     """A sentence in the place of a plot that is still empty."""
 
     def __init__(self, text: str) -> None:
-        """Show a sentence, centred and wrapped."""
         super().__init__(text)
         self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)

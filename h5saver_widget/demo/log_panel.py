@@ -25,7 +25,6 @@ class LogPanel(QtWidgets.QPlainTextEdit):
     """
 
     def __init__(self) -> None:
-        """Make an empty log."""
         super().__init__()
         self.setReadOnly(True)
         self.setMaximumBlockCount(KEEP_LINES)

@@ -85,7 +85,6 @@ class DetectorPanel(QtWidgets.QWidget):
         hint: str = "Press <b>Grab</b> for live data, <b>Snap</b> for a single frame.",
         parent: QtWidgets.QWidget | None = None,
     ) -> None:
-        """Build plot and controls; nothing is measured yet."""
         super().__init__(parent)
         self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.source = source

@@ -101,7 +101,6 @@ class ScreenCamera(Source):
     """Size of a frame in pixels."""
 
     def __init__(self, window: QtWidgets.QWidget, whole_screen: bool | None = None) -> None:
-        """Choose the screen or the window."""
         self._window = window
         self.whole_screen = screen_can_be_seen() if whole_screen is None else whole_screen
         what = "the screen" if self.whole_screen else "this window"

@@ -61,7 +61,6 @@ class PanelRecorder(QtCore.QObject):
     """A snapshot was not saved; the sentence says why."""
 
     def __init__(self, h5saver: H5Saver, panels: list[DetectorPanel]) -> None:
-        """Listen to the panels."""
         super().__init__()
         self._keeper = Keeper(self)  # a thread may be the last to hold it
         self.h5saver = h5saver

@@ -34,7 +34,6 @@ class Regions(QtCore.QObject):
     """A region was added, moved or removed."""
 
     def __init__(self, dim: int) -> None:
-        """Begin without regions."""
         super().__init__()
         self.dim = dim
         self.settings = Parameter.create(name="ROIs", title="Regions", type="group")
@@ -42,7 +41,6 @@ class Regions(QtCore.QObject):
         self._places: dict[str, tuple[float, ...]] = {}  # read by measuring threads
 
     def __len__(self) -> int:
-        """Return the number of regions."""
         return len(self._items)
 
     def add(self, plot: pg.PlotItem, extent: QtCore.QRectF, palette: QtGui.QPalette) -> str:

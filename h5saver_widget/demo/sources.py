@@ -175,7 +175,6 @@ class SimulatedSpectrometer(Source):
     """Centre in nm, width (standard deviation) in nm, height in counts: roughly a mercury lamp, blurred."""
 
     def __init__(self, seed: int | None = None) -> None:
-        """Prepare axis, lines and noise."""
         self._rng = np.random.default_rng(seed)
         self._axis = Axis("wavelength", units="nm", offset=400.0, scaling=0.4, size=1024)
         nm = self._axis.get_data()

@@ -54,7 +54,6 @@ class DemoWindow(QtWidgets.QMainWindow):
     """
 
     def __init__(self, out: Path | None = None, backend: str | None = None) -> None:
-        """Build everything; nothing is grabbed or written yet."""
         super().__init__()
         self._keeper = Keeper(self)
         self.folder = Path(out) if out is not None else DEFAULT_FOLDER

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.data.protocols import AxisLike, DataLike, DataToExportLike
-from h5saver_widget.errors import FileNotOpenError
-from h5saver_widget.format.layout import GroupModuleType
 from h5saver_widget.modules.base import ModuleSaver
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.saving.bundle import Bundle
@@ -29,8 +27,23 @@ __all__ = ["DetectorEnlargeableSaver", "DetectorExtendedSaver", "DetectorSaver",
 _LARGE = ("Data2D", "DataND")
 
 
-class _DataModuleSaver(ModuleSaver):
-    """A module saver with a data saver of its own, made anew for every file saver."""
+class DetectorSaver(ModuleSaver):
+    """Saves the data of a detector once: a snapshot.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, types, numpy as np
+    >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
+    >>> detector = types.SimpleNamespace(title='Spectrometer')
+    >>> with H5SaverLowLevel('detector') as h5saver:
+    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'snapshot.h5')
+    ...     saver = DetectorSaver(detector)
+    ...     saver.h5saver = h5saver
+    ...     node = saver.get_set_node()
+    ...     saver.add_data(node, DataToExport('grab', data=[DataRaw('spectrum', data=[np.arange(4.0)])]))
+    ...     print(node)
+    /RawData/Detector000 (GROUP) 'Spectrometer'
+    """
 
     def __init__(self, module: Any) -> None:
         super().__init__(module)
@@ -49,13 +62,8 @@ class _DataModuleSaver(ModuleSaver):
     @property
     def data_saver(self) -> Any:
         """The data saver; FileNotOpenError if no saver was given."""
-        if self._data_saver is None:
-            raise FileNotOpenError(f"{self.title}: no saver was given; set the attribute h5saver first")
+        _ = self.saver  # which raises it
         return self._data_saver
-
-    def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
-        """Return the part of a bundle that is saved: here, all of it."""
-        return dte
 
     def add_data(self, where: Where, dte: Given, **options: Any) -> None:
         """Save a bundle into the module's group; see the data saver of this kind for options and errors.
@@ -81,27 +89,6 @@ class _DataModuleSaver(ModuleSaver):
     def add_data_bundle(self, bundle: Any) -> None:
         """Save the content of a host's bundle object."""
         self.add_data(bundle.node, bundle.dte)
-
-
-class DetectorSaver(_DataModuleSaver):
-    """Saves the data of a detector once: a snapshot.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, types, numpy as np
-    >>> from h5saver_widget import DataRaw, DataToExport, H5SaverLowLevel
-    >>> detector = types.SimpleNamespace(title='Spectrometer')
-    >>> with H5SaverLowLevel('detector') as h5saver:
-    ...     _ = h5saver.init_file(pathlib.Path(tempfile.mkdtemp()) / 'snapshot.h5')
-    ...     saver = DetectorSaver(detector)
-    ...     saver.h5saver = h5saver
-    ...     node = saver.get_set_node()
-    ...     saver.add_data(node, DataToExport('grab', data=[DataRaw('spectrum', data=[np.arange(4.0)])]))
-    ...     print(node)
-    /RawData/Detector000 (GROUP) 'Spectrometer'
-    """
-
-    group_type = GroupModuleType.DETECTOR
 
     def filter_data(self, dte: DataToExportLike) -> DataToExportLike:
         """Return the data that the settings select.

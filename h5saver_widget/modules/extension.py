@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from h5saver_widget.data.protocols import DataToExportLike
 from h5saver_widget.errors import DataMismatchError
@@ -19,6 +19,9 @@ __all__ = ["ExtensionSaver"]
 class ExtensionSaver(ModuleSaver):
     """Base of the savers of modules that have sub-modules (``module.modules_manager``)."""
 
+    #: Classes of the savers of detectors and of actuators.
+    child_savers: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+
     def __init__(self, module: Any) -> None:
         super().__init__(module)
         self._members: list[tuple[str, Any, Any]] = []  # title, module, its saver
@@ -26,11 +29,9 @@ class ExtensionSaver(ModuleSaver):
         self._child_paths: dict[str, str] = {}
         self._paths_of = -1
 
-    def _make_detector_saver(self, module: Any) -> Any:
-        raise NotImplementedError
-
-    def _make_actuator_saver(self, module: Any) -> Any:
-        raise NotImplementedError
+    def _child_arguments(self) -> tuple[Any, ...]:
+        """Return the arguments of these savers beside the module."""
+        return ()
 
     def update_after_h5changed(self) -> None:
         """Give the file saver on to the savers of the sub-modules; these are made anew only if there are others.
@@ -50,12 +51,12 @@ class ExtensionSaver(ModuleSaver):
     def _make_children(self, detectors: Sequence[Any], actuators: Sequence[Any]) -> None:
         kept = {(id(module), title): child for title, module, child in self._members}
 
-        def member(module: Any, make: Callable[[Any], Any]) -> tuple[str, Any, Any]:
-            title = str(module.title)
-            return title, module, kept.get((id(module), title)) or make(module)
-
-        self._members = [member(module, self._make_detector_saver) for module in detectors]
-        self._members += [member(module, self._make_actuator_saver) for module in actuators]
+        self._members = []
+        for modules, make in zip((detectors, actuators), self.child_savers, strict=True):
+            for module in modules:
+                title = str(module.title)
+                child = kept.get((id(module), title)) or make(module, *self._child_arguments())
+                self._members.append((title, module, child))
         self._children, self._child_paths = {}, {}
         for title, _, child in self._members:
             child.main_module = False

@@ -18,12 +18,7 @@ class LoggerSaver(ExtensionSaver):
     """Saves the data of every module as they arrive, along the module's own axis of time."""
 
     group_type = GroupModuleType.DATALOGGER
-
-    def _make_detector_saver(self, module: Any) -> DetectorTimeSaver:
-        return DetectorTimeSaver(module)
-
-    def _make_actuator_saver(self, module: Any) -> ActuatorTimeSaver:
-        return ActuatorTimeSaver(module)
+    child_savers = (DetectorTimeSaver, ActuatorTimeSaver)
 
     def add_data(self, dte: DataToExportLike, **_: Any) -> None:
         """Append a bundle to the module it is named after, or else to the modules its data come from.

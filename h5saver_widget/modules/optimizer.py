@@ -26,6 +26,7 @@ class OptimizerSaver(ExtensionSaver):
     """
 
     group_type = GroupModuleType.OPTIMIZER
+    child_savers = (DetectorEnlargeableSaver, ActuatorEnlargeableSaver)
 
     def __init__(
         self, module: Any, enl_axis_names: Iterable[str] = ("step",), enl_axis_units: Iterable[str] = ("",)
@@ -33,11 +34,8 @@ class OptimizerSaver(ExtensionSaver):
         self._names, self._units = list(enl_axis_names), list(enl_axis_units)
         super().__init__(module)
 
-    def _make_detector_saver(self, module: Any) -> DetectorEnlargeableSaver:
-        return DetectorEnlargeableSaver(module, self._names, self._units)
-
-    def _make_actuator_saver(self, module: Any) -> ActuatorEnlargeableSaver:
-        return ActuatorEnlargeableSaver(module, self._names, self._units)
+    def _child_arguments(self) -> tuple[Any, ...]:
+        return self._names, self._units
 
     def add_data(
         self, axis_values: Sequence[float | AxisLike] = (), dte: DataToExportLike | None = None, **_: Any

@@ -41,6 +41,7 @@ class ScanSaver(ExtensionSaver):
     """
 
     group_type = GroupModuleType.SCAN
+    child_savers = (DetectorExtendedSaver, ActuatorExtendedSaver)
 
     def __init__(self, module: Any, counts: bool = True) -> None:
         self._counts = counts
@@ -67,11 +68,8 @@ class ScanSaver(ExtensionSaver):
         if self._time.h5saver is not self._h5saver:
             self._time.h5saver = self._h5saver
 
-    def _make_detector_saver(self, module: Any) -> DetectorExtendedSaver:
-        return DetectorExtendedSaver(module, self._scan_shape)
-
-    def _make_actuator_saver(self, module: Any) -> ActuatorExtendedSaver:
-        return ActuatorExtendedSaver(module, self._scan_shape)
+    def _child_arguments(self) -> tuple[Any, ...]:
+        return (self._scan_shape,)
 
     def get_set_node(self, where: Where | None = None, name: str | None = None, new: bool = False) -> GROUP:
         """Return the last scan's group (of that title), or a new one."""

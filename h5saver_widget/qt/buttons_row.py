@@ -25,7 +25,6 @@ class _Line(QtWidgets.QWidget):
         self._resized = resized
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        """Tell."""
         super().resizeEvent(event)
         self._resized()
 

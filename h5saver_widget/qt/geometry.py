@@ -43,7 +43,6 @@ class _Keeper(QtCore.QObject):
         self._key = key
 
     def eventFilter(self, window: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        """Look for the end."""
         if event.type() == QtCore.QEvent.Type.Close and isinstance(window, QtWidgets.QWidget):
             user_settings().setValue(self._key, window.saveGeometry())
         return False

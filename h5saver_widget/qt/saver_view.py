@@ -72,7 +72,6 @@ class _End:
         self._saver, self._tree = weakref.ref(saver), tree
 
     def told(self, *_: Any) -> None:
-        """Be told that the widget is gone."""
         saver = self._saver()
         if saver is not None and isQObjectAlive(saver):
             saver.view = None

@@ -38,7 +38,6 @@ class _Asker:
         return sorted(self._io.location.list_folder(folder), key=lambda name: (not _is_folder(name), natural_key(name)))
 
     def end(self) -> None:
-        """End the requests; their process ends."""
         self._io = None
 
 

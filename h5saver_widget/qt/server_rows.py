@@ -33,7 +33,6 @@ class _Sentence(QtWidgets.QLabel):
     sigChanged = None
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        """Say so."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self.sigResized.emit()

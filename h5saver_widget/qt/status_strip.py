@@ -44,13 +44,11 @@ class _Light(QtWidgets.QWidget):
         self.setFixedSize(side, side)
 
     def show_state(self, state: RecorderState) -> None:
-        """Show a state."""
         if state is not self.state:
             self.state = state
             self.update()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        """Draw the sign of the state."""
         painter = QtGui.QPainter(self)
         paint_state(painter, QtCore.QRectF(self.rect()), self.state)
         painter.end()

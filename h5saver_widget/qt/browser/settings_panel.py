@@ -53,7 +53,6 @@ class _Tree(PlainTree):
     def addParameters(
         self, param: Parameter, root: QtWidgets.QTreeWidgetItem | None = None, depth: int = 0, showTop: bool = True
     ) -> None:
-        """Add a parameter and its children, each as a line."""
         item = _Line(param, depth)
         (root or self.invisibleRootItem()).addChild(item)
         item.treeWidgetChanged()

@@ -118,11 +118,9 @@ class _Model(QtCore.QAbstractTableModel):
         self.dataChanged.emit(self.index(0, 0), self.index(shape[0] - 1, shape[1] - 1))
 
     def rowCount(self, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> int:  # noqa: B008
-        """Return the number of lines."""
         return 0 if parent.isValid() else self.shape[0]
 
     def columnCount(self, parent: QtCore.QModelIndex = QtCore.QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
         return 0 if parent.isValid() else self.shape[1]
 
     def data(self, index: QtCore.QModelIndex, role: int = _Role.DisplayRole) -> Any:
@@ -160,7 +158,6 @@ class _Model(QtCore.QAbstractTableModel):
         self._came(numbers, key, [["can't be read"] * (columns.stop - columns.start)] * (rows.stop - rows.start))
 
     def headerData(self, section: int, orientation: QtCore.Qt.Orientation, role: int = _Role.DisplayRole) -> Any:
-        """Return the heading of a column or a line."""
         if role != _Role.DisplayRole or self.numbers is None:
             return None
         if orientation == QtCore.Qt.Orientation.Horizontal:
