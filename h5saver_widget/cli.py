@@ -348,17 +348,14 @@ def _reading(file: Path, work: Callable[[FileView], int]) -> int:
     from h5saver_widget.browsing import FileView
     from h5saver_widget.browsing.opening import why_not
 
-    view = FileView(file, isolated=True)
     try:
-        view.open()
-        return work(view)
+        with FileView(file, isolated=True) as view:
+            return work(view)
     except BrokenPipeError:  # ... | head
         raise
     except (OSError, KeyError, ValueError) as error:
         print(f"h5saver: {file}: {why_not(file, error)}", file=sys.stderr)
         return 3
-    finally:
-        view.close()
 
 
 def _answer(find: Callable[[], FileState | RepairReport], as_json: bool) -> int:

@@ -128,7 +128,7 @@ class FileView:
         return self._h5
 
     def open(self) -> None:
-        """Open the file, or look that the saver's is open; FileOpenError, FileNotOpenError otherwise."""
+        """Open the file anew, or look that the saver's is open; FileOpenError, FileNotOpenError otherwise."""
         self._let_go()
         saver = self._saver
         if saver is not None:
@@ -182,11 +182,6 @@ class FileView:
         """Close the file."""
         self.close()
 
-    def refresh(self) -> None:
-        """See the present state of the file: it is opened again if it was opened here."""
-        self._readers.clear()
-        self.open()
-
     def follow(self) -> bool:
         """Return whether the file has changed since the last call, and see it as it is now if it has."""
         current = not self._is_overtaken
@@ -195,7 +190,7 @@ class FileView:
         stamp = self._stamp()
         if current and stamp is not None and stamp == self._seen and self.h5.isopen():
             return False
-        self.refresh()
+        self.open()
         self._seen = stamp
         return True
 
@@ -288,7 +283,7 @@ class FileView:
         before = self._sizes.get(shown)
         changed = self.follow()
         if always and not changed:
-            self.refresh()
+            self.open()
         if not (changed or always) and not self.is_live and not self.is_remote:
             return False, {}
         found = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from h5saver_widget.data.enums import DataDistribution
 from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import MissingLibraryError
+from h5saver_widget.format.naming import free_name
 
 if TYPE_CHECKING:
     from h5saver_widget.data.axis import Axis
@@ -33,13 +33,6 @@ def _import(name: str) -> Any:
         raise MissingLibraryError(
             f"to_xarray() of these data needs {name}: pip install 'h5saver_widget[xarray]'"
         ) from error
-
-
-def _unique(wanted: str, taken: Iterable[str], default: str) -> str:
-    name, number = wanted or default, 2
-    while name in taken:
-        name, number = f"{wanted or default}_{number}", number + 1
-    return name
 
 
 def _blocks(array: LazyArray, sig_indexes: tuple[int, ...]) -> tuple[int, ...]:
@@ -102,20 +95,20 @@ def to_dataset(dwa: DataWithAxes) -> Any:
     for index in range(len(dwa.shape)):
         axes = by_index.get(index, [])
         label = "point" if spread and len(axes) > 1 else axes[0].label if axes else ""
-        dims.append(_unique(label, dims, f"dim_{index}"))
+        dims.append(free_name(label or f"dim_{index}", dims))
     coords: dict[str, Any] = {}
     for index, axes in by_index.items():
         for axis in axes:
-            name = dims[index] if len(axes) == 1 else _unique(axis.label, [*dims, *coords], f"axis_{index}")
+            name = dims[index] if len(axes) == 1 else free_name(axis.label or f"axis_{index}", [*dims, *coords])
             coords[name] = (dims[index], np.asarray(axis.get_data()), {"units": axis.units, "long_name": axis.label})
     variables: dict[str, Any] = {}
     for channel, label in enumerate(dwa.labels):
-        name = _unique(label, [*variables, *coords, *dims], f"channel_{channel}")
+        name = free_name(label or f"channel_{channel}", [*variables, *coords, *dims])
         about = {"units": dwa.units, "long_name": label}
         variables[name] = (dims, blocks_of(dwa.data[channel], dwa.sig_indexes), about)
         if dwa.errors is not None:
             errors = blocks_of(dwa.errors[channel], dwa.sig_indexes)
-            variables[_unique(f"{name}_errors", variables, "")] = (dims, errors, about)
+            variables[free_name(f"{name}_errors", variables)] = (dims, errors, about)
     about = {"name": dwa.name, "origin": dwa.origin, "units": dwa.units, "source": dwa.source.name}
     extras = {name: getattr(dwa, name) for name in dwa.extra_attributes}
     return xarray.Dataset(variables, coords, {**extras, **about, "timestamp": dwa.timestamp})
@@ -127,7 +120,7 @@ def to_datatree(dte: DataToExport) -> Any:
     datasets: dict[str, Any] = {}
     for dwa in dte:
         parts = [part.replace("/", "_") for part in (dwa.origin or dte.name, dwa.name) if part]
-        datasets[_unique("/" + "/".join(parts), datasets, "/data")] = to_dataset(dwa)
+        datasets[free_name("/" + "/".join(parts), datasets)] = to_dataset(dwa)
     tree = xarray.DataTree.from_dict(datasets, name=dte.name.replace("/", "_") or None)
     tree.attrs["timestamp"] = dte.timestamp
     return tree

@@ -20,6 +20,7 @@ from h5saver_widget.data import Axis, DataDistribution
 from h5saver_widget.exporters.base import Exporter, Takes
 from h5saver_widget.exporters.job import Job
 from h5saver_widget.exporters.source import Channel, Item, Source
+from h5saver_widget.format.naming import free_name
 from h5saver_widget.saving.nexus import names_attribute
 from h5saver_widget.saving.provenance import provenance
 
@@ -52,7 +53,7 @@ def _write(backend: Backend, source: Source, job: Job) -> None:
     known = {**provenance(backend), "file_name": job.file_name}
     backend.set_attributes(root, {"NX_class": "NXroot", "default": "entry", **known})
     names = [_nexus_name(name) for name in source.names()]
-    names = [_free(name, names[:i]) for i, name in enumerate(names)]
+    names = [free_name(name, names[:i]) for i, name in enumerate(names)]
     about: dict[str, RawAttribute] = {"NX_class": "NXentry", "default": names[0]}
     entry = backend.create(root, "entry", NodeSpec(NodeKind.GROUP, attributes=about))
     times = [item.data.timestamp for item in source.items]
@@ -117,7 +118,7 @@ class _NXdata:
             self._field(group, signals[channel.number] + _SUFFIX[channel.role], channel)
 
     def _take(self, wanted: str) -> str:
-        name = _free(_nexus_name(wanted), self._taken)
+        name = free_name(_nexus_name(wanted), self._taken)
         self._taken.append(name)
         return name
 
@@ -171,10 +172,3 @@ def _nexus_name(text: str) -> str:
     """
     name = _NOT_NEXUS.sub("_", text).strip("_") or "data"
     return f"_{name}" if name[0].isdigit() else name
-
-
-def _free(name: str, taken: list[str]) -> str:
-    unique, number = name, 2
-    while unique in taken:
-        unique, number = f"{name}_{number}", number + 1
-    return unique

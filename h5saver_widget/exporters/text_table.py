@@ -21,6 +21,7 @@ import numpy.typing as npt
 from h5saver_widget.errors import ExportError
 from h5saver_widget.exporters.job import BLOCK_BYTES, Job, Part, block_parts
 from h5saver_widget.exporters.source import Channel, Item
+from h5saver_widget.format.naming import free_name
 
 __all__ = ["FORMAT_LINE", "columns_of", "header_lines", "matrix_rows", "table_rows", "texts"]
 
@@ -73,11 +74,7 @@ def columns_of(item: Item) -> list[str]:
     taken: list[str] = []
     for name in names:
         # one line, and no "#": readers take what follows it for a comment
-        name = " ".join(name.replace("#", "no.").split())
-        unique, number = name, 2
-        while unique in taken:
-            unique, number = f"{name} ({number})", number + 1
-        taken.append(unique)
+        taken.append(free_name(" ".join(name.replace("#", "no.").split()), taken, "{} ({})"))
     return taken
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -29,6 +29,7 @@ __all__ = [
     "check_base_name",
     "check_node_name",
     "create_exclusive",
+    "free_name",
     "natural_key",
     "next_number",
     "number_of",
@@ -68,6 +69,18 @@ def next_number(names: Iterable[str], prefix: str) -> int:
     1001
     """
     return max((number for name in names if (number := number_of(name, prefix)) is not None), default=-1) + 1
+
+
+def free_name(name: str, taken: Container[str], form: str = "{}_{}") -> str:
+    """Return the name, with the first number from 2 on where it is taken.
+
+    Examples
+    --------
+    >>> free_name('gain', ['gain', 'gain_2'])
+    'gain_3'
+    """
+    numbered = (form.format(name, number) for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:

@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from h5saver_widget.errors import CodecError, SettingsXMLError
 from h5saver_widget.format.literals import MAX_TEXT, parse_literal
+from h5saver_widget.format.naming import free_name
 
 __all__ = ["MAX_LEVELS", "parse_xml", "xml_to_tree", "xml_values"]
 
@@ -251,10 +252,7 @@ def _children(element: ET.Element) -> list[dict[str, Any]]:
     found = []
     for child in element:
         entry = _entry(child)
-        name, number = entry["name"], 2
-        while entry["name"] in taken:
-            entry["name"] = f"{name}_{number}"
-            number += 1
+        entry["name"] = free_name(entry["name"], taken)
         taken.add(entry["name"])
         found.append(entry)
     return found

@@ -108,7 +108,7 @@ def test_looking_changes_nothing(written, backend):
                 if report.data_path:
                     view.data(report.data_path, True, True).curves(0, {})
         list(view.search("data"))
-        view.refresh()
+        view.open()
     assert (written.read_bytes(), written.stat().st_mtime_ns) == (before, stamp)
 
 

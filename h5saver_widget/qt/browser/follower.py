@@ -54,9 +54,7 @@ class Follower(QtCore.QObject):
             if file.worker.is_doing("look") and not always:
                 continue
             if file.problem:
-                file.worker.ask(
-                    file.view.refresh, partial(self._back_again, file), partial(self._tell, file), key="look"
-                )
+                file.worker.ask(file.view.open, partial(self._back_again, file), partial(self._tell, file), key="look")
                 continue
             shown = self._trees.current_path() if file is self._trees.current_file() else ""
             groups = self._trees.model.listed_groups(file)
