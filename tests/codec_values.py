@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from h5saver_widget.format.codec import _native, _unwrap, _wrapper
+
 UTC = datetime.UTC
 
 
@@ -46,3 +48,10 @@ def same(a: Any, b: Any) -> bool:
 
 def wrapped(module: str, name: str, data: str, **more: object) -> str:
     return json.dumps({"module": module, "type": name, "data": data, **more})
+
+
+def decode_strict(raw: object) -> Any:
+    """Return the value of an attribute; CodecError for a wrapper that does not hold the text of a plain value."""
+    native = _native(raw)
+    found = _wrapper(native) if isinstance(native, str) else None
+    return native if found is None else _unwrap(found)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from h5saver_widget.format.settings_xml import parameter_to_xml
+from h5saver_widget.format.settings_xml import _parameter_element, _to_bytes
+
+
+def parameter_to_xml(param: Any) -> bytes:
+    """Return the XML text of a parameter and everything below it."""
+    return _to_bytes(_parameter_element(param))
+
 
 FLAGS = (
     'visible="1" removable="0" readonly="0" enabled="1" renamable="0" expanded="1" syncExpanded="0" showTop="0"'

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from codec_values import UTC, Colour, Level, Pair, same, wrapped
+from codec_values import UTC, Colour, Level, Pair, decode_strict, same, wrapped
 from hypothesis import given, settings, strategies as st
 
 from h5saver_widget.errors import CodecError
-from h5saver_widget.format.codec import decode, decode_strict, encode, encode_log_line
+from h5saver_widget.format.codec import decode, encode, encode_log_line
 from h5saver_widget.format.literals import MAX_DEPTH
 
 VALUES: list[Any] = [

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from codec_values import same, wrapped
+from codec_values import decode_strict, same, wrapped
 from hypothesis import example, given, settings, strategies as st
 
 from h5saver_widget.errors import CodecError
-from h5saver_widget.format.codec import decode, decode_strict
+from h5saver_widget.format.codec import decode
 from h5saver_widget.format.literals import parse_literal
 
 

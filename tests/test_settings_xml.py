@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, strategies as st
-from settings_fakes import FLAGS, KINDS, Fake, leaf, root, same
+from settings_fakes import FLAGS, KINDS, Fake, leaf, parameter_to_xml, root, same
 
 from h5saver_widget.errors import SettingsXMLError
-from h5saver_widget.format.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
+from h5saver_widget.format.settings_xml import all_settings_xml, xml_to_tree, xml_values
 
 # ------------------------------------------------------------------------------------------------------------ writing
 

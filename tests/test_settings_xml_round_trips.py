@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from settings_fakes import KINDS, Fake, same
+from settings_fakes import KINDS, Fake, parameter_to_xml, same
 
-from h5saver_widget.format.settings_xml import all_settings_xml, parameter_to_xml, xml_to_tree, xml_values
+from h5saver_widget.format.settings_xml import all_settings_xml, xml_to_tree, xml_values
 
 # --------------------------------------------------------------------------------------------------------- round trips
 

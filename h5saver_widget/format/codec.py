@@ -23,7 +23,7 @@ from h5saver_widget.format.literals import MAX_DEPTH, MAX_TEXT, NUMPY_SCALARS, c
 from h5saver_widget.format.log_lines import decode_log_line, encode_log_line
 from h5saver_widget.format.text import text_of
 
-__all__ = ["decode", "decode_log_line", "decode_strict", "encode", "encode_log_line", "literal_text"]
+__all__ = ["decode", "decode_log_line", "encode", "encode_log_line", "literal_text"]
 
 _BUILTIN: Final = '{"module": "builtins", "type": "'
 _STR: Final = _BUILTIN + 'str", "data": '
@@ -313,29 +313,6 @@ def _native(raw: Any) -> Any:
     if getattr(raw, "shape", ()) is None and hasattr(raw, "dtype"):  # an empty data space: how '' is stored
         return "" if np.dtype(raw.dtype).kind in "SUO" else None
     return raw
-
-
-def decode_strict(raw: object) -> Any:
-    """Return the value of an attribute, or raise if it is a wrapper that does not hold a plain value.
-
-    Parameters
-    ----------
-    raw
-        The stored value: str, bytes, numpy or native scalar, array, empty data space.
-
-    Raises
-    ------
-    CodecError
-        If the wrapped text is not the text of a plain value.
-
-    Examples
-    --------
-    >>> decode_strict(b'{"module": "builtins", "type": "tuple", "data": "(5, 1)"}')
-    (5, 1)
-    """
-    native = _native(raw)
-    found = _wrapper(native) if isinstance(native, str) else None
-    return native if found is None else _unwrap(found)
 
 
 def decode(raw: object) -> Any:

@@ -20,7 +20,7 @@ from h5saver_widget.errors import CodecError, SettingsXMLError
 from h5saver_widget.format.codec import literal_text
 from h5saver_widget.format.settings_reading import MAX_LEVELS, parse_xml, xml_to_tree, xml_values
 
-__all__ = ["all_settings_xml", "parameter_to_xml", "xml_to_tree", "xml_values"]
+__all__ = ["all_settings_xml", "xml_to_tree", "xml_values"]
 
 # Written for every parameter, in the order of the peer, with the value that pyqtgraph takes when none is given.
 _FLAGS: Final = {
@@ -258,29 +258,6 @@ def _to_bytes(element: ET.Element) -> bytes:
     out: list[str] = []
     _write(element, out)
     return "".join(out).encode("ascii", "xmlcharrefreplace")
-
-
-def parameter_to_xml(param: Any) -> bytes:
-    """Return the XML text (ASCII) of a parameter and everything below it.
-
-    Parameters
-    ----------
-    param
-        A parameter of pyqtgraph, or anything with ``name()``, ``type()``, ``opts``, ``value()`` and ``children()``.
-
-    Raises
-    ------
-    SettingsXMLError
-        If the tree is deeper than 200 levels.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace as S
-    >>> gain = S(name=lambda: 'gain', type=lambda: 'int', opts={}, value=lambda: 3, children=lambda: [])
-    >>> xml_values(b'<settings>' + parameter_to_xml(gain) + b'</settings>')
-    {'gain': 3}
-    """
-    return _to_bytes(_parameter_element(param))
 
 
 def all_settings_xml(*roots: tuple[str | None, Any], group_attr: bool = True) -> bytes:

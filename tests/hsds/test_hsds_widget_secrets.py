@@ -14,7 +14,7 @@ from recording_helpers import settle
 from widget_shared import SERVER, TYPED, Chooser, Window
 
 from h5saver_widget.backends.registry import create_backend
-from h5saver_widget.format.settings_xml import parameter_to_xml
+from h5saver_widget.format.settings_xml import all_settings_xml
 from h5saver_widget.qt.remember import restore_settings, save_settings
 from h5saver_widget.qt.server_dialog import ServerFiles
 
@@ -71,7 +71,7 @@ def test_the_password_is_written_nowhere(
     normal = QtWidgets.QLineEdit.EchoMode.Normal
     shown = [box.text() for box in host_tree.findChildren(QtWidgets.QLineEdit) if box.echoMode() == normal]
     written = (
-        str(parameter_to_xml(saver.settings)),
+        str(all_settings_xml((None, saver.settings))),
         json.dumps(saver.settings.saveState(), default=str),
         str(saver.settings.saveState("user")),
         (tmp_path / "lab.ini").read_text(),
