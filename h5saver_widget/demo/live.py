@@ -46,7 +46,7 @@ class LivePlot(QtWidgets.QWidget):
         self._history: deque[tuple[float, list[list[float]]]] | None = deque(maxlen=6000) if dim == "Data0D" else None
         regions = {"Data1D": 1, "Data2D": 2}.get(dim, 0)
         self.roi_manager = Regions(regions) if regions else None
-        self._views: list[PlotView | _HistoryCanvas] = []
+        self._views: list[PlotView] = []
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -56,8 +56,7 @@ class LivePlot(QtWidgets.QWidget):
     @property
     def canvases(self) -> list[Canvas]:
         """The canvases that were drawn on so far."""
-        found = (view.canvas if isinstance(view, PlotView) else view for view in self._views)
-        return [canvas for canvas in found if canvas is not None]
+        return [view.canvas for view in self._views if view.canvas is not None]
 
     def add(self, data: DataToExport) -> None:
         """Take a frame; it is shown by the next :meth:`redraw`."""
@@ -95,27 +94,27 @@ class LivePlot(QtWidgets.QWidget):
         return self.roi_manager.add(canvas.plot, extent, self.palette())
 
     # --------------------------------------------------------------- drawing
-    def _add_view(self, view: PlotView | _HistoryCanvas) -> None:
+    def _add_view(self, view: PlotView) -> None:
         view.menu_wanted.connect(lambda place, view=view: self._show_menu(view, place))
         self._views.append(view)
         self.layout().addWidget(view)
 
-    def _show_menu(self, view: PlotView | _HistoryCanvas, place: QtCore.QPoint) -> None:
-        canvas = view.canvas if isinstance(view, PlotView) else view
-        if canvas is not None:
-            PlotMenu(self, canvas, view.set_log).popup(place)
+    def _show_menu(self, view: PlotView, place: QtCore.QPoint) -> None:
+        if view.canvas is not None:
+            PlotMenu(self, view.canvas, view.set_log).popup(place)
 
     def _drawing(self, dwa: DataWithAxes) -> Curves | Picture:
         axes = [_values(dwa.get_axis_from_index(index)[0], size) for index, size in enumerate(dwa.shape)]
-        windows = [Window(0, size, size) for size in dwa.shape]
-        channels = self._subtracted(dwa)
+        axis, channels = axes[0], self._subtracted(dwa)
         if len(axes) == 2:
-            return Picture(channels[0], axes[0], axes[1], dwa.labels[0], dwa.units, windows[0], windows[1])
+            rows, columns = (Window(0, size, size) for size in dwa.shape)
+            return Picture(channels[0], axis, axes[1], dwa.labels[0], dwa.units, rows, columns)
         if self._histogram:
-            return _steps(dwa, axes[0], channels)
+            axis, channels = _steps(axis, channels)
         labels = dwa.labels if len(channels) > 1 else [dwa.name]
         curves = tuple(Curve(label, channel) for label, channel in zip(labels, channels, strict=True))
-        return Curves(axes[0], curves, dwa.name, dwa.units, windows[0])
+        size = len(axis.values)
+        return Curves(axis, curves, dwa.name, dwa.units, Window(0, size, size))
 
     def _subtracted(self, dwa: DataWithAxes) -> list[np.ndarray]:
         """Return the channels less the background of the same name, as floats if there is one."""
@@ -131,7 +130,7 @@ class LivePlot(QtWidgets.QWidget):
         axes = [AxisValues("", "", times)] * (len(data) - 1) + [AxisValues("time before now", "s", times)]
         window = Window(0, len(times), len(times))
         while len(self._views) < len(data):
-            self._add_view(_HistoryCanvas())
+            self._add_view(PlotView(curves=_HistoryCanvas))
         for number, (dwa, view, axis) in enumerate(zip(data, self._views, axes, strict=True)):
             values = np.array([frame[number] for _, frame in self._history])
             curves = tuple(Curve(label, values[:, channel]) for channel, label in enumerate(dwa.labels))
@@ -170,15 +169,12 @@ def _values(axis: Axis | None, size: int) -> AxisValues:
     return AxisValues(axis.label, axis.units, np.asarray(axis.get_data(), float))
 
 
-def _steps(dwa: DataWithAxes, axis: AxisValues, channels: list[np.ndarray]) -> Curves:
+def _steps(axis: AxisValues, channels: list[np.ndarray]) -> tuple[AxisValues, list[np.ndarray]]:
     """Return the counts of equal bins, whose middles are on the axis, as outlines."""
     half = (axis.values[1] - axis.values[0]) / 2
     edges = np.repeat(np.append(axis.values - half, axis.values[-1] + half), 2)
-    outlines = (np.concatenate(([0], np.repeat(channel, 2), [0])) for channel in channels)
-    labels = dwa.labels if len(channels) > 1 else [dwa.name]
-    curves = tuple(Curve(label, outline) for label, outline in zip(labels, outlines, strict=True))
-    size = len(edges)
-    return Curves(AxisValues(axis.label, axis.units, edges), curves, dwa.name, dwa.units, Window(0, size, size))
+    outlines = [np.concatenate(([0], np.repeat(channel, 2), [0])) for channel in channels]
+    return AxisValues(axis.label, axis.units, edges), outlines
 
 
 def _thing(dwa: DataWithAxes) -> tuple[Any, ...]:

@@ -125,11 +125,10 @@ def test_attributes_are_decoded_and_short(qtbot, browser):
 def test_settings_are_a_tree_that_is_only_read(qtbot, browser):
     click(qtbot, browser, "/RawData/Scan000")
     assert tabs(browser) == ["Plot", "Attributes", "Settings", "Pictures", "Comments"]
-    [param] = browser.panel.settings.parameters
-    assert param.child("main", "gain").value() == 2.5 and param.child("ROI_00", "x").value() == 12
-    assert all(child.opts["readonly"] for child in param.child("main"))
-    lines = [item.text(0) + " " + item.text(1) for item in browser.panel.settings.tree.listAllItems()]
-    assert "Gain 2.5" in lines and "Laser on yes" in lines
+    items = browser.panel.settings.tree.listAllItems()
+    lines = [item.text(0) + " " + item.text(1) for item in items]
+    assert {"Gain 2.5", "Laser on yes", "x 12"} <= set(lines)
+    assert not any(item.flags() & QtCore.Qt.ItemFlag.ItemIsEditable for item in items)
     pictures = [label.pixmap() for label in browser.panel.pictures.findChildren(QtWidgets.QLabel)]
     # a label without a picture has None, or in Qt 6 an empty one
     assert [picture.width() for picture in pictures if picture is not None and not picture.isNull()] == [1]

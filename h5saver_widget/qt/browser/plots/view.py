@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
@@ -14,13 +14,12 @@ from h5saver_widget.qt.browser.plots.images import ImageCanvas, PointCanvas
 
 __all__ = ["PlotView"]
 
-_CANVASES: Final[dict[type, type[Canvas]]] = {Curves: CurveCanvas, Picture: ImageCanvas, Points: PointCanvas}
-
 
 class PlotView(QtWidgets.QStackedWidget):
     """Shows drawings; canvases are made when they are first needed.
 
-    If it is `steady`, colours stand for round values, which rest while a live picture flickers.
+    If it is `steady`, colours stand for round values, which rest while a live picture flickers. Curves may have another
+    canvas.
     """
 
     hovered = QtCore.Signal(str)
@@ -38,9 +37,10 @@ class PlotView(QtWidgets.QStackedWidget):
     menu_wanted = QtCore.Signal(object)
     """The menu is wanted; where on the screen."""
 
-    def __init__(self, steady: bool = False) -> None:
+    def __init__(self, steady: bool = False, curves: type[CurveCanvas] = CurveCanvas) -> None:
         super().__init__()
         self._steady = steady
+        self._kinds: dict[type, type[Canvas]] = {Curves: curves, Picture: ImageCanvas, Points: PointCanvas}
         self._canvases: dict[type, Canvas] = {}
         self._has_region = False
         self._log = (False, False)
@@ -55,7 +55,7 @@ class PlotView(QtWidgets.QStackedWidget):
         """Show a drawing of a thing, see :meth:`Canvas.draw`."""
         kind = type(drawing)
         if kind not in self._canvases:
-            canvas = _CANVASES[kind]()
+            canvas = self._kinds[kind]()
             canvas.steady = self._steady
             canvas.hovered.connect(self.hovered)
             canvas.region_changed.connect(self.region_changed)
