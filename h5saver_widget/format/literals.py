@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -91,36 +91,28 @@ def _date(*args: int) -> datetime.date:
     return datetime.date(*map(_is_int, args))
 
 
-def _clock(args: Sequence[int]) -> tuple[int, int, int, int]:
-    hour, minute, second, microsecond = ([*map(_is_int, args), 0, 0, 0, 0])[:4]
-    if len(args) > 4:
-        raise ValueError("hour, minute, second and microsecond are expected")
-    return hour, minute, second, microsecond
-
-
 def _time(*args: int, tzinfo: datetime.tzinfo | None = None, fold: int = 0) -> datetime.time:
-    return datetime.time(*_clock(args), tzinfo=tzinfo, fold=fold)
+    return datetime.time(*map(_is_int, args)).replace(tzinfo=tzinfo, fold=fold)
 
 
 def _datetime(*args: int, tzinfo: datetime.tzinfo | None = None, fold: int = 0) -> datetime.datetime:
-    year, month, day, *clock = map(_is_int, args)
-    return datetime.datetime(year, month, day, *_clock(clock), tzinfo=tzinfo, fold=fold)
+    return datetime.datetime(*map(_is_int, args)).replace(tzinfo=tzinfo, fold=fold)
+
+
+def _qt_time(*args: int) -> datetime.time:
+    """Return the time of Qt's time: its last number is milliseconds."""
+    if len(args) > 4:
+        raise ValueError("hour, minute, second and millisecond are expected")
+    hour, minute, second, milliseconds = ([*map(_is_int, args), 0, 0, 0, 0])[:4]
+    return datetime.time(hour, minute, second, 1000 * milliseconds)
 
 
 def _qt_datetime(*args: int) -> datetime.datetime:
-    """Return the time of Qt's date and time: its last number is milliseconds."""
-    year, month, day, *clock = map(_is_int, args)
-    return datetime.datetime(year, month, day, *_qt_clock(clock))
+    return datetime.datetime.combine(_date(*args[:3]), _qt_time(*args[3:]))
 
 
-def _qt_clock(args: Sequence[int]) -> tuple[int, int, int, int]:
-    hour, minute, second, milliseconds = _clock(args)
-    return hour, minute, second, 1000 * milliseconds
-
-
-def _timedelta(*args: int, days: int = 0, seconds: int = 0, microseconds: int = 0) -> datetime.timedelta:
-    first, second, third = ([*map(_is_int, args), 0, 0, 0])[:3]
-    return datetime.timedelta(_is_int(days) + first, _is_int(seconds) + second, _is_int(microseconds) + third)
+def _timedelta(*args: int, **parts: int) -> datetime.timedelta:
+    return datetime.timedelta(*map(_is_int, args), **{name: _is_int(value) for name, value in parts.items()})
 
 
 def _datetime64(*args: str) -> np.datetime64:
@@ -197,7 +189,7 @@ _CALLS: Final[dict[str, Callable[..., Any]]] = {
     "datetime.timedelta": _timedelta,
     # as PyMoDAQ wrote dates until its version 4
     **{f"{module}.QtCore.QDate": _date for module in _QT_MODULES},
-    **{f"{module}.QtCore.QTime": lambda *args: datetime.time(*_qt_clock(args)) for module in _QT_MODULES},
+    **{f"{module}.QtCore.QTime": _qt_time for module in _QT_MODULES},
     **{f"{module}.QtCore.QDateTime": _qt_datetime for module in _QT_MODULES},
     "datetime.timezone": lambda *args: datetime.timezone(*args),
     "array": _array,

@@ -9,6 +9,7 @@ import datetime
 import math
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
@@ -160,30 +161,27 @@ def _selected(text: str) -> list[Any]:
     return list(value)
 
 
-def _date(kind: str, text: str) -> str:
-    moment = datetime.datetime.fromtimestamp(int(text) / 1000)
-    return moment.date().isoformat() if kind == "date" else moment.isoformat(sep=" ", timespec="milliseconds")
+def _moment(text: str) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(int(text) / 1000)
+
+
+_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "list": _list_value,
+    **dict.fromkeys(("bool", "bool_push", "led", "led_push"), _bool),
+    **dict.fromkeys(("int", "progress"), _int),
+    **dict.fromkeys(("float", "slide", "slider"), float),
+    "color": _color,
+    "itemselect": _selected,
+    "date": lambda text: _moment(text).date().isoformat(),
+    "date_time": lambda text: _moment(text).isoformat(sep=" ", timespec="milliseconds"),
+}
 
 
 def _value(kind: str, text: str) -> Any:
     """Return the value that the text of an element of this type means; raise ValueError if it means none."""
-    if kind == "list":
-        return _list_value(text)
-    if not text and kind not in ("str", "text", "text_pb", "browsepath"):
+    if not text and kind not in ("list", "str", "text", "text_pb", "browsepath"):
         return [] if kind == "itemselect" else None
-    if kind in ("bool", "bool_push", "led", "led_push"):
-        return _bool(text)
-    if kind in ("int", "progress"):
-        return _int(text)
-    if kind in ("float", "slide", "slider"):
-        return float(text)
-    if kind == "color":
-        return _color(text)
-    if kind == "itemselect":
-        return _selected(text)
-    if kind in ("date", "date_time"):
-        return _date(kind, text)
-    return text
+    return _PARSERS.get(kind, str)(text)
 
 
 def _limits(kind: str, text: str) -> Any:

@@ -107,12 +107,23 @@ class Superblock:
         raw[end_at : end_at + width] = end.to_bytes(width, "little")
         if self.version >= 2:
             raw[-4:] = struct.pack("<I", checksum(bytes(raw[:-4])))
-        return _parsed(self.offset, bytes(raw))
+        return Superblock.parse(self.offset, bytes(raw))
 
     @classmethod
     def parse(cls, offset: int, raw: bytes) -> Superblock:
         """Return the content of a superblock; ValueError or IndexError if the bytes are none."""
-        return _parsed(offset, raw)
+        version = raw[8]
+        width, flags_at, first = _layout(raw)
+        if version > 3 or width not in _SIZES:
+            raise ValueError(f"version {version}, addresses of {width} bytes")
+        raw = raw[: first + 4 * width + (4 if version >= 2 else 0)]
+        if len(raw) < first + 4 * width:
+            raise ValueError("cut off")
+        base, _, end, _ = (
+            int.from_bytes(raw[at : at + width], "little") for at in range(first, first + 4 * width, width)
+        )
+        valid = version < 2 or raw[-4:] == struct.pack("<I", checksum(raw[:-4]))
+        return cls(offset, version, raw[flags_at], base, end, raw, valid)
 
     def write(self, path: Path) -> None:
         """Put it into a file."""
@@ -126,20 +137,6 @@ def _layout(raw: bytes | bytearray) -> tuple[int, int, int]:
     if raw[8] >= 2:
         return raw[9], 11, 12
     return raw[13], 20, 24 if raw[8] == 0 else 28
-
-
-def _parsed(offset: int, raw: bytes) -> Superblock:
-    """Return the content of the bytes; ValueError if they are no superblock."""
-    version = raw[8]
-    width, flags_at, first = _layout(raw)
-    if version > 3 or width not in _SIZES:
-        raise ValueError(f"version {version}, addresses of {width} bytes")
-    raw = raw[: first + 4 * width + (4 if version >= 2 else 0)]
-    if len(raw) < first + 4 * width:
-        raise ValueError("cut off")
-    base, _, end, _ = (int.from_bytes(raw[at : at + width], "little") for at in range(first, first + 4 * width, width))
-    valid = version < 2 or raw[-4:] == struct.pack("<I", checksum(raw[:-4]))
-    return Superblock(offset, version, raw[flags_at], base, end, raw, valid)
 
 
 def _find_signature(path: Path) -> tuple[int, bytes] | None:
@@ -183,7 +180,7 @@ def read_superblock(path: Path) -> Superblock | None:
     if found is None:
         return None
     try:
-        return _parsed(*found)
+        return Superblock.parse(*found)
     except (ValueError, IndexError):
         return None
 
@@ -218,7 +215,7 @@ def guess_superblock(path: Path) -> Superblock:
         head = file.read(4096)
     if head[ROOT[3] : ROOT[3] + 4] == b"OHDR":
         raw = SIGNATURE + bytes((3, 8, 8, 0)) + struct.pack("<QQQQ", 0, _NOWHERE, size, ROOT[3])
-        return _parsed(0, raw + struct.pack("<I", checksum(raw)))
+        return Superblock.parse(0, raw + struct.pack("<I", checksum(raw)))
     for version in (0, 1):
         header = head[ROOT[version] : ROOT[version] + 16]
         # version 1, reserved 0, number of messages, one reference
@@ -238,7 +235,7 @@ def corrected(block: Superblock) -> Superblock | None:
         raw[bit // 8] ^= 1 << bit % 8
         if raw[:8] == SIGNATURE and raw[8] in (2, 3) and raw[-4:] == struct.pack("<I", checksum(bytes(raw[:-4]))):
             with suppress(ValueError):
-                return _parsed(block.offset, bytes(raw))
+                return Superblock.parse(block.offset, bytes(raw))
     return None
 
 
