@@ -38,14 +38,8 @@ def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = Non
     Exported
         The path, and sentences about skipped nodes.
 
-    Raises
-    ------
-    FileNotOpenError
-        If no file is open.
-    FileExistsError
-        If there is a file of that name.
-    WorkStoppedError
-        If it was asked to stop.
+    FileNotOpenError if no file is open; FileExistsError if there is a file of that name; WorkStoppedError if it was
+    asked to stop.
 
     Examples
     --------

@@ -125,8 +125,6 @@ class NodeReport:
 def sort_attributes(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
     """Return attributes in three parts: plain ones, settings as they are, pictures.
 
-    Examples
-    --------
     >>> sort_attributes({'settings': '<a/>', 'author': 'Ada', 'pixmap2D': b'...', 'gain_settings': ''})
     ({'author': 'Ada'}, {'settings': '<a/>'}, {'pixmap2D': b'...'})
     """
@@ -163,13 +161,8 @@ def _count(entries: list[dict[str, Any]]) -> int:
 def describe(h5: H5Backend, path: str) -> NodeReport:
     """Return everything that is shown of a node.
 
-    Raises
-    ------
-    NodeError, OSError
-        If the node itself can't be read.
+    NodeError or OSError if the node itself can't be read.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> with H5Backend('h5py') as h5:
     ...     _ = h5.open_file(pathlib.Path(tempfile.mkdtemp()) / 'any.h5', 'x')

@@ -29,8 +29,6 @@ _NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-
 def shown_value(value: Any, limit: int = MAX_TEXT) -> str:
     """Return an attribute's value as one short line, without characters that would disturb the line.
 
-    Examples
-    --------
     >>> shown_value(np.float64(2.5)), shown_value(b'ab'), shown_value('x' * 1000, 20)
     ('2.5', 'ab', 'xxxxxxxxxxxxxxx… (1,000 characters)')
     """

@@ -109,13 +109,8 @@ def open_to_look(
     the same file to write. A `reader` had this file open before: it opens the file again if its backend is the one that
     is tried.
 
-    Raises
-    ------
-    FileNotFoundError, FileOpenError
-        If nothing opens it; the error is that of the first attempt.
+    FileNotFoundError or FileOpenError if nothing opens it; the error is that of the first attempt.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / 'look.h5'
     >>> with H5SaverLowLevel() as h5saver:
@@ -215,8 +210,6 @@ def how_it_ended(error: SavingProcessError) -> str:
 def why_not(path: Path, error: Exception) -> str:
     """Return why a file can't be opened, for people; the words of the library come last.
 
-    Examples
-    --------
     >>> why_not(Path('a.h5'), FileOpenError('... file signature not found')).splitlines()[0]
     'It is not an HDF5 file, or its beginning is lost.'
     """

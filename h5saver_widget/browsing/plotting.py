@@ -107,8 +107,6 @@ class DataReader:
     ) -> DataReader:
         """Return the data object of an array node; NodeError or DataMismatchError if there is none.
 
-        Examples
-        --------
         >>> import tempfile, pathlib
         >>> with H5Backend('h5py') as h5:
         ...     _ = h5.open_file(pathlib.Path(tempfile.mkdtemp()) / 'any.h5', 'x')

@@ -16,8 +16,6 @@ def lines_to_load(file: Path, path: str, *, is_group: bool, is_data: bool, all_c
 
     With `all_channels`, it takes the whole data object that the array belongs to; by the size in bytes, lazily.
 
-    Examples
-    --------
     >>> print(lines_to_load(Path('a.h5'), '/RawData/Data00', is_group=False, is_data=True, all_channels=False))
     from h5saver_widget import DataLoader
     <BLANKLINE>

@@ -42,8 +42,6 @@ def _more(report: NodeReport) -> Iterator[str]:
 def tree_lines(view: FileView, path: str = "/", depth: int | None = None) -> Iterator[str]:
     r"""Iterate over the lines of a tree, 2 before 10, down to so many levels.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> from h5saver_widget import H5SaverLowLevel
     >>> with H5SaverLowLevel('detector') as h5saver:

@@ -40,8 +40,6 @@ _OPERATIONS: dict[Operation, Callable[[Any, Any], Any]] = {
 def combined_arrays(operation: Operation, left: Sequence[Any], right: Sequence[Any]) -> list[NDArray[Any]]:
     """Return ``left operation right`` channel by channel; unsigned differences become signed.
 
-    Examples
-    --------
     >>> combined_arrays("-", [np.array([3, 4], dtype=np.uint8)], [np.array([5, 1], dtype=np.uint8)])
     [array([-2,  3], dtype=int16)]
     """
@@ -77,13 +75,8 @@ def combined_errors(
 def combined_units(operation: Operation, left: str, right: str, name: str) -> str:
     """Return the units of a result.
 
-    Raises
-    ------
-    DataMismatchError
-        If data with different units are added or subtracted (missing units fit everything).
+    DataMismatchError if data with different units are added or subtracted (missing units fit everything).
 
-    Examples
-    --------
     >>> combined_units("/", "V", "s", "speed"), combined_units("/", "V", "V", "ratio")
     ('V/(s)', '')
     """
@@ -103,8 +96,6 @@ class Arithmetic:
 
     The result is a twin of the left operand (name, labels, axes, time) with new channels, errors and units.
 
-    Examples
-    --------
     >>> from h5saver_widget.data import DataRaw
     >>> frame = DataRaw("camera", data=[np.array([3, 4], dtype=np.uint16)])
     >>> dark = DataRaw("dark", data=[np.array([5, 1], dtype=np.uint16)])

@@ -38,10 +38,7 @@ _LABELS = [f"CH{channel:02d}" for channel in range(100)]
 def checked_arrays(data: Any, name: str) -> list[NDArray[Any]]:
     """Return the channels: a list of arrays of one shape, at least 1D; numbers become arrays of shape (1,).
 
-    Raises
-    ------
-    DataMismatchError
-        If there is no array, if something else than arrays and numbers is given, or if shapes differ.
+    DataMismatchError if there is no array, if something else than arrays and numbers is given, or if shapes differ.
     """
     if isinstance(data, (np.ndarray, LazyArray, np.generic, int, float, complex)):
         data = [data]
@@ -69,10 +66,7 @@ def _as_array(item: Any, name: str) -> NDArray[Any]:
 def completed_labels(labels: Iterable[str], length: int, name: str) -> list[str]:
     """Return one label per channel, missing ones being ``CH00``, ``CH01``, ... by channel number.
 
-    Raises
-    ------
-    DataMismatchError
-        If there are more labels than channels.
+    DataMismatchError if there are more labels than channels.
     """
     if isinstance(labels, tuple) and not labels and length <= len(_LABELS):
         return _LABELS[:length]
@@ -87,10 +81,7 @@ def completed_labels(labels: Iterable[str], length: int, name: str) -> list[str]
 def checked_nav_indexes(nav_indexes: Iterable[int], ndim: int, name: str) -> tuple[int, ...]:
     """Return the navigation dimensions as an ascending tuple of ints.
 
-    Raises
-    ------
-    DataMismatchError
-        If one is not a dimension of the data, or stands there twice.
+    DataMismatchError if one is not a dimension of the data, or stands there twice.
     """
     if isinstance(nav_indexes, tuple) and not nav_indexes:
         return ()
@@ -110,8 +101,6 @@ def checked_nav_indexes(nav_indexes: Iterable[int], ndim: int, name: str) -> tup
 def dim_of(shape: tuple[int, ...], nav_indexes: tuple[int, ...] = ()) -> DataDim:
     """Return the dimension of data: ND with navigation or above two dimensions, 0D for shape (1,).
 
-    Examples
-    --------
     >>> dim_of((1,)).name, dim_of((4, 1)).name, dim_of((4, 3), (0,)).name
     ('Data0D', 'Data2D', 'DataND')
     """
@@ -125,12 +114,7 @@ def dim_of(shape: tuple[int, ...], nav_indexes: tuple[int, ...] = ()) -> DataDim
 def checked_dim(dim: Any, shape: tuple[int, ...], nav_indexes: tuple[int, ...], name: str) -> DataDim:
     """Return the dimension of data, computed if `dim` is None, else compared with the shape.
 
-    Raises
-    ------
-    DataMismatchError
-        If `dim` does not fit the shape.
-    ValueError
-        If `dim` is not a dimension at all.
+    DataMismatchError if `dim` does not fit the shape; ValueError if `dim` is not a dimension at all.
     """
     computed = dim_of(shape, nav_indexes)
     if dim is None or dim is computed:
@@ -160,10 +144,7 @@ def checked_axes(axes: Iterable[Axis], shape: tuple[int, ...], shared: tuple[int
     name
         Name of the data, for messages.
 
-    Raises
-    ------
-    AxisError
-        If an axis has no dimension, another length than its dimension, or a dimension that is taken.
+    AxisError if an axis has no dimension, another length than its dimension, or a dimension that is taken.
     """
     checked: list[Axis] = []
     taken: dict[int, Axis] = {}
@@ -197,10 +178,7 @@ def checked_errors(
 ) -> list[NDArray[Any]] | None:
     """Return the error bars, one array of the data's shape per channel, or None.
 
-    Raises
-    ------
-    DataMismatchError
-        If number or shape differ from the data's.
+    DataMismatchError if number or shape differ from the data's.
     """
     if errors is None:
         return None
@@ -216,10 +194,7 @@ def checked_errors(
 def add_extras(target: Any, extras: Mapping[str, Any]) -> None:
     """Set each item of `extras` as attribute of `target` and note its name in ``target.extra_attributes``.
 
-    Raises
-    ------
-    DataMismatchError
-        If the name belongs to the data object itself; nothing is set then.
+    DataMismatchError if the name belongs to the data object itself; nothing is set then.
     """
     names: list[str] = target.extra_attributes
     for name in extras:

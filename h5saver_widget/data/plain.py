@@ -41,11 +41,8 @@ def plain(values: Any, what: str, *, also: str = "") -> NDArray[Any]:
     numpy.ndarray
         C-contiguous, native; the very array that was given if it is so already.
 
-    Raises
-    ------
-    DataMismatchError
-        For records, objects, enumerations (of h5py), and what is not asked for; for masked integers that no float64
-        holds, and masked text.
+    DataMismatchError for records, objects, enumerations (of h5py), and what is not asked for; for masked integers that
+    no float64 holds, and masked text.
 
     Examples
     --------

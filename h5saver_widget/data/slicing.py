@@ -34,8 +34,6 @@ class SlicingError(DataMismatchError, IndexError):
 class Slicer(Generic[T]):
     """Square brackets as an attribute (``dwa.inav[...]``): hands the key to a function.
 
-    Examples
-    --------
     >>> Slicer(lambda key: key)[2:4, ...]
     (slice(2, 4, None), Ellipsis)
     """
@@ -63,10 +61,7 @@ def expand_key(key: Any, dims: Sequence[int], shape: Sequence[int], what: str) -
     what
         Word for `dims` in error messages ('navigation' or 'signal').
 
-    Raises
-    ------
-    SlicingError
-        If the key has too many parts, is out of range, or is not made of ints and slices.
+    SlicingError if the key has too many parts, is out of range, or is not made of ints and slices.
 
     Examples
     --------
@@ -114,8 +109,6 @@ def cut_axes(axes: Sequence[Axis], full: Sequence[int | slice]) -> list[Axis]:
 def moved_down(dims: Sequence[int], full: Sequence[int | slice]) -> tuple[int, ...]:
     """Return where those of `dims` that survive the cut `full` are afterwards.
 
-    Examples
-    --------
     >>> moved_down((0, 2), (3, slice(None), slice(None)))
     (1,)
     """

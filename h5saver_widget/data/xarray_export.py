@@ -81,10 +81,7 @@ def to_dataset(dwa: DataWithAxes) -> Any:
     dwa
         The data object.
 
-    Raises
-    ------
-    MissingLibraryError
-        If xarray, or dask for lazy data, is not installed.
+    MissingLibraryError if xarray, or dask for lazy data, is not installed.
     """
     xarray = _import("xarray")
     spread = dwa.distribution is DataDistribution.spread

@@ -14,8 +14,6 @@ KEEP_LINES = 2000
 class LogPanel(QtWidgets.QPlainTextEdit):
     """Lines with their time; the last is always in sight unless somebody has scrolled up.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> log = LogPanel()

@@ -24,8 +24,6 @@ class LoopJitter(Source):
 
     A program that waits for its disk or compresses on its GUI thread is late: this shows the cost of recording.
 
-    Examples
-    --------
     >>> LoopJitter.bins, LoopJitter.bin_width
     (80, 0.25)
     """
@@ -115,10 +113,7 @@ class ScreenCamera(Source):
     def read(self) -> DataToExport:
         """Take a picture.
 
-        Raises
-        ------
-        SourceError
-            If the screen or window gives none.
+        SourceError if the screen or window gives none.
         """
         if self.whole_screen:
             screen = self._window.screen() or QtGui.QGuiApplication.primaryScreen()

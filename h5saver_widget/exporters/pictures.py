@@ -43,8 +43,6 @@ Values = npt.NDArray[Any]
 def picture_of(item: Item) -> str:
     """Return a data object as SVG; ``''`` where there is nothing to be drawn.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> from h5saver_widget import DataRaw
     >>> drawn = picture_of(Item(DataRaw('spectrum', data=[np.arange(4.0)], units='V')))

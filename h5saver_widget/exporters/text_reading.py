@@ -21,13 +21,8 @@ __all__ = ["read_text"]
 def read_text(path: Path | str) -> Item:
     """Return the content of a txt or csv file of this package: a data object, and the backgrounds of its channels.
 
-    Raises
-    ------
-    CodecError
-        If the file is not one of this package, or was changed so that it doesn't fit its header.
+    CodecError if the file is not one of this package, or was changed so that it doesn't fit its header.
 
-    Examples
-    --------
     >>> import tempfile
     >>> from h5saver_widget.exporters import export
     >>> trace = DataRaw('trace', data=[np.array([0.1, 0.2])], units='V')

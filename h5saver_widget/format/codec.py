@@ -111,13 +111,8 @@ def _check_array(value: np.ndarray[Any, Any], kinds: str = "biufcUS") -> None:
 def literal_text(value: Any, depth: int = 0) -> str:
     """Return the Python text of a value; the peer evaluates it with the names ``np`` and ``datetime``.
 
-    Raises
-    ------
-    CodecError
-        If the value, or one inside it, is of a type that :func:`encode` does not write.
+    CodecError if the value, or one inside it, is of a type that :func:`encode` does not write.
 
-    Examples
-    --------
     >>> literal_text((1, float('nan')))
     "(1, float('nan'))"
     """
@@ -214,10 +209,7 @@ def encode(value: Any) -> str:
         JSON text that PyMoDAQ reads as the same value, or, for None, dict, complex, timedelta, arrays and numpy
         scalars other than float64 and bool, as a dict describing it.
 
-    Raises
-    ------
-    CodecError
-        If the value is of another type, too large or too deeply nested.
+    CodecError if the value is of another type, too large or too deeply nested.
 
     Examples
     --------

@@ -26,8 +26,6 @@ _HEAP_BYTES: Final = 88
 def empty_file() -> bytes:
     """Return the bytes of an HDF5 file without anything in it.
 
-    Examples
-    --------
     >>> import io, h5py
     >>> with h5py.File(io.BytesIO(empty_file()), 'r+') as file:
     ...     file['counts'] = [1, 2, 3]

@@ -125,13 +125,8 @@ def checked_dtype(name: object, count: int, kinds: str = "biufcUS") -> np.dtype[
     Simple are booleans, integers, floats, complex numbers and fixed-length text; `kinds` are the letters of those that
     are allowed, as in ``dtype.kind``.
 
-    Raises
-    ------
-    ValueError
-        If the dtype is of another kind or the array would be larger than ``MAX_TEXT`` bytes.
+    ValueError if the dtype is of another kind or the array would be larger than ``MAX_TEXT`` bytes.
 
-    Examples
-    --------
     >>> checked_dtype('float32', 3)
     dtype('float32')
     """
@@ -357,10 +352,7 @@ def parse_literal(text: str) -> Any:
     Any
         The value. Nothing else than the constructors above is ever called.
 
-    Raises
-    ------
-    CodecError
-        If the text is anything else, longer than ``MAX_TEXT`` or nested deeper than ``MAX_DEPTH``.
+    CodecError if the text is anything else, longer than ``MAX_TEXT`` or nested deeper than ``MAX_DEPTH``.
 
     Examples
     --------

@@ -28,8 +28,6 @@ _KNOWN: Final = {op.code.encode("latin-1"): op for op in pickletools.opcodes if 
 def encode_log_line(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return one row of the Logger array: the pickle (protocol 4) of the text, as uint8, shape (number of bytes,).
 
-    Examples
-    --------
     >>> decode_log_line(encode_log_line('scan done'))
     'scan done'
     """
@@ -69,10 +67,7 @@ def decode_log_line(
     errors
         ``'strict'`` raises, ``'replace'`` returns ``'<unreadable log line: 57 bytes>'``.
 
-    Raises
-    ------
-    CodecError
-        If the pickle holds anything else than one text.
+    CodecError if the pickle holds anything else than one text.
 
     Examples
     --------
@@ -91,8 +86,6 @@ def decode_log_line(
 def texts_in_pickle(raw: bytes) -> list[str]:
     r"""Return the texts of a pickled list of texts, as pandas names its columns; none if it is anything else.
 
-    Examples
-    --------
     >>> texts_in_pickle(pickle.dumps(['a', 'b'], protocol=0)), texts_in_pickle(b'cos\nsystem\n.')
     (['a', 'b'], [])
     """

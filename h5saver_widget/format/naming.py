@@ -49,8 +49,6 @@ _MAX_TRIES: Final = 100_000
 def number_of(name: str, prefix: str) -> int | None:
     """Return the number of a name made of this prefix (in any case) and digits, None for any other name.
 
-    Examples
-    --------
     >>> number_of('Scan012', 'scan'), number_of('Scan012_old', 'scan')
     (12, None)
     """
@@ -63,8 +61,6 @@ def number_of(name: str, prefix: str) -> int | None:
 def next_number(names: Iterable[str], prefix: str) -> int:
     """Return one more than the highest number among the names of this prefix; 0 if there is none.
 
-    Examples
-    --------
     >>> next_number(['Scan999', 'Scan1000', 'NavAxes'], 'scan')
     1001
     """
@@ -74,8 +70,6 @@ def next_number(names: Iterable[str], prefix: str) -> int:
 def free_name(name: str, taken: Container[str], form: str = "{}_{}") -> str:
     """Return the name, with the first number from 2 on where it is taken.
 
-    Examples
-    --------
     >>> free_name('gain', ['gain', 'gain_2'])
     'gain_3'
     """
@@ -86,8 +80,6 @@ def free_name(name: str, taken: Container[str], form: str = "{}_{}") -> str:
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     """Return a sorting key that puts ``Scan1000`` after ``Scan999``.
 
-    Examples
-    --------
     >>> sorted(['CH10', 'CH9', 'ch1'], key=natural_key)
     ['ch1', 'CH9', 'CH10']
     """
@@ -99,8 +91,6 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
 def capitalize_first(name: str) -> str:
     """Return the name with its first letter in upper case and the rest as it was.
 
-    Examples
-    --------
     >>> capitalize_first('carr'), capitalize_first('myData')
     ('Carr', 'MyData')
     """
@@ -110,15 +100,10 @@ def capitalize_first(name: str) -> str:
 def check_node_name(name: str) -> str:
     """Return the name if a node may have it.
 
-    Raises
-    ------
-    NamingError
-        If it is empty, ``.`` or ``..``, holds ``/`` or NUL, is not valid text, starts as the names that PyTables
-        reserves or hides (``_v_``, ``_f_``, ``_g_``, ``_c_``, ``_i_``, ``_p_``), or ends with a full stop, with which
-        PyTables makes a node that it then can't find.
+    NamingError if it is empty, ``.`` or ``..``, holds ``/`` or NUL, is not valid text, starts as the names that
+    PyTables reserves or hides (``_v_``, ``_f_``, ``_g_``, ``_c_``, ``_i_``, ``_p_``), or ends with a full stop, with
+    which PyTables makes a node that it then can't find.
 
-    Examples
-    --------
     >>> check_node_name('Température 1')
     'Température 1'
     """
@@ -140,13 +125,8 @@ def check_node_name(name: str) -> str:
 def check_base_name(name: str) -> str:
     """Return the base name if files on any system may start with it.
 
-    Raises
-    ------
-    NamingError
-        If it is empty, longer than 200 bytes, or not allowed on Windows (files travel).
+    NamingError if it is empty, longer than 200 bytes, or not allowed on Windows (files travel).
 
-    Examples
-    --------
     >>> check_base_name('Scan')
     'Scan'
     """
@@ -177,8 +157,6 @@ def with_h5_suffix(path: Path) -> Path:
 
     Only a dot and at most five letters or digits, not all digits, is a suffix and is replaced.
 
-    Examples
-    --------
     >>> [with_h5_suffix(Path(p)).name for p in ('x.hdf5', 'y.h5data', 'z.txt', 'noext', 'at 1.5')]
     ['x.hdf5', 'y.h5data', 'z.h5', 'noext.h5', 'at 1.5.h5']
     """
@@ -332,12 +310,8 @@ def create_exclusive(
     make_folder
         Makes a folder that may be there already; on the local disk by default.
 
-    Raises
-    ------
-    FileExistsError
-        If the only path, or every one of them, is taken.
-    NamingError
-        If the folder cannot be made because a file is in its place, or there is no path at all.
+    FileExistsError if the only path, or every one of them, is taken; NamingError if the folder cannot be made because a
+    file is in its place, or there is no path at all.
 
     Examples
     --------

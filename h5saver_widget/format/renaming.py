@@ -54,13 +54,8 @@ def move_aside(path: Path) -> Path:
 
     A journal that the file needs goes along (`format/journal.py`).
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError if there is no such file.
 
-    Examples
-    --------
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp(), 'scan.h5')
     >>> file.touch()

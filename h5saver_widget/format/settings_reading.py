@@ -72,13 +72,8 @@ class _Builder:
 def parse_xml(xml: bytes | str) -> ET.Element:
     """Return the root element of an XML text that has neither a DTD nor entities.
 
-    Raises
-    ------
-    SettingsXMLError
-        If it is not XML, has a DTD, is larger than 64 MB or nested deeper than 200 levels.
+    SettingsXMLError if it is not XML, has a DTD, is larger than 64 MB or nested deeper than 200 levels.
 
-    Examples
-    --------
     >>> parse_xml('<settings type="group" />').tag
     'settings'
     """
@@ -290,10 +285,7 @@ def xml_to_tree(xml: bytes | str) -> list[dict[str, Any]]:
         name, title, type (one that pyqtgraph has; the written one is ``xml_type`` if it differs), value, limits,
         flags, children. A value that cannot be parsed is kept as text, in a read-only 'str'.
 
-    Raises
-    ------
-    SettingsXMLError
-        If it is not XML or has elements that settings never have (:func:`parse_xml`).
+    SettingsXMLError if it is not XML or has elements that settings never have (:func:`parse_xml`).
 
     Examples
     --------
@@ -321,13 +313,8 @@ def _values(entries: list[dict[str, Any]]) -> dict[str, Any]:
 def xml_values(xml: bytes | str) -> dict[str, Any]:
     """Return the values of a settings tree as nested dicts; a value that has children is its item ``value``.
 
-    Raises
-    ------
-    SettingsXMLError
-        If it is not XML or has elements that settings never have (:func:`parse_xml`).
+    SettingsXMLError if it is not XML or has elements that settings never have (:func:`parse_xml`).
 
-    Examples
-    --------
     >>> xml_values('<s><camera type="group"><on type="led">1</on></camera></s>')
     {'camera': {'on': True}}
     """

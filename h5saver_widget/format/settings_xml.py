@@ -271,10 +271,7 @@ def all_settings_xml(*roots: tuple[str | None, Any], group_attr: bool = True) ->
     group_attr
         Whether the root says that it is a group (it does not for actuators).
 
-    Raises
-    ------
-    SettingsXMLError
-        If settings are of another type, too deep, or text that is not XML.
+    SettingsXMLError if settings are of another type, too deep, or text that is not XML.
 
     Examples
     --------

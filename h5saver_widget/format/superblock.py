@@ -164,8 +164,6 @@ def superblock_version(path: Path) -> int | None:
 def read_superblock(path: Path) -> Superblock | None:
     """Return the superblock of a file, None if it has none: then it is no HDF5 file, or its beginning is damaged.
 
-    Examples
-    --------
     >>> import tempfile
     >>> from h5saver_widget import H5Backend
     >>> path = Path(tempfile.mkdtemp()) / 'a.h5'
@@ -205,10 +203,7 @@ def guess_superblock(path: Path) -> Superblock:
     package: version 0 or 1 with an object header of version 1 at byte 96 or 104, or version 2 and 3 with a header at
     byte 48.
 
-    Raises
-    ------
-    FileOpenError
-        If there is no root group where it would be.
+    FileOpenError if there is no root group where it would be.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -242,8 +237,6 @@ def corrected(block: Superblock) -> Superblock | None:
 def checksum(data: bytes) -> int:
     """Return the checksum of HDF5's metadata: lookup3 by Bob Jenkins (public domain, burtleburtle.net/bob/c/lookup3.c).
 
-    Examples
-    --------
     >>> hex(checksum(b'Four score and seven years ago'))
     '0x17770551'
     """

@@ -45,8 +45,6 @@ class BackgroundCall(threading.Thread):
 class Asker(QtCore.QObject):
     """Asks one question at a time, without waiting for the answer.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> asker = Asker('adding')

@@ -52,8 +52,6 @@ class Keeper:
     To be held by the owner itself. Both are forgotten together then, and Python asks the keeper before it deletes
     anything: in another thread, the keeper hands the object over.
 
-    Examples
-    --------
     >>> class Panel(QtCore.QObject):
     ...     def __init__(self) -> None:
     ...         super().__init__()

@@ -129,8 +129,6 @@ def deleted_at_the_end(window: QtWidgets.QWidget) -> Iterator[None]:
 
     Left to the end of the process, Qt calls into deleted objects: one run of 25 crashed after its work was done.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> window = QtWidgets.QWidget()

@@ -50,13 +50,8 @@ def read_number(text: str) -> float:
     A single point or comma separates the decimals. If there are several, those that come again, or come first, separate
     thousands.
 
-    Raises
-    ------
-    ValueError
-        If it is no number.
+    ValueError if it is no number.
 
-    Examples
-    --------
     >>> read_number('2.5'), read_number('2,5'), read_number('1.234,5'), read_number('1,234,567'), read_number('−1e3')
     (2.5, 2.5, 1234.5, 1234567.0, -1000.0)
     """
@@ -119,8 +114,6 @@ class _Reading:
 class NumberBox(_Reading, QtWidgets.QDoubleSpinBox):
     """A box for a number that reads both decimal separators; the wheel changes it only while it is edited.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> box = NumberBox()
@@ -137,8 +130,6 @@ class NumberBox(_Reading, QtWidgets.QDoubleSpinBox):
 class CountBox(_Reading, QtWidgets.QSpinBox):
     """The same for a whole number.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> box = CountBox()

@@ -118,8 +118,6 @@ def saver_params(save_type: SaveType = SaveType.scan, backend: str | None = None
 
     A backend of None is the default one, chosen at first.
 
-    Examples
-    --------
     >>> [param['name'] for param in saver_params()][:4]
     ['save_type', 'save_2D', 'save_raw_only', 'do_save']
     """

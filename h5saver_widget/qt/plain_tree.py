@@ -19,8 +19,6 @@ __all__ = ["PlainTree"]
 class PlainTree(ParameterTree):
     """A tree of parameters that keeps no wrapper of items that it did not make.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> tree = PlainTree()

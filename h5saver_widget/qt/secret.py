@@ -29,8 +29,6 @@ class SecretParameter(SimpleParameter):
     :meth:`secret` returns the text, which is kept in memory and forgotten with the program. Its type is that of a text,
     because other programs know no other.
 
-    Examples
-    --------
     >>> password = SecretParameter(name='password')
     >>> password.setValue('hush')
     ''

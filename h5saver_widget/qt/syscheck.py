@@ -65,8 +65,6 @@ def choose_platform(offscreen: bool = False) -> None:
     That is the display if there is one; else, or if it is asked for, there is no window at all. A platform that the
     environment names already is kept, unless ``offscreen`` is asked for.
 
-    Examples
-    --------
     >>> choose_platform(offscreen=True)
     >>> os.environ["QT_QPA_PLATFORM"]
     'offscreen'
@@ -92,8 +90,6 @@ def missing_qt_libraries() -> str | None:
     None when Qt can start. The X11 plug-in is only looked at when it would be used. The order is
     :func:`choose_platform`, this, Qt.
 
-    Examples
-    --------
     >>> choose_platform(offscreen=True)
     >>> missing_qt_libraries() is None
     True

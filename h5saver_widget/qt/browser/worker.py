@@ -65,8 +65,6 @@ class Worker(QtCore.QObject):
 
     Long jobs are iterators and are done in steps, between which others get their turn.
 
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> app = mkQApp()
     >>> worker = Worker('adding')

@@ -18,8 +18,6 @@ def span_wanted(axis: StoredAxis, window: Window, seen: tuple[float, float] | No
     What is seen goes from a position to another, in units of the axis of the whole curve; None is all of it. The window
     has the drawn points.
 
-    Examples
-    --------
     >>> axis = StoredAxis('point', '', 1_000_000)
     >>> span_wanted(axis, Window(0, 1_000_000, 1_000_000, 245), (1000.0, 2000.0))
     (0, 26500)

@@ -69,8 +69,6 @@ def missing_text(parts: Sequence[np.ndarray], log: bool, units: str, some: bool 
     The parts are the values of each curve, or of the image; `some`, if they are but the smallest and the largest of
     many.
 
-    Examples
-    --------
     >>> missing_text([np.array([1.0, np.inf])], False, 'V'), missing_text([np.array([2, 2])], False, 'V')
     ('1 infinite value is not drawn.', 'All values are 2 V.')
     """
