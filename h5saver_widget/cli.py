@@ -283,15 +283,8 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command of the command line and return the exit code of the program.
+    """Run a command of the command line, by default that of the process, and return the exit code of the program.
 
-    Parameters
-    ----------
-    argv
-        The words after the name of the program; those of the process by default.
-
-    Examples
-    --------
     >>> main([])  # doctest: +ELLIPSIS
     usage: h5saver [-h] [--version] COMMAND ...
     2

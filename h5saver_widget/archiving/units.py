@@ -29,15 +29,9 @@ def spelling_problem(unit: str) -> str:
 def unit_problem(unit: str, *, at_once: bool = False) -> str:
     """Return why a text is no unit, in a sentence; ``''`` if it is one, or empty.
 
-    Parameters
-    ----------
-    unit
-        The text.
-    at_once
-        Do not wait for pint, which takes a second to load: it is loaded in the background, and asked from then on.
+    `at_once` does not wait for pint, which takes a second to load: it is loaded in the background, and asked from then
+    on.
 
-    Examples
-    --------
     >>> unit_problem('mW/cm^2'), unit_problem('')
     ('', '')
     """

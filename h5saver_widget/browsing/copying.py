@@ -18,31 +18,15 @@ __all__ = ["copy_file"]
 
 
 def copy_file(h5: H5Backend, target: Path | str, progress: Progress | None = None) -> Exported:
-    """Copy the open file, as it is now, to a path that is free.
+    """Copy the open file, as it is now, to a path that is free; asked to stop, it leaves nothing behind.
 
     A file that nobody writes is copied byte by byte. One that is being written (here, by another program, or on a
     server) is copied node by node, while its writer works: copied bytes would be torn between two of its changes, and
-    carry the mark of a file that was not closed.
-
-    Parameters
-    ----------
-    h5
-        The open file.
-    target
-        Path of the copy.
-    progress
-        Told how far it is, in bytes; asked to stop, it leaves nothing behind.
-
-    Returns
-    -------
-    Exported
-        The path, and sentences about skipped nodes.
+    carry the mark of a file that was not closed. Skipped nodes are told in sentences.
 
     FileNotOpenError if no file is open; FileExistsError if there is a file of that name; WorkStoppedError if it was
     asked to stop.
 
-    Examples
-    --------
     >>> import tempfile
     >>> from h5saver_widget import H5SaverLowLevel
     >>> folder = Path(tempfile.mkdtemp())

@@ -32,22 +32,12 @@ __all__ = ["MOST_FOUND", "Child", "FileView"]
 
 
 class FileView:
-    """A file to look at.
+    """A file to look at: a path, opened here for reading only, or an open file (that of a saver).
 
-    Parameters
-    ----------
-    source
-        Path of a file, opened here for reading only; or an open file (that of a saver), which is asked through its own
-        handle. When the saver has closed it, the same file is opened here for reading, and stays on screen.
-    backend
-        Backend that opens a path; None for the default.
-    isolated
-        Open a path in a worker process, see :func:`~h5saver_widget.browsing.opening.open_to_look`.
-    readers
-        The readers for the path; by default, new ones as `isolated` says.
+    The latter is asked through its own handle. When the saver has closed it, the same file is opened here for reading,
+    and stays on screen. A `backend` of None is the default; `isolated`, see
+    :func:`~h5saver_widget.browsing.opening.open_to_look`.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / 'look.h5'
     >>> with H5SaverLowLevel('detector') as h5saver:

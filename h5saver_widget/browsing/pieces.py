@@ -91,22 +91,10 @@ def drawable(values: Any, part: Part = Part.MODULUS) -> Values:
 
 
 def extremes(values: Values, step: int) -> Values:
-    """Return the smallest and the largest value of each `step` values, above each other, NaN where there is none.
+    """Return the smallest and the largest of each `step` values, above each other, NaN where there is none.
 
-    Parameters
-    ----------
-    values
-        Shape (points,), real.
-    step
-        How many points become two; the last ones may be fewer.
+    Real values of shape (points,) become (2 * ceil(points / step),) of the same dtype; the last two may be of fewer.
 
-    Returns
-    -------
-    ndarray
-        Shape (2 * ceil(points / step),), of the same dtype.
-
-    Examples
-    --------
     >>> extremes(np.array([3, 1, 2, 5, 4]), 2).tolist()
     [1, 3, 2, 5, 4, 4]
     """

@@ -34,30 +34,11 @@ REDRAW_MS = 40
 class DetectorPanel(QtWidgets.QWidget):
     """A source with live plot, grab, snap and background.
 
-    Parameters
-    ----------
-    source
-        The source.
-    buttons
-        Whether the panel shows Grab and Snap itself; a window with its own toolbar does not need them.
-    hint
-        Sentence in the place of the plot before the first frame, as rich text.
-    parent
-        Qt's parent.
+    A window with its own toolbar needs no `buttons` for grab and snap. The `hint` is a sentence, as rich text, in the
+    place of the plot before the first frame. The module savers read title, settings, ui and viewers: a name, a
+    pyqtgraph ``Parameter``, this widget, the plots. ``background`` and ``latest`` are the last background and frame, or
+    None; ``frames`` were taken so far.
 
-    Attributes
-    ----------
-    title, settings, ui, viewers
-        The attributes that the module savers read: a name, a pyqtgraph ``Parameter``, this widget, the plots.
-    background
-        The last background taken, or None.
-    latest
-        The last frame, or None.
-    frames
-        Number of frames taken so far.
-
-    Examples
-    --------
     >>> from pyqtgraph.Qt import mkQApp
     >>> from h5saver_widget.demo.sources import SimulatedCamera
     >>> app = mkQApp()

@@ -77,17 +77,9 @@ class ScreenCamera(Source):
     """The screen, or one window of this program, as a camera: 8-bit grey frames of one fixed size.
 
     The picture is scaled into the frame with its proportions kept, so that a window that changes its size does not
-    change the shape of the saved frame.
+    change the shape of the saved frame. The window is shown where programs may not read the screen (no screen,
+    Wayland), unless `whole_screen` says which.
 
-    Parameters
-    ----------
-    window
-        The window to show where programs may not read the screen (no screen, Wayland); the screen it is on otherwise.
-    whole_screen
-        True for the screen, False for the window; None finds out.
-
-    Examples
-    --------
     >>> ScreenCamera.width, ScreenCamera.height
     (640, 400)
     """

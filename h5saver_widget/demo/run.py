@@ -29,22 +29,12 @@ def run_demo(
 ) -> int:
     """Run the demo and return the exit code of the program.
 
-    Parameters
-    ----------
-    seconds
-        Record all sources for so long (in s) and leave. None opens the window and leaves when it is closed; without a
-        display it means the environment variable ``DEMO_SECONDS``, or 10.
-    offscreen
-        Show no window even if there is a display.
-    out
-        Base path of the files; ``~/h5saver-demo`` by default.
-    backend
-        ``"h5py"``, ``"tables"``, or None for the configured default.
+    With `seconds`, all sources are recorded for so long (in s). None opens the window and leaves when it is closed;
+    without a display it means the environment variable ``DEMO_SECONDS``, or 10. Files go below ``~/h5saver-demo`` by
+    default.
 
-    Returns
-    -------
-    int
-        0 if all went well: after a timed recording that means a file that is closed and holds frames, none lost.
+    The code is 0 if all went well: after a timed recording that means a file that is closed and holds frames, none
+    lost.
     """
     syscheck.choose_platform(offscreen)
     complaint = syscheck.missing_qt_libraries()

@@ -197,22 +197,13 @@ def _encode_any(value: Any) -> str:
 def encode(value: Any) -> str:
     """Return the text under which a value is stored as an attribute.
 
-    Parameters
-    ----------
-    value
-        str, bytes, int, float, complex, bool, None, dates and times, numpy scalars and arrays (small: they become
-        text), enum members (their name), paths, or tuples, lists, dicts of these.
-
-    Returns
-    -------
-    str
-        JSON text that PyMoDAQ reads as the same value, or, for None, dict, complex, timedelta, arrays and numpy
-        scalars other than float64 and bool, as a dict describing it.
+    Values are str, bytes, int, float, complex, bool, None, dates and times, numpy scalars and arrays (small: they
+    become text), enum members (their name), paths, or tuples, lists, dicts of these. The JSON text is read by PyMoDAQ
+    as the same value, or, for None, dict, complex, timedelta, arrays and numpy scalars other than float64 and bool, as
+    a dict describing it.
 
     CodecError if the value is of another type, too large or too deeply nested.
 
-    Examples
-    --------
     >>> encode((5, 1))
     '{"module": "builtins", "type": "tuple", "data": "(5, 1)"}'
     >>> decode(encode(None)) is None
@@ -310,19 +301,10 @@ def _native(raw: Any) -> Any:
 def decode(raw: object) -> Any:
     """Return the value of an attribute; accepts any content of a file, and never runs it.
 
-    Parameters
-    ----------
-    raw
-        The stored value: str, bytes, numpy or native scalar, array, empty data space.
+    The stored value is str, bytes, a numpy or native scalar, an array, an empty data space. It becomes the wrapped value,
+    or the wrapped text itself if that is not the text of a plain value; plain text stays unchanged (``'123'`` and
+    ``'true'`` stay text); native numbers become Python numbers.
 
-    Returns
-    -------
-    Any
-        The wrapped value; the wrapped text itself if it is not the text of a plain value; plain text unchanged
-        (``'123'`` and ``'true'`` stay text); native numbers as Python numbers.
-
-    Examples
-    --------
     >>> decode('{"module": "numpy", "type": "float64", "data": "np.float64(0.25)"}'), decode('123')
     (np.float64(0.25), '123')
     >>> decode('{"module": "builtins", "type": "str", "data": "exit()"}')

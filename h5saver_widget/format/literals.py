@@ -341,21 +341,12 @@ class _Reader:
 def parse_literal(text: str) -> Any:
     """Return the value that a text describes, as ``repr`` would write it.
 
-    Parameters
-    ----------
-    text
-        Numbers, text, bytes, None, True, False, ``nan``, ``inf``, tuples, lists, dicts, and calls of ``datetime.*``,
-        ``np.<number type>``, ``np.array`` and ``float``, ``int``, ``str``, ``bool``, ``complex`` on such values.
-
-    Returns
-    -------
-    Any
-        The value. Nothing else than the constructors above is ever called.
+    It consists of numbers, text, bytes, None, True, False, ``nan``, ``inf``, tuples, lists, dicts, and calls of
+    ``datetime.*``, ``np.<number type>``, ``np.array`` and ``float``, ``int``, ``str``, ``bool``, ``complex`` on such
+    values. Nothing else than these constructors is ever called.
 
     CodecError if the text is anything else, longer than ``MAX_TEXT`` or nested deeper than ``MAX_DEPTH``.
 
-    Examples
-    --------
     >>> parse_literal("(1, -2.5, 'x', np.float64(0.25), float('nan'))")
     (1, -2.5, 'x', np.float64(0.25), nan)
     >>> parse_literal("__import__('os').getcwd()")  # doctest: +ELLIPSIS

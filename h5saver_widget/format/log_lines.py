@@ -60,17 +60,9 @@ def decode_log_line(
 ) -> str:
     r"""Return the text of one row of the Logger array, parsing the pickle without running it.
 
-    Parameters
-    ----------
-    raw
-        Bytes or uint8 array, shape (number of bytes,): the pickle of a str (protocols 0 to 5).
-    errors
-        ``'strict'`` raises, ``'replace'`` returns ``'<unreadable log line: 57 bytes>'``.
+    The row is bytes, or uint8 of shape (number of bytes,): the pickle of a str (protocols 0 to 5). CodecError if it
+    holds anything else than one text; with ``'replace'``, the text is ``'<unreadable log line: 57 bytes>'`` then.
 
-    CodecError if the pickle holds anything else than one text.
-
-    Examples
-    --------
     >>> decode_log_line(b'cos\nsystem\n.', errors='replace')
     '<unreadable log line: 12 bytes>'
     """

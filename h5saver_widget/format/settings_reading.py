@@ -274,21 +274,11 @@ def _entry(element: ET.Element) -> dict[str, Any]:
 def xml_to_tree(xml: bytes | str) -> list[dict[str, Any]]:
     """Return the settings below the root element as dicts for ``Parameter.create(type='group', children=...)``.
 
-    Parameters
-    ----------
-    xml
-        The text of a settings tree, as written here or by PyMoDAQ.
-
-    Returns
-    -------
-    list of dict
-        name, title, type (one that pyqtgraph has; the written one is ``xml_type`` if it differs), value, limits,
-        flags, children. A value that cannot be parsed is kept as text, in a read-only 'str'.
+    These have name, title, type (one that pyqtgraph has; the written one is ``xml_type`` if it differs), value, limits,
+    flags, children. A value that cannot be parsed is kept as text, in a read-only 'str'.
 
     SettingsXMLError if it is not XML or has elements that settings never have (:func:`parse_xml`).
 
-    Examples
-    --------
     >>> [gain] = xml_to_tree('<settings><gain type="int" limits="[0, 5]">3</gain></settings>')
     >>> gain['type'], gain['value'], gain['limits']
     ('int', 3, [0, 5])

@@ -263,18 +263,12 @@ def _to_bytes(element: ET.Element) -> bytes:
 def all_settings_xml(*roots: tuple[str | None, Any], group_attr: bool = True) -> bytes:
     """Return the ``All_settings`` text that a module's group carries.
 
-    Parameters
-    ----------
-    *roots
-        Pairs of a tag and settings: a parameter, a list of parameters, XML text, or a dict of plain values. With a
-        tag (``'H5Saver'``, ``'ROI_Viewer_00'``) they go into a group of that name, with None right below the root.
-    group_attr
-        Whether the root says that it is a group (it does not for actuators).
+    Its parts are pairs of a tag and settings: a parameter, a list of parameters, XML text, or a dict of plain values.
+    With a tag (``'H5Saver'``, ``'ROI_Viewer_00'``) they go into a group of that name, with None right below the root.
+    The root says that it is a group, unless `group_attr` is False (for actuators).
 
     SettingsXMLError if settings are of another type, too deep, or text that is not XML.
 
-    Examples
-    --------
     >>> all_settings_xml(('H5Saver', {'n': 1}))
     b'<All_settings type="group"><H5Saver type="group"><n type="int" title="n">1</n></H5Saver></All_settings>'
     """

@@ -15,21 +15,10 @@ _FINEST: Final = 2048
 class Grid:
     """Where the points of an axis lie: their order, the middles between them, and a uniform grid to draw on.
 
-    Attributes
-    ----------
-    middles
-        Where the points lie, ascending.
-    edges
-        Where the area of each point ends, ascending; one more than points.
-    order
-        Which point each area belongs to.
-    drawn
-        Which point is drawn at each place of the uniform grid.
-    is_true
-        False if the axis can't be used (not a number, all equal): points are counted then.
+    ``middles`` and ``edges`` (one more) ascend; ``order`` is the point that each area belongs to, ``drawn`` the point
+    that is drawn at each place of the uniform grid. An axis that can't be used (not a number, all equal) is not
+    ``is_true``: points are counted then.
 
-    Examples
-    --------
     >>> Grid(np.array([0.0, 1.0, 4.0])).edges.tolist()
     [-0.5, 0.5, 2.5, 5.5]
     """

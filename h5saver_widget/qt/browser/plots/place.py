@@ -10,18 +10,9 @@ __all__ = ["Place"]
 class Place:
     """The dimensions of one data object, and where one is along them.
 
-    Attributes
-    ----------
-    summary
-        The summary of the data, None before there are any.
-    navigation
-        The dimensions that are navigated, one point at a time.
-    at
-        The point along each dimension.
-    starts
-        Where the window of an image begins, which can't be shown as a whole.
-    span
-        The points of a curve that are wanted, where somebody has zoomed; None for all of them.
+    ``navigation`` are the dimensions that are navigated, one point at a time, ``at`` the point along each dimension,
+    ``starts`` where the window of an image begins that can't be shown as a whole, ``span`` the points of a curve that
+    are wanted where somebody has zoomed; None for all of them.
     """
 
     def __init__(self) -> None:
