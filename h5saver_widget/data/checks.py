@@ -133,16 +133,8 @@ def checked_dim(dim: Any, shape: tuple[int, ...], nav_indexes: tuple[int, ...], 
 def checked_axes(axes: Iterable[Axis], shape: tuple[int, ...], shared: tuple[int, ...], name: str) -> list[Axis]:
     """Return the axes of data of this shape; those of open size get theirs from the shape (as copies).
 
-    Parameters
-    ----------
-    axes
-        Axes in any order; dimensions without axis are fine.
-    shape
-        Shape of one channel.
-    shared
-        Dimensions that several axes may describe: the navigation dimensions of spread data.
-    name
-        Name of the data, for messages.
+    Axes come in any order; dimensions without axis are fine. Several axes may describe those dimensions alone that are
+    shared: the navigation dimensions of spread data.
 
     AxisError if an axis has no dimension, another length than its dimension, or a dimension that is taken.
     """

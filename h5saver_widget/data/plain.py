@@ -25,27 +25,14 @@ _EXACT = 2**53
 def plain(values: Any, what: str, *, also: str = "") -> NDArray[Any]:
     """Return values as an array of numbers that lie in a row, in the byte order of this machine.
 
-    Parameters
-    ----------
-    values
-        An array of any strides, byte order and subclass, or a number. Masked values become nan; integers and booleans
-        with masked values become float64 for it.
-    what
-        Name of the data, for messages.
-    also
-        Kinds of arrays (as numpy calls them) that pass besides numbers: ``mM`` times, ``US`` text and bytes, with
-        objects that are all text.
+    Given are a number, or an array of any strides, byte order and subclass. Masked values become nan; integers and
+    booleans with masked values become float64 for it. The result is C-contiguous and native, and the very array that
+    was given if that is so already. Kinds of arrays (as numpy calls them) that pass besides numbers are in `also`:
+    ``mM`` times, ``US`` text and bytes, with objects that are all text.
 
-    Returns
-    -------
-    numpy.ndarray
-        C-contiguous, native; the very array that was given if it is so already.
+    DataMismatchError for records, objects, enumerations (of h5py), and all that is not asked for; for masked integers
+    that no float64 holds, and masked text.
 
-    DataMismatchError for records, objects, enumerations (of h5py), and what is not asked for; for masked integers that
-    no float64 holds, and masked text.
-
-    Examples
-    --------
     >>> plain(np.broadcast_to(np.float64(2.0), (3,)), 'constant').strides
     (8,)
     >>> plain(np.ma.masked_array([1, 999], mask=[0, 1]), 'counts')

@@ -50,21 +50,11 @@ class Slicer(Generic[T]):
 def expand_key(key: Any, dims: Sequence[int], shape: Sequence[int], what: str) -> tuple[int | slice, ...]:
     """Return one int or slice per dimension of `shape`, from a key that speaks of `dims` only.
 
-    Parameters
-    ----------
-    key
-        The key between the brackets: ints, slices and at most one Ellipsis.
-    dims
-        The dimensions that the key cuts, ascending; all others are kept whole.
-    shape
-        Shape of the data.
-    what
-        Word for `dims` in error messages ('navigation' or 'signal').
+    The key between the brackets has ints, slices and at most one Ellipsis. The dimensions that it cuts are ascending;
+    all others are kept whole. `what` is the word for them in error messages ('navigation' or 'signal').
 
     SlicingError if the key has too many parts, is out of range, or is not made of ints and slices.
 
-    Examples
-    --------
     >>> expand_key((..., -1), (0, 2), (3, 4, 5), "navigation")
     (slice(None, None, None), slice(None, None, None), 4)
     """

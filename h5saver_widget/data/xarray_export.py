@@ -76,11 +76,6 @@ def to_dataset(dwa: DataWithAxes) -> Any:
     or into blocks of about 8 MB of whole frames where the file holds an array in one piece. They are computed in any
     thread, as long as the file is open.
 
-    Parameters
-    ----------
-    dwa
-        The data object.
-
     MissingLibraryError if xarray, or dask for lazy data, is not installed.
     """
     xarray = _import("xarray")

@@ -301,9 +301,9 @@ def _native(raw: Any) -> Any:
 def decode(raw: object) -> Any:
     """Return the value of an attribute; accepts any content of a file, and never runs it.
 
-    The stored value is str, bytes, a numpy or native scalar, an array, an empty data space. It becomes the wrapped value,
-    or the wrapped text itself if that is not the text of a plain value; plain text stays unchanged (``'123'`` and
-    ``'true'`` stay text); native numbers become Python numbers.
+    The stored value is str, bytes, a numpy or native scalar, an array, an empty data space. It becomes the wrapped
+    value, or the wrapped text itself if that is not the text of a plain value; plain text stays unchanged (``'123'``
+    and ``'true'`` stay text); native numbers become Python numbers.
 
     >>> decode('{"module": "numpy", "type": "float64", "data": "np.float64(0.25)"}'), decode('123')
     (np.float64(0.25), '123')

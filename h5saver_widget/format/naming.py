@@ -301,20 +301,13 @@ def create_exclusive(
 ) -> T:
     """Return the result of `make` for the first path that is not taken; creates the folder if need be.
 
-    Parameters
-    ----------
-    where
-        One path, or the paths to be tried in turn (:meth:`PathProvider.candidates`).
-    make
-        Creates the file at a path; raises FileExistsError if there is one (mode ``x``).
-    make_folder
-        Makes a folder that may be there already; on the local disk by default.
+    There is one path, or there are several to be tried in turn (:meth:`PathProvider.candidates`). `make` creates the
+    file at a path, and raises FileExistsError if there is one (mode ``x``). `make_folder` makes a folder that may be
+    there already; on the local disk by default.
 
     FileExistsError if the only path, or every one of them, is taken; NamingError if the folder cannot be made because a
     file is in its place, or there is no path at all.
 
-    Examples
-    --------
     >>> taken = {'a.h5'}
     >>> def make(path):
     ...     if path.name in taken:
