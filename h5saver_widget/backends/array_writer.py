@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from h5saver_widget.backends.compression import Packing
+from h5saver_widget.backends.handles import TreeNode
 
 if TYPE_CHECKING:
     from h5saver_widget.backends.write_buffers import WriteBuffer
@@ -24,8 +25,8 @@ class ArrayWriter(ABC):
 
     Parameters
     ----------
-    path
-        Of the array, for messages.
+    node
+        The array, as its backend sees it.
     dtype
         Number type on disk.
     row_shape
@@ -40,14 +41,14 @@ class ArrayWriter(ABC):
 
     def __init__(
         self,
-        path: str,
+        node: TreeNode,
         dtype: np.dtype[Any],
         row_shape: tuple[int, ...],
         chunks: tuple[int, ...] | None,
         packing: Packing | None,
         fixed_shape: tuple[int, ...] = (),
     ) -> None:
-        self.path = path
+        self.path, self.obj = node.path, node.obj
         self.fixed_shape = fixed_shape
         self.dtype = dtype
         self.row_shape = row_shape
@@ -94,9 +95,10 @@ class ArrayWriter(ABC):
     def write(self, start: tuple[int, ...], count: tuple[int, ...], values: Rows) -> None:
         """Write C-contiguous values into the block that begins at `start` and has `count` elements along every axis."""
 
-    @abstractmethod
     def rows_from(self, start: int) -> Rows:
         """Read the rows from `start` on."""
+        found: Rows = self.obj[start:]
+        return found
 
     # ---------------------------------------------------------------- at once
     def append(self, rows: Rows) -> None:

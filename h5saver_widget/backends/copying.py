@@ -62,12 +62,8 @@ def made_like(
 ) -> Handle:
     """Make a node like that of another file; arrays are empty, but for text and single values.
 
-    Raises
-    ------
-    NodeError
-        If it is a link, or nothing that can be read.
-    DataMismatchError
-        If it holds something that not every library can write.
+    NodeError if it is a link, or can't be read; DataMismatchError if it holds something that not every library can
+    write.
     """
     kind = source.kind(node)
     if kind in (NodeKind.LINK, NodeKind.OTHER):

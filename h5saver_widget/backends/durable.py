@@ -26,10 +26,7 @@ class DurabilityPolicy:
     def level(self) -> Durability:
         """The level of files opened from now on; a streaming file (SWMR) is never written through a journal.
 
-        Raises
-        ------
-        FileOpenError
-            When set to a level that the backend does not have.
+        FileOpenError when set to one that the backend does not have.
         """
         return self._level
 

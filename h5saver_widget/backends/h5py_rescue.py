@@ -45,22 +45,11 @@ Box = list[tuple[int, int]]
 def rescue(
     source: h5py.File, target: str, size: int, skip: Mapping[str, str], care: Set[str], hollow: Set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Make `target` of everything in `source` that can be read.
+    """Make a file `target` of everything in `source` that can be read.
 
-    Parameters
-    ----------
-    source
-        The damaged file, open.
-    target
-        Path of the new one.
-    size
-        Of the damaged file, in bytes: nothing in it is larger, unless it is compressed.
-    skip
-        Objects that end or hang the library, and their effect.
-    care
-        Objects that do so when they are copied at once: they are copied in pieces.
-    hollow
-        Objects that do so when they are read at all: they are made without their content.
+    In a damaged file nothing is larger than the file, of `size` bytes, unless it is compressed. Objects to `skip` end
+    or hang the library, with this effect; those to `care` for do so when they are copied at once, and are copied in
+    pieces; `hollow` ones do so when they are read at all, and are made without their content.
 
     Yields
     ------

@@ -25,13 +25,13 @@ class H5pyWriter(ArrayWriter):
 
     def __init__(self, node: TreeNode) -> None:
         obj = node.obj
-        self._obj, self._dataset = obj, obj.id
+        self._dataset = obj.id
         self._type = h5t.py_create(obj.dtype)
         self._space = obj.id.get_space()
         # direct chunk writes take bytes as they are stored in the file
         packing = packing_of(obj.id) if obj.chunks and obj.id.get_type() == self._type else None
         fixed_shape = obj.shape if obj.shape and obj.shape == obj.maxshape else ()
-        super().__init__(node.path, obj.dtype, (obj.shape or ())[1:], obj.chunks, packing, fixed_shape)
+        super().__init__(node, obj.dtype, (obj.shape or ())[1:], obj.chunks, packing, fixed_shape)
         self.fill = obj.fillvalue if obj.chunks else None
         self._blocks: dict[tuple[int, ...], Any] = {}
 
@@ -67,7 +67,3 @@ class H5pyWriter(ArrayWriter):
             memory = self._blocks[count] = h5s.create_simple(count)
         self._space.select_hyperslab(start, count)
         self._dataset.write(memory, self._space, values, mtype=self._type)
-
-    def rows_from(self, start: int) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self._obj[start:]
-        return found

@@ -28,10 +28,7 @@ class Location:
     def check(self, path: Path, mode: OpenMode) -> None:
         """Refuse a path that can't be opened in this mode.
 
-        Raises
-        ------
-        FileExistsError, FileNotFoundError, FileOpenError
-            With the path, and the mode or name to use instead.
+        FileExistsError, FileNotFoundError or FileOpenError, with the path, and the mode or name to use instead.
         """
         if mode == "x" and path.exists():
             raise taken(path)

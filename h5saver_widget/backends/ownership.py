@@ -33,13 +33,7 @@ def register_owned(thing: Owned) -> None:
 
 
 def refuse_copy() -> None:
-    """Raise the error that everything raises in a copy of the program.
-
-    Raises
-    ------
-    ForkedCopyError
-        Always.
-    """
+    """Raise ForkedCopyError, as everything does in a copy of the program."""
     raise ForkedCopyError(
         "this process is a copy (os.fork, multiprocessing) of the program that opened the file, and can't use it. Save "
         "in the program itself and send it the results, or make a separate saver in each process"

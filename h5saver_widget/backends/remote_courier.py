@@ -89,12 +89,8 @@ class Courier:
     def deliver(self, only: ArrayRows | None = None) -> None:
         """Send waiting changes: sizes, then values.
 
-        Raises
-        ------
-        RemoteError
-            If the server can't take it now; everything is kept and sent later.
-        RemoteRefusedError
-            If the server refuses; nothing can be written any more.
+        RemoteError if the server can't take it now; everything is kept and sent later. RemoteRefusedError if it
+        refuses; nothing can be written any more.
         """
         with self._on_the_wire():
             self._deliver(only)

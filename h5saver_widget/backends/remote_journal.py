@@ -194,11 +194,7 @@ class SendQueue(Courier):
         """Send everything, have it written to the server's storage, give the lease back, and stop.
 
         It continues while the server accepts data: at most ``patience_seconds`` without, ``change_seconds`` in all.
-
-        Raises
-        ------
-        RemoteError, RemoteRefusedError
-            If that is not possible, with how much is not safe, and where it is kept.
+        RemoteError or RemoteRefusedError if that is not possible, with how much is not safe, and where it is kept.
         """
         self._end = time.monotonic() + self._client.options.change_seconds
         try:

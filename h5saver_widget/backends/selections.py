@@ -144,13 +144,7 @@ def _most_bytes() -> int:
 
 
 def require_memory(path: str, shape: tuple[int, ...], dtype: np.dtype[Any], selection: Selection) -> None:
-    """Refuse to read an array that would not fit into memory.
-
-    Raises
-    ------
-    TooLargeError
-        If the part of the array takes more than half of the computer's memory.
-    """
+    """Raise TooLargeError for a part of an array that takes more than half of the computer's memory."""
     item = _OBJECT_BYTES if dtype.hasobject else dtype.itemsize
     if prod(shape) * item <= _most_bytes():
         return

@@ -26,7 +26,7 @@ class TablesWriter(ArrayWriter):
     """
 
     def __init__(self, node: TreeNode) -> None:
-        array = self._array = node.obj
+        array = node.obj
         #: Whether the inner calls store numbers as they are; all arrays made here do.
         self._is_plain = (
             isinstance(array, tables.Array)
@@ -38,40 +38,40 @@ class TablesWriter(ArrayWriter):
         fixed = shape if self._is_plain and node.kind is NodeKind.FIXED else ()
         packing = _packing(array.filters, dtype) if node.is_new and self._is_plain and array.chunkshape else None
         chunks = None if array.chunkshape is None else tuple(int(n) for n in array.chunkshape)
-        super().__init__(node.path, dtype, shape[1:], chunks, packing, fixed)
+        super().__init__(node, dtype, shape[1:], chunks, packing, fixed)
         self.fill = array.atom.dflt if self._is_plain and array.chunkshape else None
         self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
 
     def count(self) -> int:
-        return int(self._array.shape[0])
+        return int(self.obj.shape[0])
 
     def resize(self, count: int) -> None:
-        self._array._g_check_open()
-        self._array._g_truncate(count)
+        self.obj._g_check_open()
+        self.obj._g_truncate(count)
 
     def put(self, at: tuple[int, ...], data: Any) -> None:
-        self._array._g_check_open()
+        self.obj._g_check_open()
         raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8)
-        self._array._g_write_chunk(np.array(at, np.uint64), raw, 0)
+        self.obj._g_write_chunk(np.array(at, np.uint64), raw, 0)
 
     def flush_file(self) -> None:
-        self._array._g_flush()
+        self.obj._g_flush()
         require_flushed()
 
     def add(self, rows: npt.NDArray[Any]) -> None:
         before = self.count()
         try:
             if self._is_plain:
-                self._array._g_check_open()
-                self._array._append(rows)
+                self.obj._g_check_open()
+                self.obj._append(rows)
             else:
-                self._array.append(rows)
+                self.obj.append(rows)
         except BaseException:
             self.resize(before)  # PyTables has made room already: rows of zeros
             raise
 
     def write(self, start: tuple[int, ...], count: tuple[int, ...], values: npt.NDArray[Any]) -> None:
-        self._array._g_check_open()
+        self.obj._g_check_open()
         # made anew, these arrays take half of the time
         block = self._blocks.get(count)
         if block is None:
@@ -79,11 +79,7 @@ class TablesWriter(ArrayWriter):
             rank = len(count)
             block = self._blocks[count] = np.zeros(rank, np.int64), np.ones(rank, np.int64), np.array(count, np.int64)
         block[0][:] = start
-        self._array._g_write_slice(*block, values)
-
-    def rows_from(self, start: int) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self._array[start:]
-        return found
+        self.obj._g_write_slice(*block, values)
 
 
 def _packing(filters: tables.Filters, dtype: np.dtype[Any]) -> Packing | None:

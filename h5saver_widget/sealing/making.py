@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import prod
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
@@ -26,6 +26,7 @@ __all__ = [
     "AT_CLOSE",
     "Sealed",
     "SealedRows",
+    "Step",
     "heard_in_child",
     "in_steps",
     "known_rows",
@@ -39,6 +40,11 @@ __all__ = [
 AT_CLOSE: Final = "h5saver_widget.sealing.making:seal_at_close"
 #: Between two messages about progress, in s.
 _SAID_EVERY: Final = 0.25
+
+Step = tuple[int, int, str]
+"""How far work is: bytes that are done, all of them, and the path that it is at."""
+
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,10 @@ def _size_of(content: Content, first: int = 0) -> int:
     return max(0, content.rows - first) * content.itemsize * prod(content.shape[1:])
 
 
-def make_seal(io: Backend, seals: Seals | None, now: datetime, previous: tuple[int, str] = (0, "")) -> Iterator[Any]:
-    """Hash the new content of the open file; yield ``(done, total, path)`` now and then, and the seal or None last.
+def make_seal(
+    io: Backend, seals: Seals | None, now: datetime, previous: tuple[int, str] = (0, "")
+) -> Generator[Step, None, Seal | None]:
+    """Hash the new content of the open file; yield how far it is, and return the seal, None if nothing is new.
 
     Parameters
     ----------
@@ -156,11 +164,13 @@ def make_seal(io: Backend, seals: Seals | None, now: datetime, previous: tuple[i
             nodes[path] = entry
     number, root = (seals.seals[-1].number, seals.seals[-1].root) if seals and seals.seals else previous
     when = now.isoformat(timespec="seconds")
-    yield Seal(number + 1, when, f"h5saver_widget {__version__}", root, nodes, left_out) if nodes else None
+    return Seal(number + 1, when, f"h5saver_widget {__version__}", root, nodes, left_out) if nodes else None
 
 
-def _sealed(io: Backend, path: Path, is_unchanged: Callable[[], bool] = lambda: True) -> Iterator[Any]:
-    """Seal the open file in sidecar and ledger; yield the progress, last the line for the file and a `Sealed`."""
+def _sealed(
+    io: Backend, path: Path, is_unchanged: Callable[[], bool] = lambda: True
+) -> Generator[Step, None, tuple[str, Sealed]]:
+    """Seal the open file in sidecar and ledger; yield how far it is, return the line for the file, and the result."""
     identity, line = recording_id(io), str(io.get_attributes(io.root(), [FILE_LINE]).get(FILE_LINE, ""))
     seals = Seals.read(path)
     if seals is not None and seals.recording != identity:
@@ -168,12 +178,7 @@ def _sealed(io: Backend, path: Path, is_unchanged: Callable[[], bool] = lambda: 
     notes: list[str] = []
     if seals is None and line:
         notes.append(f"the earlier seals are not here ({seal_path(path).name}): everything is sealed anew")
-    made: Seal | None = None
-    for said in make_seal(io, seals, datetime.now().astimezone(), _numbers_in(line)):
-        if isinstance(said, tuple):
-            yield said
-        else:
-            made = said
+    made = yield from make_seal(io, seals, datetime.now().astimezone(), _numbers_in(line))
     if not is_unchanged():
         raise SealError(f"{path} was changed by another program while it was sealed; try again")
     if made is not None:
@@ -188,7 +193,7 @@ def _sealed(io: Backend, path: Path, is_unchanged: Callable[[], bool] = lambda: 
     last = seals.seals[-1]
     left_out = {} if made is None else dict(made.left_out)
     sealed = Sealed(last.root, last.number, made is not None, left_out, tuple(notes))
-    yield {"line": last.line if identity and line != last.line else "", "sealed": sealed}
+    return last.line if identity and line != last.line else "", sealed
 
 
 def _numbers_in(line: str) -> tuple[int, str]:
@@ -200,10 +205,14 @@ def _numbers_in(line: str) -> tuple[int, str]:
 
 def seal_at_close(io: Backend) -> None:
     """Seal the file that is about to be closed: called by the process that has it."""
-    for said in _sealed(io, io.current_path()):
+
+    def work() -> Iterator[Step]:
+        line, _ = yield from _sealed(io, io.current_path())
+        if line:
+            io.set_attributes(io.root(), {FILE_LINE: line})
+
+    for _ in work():
         io.beat()
-        if isinstance(said, dict) and said["line"]:
-            io.set_attributes(io.root(), {FILE_LINE: said["line"]})
 
 
 def seal_file(path: Path | str, progress: Progress | None = None) -> Sealed:
@@ -271,15 +280,18 @@ def heard_in_child(function: Any, path: Path, progress: Progress | None, doing: 
     raise FileOpenError(f"{path} can't be read: {why}. Run `h5saver check`")
 
 
-def in_steps(steps: Iterator[Any]) -> Iterator[Any]:
-    """Pass on the progress of work as messages, four times a second, and its result; runs in the child."""
+def in_steps(steps: Generator[Step, None, _R]) -> Generator[dict[str, Any], None, _R]:
+    """Pass on the progress of work as messages, four times a second, and return its result; runs in the child."""
     said_at = 0.0
-    for step in steps:
-        if not isinstance(step, tuple):
-            yield step
-        elif (now := monotonic()) - said_at > _SAID_EVERY:
+    while True:
+        try:
+            done, total, path = next(steps)
+        except StopIteration as end:
+            result: _R = end.value
+            return result
+        if (now := monotonic()) - said_at > _SAID_EVERY:
             said_at = now
-            yield {"done": step[0], "total": step[1], "at": step[2]}
+            yield {"done": done, "total": total, "at": path}
 
 
 def on_file(path: str, work: Callable[[Backend, Path], Iterator[Any]]) -> Iterator[dict[str, Any]]:
@@ -301,18 +313,12 @@ def _seal_in_child(path: str) -> Iterator[dict[str, Any]]:
     before = stamp_of(Path(path))
 
     def seal(io: Backend, place: Path) -> Iterator[dict[str, Any]]:
-        last: dict[str, Any] = {}
         try:
-            for said in in_steps(_sealed(io, place, lambda: stamp_of(place) == before)):
-                if "at" in said:
-                    yield said
-                else:
-                    last = said
-            sealed: Sealed = last["sealed"]
-            if last["line"]:
+            line, sealed = yield from in_steps(_sealed(io, place, lambda: stamp_of(place) == before))
+            if line:
                 io.close()
                 try:
-                    _write_line(io, place, last["line"])
+                    _write_line(io, place, line)
                 except OSError as error:
                     sealed = replace(sealed, notes=(*sealed.notes, f"the line of the seal is not in the file: {error}"))
             yield vars(sealed)

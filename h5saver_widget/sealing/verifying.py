@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from h5saver_widget.progress import Progress
 from h5saver_widget.recovery.lock_owners import require_closed
 from h5saver_widget.saving.provenance import recording_id
 from h5saver_widget.sealing.hashing import FILE_LINE, Content, contents, hashed_blocks
-from h5saver_widget.sealing.making import SealedRows, heard_in_child, in_steps, known_rows, make_seal, on_file
+from h5saver_widget.sealing.making import SealedRows, Step, heard_in_child, in_steps, known_rows, make_seal, on_file
 from h5saver_widget.sealing.records import Entry, Seals, check_ledger, ledger_path, seal_path
 
 __all__ = ["Change", "Verdict", "VerifyCode", "verify_file"]
@@ -201,7 +201,7 @@ class _Comparison:
             named = what if rows is None else f"{_rows_in_words(*rows)} {what}"
             self.changes.append((path, named, rows, attribute))
 
-    def run(self) -> Iterator[tuple[int, int, str]]:
+    def run(self) -> Generator[Step, None, None]:
         """Compare, and yield how far it is."""
         try:
             self.seals = Seals.read(self.path)
@@ -225,7 +225,7 @@ class _Comparison:
             self.notes.append("the line of the last seal is not in the file")
         yield from self._compare(known_rows(self.seals))
 
-    def _without_sidecar(self, line: str) -> Iterator[tuple[int, int, str]]:
+    def _without_sidecar(self, line: str) -> Iterator[Step]:
         """Compare a file with the one line in it, by sealing it once more."""
         if not line:
             return
@@ -235,11 +235,7 @@ class _Comparison:
             return
         self.number, again = 1, None
         try:
-            for said in make_seal(self.io, None, datetime.fromisoformat(words[6])):
-                if isinstance(said, tuple):
-                    yield said
-                else:
-                    again = said
+            again = yield from make_seal(self.io, None, datetime.fromisoformat(words[6]))
         except (SealError, ValueError) as error:
             self.changed("/", str(error))
         self.seals = None if again is None else Seals("", (again,))
@@ -247,7 +243,7 @@ class _Comparison:
             what = f"it has changed, or something was added; {name}, which would say what and where, is not here"
             self.changed("/", what)
 
-    def _compare(self, known: dict[str, SealedRows]) -> Iterator[tuple[int, int, str]]:
+    def _compare(self, known: dict[str, SealedRows]) -> Iterator[Step]:
         found = {content.path: content for content in contents(self.io)}
         sizes = {path: max(1, sum(len(part.hashes) for part in sealed.parts)) for path, sealed in known.items()}
         done, total = 0, sum(sizes.values())

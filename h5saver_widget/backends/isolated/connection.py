@@ -282,12 +282,7 @@ class WorkerConnection:
         self.put(Kind.post, [pack([operation, [*arguments]])])
 
     def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
-        """Send an order, and return its result.
-
-        Parameters
-        ----------
-        timeout
-            How long to wait, in s; None: until there is an answer, or the worker ends.
+        """Send an order, and return its result; wait `timeout` s, None: until there is an answer, or the worker ends.
 
         Raises
         ------

@@ -18,15 +18,10 @@ MOST_LOGS: Final = 20
 
 @functools.cache
 def log_folder() -> Path:
-    """Return the folder for logs, which nobody else can read or write; it is made if need be.
+    """Return the folder for logs, which nobody else can read or write; it is made if need be, OSError if it can't be.
 
     In a temporary folder that is shared, somebody may have put a link or a folder of his own in its place: then it is
     one of a name that nobody can guess.
-
-    Raises
-    ------
-    OSError
-        If no folder can be made.
     """
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     folder = Path(tempfile.gettempdir()) / f"h5saver_widget-logs{user}"

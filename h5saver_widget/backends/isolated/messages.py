@@ -73,13 +73,7 @@ class _Extension(IntEnum):
 
 
 def pack(value: Any) -> bytes:
-    """Return a value as bytes.
-
-    Raises
-    ------
-    CodecError
-        If it holds something that is no plain data.
-    """
+    """Return a value as bytes; CodecError if it holds something that is no plain data."""
     return msgpack.packb(value, default=_extend, strict_types=True, unicode_errors="surrogatepass")  # type: ignore[no-any-return]
 
 

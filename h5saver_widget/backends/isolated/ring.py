@@ -183,12 +183,8 @@ class Ring:
     def take(self, position: int) -> tuple[int, memoryview, int] | None:
         """Return kind and content of the record at a position and the position behind it; None if there is none yet.
 
-        The content is valid until :meth:`release` is called with a later position.
-
-        Raises
-        ------
-        RingError
-            If the bytes are no record that was put in at this position.
+        The content is valid until :meth:`release` is called with a later position. RingError if the bytes are no record
+        that was put in at this position.
         """
         head = self._counters[Counter.head]
         if position == head:

@@ -61,10 +61,7 @@ class Reply:
     def wait(self, timeout: float | None = None) -> Any:
         """Return the result of the call, or raise its error. An interrupted wait puts nothing out of step.
 
-        Raises
-        ------
-        NotAnsweringError
-            If the time is over; the call is carried out all the same, as soon as the worker gets to it.
+        NotAnsweringError if the time is over; the call is carried out all the same, as soon as the worker gets to it.
         """
         end = inf if timeout is None else monotonic() + timeout
         try:
@@ -182,12 +179,8 @@ class Transport:
     def wait_sent(self, ticket: int, timeout: float | None = None) -> float:
         """Wait until a record is in the ring, and return how long that took, in s. To be called without a lock.
 
-        Raises
-        ------
-        SavingProcessError
-            If the worker ends before.
-        NotAnsweringError
-            If the time is over; the record is still on its way.
+        SavingProcessError if the worker ends before, NotAnsweringError if the time is over; the record is still on its
+        way.
         """
         began = monotonic()
         while True:
