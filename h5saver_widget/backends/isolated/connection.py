@@ -6,8 +6,9 @@ import itertools
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from h5saver_widget.backends.isolated.held import HeldMemory
@@ -17,7 +18,7 @@ from h5saver_widget.backends.isolated.transport import Reply, Transport
 from h5saver_widget.backends.ownership import refuse_copy, register_owned
 from h5saver_widget.errors import RowsLostError, SavingProcessError, raise_again
 
-__all__ = ["FrameLock", "WorkerConnection"]
+__all__ = ["FrameLock", "WorkerConnection", "call_if_there"]
 
 _RELEASE_AT = 64
 
@@ -170,8 +171,7 @@ class WorkerConnection:
             running = self.running if self.is_alive else None
             if running is None or (renew and running.process.held is not self.held):
                 self.end()
-                told = weakref.WeakMethod(self._told)
-                tell: Callable[..., None] = lambda *said: _tell(told, *said)  # noqa: E731 - it must not keep this
+                tell = partial(call_if_there, weakref.WeakMethod(self._told))  # it must not keep this
                 self.running = Transport(self._hosted, self._capacity, tell, self.held)
                 self._finalizer = weakref.finalize(self, self.running.close)
 
@@ -313,8 +313,8 @@ class WorkerConnection:
         self.lock.waited = 0.0
 
 
-def _tell(told: weakref.WeakMethod[Any], notice: Notice, said: tuple[Any, ...]) -> None:
-    """Call a method of a link that may be gone: the thread that reads answers must not keep it alive."""
-    method = told()
+def call_if_there(method_of: weakref.WeakMethod[Any], *arguments: Any) -> None:
+    """Call a method of an object that may be gone: the thread that calls it must not keep it alive."""
+    method = method_of()
     if method is not None:
-        method(notice, said)
+        method(*arguments)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.isolated.connection import WorkerConnection
+from h5saver_widget.backends.isolated.connection import WorkerConnection, call_if_there
 from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.parts import ServerOfWorker, WorkerQueue
 from h5saver_widget.backends.primitive import require_open
@@ -157,7 +157,7 @@ class IsolatedFile(Backend):
     def _end_later(self) -> None:
         """End the worker after a while without a file: it takes memory, and is started ahead where a window is used."""
         self._uses += 1
-        timer = threading.Timer(IDLE_SECONDS, _end_idle, (weakref.ref(self), self._uses))
+        timer = threading.Timer(IDLE_SECONDS, call_if_there, (weakref.WeakMethod(self._end_if_idle), self._uses))
         timer.name, timer.daemon = "h5saver: an idle worker", True
         timer.start()
 
@@ -232,10 +232,3 @@ class IsolatedFile(Backend):
         """Have the worker flush when it has caught up. Never waits, takes no lock."""
         require_open(self, "flush_soon")
         self._connection.flush_soon()
-
-
-def _end_idle(backend_of: weakref.ref[IsolatedFile], uses: int) -> None:
-    """End the worker of a backend that may be gone: its timer must not keep it."""
-    backend = backend_of()
-    if backend is not None:
-        backend._end_if_idle(uses)

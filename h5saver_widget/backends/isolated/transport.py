@@ -95,8 +95,8 @@ class Transport:
         self.ring = self.process.ring
         self._told = told
         self._sending = threading.Lock()
-        #: Locked by threads that wait until more was sent; released, once, when that may be so.
-        self._waiters: list[Any] = []
+        #: Tells threads that more was sent, or that the worker has ended.
+        self._progress = threading.Condition(self._sending)
         self._backlog: deque[tuple[int, Sequence[bytes | memoryview]]] = deque()
         self._backlog_bytes = 0
         self._kept = self._sent = 0
@@ -174,7 +174,7 @@ class Transport:
             self._backlog.popleft()
             self._backlog_bytes -= sum(map(len, parts))
             self._sent += 1
-        self._wake_waiters()
+        self._progress.notify_all()
 
     def wait_sent(self, ticket: int, timeout: float | None = None) -> float:
         """Wait until a record is in the ring, and return how long that took, in s. To be called without a lock.
@@ -183,41 +183,28 @@ class Transport:
         way.
         """
         began = monotonic()
-        while True:
-            waiter = self._new_waiter()
-            if self._sent >= ticket:
-                return monotonic() - began
-            if self.end is not None or self._is_closed:
-                self._refuse()
-            left = _PIECE_SECONDS if timeout is None else min(_PIECE_SECONDS, began + timeout - monotonic())
-            if left <= 0:
-                raise NotAnsweringError(f"the disk has not taken anything for {timeout:.1f} s; it is still tried")
-            waiter.acquire(timeout=left)
-
-    def _new_waiter(self) -> Any:
-        """Return a lock that can be had once more was sent, or the worker has ended; look for that after this call."""
-        waiter = threading.Lock()
-        waiter.acquire()
-        self._waiters.append(waiter)
-        return waiter
-
-    def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.release()
+        with self._progress:
+            while self._sent < ticket:
+                if self.end is not None or self._is_closed:
+                    self._refuse()
+                left = _PIECE_SECONDS if timeout is None else min(_PIECE_SECONDS, began + timeout - monotonic())
+                if left <= 0:
+                    raise NotAnsweringError(f"the disk has not taken anything for {timeout:.1f} s; it is still tried")
+                self._progress.wait(left)
+        return monotonic() - began
 
     def wait_room(self, size: int) -> float:
         """Wait, without a lock, until so much fits into the ring, or it is empty; return how long that took, in s."""
         if self.has_room(size):
             return 0.0
         began = monotonic()
-        while not self.has_room(size):
-            waiter = self._new_waiter()
-            self.ring[Counter.starved] = 1
-            if self.end is not None or self._is_closed or self.has_room(size):
-                break
-            self.process.wake()
-            waiter.acquire(timeout=_PIECE_SECONDS)
+        with self._progress:
+            while not self.has_room(size):
+                self.ring[Counter.starved] = 1
+                if self.end is not None or self._is_closed or self.has_room(size):
+                    break
+                self.process.wake()
+                self._progress.wait(_PIECE_SECONDS)
         return monotonic() - began
 
     def has_room(self, size: int) -> bool:
@@ -270,7 +257,7 @@ class Transport:
             reason = self.process.end_of_it()
         with self._sending:
             self.end = reason
-            self._wake_waiters()
+            self._progress.notify_all()
         for number in list(self._answers):
             answer = self._answers.pop(number, None)
             if answer is not None:
@@ -291,7 +278,7 @@ class Transport:
         self.process.end_input()
         with self._sending:
             self._is_closed = True
-            self._wake_waiters()
+            self._progress.notify_all()
         self.process.close()
 
     def leave(self) -> None:
@@ -300,7 +287,7 @@ class Transport:
             return
         with self._sending:
             self._is_closed = True
-            self._wake_waiters()
+            self._progress.notify_all()
         self.ring[Counter.left] = 1
         self.process.end_input()
         threading.Thread(target=self.process.reap, name="h5saver: a worker ends", daemon=True).start()
@@ -309,6 +296,7 @@ class Transport:
         """Let go of it in a copy of the program: descriptors are closed, every call is refused."""
         self._is_copy = True
         self._sending = threading.Lock()
+        self._progress = threading.Condition(self._sending)
         self._answers = {}
         self.process.disown()
 
