@@ -184,7 +184,7 @@ class JournaledFile(PagedFile):
 
     def _commit(self, mark: bytes) -> None:
         self._finish()
-        if not self._changed:
+        if not self.is_changed:
             return
         size, committed = self._size, self._committed
         if mark:
@@ -206,7 +206,7 @@ class JournaledFile(PagedFile):
             self._frozen = Journal(self.identity, self._number, max(committed, size), size, pages)
             self._unfinished = self._frozen.changes
         self._committed, self._end = size, min(self._end, size)
-        self._pages, self._collected, self._changed = {}, 0, False
+        self._pages, self._collected, self.is_changed = {}, 0, False
         self._finish()
 
     def _put_behind(self, pages: Mapping[int, memoryview], size: int) -> None:

@@ -33,13 +33,15 @@ class PagedFile:
         self._position = 0
         self._pages: dict[int, bytearray] = {}
         self._collected = 0
-        self._changed = False
+        #: Whether anything was written since the last commit.
+        self.is_changed = False
         #: Pages of a commit that are not all in the file; nothing else reaches it while there is one.
         self._unfinished: Mapping[int, bytes] | None = None
         #: Why the disk refused something last; why nothing is taken any more.
         self._failed: OSError | None = None
         self._refused: OSError | None = None
-        self._abandoned = False
+        #: Whether written bytes are discarded.
+        self.is_abandoned = False
         self._measure()
 
     def _measure(self) -> None:
@@ -52,16 +54,6 @@ class PagedFile:
     def waiting(self) -> int:
         """Bytes that are kept in memory until the next commit."""
         return len(self._pages) * PAGE
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything was written since the last commit."""
-        return self._changed
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether written bytes are discarded."""
-        return self._abandoned
 
     def fileno(self) -> int:
         """Return the operating system's number of the file."""
@@ -127,8 +119,8 @@ class PagedFile:
         """Write at the present place; on the disk it is at the next commit."""
         source = memoryview(data).cast("B")
         start, stop = self._position, self._position + len(source)
-        if not self._abandoned:
-            self._changed = True
+        if not self.is_abandoned:
+            self.is_changed = True
             kept = stop
             free = max(start, self._committed)
             if stop - free >= _LARGE and self._write_at_once(free, source[free - start :]):
@@ -192,7 +184,7 @@ class PagedFile:
     def truncate(self, size: int | None = None) -> int:
         """Change the size; the file gets shorter than it was at the last commit at the next one only."""
         size = self._position if size is None else size
-        if size < self._size and not self._abandoned:
+        if size < self._size and not self.is_abandoned:
             for at in [at for at in self._pages if at >= size]:
                 if at < self._committed:
                     self._pages[at][:] = bytes(PAGE)
@@ -202,7 +194,7 @@ class PagedFile:
             # should it grow again, there are zeros
             zeros_to = min(self._size, max(self._committed, size - size % PAGE + PAGE))
             self._keep(size, memoryview(bytes(max(0, zeros_to - size))))
-        self._changed |= size != self._size
+        self.is_changed |= size != self._size
         self._size = size
         return size
 
@@ -211,7 +203,7 @@ class PagedFile:
 
     def abandon(self) -> None:
         """Accept and discard all further writes: the file stays as at the last commit."""
-        self._abandoned = True
+        self.is_abandoned = True
         self._pages, self._collected = {}, 0
 
 

@@ -26,18 +26,13 @@ from h5saver_widget.backends.terms import Handle, NodeKind
 from h5saver_widget.errors import FileOpenError, H5SaverError, NodeError
 from h5saver_widget.format.superblock import superblock_version
 
-__all__ = ["get_ready", "refuse_if_deadly", "unknown_to_tables"]
+__all__ = ["refuse_if_deadly", "unknown_to_tables"]
 
 _NEWER = 3
 #: So many nodes are looked at, in 0.7 ms each; fewer of a file that PyTables or this package has made.
 _FIRST_NODES = 1000
 _FIRST_OF_OWN = 50
 _FILTERS_OF_OTHERS = ("lzf", "szip", "bitshuffle")
-
-
-def get_ready() -> None:
-    """Import the library that looks into files first."""
-    create_backend(READS_ALL)
 
 
 def refuse_if_deadly(path: Path, look_through: Callable[[str], Iterator[str]]) -> None:

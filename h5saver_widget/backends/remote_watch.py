@@ -92,7 +92,9 @@ class WriterMark:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._where = f"/groups/{client.root_id}/attributes"
-        self._word, self._before, self._count = "", "", 0
+        #: The random word of this lease; ``''`` while there is none.
+        self.word = ""
+        self._before, self._count = "", 0
         self._renewing = threading.Lock()
         #: When the server last heard that the writer lives, on this machine's monotonic clock.
         self.told_at = 0.0
@@ -106,7 +108,7 @@ class WriterMark:
         before = self._value(WRITER)
         if before and not by_force:
             before = self._watched(before)
-        self._word, self._before = uuid.uuid4().hex, before
+        self.word, self._before = uuid.uuid4().hex, before
         try:
             if before:
                 self._claim(before, by_force)
@@ -123,8 +125,8 @@ class WriterMark:
                 f"{self._client.domain} was opened by another writer at the same moment: {error}"
             ) from error
         self.told_at = time.monotonic()
-        _OURS.add(self._word)
-        _IN_USE.add(self._word)
+        _OURS.add(self.word)
+        _IN_USE.add(self.word)
 
     def take_over(self, word: str) -> None:
         """Go on with the lease of a file that was closed too early; FileOpenError if it changed hands."""
@@ -132,11 +134,6 @@ class WriterMark:
         if found.partition(" ")[0] != word:
             raise FileOpenError(f"{self._client.domain} was written by another program since; its rows are not touched")
         self.take(by_force=found.split(" ")[1:2] == [_FREE])
-
-    @property
-    def word(self) -> str:
-        """The random word of this lease."""
-        return self._word
 
     def _value(self, name: str) -> str:
         found = self._client.ask("GET", f"{self._where}/{name}", missing=True)
@@ -148,7 +145,7 @@ class WriterMark:
 
     def _text(self, state: str | None = None) -> str:
         who = f"{socket.gethostname()} process {os.getpid()}"
-        return f"{self._word} {self._count if state is None else state} {self._client.options.lease_seconds:g} {who}"
+        return f"{self.word} {self._count if state is None else state} {self._client.options.lease_seconds:g} {who}"
 
     def _watched(self, lease: str) -> str:
         """Watch a lease until it has certainly no owner; return its last text."""
@@ -177,7 +174,7 @@ class WriterMark:
     def _claim(self, before: str, by_force: bool) -> None:
         """Be the only one who replaces a lease."""
         try:
-            self._put(CLAIM, self._word, replace=by_force)
+            self._put(CLAIM, self.word, replace=by_force)
         except RemoteRefusedError as error:
             if error.status != 409:
                 raise
@@ -185,24 +182,24 @@ class WriterMark:
             until = time.monotonic() + self._client.options.lease_seconds
             while time.monotonic() < until and claim and self._value(CLAIM) == claim:
                 time.sleep(_LOOK_SECONDS)  # it is held for some requests, not longer
-            self._put(CLAIM, self._word, replace=self._value(CLAIM) == claim)
+            self._put(CLAIM, self.word, replace=self._value(CLAIM) == claim)
         if not by_force and self._value(WRITER) != before:
             self._client.ask("DELETE", f"{self._where}/{CLAIM}", missing=True)
             raise RemoteRefusedError("another was faster", 409)
 
     def is_ours(self) -> bool:
         """Tell whether the lease on the server is this one."""
-        return self._value(WRITER).partition(" ")[0] == self._word
+        return self._value(WRITER).partition(" ")[0] == self.word
 
     def keep_alive(self) -> None:
         """Renew the lease if it is time to; RemoteRefusedError if another program has taken the file over."""
         due = self._client.options.lease_seconds / 3
-        if not self._word or time.monotonic() - self.told_at < due or not self._renewing.acquire(blocking=False):
+        if not self.word or time.monotonic() - self.told_at < due or not self._renewing.acquire(blocking=False):
             return
         try:
             found = self._value(WRITER)
             # a node that was killed may show what was there before
-            if found and found != self._before and found.partition(" ")[0] != self._word:
+            if found and found != self._before and found.partition(" ")[0] != self.word:
                 raise RemoteRefusedError(f"another program writes {self._client.domain} now; close it here", 409)
             self._count += 1
             self._put(WRITER, self._text(), replace=bool(found))
@@ -212,10 +209,10 @@ class WriterMark:
 
     def remove(self) -> None:
         """Give the lease back, if it is this one."""
-        if self._word and self.is_ours():
+        if self.word and self.is_ours():
             self._put(WRITER, self._text(_FREE), replace=True)
 
     def let_go(self) -> None:
         """Write no more, whether the server knows it or not."""
-        _IN_USE.discard(self._word)
-        self._word = ""
+        _IN_USE.discard(self.word)
+        self.word = ""

@@ -33,8 +33,9 @@ from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import not_opened
 from h5saver_widget.backends.pickle_guard import GuardedLock, NoPickles
-from h5saver_widget.backends.probe import get_ready, refuse_if_deadly, unknown_to_tables
+from h5saver_widget.backends.probe import refuse_if_deadly, unknown_to_tables
 from h5saver_widget.backends.queued import QueuedBackend
+from h5saver_widget.backends.registry import READS_ALL, create_backend
 from h5saver_widget.backends.selections import check_selection, fitting
 from h5saver_widget.backends.tables_attributes import MAX_ATTRIBUTE, read_attributes, write_attributes
 from h5saver_widget.backends.tables_errors import LIBRARY_ERRORS, quiet, require_flushed
@@ -168,7 +169,7 @@ class TablesBackend(QueuedBackend):
 
     def prepare(self) -> None:
         """Import the probe that reads a file before PyTables does."""
-        get_ready()
+        create_backend(READS_ALL)
 
     def _close_file(self) -> None:
         file, self._file = self._file, None

@@ -108,11 +108,11 @@ class Push:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Copy; 1 if that failed."""
+        options = RemoteOptions(endpoint=arguments.endpoint, username=arguments.username)
         if arguments.unfinished:
-            options = RemoteOptions(endpoint=arguments.endpoint, username=arguments.username)
             return _complete_all(options, arguments.formerly)
         if arguments.file is not None and arguments.file.suffix == ".unsent":
-            return _send_rest(arguments.file, RemoteOptions(endpoint=arguments.endpoint, username=arguments.username))
+            return _send_rest(arguments.file, options)
         if not arguments.domain:
             print("h5saver: push needs FILE and DOMAIN, or --unfinished; see h5saver push --help", file=sys.stderr)
             return 2

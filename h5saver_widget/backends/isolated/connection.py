@@ -207,11 +207,6 @@ class WorkerConnection:
         return self.running
 
     @property
-    def pid(self) -> int | None:
-        """Number of the process, None if there is none."""
-        return None if self.running is None else self.running.process.pid
-
-    @property
     def is_alive(self) -> bool:
         """Whether there is a process that can be given something."""
         return self.running is not None and self.running.is_alive

@@ -102,7 +102,8 @@ class IsolatedFile(Backend):
     @property
     def pid(self) -> int | None:
         """Number of the worker process, None if it was not started yet."""
-        return self._connection.pid
+        running = self._connection.running
+        return None if running is None else running.process.pid
 
     def prepare(self) -> None:
         self._uses += 1

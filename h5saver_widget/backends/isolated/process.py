@@ -65,16 +65,12 @@ class WorkerProcess:
         except OSError as error:
             self.ring.close()
             raise SavingProcessError(f"no process could be started to write files in: {error}") from error
+        self.pid = self._process.pid
         assert self._process.stdin is not None and self._process.stdout is not None
         self._wake = self._process.stdin.fileno()
         if sys.platform != "win32":  # there a thread of the worker reads all the time: the pipe is never full
             os.set_blocking(self._wake, False)
         self.answers = self._process.stdout.fileno()
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
 
     def wake(self) -> None:
         """Have the worker look into the ring. Should it be gone, the end of its answers tells so."""
