@@ -139,7 +139,8 @@ class RemoteObject:
     @property
     def is_text(self) -> bool:
         """Whether elements are texts of any length."""
-        return _holds_text(self.described["type"])
+        described = self.described["type"]
+        return _class_of(described) == "H5T_STRING" and described.get("length") == "H5T_VARIABLE"
 
     @property
     def kind(self) -> NodeKind:
@@ -241,7 +242,7 @@ def attribute_value(described: dict[str, Any]) -> RawAttribute | None:
         shape = {"dims": shape}
     if shape.get("class") == "H5S_NULL" or value is None:
         return ""
-    name = kind.get("class") if isinstance(kind, dict) else ""
+    name = _class_of(kind)
     if name == "H5T_STRING":
         return value if isinstance(value, str) else np.array(value, np.str_)
     if name == "H5T_OPAQUE":
@@ -262,20 +263,12 @@ def attribute_value(described: dict[str, Any]) -> RawAttribute | None:
 
 def _holds_byte_rows(described: Any) -> bool:
     """Tell whether elements are rows of bytes of any length."""
-    return (
-        isinstance(described, dict)
-        and described.get("class") == "H5T_VLEN"
-        and _dtype_of(described["base"]) == np.uint8
-    )
+    return _class_of(described) == "H5T_VLEN" and _dtype_of(described["base"]) == np.uint8
 
 
-def _holds_text(described: Any) -> bool:
-    """Tell whether elements are texts of any length."""
-    return (
-        isinstance(described, dict)
-        and described.get("class") == "H5T_STRING"
-        and described.get("length") == "H5T_VARIABLE"
-    )
+def _class_of(described: Any) -> str:
+    """Return the class of a number type; ``''`` of one that is described by its name alone."""
+    return str(described.get("class", "")) if isinstance(described, dict) else ""
 
 
 def _row(row: Any) -> npt.NDArray[np.uint8]:
