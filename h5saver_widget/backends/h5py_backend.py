@@ -24,9 +24,8 @@ from h5saver_widget.backends.h5py_examine import H5pyInspection
 from h5saver_widget.backends.h5py_file import H5pyFile
 from h5saver_widget.backends.h5py_filters import compression_of, filter_options, learn_plugins, missing_filters
 from h5saver_widget.backends.h5py_groups import create_ordered_group
-from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import opened_beside, require_allowed, shape_of
-from h5saver_widget.backends.h5py_unpacking import unpacked
+from h5saver_widget.backends.h5py_unpacking import require_possible_lengths, unpacked
 from h5saver_widget.backends.h5py_views import add_plain
 from h5saver_widget.backends.h5py_writer import H5pyWriter
 from h5saver_widget.backends.handles import TreeNode

@@ -15,8 +15,8 @@ from h5py import h5, h5a, h5d, h5o, h5s, h5t
 from h5saver_widget.backends.h5py_attributes import as_text
 from h5saver_widget.backends.h5py_details import details_of
 from h5saver_widget.backends.h5py_filters import missing_filters
-from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_sources import sources_of
+from h5saver_widget.backends.h5py_unpacking import require_possible_lengths
 from h5saver_widget.backends.handles import TreeNode
 from h5saver_widget.backends.inspecting import Inspection
 from h5saver_widget.backends.local_file import LocalFile

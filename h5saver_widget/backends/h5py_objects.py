@@ -17,7 +17,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5r, h5s, h5t, h5z
 
 from h5saver_widget.backends.h5py_examine import has_addresses, read_raw
-from h5saver_widget.backends.h5py_lengths import require_possible_lengths
+from h5saver_widget.backends.h5py_unpacking import require_possible_lengths
 
 __all__ = ["ERRORS", "Copied", "chunk_offsets", "copy_attributes", "copy_part", "in_words", "made_like", "named"]
 

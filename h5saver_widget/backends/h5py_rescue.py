@@ -18,7 +18,6 @@ from h5py import h5d, h5g, h5o, h5t
 from h5saver_widget.backends.h5py_attributes import as_key, as_text
 from h5saver_widget.backends.h5py_examine import has_addresses, has_odd_chunks, list_members, read_raw
 from h5saver_widget.backends.h5py_filters import missing_filters
-from h5saver_widget.backends.h5py_lengths import require_possible_lengths
 from h5saver_widget.backends.h5py_objects import (
     ERRORS,
     Copied,
@@ -29,6 +28,7 @@ from h5saver_widget.backends.h5py_objects import (
     made_like,
     named,
 )
+from h5saver_widget.backends.h5py_unpacking import require_possible_lengths
 from h5saver_widget.backends.shown_again import LOST_VIEW
 
 __all__ = ["rescue"]

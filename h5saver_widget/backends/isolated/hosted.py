@@ -60,18 +60,22 @@ class HostedFile:
 
     def __init__(self, io: Backend, orders: Orders, ring: Ring, answers: AnswerPipe) -> None:
         self._io, self._orders, self._ring, self._answers = io, orders, ring, answers
-        self.ledger = FrameLedger()
-        self.broken: set[int] = set()
-        self.failed = False
+        self._begin()
         self.limit = Watchdog()
-        self._refusal = self._told = ""
-        self._refused_since: float | None = None
         self._flush_took = 0.0
-        self._changed_at: float | None = None
         #: The files that were opened last: when (monotonic), which, and how.
         self.opened: deque[tuple[float, str, str]] = deque(maxlen=64)
         #: Rows that are written when the program is gone, and the file that they belong to.
         self._kept: tuple[Path | None, list[tuple[str, bytes]]] = (None, [])
+
+    def _begin(self) -> None:
+        """Count from now on, with nothing refused or lost."""
+        self.ledger = FrameLedger()
+        self.broken: set[int] = set()
+        self.failed = False
+        self._refusal = self._told = ""
+        self._refused_since: float | None = None
+        self._changed_at: float | None = None
 
     def does(self, doing: Doing) -> None:
         """Publish the present work, and that this process is alive."""
@@ -245,10 +249,7 @@ class HostedFile:
         if self._io.is_open:  # whoever had it open gave up waiting for its end
             self.close()
         self._orders.forget_all()
-        self.failed = False
-        self._refusal = self._told = ""
-        self._refused_since = self._changed_at = None
-        self.broken, self.ledger = set(), FrameLedger()
+        self._begin()
         self.count()
         for counter in (Counter.bytes_written, Counter.file_size, Counter.last_flush, Counter.flush_wanted):
             self._ring[counter] = 0
