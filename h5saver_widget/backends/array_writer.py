@@ -21,23 +21,7 @@ Rows = npt.NDArray[Any]
 
 
 class ArrayWriter(ABC):
-    """Writes into one array through a library; everything it needs is looked up once per array, not once per row.
-
-    Parameters
-    ----------
-    node
-        The array, as its backend sees it.
-    dtype
-        Number type on disk.
-    row_shape
-        Shape of a row; of a fixed array the shape without its first axis.
-    chunks
-        Shape of a chunk, None if the array is not chunked.
-    packing
-        How the numbers of a chunk become its bytes in the file; None where only the library knows.
-    fixed_shape
-        Shape of an array that can't change it, else ``()``.
-    """
+    """Writes into one array through a library; everything it needs is looked up once per array, not once per row."""
 
     def __init__(
         self,
@@ -49,10 +33,11 @@ class ArrayWriter(ABC):
         fixed_shape: tuple[int, ...] = (),
     ) -> None:
         self.path, self.obj = node.path, node.obj
-        self.fixed_shape = fixed_shape
-        self.dtype = dtype
-        self.row_shape = row_shape
-        self.chunks = chunks or ()
+        #: Shape of an array that can't change it, else ``()``; number type on disk.
+        self.fixed_shape, self.dtype = fixed_shape, dtype
+        #: Shape of a row (of a fixed array the shape without its first axis), and of a chunk: ``()`` if there are none.
+        self.row_shape, self.chunks = row_shape, chunks or ()
+        #: How the numbers of a chunk become its bytes in the file; None where only the library knows.
         self.packing = packing
         self.row_bytes = prod(row_shape) * dtype.itemsize
         #: Whether a row is a chunk. Such rows go round HDF5's chunk cache: frames of 2 MB take 0.5 ms instead of 0.7.

@@ -41,16 +41,11 @@ def named(encoding: int) -> Any:
 
 
 class Copied:
-    """The objects that were copied from a file into another one, `made`, and their places there.
-
-    Attributes
-    ----------
-    places
-        Path in the other file by address in the first; None for lost objects.
-    """
+    """The objects that were copied from a file into another one, `made`, and their places there."""
 
     def __init__(self, made: h5py.File) -> None:
         self.made = made
+        #: Path in the other file by address in the first; None for lost objects.
         self.places: dict[int, str | None] = {}
         self._missing: list[str] = []
 

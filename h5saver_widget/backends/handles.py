@@ -66,21 +66,15 @@ class TreeNode:
 
 
 class Handles:
-    """The handles that are in use, by path.
-
-    Attributes
-    ----------
-    owner
-        Changes when a file is closed: a node that was looked up meanwhile belongs to no open file.
-    changes
-        How often handles became invalid.
-    """
+    """The handles that are in use, by path."""
 
     def __init__(self, backend: str) -> None:
         self._backend = backend
         self._nodes: weakref.WeakValueDictionary[str, TreeNode] = weakref.WeakValueDictionary()
         self._new: dict[str, Hashable] = {}
+        #: Changes when a file is closed: a node that was looked up meanwhile belongs to no open file.
         self.owner = object()
+        #: How often handles became invalid.
         self.changes = 0
 
     def known(self, path: str) -> TreeNode | None:

@@ -16,11 +16,6 @@ class FrameLedger:
 
     Not thread-safe: the writer of the file has a lock.
 
-    Attributes
-    ----------
-    received, written, dropped
-        Frames.
-
     Examples
     --------
     >>> ledger = FrameLedger()

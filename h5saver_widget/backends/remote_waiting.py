@@ -97,22 +97,16 @@ Batch = list[tuple[ArrayRows, tuple[int, ...]]]
 
 
 class Waiting:
-    """Blocks of arrays, in order, until they are safe. No lock is held while somebody waits for the server.
-
-    Attributes
-    ----------
-    bytes_waiting, bytes_sent, bytes_on_disk
-        Unsent values, and values sent since the last checkpoint, in memory; and both, on the local disk.
-    flushing
-        Whether the server is writing to its storage: sent values stay as they are then.
-    """
+    """Blocks of arrays, in order, until they are safe. No lock is held while somebody waits for the server."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._arrays: dict[str, ArrayRows] = {}  # those of which something is on its way
         self._known: weakref.WeakValueDictionary[str, ArrayRows] = weakref.WeakValueDictionary()
         self._spool: Spool | None = None
+        #: Unsent values, and values sent since the last checkpoint, in memory; and both, on the local disk.
         self.bytes_waiting = self.bytes_sent = self.bytes_on_disk = 0
+        #: Whether the server is writing to its storage: sent values stay as they are then.
         self.flushing = False
 
     def __len__(self) -> int:

@@ -122,16 +122,11 @@ def left_behind(
 
 
 class Rests:
-    """Sends the rest that a server had not taken when files of a user on it were closed.
-
-    Attributes
-    ----------
-    waiting
-        Files that are to be sent.
-    """
+    """Sends the rest that a server had not taken when files of a user on it were closed."""
 
     def __init__(self, options: RemoteOptions) -> None:
         self._options = options
+        #: Files that are to be sent.
         self.waiting: list[Path] = []
         #: Files of other servers, and those that were refused: nobody looks at them again.
         self._others: set[Path] = set()

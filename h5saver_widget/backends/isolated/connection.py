@@ -27,19 +27,14 @@ class FrameLock:
     """Makes a frame one step for other threads; a thread whose records don't fit waits after releasing the lock.
 
     A reentrant lock with the methods of one, also those by which a condition gives it back as a whole.
-
-    Attributes
-    ----------
-    owes
-        The records of the owner of the lock that found no room in the ring: on which transport, and its ticket.
-    waited
-        Seconds that threads have waited for room so far.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = self._switches = 0
+        #: The records of the owner of the lock that found no room in the ring: on which transport, and its ticket.
         self.owes: tuple[Transport, int] | None = None
+        #: Seconds that threads have waited for room so far.
         self.waited = 0.0
         #: Whether a thread that has given the lock back for a while is in the middle of something that is one step.
         self._is_barred = False

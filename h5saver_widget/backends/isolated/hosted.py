@@ -46,17 +46,7 @@ _LOOK_SECONDS = 1.0
 
 
 class HostedFile:
-    """The one open file of a worker, whose state the program reads in the counters of the ring.
-
-    Attributes
-    ----------
-    ledger
-        The counts of the frames.
-    broken
-        Arrays, by number, that take nothing more.
-    failed
-        Whether nothing more is written into this file.
-    """
+    """The one open file of a worker, whose state the program reads in the counters of the ring."""
 
     def __init__(self, io: Backend, orders: Orders, ring: Ring, answers: AnswerPipe) -> None:
         self._io, self._orders, self._ring, self._answers = io, orders, ring, answers
@@ -70,6 +60,7 @@ class HostedFile:
 
     def _begin(self) -> None:
         """Count from now on, with nothing refused or lost."""
+        #: The counts of the frames; arrays, by number, that take nothing more; whether the whole file does not.
         self.ledger = FrameLedger()
         self.broken: set[int] = set()
         self.failed = False

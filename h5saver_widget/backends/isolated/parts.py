@@ -29,18 +29,13 @@ __all__ = ["ObjectCopiesOfWorker", "QuestionsToWorker", "ServerOfWorker", "Worke
 
 
 class WorkerQueue(FrameQueue):
-    """Frames on their way to a worker.
-
-    Attributes
-    ----------
-    is_open, is_closing
-        Whether the worker has a file open, or is about to close it.
-    """
+    """Frames on their way to a worker."""
 
     is_isolated = True
 
     def __init__(self, connection: WorkerConnection) -> None:
         self._connection = connection
+        #: Whether the worker has a file open, or is about to close it.
         self.is_open = self.is_closing = False
         self._largest_frame = self._handed = 0
         #: Counts of the last file that was closed.

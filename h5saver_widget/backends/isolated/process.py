@@ -29,13 +29,7 @@ _STUCK_SECONDS = 3.0
 
 
 class WorkerProcess:
-    """A running worker process with its ring; it writes held frames if the program ends in the middle of that.
-
-    Attributes
-    ----------
-    answers
-        File descriptor of its answers; their reader calls :meth:`close_answers` at the end.
-    """
+    """A running worker process with its ring; it writes held frames if the program ends in the middle of that."""
 
     def __init__(self, hosted: str, capacity: int, held: HeldMemory | None = None) -> None:
         capacity = allowed_capacity(capacity)
@@ -70,6 +64,7 @@ class WorkerProcess:
         self._wake = self._process.stdin.fileno()
         if sys.platform != "win32":  # there a thread of the worker reads all the time: the pipe is never full
             os.set_blocking(self._wake, False)
+        #: File descriptor of its answers; their reader calls `close_answers` at the end.
         self.answers = self._process.stdout.fileno()
 
     def wake(self) -> None:
