@@ -22,30 +22,7 @@ __all__ = ["BackendFile"]
 
 
 class BackendFile(Checks):
-    """The open file of a backend, its lock, and the parts that can be exchanged.
-
-    Attributes
-    ----------
-    lock
-        Held during every call; take it around several calls to make them one.
-    location
-        The disk or server with the files.
-    queue
-        Frames on their way into the file.
-    durability
-        The faults that a file survives.
-    reading_seconds
-        The longest time that one call may take on a file that is opened to read, seconds; None: no limit. A worker
-        process is ended after it: in some damaged files HDF5 comes to no end.
-    before_closing
-        Work that is done on a file that was written, right before it is closed, by the process that has it: the name
-        ``module:function`` of a function of this package that takes a backend; ``''`` for none. It never keeps a file
-        from being closed.
-    beat
-        Called now and then by work that takes long, to show that it goes on.
-    is_owned
-        False in a copy of the process (``os.fork``), where every call is refused.
-    """
+    """The open file of a backend, its lock, and the parts that can be exchanged."""
 
     #: Whether the lock is held while something is read.
     locks_reading: ClassVar[bool] = True
@@ -54,16 +31,27 @@ class BackendFile(Checks):
 
     def __init__(self) -> None:
         super().__init__()
+        #: Held during every call; take it around several calls to make them one.
         self.lock: threading.RLock | Any = threading.RLock()
+        #: The disk or server with the files.
         self.location = Location()
+        #: Frames on their way into the file.
         self.queue = FrameQueue()
+        #: The faults that a file survives.
         self.durability = DurabilityPolicy(self.name, self.capabilities)
+        #: The longest time that one call may take on a file that is opened to read, seconds; None: no limit. A worker
+        #: process is ended after it: in some damaged files HDF5 comes to no end.
         self.reading_seconds: float | None = None
+        #: Work that is done on a file that was written, right before it is closed, by the process that has it: the name
+        #: ``module:function`` of a function of this package that takes a backend; ``''`` for none. It never keeps a
+        #: file from being closed.
         self.before_closing = ""
+        #: Called now and then by work that takes long, to show that it goes on.
         self.beat: Callable[[], None] = lambda: None
         self._allowed: tuple[Path, ...] = ()
         #: What the flush before closing found lost.
         self._unheard: RowsLostError | None = None
+        #: False in a copy of the process (``os.fork``), where every call is refused.
         self.is_owned = True
         register_owned(self)
 

@@ -76,18 +76,9 @@ def fixed_chunks(
 ) -> tuple[int, ...]:
     """Return the chunk shape of an array of fixed shape.
 
-    Parameters
-    ----------
-    shape, dtype
-        Of the array.
-    frame_axes
-        So many of its last axes are written at a time: a chunk is one such frame, or several small ones. None for an
-        array that is written whole: its last two axes are kept whole as long as they fit.
-    points_bytes
-        About so large is a chunk of small frames.
+    So many of its last axes (`frame_axes`) are written at a time: a chunk is one such frame, or several small ones, of
+    about `points_bytes`. None for an array that is written whole: its last two axes are whole as long as they fit.
 
-    Examples
-    --------
     >>> fixed_chunks((10, 10, 512, 512), np.dtype('float64'))
     (1, 1, 512, 512)
     >>> fixed_chunks((1000, 1024), np.dtype('float64'), frame_axes=1)

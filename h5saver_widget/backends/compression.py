@@ -67,21 +67,14 @@ def reader_note(library: str) -> str:
 class Packing:
     r"""The conversion between the numbers of a chunk and its bytes in the file: none, or shuffle and deflate.
 
-    Attributes
-    ----------
-    level
-        Of deflate, 1 to 9; 0 for a file without filters.
-    item_bytes
-        Size of the elements that are shuffled; 1 if they are not.
-
-    Examples
-    --------
     >>> packing = Packing(level=4, item_bytes=2)
     >>> zlib.decompress(packing.pack(np.array([1, 2, 3], '<u2')))
     b'\x01\x02\x03\x00\x00\x00'
     """
 
+    #: Of deflate, 1 to 9; 0 for a file without filters.
     level: int = 0
+    #: Size of the elements that are shuffled; 1 if they are not.
     item_bytes: int = 1
 
     def pack(self, chunk: npt.NDArray[Any]) -> bytes:

@@ -286,21 +286,9 @@ class Client:
     ) -> Any:
         """Send a request until it is answered, at most `patience` seconds (``patience_seconds`` by default).
 
-        Parameters
-        ----------
-        method, path, body, params
-            The request. It may be carried out twice.
-        patience
-            How long to go on trying.
-        missing
-            Return None if the thing is not there.
-
-        Raises
-        ------
-        RemoteError
-            If the server is away, busy, broken or full: the same request may succeed later.
-        RemoteRefusedError
-            If it refuses, and will do so again.
+        The request may be carried out twice. With `missing` return None if the thing is not there. RemoteError if the
+        server is away, busy, broken or full: the same request may succeed later; RemoteRefusedError if it refuses, and
+        will do so again.
         """
         patience = self.options.patience_seconds if patience is None else patience
         status, answer = self._tried(method, path, body, params, patience)

@@ -25,38 +25,25 @@ _MOST_NEW: Final = 1000
 
 
 class TreeNode:
-    """A handle, as its backend sees it.
-
-    Attributes
-    ----------
-    path, kind
-        Of the node.
-    obj
-        The library's own object; None once the node is deleted or its file is closed.
-    owner
-        Tells the handles of two backends apart.
-    row_shape
-        Of a growing array: the shape of one row.
-    writer
-        For the backend: prepared once for an array, not once a row.
-    held
-        Number type of a growing array that rows were appended to.
-    is_new
-        Whether the node was made through this handle, so that no other program chose how it is stored.
-    is_here
-        Whether it is known that the values of the array stand in this file.
-    """
+    """A handle, as its backend sees it."""
 
     __slots__ = ("__weakref__", "held", "is_here", "is_new", "kind", "obj", "owner", "path", "row_shape", "writer")
 
     def __init__(self, path: str, obj: Any, kind: NodeKind, owner: object) -> None:
         self.path = path
+        #: The library's own object; None once the node is deleted or its file is closed.
         self.obj = obj
         self.kind = kind
+        #: Tells the handles of two backends apart.
         self.owner = owner
+        #: Of a growing array: the shape of one row.
         self.row_shape = tuple(int(n) for n in obj.shape[1:]) if kind is NodeKind.GROWING else ()
+        #: For the backend: prepared once for an array, not once a row.
         self.writer: Any = None
+        #: Number type of a growing array that rows were appended to.
         self.held: np.dtype[Any] | None = None
+        #: Whether the node was made through this handle, so that no other program chose how it is stored; whether it
+        #: is known that the values of the array stand in this file.
         self.is_new = self.is_here = False
 
     @property

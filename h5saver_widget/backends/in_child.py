@@ -45,20 +45,13 @@ class ChildEnd(Enum):
 
 @dataclass
 class ChildResult:
-    """The messages of a child, and how it ended.
+    """The messages of a child, and how it ended."""
 
-    Attributes
-    ----------
-    messages
-        The values that its function yielded.
-    ending
-        DONE; FAILED with an error of Python; DIED by a signal, as when a library crashes; HUNG and ended by us.
-    words
-        The error's text, or the signal's number.
-    """
-
+    #: The values that its function yielded.
     messages: list[Any] = field(default_factory=list)
+    #: DONE; FAILED with an error of Python; DIED by a signal, as when a library crashes; HUNG and ended by us.
     ending: ChildEnd = ChildEnd.DONE
+    #: The error's text, or the signal's number.
     words: str = ""
 
 

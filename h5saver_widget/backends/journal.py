@@ -52,15 +52,9 @@ _BINARY = getattr(os, "O_BINARY", 0)
 def finish_journal(path: Path) -> bool:
     """Bring a file to its last commit, remove the journal, and tell whether the file needed it.
 
-    Other files with a journal's name are left alone.
-
-    Raises
-    ------
-    FileOpenError
-        If another program holds the file: the journal is that program's. Or if it is unknown whether the file needs its
-        journal: it must not be changed then.
-    OSError
-        If the file can't be written.
+    Other files with a journal's name are left alone. FileOpenError if another program holds the file: the journal is
+    that program's; or if it is unknown whether the file needs its journal: it must not be changed then. OSError if the
+    file can't be written.
     """
     for where, _, _, unknown in (beside := list(journals_beside(path))):
         if unknown:
@@ -92,30 +86,11 @@ def _finish(path: Path) -> None:
 class JournaledFile(PagedFile):
     """The file object that a library uses: it can be positioned, read, written and truncated.
 
-    Parameters
-    ----------
-    path
-        The file.
-    mode
-        ``x`` makes it, ``r+`` changes it (finish an old journal first), ``r`` shows it with the pages of a journal
-        that a killed program left.
-    locking
-        Whether the file is locked as HDF5 does it, so that other programs keep away.
-    power
-        Whether a commit lasts even if the power fails right after it, or in the middle of it: it takes longer.
+    Mode ``x`` makes it, ``r+`` changes it (finish an old journal first), ``r`` shows it with the pages of a journal
+    that a killed program left. With `locking` it is locked as HDF5 does it, so that other programs keep away. With
+    `power` a commit lasts even if the power fails right after it, or in the middle of it: it takes longer. Errors as
+    `os.open`; FileOpenError if another program has locked the file.
 
-    Attributes
-    ----------
-    identity
-        Of the recording, 16 bytes; to be set before the first commit.
-
-    Raises
-    ------
-    FileExistsError, OSError
-        As :func:`os.open`; FileOpenError if another program has locked the file.
-
-    Examples
-    --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / 'a'
     >>> file = JournaledFile(path, 'x')
@@ -132,6 +107,7 @@ class JournaledFile(PagedFile):
         self._path = Path(os.path.realpath(path))
         self._power = power
         self._writes = mode != "r"
+        #: Of the recording, 16 bytes; to be set before the first commit.
         self.identity = secrets.token_bytes(16)
         self._number = 0
         #: A commit that is not all in the file, and whether its journal is on the disk.

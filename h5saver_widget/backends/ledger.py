@@ -16,8 +16,6 @@ class FrameLedger:
 
     Not thread-safe: the writer of the file has a lock.
 
-    Examples
-    --------
     >>> ledger = FrameLedger()
     >>> for number in range(3):
     ...     ledger.rows_added('/A', 1)

@@ -15,8 +15,6 @@ __all__ = ["GuardedLock", "NoPickles"]
 class NoPickles(types.ModuleType):
     """Takes the place of `pickle` inside a library: refuses while our own calls run, is pickle itself otherwise.
 
-    Examples
-    --------
     >>> library = types.ModuleType('library')
     >>> lock = GuardedLock(NoPickles.install(library))
     >>> library.pickle.loads(pickle.dumps((1, 2)))

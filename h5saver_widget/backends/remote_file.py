@@ -125,12 +125,8 @@ class ServerLocation(Location):
 class RemoteFile(Backend):
     """A backend that knows its server.
 
-    h5pyd's own file object would lose rows, and is not used: there is no raw file.
-
-    Parameters
-    ----------
-    options
-        Where the server is, as :class:`RemoteOptions` or as plain data; the environment's by default.
+    h5pyd's own file object would lose rows, and is not used: there is no raw file. The server is the environment's by
+    default.
     """
 
     location: ServerLocation

@@ -63,20 +63,13 @@ _PACKERS: dict[str, dict[str, Any]] = {
 
 @dataclass(eq=False)
 class RemoteObject:
-    """A group, an array, or a link.
+    """A group, an array, or a link."""
 
-    Attributes
-    ----------
-    object_id
-        The server's name.
-    described
-        Its description, with ``attributes`` and, of a group, ``links``.
-    at
-        When it was asked for.
-    """
-
+    #: The server's name.
     object_id: str
+    #: Its description, with ``attributes`` and, of a group, ``links``.
     described: dict[str, Any] = field(default_factory=dict)
+    #: When it was asked for.
     at: float = field(default_factory=time.monotonic)
     rows: ArrayRows | None = None
     _dtype: np.dtype[Any] | None = None

@@ -33,23 +33,15 @@ def keep_folder(named: str = "") -> Path:
 
 @dataclass
 class Rest:
-    """Changes, blocks of values and counts that are not safe on a server.
+    """Changes, blocks of values and counts that are not safe on a server."""
 
-    Attributes
-    ----------
-    changes
-        Requests: method, path, body, parameters.
-    arrays
-        Of each array its name on the server, whether it grows, path, shape, and blocks in order.
-    counts
-        Unpublished counts, by the name of the array.
-    head
-        Where they belong: endpoint, username, domain, the server's name of the root group, and the writer's lease.
-    """
-
+    #: Requests: method, path, body, parameters.
     changes: list[tuple[str, str, Any, dict[str, Any]]] = field(default_factory=list)
+    #: Of each array its name on the server, whether it grows, path, shape, and blocks in order.
     arrays: list[tuple[str, bool, str, tuple[int, ...], list[Block]]] = field(default_factory=list)
+    #: Unpublished counts, by the name of the array.
     counts: dict[str, int] = field(default_factory=dict)
+    #: Where they belong: endpoint, username, domain, the server's name of the root group, and the writer's lease.
     head: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:

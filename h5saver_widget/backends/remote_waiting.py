@@ -18,31 +18,21 @@ SHORT_PATIENCE = 0.5
 
 @dataclass(eq=False)
 class ArrayRows:
-    """The unsent part of one array.
+    """The unsent part of one array."""
 
-    Attributes
-    ----------
-    array_id
-        The server's name of the array.
-    shape
-        Shape with everything that was accepted.
-    grows
-        Whether rows can be appended: such arrays have a count.
-    room
-        How many rows the server has room for, None if it has to be asked.
-    waiting, sending, sent
-        Blocks in order: not sent yet, being sent, and sent since the last checkpoint.
-    delivered, safe
-        How many rows the server has, and how many were on its storage at the last checkpoint.
-    """
-
+    #: The server's name of the array.
     array_id: str
+    #: Shape with everything that was accepted.
     shape: tuple[int, ...]
+    #: Whether rows can be appended: such arrays have a count.
     grows: bool
+    #: How many rows the server has room for, None if it has to be asked.
     room: int | None = None
+    #: Blocks in order: not sent yet, being sent, and sent since the last checkpoint.
     waiting: list[Block] = field(default_factory=list)
     sending: list[Block] = field(default_factory=list)
     sent: list[Block] = field(default_factory=list)
+    #: How many rows the server has, and how many were on its storage at the last checkpoint.
     delivered: int = 0
     safe: int = 0
     path: str = ""

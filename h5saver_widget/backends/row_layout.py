@@ -17,24 +17,8 @@ __all__ = ["RowLayout"]
 
 
 class RowLayout:
-    """Which arrays get a row each, in which order and number type.
+    """Which growing arrays, each once, get a row each, in which order, number type and row shape.
 
-    Parameters
-    ----------
-    arrays
-        Handles of growing arrays, each once.
-    kinds
-        Number type and row shape of each.
-
-    Attributes
-    ----------
-    size
-        Bytes of a row of all arrays.
-    rows
-        Frames so far.
-
-    Examples
-    --------
     >>> layout = RowLayout(['a', 'b'], [(np.dtype('f8'), (1,)), (np.dtype('u2'), (2,))])
     >>> pieces = [layout.joined([np.array([n / 2]), np.array([n, 7], 'u2')]) for n in range(3)]
     >>> [(array, rows.tolist()) for array, rows in layout.rows_of(pieces)]
@@ -47,8 +31,8 @@ class RowLayout:
         self.members = frozenset(map(id, self.arrays))
         self._names = [f"f{number}" for number in range(len(self.arrays))]
         self._dtype = np.dtype([(name, *kind) for name, kind in zip(self._names, self.kinds, strict=True)])
-        self.size = self._dtype.itemsize
-        self.rows = 0
+        #: Bytes of a row of all arrays; frames so far.
+        self.size, self.rows = self._dtype.itemsize, 0
         #: Notes of backends: a number, how often nodes were forgotten when it was last looked at, rows by array.
         self.number = 0
         self.state: Any = None

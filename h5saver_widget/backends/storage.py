@@ -39,22 +39,15 @@ class Storage(ABC):
     A group is given as the library's object. Of other nodes a :class:`TreeNode` is given: its ``obj`` is the object
     that `_child` or `_create` returned, with its ``kind`` and ``path``. ``self._path`` and ``self._mode`` are those of
     the open file.
-
-    Attributes
-    ----------
-    name
-        By which users choose the backend.
-    capabilities
-        The features that differ between backends; asked instead of testing a name.
-    library_errors
-        Exceptions by which the library refuses something.
-    versions
-        Versions of the libraries that write, by the name of the attribute that keeps them in a file.
     """
 
+    #: By which users choose the backend.
     name: ClassVar[str]
+    #: The features that differ between backends; asked instead of testing a name.
     capabilities: ClassVar[Capabilities]
+    #: Exceptions by which the library refuses something.
     library_errors: ClassVar[tuple[type[Exception], ...]] = ()
+    #: Versions of the libraries that write, by the name of the attribute that keeps them in a file.
     versions: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self) -> None:

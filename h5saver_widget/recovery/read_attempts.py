@@ -29,27 +29,18 @@ MOST_MISSING = 1 << 30
 
 @dataclass
 class ReadAttempt:
-    """One attempt to read a file: the content it found, and the corrections that it needed.
+    """One attempt to read a file: the content it found, and the corrections that it needed."""
 
-    Attributes
-    ----------
-    survey
-        The content.
-    block, size
-        Superblock and size that the file is looked at with.
-    is_its_own
-        Whether the file can be opened as it is.
-    done
-        The corrections, for people.
-    missing
-        The objects in the part that is missing at the end.
-    """
-
+    #: The content.
     survey: Survey
+    #: Superblock and size that the file is looked at with.
     block: Superblock
     size: int
+    #: Whether the file can be opened as it is.
     is_its_own: bool = True
+    #: The corrections, for people.
     done: tuple[str, ...] = ()
+    #: The objects in the part that is missing at the end.
     missing: list[Problem] = field(default_factory=list)
 
     @property

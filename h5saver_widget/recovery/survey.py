@@ -31,30 +31,20 @@ _ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION"
 
 @dataclass
 class Survey:
-    """The content of a file.
+    """The content of a file."""
 
-    Attributes
-    ----------
-    reader
-        Name of the backend that looked.
-    nodes
-        By path: kind, telling attributes, shape, damage (``problem``, ``lost``, ``unread``), missing filters and files
-        (``needs``), and unusual findings (``odd``).
-    skip
-        Nodes that end or hang the library, each with the symptom.
-    avoid
-        Parts of arrays that do.
-    refused
-        Why the file could not be opened at all, ``''`` if it could.
-    about
-        Attributes of the root that name the program of the file.
-    """
-
+    #: Name of the backend that looked.
     reader: str
+    #: By path: kind, telling attributes, shape, damage (``problem``, ``lost``, ``unread``), missing filters and files
+    #: (``needs``), and unusual findings (``odd``).
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Nodes that end or hang the library, each with the symptom.
     skip: dict[str, str] = field(default_factory=dict)
+    #: Parts of arrays that do.
     avoid: dict[str, list[Box]] = field(default_factory=dict)
+    #: Why the file could not be opened at all, ``''`` if it could.
     refused: str = ""
+    #: Attributes of the root that name the program of the file.
     about: dict[str, str] = field(default_factory=dict)
 
 

@@ -34,20 +34,13 @@ Seen = dict[tuple[str, int], bytes]
 
 @dataclass
 class Transfer:
-    """The result of a copy.
+    """The result of a copy."""
 
-    Attributes
-    ----------
-    nodes
-        Nodes that were looked at.
-    copied_bytes
-        Values that were copied; those that were there already do not count.
-    skipped
-        Skipped paths, with the reason: links, and types that the other library does not know.
-    """
-
+    #: Nodes that were looked at.
     nodes: int = 0
+    #: Values that were copied; those that were there already do not count.
     copied_bytes: int = 0
+    #: Skipped paths, with the reason: links, and types that the other library does not know.
     skipped: dict[str, str] = field(default_factory=dict)
 
 

@@ -30,19 +30,6 @@ def notes_folder() -> Path:
 class Unfinished:
     """A file that is to be on a server, and is not, or not all of it.
 
-    Attributes
-    ----------
-    file
-        The local file.
-    domain
-        Its path on the server.
-    endpoint, username
-        Which server, and whose; never a password.
-    recording
-        The identity in the file, ``''`` if it has none or was not looked at yet.
-
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> note = Unfinished('/data/a.h5', '/home/me/a.h5', 'http://server:5101', 'me')
@@ -54,10 +41,14 @@ class Unfinished:
     []
     """
 
+    #: The local file.
     file: str
+    #: Its path on the server.
     domain: str
+    #: Which server, and whose; never a password.
     endpoint: str
     username: str
+    #: The identity in the file, ``''`` if it has none or was not looked at yet.
     recording: str = ""
 
     @property

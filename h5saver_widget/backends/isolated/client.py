@@ -73,7 +73,15 @@ class _Remote:
 
 
 class IsolatedBackend(IsolatedFile):
-    """A file in another process; its parameters are those of `IsolatedFile`."""
+    """A file in another process.
+
+    Parameters
+    ----------
+    hosted, capabilities
+        Name and capabilities of the backend that the worker uses.
+    queue_bytes
+        The bytes that may wait to be written.
+    """
 
     inspector = QuestionsToWorker
 

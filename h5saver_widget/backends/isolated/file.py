@@ -57,17 +57,7 @@ class FileElsewhere:
 
 
 class IsolatedFile(Backend):
-    """A backend that knows the worker with its file.
-
-    Parameters
-    ----------
-    hosted
-        Name of the backend that the worker uses.
-    capabilities
-        Of that backend.
-    queue_bytes
-        The bytes that may wait to be written.
-    """
+    """A backend that knows the worker with its file."""
 
     locks_reading = False
     queue: WorkerQueue

@@ -18,16 +18,11 @@ __all__ = ["HeldMemory", "memory_of", "named"]
 
 @dataclass(frozen=True, eq=False)
 class HeldMemory:
-    """The memory with held frames, and what is done with them when the program is gone.
-
-    Attributes
-    ----------
-    work
-        Name ``module:function`` of the function of this package that writes the frames. It is given the memory, and the
-        files that were opened last: when (monotonic), which, and how.
-    """
+    """The memory with held frames, and what is done with them when the program is gone."""
 
     memory: Ring
+    #: Name ``module:function`` of the function of this package that writes the frames. It is given the memory, and the
+    #: files that were opened last: when (monotonic), which, and how.
     work: str
 
     def write_rest(self, opened: Iterable[tuple[float, str, str]]) -> None:
