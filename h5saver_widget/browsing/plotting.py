@@ -142,7 +142,6 @@ class DataReader:
         fixed: Mapping[int, int],
         channel: int | None = None,
         start: int = 0,
-        spread_axis: int = 0,
         stop: int | None = None,
     ) -> Curves:
         """Return curves along a dimension.
@@ -162,14 +161,14 @@ class DataReader:
             )
             for i in chosen
         )
-        return self._over_axis(along, window, curves, spread_axis)
+        return self._over_axis(along, window, curves)
 
     def _chosen(self, channel: int | None) -> Sequence[int]:
         return range(len(self._channels)) if channel is None else [channel]
 
-    def _over_axis(self, along: int, window: Window, curves: tuple[Curve, ...], spread_axis: int = 0) -> Curves:
+    def _over_axis(self, along: int, window: Window, curves: tuple[Curve, ...]) -> Curves:
         dimension = self.summary.dimensions[along]
-        axis = dimension.axes[min(spread_axis, len(dimension.axes) - 1)].cut(window)
+        axis = dimension.axes[0].cut(window)
         as_points = self.summary.is_spread and dimension.is_navigation
         return Curves(axis, curves, self.summary.name, self.summary.units, window, as_points)
 

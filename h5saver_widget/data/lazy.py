@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
+from h5saver_widget.data.slicing import expand_key
 from h5saver_widget.errors import DataMismatchError
 
 __all__ = ["LazyArray"]
@@ -84,15 +84,7 @@ class LazyArray(NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read ints, slices and Ellipsis as numpy does; IndexError out of range or for any other key."""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if sum(part is Ellipsis for part in parts) > 1:
-            raise IndexError("only one Ellipsis may stand in a key")
-        if Ellipsis not in [part for part in parts if part is Ellipsis]:
-            parts.append(Ellipsis)
-        if len(parts) - 1 > self.ndim:
-            raise IndexError(f"{len(parts) - 1} indices for an array of {self.ndim} dimensions")
-        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
+        parts = expand_key(key, range(self.ndim), self.shape, "array")
         wanted: list[int | slice] = []
         turned: list[slice] = []
         shape: list[int] = []
@@ -103,7 +95,7 @@ class LazyArray(NDArrayOperatorsMixin):
                 turned.append(slice(None, None, -1) if backward else slice(None))
                 shape.append(len(range(size)[part]))
             else:
-                wanted.append(_position(part, size))
+                wanted.append(part)
         if 0 in shape:
             return np.empty(shape, self.dtype)
         values: NDArray[Any] = np.asarray(self._read(tuple(wanted)))
@@ -264,13 +256,6 @@ class _Reshaped:
         kept = iter([p for p, n in zip(part, self.shape, strict=True) if n != 1])
         values = np.asarray(self.read(tuple(slice(0, 1, 1) if n == 1 else next(kept) for n in self.stored)))
         return values.reshape([len(range(n)[p]) for p, n in zip(part, self.shape, strict=True) if isinstance(p, slice)])
-
-
-def _position(part: Any, size: int) -> int:
-    position = operator.index(part)
-    if not -size <= position < size:
-        raise IndexError(f"index {position} is out of range for {size} points")
-    return position % size
 
 
 def _forward(part: slice, size: int) -> tuple[slice, bool]:

@@ -26,7 +26,7 @@ from h5saver_widget.demo.station import Station
 from h5saver_widget.format.layout import SaveType
 from h5saver_widget.qt.editors import PlainLabel
 from h5saver_widget.qt.icons import icon
-from h5saver_widget.qt.status import format_duration
+from h5saver_widget.recording.chronometer import format_clock
 
 if TYPE_CHECKING:
     from h5saver_widget.qt.h5saver import H5Saver
@@ -111,7 +111,7 @@ class ScanExtension(Station):
         self._redraw_timer = QtCore.QTimer(self, interval=REDRAW_MS, timeout=self._redraw)
         self._build()
         self._show_state()
-        self.destroyed.connect(partial(_let_go, self._scans, self.h5saver if self._owns_saver else None))
+        self.end_by(partial(_end, self._scans))
 
     # ------------------------------------------------------------------------------------------------- doing
     @property
@@ -230,8 +230,7 @@ class ScanExtension(Station):
             if scan is self.scan:  # else the next one has begun before this is told
                 self._redraw_timer.stop()
                 self._redraw()
-            name = scan.node_path.rpartition("/")[2] or "Scan"
-            text = f"{name} {what.value}: {scan.done:,} of {scan.points:,} points"
+            text = f"{scan.name or 'Scan'} {what.value}: {scan.done:,} of {scan.points:,} points"
             if what is ScanState.FAILED:
                 self.show_error(f"{text}. {scan.problem}")
             else:
@@ -243,7 +242,7 @@ class ScanExtension(Station):
         """Show the first 0D value of a point, with its name and units."""
         measured = next(dwa for dwa in point if dwa.dim.name == "Data0D")
         self._values[index] = float(measured.data[0].flat[0])
-        name = scan.node_path.rpartition("/")[2]
+        name = scan.name
         shown = DataRaw(
             measured.name,
             data=[self._values],
@@ -258,7 +257,7 @@ class ScanExtension(Station):
 
     def _list_scan(self, scan: ScanRun) -> None:
         """Bring the line of a scan in the list up to date."""
-        name = scan.node_path.rpartition("/")[2]
+        name = scan.name
         if not name:
             return
         if scan.path != self._listed:
@@ -292,7 +291,7 @@ class ScanExtension(Station):
 
     def _show_progress(self) -> None:
         scan, plan = self.scan, self.plan()
-        about = f"about {format_duration(plan.seconds)}" if plan.seconds >= 1 else "less than a second"
+        about = f"about {format_clock(plan.seconds, 0)}" if plan.seconds >= 1 else "less than a second"
         wanted = f"next scan: {np.prod(plan.shape):,} points, {about}"
         if scan is None:
             self._progress_label.setText(wanted.capitalize())
@@ -302,7 +301,7 @@ class ScanExtension(Station):
         parts = [f"{scan.done:,} of {scan.points:,} points"]
         measured, took = scan.done - self._done_before, time.monotonic() - self._began
         if scan.state is ScanState.RUNNING and measured:
-            parts.append(f"{format_duration(took / measured * (scan.points - scan.done))} left")
+            parts.append(f"{format_clock(took / measured * (scan.points - scan.done), 0)} left")
         else:
             parts.append(scan.state.value)
         if not self.running and not plan.is_like(scan.plan):
@@ -337,9 +336,8 @@ class ScanExtension(Station):
 
     # ------------------------------------------------------------------------------------------------- building
     def _build(self) -> None:
-        self._start_action = self.add_action(
-            "grab", "Start", "Begin a scan: every point is saved", lambda: self.start()
-        )
+        tip = "Begin a scan: every point is saved"
+        self._start_action = self.add_action("grab", "Start", tip, lambda: self.start())
         self._pause_action = self.add_action("pause", "Pause", "", lambda: self._pause_or_resume(), other="Resume")
         tip = "End after this point; the scan is saved and can be resumed"
         self._stop_action = self.add_action("stop", "Stop", tip, lambda: self.stop())
@@ -390,14 +388,10 @@ class ScanExtension(Station):
         self._list_box.setVisible(is_wide or width > 1.7 * form)
 
 
-def _let_go(scans: list[ScanRun], h5saver: H5Saver | None, *_: object) -> None:
-    """End the scan: the host has deleted the widget without closing it. The host's own saver continues."""
+def _end(scans: list[ScanRun]) -> None:
     for scan in scans:
         scan.stop()
         scan.wait()
-    if h5saver is not None:
-        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
-            h5saver.close_file()
 
 
 _HINT = """<p>Stages move over a sample; a microscope is read at every point.</p>

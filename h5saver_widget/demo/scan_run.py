@@ -177,6 +177,11 @@ class ScanRun:
         self.node_path, self.done, self.problem = "", 0, ""
 
     @property
+    def name(self) -> str:
+        """Name of the scan's group in the file, ``''`` before there is one."""
+        return self.node_path.rpartition("/")[2]
+
+    @property
     def points(self) -> int:
         """Number of points of the whole scan."""
         return len(self._points)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
@@ -176,19 +178,17 @@ class Station(QtWidgets.QWidget):
         show.setChecked(True)
 
     def add_action(
-        self,
-        name: str,
-        text: str,
-        tip: str,
-        do: Callable,
-        checkable: bool = False,
-        other: str = "",
+        self, name: str, text: str, tip: str, do: Callable, checkable: bool = False, other: str = ""
     ) -> QtGui.QAction:
         """Add a button to the tool bar, see :func:`add_action`; one without another text shrinks in a narrow window."""
         action = add_action(self.toolbar, name, text, tip, do, checkable=checkable, other=other)
         if not other:
             self._shrinking.append(self.toolbar.widgetForAction(action))
         return action
+
+    def end_by(self, end: Callable[[], None]) -> None:
+        """Call `end` where a host deletes this widget without closing it, and then close a saver of its own."""
+        self.destroyed.connect(partial(_let_go, end, self.h5saver if self._owns_saver else None))
 
     # ------------------------------------------------------------------------------------------------- for all
     def stop(self) -> None:
@@ -249,3 +249,10 @@ class Station(QtWidgets.QWidget):
         if not self._leaving.anyway:
             self.finish()
         super().closeEvent(event)
+
+
+def _let_go(end: Callable[[], None], h5saver: H5Saver | None, *_: object) -> None:
+    end()
+    if h5saver is not None:
+        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
+            h5saver.close_file()

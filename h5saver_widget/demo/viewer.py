@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +86,7 @@ class ViewerPanel(Station):
         self.add_action("save", "Save snapshot", tip, lambda: self.save_snapshot())
         self.set_content(self.panel)
         self.show_status(self.h5saver.status())
-        self.destroyed.connect(partial(_let_go, self.recorder, self.h5saver if self._owns_saver else None))
+        self.end_by(self.recorder.let_go)
 
     @property
     def recording(self) -> bool:
@@ -131,14 +129,6 @@ class ViewerPanel(Station):
     def show_status(self, status: RecorderStatus) -> None:
         """Show on the button whether a file is recorded into."""
         show_record(self._record_action, status)
-
-
-def _let_go(recorder: PanelRecorder, h5saver: H5Saver | None, *_: object) -> None:
-    """Save the accepted frames: the host has deleted the panel without closing it. The host's own saver continues."""
-    recorder.let_go()
-    if h5saver is not None:
-        with suppress(RuntimeError):  # at the end of a program, the saver may be gone before its panel
-            h5saver.close_file()
 
 
 _HINT = """<p>{about}.</p><p>Press <b>Grab</b> to see it live, <b>Record</b> to save it.</p>

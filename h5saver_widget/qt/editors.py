@@ -167,8 +167,9 @@ class ElidedCombo(QtWidgets.QComboBox):
 class CheckBox(QtWidgets.QCheckBox):
     """A check box whose frame is seen: on dark palettes, Qt draws an empty one nearly in the colour around it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, tip: str = "") -> None:
         super().__init__(text)
+        self.setToolTip(tip)
         # what a row of a parameter tree asks of its editor
         self.sigChanged = self.toggled
         self.value = self.isChecked

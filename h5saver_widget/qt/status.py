@@ -9,7 +9,7 @@ from typing import Any
 
 from h5saver_widget.format.text import format_size
 
-__all__ = ["ThreadCommand", "explain", "format_duration", "format_left"]
+__all__ = ["ThreadCommand", "explain", "format_left"]
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,6 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
     return str(error) or type(error).__name__
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds.
-
-    Examples
-    --------
-    >>> format_duration(751)
-    '00:12:31'
-    """
-    minutes, second = divmod(int(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02d}:{minute:02d}:{second:02d}"
 
 
 def format_left(seconds: float) -> str:

@@ -14,7 +14,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from h5saver_widget.format.text import format_size
 from h5saver_widget.qt.editors import ElidedEdit, PlainLabel, plain_label, plain_tip
 from h5saver_widget.qt.state_signs import WARNING, paint_state
-from h5saver_widget.qt.status import format_duration, format_left
+from h5saver_widget.qt.status import format_left
+from h5saver_widget.recording.chronometer import format_clock
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
 from h5saver_widget.saving.statistics import RATE_SECONDS, RateMeter, Statistics
 
@@ -187,7 +188,7 @@ class StatusStrip(QtWidgets.QWidget):
         if status.state is RecorderState.ARMED:
             self.clock.setText(f"{status.held_seconds:.1f} s held")
         else:
-            self.clock.setText(format_duration(status.seconds) if status.is_open or status.seconds else "")
+            self.clock.setText(format_clock(status.seconds, 0) if status.is_open or status.seconds else "")
         self._fit_head()
         self.frames.show_text(f"{counts.frames_written:,} frame{'' if counts.frames_written == 1 else 's'}")
         self.lost.show_text(f"{counts.frames_dropped:,} lost", counts.frames_dropped > 0)

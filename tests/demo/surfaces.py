@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtGui, QtWidgets
 from h5saver_widget.demo.window import DemoWindow
 from h5saver_widget.qt.h5saver import H5Saver
 from h5saver_widget.qt.state_signs import state_icon
-from h5saver_widget.qt.status import format_duration
+from h5saver_widget.recording.chronometer import format_clock
 from h5saver_widget.recording.status import RecorderState as State, RecorderStatus
 
 #: The last status of each saver that was told.
@@ -56,7 +56,7 @@ def told(window: DemoWindow) -> dict[str, object]:
     return {
         "strip": status.state.value,
         "light": status.state,
-        "clock": format_duration(numbers.seconds) if numbers.is_open or numbers.seconds else "",
+        "clock": format_clock(numbers.seconds, 0) if numbers.is_open or numbers.seconds else "",
         "frames": numbers.statistics.frames_written,
         "lost": numbers.statistics.frames_dropped,
         "remarks": "\n".join(status.remarks),

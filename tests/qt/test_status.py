@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from h5saver_widget.format.text import format_size
-from h5saver_widget.qt.status import ThreadCommand, explain, format_duration, format_left
+from h5saver_widget.qt.status import ThreadCommand, explain, format_left
+from h5saver_widget.recording.chronometer import format_clock
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ def test_sizes(count, text):
 
 
 def test_durations():
-    assert [format_duration(s) for s in (0, 59.9, 3600, 360_000)] == ["00:00:00", "00:00:59", "01:00:00", "100:00:00"]
+    assert [format_clock(s, 0) for s in (0, 59.9, 3600, 360_000)] == ["00:00:00", "00:00:59", "01:00:00", "100:00:00"]
 
 
 def test_time_left():

@@ -43,12 +43,6 @@ class FileWindow(BrowserWidgets):
         """Return the file of the node that is selected."""
         return self.trees.current_file()
 
-    def _describe(self, again: bool = False) -> None:
-        """Show the node that is selected."""
-
-    def _show_state(self) -> None:
-        """Show which file is current."""
-
     def open_file(self, path: Path | str, backend: str | None = None) -> OpenFile:
         """Open a file for reading; its ``problem`` says later on why it could not be opened.
 

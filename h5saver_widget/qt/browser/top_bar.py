@@ -37,8 +37,7 @@ class TopBar(QtWidgets.QWidget):
         self.path_label = ElidedEdit(shown_only=True)
         self.path_label.setAccessibleName("File")
         self.path_label.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        self.follow = CheckBox("Follow")
-        self.follow.setToolTip("Read new data of the files once a second, and show them")
+        self.follow = CheckBox("Follow", "Read new data of the files once a second, and show them")
         self.refresh_button = tool_button("Refresh", "refresh", "Read the files again (F5)")
         self.refresh_button.clicked.connect(self.refresh_pressed)
         for button in (self.open_button, self.refresh_button):
