@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import kept_workers
 import pytest
 from hypothesis import settings
 from peer_process import PeerProcess
@@ -68,9 +69,24 @@ def pytest_sessionstart() -> None:
 
 
 @pytest.fixture(autouse=True)
-def what_the_last_test_has_left_is_collected() -> None:
+def what_the_last_test_has_left_is_collected(workers_are_kept: None) -> None:
     """Collect what was made since the test before this one; what is older is not looked at again."""
     gc.collect(1)
+
+
+#: Folders whose tests are about the workers themselves.
+OWN_WORKERS = ("isolated", "faults", "frozen")
+
+
+@pytest.fixture(autouse=True)
+def workers_are_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the next test have the workers of this one, unless it is about workers."""
+    with kept_workers.kept(request.path.parent.name not in OWN_WORKERS):
+        yield
+
+
+def pytest_sessionfinish() -> None:
+    kept_workers.end_kept()
 
 
 @pytest.fixture(params=BACKENDS)
