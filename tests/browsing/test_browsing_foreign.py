@@ -131,6 +131,9 @@ def test_the_numbers_of_an_array_in_other_files_are_not_fetched(tmp_path, isolat
         view.h5.io.allow([tmp_path])
         assert view.describe("/away").data_path == "/away"
         assert not view.data("/away").curves(0, {}).curves[0].values.any()
+        view.h5.io.allow([])
+        with pytest.raises(ValuesElsewhereError):
+            view.data("/away").curves(0, {})
 
 
 def test_names_in_attributes():

@@ -139,6 +139,8 @@ class WorkerConnection:
         self._calls = itertools.count(1)
         #: Frames that a worker which is started from now on looks after.
         self.held: HeldMemory | None = None
+        #: Whether the worker was allowed to read other files.
+        self.was_allowed = False
         #: Whether this process is a copy of the program that has the worker.
         self.is_copy = False
         #: Numbers of released objects; the worker gets them from time to time.

@@ -120,7 +120,8 @@ class IsolatedFile(Backend):
         where = path.as_posix() if self.capabilities.remote else str(path)
         self._change_file("open", where, mode, swmr, locking, self.durability.level.value, limit, self.before_closing)
         self.queue.is_open = True
-        self._send_allowed()
+        if self._allowed or self._connection.was_allowed:
+            self._send_allowed()
 
     def current_path(self) -> Path:
         return Path(self._connection.ask("current_path"))
@@ -165,8 +166,8 @@ class IsolatedFile(Backend):
             self._send_allowed()
 
     def _send_allowed(self) -> None:
-        if self._allowed:
-            self._connection.ask("allow", [str(folder.absolute()) for folder in self._allowed])
+        self._connection.ask("allow", [str(folder.absolute()) for folder in self._allowed])
+        self._connection.was_allowed = bool(self._allowed)
 
     def switching(self) -> AbstractContextManager[None]:
         return self._connection.lock.switching()
