@@ -44,6 +44,10 @@ def pytest_report_header() -> str:
     return f"Qt: {QT}" + (f"{missing}{without}" if without else "")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "own_workers: the test counts processes, and gets none that served another test")
+
+
 #: What keeps a test process busy for long is begun first, so that in the end there is work for all of them.
 LONG = ("integration", "peer", "hsds", "tiled", "isolated", "faults")
 
@@ -80,8 +84,9 @@ OWN_WORKERS = ("isolated", "faults", "frozen")
 
 @pytest.fixture(autouse=True)
 def workers_are_kept(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let the next test have the workers of this one, unless it is about workers."""
-    with kept_workers.kept(request.path.parent.name not in OWN_WORKERS):
+    """Let the next test have the workers of this one, unless one of them is about workers."""
+    own = request.path.parent.name in OWN_WORKERS or request.node.get_closest_marker("own_workers") is not None
+    with kept_workers.kept(not own):
         yield
 
 

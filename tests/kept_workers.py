@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,10 +23,11 @@ from h5saver_widget.errors import FileNotOpenError, H5SaverError
 __all__ = ["end_kept", "kept"]
 
 _SECONDS = 5.0
-#: So many wait at most; a test that starts more at once ends them.
-_MOST = 4
+#: So many wait at most: the one that waits for longest is ended.
+_MOST = 6
 _is_on = False
-_idle: dict[tuple[Any, ...], list[KeptTransport]] = {}
+_idle: list[KeptTransport] = []
+_lock = threading.RLock()  # the collector of garbage may close one in the middle of anything
 #: Calls of a backend are counted from 1.
 _numbers = itertools.count(1 << 40)
 
@@ -40,16 +42,23 @@ class KeptTransport(Transport):
     """A transport that waits for another backend when the one that it was made for is done with it."""
 
     def __init__(self, hosted: str, capacity: int, told: Callable[..., None], held: HeldMemory | None = None) -> None:
-        self._surroundings = _surroundings(hosted, capacity)
+        self.surroundings = _surroundings(hosted, capacity)
         super().__init__(hosted, capacity, told, held)
 
     def close(self) -> None:
         """Keep the worker, or have it end."""
-        waiting = _idle.setdefault(self._surroundings, [])
-        if _is_on and len(waiting) < _MOST and self._is_as_new():
-            waiting.append(self)
-        else:
+        if not (_is_on and self._is_as_new()):
             super().close()
+            return
+        with _lock:
+            _idle.append(self)
+            oldest = _idle.pop(0) if len(_idle) > _MOST else None
+        if oldest is not None:
+            oldest.end_worker()
+
+    def end_worker(self) -> None:
+        """Have the worker end."""
+        super().close()
 
     def serve(self, told: Callable[..., None]) -> None:
         """Tell another backend what the worker says."""
@@ -83,13 +92,19 @@ def _nobody(notice: Notice, said: tuple[Any, ...]) -> None:
 def _kept_or_new(
     hosted: str, capacity: int, told: Callable[..., None], held: HeldMemory | None = None
 ) -> KeptTransport:
-    waiting = _idle.get(_surroundings(hosted, capacity), []) if held is None else []
-    while waiting:
-        transport = waiting.pop()
-        if transport.is_alive:
-            transport.serve(told)
-            return transport
+    if _is_on and held is None and (transport := _taken(_surroundings(hosted, capacity))) is not None:
+        transport.serve(told)
+        return transport
     return KeptTransport(hosted, capacity, told, held)
+
+
+def _taken(wanted: tuple[Any, ...]) -> KeptTransport | None:
+    """Take a worker with these surroundings, the last one that was used."""
+    with _lock:
+        found = next((known for known in reversed(_idle) if known.surroundings == wanted and known.is_alive), None)
+        if found is not None:
+            _idle.remove(found)
+        return found
 
 
 connection.Transport = _kept_or_new  # type: ignore[assignment, misc]
@@ -97,7 +112,7 @@ connection.Transport = _kept_or_new  # type: ignore[assignment, misc]
 
 @contextmanager
 def kept(wanted: bool) -> Iterator[None]:
-    """Keep, or don't keep, the workers that backends are done with in the block."""
+    """Let backends have the workers of others in the block, and keep theirs; or have each start and end its own."""
     global _is_on
     before, _is_on = _is_on, wanted
     try:
@@ -108,7 +123,5 @@ def kept(wanted: bool) -> Iterator[None]:
 
 def end_kept() -> None:
     """End all workers that wait."""
-    with kept(False):
-        for transport in itertools.chain.from_iterable(_idle.values()):
-            transport.close()
-    _idle.clear()
+    while _idle:
+        _idle.pop().end_worker()

@@ -198,6 +198,7 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
+@pytest.mark.own_workers
 def test_no_process_is_left(qtbot, show, written, backend, tmp_path, answer):
     before = children()
     browser = show(written, backend=backend, isolated=True)
@@ -209,6 +210,7 @@ def test_no_process_is_left(qtbot, show, written, backend, tmp_path, answer):
     qtbot.waitUntil(lambda: children() <= before, timeout=10_000)
 
 
+@pytest.mark.own_workers
 def test_a_process_is_ready_before_the_file_and_has_no_other(qtbot, show, written, tmp_path):
     before = children()
     browser = show(isolated=True)
@@ -238,6 +240,7 @@ def test_a_file_of_a_saver_needs_no_process(show, tmp_path):
         browser.close()
 
 
+@pytest.mark.own_workers
 def test_a_reader_that_dies_is_told_and_comes_back(qtbot, show, written, backend):
     before = children()
     browser = show(written, backend=backend, isolated=True)
