@@ -127,7 +127,7 @@ def statistics_of(parts: Iterable[Values]) -> ValueStatistics:
     """Return the statistics of values that come in parts.
 
     >>> statistics_of([np.array([1.0, np.nan]), np.array([3.0])])
-    Statistics(count=2, missing=1, mean=2.0, deviation=1.0, least=1.0, most=3.0, total=4.0)
+    ValueStatistics(count=2, missing=1, mean=2.0, deviation=1.0, least=1.0, most=3.0, total=4.0)
     """
     known = ValueStatistics()
     squares = 0.0

@@ -23,7 +23,7 @@ def marker_line(now: datetime) -> str:
     """Return the line of the log that marks a moment, with the difference to UTC: files are read elsewhere.
 
     >>> from datetime import UTC
-    >>> marker_line(datetime(2026, 11, 21, 16, 58, 48, 123456, UTC))[-14:]
+    >>> marker_line(datetime(2026, 11, 21, 16, 58, 48, 123456, UTC))[-18:]
     '8.123+00:00 marker'
     """
     return f"{now.astimezone(now.tzinfo).isoformat(sep=' ', timespec='milliseconds')} marker"

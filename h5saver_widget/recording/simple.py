@@ -328,7 +328,7 @@ def scan(saver: H5SaverBase, name: str, axes: Mapping[str, Any]) -> Scan:
     ...     for i in range(3):
     ...         _ = scan.record(i, 'detector', [i, 10.0 * i], units='counts')
     >>> with DataLoader(path) as loader:
-    ...     loader.load_data('/RawData/Scan000/Detector000/DataND/CH00/Data00')
+    ...     loader.load_data('/RawData/Scan000/Detector000/Data1D/CH00/Data00')
     <DataRaw 'detector' [counts] DataND: 1 channel (3|2) float64>
     """
     return Scan(saver, name, axes)

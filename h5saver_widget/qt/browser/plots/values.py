@@ -27,7 +27,7 @@ __all__ = [
 def statistics_text(label: str, found: ValueStatistics, units: str) -> str:
     """Return mean, deviation, extremes and sum of the values in a region, as one line.
 
-    >>> statistics_text('CH00', Statistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
+    >>> statistics_text('CH00', ValueStatistics(2, 0, 2.0, 1.0, 1.0, 3.0, 4.0), 'V')
     'CH00: mean 2 V, σ 1 V, min 1 V, max 3 V, sum 4 V, 2 points'
     """
     if not found.count:
