@@ -66,7 +66,7 @@ class KeptTransport(Transport):
 
     def _is_as_new(self) -> bool:
         """Tell whether the worker is well and has no file; what it may read is forgotten."""
-        if not self.is_alive or self._is_copy or self.has_backlog or self.process.held is not None:
+        if not self.is_alive or self._is_copy or self.process.held is not None:
             return False
         self._told = _nobody
         try:
