@@ -61,64 +61,41 @@ class StoredSettings:
 
 @dataclass(frozen=True)
 class NodeReport:
-    """All that is shown of one node.
-
-    Attributes
-    ----------
-    path, title, look
-        Path, title and icon.
-    facts
-        Facts known without reading it: name and text.
-    attributes
-        Name, short text, long text.
-    settings
-        Settings of modules, scans and regions of interest.
-    pictures
-        Name and PNG bytes.
-    lines, line_count
-        The last lines of a log or the first values of a text array, and how many there are.
-    columns, table
-        Of a table: the names of its columns, and its first rows as texts; `line_count` says how many rows there are.
-    comments
-        Comments of people.
-    data_path
-        The array to plot: the node, the first channel of a group, the default of the group, or ``''``.
-    all_channels
-        Whether all channels of that data object belong together here.
-    is_default
-        Whether the array is that of another group, which this one names as its default.
-    link, link_file
-        Of a link: the path that it leads to, and the file if that is another one.
-    references
-        Attributes that refer to other nodes, and lines of an array that does (by their numbers): to the path of each.
-    elsewhere
-        Files in which the values stand that can't be shown, because reading these files was not allowed.
-    is_scaled
-        Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
-    for_others
-        Of a whole file: the information that an archive would miss, in sentences.
-    """
+    """All that is shown of one node."""
 
     path: str
     title: str
     icon: NodeIcon
+    #: Facts known without reading it: name and text.
     facts: tuple[tuple[str, str], ...] = ()
+    #: Name, short text, long text.
     attributes: tuple[tuple[str, str, str], ...] = ()
     settings: tuple[StoredSettings, ...] = ()
+    #: Name and PNG bytes.
     pictures: tuple[tuple[str, bytes], ...] = ()
+    #: The last lines of a log or the first values of a text array, and how many there are, or rows of a table.
     lines: tuple[str, ...] = ()
     line_count: int = 0
+    #: Of a table: the names of its columns, and its first rows as texts.
     columns: tuple[str, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     comments: str = ""
+    #: The array to plot: the node, the first channel of a group, the default of the group, or ``''``.
     data_path: str = ""
+    #: Whether all channels of that data object belong together here.
     all_channels: bool = False
+    #: Whether the array is that of another group, which this one names as its default.
     is_default: bool = False
+    #: Of a link: the path that it leads to, and the file if that is another one.
     link: str = ""
     link_file: str = ""
+    #: Attributes that refer to other nodes, and lines of an array that does (by their numbers): to the path of each.
     references: Mapping[str, str] = field(default_factory=dict)
+    #: Files in which the values stand that can't be shown, because reading these files was not allowed.
     elsewhere: tuple[str, ...] = ()
+    #: Whether the stored numbers need a conversion: a scale, fill values, or times since a date.
     is_scaled: bool = False
+    #: Of a whole file: the information that an archive would miss, in sentences.
     for_others: tuple[str, ...] = ()
 
 

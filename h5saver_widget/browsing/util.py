@@ -23,19 +23,7 @@ __all__ = ["H5BrowserUtil", "NodeDescription", "ScanDescription"]
 
 
 class NodeDescription(NamedTuple):
-    """The description of a node in a browser.
-
-    Attributes
-    ----------
-    attributes
-        All attributes but those below.
-    settings
-        Settings of the node, as XML texts.
-    scan_settings
-        Settings of the scan, as XML text, None if there are none.
-    pixmaps
-        Pictures, as PNG bytes.
-    """
+    """What a browser shows of a node: its attributes but for settings (XML texts) and pictures (PNG bytes), and those."""
 
     attributes: dict[str, Any]
     settings: list[str]
@@ -44,17 +32,7 @@ class NodeDescription(NamedTuple):
 
 
 class ScanDescription(NamedTuple):
-    """A scan of a file.
-
-    Attributes
-    ----------
-    group
-        Its group.
-    attributes
-        Attributes: author, date, sample...
-    pixmaps
-        Its screenshots, as PNG bytes by name.
-    """
+    """A scan of a file, with its attributes (author, date, sample...), and its screenshots as PNG bytes by name."""
 
     group: GROUP
     attributes: dict[str, Any]

@@ -52,8 +52,6 @@ class ScanExtension(Station):
         A saver of the host's; one for scans is made by default.
     saver_beside
         Whether the saver's settings stand beside the plot; see :class:`Station`.
-    parent
-        Qt's parent.
 
     Attributes
     ----------

@@ -107,8 +107,6 @@ class Station(QtWidgets.QWidget):
     saver_beside
         Whether the saver's settings stand beside the content. A host that wants them elsewhere says False and puts
         ``station.h5saver.settings_tree`` where it likes.
-    parent
-        Qt's parent.
 
     Attributes
     ----------

@@ -35,8 +35,6 @@ class ViewerPanel(Station):
         A saver of the host's; one for detectors is made by default.
     saver_beside
         Whether the saver's settings stand beside the plot; see :class:`Station`.
-    parent
-        Qt's parent.
 
     Attributes
     ----------

@@ -79,26 +79,17 @@ def tried_again(work: Callable[[], Found], pauses: Sequence[float] | None = None
 
 @dataclass(frozen=True)
 class Journal:
-    """A complete journal.
+    """A complete journal."""
 
-    Attributes
-    ----------
-    identity
-        Of the recording, 16 bytes.
-    number
-        Of the commit, in its session.
-    grown
-        Size in bytes that the file has at least while the journal is of any use.
-    size
-        Size of the file with the pages in it.
-    pages
-        Old and new bytes, by offset; both of one length, at most 4096 bytes.
-    """
-
+    #: Of the recording, 16 bytes.
     identity: bytes
+    #: Of the commit, in its session.
     number: int
+    #: Size in bytes that the file has at least while the journal is of any use.
     grown: int
+    #: Size of the file with the pages in it.
     size: int
+    #: Old and new bytes, by offset; both of one length, at most 4096 bytes.
     pages: dict[int, tuple[bytes, bytes]]
 
     def packed(self) -> bytes:
@@ -144,24 +135,14 @@ def _is_mixed(found: bytes, old: bytes, new: bytes) -> bool:
 
 
 class Beside(NamedTuple):
-    """A file with a journal's name beside a file.
-
-    Attributes
-    ----------
-    where
-        Its path.
-    journal
-        The journal, if it is a complete one.
-    needed
-        Whether the file needs it. None stands for a journal of which all is in the file; False for anything that is
-        none of this file in the state that it is in.
-    unknown
-        Why it can't be told whether the file needs it; ``''`` if it can.
-    """
+    """A file with a journal's name beside a file, and the journal in it if it is a complete one."""
 
     where: Path
     journal: Journal | None
+    #: Whether the file needs it. None stands for a journal of which all is in the file; False for anything that is
+    #: none of this file in the state that it is in.
     needed: bool | None
+    #: Why it can't be told whether the file needs it; ``''`` if it can.
     unknown: str = ""
 
 

@@ -44,32 +44,20 @@ LEAF_K, INNER_K, CHUNKS_K = 4, 16, 8
 
 @dataclass(frozen=True)
 class Superblock:
-    """The content of a superblock.
+    """The content of a superblock."""
 
-    Attributes
-    ----------
-    offset
-        Where it stands: 0, or the size of the user block in front.
-    version
-        0 to 3.
-    flags
-        Status flags: bit 0 while the file is open for writing, bit 2 while it streams (SWMR).
-    base
-        Address that all others are counted from.
-    stored_end
-        Where the file ends, as of the last time this was written.
-    raw
-        The bytes of the superblock; of version 0 and 1 without the root group's entry.
-    is_valid
-        Whether the checksum is right (versions 2 and 3; the others have none).
-    """
-
+    #: Where it stands: 0, or the size of the user block in front.
     offset: int
     version: int
+    #: Status flags: bit 0 while the file is open for writing, bit 2 while it streams (SWMR).
     flags: int
+    #: Address that all others are counted from.
     base: int
+    #: Where the file ends, as of the last time this was written.
     stored_end: int
+    #: The bytes of the superblock; of version 0 and 1 without the root group's entry.
     raw: bytes
+    #: Whether the checksum is right (versions 2 and 3; the others have none).
     is_valid: bool = True
 
     @property

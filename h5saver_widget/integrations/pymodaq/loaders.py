@@ -28,14 +28,9 @@ def peer_axis(axis: Axis) -> Any:
 
 
 def peer_data(dwa: DataWithAxes, path: str = "") -> Any:
-    """Return a data object as PyMoDAQ's ``DataWithAxes``; dimensions without an axis get one, as its viewers want it.
+    """Return a data object of a path as PyMoDAQ's ``DataWithAxes``; its arrays are used as they are.
 
-    Parameters
-    ----------
-    dwa
-        The data object; its arrays are used as they are.
-    path
-        Where in the file it comes from.
+    Dimensions without an axis get one, as its viewers want it.
     """
     from pymodaq_data.data import DataWithAxes as PeerData
 

@@ -44,21 +44,12 @@ class Scope(Enum):
 
 
 class _Name(NamedTuple):
-    """The replacement of one name of a home module.
-
-    Attributes
-    ----------
-    provider
-        Module of ours.
-    everything, widget
-        Name there, by scope; None leaves PyMoDAQ's own.
-    either
-        Put both classes there, for ``isinstance`` and ``except``; only at home, others make objects of the class.
-    """
+    """The replacement of one name of a home module: our module, and the name there by scope; None leaves PyMoDAQ's."""
 
     provider: str
     everything: str
     widget: str | None = None
+    #: Put both classes there, for ``isinstance`` and ``except``; only at home, others make objects of the class.
     either: bool = False
 
 

@@ -263,7 +263,7 @@ class PlotPanel(MapPanel):
         canvas = self._main().canvas
         if self._file is None or self.summary is None or not isinstance(canvas, CurveCanvas):
             return
-        reader, along = self._reader(), (self.place.shown)[0]
+        reader, along = self._reader(), self.place.shown[0]
         parts: dict[int, int | slice] = {
             **self.place.at,
             along: slice(*points_inside(self.summary.dimensions[along].axes[0], *canvas.region_range())),
@@ -284,7 +284,7 @@ class PlotPanel(MapPanel):
         canvas = view.canvas
         if self.summary is None or canvas is None or view is not self._main() or not isinstance(canvas.drawn, Curves):
             return
-        along = (self.place.shown)[0]
+        along = self.place.shown[0]
         found = span_wanted(self.summary.dimensions[along].axes[0], canvas.drawn.window, seen)
         if found is not None:
             self.place.span = found if found != (0, self.summary.shape[along]) else None
