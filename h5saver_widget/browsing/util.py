@@ -23,7 +23,7 @@ __all__ = ["H5BrowserUtil", "NodeDescription", "ScanDescription"]
 
 
 class NodeDescription(NamedTuple):
-    """What a browser shows of a node: its attributes but for settings (XML texts) and pictures (PNG bytes), and those."""
+    """What a browser shows of a node: attributes, and apart from them settings (XML texts) and pictures (PNG bytes)."""
 
     attributes: dict[str, Any]
     settings: list[str]

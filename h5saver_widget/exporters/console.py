@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from h5saver_widget.exporters.base import Exporter
-from h5saver_widget.exporters.csv_table import CsvExporter
 from h5saver_widget.exporters.registry import available_exporters, create_exporter, format_of
+from h5saver_widget.exporters.text_table import CsvExporter
 
 __all__ = ["chosen_format", "default_target", "format_lines"]
 

@@ -30,7 +30,6 @@ __all__ = ["ElnExporter"]
 _METADATA = "ro-crate-metadata.json"
 _HOME = "https://pypi.org/project/h5saver-widget"
 _PROGRAM = "#h5saver_widget"
-_BLOCK = 1 << 20
 _MOST_PICTURES = 6
 
 
@@ -183,8 +182,5 @@ def _told(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _digest(path: Path) -> str:
-    total = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            total.update(block)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

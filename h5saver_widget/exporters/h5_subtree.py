@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def _sizes(node: Node, views: bool) -> dict[str, int]:
     io = node.backend
     with io.lock:
         tops = _tops(node)
-        above = sorted((up for top in tops for up in _above(top)), key=lambda up: up.count("/") if up != "/" else -1)
+        above = [str(up) for top in tops for up in reversed(PurePosixPath(top).parents)]
         below = {path: _stored_size(io, path) for top in tops for path, _, _ in walk(io, top, views=views)}
     return dict.fromkeys(above, 0) | below
 
@@ -109,12 +109,6 @@ def _tops(node: Node) -> list[str]:
         tops += [beside.path for beside in _beside(node)]
         tops += [path for scales in node.backend.inspection.details(node.handle).scales for path in scales]
     return list(dict.fromkeys(tops))
-
-
-def _above(path: str) -> list[str]:
-    """Return the paths of the groups above a node, the root first."""
-    parts = path.strip("/").split("/")[:-1]
-    return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
 
 
 def _stored_size(io: Backend, path: str) -> int:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -206,15 +207,10 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _unbroken(x: Values, values: Values) -> Iterator[list[tuple[float, float]]]:
     """Iterate over the parts of a curve between values that are missing."""
-    part: list[tuple[float, float]] = []
-    for point in zip(x.tolist(), values.tolist(), strict=True):
-        if all(map(math.isfinite, point)):
-            part.append(point)
-        elif part:
-            yield part
-            part = []
-    if part:
-        yield part
+    points = zip(x.tolist(), values.tolist(), strict=True)
+    for is_known, part in groupby(points, lambda point: all(map(math.isfinite, point))):
+        if is_known:
+            yield list(part)
 
 
 def _coloured(values: Values) -> Values:

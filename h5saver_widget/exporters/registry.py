@@ -28,8 +28,8 @@ ENTRY_POINTS = "h5saver_widget.exporters"
 
 #: name -> (module, class)
 _TABLE = {
-    "csv": ("h5saver_widget.exporters.csv_table", "CsvExporter"),
-    "txt": ("h5saver_widget.exporters.txt_table", "TxtExporter"),
+    "csv": ("h5saver_widget.exporters.text_table", "CsvExporter"),
+    "txt": ("h5saver_widget.exporters.text_table", "TxtExporter"),
     "npy": ("h5saver_widget.exporters.npy", "NpyExporter"),
     "npz": ("h5saver_widget.exporters.npz", "NpzExporter"),
     "h5": ("h5saver_widget.exporters.h5_subtree", "H5Exporter"),

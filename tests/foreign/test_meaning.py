@@ -14,8 +14,8 @@ from h5saver_widget import DataLoader, H5Backend
 from h5saver_widget.browsing import FileView, NodeIcon
 from h5saver_widget.errors import ValuesElsewhereError
 from h5saver_widget.exporters import export
-from h5saver_widget.exporters.csv_table import CsvExporter
 from h5saver_widget.exporters.text_reading import read_text
+from h5saver_widget.exporters.text_table import CsvExporter
 from h5saver_widget.saving.conventions import EPOCH, scaling_of
 
 
