@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from h5saver_widget.backends.base import Backend
     from h5saver_widget.backends.terms import Handle
 
-__all__ = ["Box", "Part", "PartReader", "rows_in_words"]
+__all__ = ["Box", "PartReader", "rows_in_words"]
 
 Box = tuple[tuple[int, int], ...]
 """Part of an array: first element and the one after the last, along every axis."""
-
-Part = tuple[Box, "npt.NDArray[np.generic] | list[Any] | None"]
-"""A box, and what stands in it; None before it is read, and for what can't be read."""
 
 _BYTES = 8 << 20
 _LEAST_BYTES = 64 << 10
@@ -39,6 +33,9 @@ class PartReader:
         self.info = backend.info(handle)
         self._backend, self._handle, self._avoid = backend, handle, avoid
         self._failures = 0
+        #: The boxes that can't be read, and how many others could be.
+        self.lost: list[Box] = []
+        self.good = 0
         #: Chunks without a place in the file hold the fill value, and are not read.
         self._stored = backend.inspection.stored_rows(handle)
         shape = self.info.shape
@@ -52,7 +49,12 @@ class PartReader:
         claimed = prod(self.info.shape) * max(self.info.dtype.itemsize, 1)
         return self._stored is not None or claimed <= _MOST_DENSE * file_size + _ROOM
 
-    def slabs(self) -> Iterator[Box]:
+    def read(self) -> Iterator[Box]:
+        """Read the array, and iterate over the boxes before each is read; `lost` and `good` have the result."""
+        for slab in self._slabs():
+            yield from self._read(slab)
+
+    def _slabs(self) -> Iterator[Box]:
         """Iterate over boxes of whole rows that make up the array."""
         shape = self.info.shape
         if not shape:
@@ -65,23 +67,22 @@ class PartReader:
             for start in range(first, last, self._rows):
                 yield ((start, min(start + self._rows, last)), *rest)
 
-    def read(self, box: Box) -> Iterator[tuple[bool, Part]]:
-        """Read a box: ``False, (box, None)`` is said before each try, ``True, (box, values or None)`` afterwards."""
+    def _read(self, box: Box) -> Iterator[Box]:
         if box not in self._avoid:
-            yield False, (box, None)
+            yield box
             try:
-                values = self._backend.read(self._handle, tuple(slice(*ends) for ends in box))
+                self._backend.read(self._handle, tuple(slice(*ends) for ends in box))
             except Exception:
                 # damaged bytes reach every kind of error; what it is about is told by the box, which is reported
                 self._failures += 1
             else:
-                yield True, (box, values)
+                self.good += 1
                 return
         halves = self._halves(box) if self._failures < _MOST_FAILURES else ()
         if not halves:
-            yield True, (box, None)
+            self.lost.append(box)
         for half in halves:
-            yield from self.read(half)
+            yield from self._read(half)
 
     def _halves(self, box: Box) -> tuple[Box, ...]:
         """Return a box cut in two between chunks; nothing if it is one chunk."""

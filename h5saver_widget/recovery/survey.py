@@ -24,7 +24,7 @@ _MOST_STARTS = 60
 _MOST_CRASHES_IN_ONE = 6
 _MAX_DEPTH = 200
 #: Attributes that tell the kind of a node.
-_TELLING = ("type", "TITLE", "data_type", "nav_indexes", "subdtype", "completeness", "clock_drift")
+_TELLING = ("type", "TITLE", "data_type", "nav_indexes", "completeness", "clock_drift")
 #: Attributes of the root that tell who made the file.
 _ABOUT = ("h5saver_widget_version", "pymodaq_version", "PYTABLES_FORMAT_VERSION", "creator", "date", "time")
 
@@ -136,8 +136,8 @@ def look_through(
             if kind is NodeKind.OTHER and identity == where:
                 raise OSError("it can't be opened")
             if first != where:
-                node.update(kind=NodeKind.LINK.name, same_as=first)
                 kind = NodeKind.LINK
+                node["kind"] = kind.name
             if kind is not NodeKind.LINK:
                 yield from _attributes(backend, handle, node)
             if needs := backend.inspection.needs(handle):
@@ -168,35 +168,25 @@ def _array(
         info = reader.info
         if any(n < 0 for n in info.shape):
             raise OSError(f"its shape is {info.shape}")
-        node.update(shape=list(info.shape), dtype=str(info.dtype), grows=backend.kind(handle) is NodeKind.GROWING)
+        node.update(shape=list(info.shape), grows=backend.kind(handle) is NodeKind.GROWING)
         if "said_shape" in node and node.pop("said_shape") != list(info.shape):
             node["stale"] = True  # it is written when a file is closed
-        if "needs" in node:
-            return  # what of it could be read is in `repair`
-        if not reader.fits_into(size):
-            # a scan that was declared large and ended early, or a lie: both take longer to read than anybody waits
-            node["in_part"] = True
+        # what of it could be read is in `repair`; one that does not fit is a scan that was declared large and ended
+        # early, or a lie: both take longer to read than anybody waits
+        if "needs" in node or not reader.fits_into(size):
             return
-        lost: list[Box] = []
-        good = 0
-        for slab in reader.slabs():
-            for is_read, (box, values) in reader.read(slab):
-                if not is_read:
-                    yield {"at": where, "box": box}
-                elif values is None:
-                    lost.append(box)
-                else:
-                    good += 1
-        if lost and not good and backend.inspection.is_odd(handle):
+        for box in reader.read():
+            yield {"at": where, "box": box}
+        if reader.lost and not reader.good and backend.inspection.is_odd(handle):
             node["odd"] = "numbers of a kind that Python has not; they are whole"
-        elif lost:
-            node["lost"] = lost
+        elif reader.lost:
+            node["lost"] = reader.lost
     except Exception as error:
         # as above
         if "shape" not in node and backend.inspection.is_odd(handle):
             node["odd"] = "numbers of a kind that Python has not; they are whole"
         else:
-            node["array_problem"] = node["problem"] = _short(error)
+            node["problem"] = _short(error)
 
 
 def _attributes(backend: Backend, handle: Handle, node: dict[str, Any]) -> Iterator[dict[str, Any]]:

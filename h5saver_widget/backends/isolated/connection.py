@@ -244,12 +244,6 @@ class WorkerConnection:
             found.append(self._problems.popleft())
         return found
 
-    def raise_problems(self) -> None:
-        """Raise RowsLostError if something of single arrays could not be written since this was last asked."""
-        problems = self.take_problems()
-        if problems:
-            raise RowsLostError("; ".join(problems))
-
     # ---------------------------------------------------------------- records
     def put(self, kind: Kind, parts: Sequence[bytes | memoryview], is_data: bool = False) -> None:
         """Hand a record to the worker. The lock is held; data are waited for once it is given back."""

@@ -19,7 +19,7 @@ from h5saver_widget.backends.isolated.held import HeldMemory
 from h5saver_widget.backends.isolated.parts import ServerOfWorker, WorkerQueue
 from h5saver_widget.backends.primitive import require_open
 from h5saver_widget.backends.terms import Capabilities, Durability, OpenMode
-from h5saver_widget.errors import NotAnsweringError, raise_again
+from h5saver_widget.errors import NotAnsweringError, RowsLostError, raise_again
 
 __all__ = ["QUEUE_BYTES", "IsolatedFile"]
 
@@ -218,7 +218,8 @@ class IsolatedFile(Backend):
             self._connection.change(operation, timeout=timeout)
         finally:  # an earlier failure tells more than the error of the flush itself
             self._connection.require_success()
-        self._connection.raise_problems()
+        if problems := self._connection.take_problems():  # of single arrays, since this was last asked
+            raise RowsLostError("; ".join(problems))
 
     def flush_soon(self) -> None:
         """Have the worker flush when it has caught up. Never waits, takes no lock."""
