@@ -21,7 +21,6 @@ class FrameLedger:
     ...     ledger.rows_added('/A', 1)
     ...     ledger.frame_done()
     >>> ledger.rows_lost('/A', 1)
-    1
     >>> ledger.flushed()
     >>> ledger.received, ledger.written, ledger.waiting, ledger.dropped
     (3, 2, 0, 1)
@@ -76,13 +75,12 @@ class FrameLedger:
         """Forget the frame that is being written: its saver got the error, and counts it."""
         self._rows, self._is_spoiled = {}, False
 
-    def rows_lost(self, array: object, rows: int) -> int:
-        """Count the frames that the last `rows` rows of an array belong to as dropped, and return how many they are."""
+    def rows_lost(self, array: object, rows: int) -> None:
+        """Count the frames that the last `rows` rows of an array belong to as dropped."""
         now = self._rows.pop(array, 0)
         if now:
             self._is_spoiled = True
             rows -= now
-        found = 0
         for at in range(len(self._since_flush) - 1, -1, -1):
             if rows <= 0:
                 break
@@ -90,9 +88,7 @@ class FrameLedger:
             if frame is not None and array in frame:
                 rows -= frame[array]
                 self._since_flush[at] = None
-                found += 1
-        self.dropped += found
-        return found
+                self.dropped += 1
 
     def flushed(self) -> None:
         """Count waiting frames as written: the file was flushed, and all of them are there."""
