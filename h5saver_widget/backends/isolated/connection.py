@@ -218,7 +218,7 @@ class WorkerConnection:
         elif notice == Notice.trouble:
             (self.trouble,) = said
         elif notice == Notice.failed:
-            _, message = said
+            (message,) = said
             self._failed = SavingProcessError(f"{message}; nothing more is saved into this file")
 
     @property

@@ -100,7 +100,7 @@ class HostedFile:
         if self.failed:
             return
         self.failed = True
-        self._answers.notice(Notice.failed, error_of(error)[0], message_of(error))
+        self._answers.notice(Notice.failed, message_of(error))
 
     # --------------------------------------------------------------- flushing
     def changes(self) -> None:

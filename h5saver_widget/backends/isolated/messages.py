@@ -39,7 +39,7 @@ class Kind(IntEnum):
     values = 4
     """u64 length of the head, msgpack of (selection, ((array, dtype, shape), ...)), then the values: part of arrays."""
     frame = 5
-    """u64 bytes of values: a frame is complete."""
+    """The frame whose rows came last is complete."""
     spoilt = 7
     """The frame whose rows came last was given up half-way."""
     row = 8
@@ -58,7 +58,7 @@ class Notice(IntEnum):
     trouble = 3
     """(message): the disk refuses to take what was written, and it is tried again; empty once it has taken it."""
     failed = 4
-    """(error, message): nothing more can be written into this file."""
+    """(message): nothing more can be written into this file."""
 
 
 class _Extension(IntEnum):

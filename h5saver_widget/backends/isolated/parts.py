@@ -91,7 +91,7 @@ class WorkerQueue(FrameQueue):
         with self._connection.lock:
             self._require_open("frame_done")
             self._largest_frame = max(self._largest_frame, size)
-            self._connection.put(Kind.frame, [size.to_bytes(8, "little")], is_data=True)
+            self._connection.put(Kind.frame, [b""], is_data=True)
             self._handed += 1
 
     def frame_refused(self) -> None:
