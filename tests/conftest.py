@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import kept_workers
@@ -36,11 +37,15 @@ collect_ignore = [] if QT == "PyQt5" else ["integration", "peer", "qt/test_with_
 if not (Path(sys.prefix) / "tiled").exists():
     collect_ignore.append("tiled")
 
+#: HSDS can't be installed by pip with Python 3.14, for lack of one of its libraries.
+if find_spec("hsds") is None:
+    collect_ignore.append("hsds")
+
 
 def pytest_report_header() -> str:
     """Say what the tests are run with, and what is left out for that."""
     without = ", ".join(f"tests/{path}" for path in collect_ignore)
-    missing = "; not collected, as PyMoDAQ runs with PyQt5, and Tiled may be missing: "
+    missing = "; not collected, as PyMoDAQ runs with PyQt5, and Tiled or HSDS may be missing: "
     return f"Qt: {QT}" + (f"{missing}{without}" if without else "")
 
 

@@ -6,6 +6,7 @@ array is gone for everybody (docs/hsds.md). Tests that kill it count what else m
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
@@ -29,6 +30,9 @@ def main() -> None:
             os.replace(unfinished, path)
 
     fileClient.aiofiles = SimpleNamespace(open=as_a_whole)
+    asyncio.set_event_loop(
+        asyncio.new_event_loop()
+    )  # HSDS 1.0.2 asks for one, which Python 3.14 makes no more by itself
     node_runner.main()
 
 

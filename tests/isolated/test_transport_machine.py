@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from transport_shared import VALUES, camera, frame, rows_in, until
 
 from h5saver_widget import H5SaverLowLevel
-from h5saver_widget.errors import ForkedCopyError, H5SaverError, NotAnsweringError
+from h5saver_widget.errors import ForkedCopyError, H5SaverError, NotAnsweringError, SavingProcessError
 
 
 class Transport(RuleBasedStateMachine):
@@ -95,9 +95,10 @@ class Transport(RuleBasedStateMachine):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             try:
                 self.save_frame(frame(1e9, 20_000))
-            except ForkedCopyError:
+            except (ForkedCopyError, SavingProcessError):  # the second where the program can't save any more either
                 os._exit(0)
-            os._exit(1)
+            finally:
+                os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 0
 
     @rule()
