@@ -28,7 +28,8 @@ from h5saver_widget.qt.saver_view import SaverView
 from h5saver_widget.qt.status import ThreadCommand, explain
 from h5saver_widget.qt.typed import Parameters, QObject, SignalOf, slot
 from h5saver_widget.recording.alarms import Alarm
-from h5saver_widget.recording.saver import H5SaverBase, log_error
+from h5saver_widget.recording.file_events import log_error
+from h5saver_widget.recording.saver import H5SaverBase
 from h5saver_widget.recording.status import RecorderStatus
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from h5saver_widget.backends.terms import Compression
-from h5saver_widget.recording.settings import AS_ACQUIRED, Settings
+from h5saver_widget.recording.file_settings import AS_ACQUIRED
+from h5saver_widget.recording.settings import Settings
 
 if TYPE_CHECKING:
     from h5saver_widget.recording.saver import H5SaverBase

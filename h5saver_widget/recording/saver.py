@@ -24,7 +24,6 @@ from h5saver_widget.backends.registry import default_backend
 from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.copies.courier import Copies
-from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import SaveType, SaveTypeName
 from h5saver_widget.nodes.typed import GROUP
 from h5saver_widget.recording import (
@@ -32,6 +31,7 @@ from h5saver_widget.recording import (
     before,
     copied_files,
     destinations,
+    file_events,
     format_settings,
     looking,
     markers,
@@ -64,7 +64,7 @@ from h5saver_widget.saving.h5_backend import Where
 from h5saver_widget.saving.low_level import H5SaverLowLevel
 from h5saver_widget.saving.statistics import Statistics
 
-__all__ = ["H5SaverBase", "log_error"]
+__all__ = ["H5SaverBase"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +72,6 @@ logger = logging.getLogger(__name__)
 _OWN_SETTINGS: Final = frozenset(
     ("do_save", "current_h5_file", "current_scan_name", "current_scan_path", "connection", "keep_before", "trigger")
 )
-
-
-def log_error(what: str, error: BaseException) -> None:
-    """Write an error into the program's log; where it came from only if nobody expected it."""
-    if isinstance(error, (H5SaverError, OSError)):
-        logger.warning("%s: %s", what, error)
-    else:
-        logger.error("%s", what, exc_info=error)
 
 
 class H5SaverBase(H5SaverLowLevel):
@@ -216,6 +208,8 @@ class H5SaverBase(H5SaverLowLevel):
     choose_swmr, choose_new_path = unattended.choose_swmr, unattended.choose_new_path
     choose_existing_path = unattended.choose_existing_path
 
+    _notify, _did_not_work, report = file_events.notify, file_events.did_not_work, file_events.report
+
     def final_counts(self) -> dict[str, Any]:
         """Return the counts that are noted in the file when it is closed."""
         return self.timing.final_counts()
@@ -343,11 +337,6 @@ class H5SaverBase(H5SaverLowLevel):
         """Say something worth knowing."""
         logger.info(text)
 
-    def report(self, what: str, error: BaseException) -> None:
-        """Report a failure with its reason."""
-        log_error(what, error)
-        self._notify("error", message=f"{what}: {error}", exception=error)
-
     def show_settings(self, show: bool = True) -> None:
         """Show or hide the settings, where there is a window."""
 
@@ -376,17 +365,6 @@ class H5SaverBase(H5SaverLowLevel):
     def _begun_changed(self, task: Task | None) -> None:
         self._begun = task
         self._notify("pending")
-
-    def _did_not_work(self, doing: str, failed: str, error: Exception) -> None:
-        told = (self.generation, f"{failed}: {error}")
-        if doing or told != self._told:  # a repeated attempt is reported once per file
-            self._told = told
-            self.report(failed, error)
-        if doing == "opening" and not self.is_ready:
-            self.timing.given_up()
-            if self.kept_before is not None and self.kept_before.has_fired:
-                self.kept_before.give_up()
-            self.switch_off()  # a switch that says it saves, and does not, loses data
 
     # ----------------------------------------------------------------- frames
     def is_within_step(self) -> bool:
@@ -431,26 +409,3 @@ class H5SaverBase(H5SaverLowLevel):
         """Note that a frame of a module was saved."""
         if self.wants_sources:
             self.watcher.sources.saved(title, monotonic())
-
-    def _notify(self, command: str, **args: Any) -> None:
-        if command == "opened":
-            self.frames_held = 0
-            self.timing.opened()
-            if self.kept_before is not None and not self.kept_before.has_fired:
-                self.kept_before.held.done()  # nobody has asked for them
-            self.watcher.opened(Path(args["path"]))
-            if not self.watcher.is_rolling:
-                self._begin_looking()
-            copied_files.opened(self, Path(args["path"]))
-            if self.wants_mirror and self.io.writable:
-                self.watcher.mirroring.follow(self.io)
-        elif command == "closed":
-            sealed_files.closed(self, Path(args["path"]))
-            copied_files.closed(self)
-            self.timing.file_closed()
-            self.intake.by_hand = self.intake.by_hand and self.pending_task is not None
-            self.watcher.closed()
-            self.describing.ask_again()
-        elif command == "error":
-            self.watcher.failed(str(args.get("message", "")), args.get("exception"))
-            self.alarms.failed(str(args.get("message", "")))

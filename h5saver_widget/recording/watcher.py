@@ -18,9 +18,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final
 
-from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import FileGoneError, FileNotOpenError, H5SaverError
 from h5saver_widget.format.text import format_size
@@ -33,59 +32,15 @@ from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.settings import Settings
 from h5saver_widget.recording.sources import Sources, source_names
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
+from h5saver_widget.recording.watched import WatchedFile
 from h5saver_widget.saving.statistics import Statistics
 
-__all__ = ["WatchedFile", "Watcher"]
+__all__ = ["Watcher"]
 
 #: An error counts as the state of the recorder for so long if saving continues, in s.
 ERROR_SECONDS: Final = 5.0
 #: A disk without progress for so long does not answer, in s.
 ANSWER_SECONDS: Final = 2.0
-
-
-class WatchedFile(Protocol):
-    """The methods of a file that its watcher needs."""
-
-    io: Backend
-    frames_saved: int
-    bytes_saved: int
-    #: Whether a scan has begun of which points are still to come.
-    scan_runs: bool
-
-    @property
-    def file_path(self) -> Path | None:
-        """Path of the open file."""
-
-    def isopen(self) -> bool:
-        """Tell whether a file is open; never waits."""
-
-    def file_statistics(self) -> Statistics:
-        """Return the counts of this file; never waits."""
-
-    def pending(self) -> tuple[str, float]:
-        """Return the running background work (``'opening'``, ``'closing'``), and for how many seconds it has run."""
-
-    def is_within_step(self) -> bool:
-        """Tell whether a thread is in the middle of a frame; to be asked with the file's lock."""
-
-    def flush(self) -> None:
-        """Hand everything to the operating system."""
-
-    def _close_now(self) -> None: ...
-
-    def next_part(self, number: int, reason: str) -> Path:
-        """Go on in the next file of the recording, which has the same groups, and return its path."""
-
-    def switch_off(self) -> None:
-        """Switch *Do Save* off."""
-
-    def update_status(self, text: str) -> None:
-        """Say something worth knowing."""
-
-    def report(self, what: str, error: BaseException) -> None:
-        """Report a failure with its reason."""
-
-    def _notify(self, command: str, **args: Any) -> None: ...
 
 
 class Watcher:

@@ -20,7 +20,6 @@ import math
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from types import MappingProxyType
@@ -32,8 +31,9 @@ from h5saver_widget.backends.shown_again import PLACES, left_of_it
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
-from h5saver_widget.nodes.attributes import storable_text
 from h5saver_widget.saving.entry_nodes import (
+    ShownArray,
+    ShownChannel,
     any_node,
     completed,
     free_name,
@@ -69,34 +69,6 @@ TOLD: Final = "nexus_described"
 _INSTRUMENTS: Final = {GroupType.detector.name: "NXdetector", GroupType.actuator.name: "NXpositioner"}
 
 
-@dataclass
-class _Array:
-    """An array as it was made."""
-
-    path: str
-    ndim: int
-    about: Mapping[str, Any]
-
-    def shown_as(self, name: str) -> Plain:
-        """Return the view that shows it under a name.
-
-        nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
-        (https://manual.nexusformat.org/design.html) it finds the array itself.
-        """
-        units = storable_text(str(self.about.get("units", "")))
-        label = storable_text(str(self.about.get("label") or name))
-        about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
-        return any_node("view", about | ({"units": units} if units else {}), self.path)
-
-
-@dataclass
-class _Channel:
-    """The arrays of one data object."""
-
-    signals: list[_Array] = field(default_factory=list)
-    errors: list[_Array] = field(default_factory=list)
-
-
 class Entry:
     """Collects the new nodes of an open file, and shows them in the entry.
 
@@ -124,8 +96,8 @@ class Entry:
         self._titles: dict[str, str] = {}
         self._modules: dict[str, tuple[str, str, str]] = {}
         self._modules_shown: set[str] = set()
-        self._axes: dict[str, list[_Array]] = {}
-        self._channels: dict[str, _Channel] = {}
+        self._axes: dict[str, list[ShownArray]] = {}
+        self._channels: dict[str, ShownChannel] = {}
         self._views: dict[str, str] = {}
         self._places: dict[str, str] = {}
         self._steps = 0
@@ -235,13 +207,13 @@ class Entry:
         """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
         if not self.is_there or not group.startswith(RAW_GROUP):
             return
-        role, array = about.get("data_type"), _Array(f"{group}/{name}", ndim, about)
+        role, array = about.get("data_type"), ShownArray(f"{group}/{name}", ndim, about)
         if role == DataType.axis.name:
             self._axes.setdefault(group, []).append(array)
         elif role in (DataType.data.name, DataType.data_enlargeable.name):
-            self._channels.setdefault(group, _Channel()).signals.append(array)
+            self._channels.setdefault(group, ShownChannel()).signals.append(array)
         elif role == DataType.error.name:
-            self._channels.setdefault(group, _Channel()).errors.append(array)
+            self._channels.setdefault(group, ShownChannel()).errors.append(array)
 
     def removed(self, path: str) -> None:
         """Show a node and its content no more: a view of an array that is gone shows zeros."""
@@ -358,16 +330,16 @@ class Entry:
         self._io.add_plain({step: made, **there} if made.members else there)
         self._places |= {name: link.text for name, link in links.items()}
 
-    def _nxdata(self, path: str, place: str, channel: _Channel) -> Plain:
+    def _nxdata(self, path: str, place: str, channel: ShownChannel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
         first = channel.signals[0]
-        shown: dict[str, _Array] = {}
+        shown: dict[str, ShownArray] = {}
         dimensions = ["."] * first.ndim
         about: dict[str, Any] = {"NX_class": "NXdata"}
         for array in self._axes_of(path, first):
             index = int(array.about.get("index", 0))
             if index < len(dimensions):
-                name = free_name(_label(array, "axis"), shown)
+                name = free_name(array.label("axis"), shown)
                 shown[name] = array
                 about[f"{name}_indices"] = np.int64(index)
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
@@ -375,7 +347,7 @@ class Entry:
         for number, array in enumerate(channel.signals):
             if array.ndim == first.ndim and self._has_room_for(path):
                 self._count += 1
-                name = free_name(_label(array, "data"), shown)
+                name = free_name(array.label("data"), shown)
                 signals.append(name)
                 shown[name] = array
                 if number < len(channel.errors):
@@ -391,7 +363,7 @@ class Entry:
             members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
         return any_node("group", about, members=members)
 
-    def _axes_of(self, path: str, signal: _Array) -> list[_Array]:
+    def _axes_of(self, path: str, signal: ShownArray) -> list[ShownArray]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
         own = self._axes.pop(path, [])
         if not signal.about.get("nav_indexes"):
@@ -403,13 +375,9 @@ class Entry:
         navigation = self._axes.get(f"{above}/{NAV_GROUP}", [])
         return [*own, *(array for array in navigation if array.about.get("index") not in taken)]
 
-    def _name_for(self, path: str, signal: _Array, new: dict[str, Any]) -> str:
+    def _name_for(self, path: str, signal: ShownArray, new: dict[str, Any]) -> str:
         """Return a free name for the NXdata: scan, module and data."""
         scan = next((part for part in path.split("/") if part.startswith(("Scan", "Datalogger", "Optimizer"))), "")
         parts = [scan, str(signal.about.get("origin", "")), self._titles.get(path, "")]
         told = [part for number, part in enumerate(parts) if part and part not in parts[:number]]
         return free_name(valid_name("_".join(told) or "data").lower(), ChainMap(new, self._places))
-
-
-def _label(array: _Array, default: str) -> str:
-    return valid_name(str(array.about.get("label") or default))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,6 +14,8 @@ from h5saver_widget.backends.terms import Plain
 from h5saver_widget.nodes.attributes import storable_text
 
 __all__ = [
+    "ShownArray",
+    "ShownChannel",
     "any_node",
     "completed",
     "free_name",
@@ -28,6 +31,38 @@ __all__ = [
 _DIMENSIONS: Final = ("Data0D", "Data1D", "Data2D", "DataND")
 #: Where a module has its name.
 _NAMES: Final = {"NXdetector": "local_name", "NXpositioner": "name"}
+
+
+@dataclass
+class ShownArray:
+    """An array as it was made."""
+
+    path: str
+    ndim: int
+    about: Mapping[str, Any]
+
+    def label(self, default: str) -> str:
+        """Return the label as a name that NeXus allows."""
+        return valid_name(str(self.about.get("label") or default))
+
+    def shown_as(self, name: str) -> Plain:
+        """Return the view that shows it under a name.
+
+        nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
+        (https://manual.nexusformat.org/design.html) it finds the array itself.
+        """
+        units = storable_text(str(self.about.get("units", "")))
+        label = storable_text(str(self.about.get("label") or name))
+        about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
+        return any_node("view", about | ({"units": units} if units else {}), self.path)
+
+
+@dataclass
+class ShownChannel:
+    """The arrays of one data object."""
+
+    signals: list[ShownArray] = field(default_factory=list)
+    errors: list[ShownArray] = field(default_factory=list)
 
 
 def any_node(

@@ -28,7 +28,7 @@ from h5saver_widget.version import __version__
 if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
-__all__ = ["create_new_file", "final_counts", "init_file"]
+__all__ = ["close_now", "create_new_file", "final_counts", "init_file"]
 
 
 def init_file(
@@ -197,6 +197,46 @@ def _lay_out(
         if values:
             file.io.set_attributes(raw.handle, file.raw(values))
         file.get_set_logger(raw)
+
+
+def close_now(file: H5SaverLowLevel) -> None:
+    """Bring the file up to date and close it; see `H5SaverLowLevel.close_file`."""
+    if file._own is None:
+        file.io.settle()
+    with file.io.lock:
+        if file._own is not None:
+            file.io, file._own = file._own, None
+            file.generation += 1
+            file._begin_session(None)
+            return
+        path, session = file.file_path, file.session
+        if path is None:
+            file._begin_session(None)  # the host may have closed the library's own object
+            return
+        frames_saved, size, now = file.frames_saved, file.bytes_saved, path
+        file.generation += 1
+        try:
+            try:
+                if session is not None:
+                    session.counts = file.final_counts()
+                    now = session.moved() or path
+                    file._begin_session(None)  # no frame comes between the last count and the end
+            finally:
+                (file.io if session is None else session).close()
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
+            file._notify("error", message=said, exception=error)
+            raise
+        else:
+            if now != path:
+                said = f"{path} was renamed while it was recorded: the recording is {now}"
+                file._notify("error", message=said, exception=None)
+        finally:
+            file._begin_session(None)
+            lost = frames.statistics(file).frames_dropped - file._frames_refused  # of those that were accepted
+            kept = max(frames_saved - lost, 0)
+            size = size * kept // max(frames_saved, 1)
+            file._notify("closed", path=now, frames=kept, bytes=size)
 
 
 def final_counts(file: H5SaverLowLevel) -> dict[str, Any]:

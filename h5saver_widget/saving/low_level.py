@@ -103,7 +103,7 @@ class H5SaverLowLevel(H5Backend):
     frame_saved, frame_lost = frames.frame_saved, frames.frame_lost
     leaves_out_frame, flush_if_due, statistics = frames.leaves_out_frame, frames.flush_if_due, frames.statistics
     frames_lost, frames_refused = property(frames.frames_lost), property(frames.frames_refused)
-    final_counts = files.final_counts
+    final_counts, _close_now = files.final_counts, files.close_now
 
     enable_swmr, end_streaming = streaming.enable_swmr, streaming.end_streaming
     set_swmr_flush_interval, tick_flush = streaming.set_swmr_flush_interval, streaming.tick_flush
@@ -346,44 +346,6 @@ class H5SaverLowLevel(H5Backend):
             If it could not be closed properly; it counts as closed all the same.
         """
         self._close_now()
-
-    def _close_now(self) -> None:
-        if self._own is None:
-            self.io.settle()
-        with self.io.lock:
-            if self._own is not None:
-                self.io, self._own = self._own, None
-                self.generation += 1
-                self._begin_session(None)
-                return
-            path, session = self.file_path, self.session
-            if path is None:
-                self._begin_session(None)  # the host may have closed the library's own object
-                return
-            frames_saved, size, now = self.frames_saved, self.bytes_saved, path
-            self.generation += 1
-            try:
-                try:
-                    if session is not None:
-                        session.counts = self.final_counts()
-                        now = session.moved() or path
-                        self._begin_session(None)  # no frame comes between the last count and the end
-                finally:
-                    (self.io if session is None else session).close()
-            except (OSError, RuntimeError, ValueError, KeyError) as error:
-                said = str(error) if str(path) in str(error) else f"{path} was not closed properly: {error}"
-                self._notify("error", message=said, exception=error)
-                raise
-            else:
-                if now != path:
-                    said = f"{path} was renamed while it was recorded: the recording is {now}"
-                    self._notify("error", message=said, exception=None)
-            finally:
-                self._begin_session(None)
-                lost = frames.statistics(self).frames_dropped - self._frames_refused  # of those that were accepted
-                kept = max(frames_saved - lost, 0)
-                size = size * kept // max(frames_saved, 1)
-                self._notify("closed", path=now, frames=kept, bytes=size)
 
     def borrow(self, lender: H5SaverLowLevel) -> None:
         """Work on the file that another saver has open, until this one is closed."""
