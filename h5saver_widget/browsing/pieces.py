@@ -21,7 +21,6 @@ __all__ = [
     "merge",
     "reduced",
     "statistics_of",
-    "turned",
     "window_of",
     "windows_of",
 ]
@@ -148,7 +147,7 @@ def statistics_of(parts: Iterable[Values]) -> ValueStatistics:
     return known
 
 
-_MERGED: Final[dict[Projection, Callable[[Values, Values], Values]]] = {
+_MERGED: Final[dict[Projection, np.ufunc]] = {
     Projection.MEAN: np.add,
     Projection.SUM: np.add,
     Projection.MAX: np.fmax,
@@ -158,25 +157,13 @@ _MERGED: Final[dict[Projection, Callable[[Values, Values], Values]]] = {
 
 def reduced(block: Values, away: tuple[int, ...], how: Projection) -> tuple[Values, Values]:
     """Return the numbers of a block and how many were counted, without nan."""
-    if block.dtype.kind != "f":  # whole numbers are all there
-        counts = np.full((), math.prod(block.shape[i] for i in away), np.float64)
-        if how in (Projection.MEAN, Projection.SUM):
-            numbers = block.sum(axis=away, dtype=np.float64)
-        else:
-            numbers = (block.max(axis=away) if how is Projection.MAX else block.min(axis=away)).astype(np.float64)
-        return numbers, np.broadcast_to(counts, numbers.shape)
-    known = ~np.isnan(block)
-    counted = known.sum(axis=away, dtype=np.float64)
     if how in (Projection.MEAN, Projection.SUM):
-        return np.where(known, block, 0).sum(axis=away, dtype=np.float64), counted
-    nothing = -np.inf if how is Projection.MAX else np.inf
-    filled = np.where(known, block, nothing)
-    return (filled.max(axis=away) if how is Projection.MAX else filled.min(axis=away)), counted
-
-
-def turned(values: Values, have: list[int], want: tuple[int, ...]) -> Values:
-    """Return values whose dimensions are in another order."""
-    return values.transpose([have.index(i) for i in want])
+        numbers: Values = np.nansum(block, axis=away, dtype=np.float64)  # type: ignore[assignment]
+    else:
+        numbers = _MERGED[how].reduce(block, axis=away)
+    if block.dtype.kind != "f":  # whole numbers are all there
+        return numbers, np.full(numbers.shape, math.prod(block.shape[i] for i in away), np.float64)
+    return numbers, (~np.isnan(block)).sum(axis=away, dtype=np.float64)
 
 
 def merge(

@@ -24,7 +24,7 @@ from h5saver_widget.browsing.drawings import (
     Values,
     Window,
 )
-from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, reduced, turned, window_of, windows_of
+from h5saver_widget.browsing.pieces import blocks, drawable, extremes, merge, reduced, window_of, windows_of
 from h5saver_widget.data import DataDistribution, DataWithAxes
 from h5saver_widget.errors import DataMismatchError, H5SaverError
 from h5saver_widget.format.naming import number_of
@@ -312,7 +312,7 @@ class DataReader:
             away = tuple(order.index(i) for i in over)
             numbers, counted = reduced(block, away, how)
             kept = [i for i in order if i in shown]
-            numbers, counted = (turned(a, kept, shown) for a in (numbers, counted))
+            numbers, counted = (a.transpose([kept.index(i) for i in shown]) for a in (numbers, counted))
             merge(total, count, tuple(parts[i] for i in shown), numbers, counted, how)
             if number == len(regions) or number % 4 == 0:
                 done = total / np.where(count == 0, np.nan, count) if how is Projection.MEAN else total

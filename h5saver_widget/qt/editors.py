@@ -44,8 +44,8 @@ def plain_label(text: str = "") -> QtWidgets.QLabel:
 class ElidedEdit(QtWidgets.QLineEdit):
     """A line that shows the end of a long text behind an ellipsis, and all of it while it is edited."""
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None, *, shown_only: bool = False) -> None:
-        super().__init__(parent)
+    def __init__(self, *, shown_only: bool = False) -> None:
+        super().__init__()
         self.setMinimumWidth(40)
         if shown_only:
             self.setReadOnly(True)

@@ -21,8 +21,8 @@ class FieldsForm(QtWidgets.QWidget):
     sigChanged = QtCore.Signal()
     """A person has written something into a field."""
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._template: Template | None = None
         self._editors: dict[str, QtWidgets.QWidget] = {}
         self._labels: dict[str, QtWidgets.QLabel] = {}

@@ -27,8 +27,8 @@ class NotesTable(QtWidgets.QWidget):
     sigChanged = QtCore.Signal()
     """Other notes were written; not emitted while they can't be used, the sentence below the table says why."""
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._value = ""
         self._filling = False
         self.table = QtWidgets.QTableWidget(0, 3)
@@ -161,8 +161,8 @@ class CommentLine(QtWidgets.QWidget):
     `write` does that; it raises an error with a sentence if it can't.
     """
 
-    def __init__(self, write: Callable[[str], None], parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
         self._write = write
         self.line = QtWidgets.QLineEdit()
         self.line.setPlaceholderText("Comment for the log")

@@ -71,10 +71,9 @@ class SettingsTree(PlainTree):
         self,
         settings: Parameter,
         next_file: Callable[[str | None], Callable[[datetime], str]],
-        parent: QtWidgets.QWidget | None = None,
         comment: Callable[[str], None] | None = None,
     ) -> None:
-        super().__init__(parent, showHeader=False)
+        super().__init__(showHeader=False)
         self._keeper = Keeper(self)  # of the rows as well: their editors have timers
         self._settings = settings
         self._next_file = next_file

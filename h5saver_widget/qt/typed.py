@@ -42,44 +42,26 @@ class Parameters(Protocol):
 
     def __getitem__(self, path: str | tuple[str, ...]) -> Any: ...
     def __setitem__(self, path: str | tuple[str, ...], value: Any) -> None: ...
-    def name(self) -> str:
-        """Return the name of this parameter."""
 
-    def title(self) -> str:
-        """Return its title."""
-
-    def value(self) -> Any:
-        """Return its value."""
-
-    def setValue(self, value: Any) -> Any:
-        """Change its value."""
+    name: Callable[[], str]
+    title: Callable[[], str]
+    value: Callable[[], Any]
+    setValue: Callable[[Any], Any]
+    children: Callable[[], list[Parameters]]
+    setLimits: Callable[[Any], None]
+    activate: Callable[[], None]
+    hide: Callable[[], None]
+    saveState: Callable[..., Any]
+    restoreState: Callable[[Any], None]
 
     def child(self, *names: str) -> Parameters:
         """Return a parameter below this one."""
 
-    def children(self) -> list[Parameters]:
-        """Return the parameters below this one."""
-
     def setOpts(self, **options: Any) -> None:
         """Change how it is shown."""
 
-    def setLimits(self, limits: Any) -> None:
-        """Change the choices."""
-
-    def activate(self) -> None:
-        """Press it, if it is a button."""
-
-    def hide(self) -> None:
-        """Hide its row."""
-
     def show(self, show: bool = ...) -> None:
         """Show its row."""
-
-    def saveState(self, filter: Any = ...) -> Any:
-        """Return all of it as plain data."""
-
-    def restoreState(self, state: Any) -> None:
-        """Take over a state that `saveState` has returned."""
 
 
 if TYPE_CHECKING:

@@ -28,40 +28,34 @@ class Overlay(QtCore.QObject):
         super().__init__(plots)
         self._plots = plots
         self._nodes: list[tuple[OpenFile, str]] = []
-        self._found: dict[int, Curves] = {}
-        self._problems: dict[int, str] = {}
+        self._found: dict[int, Curves | Exception] = {}
 
     def select(self, nodes: Sequence[tuple[OpenFile, str]], again: bool = False) -> None:
         """Draw these nodes, too; `again` reads them anew."""
         nodes = list(nodes)[:_MOST]
         if nodes == self._nodes and not (again and nodes):
             return
-        self._nodes, self._found, self._problems = nodes, {}, {}
+        self._nodes, self._found = nodes, {}
         for number, (file, path) in enumerate(nodes):
-            file.worker.ask(
-                partial(file.view.curve, path), partial(self._came, nodes, number), partial(self._failed, nodes, number)
-            )
+            came = partial(self._came, nodes, number)
+            file.worker.ask(partial(file.view.curve, path), came, came)
         if not nodes:
             self._plots.show_others([])
 
-    def _came(self, nodes: list[tuple[OpenFile, str]], number: int, curves: Curves) -> None:
-        self._found[number] = curves
-        self._look(nodes)
-
-    def _failed(self, nodes: list[tuple[OpenFile, str]], number: int, error: Exception) -> None:
-        self._problems[number] = explain(error)
-        self._look(nodes)
-
-    def _look(self, nodes: list[tuple[OpenFile, str]]) -> None:
+    def _came(self, nodes: list[tuple[OpenFile, str]], number: int, found: Curves | Exception) -> None:
         """Draw when the last one has come."""
-        if nodes is not self._nodes or len(self._found) + len(self._problems) < len(nodes):
+        if nodes is not self._nodes:
+            return
+        self._found[number] = found
+        if len(self._found) < len(nodes):
             return
         summary = self._plots.summary
         units = summary.units if summary is not None else ""
-        problems = list(self._problems.values())
-        for number, curves in self._found.items():
-            if curves.units != units:
-                problems.append(f"{nodes[number][1]} is in {curves.units or 'no unit'}, not in {units or 'no unit'}")
-        self._plots.show_others([self._found[number] for number in sorted(self._found)])
+        problems = [explain(found) for found in self._found.values() if isinstance(found, Exception)]
+        curves = {number: found for number, found in sorted(self._found.items()) if isinstance(found, Curves)}
+        for number, drawn in curves.items():
+            if drawn.units != units:
+                problems.append(f"{nodes[number][1]} is in {drawn.units or 'no unit'}, not in {units or 'no unit'}")
+        self._plots.show_others(list(curves.values()))
         more = f", and {len(problems) - 1:,} more" if len(problems) > 1 else ""
         self.said.emit(f"Not drawn with the others: {problems[0]}{more}." if problems else "")
