@@ -59,33 +59,22 @@ _VALUES: Final = (NodeKind.FIXED, NodeKind.GROWING, NodeKind.TEXT)
 
 @dataclass
 class Content:
-    """A node as a seal sees it.
+    """A node as a seal sees it."""
 
-    Attributes
-    ----------
-    path
-        Path of the node.
-    kind
-        ``'group'``, ``'array'``, ``'link'``.
-    attributes
-        Hash of each attribute that is sealed.
-    dtype, shape
-        Of an array: number type, as :func:`number_type` names it, and shape.
-    itemsize
-        About how many bytes an element has.
-    left_out
-        Reasons why parts of the node can't be sealed: by the name of an attribute, ``''`` for the values.
-    problem
-        Why it can't be read; ``''`` if it can.
-    """
-
+    #: Path of the node.
     path: str
+    #: ``'group'``, ``'array'``, ``'link'``.
     kind: str = "group"
+    #: Hash of each attribute that is sealed.
     attributes: dict[str, str] = field(default_factory=dict)
+    #: Of an array: number type, as :func:`number_type` names it, and shape.
     dtype: str = ""
     shape: tuple[int, ...] = ()
+    #: About how many bytes an element has.
     itemsize: int = _VARIABLE
+    #: Reasons why parts of the node can't be sealed: by the name of an attribute, ``''`` for the values.
     left_out: dict[str, str] = field(default_factory=dict)
+    #: Why it can't be read; ``''`` if it can.
     problem: str = ""
 
     @property

@@ -49,22 +49,15 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True)
 class SealedRows:
-    """The earlier seals of one node, taken together.
+    """The earlier seals of one node, taken together."""
 
-    Attributes
-    ----------
-    kind, dtype, shape
-        Of the node, when it was sealed last.
-    attributes
-        Latest hash of each attribute.
-    parts
-        The entries with its rows, in order.
-    """
-
+    #: Of the node, when it was sealed last.
     kind: str
     dtype: str
     shape: tuple[int, ...]
+    #: Latest hash of each attribute.
     attributes: dict[str, str]
+    #: The entries with its rows, in order.
     parts: tuple[Entry, ...]
 
     @property
@@ -118,21 +111,8 @@ def make_seal(
 ) -> Generator[Step, None, Seal | None]:
     """Hash the new content of the open file; yield how far it is, and return the seal, None if nothing is new.
 
-    Parameters
-    ----------
-    io
-        The backend with the file.
-    seals
-        The earlier seals.
-    now
-        The time of this one, with a time zone.
-    previous
-        Number and root hash of the seal before where `seals` is None.
-
-    Raises
-    ------
-    SealError
-        If something can't be read.
+    `seals` are the earlier ones; where they are None, `previous` are number and root hash of the last of them. `now` is
+    the time of this one, with a time zone. SealError if something can't be read.
     """
     known, found = known_rows(seals), list(contents(io))
     todo = [content for content in found if content.kind == "array"]
