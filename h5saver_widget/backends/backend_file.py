@@ -81,15 +81,8 @@ class BackendFile(Checks):
     def look_after(self, held: Any) -> bool:
         """Have frames in shared memory written even if the program is killed in the middle of writing them.
 
-        Parameters
-        ----------
-        held
-            The memory, a `HeldMemory`; None for none any more.
-
-        Returns
-        -------
-        bool
-            Whether there is a process that can do it; :meth:`prepare` starts it.
+        They are in the memory `held`, a `HeldMemory`; None: there are none any more. Return whether there is a process
+        that can do it; :meth:`prepare` starts it.
         """
         return False
 

@@ -63,16 +63,9 @@ def run_in_child(
 ) -> ChildResult:
     """Run a function of this package in a child process, and return its messages; a crash is an answer, too.
 
-    Parameters
-    ----------
-    function
-        A generator function on the first level of one of our modules. It must yield plain data.
-    arguments
-        Plain data (text, numbers, lists, dicts).
-    silence
-        Seconds without a message after which the child is ended; `SILENCE` by default.
-    heard
-        Called with every message as it comes; the child is ended if it raises.
+    `function` is a generator function on the first level of one of our modules. It yields plain data, and its arguments
+    are plain data (text, numbers, lists, dicts). The child is ended after so many seconds of `silence`, `SILENCE` by
+    default, and if `heard` raises, which is called with every message as it comes.
     """
     silence = SILENCE if silence is None else silence
     # -P: no module is taken from the current folder, which may be the one that a hostile file came in

@@ -148,12 +148,8 @@ class LocalFile(Backend):
     def flush(self, timeout: float | None = None) -> None:
         """Put everything written so far on storage; a write that the disk refuses for a moment is repeated.
 
-        Raises
-        ------
-        RowsLostError
-            Rows were lost since the last call; also those of which the call of a frame has told already.
-        FileIncompleteError, FileGoneError
-            The disk refuses it, or the file was removed.
+        RowsLostError if rows were lost since the last call, also those of which the call of a frame has told already;
+        FileIncompleteError or FileGoneError if the disk refuses it, or the file was removed.
         """
         for seconds in () if self.holds_lock() else _PAUSES:
             try:

@@ -267,14 +267,8 @@ class SendQueue(Courier):
 def send_rest(path: Path, options: RemoteOptions) -> Path:
     """Send the changes in a file that was left when one on a server was closed, and delete it; return the path there.
 
-    Raises
-    ------
-    CodecError
-        If it is no such file.
-    FileOpenError
-        If there is another file of that name on the server, or somebody has written it since.
-    RemoteError, RemoteRefusedError
-        If the server can't take it now, or refuses; the file stays.
+    CodecError if it is no such file; FileOpenError if there is another file of that name on the server, or somebody has
+    written it since; RemoteError or RemoteRefusedError if the server can't take it now, or refuses: the file stays.
     """
     rest = Rest.read(path)
     domain = Path(PurePosixPath(rest.head["domain"]))

@@ -133,24 +133,13 @@ def copy_all(
     Growing arrays are continued after the rows that `target` has; a fixed array of the same shape is compared block by
     block; attributes are written where they differ. Nothing is deleted.
 
-    Parameters
-    ----------
-    source, target
-        Backends with a file open.
-    progress
-        Gets the number of copied bytes, of all bytes, and the path; it may stop the copy between two blocks.
-    seen
-        State of earlier copies of a file that is still written: unchanged content is not read from `target` again.
-        Fixed arrays above 64 MB are skipped until a copy without it.
-    thorough
-        Compare the rows that are there already, too.
+    `progress` gets the number of copied bytes, of all bytes, and the path; it may stop the copy between two blocks.
+    `seen` is the state of earlier copies of a file that is still written: unchanged content is not read from `target`
+    again, and fixed arrays above 64 MB are skipped until a copy without it. A `thorough` copy compares the rows that
+    are there already, too.
 
-    Raises
-    ------
-    DataMismatchError
-        If a node of the same path is of another kind or shape in `target`.
-    WorkStoppedError
-        If `progress` was stopped.
+    DataMismatchError if a node of the same path is of another kind or shape in `target`; WorkStoppedError if `progress`
+    was stopped.
     """
     told = progress or Progress()
     nodes = list(nodes_of(source))

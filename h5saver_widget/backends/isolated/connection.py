@@ -270,14 +270,8 @@ class WorkerConnection:
     def ask(self, operation: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Send an order, and return its result; wait `timeout` s, None: until there is an answer, or the worker ends.
 
-        Raises
-        ------
-        Exception
-            The error of the worker, as one of the errors of this package or a builtin one.
-        NotAnsweringError
-            If the time is over; it is done all the same, later.
-        SavingProcessError
-            If the worker ends instead of answering.
+        Raise the error of the worker, as one of the errors of this package or a builtin one; NotAnsweringError if the
+        time is over: it is done all the same, later; SavingProcessError if the worker ends instead of answering.
         """
         return self.begin(operation, *arguments).wait(timeout)
 
