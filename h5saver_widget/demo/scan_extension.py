@@ -48,10 +48,8 @@ class ScanExtension(Station):
     detectors
         The detectors read at every point, the first 0D value of the first one is plotted; a simulated sample by
         default.
-    h5saver
-        A saver of the host's; one for scans is made by default.
-    saver_beside
-        Whether the saver's settings stand beside the plot; see :class:`Station`.
+    h5saver, saver_beside
+        A saver of the host's (one for scans is made by default), and where its settings are; see :class:`Station`.
 
     Attributes
     ----------

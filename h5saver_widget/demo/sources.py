@@ -151,12 +151,7 @@ class SystemMonitor(Source):
 
 
 class SimulatedSpectrometer(Source):
-    """A spectrum of 1024 points with drifting Gaussian lines and noise, in counts over nm.
-
-    Parameters
-    ----------
-    seed
-        Start of the random numbers; the same seed gives the same noise.
+    """A spectrum of 1024 points with drifting Gaussian lines and noise (the same for a seed), in counts over nm.
 
     Examples
     --------
@@ -197,11 +192,6 @@ class SimulatedCamera(Source):
     """A camera of 512 x 512 pixels, uint16, that looks at a spot going round, with noise.
 
     Noise is cut from a pool at a random place: fresh random numbers for each frame would take 3 ms, this takes 0.2.
-
-    Parameters
-    ----------
-    seed
-        Start of the random numbers.
 
     Examples
     --------

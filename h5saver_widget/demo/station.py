@@ -37,22 +37,10 @@ def add_action(
     checkable: bool = False,
     other: str = "",
 ) -> QtGui.QAction:
-    """Add a button to a tool bar.
+    """Add a button to a tool bar: its icon, words and tooltip, and what is called when it is pressed.
 
-    Parameters
-    ----------
-    bar
-        The tool bar.
-    name, text, tip
-        Icon, words and tooltip.
-    do
-        Called when it is pressed.
-    keys
-        Keys that do the same, such as ``'Ctrl+R or F9'``; the tooltip names them.
-    checkable
-        Whether it stays pressed.
-    other
-        Another text that it will have: it is as wide as the longer one, as the buttons beside it must not jump.
+    `keys` do the same, such as ``'Ctrl+R or F9'``; the tooltip names them. A `checkable` one stays pressed. Where it
+    will have an `other` text, it is as wide as the longer one: the buttons beside it must not jump.
     """
     action = bar.addAction(icon(name), text)
     action.setShortcuts([QtGui.QKeySequence(key) for key in keys.split(" or ") if key])

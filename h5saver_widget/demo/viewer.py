@@ -31,10 +31,8 @@ class ViewerPanel(Station):
     ----------
     source
         The source.
-    h5saver
-        A saver of the host's; one for detectors is made by default.
-    saver_beside
-        Whether the saver's settings stand beside the plot; see :class:`Station`.
+    h5saver, saver_beside
+        A saver of the host's (one for detectors is made by default), and where its settings are; see :class:`Station`.
 
     Attributes
     ----------

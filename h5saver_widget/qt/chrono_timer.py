@@ -21,6 +21,7 @@ __all__ = ["ChronoTimer", "TakesLog"]
 DRAW_MS: Final = 50
 #: Longest time that a Qt timer waits, in ms; a longer countdown looks again when it is through.
 _LONGEST_MS: Final = 24 * 3600 * 1000
+_RIGHT: Final = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 
 
 class TakesLog(Protocol):
@@ -137,10 +138,8 @@ class ChronoTimer(QtWidgets.QWidget):
         self.setWindowTitle("Chrono / timer")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self._draw_timer = QtCore.QTimer(self, interval=DRAW_MS, timeout=self._draw)
-        self._end_timer = QtCore.QTimer(self)
-        self._end_timer.setSingleShot(True)
+        self._end_timer = QtCore.QTimer(self, singleShot=True, timeout=self._look_for_the_end)
         self._end_timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._end_timer.timeout.connect(self._look_for_the_end)
         self._build()
         self._update_icons()
         self._show_state()
@@ -247,21 +246,18 @@ class ChronoTimer(QtWidgets.QWidget):
         buttons = QtWidgets.QHBoxLayout()
         for button in (self.start_button, self.lap_button, self.reset_button):
             buttons.addWidget(button, 1)  # of one width: none jumps when a text changes
-        self.table = QtWidgets.QTableWidget(0, 3)
+        self.table = QtWidgets.QTableWidget(0, 3, showGrid=False, tabKeyNavigation=False)
         self.table.setHorizontalHeaderLabels(["Lap", "Time", "Total"])
         self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
         self.table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setTabKeyNavigation(False)
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.ResizeToContents)
         for column in (1, 2):
             header.setSectionResizeMode(column, QtWidgets.QHeaderView.ResizeMode.Stretch)
-        right = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
         for column in range(3):
-            self.table.horizontalHeaderItem(column).setTextAlignment(right)
+            self.table.horizontalHeaderItem(column).setTextAlignment(_RIGHT)
         self.log_box = QtWidgets.QCheckBox("&Write laps into the file's log")
         self.log_box.setToolTip("Each lap becomes a line in the log of the file that is being saved")
         self.log_box.setVisible(self._saver is not None)
@@ -344,10 +340,9 @@ class ChronoTimer(QtWidgets.QWidget):
     def _show_lap(self, lap: Lap) -> None:
         row = self.table.rowCount()
         self.table.insertRow(row)
-        right = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
         for column, text in enumerate((str(lap.number), format_clock(lap.seconds), format_clock(lap.total))):
             item = QtWidgets.QTableWidgetItem(text)
-            item.setTextAlignment(right)
+            item.setTextAlignment(_RIGHT)
             self.table.setItem(row, column, item)
         self.table.scrollToBottom()
 

@@ -41,29 +41,13 @@ class IconError(H5SaverError, KeyError):
 def icon(name: str, color: str | QtGui.QColor | None = None, on: QtWidgets.QWidget | None = None) -> QtGui.QIcon:
     """Return one of our icons, in the colour of the text of the program that shows it.
 
-    Parameters
-    ----------
-    name
-        A name from :func:`icon_names`: ``"record"``, ``"save"``, ...
-    color
-        Any colour instead of the palette's text colour, for example ``"#d32f2f"``.
-    on
-        The widget that shows it: a style sheet may give it colours that the application's palette does not have.
+    A `color` such as ``"#d32f2f"`` replaces the palette's text colour. `on` is the widget that shows it: a style sheet
+    may give it colours that the application's palette does not have. Icons are crisp from 16 to 64 points at device
+    pixel ratios up to 3, with a greyed disabled mode. When the palette changes (``QEvent.PaletteChange``) ask again:
+    the colours of an icon are those of the palette at the time of the call.
 
-    Returns
-    -------
-    QIcon
-        Crisp from 16 to 64 points at device pixel ratios up to 3, with a greyed disabled mode. When the palette changes
-        (``QEvent.PaletteChange``) ask again: the colours of an icon are those of the palette at the time of the call.
-
-    Raises
-    ------
-    IconError
-        There is no such icon; the message lists those there are.
-    MissingLibraryError
-        This Qt has no QtSvg.
-    H5SaverError
-        There is no ``QApplication`` yet, and Qt would abort the program.
+    IconError lists the names of :func:`icon_names`, if this is none of them; MissingLibraryError if this Qt has no
+    QtSvg; H5SaverError if there is no ``QApplication`` yet: Qt would abort the program.
 
     Examples
     --------

@@ -132,13 +132,7 @@ class LongWork(QtWidgets.QWidget):
             self.label.setText(f"{self._title}: stopping at the next safe place ...")
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end of the work, and tell it. Blocks; for scripts and for the end of a program.
-
-        Returns
-        -------
-        bool
-            Whether the work is over.
-        """
+        """Wait for the end, tell it, and return whether it is over. Blocks; for scripts and the end of a program."""
         if self._thread is not None:
             self._thread.join(seconds)
             self._look()

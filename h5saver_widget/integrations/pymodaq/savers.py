@@ -20,15 +20,9 @@ _viewers: weakref.WeakSet[Any] = weakref.WeakSet()
 class HostH5Saver(H5Saver):
     """The saver that PyMoDAQ's modules make when they ask for theirs.
 
-    Backend, base path, SWMR and fill value start with PyMoDAQ's configuration (``data_saving``). Nothing is compressed
-    until a level is chosen: PyMoDAQ shows the configured level, but doesn't compress with it either.
-
-    Parameters
-    ----------
-    save_type
-        The purpose of the files.
-    backend
-        Name of the backend; None for the first of PyMoDAQ's configuration.
+    Backend, base path, SWMR and fill value start with PyMoDAQ's configuration (``data_saving``); of several backends in
+    it, the first. Nothing is compressed until a level is chosen: PyMoDAQ shows the configured level, but doesn't
+    compress with it either.
     """
 
     def __init__(self, save_type: SaveType | str = SaveType.scan, backend: str | None = None) -> None:

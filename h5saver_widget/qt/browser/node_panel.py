@@ -118,16 +118,13 @@ class NodePanel(QtWidgets.QWidget):
         self.show_message("")
 
     def _table(self, columns: int) -> QtWidgets.QTableWidget:
-        table = QtWidgets.QTableWidget(0, columns)
+        table = QtWidgets.QTableWidget(0, columns, showGrid=False, wordWrap=False, tabKeyNavigation=False)
+        table.setAlternatingRowColors(True)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setAlternatingRowColors(True)
         table.horizontalHeader().setDefaultAlignment(QtCore.Qt.AlignmentFlag.AlignLeft)
-        table.setTabKeyNavigation(False)
         return table
 
     # --------------------------------------------------------------- content

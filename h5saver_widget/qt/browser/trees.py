@@ -55,11 +55,9 @@ class TreePane(QtWidgets.QWidget):
         self.setFocusProxy(self.tree)
 
     def _make_tree(self, model: NodeModel) -> QtWidgets.QTreeView:
-        tree = QtWidgets.QTreeView()
+        tree = QtWidgets.QTreeView(uniformRowHeights=True, indentation=16)
         tree.setModel(model)
         tree.setAccessibleName("Content of the files")
-        tree.setUniformRowHeights(True)
-        tree.setIndentation(16)
         tree.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
         tree.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.header().setStretchLastSection(True)
