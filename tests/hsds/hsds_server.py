@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import importlib.util
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +16,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from hsds_template import Node, can_copy, template
 
 USER, PASSWORD = "tester", "a secret that nobody writes down"
 _NODE = Path(__file__).with_name("hsds_node.py")
@@ -38,11 +38,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _dies_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 class HsdsServer:
     """Nodes on ports of their own, and their storage in a folder.
 
@@ -57,7 +52,7 @@ class HsdsServer:
         self.ports = {"sn": free_port(), **{f"dn{number}": free_port() for number in range(data_nodes)}}
         self.sn_port = self.ports["sn"]
         self.endpoint = f"http://127.0.0.1:{self.sn_port}"
-        self.nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self.nodes: dict[str, subprocess.Popen[bytes] | Node] = {}
         self._configure(FAST if settings is None else settings)
 
     def _configure(self, settings: dict[str, str]) -> None:
@@ -94,24 +89,27 @@ class HsdsServer:
 
     def start(self, *names: str) -> HsdsServer:
         """Start all nodes, or those named, if they don't run; wait until all are ready."""
-        kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
-        environment = {name: os.environ[name] for name in kept if name in os.environ}
         for name in self.names(*names):
-            if name in self.nodes:
-                continue
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.nodes[name] = subprocess.Popen(
-                    [sys.executable, _NODE, *self.options(name)],
-                    cwd=self.folder / "work",  # a config.yml in the current folder would be taken for its own
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=_dies_with_parent if sys.platform == "linux" else None,
-                )
+            if name not in self.nodes:
+                self.nodes[name] = self._started(self.options(name), self.folder / f"{name}.log")
         self.wait_until_ready()
         return self
+
+    def _started(self, options: list[str], log: Path) -> subprocess.Popen[bytes] | Node:
+        folder = self.folder / "work"  # a config.yml in the current folder would be taken for its own
+        if can_copy():
+            return template().start(options, folder, log)
+        kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+        with log.open("ab") as said:
+            return subprocess.Popen(
+                [sys.executable, _NODE, *options],
+                cwd=folder,
+                env={name: os.environ[name] for name in kept if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + 60
