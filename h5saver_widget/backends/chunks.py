@@ -86,7 +86,7 @@ def fixed_chunks(
     """
     target = TARGET_BYTES if frame_axes is None else points_bytes
     kept = shape[-2:] if frame_axes is None else shape[len(shape) - frame_axes :]
-    frame = prod(max(1, n) for n in kept) * dtype.itemsize
+    frame = prod([max(1, n) for n in kept]) * dtype.itemsize
     return _within(shape, dtype.itemsize, min(max(target, frame), MAX_CHUNK_BYTES))
 
 

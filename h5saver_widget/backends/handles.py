@@ -22,6 +22,7 @@ __all__ = ["UNREADABLE", "Handles", "TreeNode", "is_below", "no_such_node", "par
 UNREADABLE = object()
 #: So many new arrays are known without a look at the file, those made last.
 _MOST_NEW: Final = 1000
+_ARRAYS: Final = (NodeKind.FIXED, NodeKind.GROWING)
 
 
 class TreeNode:
@@ -76,7 +77,7 @@ class Handles:
     def note_new(self, path: str, spec: NodeSpec) -> None:
         """Remember how an array was made: arrays of one key have the same type and space in every file."""
         # metadata give a number type another meaning, but compare as equal
-        if spec.is_array and spec.dtype.isbuiltin and spec.dtype.metadata is None:
+        if spec.kind in _ARRAYS and spec.dtype.isbuiltin and spec.dtype.metadata is None:
             if len(self._new) >= _MOST_NEW:
                 del self._new[next(iter(self._new))]
             self._new[path] = spec.kind, spec.shape, spec.dtype

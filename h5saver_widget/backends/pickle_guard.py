@@ -76,11 +76,13 @@ class GuardedLock:
 
     def __enter__(self) -> None:
         """Wait for the lock."""
-        self.acquire()
+        self._lock.acquire()
+        self._guard.ours.depth = getattr(self._guard.ours, "depth", 0) + 1
 
     def __exit__(self, *_: object) -> None:
         """Let go."""
-        self.release()
+        self._guard.ours.depth -= 1
+        self._lock.release()
 
     def _is_owned(self) -> bool:
         """Tell whether this thread has the lock; named as Python's own locks name it."""

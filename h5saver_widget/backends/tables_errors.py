@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Any
 
 import tables
 
@@ -18,12 +18,9 @@ LIBRARY_ERRORS = (tables.HDF5ExtError, tables.NodeError, OSError, TypeError, Val
 """What its calls raise."""
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[Any]:
     """PyTables warns about names that are no Python identifiers and about types of other libraries: no news here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return warnings.catch_warnings(action="ignore")
 
 
 def require_flushed() -> None:

@@ -37,7 +37,7 @@ class TablesWriter(ArrayWriter):
         shape, dtype = shape_and_dtype(node)
         fixed = shape if self._is_plain and node.kind is NodeKind.FIXED else ()
         packing = _packing(array.filters, dtype) if node.is_new and self._is_plain and array.chunkshape else None
-        chunks = None if array.chunkshape is None else tuple(int(n) for n in array.chunkshape)
+        chunks = None if array.chunkshape is None else tuple(map(int, array.chunkshape))
         super().__init__(node, dtype, shape[1:], chunks, packing, fixed)
         self.fill = array.atom.dflt if self._is_plain and array.chunkshape else None
         self._blocks: dict[tuple[int, ...], tuple[npt.NDArray[Any], ...]] = {}
@@ -97,4 +97,4 @@ def shape_and_dtype(node: TreeNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if node.kind is NodeKind.TEXT:
         return (int(obj.nrows),), np.dtype(np.uint8)
     dtype = obj.dtype if isinstance(obj, tables.Table) else obj.atom.dtype.base
-    return tuple(int(n) for n in obj.shape), np.dtype(dtype)
+    return tuple(map(int, obj.shape)), np.dtype(dtype)

@@ -64,7 +64,7 @@ def next_number(names: Iterable[str], prefix: str) -> int:
     >>> next_number(['Scan999', 'Scan1000', 'NavAxes'], 'scan')
     1001
     """
-    return max((number for name in names if (number := number_of(name, prefix)) is not None), default=-1) + 1
+    return max([number for name in names if (number := number_of(name, prefix)) is not None], default=-1) + 1
 
 
 def free_name(name: str, taken: Container[str], form: str = "{}_{}") -> str:

@@ -137,16 +137,16 @@ class GroupCache:
 
 def cached_group(saver: H5SaverLowLevel, where: Where) -> CachedGroup:
     """Return a group and the names in it. A node of a file that was closed and opened again still names its path."""
-    path = saver.path_of(where)
-    found = saver.group_cache.get(path)
+    path, cache = saver.path_of(where), saver.group_cache
+    found = cache.get(path)
     if found is not None:
         try:
             saver.io.kind(found.group.handle)
             return found
         except NodeError:  # deleted behind our back
-            saver.group_cache.clear()
+            cache.clear()
     group = saver.get_group(path)
-    return saver.group_cache.keep(path, CachedGroup(group, group.children_name()))
+    return cache.keep(path, CachedGroup(group, group.children_name()))
 
 
 def open_group(saver: H5SaverLowLevel, where: Where, name: str, title: str = "", **unwrapped: str) -> CachedGroup:

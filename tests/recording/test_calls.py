@@ -55,7 +55,7 @@ def test_a_frame(saver):  # a dozen of them ask whether it means the same as the
 @pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "here"])
 def test_a_snapshot(tmp_path: Path, in_kept_process, backend: str, isolated: bool):
     saver = H5SaverBase("detector", backend)
-    saver.settings["backend", "isolated"] = False
+    saver.settings["backend", "isolated"] = isolated
     if isolated:
         in_kept_process(saver)
     saver.init_file(addhoc_file_path=tmp_path / "calls.h5")
@@ -65,7 +65,7 @@ def test_a_snapshot(tmp_path: Path, in_kept_process, backend: str, isolated: boo
     module.add_data(node, data)  # the entry shows it, and what comes in the same second later
     calls = calls_of(lambda: module.add_data(node, data))
     saver.close_file()
-    assert calls.total() < (380 if isolated or backend == "tables" else 350), calls.most_common(20)
+    assert calls.total() < (370 if isolated else 350), calls.most_common(20)
 
 
 def test_how_deep_a_saver_is():
