@@ -141,7 +141,7 @@ def array_made(file: H5SaverLowLevel, array: Array, ndim: int, attributes: Mappi
     """Update the cache of a group, and remember the needs of a new array: NeXus attributes, its shape at the end."""
     path = array.path
     parent, name = parent_and_name(path)
-    file.note_made(parent, name)
+    file.group_cache.made(parent, name)
     if isinstance(array, (EARRAY, VLARRAY)):
         file.has_grown(path, array.handle)
     if attributes and file.nexus and not isinstance(array, VLARRAY):

@@ -101,7 +101,7 @@ def create_group(
         if nexus:
             session.plots.group_made(path, classed.get("default"))
             session.entry.group_made(path, title, str(kind))
-        file.note_made(parent, name, group)
+        file.group_cache.made(parent, name, group)
         return group
 
 
@@ -124,7 +124,7 @@ def copy_node(file: H5SaverLowLevel, where: Where, parent: Where, name: str) -> 
     """Copy a node, with everything below it, into a group of this file."""
     with file._changing_structure():
         copied = H5Backend.copy_node(file, where, parent, name)
-        file.note_made(file.path_of(parent), name)
+        file.group_cache.made(file.path_of(parent), name)
         return copied
 
 

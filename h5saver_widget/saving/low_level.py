@@ -269,10 +269,6 @@ class H5SaverLowLevel(H5Backend):
         """The cache of recently used groups; new nodes get their names from it without a look at the file."""
         return (self.session or self.require_session()).group_cache
 
-    def note_made(self, parent: str, name: str, group: GROUP | None = None) -> None:
-        """Add a new node to the cached group at a path."""
-        self.group_cache.made(parent, name, group)
-
     def has_grown(self, path: str, handle: Handle) -> None:
         """Remember a growing array: its ``shape`` attribute is brought up to date when the file is closed."""
         self.require_session().growing[path] = handle

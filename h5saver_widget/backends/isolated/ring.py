@@ -33,6 +33,8 @@ __all__ = ["PADDING", "Counter", "Doing", "Ring", "RingError", "allowed_capacity
 _COUNTERS = 4096
 _START = _COUNTERS
 _HEAD = struct.Struct("=IIQ")
+#: What a record takes beside its content, with the padding to a multiple of 8.
+_AROUND = _HEAD.size + 7
 _WARM = 8 << 20
 _ORDERED = platform.machine().lower() in ("x86_64", "amd64", "i686", "i386", "x86")
 PADDING = 0
@@ -154,7 +156,7 @@ class Ring:
     def put(self, kind: int, parts: Sequence[bytes | memoryview]) -> bool:
         """Put a record in, made of parts one after the other; False (and nothing done) if there is no room now."""
         length = sum(map(len, parts))
-        size = _size(length)
+        size = (length + _AROUND) & ~7
         head, tail = self._head, self._counters[Counter.tail]
         at = head % self.capacity
         left = self.capacity - at
@@ -174,7 +176,8 @@ class Ring:
             end = position + len(part)
             records[position:end] = part
             position = end
-        _fence()
+        if not _ORDERED:
+            _fence()
         self._head = head + skip + size
         self._counters[Counter.head] = self._head
         return True
@@ -189,35 +192,30 @@ class Ring:
         head = self._counters[Counter.head]
         if position == head:
             return None
-        _fence()
+        if not _ORDERED:
+            _fence()
         at = position % self.capacity
         left = self.capacity - at
         if left < _HEAD.size:  # too little for a record, be it of padding
             return PADDING, self._records[:0], position + left
         length, kind, written_at = _HEAD.unpack_from(self._records, at)
-        after = position + _size(length)
+        after = position + ((length + _AROUND) & ~7)
         if written_at != position or length > left - _HEAD.size or not position < after <= head:
             raise RingError(f"at {position} of {head} stands no record: length {length}, kind {kind}, of {written_at}")
         return kind, self._records[at + _HEAD.size : at + _HEAD.size + length], after
 
     def release(self, position: int) -> None:
         """Give the room before a position back."""
-        _fence()
+        if not _ORDERED:
+            _fence()
         self._counters[Counter.tail] = position
-
-
-def _size(length: int) -> int:
-    """Return the bytes that a record of this length takes: its head, and padding to a multiple of 8."""
-    return (length + _HEAD.size + 7) & ~7
 
 
 _lock = threading.Lock()
 
 
 def _fence() -> None:
-    """Keep memory accesses before and after this call apart, where the processor does not."""
-    if _ORDERED:
-        return
+    """Keep memory accesses before and after this call apart, on a processor that does not."""
     with _lock:
         pass
     with _lock:
