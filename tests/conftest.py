@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 #: What keeps a test process busy for long is begun first, so that in the end there is work for all of them.
-LONG = ("integration", "peer", "hsds", "tiled", "isolated", "faults")
+LONG = ("integration", "peer", "hsds", "tiled", "isolated", "faults", "typing", "docs", "sealing", "tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -215,7 +215,11 @@ def content(h5, where):
 
 
 @pytest.mark.parametrize("writer", BACKENDS)
-@pytest.mark.parametrize("how", ["path", "text", "backend", "saver", "library"])
+@pytest.mark.parametrize(
+    ("how", "isolated"),
+    # how the source is named says nothing of where the target is: each with one of both
+    [("path", True), ("path", False), ("text", False), ("backend", True), ("saver", False), ("library", True)],
+)
 def test_an_external_file_comes_in_as_it_is(tmp_path, saver, writer, how, reopened, backend):
     source = tmp_path / "source.h5"
     write_source(source, writer)
