@@ -20,21 +20,14 @@ __all__ = ["Alike", "Meant"]
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a caller has said about a frame, as it was at that moment: units, labels, axes, extra attributes.
-
-    Attributes
-    ----------
-    labels
-        Labels of the arrays if they were given by label.
-    axes
-        Of each axis its label, unit and dimension, number type, and values as bytes.
-    extras
-        The extra attributes with their types: 1 and True are equal, and mean something else.
-    """
+    """What a caller has said about a frame, as it was at that moment: units, labels, axes, extra attributes."""
 
     units: str
+    #: Labels of the arrays if they were given by label.
     labels: tuple[str, ...] | None
+    #: Of each axis its label, unit and dimension, number type, and values as bytes.
     axes: tuple[tuple[str, tuple[Any, ...], np.dtype[Any], bytes], ...]
+    #: The extra attributes with their types: 1 and True are equal, and mean something else.
     extras: Mapping[str, tuple[type, Any]]
 
     @classmethod
@@ -55,21 +48,14 @@ class Meant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
-    """A frame in a file; a thread compares and appends with the same one, whatever others do meanwhile.
-
-    Attributes
-    ----------
-    meant
-        What was said about it.
-    repeat
-        Appends frames like it.
-    generation, settings
-        The opening of the file, and the settings that it was saved with.
-    """
+    """A frame in a file; a thread compares and appends with the same one, whatever others do meanwhile."""
 
     meant: Meant
+    #: Appends frames like it.
     repeat: Repeated
+    #: The opening of the file.
     generation: int
+    #: The settings that it was saved with.
     settings: Settings
 
     def rows(self, data: Any, units: Any, axes: AxesGiven, extras: dict[str, Any]) -> list[Any] | None:

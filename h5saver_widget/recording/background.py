@@ -14,17 +14,10 @@ __all__ = ["Background"]
 class Background:
     """The worker of one file, and the openings and closings that are not done yet.
 
-    Parameters
-    ----------
-    failed
-        Called in the worker's thread with the kind of work, a sentence for people, and the error.
-    changed
-        Called when an opening or closing starts or ends, in any thread; with the latest task, or None.
-    gate, let_in
-        Called before an opening is begun, and when it is over: frames wait in between.
+    `failed` is called in the worker's thread with the kind of work, a sentence for people, and the error; `changed`
+    when an opening or closing starts or ends, in any thread, with the latest task, or None. `gate` and `let_in` are
+    called before an opening is begun, and when it is over: frames wait in between.
 
-    Examples
-    --------
     >>> background = Background(failed=print, changed=lambda task: None)
     >>> background.done_within(10.0, 'opening', lambda: 1 + 1, 'could not be opened')
     2
@@ -45,14 +38,7 @@ class Background:
     def begin(self, doing: str, work: Callable[[], object], failed: str) -> Task:
         """Queue work behind earlier work; returns at once.
 
-        Parameters
-        ----------
-        doing
-            ``'opening'``, ``'closing'``, or ``''`` for other work.
-        work
-            The work.
-        failed
-            The sentence for people if it fails.
+        It is ``'opening'``, ``'closing'``, or ``''`` for other work; `failed` is the sentence for people if it fails.
         """
 
         def tried() -> object:
@@ -77,10 +63,7 @@ class Background:
     def done_within(self, timeout: float | None, doing: str, work: Callable[[], object], failed: str) -> object:
         """Have something done, and return its result; parameters as :meth:`begin`.
 
-        Raises
-        ------
-        NotAnsweringError
-            If it takes longer than `timeout` seconds (None: for ever). It continues in the background.
+        NotAnsweringError if it takes longer than `timeout` seconds (None: for ever). It continues in the background.
         """
         if timeout is None and self.worker.is_lent:
             return work()  # behind the task that waits, perhaps for this thread, it would never be done

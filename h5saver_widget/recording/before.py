@@ -51,25 +51,14 @@ class _Kinds:
 class KeptBefore:
     """Holds the frames that come while nothing is recorded, and writes them into the file of a recording.
 
-    Parameters
-    ----------
-    saver
-        The saver.
-    seconds, capacity
-        How long a frame is held, in s, and the bytes of all.
-
-    Attributes
-    ----------
-    held
-        The frames.
-    triggers
-        The conditions at which a recording begins.
+    A frame is held for so many seconds; all of them have at most `capacity` bytes.
     """
 
     def __init__(self, saver: H5SaverBase, seconds: float, capacity: int) -> None:
         self._saver = saver
         self.capacity = capacity
         self.held = Held(capacity, seconds, lambda: saver.isopen())
+        #: The conditions at which a recording begins.
         self.triggers = Triggers()
         self._memory = HeldMemory(self.held.ring, _RESCUE)
         #: Of each source, what was said about its last frame, and the same as bytes.
@@ -120,10 +109,8 @@ class KeptBefore:
     ) -> bool | None:
         """Hold a frame; parameters and errors as of `record`, which has made its stamp.
 
-        Returns
-        -------
-        bool or None
-            Whether it will be in a file that is being opened; None if it is not to be held, but recorded or left out.
+        The result is whether it will be in a file that is being opened; None if it is not to be held, but recorded or
+        left out.
         """
         if not self.holds:
             return None
@@ -215,14 +202,7 @@ class KeptBefore:
     def fire(self, before: float, reason: str, source: str, path: str) -> bool:
         """Keep the frames of the last seconds for a file that is about to be opened; False if one is open already.
 
-        Parameters
-        ----------
-        before
-            How many seconds.
-        reason, source
-            Why, and the source whose frame was the reason; ``''`` for none.
-        path
-            The file that was asked for; ``''`` for none.
+        `source` is the one whose frame was the reason, and `path` the file that was asked for; ``''`` for none.
         """
         saver = self._saver
         if not self.holds:
@@ -269,10 +249,7 @@ class KeptBefore:
 def mark(saver: H5SaverBase, ring: Ring) -> int:
     """Note in an open file why it begins before its start: a marked moment and a line in the log, and attributes.
 
-    Returns
-    -------
-    int
-        How many frames stand before that moment.
+    The result is how many frames stand before that moment.
     """
     order = order_in(ring)
     counts, seconds = frames_before(ring)

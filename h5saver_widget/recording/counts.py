@@ -19,15 +19,6 @@ _SUMMED = (
 class Counts:
     """The counts of earlier files of the recording, and of the frames that were skipped on purpose.
 
-    Attributes
-    ----------
-    part
-        Number of the file of this recording, from 1.
-    before
-        The sum over the files before.
-
-    Examples
-    --------
     >>> counts = Counts()
     >>> counts.add(Statistics(frames_received=7))
     >>> counts.total(Statistics(frames_received=3)).frames_received

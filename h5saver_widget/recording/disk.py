@@ -41,21 +41,13 @@ GROWTH_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Free and total space of a disk.
-
-    Attributes
-    ----------
-    free, total
-        Bytes.
-    file_size
-        Size of the file in question in bytes, None if there is none yet.
-    accepted
-        How many bytes had been accepted for saving when it was measured.
-    """
+    """Free and total space of a disk, in bytes."""
 
     free: int
     total: int
+    #: Size of the file in question in bytes, None if there is none yet.
     file_size: int | None = None
+    #: How many bytes had been accepted for saving when it was measured.
     accepted: int = 0
 
 
@@ -88,15 +80,8 @@ def measure_within(path: Path, seconds: float = PATIENCE, measure: Measure | Non
 
 @dataclass(frozen=True)
 class MinimumFreeSpace:
-    """How much of a disk is kept free.
+    """How much of a disk is kept free, in bytes: at most a twentieth of the disk; 0 keeps nothing.
 
-    Attributes
-    ----------
-    size
-        Bytes; at most a twentieth of the disk is kept. 0 keeps nothing.
-
-    Examples
-    --------
     >>> minimum = MinimumFreeSpace(500_000_000)
     >>> minimum.problem(DiskSpace(free=2_000_000_000, total=100_000_000_000))
     ''
@@ -123,16 +108,9 @@ class MinimumFreeSpace:
 
 
 class DiskWatch:
-    """Measures the disk of one file again and again, in a thread.
+    """Measures the disk of one file again and again, in a thread, every so many seconds.
 
-    Parameters
-    ----------
-    accepted
-        Returns how many bytes were accepted for saving so far.
-    measure
-        Measures; None for :func:`measure_disk`.
-    seconds
-        Time between two measurements.
+    `accepted` returns how many bytes were accepted for saving so far; `measure` is :func:`measure_disk` by default.
     """
 
     def __init__(self, accepted: Callable[[], int], measure: Measure | None = None, seconds: float = 1.0) -> None:
@@ -197,12 +175,8 @@ class DiskWatch:
 class FreeSpace:
     """Keeps the minimum of a disk free: says when nothing more may be written into a file.
 
-    Attributes
-    ----------
-    watch
-        Measures the disk of the open file.
-    enough_for
-        Up to how many accepted bytes there was surely room when :meth:`problem` was asked last.
+    `watch` measures the disk of the open file. `enough_for` is up to how many accepted bytes there was surely room when
+    :meth:`problem` was asked last.
     """
 
     def __init__(self) -> None:
@@ -252,27 +226,14 @@ class FreeSpace:
     def check(self, folder: Path) -> None:
         """Refuse to begin a file where the disk is nearly full; waits for a slow disk for some seconds.
 
-        Raises
-        ------
-        FileOpenError
-            With how much is free and how much is kept free.
+        The FileOpenError says how much is free and how much is kept free.
         """
         room = measure_within(folder / "file.h5") if self._minimum.size else None
         if room is not None and (problem := self._minimum.problem(room)):
             raise FileOpenError(problem)
 
     def added_to(self, found: Statistics, is_first: bool, is_open: bool) -> Statistics:
-        """Return statistics with the measurements of the disk.
-
-        Parameters
-        ----------
-        found
-            The counts.
-        is_first
-            Whether this is the first file of a recording.
-        is_open
-            Whether a file is open.
-        """
+        """Return statistics with the measurements of the disk; `is_first`: this is the first file of a recording."""
         room = self.watch.latest
         if room is None:
             return found

@@ -19,8 +19,6 @@ class Flow:
 
     Any thread may look, as often as it likes.
 
-    Examples
-    --------
     >>> flow = Flow()
     >>> flow.look(100.0, frames=1), flow.look(101.0, frames=2), flow.is_on, flow.seconds(101.5)
     (None, None, True, 1.5)
@@ -49,16 +47,9 @@ class Flow:
         return self._seconds if since is None else self._seconds + max(now - since, 0.0)
 
     def look(self, now: float, frames: int, patience: float = PATIENCE) -> None:
-        """Take note of how many frames have come so far.
+        """Take note of how many frames have come since the recording began.
 
-        Parameters
-        ----------
-        now
-            The time, in s.
-        frames
-            How many have come since the recording began.
-        patience
-            How long none may come at least before the flow has ended, in s.
+        The flow has ended when none has come for `patience`, in s, and for some of the usual intervals.
         """
         with self._guard:
             if frames != self._frames:

@@ -52,49 +52,22 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HeldFrame:
-    """A frame that was held; its arrays look at the memory.
+    """A frame that was held; its arrays look at the memory."""
 
-    Attributes
-    ----------
-    arrived
-        When it came, in s of the monotonic clock.
-    time
-        Its time, in s since 1970; that of its arrival, unless another one was given.
-    said
-        Its meaning.
-    arrays
-        Its arrays.
-    stamp
-        Number and clock of its device; None if it has none.
-    """
-
+    #: When it came, in s of the monotonic clock.
     arrived: float
+    #: Its time, in s since 1970; that of its arrival, unless another one was given.
     time: float
     said: Said
     arrays: list[NDArray[Any]]
+    #: Number and clock of its device; None if it has none.
     stamp: Stamp | None = None
 
 
 class Held:
-    """Frames of many sources, in the order in which they came.
+    """Frames of many sources, in the order in which they came, each for so many seconds, in a memory of so many bytes.
 
-    Parameters
-    ----------
-    capacity
-        Bytes of the memory.
-    seconds
-        How long a frame is held, in s.
-    is_recording
-        Tells, without waiting, whether frames are recorded now; none is held then.
-
-    Attributes
-    ----------
-    ring
-        The memory.
-    seconds
-        The same as the parameter; may be changed.
-    phase
-        The way of frames now.
+    `is_recording` tells, without waiting, whether frames are recorded now; none is held then. `seconds` may be changed.
     """
 
     def __init__(self, capacity: int, seconds: float, is_recording: Callable[[], bool] = lambda: False) -> None:
@@ -134,16 +107,8 @@ class Held:
     def put(self, time: float, head: bytes, arrays: Sequence[NDArray[Any]], stamp: Stamp | None = None) -> bool:
         """Hold a frame; False if it is to go the ordinary way, because it is past that phase.
 
-        Parameters
-        ----------
-        time
-            Its time; nan for now. (That is told by the clock of the start: it may be set before.)
-        head
-            Its meaning, as bytes.
-        arrays
-            Its arrays; they are copied.
-        stamp
-            Number and clock of its device.
+        Its time is nan for now. (That is told by the clock of the start: it may be set before.) `head` is its meaning,
+        as bytes; the arrays are copied.
         """
         padding = bytes(-(_HEAD.size + len(head)) % _ALIGNED)
         if sum(array.nbytes for array in arrays) < _SHORT:
@@ -187,19 +152,9 @@ class Held:
 
     # -------------------------------------------------------------------- order
     def fire(self, order: dict[str, Any], before: float) -> bool:
-        """Let nothing go from now on: the frames of the last seconds are to be written.
+        """Let nothing go from now on: the frames of the last seconds are to be written. False if it has fired already.
 
-        Parameters
-        ----------
-        order
-            How it is to be written, as plain data: for the process that does it if this one is killed.
-        before
-            How many seconds are to be written, in s.
-
-        Returns
-        -------
-        bool
-            False if it has fired already.
+        The order says how it is to be written, as plain data: for the process that does it if this one is killed.
         """
         with self._lock:
             if self.phase is not Phase.HOLDS:
@@ -216,11 +171,8 @@ class Held:
     def frames(self, keeps_all: bool = False) -> Iterator[HeldFrame]:
         """Go through the frames to be written, in order; at the end, all later ones go the ordinary way.
 
-        Parameters
-        ----------
-        keeps_all
-            Keep their memory until :meth:`done`: another process looks after them. Else there is room again for those
-            that come meanwhile.
+        `keeps_all` keeps their memory until :meth:`done`: another process looks after them. Else there is room again
+        for those that come meanwhile.
         """
         ring = self.ring
         position, order = ring[Counter.tail], order_in(ring)

@@ -27,31 +27,19 @@ __all__ = ["Said", "array_bytes", "frame_arrays", "said_about", "said_of_objects
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The meaning of a frame, as its caller has given it.
-
-    Attributes
-    ----------
-    source
-        Where it comes from.
-    units, axes, extras
-        As they were given.
-    labels
-        Labels of the arrays, if they were given by label.
-    kinds
-        Number type and shape of each array.
-    objects
-        Of data objects, the arguments that make them again; empty for arrays.
-    altered
-        Data objects, by name, and their extra attributes that are text here and were something else.
-    """
+    """The meaning of a frame, as its caller has given it."""
 
     source: str
     units: str = ""
     axes: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Any] = field(default_factory=dict)
+    #: Labels of the arrays, if they were given by label.
     labels: tuple[str, ...] | None = None
+    #: Number type and shape of each array.
     kinds: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...] = ()
+    #: Of data objects, the arguments that make them again; empty for arrays.
     objects: tuple[Mapping[str, Any], ...] = ()
+    #: Data objects, by name, and their extra attributes that are text here and were something else.
     altered: tuple[tuple[str, str], ...] = ()
 
     def given(self, arrays: Sequence[NDArray[Any]]) -> Any:

@@ -42,27 +42,16 @@ WAITING_FRAMES: Final = 200_000
 class Intake:
     """Frames of many sources on their way into the file of a saver.
 
-    Parameters
-    ----------
-    saver
-        The saver.
-
-    Attributes
-    ----------
-    streams
-        The streams, by source.
-    is_gated
-        Whether frames go into the queue now.
-    by_hand
-        Whether the open file was opened by a person: it takes frames only while *Do Save* is on.
-    window_thread
-        Number of the thread that must not wait for room; 0 for none.
+    While it is gated, frames go into the queue. A file that a person opened, `by_hand`, takes frames only while *Do
+    Save* is on.
     """
 
     def __init__(self, saver: H5SaverBase) -> None:
         self._saver = saver
+        #: The streams, by source.
         self.streams: dict[str, Stream] = {}
         self.is_gated = self.by_hand = False
+        #: Number of the thread that must not wait for room; 0 for none.
         self.window_thread = 0
         self._gates = 0
         self._queue: deque[tuple[int, Callable[[], None]]] = deque()
@@ -171,10 +160,7 @@ class Intake:
     ) -> bool | None:
         """Have a frame wait for its turn; data that can't be saved as they are raise at once.
 
-        Returns
-        -------
-        bool or None
-            Whether there was room for it; None if frames need not wait (any more).
+        The result is whether there was room for it; None if frames need not wait (any more).
         """
         saver = self._saver
         try:
@@ -231,16 +217,8 @@ class Intake:
     ) -> bool:
         """Have a frame written now, or as soon as its file is open; return whether it was taken.
 
-        Parameters
-        ----------
-        source
-            Where it comes from.
-        bundle
-            The frame, checked.
-        write
-            Writes it into the open file, with the file's lock; returns whether it was saved.
-        stamp
-            Its number and clock; told where the frame is lost, if it is.
+        `write` writes the frame, which is checked, into the open file, with the file's lock, and returns whether it was
+        saved. The stamp is told where the frame is lost, if it is.
         """
         saver = self._saver
         if not self.is_taking():

@@ -17,19 +17,8 @@ RETRY_SECONDS: Final = 10.0
 
 @dataclass(frozen=True)
 class Limit:
-    """How much is enough; 0 is no limit.
+    """How much is enough: the size of the file in bytes, a time in s, and a number of frames; 0 is no limit.
 
-    Attributes
-    ----------
-    size
-        Size of the file, in bytes.
-    seconds
-        Time, in s.
-    frames
-        Number of frames.
-
-    Examples
-    --------
     >>> limit = Limit(seconds=3600, frames=1000)
     >>> limit.reached(seconds=12.0, frames=1000)
     '1,000 frames'
@@ -53,17 +42,8 @@ class Limit:
 
 
 class Limits:
-    """Says when a recording ends, and when it continues in a new file; any thread may ask.
+    """Says when a recording ends (`stop`), and when it continues in a new file (`roll`); any thread may ask.
 
-    Attributes
-    ----------
-    roll, stop
-        The limits of a file, and of a recording.
-    any
-        Whether there is any limit at all.
-
-    Examples
-    --------
     >>> limits = Limits()
     >>> limits.follow(Settings(roll_over_frames=10))
     >>> limits.roll_reason(frames=10, accepted=80, file_size=lambda: 0)
@@ -72,6 +52,7 @@ class Limits:
 
     def __init__(self) -> None:
         self.roll = self.stop = Limit()
+        #: Whether there is any limit at all.
         self.any = False
         self._wanted_size, self._began, self._retry_at = 0, monotonic(), 0.0
 
@@ -99,12 +80,8 @@ class Limits:
     def roll_reason(self, frames: int, accepted: int, file_size: Callable[[], int]) -> str:
         """Return why the recording continues in a new file, ``''`` if it does not.
 
-        Parameters
-        ----------
-        frames, accepted
-            Frames and bytes that were accepted for this file.
-        file_size
-            Returns the size of the file in bytes; it may look at the disk, and is asked rarely.
+        So many frames and bytes were accepted for this file. `file_size` returns the size of the file in bytes; it may
+        look at the disk, and is asked rarely.
         """
         if self.roll == Limit() or not frames or monotonic() < self._retry_at:
             return ""

@@ -18,12 +18,8 @@ __all__ = ["Mirroring"]
 class Mirroring:
     """The mirror of a recorder, if the settings want one.
 
-    Parameters
-    ----------
-    where
-        Returns the server, the folder there, and the folder of the files here. It may raise an H5SaverError.
-    failed
-        Called with an error that kept the mirror from beginning.
+    `where` returns the server, the folder there, and the folder of the files here; it may raise an H5SaverError.
+    `failed` is called with an error that kept the mirror from beginning.
     """
 
     def __init__(

@@ -30,20 +30,8 @@ class SwmrAnswer(Enum):
 def made_for_swmr(path: Path, io: Backend) -> bool | None:
     """Return whether a file was made for SWMR; None if it can't be read, opening it will tell why.
 
-    Everything is read that opening it for saving reads. In some damaged files HDF5 comes to no end: where the file is
-    read in a worker process, that is noticed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    io
-        A backend without an open file.
-
-    Raises
-    ------
-    ReadingStuckError
-        If reading came to no end.
+    Everything is read that opening it for saving reads, with a backend that has no file open. In some damaged files
+    HDF5 comes to no end: where the file is read in a worker process, that is noticed, and is a ReadingStuckError.
     """
     before, io.reading_seconds = io.reading_seconds, _SECONDS
     try:

@@ -24,13 +24,7 @@ _LIMITS = ("roll_over_size", "roll_over_time", "roll_over_frames", "stop_after_t
 
 
 class Reactions:
-    """Applies changed settings to a recorder at once; other settings are read when they are needed.
-
-    Parameters
-    ----------
-    saver
-        The recorder.
-    """
+    """Applies changed settings to a recorder at once; other settings are read when they are needed."""
 
     def __init__(self, saver: H5SaverBase) -> None:
         self._saver = saver

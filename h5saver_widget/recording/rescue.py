@@ -32,14 +32,9 @@ _OWN: Final[dict[str, Any]] = {
 
 
 def write_held(memory: Ring, opened: Iterable[tuple[float, str, str]]) -> None:
-    """Write the held frames into a file, in place of the one that was begun for them, if one was.
+    """Write the held frames of a memory that has fired into a file, in place of the one begun for them, if one was.
 
-    Parameters
-    ----------
-    memory
-        The memory; it has fired.
-    opened
-        The files that the program has had open: when (monotonic), which, and how.
+    `opened` are the files that the program has had open: when (monotonic), which, and how.
     """
     order = order_in(memory)
     begun = [Path(path) for at, path, mode in opened if mode == "x" and at >= order["fired"]]

@@ -55,53 +55,33 @@ GROUPS: Final[Mapping[SettingPath, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """The declaration of a setting.
+    """The declaration of a setting."""
 
-    Attributes
-    ----------
-    name
-        Its name, also that of the attribute of :class:`Settings`.
-    group
-        Path of the group it belongs to.
-    kind
-        ``'bool'``, ``'int'``, ``'float'``, ``'str'``, ``'text'``, ``'list'``, ``'folder'``, ``'file'``, ``'secret'``.
-    default
-        Its value at first.
-    title, tip
-        Label for people.
-    limits
-        Smallest and largest number.
-    choices
-        Returns the choices of a list: values, or values by their names.
-    only_choices
-        Whether other values than these are refused.
-    unit
-        Unit of a number.
-    readonly, visible, placeholder
-        How it is shown.
-    private
-        Whether it stays out of the settings that are written into files.
-    kept
-        Whether it is a choice of the user, to be put back when the program starts again; else it belongs to a moment.
-    check
-        Raises an H5SaverError for a value that can't be used.
-    """
-
+    #: Its name, also that of the attribute of :class:`Settings`.
     name: str
+    #: Path of the group it belongs to.
     group: SettingPath
+    #: ``'bool'``, ``'int'``, ``'float'``, ``'str'``, ``'text'``, ``'list'``, ``'folder'``, ``'file'``, ``'secret'``.
     kind: str
     default: Any
     title: str
     tip: str
+    #: Smallest and largest number.
     limits: tuple[int, int] | None = None
+    #: Returns the choices of a list: values, or values by their names.
     choices: Callable[[], Mapping[str, Any] | list[Any]] | None = None
+    #: Whether other values than these are refused.
     only_choices: bool = True
+    #: Unit of a number.
     unit: str = ""
     readonly: bool = False
     visible: bool = True
     placeholder: str = ""
+    #: Whether it stays out of the settings that are written into files.
     private: bool = False
+    #: Whether it is a choice of the user, put back when the program starts again; else it belongs to a moment.
     kept: bool = True
+    #: Raises an H5SaverError for a value that can't be used.
     check: Callable[[Any], object] | None = None
 
     @property
@@ -112,10 +92,7 @@ class Setting:
     def checked(self, value: Any) -> Any:
         """Return a value in the setting's own type.
 
-        Raises
-        ------
-        SettingError
-            If it is of another type, out of the limits, or not among the choices.
+        SettingError if it is of another type, out of the limits, or not among the choices.
         """
         wanted = type(self.default)
         if wanted is str:

@@ -23,18 +23,10 @@ _OWN: Final = (
 
 
 def skeleton(saver: H5SaverLowLevel) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """Return the parts with which the next file begins.
+    """Return the parts of the open file with which the next one begins.
 
-    Parameters
-    ----------
-    saver
-        With an open file.
-
-    Returns
-    -------
-    tuple
-        The attributes that were given to the raw data group, decoded; and path and raw attributes of the groups that
-        modules have made, parents first.
+    They are the attributes that were given to the raw data group, decoded; and path and raw attributes of the groups
+    that modules have made, parents first.
     """
     raw = saver.get_group(saver.raw_group)
     added = {name: value for name, value in raw.attrs.to_dict().items() if name not in _OWN}

@@ -16,8 +16,6 @@ INTERVALS: Final = 5.0
 def source_names(text: str) -> tuple[str, ...]:
     """Return the names in a text, separated by commas.
 
-    Examples
-    --------
     >>> source_names('Camera, Spectrometer,')
     ('Camera', 'Spectrometer')
     """
@@ -35,8 +33,6 @@ class _Source:
 class Sources:
     """The latest data of each source.
 
-    Examples
-    --------
     >>> sources = Sources(required=('Camera', 'Laser'))
     >>> sources.saved('Camera', 1.0)
     >>> sources.missing(now=8.0, since=0.0)

@@ -22,25 +22,14 @@ __all__ = ["Stream"]
 class Stream:
     """One source: its module saver, and the meaning of its last frame, so that the next one needs no check.
 
-    Parameters
-    ----------
-    saver
-        The saver.
-    source
-        Title of its group in the file.
-    module
-        The instrument, if there is more to it than its name.
-
-    Attributes
-    ----------
-    alike
-        The last frame, if frames like it need no check.
+    The source is the title of its group in the file; `module` is the instrument, if there is more to it than its name.
     """
 
     def __init__(self, saver: H5SaverBase, source: str, module: Any = None) -> None:
         self._saver, self._source = saver, source
         self._module = DetectorTimeSaver(module or SimpleNamespace(title=source))
         self._module.h5saver = saver
+        #: The last frame, if frames like it need no check.
         self.alike: Alike | None = None
 
     @property
@@ -55,14 +44,8 @@ class Stream:
     def write(self, meant: Meant | None, stamp: Stamp | None, bundle: DataToExportLike) -> bool:
         """Save a frame as a module saver does. The lock is held.
 
-        Parameters
-        ----------
-        meant
-            What was said about it; None if the next one has to be checked as well.
-        stamp
-            Number and clock of the frame; None if it has none.
-        bundle
-            The frame.
+        `meant` is None if the next frame has to be checked as well; `stamp` is None for a frame without number and
+        clock.
         """
         module, saver, alike = self._module, self._saver, self.alike
         if meant is not None and alike is not None and alike.meant == meant:  # it has waited: others came meanwhile

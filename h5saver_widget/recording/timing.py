@@ -62,25 +62,14 @@ class _Source:
 
 
 class Timing:
-    """Numbers and clocks of the sources of a recorder.
-
-    Parameters
-    ----------
-    saver
-        The recorder.
-
-    Attributes
-    ----------
-    lock
-        Held while the numbers are looked at.
-    news
-        Gaps that nobody was told of yet.
-    """
+    """Numbers and clocks of the sources of a recorder."""
 
     def __init__(self, saver: H5SaverBase) -> None:
         self._saver = saver
+        #: Held while the numbers are looked at.
         self.lock = threading.Lock()
         self.watcher = saver.watcher
+        #: Gaps that nobody was told of yet.
         self.news: deque[Gap] = deque()
         self._untold: list[Gap] = []
         self._begin()

@@ -30,38 +30,23 @@ _HELP: Final = "write 'camera above 5', 'scope/ch1 below 0' or 'camera[100:200, 
 
 @dataclass(frozen=True, eq=False)
 class Trigger:
-    """A condition on the frames of one source.
+    """A condition on the frames of one source."""
 
-    Attributes
-    ----------
-    text
-        How it was written.
-    source, channel
-        Names of the source, and of a channel; ``''`` for any.
-    region
-        The part of an array that counts; empty for all of it.
-    how, kind
-        Which number is made of that (``mean``), and how it is compared (``above``).
-    limits
-        One number; two for a window.
-    """
-
+    #: How it was written.
     text: str
+    #: Names of the source, and of a channel; ``''`` for any.
     source: str
     channel: str
+    #: The part of an array that counts; empty for all of it.
     region: tuple[slice | int, ...]
+    #: Which number is made of that (``mean``), and how it is compared (``above``).
     how: str
     kind: str
+    #: One number; two for a window.
     limits: tuple[float, ...]
 
     def number(self, array: NDArray[Any]) -> float:
-        """Return the number of an array that is compared.
-
-        Raises
-        ------
-        IndexError, ValueError
-            If the array has no such part.
-        """
+        """Return the number of an array that is compared; IndexError or ValueError if the array has no such part."""
         part = array[self.region] if self.region else array
         return float(_HOW[self.how](abs(part) if part.dtype.kind == "c" else part))
 
@@ -76,15 +61,8 @@ class Trigger:
 
 
 def triggers_of(text: str) -> list[Trigger]:
-    """Return the conditions in a text.
+    """Return the conditions in a text; SettingError if one of them can't be understood.
 
-    Raises
-    ------
-    SettingError
-        If one of them can't be understood.
-
-    Examples
-    --------
     >>> (found,) = triggers_of('camera[2:4, 0] mean inside 20 30')
     >>> found.source, found.region, found.number(np.full((9, 9), 25.0)), found.holds(25.0)
     ('camera', (slice(2, 4, None), 0), 25.0, True)
@@ -119,13 +97,6 @@ def _part_of(word: str, text: str) -> slice | int:
 class Triggers:
     """The conditions of a saver. Each is a reason once it becomes true, not as long as it is.
 
-    Parameters
-    ----------
-    text
-        The conditions.
-
-    Examples
-    --------
     >>> triggers = Triggers('meter above 5')
     >>> [triggers.reason('meter', [('meter', np.array([value]))]) for value in (4, 6, 7, 4, 8)]
     ['', 'meter above 5: 6', '', '', 'meter above 5: 8']
@@ -145,15 +116,7 @@ class Triggers:
         return source in self._of
 
     def reason(self, source: str, channels: Iterable[tuple[str, NDArray[Any]]]) -> str:
-        """Return which condition has become true with a frame, in words; ``''`` for none.
-
-        Parameters
-        ----------
-        source
-            Where it comes from.
-        channels
-            Its arrays by their names.
-        """
+        """Return which condition has become true with a frame (its arrays by name), in words; ``''`` for none."""
         found, known = "", list(channels)
         for trigger in [*self._of[source]]:
             try:

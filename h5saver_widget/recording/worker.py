@@ -25,18 +25,11 @@ _LOOK_SECONDS: Final = 0.1
 
 
 class Task:
-    """One thing to do.
-
-    Attributes
-    ----------
-    doing
-        Kind of the task: ``'opening'``.
-    result, error
-        The result, once it is done.
-    """
+    """One thing to do."""
 
     def __init__(self, doing: str, work: Callable[[], object]) -> None:
         self.doing, self._work = doing, work
+        #: The result, or the error, once it is done.
         self.result: object = None
         self.error: BaseException | None = None
         self._done = threading.Event()
@@ -69,8 +62,6 @@ class Task:
 class FileWorker:
     """Does tasks in the order they were begun.
 
-    Examples
-    --------
     >>> worker = FileWorker()
     >>> task = worker.begin('adding', lambda: 1 + 1)
     >>> worker.wait(10)
@@ -153,10 +144,7 @@ class FileWorker:
     def wait(self, timeout: float | None = None) -> None:
         """Wait until everything that was begun is done, or the worker is lent; not in the worker's own thread.
 
-        Raises
-        ------
-        NotAnsweringError
-            If it takes longer than `timeout` seconds. The task continues.
+        NotAnsweringError if it takes longer than `timeout` seconds. The task continues.
         """
         if self.is_this_thread:
             return
