@@ -268,37 +268,18 @@ def data_from(
     channels: Sequence[Array] | None = None,
     cut: bool = True,
 ) -> DataWithAxes:
-    """Return the data object that an array node belongs to.
+    """Return the data object that a node with measured values, background or errors belongs to.
 
-    Parameters
-    ----------
-    node
-        Array of measured values, of background or of errors.
-    with_bkg
-        Subtract the background stored under the same number.
-    load_all
-        Take all channels of the data object, not this array alone.
-    navigation
-        Add the navigation axes.
-    lazy
-        Leave channels and errors on disk: they are of type `LazyArray`, with the shape and number type they would have
-        in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
-    raw
-        Of arrays of other programs, take the numbers as stored: without scale, offset, fill values and
-        dates.
-    most
-        Of all channels, take the first so many.
-    channels
-        The channels, where they are known; else they are looked for in the group.
-    cut
-        Of a segment, take its own rows alone.
+    - `with_bkg`: subtract the background stored under the same number.
+    - `load_all`: take all channels of the data object, not this array alone; of these, the first `most`.
+    - `navigation`: add the navigation axes.
+    - `lazy`: leave channels and errors on disk. They are of type `LazyArray`, with the shape and number type they would
+      have in memory. Text is read all the same; of unsigned 64 bit counts with a background, the largest is looked for.
+    - `raw`: of arrays of other programs, take the numbers as stored: without scale, offset, fill values and dates.
+    - `channels`: the channels, where they are known; else they are looked for in the group.
+    - `cut`: of a segment, take its own rows alone.
 
-    Raises
-    ------
-    NodeError
-        If the node is no array.
-    DataMismatchError
-        If the arrays, axes and errors in the file don't fit together.
+    NodeError if the node is no array; DataMismatchError if arrays, axes and errors in the file don't fit together.
     """
     first = array_node(followed(node))
     described = first.attrs.to_dict()

@@ -14,8 +14,6 @@ __all__ = ["Bundle", "frame_bytes", "origin_of", "with_occurrence"]
 class Bundle:
     """Data objects under one name and time, without any check: the output of filters and splitters.
 
-    Examples
-    --------
     >>> len(Bundle('grab', 0.0, []))
     0
     """

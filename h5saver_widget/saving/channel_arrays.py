@@ -37,16 +37,7 @@ Values = npt.NDArray[Any]
 class ChannelArrays(ABC):
     """Channels and errors of one data object in a group of the file.
 
-    Parameters
-    ----------
-    saver, place
-        The saver, and the group of the arrays.
-    lead
-        How many dimensions the arrays have before those of a frame.
-    distribution, fill_value
-        Of the points, and the value of points that nobody writes.
-    scan_shape
-        Shape of a scan.
+    The arrays have `lead` dimensions before those of a frame. The fill value is that of points that nobody writes.
     """
 
     _meaning: Meaning
@@ -115,14 +106,7 @@ class ChannelArrays(ABC):
     ) -> Handle:
         """Make the array of a channel, or of its errors; beside the first one, the signal axes.
 
-        Parameters
-        ----------
-        data_type, dwa, channel
-            Role of the array, and its content.
-        dtype
-            Type of the values.
-        held
-            The value of elements that nobody has written, if that is a value of the channel.
+        `held` is the value of elements that nobody has written, if that is a value of the channel.
         """
         is_error, is_block = data_type is DataType.error, tuple(dwa.nav_indexes) == (0,) and not self._lead
         more: dict[str, Any] = {"source": "calculated"} if is_error else {}
@@ -210,10 +194,7 @@ class ChannelArrays(ABC):
     def _as_stored(self, frame: Frame) -> list[Values]:
         """Return the channels of a frame that belongs here in the number types of the file.
 
-        Raises
-        ------
-        StreamingError, DataMismatchError
-            Of text with words that are new: see :func:`~h5saver_widget.saving.content.store_words`.
+        Of text with words that are new, errors as of :func:`~h5saver_widget.saving.content.store_words`.
         """
         found = []
         for handle, values in zip(self._handles, frame.data, strict=True):

@@ -39,13 +39,6 @@ def both_clocks() -> tuple[float, float]:
 class WallClock:
     """Finds the steps of the wall clock, and takes them out of times.
 
-    Parameters
-    ----------
-    read
-        Reads both clocks.
-
-    Examples
-    --------
     >>> clock = WallClock()
     >>> clock.look(), clock.on_axis(1700000000.0)
     (0.0, 1700000000.0)

@@ -28,15 +28,7 @@ _DEEPEST: Final = 8
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Attributes
-    ----------
-    name, units
-        Name and units.
-    array
-        Its values, one per row, shape (rows,); texts as ``object``.
-    """
+    """A column of a table; its array has one value per row, shape (rows,), texts as ``object``."""
 
     name: str
     units: str
@@ -122,13 +114,7 @@ class _ReadColumn:
 
 
 def columns_of(node: Array) -> list[Column]:
-    """Return the columns of a table, in their order; columns of arrays as one for each number in them.
-
-    Parameters
-    ----------
-    node
-        An array whose number type has names.
-    """
+    """Return the columns of a table, in their order; columns of arrays as one for each number in them."""
     info, about = node.info, node.attrs.to_dict()
     names = info.dtype.names or ()
     units = _units(names, about)

@@ -153,12 +153,8 @@ def array_made(file: H5SaverLowLevel, array: Array, ndim: int, attributes: Mappi
 def store_words(file: H5SaverLowLevel, handle: Handle, kind: ValueType, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the numbers that stand for values; words that are new stand in the file before any number does.
 
-    Raises
-    ------
-    StreamingError
-        If there are new words while the file streams (SWMR).
-    DataMismatchError
-        If there are too many different words.
+    StreamingError if there are new words while the file streams (SWMR); DataMismatchError if there are too many
+    different words.
     """
     if kind.news(values):
         if file.is_swmr_active:

@@ -40,24 +40,15 @@ _CALENDARS: Final = ("", "standard", "gregorian", "proleptic_gregorian")
 
 @dataclass(frozen=True)
 class Scaling:
-    """The conversion of stored numbers into values.
+    """The conversion of stored numbers into values: ``stored * factor + offset``."""
 
-    Attributes
-    ----------
-    dtype
-        Number type of the result.
-    stored
-        Number type as which the numbers are taken: unsigned, where the file says so.
-    factor, offset
-        The result is ``stored * factor + offset``.
-    missing
-        Stored numbers that stand for no value.
-    """
-
+    #: Number type of the result.
     dtype: np.dtype[Any]
+    #: Number type as which the numbers are taken: unsigned, where the file says so.
     stored: np.dtype[Any]
     factor: float = 1.0
     offset: float = 0.0
+    #: Stored numbers that stand for no value.
     missing: tuple[Any, ...] = ()
 
     def __call__(self, values: Any) -> npt.NDArray[Any]:
@@ -122,15 +113,8 @@ def text_in(value: Any) -> str:
 def scaling_of(dtype: np.dtype[Any], about: Mapping[str, Any]) -> tuple[Scaling | None, str]:
     """Return the conversion of an array's numbers, None if they need none, and the units of the result.
 
-    Parameters
-    ----------
-    dtype
-        The number type in the file.
-    about
-        The attributes of the array.
+    `dtype` is the number type in the file, and `about` are the attributes of the array.
 
-    Examples
-    --------
     >>> scaling, units = scaling_of(np.dtype('i2'), {'scale_factor': 0.5, 'units': 'm', '_FillValue': np.int16(-1)})
     >>> scaling(np.array([2, -1], 'i2')).tolist(), units
     ([1.0, nan], 'm')

@@ -135,20 +135,8 @@ def data_attributes(
 ) -> dict[str, Any]:
     """Return the attributes of one channel of a data object.
 
-    Parameters
-    ----------
-    dwa
-        The data object.
-    channel
-        Which of its arrays.
-    data_type
-        Role of the array in the file.
-    nav_indexes
-        Navigation dimensions of the array *in the file*.
-    distribution
-        ``'uniform'`` or ``'spread'``; None for the data's own.
-    more
-        Further attributes.
+    `nav_indexes` are the navigation dimensions of the array *in the file*. The distribution is ``'uniform'`` or
+    ``'spread'``; None for the data's own.
     """
     checked_name(str(dwa.name))
     extras = {stored_name(name): value for name, value in extras_of(dwa).items()}
@@ -186,25 +174,11 @@ def axis_attributes(axis: AxisLike, index: int, size: int | None = None) -> dict
 
 
 def fit_dynamic(values: npt.NDArray[Any], dtype: np.dtype[Any] | None, name: str) -> npt.NDArray[Any]:
-    """Return values in the number type chosen as saving dynamic.
+    """Return values in the number type chosen as saving dynamic; None keeps their own. The name is for the error.
 
-    Parameters
-    ----------
-    values
-        The measured values.
-    dtype
-        Number type on disk; None keeps the values' own.
-    name
-        Name of the data, for the error.
+    DynamicRangeError if a value would be changed: out of range, a fraction or nan in an integer type, an imaginary
+    part. Only the digits that a float type does not have are dropped.
 
-    Raises
-    ------
-    DynamicRangeError
-        If a value would be changed: out of range, a fraction or nan in an integer type, an imaginary part. Only the
-        digits that a float type does not have are dropped.
-
-    Examples
-    --------
     >>> fit_dynamic(np.array([0.0, 4095.0]), np.dtype('uint16'), 'camera')
     array([   0, 4095], dtype=uint16)
     """

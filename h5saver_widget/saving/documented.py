@@ -28,15 +28,10 @@ _AXES = {"x_axis": 1, "xaxis": 1, "y_axis": 2, "yaxis": 2}
 
 
 def axes_of(channel: Mapping[str, Any], ndim: int) -> list[Axis]:
-    """Return the axes that stand in a channel's dictionary.
+    """Return the axes that stand in a channel's dictionary, for data with so many dimensions.
 
-    Parameters
-    ----------
-    channel
-        With ``xaxis=dict(data=, units=, label=)`` for the last dimension and ``yaxis`` for the one before; ``labels``
-        is taken for ``label``, and an array for a dict without label and units.
-    ndim
-        Number of dimensions of the data.
+    It has ``xaxis=dict(data=, units=, label=)`` for the last dimension and ``yaxis`` for the one before; ``labels`` is
+    taken for ``label``, and an array for a dict without label and units.
     """
     axes = []
     for key, from_end in _AXES.items():
@@ -57,10 +52,7 @@ def axes_of(channel: Mapping[str, Any], ndim: int) -> list[Axis]:
 def data_of(group: GROUP, channel: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> DataRaw:
     """Return a channel's dictionary as a data object, named after the channel's group.
 
-    Raises
-    ------
-    DataMismatchError
-        If there is no array in it, or an axis does not fit.
+    DataMismatchError if there is no array in it, or an axis does not fit.
     """
     if "data" not in channel:
         raise DataMismatchError(

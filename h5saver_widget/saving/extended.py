@@ -42,15 +42,7 @@ def checked_indexes(indexes: Sequence[int], scan_shape: tuple[int, ...]) -> tupl
 
 
 class Point:
-    """The checked writes of a point, of one module or of several.
-
-    Parameters
-    ----------
-    saver
-        The saver.
-    at
-        Position of the point.
-    """
+    """The checked writes of a point, of one module or of several."""
 
     __slots__ = ("_at", "_saver", "appended", "values")
 
@@ -84,18 +76,8 @@ class Point:
 class ExtendedArrays(ChannelArrays):
     """The arrays of one data object in a scan: made full of the fill value, then written point by point.
 
-    Parameters
-    ----------
-    saver, place
-        The saver, and the channel group.
-    frame
-        The first data; shape, number types and meaning come from it.
-    scan_shape
-        Number of points along every scan dimension; ``(n,)`` for a spread scan of n points.
-    distribution
-        ``'uniform'`` or ``'spread'``.
-    fill_value
-        The value of points before they are measured; integers have no nan, theirs is 0.
+    Shape, number types and meaning come from the first frame. The scan has a number of points along every dimension;
+    ``(n,)`` is a spread scan of n points. Integers have no nan: their fill value is 0.
     """
 
     def __init__(
@@ -178,20 +160,9 @@ class ScanStream:
     """The data of one name and origin in a scan: the segments in which they are saved.
 
     A point goes into the segment with its meaning, or into a new one: points are measured in any order, and an
-    instrument may return to earlier settings.
-
-    Parameters
-    ----------
-    saver
-        The saver.
-    place_after
-        Makes the group of the next segment, for the first group, a frame and a number.
-    make
-        Makes arrays in a group for a frame, or finds them.
-    places
-        Groups of the segments that are there.
-    scan_shape
-        Shape of the scan.
+    instrument may return to earlier settings. `place_after` makes the group of the next segment, for the first group, a
+    frame and a number; `make` makes arrays in a group for a frame, or finds them; `places` are the groups of the
+    segments that are there.
     """
 
     def __init__(
@@ -261,15 +232,7 @@ class ScanStream:
 
 
 class RepeatedPoint(FramePattern):
-    """The data of a point, and where later ones of the same meaning are written.
-
-    Parameters
-    ----------
-    dte
-        The data.
-    streams
-        The stream of each data object, in this order.
-    """
+    """The data of a point, and where later ones of the same meaning are written: a stream for each data object."""
 
     def __init__(self, dte: DataToExportLike, streams: Sequence[ScanStream]) -> None:
         segments = [stream.arrays for stream in streams]

@@ -125,25 +125,12 @@ class _Beside:
 
 
 def foreign_data(asked: Node, *, load_all: bool = False, lazy: bool = False, raw: bool = False) -> DataWithAxes:
-    """Return the data object of an array that another program wrote.
+    """Return the data object of an array that another program wrote, or of a link to it in the group that describes it.
 
-    Parameters
-    ----------
-    asked
-        The array, or a link to it in the group that describes it.
-    load_all
-        Take the further signals of a NeXus group as channels.
-    lazy
-        Leave the numbers on disk.
-    raw
-        Numbers as they are stored in the file: without scale, offset, fill values and dates.
+    `load_all` takes the further signals of a NeXus group as channels; `lazy` leaves the numbers on disk; `raw` takes
+    them as they are stored in the file: without scale, offset, fill values and dates.
 
-    Raises
-    ------
-    NodeError
-        If a link leads nowhere.
-    DataMismatchError
-        If the array holds no numbers.
+    NodeError if a link leads nowhere; DataMismatchError if the array holds no numbers.
     """
     node = followed(asked)
     assert isinstance(node, Array)

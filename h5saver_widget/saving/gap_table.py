@@ -30,13 +30,7 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class GapTable:
-    """The table of one file, made with its first row; a file that is continued keeps the rows that it has.
-
-    Parameters
-    ----------
-    saver
-        The saver with the open file.
-    """
+    """The table of one open file, made with its first row; a file that is continued keeps the rows that it has."""
 
     def __init__(self, saver: H5SaverLowLevel) -> None:
         self._saver = saver

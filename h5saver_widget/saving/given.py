@@ -53,17 +53,8 @@ TimeGiven: TypeAlias = float | datetime | None
 def as_bundle(data: Given, name: str = "") -> DataToExportLike:
     """Return a saver's input as a bundle: a bundle as it is, anything else under a name.
 
-    Parameters
-    ----------
-    data
-        A bundle, a data object, or, with a name, an array, a number or a dict of them.
-    name
-        Title of the module; ``''`` for an array without a name.
-
-    Raises
-    ------
-    DataMismatchError
-        If it is none of these; the sentence shows the line that works.
+    That is a data object, or, with a name, an array, a number or a dict of them; the name is the title of the module,
+    ``''`` for an array without one. Anything else is a DataMismatchError, whose sentence shows the line that works.
     """
     if type(data) in BUNDLES:
         return data  # type: ignore[return-value]
@@ -92,23 +83,10 @@ def bundle_of(
 ) -> DataToExportLike:
     """Return a frame as a bundle.
 
-    Values of one shape and unit are the channels of one data object, named after the source; else each value is a data
-    object of its own, named by its label.
+    Values of one shape and unit are the channels of one data object, named after the source (the title of its group in
+    the file); else each value is a data object of its own, named by its label. The types of this module say how a frame
+    and its meaning may be given. DataMismatchError or AxisError if something does not fit, or can't be saved.
 
-    Parameters
-    ----------
-    source
-        Where the frame comes from: the title of its group in the file.
-    data, units, axes, time, errors, extras
-        The frame and its meaning; see the types of this module.
-
-    Raises
-    ------
-    DataMismatchError, AxisError
-        If something does not fit, or can't be saved.
-
-    Examples
-    --------
     >>> bundle = bundle_of('scope', {'ch1': [0.1, 0.2], 'ch2': [0.3, 0.4]}, 'V', {'time': ([0.0, 0.5], 's')}, time=0.0)
     >>> bundle.data
     [<DataRaw 'scope' [V] Data1D: 2 channels (|2) float64>]

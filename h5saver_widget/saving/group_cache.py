@@ -44,23 +44,14 @@ Candidates = dict[tuple[DataType, ...], list[str]]
 
 
 class CachedGroup:
-    """A group and the names of the nodes in it.
-
-    Attributes
-    ----------
-    group
-        The group.
-    names
-        Names of the nodes in it.
-    channels
-        For a group of channel groups: by title, the channel groups that may still take arrays. None: not looked up yet.
-    """
+    """A group and the names of the nodes in it."""
 
     __slots__ = ("_next", "channels", "group", "names")
 
     def __init__(self, group: GROUP, names: Iterable[str] = ()) -> None:
         self.group = group
         self.names = set(names)
+        #: Of a group of channel groups, by title, those that may still take arrays. None: not looked up yet.
         self.channels: dict[str, _Titled] | None = None
         self._next: dict[str, int] = {}
 
@@ -200,16 +191,9 @@ def channel_group(
 ) -> CachedGroup:
     """Return the channel group of a data object: one of its name and origin, or a new ``CH00``, ``CH01``...
 
-    Parameters
-    ----------
-    saver, where
-        The saver, and the group in which the group of the dimensionality stands, or is made.
-    dwa, origin
-        The data object, and the module that it comes from.
-    without
-        Pass over groups that hold arrays of one of these roles.
-    skip
-        Pass over that many groups that would do: the second data of one name in a bundle have the second group.
+    The group of its dimensionality stands in `where`, or is made there. Groups that hold arrays of a role in `without`
+    are passed over, and so are `skip` groups that would do: the second data of one name in a bundle have the second
+    group.
     """
     wanted = str(dwa.name), origin, tuple(without), skip
     try:
@@ -305,20 +289,9 @@ def segment_group(
 ) -> CachedGroup:
     """Make the channel group of the next segment of data, and close the one before.
 
-    Parameters
-    ----------
-    saver, where
-        The saver, and the group in which the group of the dimensionality stands, or is made.
-    dwa, origin
-        The data object, and the module that it comes from.
-    before
-        Group of the segment before.
-    first_row, end_row
-        Row with which this segment begins, and the row after the last one of the segment before.
-    number
-        Number of the segment in a scan: there, all segments take points as long as the scan lasts.
-    beside
-        The first segment stands right in the group `where`, and this one beside it.
+    The group of their dimensionality stands in `where`, or is made there. The segment begins with `first_row`, and
+    `end_row` comes after the last row of the segment before. It has a number in a scan: there, all segments take points
+    as long as the scan lasts. `beside`: the first segment stands right in the group `where`, and this one beside it.
     """
     path = saver.path_of(where)
     first = before.group.attrs.get(SEGMENT_OF) or before.group.path.removeprefix(f"{path.rstrip('/')}/")

@@ -31,24 +31,12 @@ __all__ = ["GrowingArrays", "is_block"]
 class GrowingArrays(ChannelArrays):
     """The growing arrays of one data object, or of a segment of it: channels and errors, signal axes beside them.
 
-    The arrays are made by the first data, or found again in a file that is continued. Data that have a navigation axis
-    of their own (a block of points) are appended as that many rows. Their axis grows along, and so do the axes of the
-    recording, of which all rows of a block have one value.
+    The arrays are made by the first data, from which shape, number types and meaning come, or found again in a file
+    that is continued. Data that have a navigation axis of their own (a block of points) are appended as that many rows.
+    Their axis grows along, and so do the axes of the recording, of which all rows of a block have one value.
 
-    Parameters
-    ----------
-    saver, place
-        The saver, and the group of the arrays.
-    frame
-        The first data; shape, number types and meaning come from it.
-    axes
-        The axes of the recording.
-    rows_before
-        Points that were saved before these data appeared.
-    after
-        The segment before this one: number types that can hold the frame stay as they were.
-    moving
-        Keep the values of the signal axes for every row.
+    So many points were saved before these data appeared. Number types of the segment before, `after`, that can hold the
+    frame stay as they were. `moving` keeps the values of the signal axes for every row.
     """
 
     def __init__(

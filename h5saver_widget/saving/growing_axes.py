@@ -27,14 +27,9 @@ Rows = npt.NDArray[Any]
 
 
 class GrowingAxes:
-    """Axes along which data grow.
+    """Axes along which data grow: found again in the group that holds them, or made.
 
-    Parameters
-    ----------
-    saver, place
-        The saver, and the group that holds the axes (they are found again, or made).
-    axes
-        Label, units and number type of every axis; their values don't count.
+    Label, units and number type of the given ones count, their values don't.
     """
 
     def __init__(self, saver: H5SaverLowLevel, place: CachedGroup, axes: Sequence[AxisLike]) -> None:
@@ -102,12 +97,8 @@ class GrowingAxes:
     def checked(self, values: Iterable[Rows], what: str) -> list[tuple[Handle, Rows]]:
         """Return the values to append, in the number types of the axes; nothing is written yet.
 
-        An axis of integers to which a fraction comes becomes one of float64.
-
-        Raises
-        ------
-        DataMismatchError
-            If an axis would have to hold fractions and integers beyond 2**53.
+        An axis of integers to which a fraction comes becomes one of float64; DataMismatchError if it would have to hold
+        fractions and integers beyond 2**53.
         """
         if not self._arrays:
             return []  # axes of blocks alone: these have their own

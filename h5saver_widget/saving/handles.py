@@ -21,21 +21,14 @@ __all__ = ["KnownAs", "bring_up_to_date", "known_as"]
 
 @dataclass
 class KnownAs:
-    """The identity of a module's group in any file.
+    """The identity of a module's group in any file."""
 
-    Attributes
-    ----------
-    parent
-        Where it stands: a path, or a group that may be one of a module itself.
-    kind, title
-        Type of the group, and title of the module.
-    generation
-        File of the saver in which its handle was last good.
-    """
-
+    #: Where it stands: a path, or a group that may be one of a module itself.
     parent: Where
+    #: Type of the group, and title of the module.
     kind: str
     title: str
+    #: File of the saver in which its handle was last good.
     generation: int
 
 
@@ -50,19 +43,7 @@ def known_as(saver: H5SaverLowLevel, group: GROUP, parent: Where, kind: str, tit
 def bring_up_to_date(saver: H5SaverLowLevel, where: Where, make: bool = True) -> bool:
     """Make a node of an earlier file one of the file that is open; other places stay as they are.
 
-    Parameters
-    ----------
-    saver
-        The saver.
-    where
-        A place in a file.
-    make
-        Make the group, if there is none of that module.
-
-    Returns
-    -------
-    bool
-        False if there is none.
+    `make` makes the group, if there is none of that module; without it, the result is False then.
     """
     if not isinstance(where, GROUP):
         return True

@@ -22,10 +22,7 @@ Rows = npt.NDArray[np.intp]
 def joined(segments: Sequence[DataWithAxes]) -> list[DataWithAxes]:
     """Return segments in their order; those next to each other that differ in nothing but number types are one.
 
-    Parameters
-    ----------
-    segments
-        Data objects along a growing axis of dimension 0, each with its own rows.
+    They are data objects along a growing axis of dimension 0, each with its own rows.
     """
     found: list[list[DataWithAxes]] = []
     for data in segments:
@@ -41,14 +38,8 @@ def joined_scan(
 ) -> list[DataWithAxes]:
     """Return the segments of a scan, those that differ in nothing but number types as one; each with its own points.
 
-    Parameters
-    ----------
-    segments
-        Data objects with their own points.
-    whole
-        Returns one of them in the shape of the whole scan.
-    numbers
-        For every point of the scan, the number of the segment that it is in.
+    `whole` returns one of them in the shape of the whole scan; `numbers` has, for every point of the scan, the number
+    of the segment that it is in.
     """
     groups: list[list[int]] = []
     for number, data in enumerate(segments):

@@ -19,10 +19,7 @@ _MOST_STEPS: Final = 20
 def resolved(io: Backend, path: str) -> str:
     """Return the path at the end of all soft links on a path.
 
-    Raises
-    ------
-    NodeError
-        If a link leads nowhere, round in circles, or into another file.
+    NodeError if a link leads nowhere, round in circles, or into another file.
     """
     here, steps = "", 0
     names = deque(path.split("/"))

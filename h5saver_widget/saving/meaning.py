@@ -28,21 +28,11 @@ _Array = np.ndarray
 class Frame:
     """A data object whose arrays have come through the door: plain, and in the number type that was chosen.
 
-    Parameters
-    ----------
-    dwa
-        The data object; it is not changed.
-    dynamic
-        Number type chosen as saving dynamic, None for each array's own.
-    converts
-        Whether numbers may be converted to the units of the frames before.
+    The data object is not changed. `dynamic` is the number type chosen as saving dynamic, None for each array's own.
+    `converts`: numbers may be converted to the units of the frames before.
 
-    Raises
-    ------
-    DataMismatchError
-        If an array can't be saved, or channels differ in shape.
-    DynamicRangeError
-        If values don't fit the saving dynamic.
+    DataMismatchError if an array can't be saved, or channels differ in shape; DynamicRangeError if values don't fit the
+    saving dynamic.
     """
 
     __slots__ = ("converts", "data", "dtypes", "dwa", "errors", "given", "shape")
@@ -152,15 +142,7 @@ def _raw(axis: AxisLike) -> tuple[str, bytes]:
 
 
 class Meaning:
-    """The meaning of a stream.
-
-    Parameters
-    ----------
-    units, labels, source
-        Of the data.
-    axes
-        Axes, by dimension.
-    """
+    """The meaning of a stream: units, labels and source of the data, and their axes by dimension."""
 
     def __init__(self, units: str, labels: Sequence[str], source: str, axes: Iterable[AxisMeaning]) -> None:
         self.units, self.labels, self.source = units, list(labels), source

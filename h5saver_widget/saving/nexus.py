@@ -66,20 +66,11 @@ def root_attributes(default: str) -> dict[str, str]:
 
 
 def class_of_group(path: str, kind: Any = "", *, has_entry: bool = False) -> dict[str, str]:
-    """Return the attributes of a new group.
+    """Return the attributes of a new group with that path, and that ``type`` attribute, if it has one.
 
-    Parameters
-    ----------
-    path
-        Its path.
-    kind
-        Its ``type`` attribute, if it has one.
-    has_entry
-        Whether the file has an entry (:mod:`h5saver_widget.saving.entry`) in which the instruments are. The group of
-        all data is no second one then.
+    In a file that has an entry (:mod:`h5saver_widget.saving.entry`) with the instruments, the group of all data is no
+    second one.
 
-    Examples
-    --------
     >>> class_of_group('/RawData'), class_of_group('/RawData/Detector000', 'detector')
     ({'NX_class': 'NXentry'}, {'NX_class': 'NXdetector'})
     >>> class_of_group('/RawData/Detector000/Data1D')
@@ -121,8 +112,6 @@ class _Group:
 class Plots:
     """The NeXus description of an open file: collected while arrays are made, written at the end of a step.
 
-    Examples
-    --------
     >>> plots = Plots()
     >>> plots.made('/RawData/Detector000/Data1D/CH00', 'Data00', 1, {'data_type': 'data', 'nav_indexes': ()})
     >>> plots.made('/RawData/Detector000/Data1D/CH00', 'Axis00', 1, {'data_type': 'axis', 'index': 0})
@@ -142,19 +131,7 @@ class Plots:
         self._made[path] = default
 
     def made(self, group: str, name: str, ndim: int, attributes: Mapping[str, Any]) -> None:
-        """Take note of an array.
-
-        Parameters
-        ----------
-        group
-            Path of the group that it was made in.
-        name
-            Name of the node.
-        ndim
-            Number of its dimensions.
-        attributes
-            Its attributes, before they are encoded.
-        """
+        """Take note of an array in the group with that path; its attributes as they were before they are encoded."""
         role = attributes.get("data_type")
         if role == DataType.axis.name:
             self._groups.setdefault(group, _Group()).axes.setdefault(int(attributes.get("index", 0)), name)
@@ -197,15 +174,7 @@ class Plots:
         return changed
 
     def write(self, backend: Backend, handle_of: Callable[[str], Handle]) -> None:
-        """Describe the groups that hold new data; the entry itself stays an entry.
-
-        Parameters
-        ----------
-        backend
-            The backend that has the file open.
-        handle_of
-            Where the handle of a group comes from, by path.
-        """
+        """Describe the groups that hold new data; their handles come by path. The entry itself stays an entry."""
         if not self._groups:
             return
         described: dict[str, dict[str, Any]] = {p: a for p, a in self.take().items() if p.count("/") > 1}

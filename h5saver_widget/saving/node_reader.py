@@ -22,11 +22,6 @@ class NodeReader:
 
     Sent to another process (a worker of a dask cluster), it opens the file there, for reading only. A password is not
     sent: workers find it as every program does, in the environment or the keyring.
-
-    Parameters
-    ----------
-    node
-        The array.
     """
 
     def __init__(self, node: Array) -> None:
@@ -56,21 +51,12 @@ class NodeReader:
 
 @dataclass(frozen=True)
 class ElsewhereReader:
-    """Reads parts of an array of a file that it opens when it is first asked.
-
-    Attributes
-    ----------
-    backend
-        Name of the backend.
-    file, path
-        The file, and the array in it.
-    server
-        Where the file is, if it is on a server that the environment does not name.
-    """
+    """Reads parts of an array of a file that it opens, by the name of a backend, when it is first asked."""
 
     backend: str
     file: str
     path: str
+    #: Where the file is, if it is on a server that the environment does not name.
     server: RemoteOptions | None = None
 
     def __call__(self, part: Part) -> Any:

@@ -108,16 +108,9 @@ def older_attributes(node: Array, attributes: Mapping[str, Any]) -> dict[str, An
 
 
 def older_axes(node: Array, points: int, navigation: bool = True) -> list[Axis]:
-    """Return the axes of an array of data.
+    """Return the axes of an array of data, of which the first dimensions, `points` in number, are those of a scan.
 
-    Parameters
-    ----------
-    node
-        The array.
-    points
-        How many of its dimensions, from the first, are those of a scan.
-    navigation
-        Add the axes of the scan.
+    `navigation` adds the axes of the scan.
     """
     shape = node.shape
     free = dict(enumerate(shape))

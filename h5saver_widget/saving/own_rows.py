@@ -54,19 +54,9 @@ def numbers_in(group: GROUP) -> npt.NDArray[Any] | None:
 class OwnRows:
     """Selects the rows of one data object in the arrays beside its data.
 
-    Parameters
-    ----------
-    group
-        Group of the array.
-    nav_indexes
-        Its navigation dimensions.
-    described
-        Its attributes.
-    arrays, errors, axes
-        Channels, errors and axes as they are in the file; these and `per_row` (attributes with a value for every row,
-        and the values of axes that move) are the attributes of this object.
-    nav_group
-        Group of the axes along which the arrays grow, which may have stamps of the frames; None if they don't grow.
+    Channels, errors and axes come as they are in the file; these and `per_row` (attributes with a value for every row,
+    and the values of axes that move) are the attributes of this object. `described` are the attributes of the array.
+    The axes along which arrays grow stand in `nav_group`, which may have stamps of the frames; None if they don't grow.
     """
 
     def __init__(

@@ -34,16 +34,9 @@ _NUMBER = (bool, int, float, complex, np.number, np.bool_)
 
 
 class ExtraRows:
-    """The extra attributes of a stream.
+    """The extra attributes of a stream, known from its first data, or as their first values, as stored with data.
 
-    Parameters
-    ----------
-    saver, place
-        The saver, and the group of the arrays.
-    known
-        The first data, or the first values of the attributes, as stored with data.
-    shape
-        Shape of a scan; None for arrays that grow by a row for each frame.
+    The shape is that of a scan; None for arrays that grow by a row for each frame.
     """
 
     def __init__(
@@ -97,14 +90,7 @@ class ExtraRows:
     def checked(self, dwa: DataLike, row: int, rows: int = 1) -> list[tuple[Handle, Any]]:
         """Return the writes of a frame: arrays with the value (or a note), nothing if no attribute has changed.
 
-        Parameters
-        ----------
-        dwa
-            The data object.
-        row
-            Number of its row; of a scan, of its point.
-        rows
-            How many rows it has, if arrays grow.
+        The frame has the row (of a scan, the point) of that number, and `rows` of them, if arrays grow.
         """
         if self.is_same(dwa):
             return []
@@ -205,19 +191,8 @@ def notes_in(node: VLARRAY) -> list[tuple[int, str, Any]]:
 def extra_rows(group: GROUP, names: Iterable[str], constants: Mapping[str, Any], count: int) -> dict[str, Any]:
     """Return the attributes that have a value for each of so many rows (or points of a scan, in order).
 
-    Parameters
-    ----------
-    group, names
-        Group of the arrays, and the names in it.
-    constants
-        The first values of the attributes.
-    count
-        Number of rows.
-
-    Returns
-    -------
-    dict
-        An array of numbers, or a list, for each; nothing for attributes that are the same in all rows.
+    They are an array of numbers, or a list, for each; those that are the same in all rows are left out. `names` are the
+    names in the group of the arrays, and `constants` the first values of the attributes.
     """
     found: dict[str, Any] = {}
     nodes = _beside(group, names)

@@ -26,15 +26,8 @@ __all__ = ["provenance", "recording_id"]
 def provenance(backend: Backend, now: datetime | None = None) -> dict[str, str]:
     """Return the attributes of the root of a new file, as they are stored.
 
-    Parameters
-    ----------
-    backend
-        The backend that has the file open.
-    now
-        When the file was made, with a time zone; now by default.
+    `backend` has the file open; `now`, when it was made, has a time zone.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> from h5saver_widget.backends.registry import create_backend
     >>> backend = create_backend('h5py')
@@ -60,8 +53,6 @@ def recording_id(backend: Backend) -> str:
 
     It is random, and written when the file is made or first added to. Copies have the same; files of one name differ.
 
-    Examples
-    --------
     >>> import tempfile, pathlib
     >>> from h5saver_widget import H5SaverLowLevel
     >>> with H5SaverLowLevel() as h5saver:

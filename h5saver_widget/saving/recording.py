@@ -35,15 +35,7 @@ Key = tuple[str, str, str, int]
 
 
 class Recording:
-    """The growing arrays below one group: the axes along which they grow, and one GrowingArrays per data object.
-
-    Parameters
-    ----------
-    saver, where
-        The saver, and the group.
-    names, units
-        Label and units of the axes.
-    """
+    """The growing arrays below one group: the axes along which they grow, and one GrowingArrays per data object."""
 
     def __init__(self, saver: H5SaverLowLevel, where: Where, names: Sequence[str], units: Sequence[str]) -> None:
         self._saver = saver
@@ -73,12 +65,8 @@ class Recording:
 
         Data that mean something else than before (units, axes, labels, number type, shape) begin a new segment.
 
-        Raises
-        ------
-        DataMismatchError
-            If the number of axis values is wrong or one is no single number, or an array can't be saved.
-        DynamicRangeError
-            If values don't fit the saving dynamic.
+        DataMismatchError if the number of axis values is wrong or one is no single number, or an array can't be saved;
+        DynamicRangeError if values don't fit the saving dynamic.
         """
         if len(values) != len(self._names):
             raise DataMismatchError(

@@ -51,20 +51,7 @@ def is_time_to_look(tries: int) -> bool:
 
 
 class FramePattern:
-    """The meaning of a frame, and the arrays in which frames of the same meaning are saved.
-
-    Parameters
-    ----------
-    dte
-        The frame.
-    channels
-        Arrays of each of its data objects, in this order.
-
-    Attributes
-    ----------
-    handles
-        The arrays, in the order of the values of a frame.
-    """
+    """The meaning of a frame, and the arrays in which frames of the same meaning are saved, by data object."""
 
     def __init__(self, dte: DataToExportLike, channels: Sequence[ChannelArrays]) -> None:
         self._name, data = dte.name, [*dte.data]
@@ -79,6 +66,7 @@ class FramePattern:
         self._row_types, self._sizes = [np.ndarray] * len(rows), [array.size for array in rows]
         self._dtypes = [array.dtype for array in rows]
         self._shapes = [(number, array.shape) for number, array in enumerate(rows) if array.size > 1]
+        #: The arrays, in the order of the values of a frame.
         self.handles = [handle for arrays in channels for handle in arrays.handles]
 
     @staticmethod
@@ -126,25 +114,8 @@ class FramePattern:
 class Repeated(FramePattern):
     """An appended frame, and how later ones of the same meaning are appended.
 
-    Parameters
-    ----------
-    recording
-        The recording; it is broken while a frame is appended.
-    saver
-        The saver.
-    dte
-        The frame.
-    channels
-        Arrays of each of its data objects, in this order: all that the recording has.
-    axes
-        The axes of the recording.
-
-    Attributes
-    ----------
-    labels, shape, dtypes
-        Labels of the channels of the first data object, their shape, and number type of each.
-    size
-        Bytes of the channels of a frame.
+    The recording is broken while a frame is appended. The channels, in the order of the data objects of the frame, are
+    all that it has.
     """
 
     def __init__(
@@ -160,8 +131,10 @@ class Repeated(FramePattern):
         self._axis_handles, self._stamps = axes.handles, axes.stamps
         beside = [*self._axis_handles, *(axes.stamps.handles if axes.stamps is not None else ())]
         self._layout: RowLayout = saver.io.row_layout([*self.handles, *beside])
+        #: Bytes of the channels of a frame.
         self.size = self._layout.size - 8 * len(beside)
         first = channels[0]
+        #: Labels of the channels of the first data object, their shape, and number type of each.
         self.labels, self.shape, self.dtypes = first.labels, first.frame_shape, first.dtypes
 
     @classmethod

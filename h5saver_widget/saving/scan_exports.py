@@ -32,23 +32,16 @@ __all__ = ["DataToExportExtendedSaver"]
 
 
 class _Below:
-    """The streams below a group.
-
-    Attributes
-    ----------
-    streams
-        By the key of their data.
-    repeated
-        How points like the last one are written; None if each is checked.
-    tries
-        How many were checked since points were written like the ones before.
-    """
+    """The streams below a group."""
 
     __slots__ = ("repeated", "streams", "tries")
 
     def __init__(self) -> None:
+        #: By the key of their data.
         self.streams: dict[Key, ScanStream] = {}
+        #: How points like the last one are written; None if each is checked.
         self.repeated: RepeatedPoint | None = None
+        #: How many were checked since points were written like the ones before.
         self.tries = 0
 
     def look_for_repetition(self, dte: DataToExportLike, used: Sequence[ScanStream]) -> None:

@@ -77,61 +77,39 @@ def _go_first_at_exit() -> None:
 
 @dataclass(eq=False)
 class Session:
-    """An open file, and the work that closing it has to do.
-
-    Attributes
-    ----------
-    io
-        The backend that holds the file.
-    raw_path
-        Path of the raw data group.
-    swmr
-        Whether the file is in a format in which streaming can be started.
-    raw
-        Handle of the raw data group. Held for its sake: PyTables closes groups that nobody holds, and lists all their
-        nodes again when they are opened again.
-    growing
-        Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end.
-        Rewriting it with every row would cost three times as much as the row itself.
-    logger
-        Handle of the log, once a line was written.
-    counted
-        Counts of the frames before the file was closed and opened again, which ends streaming.
-    counts
-        Attributes of the raw data group that are written before the file is closed: how many frames came and went.
-    late_lines
-        Log lines that came while the file was streaming: rows of any length are broken under SWMR, so they wait.
-    places
-        The cache of recently used groups: group 10,000 costs as much as group 10.
-    titles
-        Name of the last group of a title, by path of the parent and type, for the same reason.
-    groups_made
-        How many numbered groups were made.
-    plots
-        New arrays that NeXus readers don't know yet.
-    entry
-        The ``/entry`` of the file, which shows the data to NeXus readers.
-    written
-        Path of a local file that is written, and its identity on the disk.
-    recordings
-        The recordings below groups that savers have begun: two that append to one group share one.
-    """
+    """An open file, and the work that closing it has to do."""
 
     io: Backend
     raw_path: str
+    #: Whether the file is in a format in which streaming can be started.
     swmr: bool = False
+    #: Handle of the raw data group. Held for its sake: PyTables closes groups that nobody holds, and lists all their
+    #: nodes again when they are opened again.
     raw: Handle | None = None
+    #: Growing arrays written in this session, by path: their ``shape`` attribute is brought up to date at the end.
+    #: Rewriting it with every row would cost three times as much as the row itself.
     growing: dict[str, Handle] = field(default_factory=dict)
+    #: Handle of the log, once a line was written.
     logger: Handle | None = None
+    #: Counts of the frames before the file was closed and opened again, which ends streaming.
     counted: Queue | None = None
+    #: Attributes of the raw data group that are written before the file is closed: how many frames came and went.
     counts: dict[str, Any] = field(default_factory=dict)
+    #: Log lines that came while the file was streaming: rows of any length are broken under SWMR, so they wait.
     late_lines: list[str] = field(default_factory=list)
+    #: Groups that were used recently: group 10,000 costs as much as group 10.
     group_cache: GroupCache = field(default_factory=GroupCache)
+    #: Name of the last group of a title, by path of the parent and type, for the same reason.
     titles: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    #: New arrays that NeXus readers don't know yet.
     plots: Plots = field(default_factory=Plots)
+    #: How many numbered groups were made.
     groups_made: int = 0
+    #: Path of a local file that is written, and its identity on the disk.
     written: tuple[Path, os.stat_result] | None = None
+    #: The ``/entry`` of the file, which shows the data to NeXus readers.
     entry: Entry = field(init=False)
+    #: The recordings below groups that savers have begun: two that append to one group share one.
     recordings: weakref.WeakValueDictionary[Any, Any] = field(default_factory=weakref.WeakValueDictionary)
 
     def __post_init__(self) -> None:

@@ -27,18 +27,7 @@ known_savers: weakref.WeakSet[H5SaverLowLevel] = weakref.WeakSet()
 
 
 class FileProxy:
-    """Stands for an open file, wherever it is open.
-
-    Parameters
-    ----------
-    saver
-        The saver that has the file open.
-
-    Attributes
-    ----------
-    filename
-        Path of the file.
-    """
+    """Stands for an open file, wherever it is open."""
 
     def __init__(self, saver: H5Backend) -> None:
         self.saver = saver
@@ -65,12 +54,7 @@ class FileProxy:
     def copy_file(self, target: str, overwrite: bool = False) -> None:
         """Copy the file, as it is now.
 
-        Parameters
-        ----------
-        target
-            Where to.
-        overwrite
-            A file that is there is renamed to ``name_old1.h5`` first; without, FileExistsError is raised.
+        `overwrite` renames a file that is there to ``name_old1.h5`` first; without, FileExistsError is raised.
         """
         path = naming.with_h5_suffix(Path(target))
         if overwrite and path.exists():

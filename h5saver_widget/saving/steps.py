@@ -23,13 +23,6 @@ class Step(AbstractContextManager[None]):
 
     A file killed while groups were made, between two flushes, was lost whole (2 of 80): so structure is flushed at
     once, at the end of the outermost block or of a call outside of any. That costs 0.15 ms.
-
-    Parameters
-    ----------
-    saver
-        The saver.
-    changes_structure
-        Whether nodes are made in the block.
     """
 
     __slots__ = ("_changes_structure", "_lock", "_saver")
@@ -73,15 +66,7 @@ class Step(AbstractContextManager[None]):
 
 
 class FrameStep(Step):
-    """Saves one frame in the block: one step for other threads, counted as lost if it raises.
-
-    Parameters
-    ----------
-    saver
-        The saver.
-    name
-        The source of the frame, for the message.
-    """
+    """Saves one frame in the block: one step for other threads, counted as lost, with its source, if it raises."""
 
     __slots__ = ("_name",)
 

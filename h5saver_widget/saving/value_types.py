@@ -29,26 +29,8 @@ _NAMES: Final = {"U": "text", "S": "bytes"}
 
 
 class ValueType:
-    """The meaning of the integers of one array.
+    """The meaning of the integers of one array: ``datetime64``, ``timedelta64``, text or bytes of any length.
 
-    Parameters
-    ----------
-    dtype
-        Type of the values: ``datetime64``, ``timedelta64``, text or bytes of any length.
-    words
-        The texts that are numbered already.
-
-    Attributes
-    ----------
-    dtype
-        Type of the values; of text and bytes without a length.
-    stored
-        Number type on the disk.
-    fill
-        Number of a value that was never written: no time, the empty text.
-
-    Examples
-    --------
     >>> kind = ValueType(np.dtype('U'))
     >>> kind.learn(np.array(['on', 'off', 'on'])), kind.numbers(np.array(['off', 'on']))
     (True, array([2, 1], dtype=int32))
@@ -60,9 +42,13 @@ class ValueType:
 
     def __init__(self, dtype: np.dtype[Any], words: tuple[str, ...] = ("",)) -> None:
         self.is_text = dtype.kind in _NAMES
+        #: Type of the values; of text and bytes without a length.
         self.dtype = np.dtype(dtype.kind) if self.is_text else dtype
+        #: Number type on the disk.
         self.stored: np.dtype[Any] = np.dtype(np.int32 if self.is_text else np.int64)
+        #: Number of a value that was never written: no time, the empty text.
         self.fill = 0 if self.is_text else int(np.iinfo(np.int64).min)
+        #: The texts that are numbered already.
         self._words = {word: number for number, word in enumerate(words)}
         self._characters = sum(map(len, words))
 
@@ -95,13 +81,7 @@ class ValueType:
         return {VALUE_TYPE: _NAMES[self.dtype.kind], WORDS: tuple(self._words)}
 
     def news(self, values: NDArray[Any]) -> list[str]:
-        """Return the words that have no number yet.
-
-        Raises
-        ------
-        DataMismatchError
-            If there are too many of them.
-        """
+        """Return the words that have no number yet; DataMismatchError if there are too many of them."""
         if not self.is_text:
             return []
         new = [word for word in dict.fromkeys(map(_text, values.reshape(-1).tolist())) if word not in self._words]
