@@ -26,23 +26,11 @@ _PARTS = '{"module": "h5saver_widget", "type": "parts", "data": "'
 
 
 def raw_attributes(values: Mapping[str, Any], max_bytes: int | None = None) -> dict[str, RawAttribute]:
-    """Return attributes as they are stored.
+    """Return attributes as they are stored; CodecError if a value can't be.
 
-    Parameters
-    ----------
-    values
-        Attribute values by name.
-    max_bytes
-        Longest text that the backend stores in one attribute. Longer values (1 MB of settings) are cut into numbered
-        parts, which reading puts together again.
+    Texts longer than the backend stores in one attribute, `max_bytes`, are cut into numbered parts (1 MB of settings),
+    which reading puts together again.
 
-    Raises
-    ------
-    CodecError
-        If a value can't be stored.
-
-    Examples
-    --------
     >>> raw_attributes({'TITLE': 'Spectrum', 'size': 5})
     {'TITLE': 'Spectrum', 'size': '{"module": "builtins", "type": "int", "data": "5"}'}
     """

@@ -41,7 +41,8 @@ class Node:
     """
 
     class_name = "NODE"
-    _last_path = ""
+    #: The path when it was last asked for, also after the file was closed; ``''`` if it never was.
+    last_path = ""
     _within: GROUP | None = None
 
     def __init__(self, backend: Backend, handle: Handle) -> None:
@@ -71,13 +72,8 @@ class Node:
     @property
     def path(self) -> str:
         """Absolute path in the file."""
-        self._last_path = self._backend.path_of(self._handle)
-        return self._last_path
-
-    @property
-    def last_path(self) -> str:
-        """The path when it was last asked for, also after the file was closed; ``''`` if it never was."""
-        return self._last_path
+        self.last_path = self._backend.path_of(self._handle)
+        return self.last_path
 
     @property
     def name(self) -> str:

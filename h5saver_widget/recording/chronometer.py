@@ -14,17 +14,10 @@ __all__ = ["Chronometer", "Lap", "format_clock", "parse_clock"]
 
 
 def format_clock(seconds: float, decimals: int = 1) -> str:
-    """Return a time as hours, minutes, seconds and parts of a second, cut off and never rounded up.
+    """Return a time in s as hours, minutes, seconds and parts of a second (0 to 3 digits), cut off, never rounded up.
 
-    Parameters
-    ----------
-    seconds
-        Time in s; a time below zero gets a sign.
-    decimals
-        Digits after the second, 0 to 3.
+    A time below zero gets a sign.
 
-    Examples
-    --------
     >>> format_clock(751.49), format_clock(-5.2), format_clock(3599.99, 0)
     ('00:12:31.4', '-00:00:05.2', '00:59:59')
     """
@@ -37,15 +30,8 @@ def format_clock(seconds: float, decimals: int = 1) -> str:
 
 
 def parse_clock(text: str) -> float:
-    """Return the seconds that a text means: ``90``, ``1:30`` or ``0:01:30``.
+    """Return the seconds that a text means: ``90``, ``1:30`` or ``0:01:30``; ClockError if it is no time above zero.
 
-    Raises
-    ------
-    ClockError
-        If it is no time, or not above zero.
-
-    Examples
-    --------
     >>> parse_clock('1:30'), parse_clock('0:00:02.5')
     (90.0, 2.5)
     """
@@ -65,20 +51,12 @@ def parse_clock(text: str) -> float:
 
 @dataclass(frozen=True)
 class Lap:
-    """A lap.
-
-    Attributes
-    ----------
-    number
-        Counts from 1.
-    seconds
-        Time since the lap before (or the start), in s.
-    total
-        Time since the start, in s.
-    """
+    """A lap; its number counts from 1."""
 
     number: int
+    #: Time since the lap before (or the start), in s.
     seconds: float
+    #: Time since the start, in s.
     total: float
 
     def __str__(self) -> str:

@@ -164,11 +164,7 @@ def swmr_mismatch(saver: H5SaverBase, path: Path, picked: bool = False) -> bool 
     """Return the SWMR state of a file if it differs from the settings, else None.
 
     The open file is closed for it. A file that a person has `picked` may be any: it is read in a worker process.
-
-    Raises
-    ------
-    ReadingStuckError
-        If the file is damaged so that reading it comes to no end.
+    ReadingStuckError if it is damaged so that reading it comes to no end.
     """
     if not saver.io.location.exists(path) or not (saver.is_swmr_capable or picked):
         return None

@@ -33,18 +33,6 @@ class SettingsStore:
     Settings are replaced as a whole: a reader that takes `current` once sees values that belong together. Any thread
     may read and change them. For text that describes them (XML in files) the store has the methods of a parameter tree.
 
-    Parameters
-    ----------
-    settings
-        The first settings.
-
-    Attributes
-    ----------
-    current
-        The settings.
-
-    Examples
-    --------
     >>> store = SettingsStore(Settings())
     >>> store.listen(lambda name, value: print(name, value))
     >>> store['recording', 'stop_after_frames'] = 100
@@ -80,10 +68,7 @@ class SettingsStore:
     def change(self, **values: Any) -> None:
         """Change settings by their names, all at once.
 
-        Raises
-        ------
-        SettingError, NamingError
-            If a value can't be used; nothing is changed then.
+        SettingError or NamingError if a value can't be used; nothing is changed then.
         """
         with self._changing:
             before, self.current = self.current, replace(self.current, **values)

@@ -34,11 +34,6 @@ class Task:
         self.error: BaseException | None = None
         self._done = threading.Event()
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the task has ended: done, failed or cancelled."""
-        return self._done.is_set()
-
     def run(self) -> None:
         """Run the task; a failure is kept in `error`."""
         try:

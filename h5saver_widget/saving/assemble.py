@@ -76,13 +76,13 @@ def nav_group_of(node: Node) -> GROUP | None:
     return None
 
 
-def axis_from(node: Node, values: npt.NDArray[Any] | None = None) -> Axis:
+def axis_from(node: Node) -> Axis:
     """Return the axis stored in an array node."""
     attributes = node.attrs.to_dict()
     return Axis(
         str(attributes.get("label", attributes.get("TITLE", ""))),
         str(attributes.get("units", "")),
-        data=_values(array_node(node))[...] if values is None else values,
+        data=_values(array_node(node))[...],
         index=_as_int(attributes.get("index")),
         spread_order=_as_int(attributes.get("spread_order")),
     )

@@ -42,7 +42,8 @@ class ChannelArrays(ABC):
 
     _meaning: Meaning
     _extras: ExtraRows
-    _row_shape: tuple[int, ...]
+    #: Shape of a row, or of a point, in the file.
+    row_shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -55,41 +56,27 @@ class ChannelArrays(ABC):
     ) -> None:
         self._saver, self.place, self._lead = saver, place, lead
         self._distribution, self._fill_value, self._scan_shape = distribution, fill_value, scan_shape
-        self._handles: list[Handle] = []
+        #: The arrays of the channels.
+        self.handles: list[Handle] = []
         self._error_handles: list[Handle] = []
         #: Number types in the file, and what rows hold that nobody writes.
         self._dtypes: dict[Handle, np.dtype[Any]] = {}
         self._fills: dict[Handle, Any] = {}
         self._coded: dict[Handle, ValueType] = {}
         #: Shape of a frame, and the types of its channels as they are given.
-        self._frame_shape: tuple[int, ...] = ()
-        self._types: list[np.dtype[Any]] = []
+        self.frame_shape: tuple[int, ...] = ()
+        self.dtypes: list[np.dtype[Any]] = []
 
     @property
     def is_plain(self) -> bool:
         """Whether a frame is nothing but an array of numbers for each channel."""
         more = self._error_handles or self._coded or self._extras.has_rows
-        return not more and 0 not in self._frame_shape
+        return not more and 0 not in self.frame_shape
 
     @property
     def labels(self) -> list[str]:
         """Labels of the channels, in the order of their arrays."""
         return self._meaning.labels
-
-    @property
-    def handles(self) -> list[Handle]:
-        """The arrays of the channels."""
-        return self._handles
-
-    @property
-    def frame_shape(self) -> tuple[int, ...]:
-        """Shape of a frame."""
-        return self._frame_shape
-
-    @property
-    def dtypes(self) -> list[np.dtype[Any]]:
-        """Number types of the channels."""
-        return self._types
 
     def axes_change(self, axes: Sequence[AxisLike]) -> str:
         """Return the difference of a frame's signal axes in words, ``''`` if there is none."""
@@ -111,7 +98,7 @@ class ChannelArrays(ABC):
         is_error, is_block = data_type is DataType.error, tuple(dwa.nav_indexes) == (0,) and not self._lead
         more: dict[str, Any] = {"source": "calculated"} if is_error else {}
         if is_block:
-            more["data_dimension"] = dim_of(self._row_shape).name
+            more["data_dimension"] = dim_of(self.row_shape).name
         if 0 in dwa.shape:
             more[ROW_SHAPE] = tuple(dwa.shape[is_block:])
         nav_indexes = (*range(self._lead), *(int(i) + self._lead for i in dwa.nav_indexes))
@@ -149,7 +136,7 @@ class ChannelArrays(ABC):
         source = str(described.get("source", "raw"))
         self._meaning = Meaning(str(described.get("units", units)), labels, source, axes)
         self._extras = ExtraRows(self._saver, self.place, extras_on(described), self._scan_shape or None)
-        return tuple(described.get(ROW_SHAPE, self._row_shape or (1,)))
+        return tuple(described.get(ROW_SHAPE, self.row_shape or (1,)))
 
     def _found(self, data_type: DataType) -> list[Array]:
         """Return the arrays of a role that are in the file, and remember them."""
@@ -165,26 +152,26 @@ class ChannelArrays(ABC):
 
     def _complete(self, frame_shape: tuple[int, ...]) -> None:
         """Take note that all channels are there, for frames of this shape."""
-        self._frame_shape = frame_shape
-        self._types = [self._coded[h].dtype if h in self._coded else self._dtypes[h] for h in self._handles]
+        self.frame_shape = frame_shape
+        self.dtypes = [self._coded[h].dtype if h in self._coded else self._dtypes[h] for h in self.handles]
 
     def change(self, frame: Frame, shape: tuple[int, ...] | None = None) -> str:
         """Return why a frame does not belong into these arrays, ``''`` if it does.
 
         `shape` is that of one point of the frame, where the frame has several.
         """
-        if (shape or frame.shape) != self._frame_shape:
-            return f"shape {shape or frame.shape} instead of {self._frame_shape}"
-        if len(frame.data) != len(self._handles):
-            return f"{len(frame.data)} channels instead of {len(self._handles)}"
+        if (shape or frame.shape) != self.frame_shape:
+            return f"shape {shape or frame.shape} instead of {self.frame_shape}"
+        if len(frame.data) != len(self.handles):
+            return f"{len(frame.data)} channels instead of {len(self.handles)}"
         said = self._meaning.change(frame)
         if self._meaning.notice:
             tell_once(self._saver, f"{frame.dwa.name}: {self._meaning.notice}")
             self._meaning.notice = ""
         if said:
             return said
-        if frame.dtypes != self._types:
-            for dtype, given, values in zip(self._types, frame.dtypes, frame.data, strict=True):
+        if frame.dtypes != self.dtypes:
+            for dtype, given, values in zip(self.dtypes, frame.dtypes, frame.data, strict=True):
                 if given != dtype and not holds(dtype, values):
                     return f"numbers of type {values.dtype} instead of {dtype}"
         if frame.errors is None and not self._error_handles:
@@ -197,7 +184,7 @@ class ChannelArrays(ABC):
         Of text with words that are new, errors as of :func:`~h5saver_widget.saving.content.store_words`.
         """
         found = []
-        for handle, values in zip(self._handles, frame.data, strict=True):
+        for handle, values in zip(self.handles, frame.data, strict=True):
             kind = self._coded.get(handle)
             found.append(
                 values.astype(self._dtypes[handle], copy=False)
@@ -225,5 +212,5 @@ class ChannelArrays(ABC):
 
     def _knows_words(self, frame: Frame) -> bool:
         """Tell whether a frame that belongs here has no words that are new."""
-        kinds = [self._coded.get(handle) for handle in self._handles] if self._coded else []
+        kinds = [self._coded.get(handle) for handle in self.handles] if self._coded else []
         return not any(kind is not None and kind.news(values) for kind, values in zip(kinds, frame.data, strict=False))

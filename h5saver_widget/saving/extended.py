@@ -91,27 +91,27 @@ class ExtendedArrays(ChannelArrays):
     ) -> None:
         super().__init__(saver, place, len(scan_shape), distribution, fill_value, scan_shape)
         given = frame.shape
-        self._row_shape = () if given == (1,) else stored_shape(given)
+        self.row_shape = () if given == (1,) else stored_shape(given)
         if channel_name(DataType.data, 0) in place.names:
             given = self._reopen()
         else:
             frame.as_given()
             self._meaning = Meaning.of(frame.dwa)
-            self._handles = [self._create(DataType.data, frame.dwa, i, a) for i, a in enumerate(frame.dtypes)]
+            self.handles = [self._create(DataType.data, frame.dwa, i, a) for i, a in enumerate(frame.dtypes)]
             self._error_handles = self._create_errors(frame)
             self._extras = ExtraRows(saver, place, frame.dwa, scan_shape)
         self._complete(given)
 
     def _reopen(self) -> tuple[int, ...]:
         nodes = self._found(DataType.data)
-        self._handles = [node.handle for node in nodes]
+        self.handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._found(DataType.error)]
         dims, shape = self._lead, nodes[0].info.shape
         if shape[:dims] != self._scan_shape:
             raise DataMismatchError(
                 f"{nodes[0].path} has shape {shape}, this scan has {self._scan_shape} points; start a new scan"
             )
-        self._row_shape = tuple(shape[dims:])
+        self.row_shape = tuple(shape[dims:])
         own = [axis_from(self.place.group.get_child(name)) for _, name in self.place.numbered("Axis")]
         return self._take_meaning(nodes, [AxisMeaning(a, a.index - dims) for a in own if a.index >= dims], "")
 
@@ -122,17 +122,12 @@ class ExtendedArrays(ChannelArrays):
             self.place.group,
             name,
             title=title,
-            shape=(*self._scan_shape, *self._row_shape),
+            shape=(*self._scan_shape, *self.row_shape),
             dtype=dtype,
             fill_value=fill,
-            frame_axes=len(self._row_shape),
+            frame_axes=len(self.row_shape),
             attributes=attributes,
         )
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """Shape of a point in the file."""
-        return self._row_shape
 
     def is_complete_for(self, frame: Frame) -> bool:
         """Tell whether no array has to be made for a frame that belongs here."""
@@ -142,9 +137,9 @@ class ExtendedArrays(ChannelArrays):
 
     def add_to(self, point: Point, frame: Frame, at: tuple[int, ...]) -> None:
         """Add the data of a frame that belongs here to the writes of a point."""
-        shape, found = self._row_shape, point.values
-        data = frame.data if frame.dtypes == self._types and not self._coded else self._as_stored(frame)
-        for handle, values in zip(self._handles, data, strict=True):
+        shape, found = self.row_shape, point.values
+        data = frame.data if frame.dtypes == self.dtypes and not self._coded else self._as_stored(frame)
+        for handle, values in zip(self.handles, data, strict=True):
             found.append((handle, values if values.shape == shape else values.reshape(shape)))
         if frame.errors is not None or self._error_handles:
             if not self._error_handles:

@@ -62,7 +62,7 @@ class GrowingArrays(ChannelArrays):
             self.is_block = NAV_GROUP in place.names or (self.is_block and any(a.index == 0 for a in own))
         self._lead = 0 if self.is_block else 1
         given = self._given_shape(frame)
-        self._row_shape = stored_shape(given)
+        self.row_shape = stored_shape(given)
         if self.is_block:  # first, as the peer expects: Axis00 is the one that grows
             mine = _without([a for a in own if a.index == 0], axes) if held else _own_axes(frame.dwa)
             mine = mine or [Axis(data=np.zeros(0, int))]
@@ -97,17 +97,17 @@ class GrowingArrays(ChannelArrays):
     def _make(self, frame: Frame, after: GrowingArrays | None, moving: bool) -> None:
         frame.as_given()
         dwa, dtypes = frame.dwa, frame.dtypes
-        if after is not None and len(after._handles) == len(dtypes):
-            known = zip(frame.data, dtypes, after._types, strict=True)
+        if after is not None and len(after.handles) == len(dtypes):
+            known = zip(frame.data, dtypes, after.dtypes, strict=True)
             dtypes = [was if dtype == was or holds(was, array) else dtype for array, dtype, was in known]
         self._meaning = Meaning.of(dwa, self.is_block)
         self._meaning.moving = moving
-        self._handles = []
+        self.handles = []
         for channel, (array, dtype) in enumerate(zip(frame.data, dtypes, strict=True)):
             # a value that never changes takes no room; rows before the first of a late channel hold the fill value
-            one = not self._is_late and array.size and prod(self._row_shape) == 1 and dtype.kind not in CODED
+            one = not self._is_late and array.size and prod(self.row_shape) == 1 and dtype.kind not in CODED
             first = array.astype(dtype).flat[0] if one else None
-            self._handles.append(self._create(DataType.data_enlargeable, dwa, channel, dtype, first))
+            self.handles.append(self._create(DataType.data_enlargeable, dwa, channel, dtype, first))
         self._error_handles = self._create_errors(frame)
         self._extras = ExtraRows(self._saver, self.place, dwa)
         if moving:
@@ -117,7 +117,7 @@ class GrowingArrays(ChannelArrays):
         self, name: str, dtype: np.dtype[Any], fill: Any, title: str, attributes: Mapping[str, Any]
     ) -> EARRAY:
         made = self._saver.create_earray(
-            self.place.group, name, dtype, self._row_shape, title, fill_value=fill, attributes=attributes
+            self.place.group, name, dtype, self.row_shape, title, fill_value=fill, attributes=attributes
         )
         self._counts[made.handle] = 0
         return made
@@ -144,9 +144,9 @@ class GrowingArrays(ChannelArrays):
     def _reopen(self, frame: Frame, own: list[Axis]) -> tuple[int, ...]:
         """Take arrays as they are in the file; their meaning is written beside them. Return the shape of a row."""
         nodes = self._reopened(DataType.data_enlargeable)
-        self._handles = [node.handle for node in nodes]
+        self.handles = [node.handle for node in nodes]
         self._error_handles = [node.handle for node in self._reopened(DataType.error)]
-        self._row_shape = tuple(nodes[0].info.shape[1:])
+        self.row_shape = tuple(nodes[0].info.shape[1:])
         axes = [AxisMeaning(a, a.index - self._lead) for a in own if a.index > 0]
         if self.is_block:
             mine = [AxisMeaning(a, 0, False) for a in own if a.index == 0][: self._own]
@@ -181,7 +181,7 @@ class GrowingArrays(ChannelArrays):
 
     def moves(self, frame: Frame) -> bool:
         """Tell whether only the values of axes are other about a frame."""
-        if self.is_block or 0 in frame.shape or frame.shape != self._frame_shape or not self._meaning.has_moved(frame):
+        if self.is_block or 0 in frame.shape or frame.shape != self.frame_shape or not self._meaning.has_moved(frame):
             return False
         return all(np.asarray(axis.get_data()).dtype.kind not in CODED for axis in frame.dwa.axes)
 
@@ -192,11 +192,11 @@ class GrowingArrays(ChannelArrays):
         `axis_values` are those of the axes of the recording.
         """
         count = frame.shape[0] if self.is_block else 1
-        shape, data = (count, *self._row_shape), frame.data
-        if self._coded or frame.dtypes != self._types:
+        shape, data = (count, *self.row_shape), frame.data
+        if self._coded or frame.dtypes != self.dtypes:
             data = self._as_stored(frame)
         rows: list[tuple[Handle, Rows]] = []
-        for handle, array in zip(self._handles, data, strict=True):
+        for handle, array in zip(self.handles, data, strict=True):
             rows.append((handle, array.reshape(shape)))  # a comprehension costs a call
         if frame.errors is not None or self._error_handles:
             if not self._error_handles:  # errors that come later than the data
@@ -232,7 +232,7 @@ class GrowingArrays(ChannelArrays):
     def fill(self, count: int = 1) -> None:
         """Add rows of the fill value, so that rows of one number belong to one point in all arrays of a group."""
         if not self.is_block:
-            for handle in (*self._handles, *self._error_handles, *(handle for handle, _ in self._moving)):
+            for handle in (*self.handles, *self._error_handles, *(handle for handle, _ in self._moving)):
                 self._fill(handle, count)
             for handle, values in self._extras.fill(count):
                 self._saver.io.append(handle, values)

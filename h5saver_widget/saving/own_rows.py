@@ -143,11 +143,10 @@ class OwnRows:
     def _cut(self, rows: npt.NDArray[Any]) -> None:
         self.arrays = [array.take(rows) for array in self.arrays]
         self.errors = None if self.errors is None else [error.take(rows) for error in self.errors]
+        last = rows[-1] if len(rows) else -1
         self.axes = [
             Axis(a.label, a.units, data=a.get_data()[rows], index=0, spread_order=a.spread_order)
-            if a.index == 0 and len(rows) and a.size > rows[-1]
-            else Axis(a.label, a.units, data=a.get_data()[:0], index=0, spread_order=a.spread_order)
-            if a.index == 0 and not len(rows)
+            if a.index == 0 and a.size > last
             else a
             for a in self.axes
         ]

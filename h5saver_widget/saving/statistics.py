@@ -77,15 +77,8 @@ class Statistics:
 
 
 class RateMeter:
-    """How fast a count grows, smoothed.
+    """How fast a count grows, smoothed over so many seconds.
 
-    Parameters
-    ----------
-    seconds
-        Over how long, in s.
-
-    Examples
-    --------
     >>> meter = RateMeter()
     >>> for second in range(20):
     ...     meter.add(second, 60 * second)
