@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from h5saver_widget.backends.base import Backend
-from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.remote.mirror import Mirror, MirrorStatus
+
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
 
 __all__ = ["Mirroring"]
 
 
 class Mirroring:
-    """The mirror of a recorder, if the settings want one.
+    """The mirror of a recorder, if the settings want one."""
 
-    `where` returns the server, the folder there, and the folder of the files here; it may raise an H5SaverError.
-    `failed` is called with an error that kept the mirror from beginning.
-    """
-
-    def __init__(
-        self, where: Callable[[], tuple[RemoteOptions, Path, Path]], failed: Callable[[BaseException], None]
-    ) -> None:
-        self._where, self._failed = where, failed
+    def __init__(self, saver: H5SaverBase) -> None:
+        self._saver = saver
         self._mirror: Mirror | None = None
 
     def status(self) -> MirrorStatus | None:
@@ -45,14 +41,15 @@ class Mirroring:
         """Mirror the file of a backend and all unfinished files; problems are reported and stop nothing."""
         try:
             if self._mirror is None:
-                server, folder, base = self._where()
-                self._mirror = Mirror(server, folder, base=base)
+                saver = self._saver
+                base = Path(saver.store.current.base_path).expanduser()
+                self._mirror = Mirror(saver.server_options(), saver.server_folder(), base=base)
                 weakref.finalize(self, self._mirror.stop, wait=False)
             if source.writable and not source.capabilities.remote:
                 self._mirror.follow(source)
         except (H5SaverError, OSError) as error:
             if source.writable:  # else somebody may still be typing where the server is
-                self._failed(error)
+                self._saver.report("The mirror could not begin; the file on the disk is not affected", error)
 
     def file_closed(self, source: Backend) -> None:
         """Take note that the file is closed: its rest is copied from the disk, or sent if a server had not taken it."""

@@ -47,8 +47,7 @@ class Reactions:
             "seal": lambda _: sealed_files.follow(saver),
             **dict.fromkeys(("copy_to", "copy_rate", "free_at"), lambda _: copied_files.follow(saver)),
             "notes": self._notes_changed,
-            "template": self._fields_changed,
-            "base_path": self._fields_changed,
+            **dict.fromkeys(("template", "base_path"), lambda _: saver.describing.fill()),
         }
         saver.store.listen(self._changed)
 
@@ -94,9 +93,6 @@ class Reactions:
     def _notes_changed(self, _: Any) -> None:
         if self._saver.io.writable:
             self._saver.do("", self._write_notes, "The notes could not be written into the file; the next one has them")
-
-    def _fields_changed(self, _: Any) -> None:
-        self._saver.describing.fill()
 
     def _write_notes(self) -> None:
         saver = self._saver

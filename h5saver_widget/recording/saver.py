@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from h5saver_widget.backends.own_process import why_not
 from h5saver_widget.backends.registry import default_backend
-from h5saver_widget.backends.remote_options import RemoteOptions
 from h5saver_widget.backends.terms import Durability
 from h5saver_widget.copies.courier import Copies
 from h5saver_widget.format.layout import SaveType, SaveTypeName
@@ -48,7 +47,6 @@ from h5saver_widget.recording.before import KeptBefore
 from h5saver_widget.recording.describing import Describing
 from h5saver_widget.recording.instruments import Instruments
 from h5saver_widget.recording.intake import Intake
-from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.notes import Note, check_notes, note_attributes, notes_text, read_notes
 from h5saver_widget.recording.reactions import Reactions
 from h5saver_widget.recording.settings import SETTINGS, Settings
@@ -115,7 +113,7 @@ class H5SaverBase(H5SaverLowLevel):
         self.settings: SettingsLike = self.store
         self._in_step, self._step_thread = self.store.current, 0
         super().__init__(kind, self.store.current.library, isolated=True)
-        self.watcher = Watcher(self, Mirroring(self._mirror_place, self._mirror_failed))
+        self.watcher = Watcher(self)
         self.h5_file_path: Path | None = None
         self.h5_file_name: str | None = None
         self.current_scan_name = ""
@@ -250,12 +248,6 @@ class H5SaverBase(H5SaverLowLevel):
     def mirror_status(self) -> MirrorStatus | None:
         """Return how the mirror on the server is; None without one. Never waits."""
         return self.watcher.mirroring.status()
-
-    def _mirror_place(self) -> tuple[RemoteOptions, Path, Path]:
-        return self.server_options(), self.server_folder(), Path(self.store.current.base_path).expanduser()
-
-    def _mirror_failed(self, error: BaseException) -> None:
-        self.report("The mirror could not begin; the file on the disk is not affected", error)
 
     # ------------------------------------------------------------------ names
     def naming_time(self) -> datetime:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from h5saver_widget.backends.terms import Activity
 from h5saver_widget.errors import FileGoneError, FileNotOpenError, H5SaverError
@@ -32,8 +32,10 @@ from h5saver_widget.recording.mirroring import Mirroring
 from h5saver_widget.recording.settings import Settings
 from h5saver_widget.recording.sources import Sources, source_names
 from h5saver_widget.recording.status import RecorderState, RecorderStatus
-from h5saver_widget.recording.watched import WatchedFile
 from h5saver_widget.saving.statistics import Statistics
+
+if TYPE_CHECKING:
+    from h5saver_widget.recording.saver import H5SaverBase
 
 __all__ = ["Watcher"]
 
@@ -49,9 +51,7 @@ class Watcher:
     Parameters
     ----------
     file
-        The file of the recording.
-    mirroring
-        Copies the files to a server, if the settings want it.
+        The recorder, which has the file of the recording.
 
     Attributes
     ----------
@@ -73,10 +73,10 @@ class Watcher:
         How many frames of the recording came before its start: a limit counts from there.
     """
 
-    def __init__(self, file: WatchedFile, mirroring: Mirroring) -> None:
+    def __init__(self, file: H5SaverBase) -> None:
         self._file = file
         self.clock, self.counts, self.flow = Chronometer(), Counts(), Flow()
-        self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), mirroring
+        self.limits, self.space, self.sources, self.mirroring = Limits(), FreeSpace(), Sources(), Mirroring(file)
         self.is_paused = self.is_rolling = self._rolls = False
         self.pauses = 0
         self.frames_before = 0
