@@ -19,7 +19,7 @@ from h5saver_widget.data.lazy import LazyArray
 from h5saver_widget.errors import DataMismatchError, H5SaverError
 from h5saver_widget.nodes.typed import GROUP, VLARRAY, Array, Node, node_of
 from h5saver_widget.saving.columns import ReadComplex, columns_of, complex_type
-from h5saver_widget.saving.conventions import Scaling, number_in, scaling_of, text_in
+from h5saver_widget.saving.conventions import number_in, scaling_of, text_in
 from h5saver_widget.saving.describe import KNOWN_ATTRIBUTES
 from h5saver_widget.saving.links import followed
 from h5saver_widget.saving.node_reader import NodeReader
@@ -60,14 +60,11 @@ def scaled(node: Array, about: Mapping[str, Any], raw: bool = False) -> tuple[La
     if as_complex is not None:
         return LazyArray(ReadComplex(NodeReader(node), as_complex), info.shape, as_complex, info.chunks), units
     array = LazyArray(NodeReader(node), info.shape, node.dtype, info.chunks)
-    scaling = None
     if not raw:
         scaling, units = scaling_of(node.dtype, about)
-    return array if scaling is None else _scaled(array, NodeReader(node), scaling), units
-
-
-def _scaled(array: LazyArray, reader: NodeReader, scaling: Scaling) -> LazyArray:
-    return LazyArray(scaling.over(reader), array.shape, scaling.dtype, array.chunks)
+        if scaling is not None:
+            array = LazyArray(scaling.over(NodeReader(node)), info.shape, scaling.dtype, info.chunks)
+    return array, units
 
 
 def signal_of(group: GROUP, attributes: Mapping[str, Any], names: list[str]) -> str:
@@ -88,12 +85,13 @@ def signal_of(group: GROUP, attributes: Mapping[str, Any], names: list[str]) -> 
     return data[0] if len(data) == 1 else ""
 
 
-def _numbers(group: GROUP, name: str) -> Node | None:
+def _numbers(group: GROUP, name: str) -> Array | None:
+    """Return an array of real numbers in a group, or one that a link in it leads to; None if there is none."""
     try:
         node = followed(group.get_child(name))
     except H5SaverError:
         return None
-    return node if is_numbers(node) else None
+    return node if is_numbers(node) else None  # type: ignore[return-value]
 
 
 class _Beside:
@@ -110,13 +108,7 @@ class _Beside:
 
     def array(self, name: str) -> Array | None:
         """Return an array of real numbers, None if there is none of that name."""
-        if not self._group.backend.has_child(self._group.handle, name):
-            return None
-        try:
-            node = followed(self._group.get_child(name))
-            return node if is_numbers(node) else None  # type: ignore[return-value]
-        except H5SaverError:
-            return None
+        return _numbers(self._group, name) if self._group.backend.has_child(self._group.handle, name) else None
 
     def number(self, name: str) -> float | None:
         """Return the one number that an array holds."""

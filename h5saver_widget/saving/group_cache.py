@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from h5saver_widget.data.enums import DataDim
 from h5saver_widget.data.protocols import DataLike
 from h5saver_widget.errors import NodeError, NodeExistsError
 from h5saver_widget.format import naming
@@ -262,7 +263,7 @@ def segments_of(saver: H5SaverLowLevel, where: Where, first: CachedGroup) -> lis
     path = here.group.path
     beside = first.group.path == path
     mine = BESIDE if beside else first.group.path.removeprefix(f"{path.rstrip('/')}/")
-    dims = [path] if beside else [saver.path_of(path, name) for name in here.names if name in _DIMENSIONS]
+    dims = [path] if beside else [saver.path_of(path, name) for name in here.names if name in DataDim.__members__]
     found: dict[int, CachedGroup] = {0: first}
     for contents in (cached_group(saver, dim) for dim in dims):
         for _, name in contents.numbered("CH"):
@@ -270,9 +271,6 @@ def segments_of(saver: H5SaverLowLevel, where: Where, first: CachedGroup) -> lis
             if SEGMENT_NUMBER in attributes and attributes.get(SEGMENT_OF) == mine:
                 found[attributes[SEGMENT_NUMBER]] = cached_group(saver, saver.path_of(contents.group, name))
     return [found[number] for number in sorted(found)]
-
-
-_DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
 
 
 def segment_group(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from h5saver_widget.data.enums import DataDim
 from h5saver_widget.errors import NodeError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import DataType, GroupModuleType, GroupType
@@ -39,9 +40,6 @@ _CLASSES = {
 
 #: Groups that are remembered.
 _MOST = 1024
-
-_DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
-
 #: The order of siblings: beginning of a name to rank; scans before modules, images before numbers.
 _RANKS = {"Timestamps": 0, "Actuator": 1, "Data0D": 1, "Data1D": 2, "Data2D": 3, "DataND": 4, "Detector": 2}
 _RANKS |= {"Scan": 3, "Datalogger": 3, "Optimizer": 3}
@@ -83,7 +81,7 @@ def class_of_group(path: str, kind: Any = "", *, has_entry: bool = False) -> dic
         return {"NX_class": "NXdata"}
     found = {"NX_class": "NXcollection" if has_entry else _CLASSES.get(str(kind), "NXcollection")}
     # the one default that is known beforehand
-    return {**found, "default": "CH00"} if name in _DIMENSIONS else found
+    return {**found, "default": "CH00"} if name in DataDim.__members__ else found
 
 
 class _Group:
