@@ -31,12 +31,12 @@ from h5saver_widget.backends.shown_again import PLACES, left_of_it
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
+from h5saver_widget.format.naming import free_name
 from h5saver_widget.saving.entry_nodes import (
     ShownArray,
     ShownChannel,
     any_node,
     completed,
-    free_name,
     group_node,
     how_telling,
     module_node,

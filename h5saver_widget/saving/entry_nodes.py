@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -18,7 +18,6 @@ __all__ = [
     "ShownChannel",
     "any_node",
     "completed",
-    "free_name",
     "group_node",
     "how_telling",
     "module_node",
@@ -132,12 +131,3 @@ def valid_name(text: str) -> str:
     """
     name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
     return name if name and not name[0].isdigit() else f"_{name}"
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """Return a name that is not taken, with a number if need be."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
