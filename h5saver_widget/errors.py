@@ -6,6 +6,7 @@ host can catch the whole family in one line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -260,3 +261,14 @@ class WrongThreadError(H5SaverError, RuntimeError):
 
 class ValuesElsewhereError(NodeError):
     """The values of an array are stored in other files, and nobody has allowed to read these."""
+
+
+def without_trace(message: str) -> str:
+    """Return a message without the places in HDF5's source that PyTables puts first; what the system said stays.
+
+    >>> without_trace("HDF5 ... error message = 'File too large' ... End of HDF5 error back trace No rows")
+    'No rows: File too large'
+    """
+    trace, _, words = message.rpartition("End of HDF5 error back trace")
+    said = re.search(r"error message = '([^']+)'", trace)
+    return (words.strip() or message) + (f": {said[1]}" if said else "")

@@ -15,7 +15,7 @@ from h5saver_widget.backends.array_writer import ArrayWriter, Rows
 from h5saver_widget.backends.handles import is_below
 from h5saver_widget.backends.row_layout import RowLayout
 from h5saver_widget.backends.write_buffers import ChunkTask, DeflateBuffer, Memory, PointBuffer, RowBuffer, WriteBuffer
-from h5saver_widget.errors import RowsLostError
+from h5saver_widget.errors import RowsLostError, without_trace
 
 __all__ = ["COLLECT_BYTES", "PENDING_BYTES", "RowQueue"]
 
@@ -272,7 +272,7 @@ class RowQueue:
             except Exception:  # the library can't tell: it has what it was given
                 first = accepted - pending
             lost, what = accepted - first, f"rows {first:,} to {accepted - 1:,}"
-        message = f"{array.path}: {what} could not be written and are lost: {error}"
+        message = f"{array.path}: {what} could not be written and are lost: {without_trace(str(error))}"
         if not array.fixed_shape:
             self.has_broken = True
             array.broken = f"{message}. Nothing more is added to this array: start a new file"

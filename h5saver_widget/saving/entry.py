@@ -32,6 +32,7 @@ from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
 from h5saver_widget.format.naming import free_name
+from h5saver_widget.saving.describe import AXIS_NODES
 from h5saver_widget.saving.entry_nodes import (
     ShownArray,
     ShownChannel,
@@ -97,7 +98,8 @@ class Entry:
         self._modules: dict[str, tuple[str, str, str]] = {}
         self._modules_shown: set[str] = set()
         self._axes: dict[str, list[ShownArray]] = {}
-        self._channels: dict[str, ShownChannel] = {}
+        self._channels: dict[str, list[ShownChannel]] = {}
+        self._owned: set[str] = set()
         self._views: dict[str, str] = {}
         self._places: dict[str, str] = {}
         self._steps = 0
@@ -208,12 +210,17 @@ class Entry:
         if not self.is_there or not group.startswith(RAW_GROUP):
             return
         role, array = about.get("data_type"), ShownArray(f"{group}/{name}", ndim, about)
+        named = about.get(AXIS_NODES)  # where several data share a group, all but the first say which axes are theirs
+        self._owned.update(f"{group}/{axis}" for axis in named or ())
         if role == DataType.axis.name:
             self._axes.setdefault(group, []).append(array)
         elif role in (DataType.data.name, DataType.data_enlargeable.name):
-            self._channels.setdefault(group, ShownChannel()).signals.append(array)
+            channels = self._channels.setdefault(group, [])
+            if not channels or channels[-1].axes != named:
+                channels.append(ShownChannel(named))
+            channels[-1].signals.append(array)
         elif role == DataType.error.name:
-            self._channels.setdefault(group, ShownChannel()).errors.append(array)
+            self._channels.setdefault(group, [ShownChannel()])[-1].errors.append(array)
 
     def removed(self, path: str) -> None:
         """Show a node and its content no more: a view of an array that is gone shows zeros."""
@@ -286,12 +293,14 @@ class Entry:
         new: dict[str, Plain] = dict(more)
         made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
         about: dict[str, str] = {}
-        for path, channel in channels.items():
+        for path, channel in ((path, channel) for path, found in channels.items() for channel in found):
             if channel.signals and self._has_room_for(path):
                 name = self._name_for(path, channel.signals[0], new)
                 new[name] = self._nxdata(path, name, channel)
                 if how_telling(path) > self._best:
                     self._best, about = how_telling(path), {"default": name}
+        for path in channels:
+            self._owned.difference_update([axis.path for axis in self._axes.pop(path, [])])
         if new or made:
             self._add(new, about, made)
 
@@ -336,7 +345,7 @@ class Entry:
         shown: dict[str, ShownArray] = {}
         dimensions = ["."] * first.ndim
         about: dict[str, Any] = {"NX_class": "NXdata"}
-        for array in self._axes_of(path, first):
+        for array in self._axes_of(path, channel):
             index = int(array.about.get("index", 0))
             if index < len(dimensions):
                 name = free_name(array.label("axis"), shown)
@@ -363,10 +372,14 @@ class Entry:
             members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
         return any_node("group", about, members=members)
 
-    def _axes_of(self, path: str, signal: ShownArray) -> list[ShownArray]:
+    def _axes_of(self, path: str, channel: ShownChannel) -> list[ShownArray]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
-        own = self._axes.pop(path, [])
-        if not signal.about.get("nav_indexes"):
+        here = self._axes.get(path, [])
+        if channel.axes is None:
+            own = [axis for axis in here if axis.path not in self._owned]
+        else:
+            own = [axis for axis in here if axis.path.rpartition("/")[2] in channel.axes]
+        if not channel.signals[0].about.get("nav_indexes"):
             return own
         above = path
         while above.count("/") > 1 and f"{above}/{NAV_GROUP}" not in self._axes:

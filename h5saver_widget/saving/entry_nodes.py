@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -58,8 +58,9 @@ class ShownArray:
 
 @dataclass
 class ShownChannel:
-    """The arrays of one data object."""
+    """The arrays of one data object, and the names of its axes, where others have axes in the same group."""
 
+    axes: Sequence[str] | None = None
     signals: list[ShownArray] = field(default_factory=list)
     errors: list[ShownArray] = field(default_factory=list)
 

@@ -160,7 +160,8 @@ class HsdsServer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
-            return error.code, error.reason
+            with error:  # it is an open file, too
+                return error.code, error.reason
 
     def make_folder(self, folder: str, above: bool = True) -> None:
         """Make a folder and, if they may be missing, those above it."""

@@ -13,11 +13,13 @@ from kinds_of_file import (
     ready,
     scan,
     snapshot,
+    text,
     written,
 )
 from silx.io import nxdata
 
 from h5saver_widget import (
+    BkgSaver,
     DataLoader,
     DataSaverLoader,
     DetectorSaver,
@@ -130,3 +132,20 @@ def test_a_recorder_shows_its_first_frame(backend, tmp_path):
     with h5py.File(path) as file:
         assert file["_i_entry"].attrs["default"] == "camera" and nxdata.get_default(file).signal.shape == (2, 2, 3)
         assert "signal" in file["RawData/Detector000/Data2D/CH00"].attrs
+
+
+def test_data_that_share_a_group_have_axes_of_their_own(backend, tmp_path):
+    """Those of others may be as many, and of another length."""
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        with saver.saving():
+            group = saver.add_det_group("/RawData", "Det")
+            for dwa in bundle()[1:]:
+                DataSaverLoader(saver).add_data(group, dwa)
+            BkgSaver(saver).add_data(group, bundle()[1])
+    with h5py.File(tmp_path / "a.h5") as file:
+        entry = file["_i_entry"]
+        shown = {name: [text(axis) for axis in np.atleast_1d(entry[name].attrs["axes"])] for name in ("det", "det_2")}
+        assert shown == {"det": ["x"], "det_2": ["y", "."]}
+        assert entry["det/x"].shape == entry["det/CH00"].shape == (3,)
+        assert (entry["det_2/y"].shape, entry["det_2/CH00"].shape) == ((2,), (2, 3))

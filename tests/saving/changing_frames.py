@@ -75,7 +75,7 @@ def frame(number, **facts):
         elif kind.startswith("large"):
             values = values.astype(kind[6:]) + np.array(2**53 if kind == "large int64" else 2**63, kind[6:])
         elif kind == "no time":
-            values = np.where(values % 2, values.astype("M8[us]"), np.datetime64("NaT"))
+            values = np.where(values % 2, values.astype("M8[us]"), np.datetime64("NaT", "us"))
         else:
             values = values.astype(kind)
         if facts["memory"] == "stepped" and shape:

@@ -29,6 +29,7 @@ from h5saver_widget.errors import (
     RemoteRefusedError,
     RowsLostError,
     incomplete,
+    without_trace,
 )
 
 __all__ = ["HostedFile", "message_of"]
@@ -349,6 +350,5 @@ class HostedFile:
 
 
 def message_of(error: Exception) -> str:
-    """Return the message of an error; PyTables puts the place in HDF5's source first."""
-    message = error_of(error)[1]
-    return (message.rpartition("End of HDF5 error back trace")[2].strip() or message)[:900]
+    """Return the message of an error for people, of a bounded length."""
+    return without_trace(error_of(error)[1])[:900]
