@@ -28,6 +28,7 @@ __all__ = [
     "as_text",
     "attribute_names",
     "delete_attribute",
+    "fixed_text",
     "read_attributes",
     "write_attributes",
 ]
@@ -139,7 +140,7 @@ class CommitMarks:
             self._identity = bytes.fromhex(known)
         self._number += 1
         mark = f"{self._session}{self._number:016x}".encode()
-        kind = _mark_type()
+        kind = fixed_text(32)
         key = as_key(COMMIT_MARK)
         if self._number > 1:
             attribute = h5a.open(root.id, key)
@@ -151,10 +152,11 @@ class CommitMarks:
         return self._identity, mark
 
 
-@functools.cache
-def _mark_type() -> Any:
+@functools.lru_cache(500)
+def fixed_text(length: int) -> Any:
+    """Return the type of a text of so many bytes."""
     kind = h5t.C_S1.copy()
-    kind.set_size(32)
+    kind.set_size(length)
     kind.set_strpad(h5t.STR_NULLPAD)
     kind.set_cset(h5t.CSET_UTF8)
     return kind

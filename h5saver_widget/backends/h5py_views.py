@@ -6,14 +6,21 @@ https://support.hdfgroup.org/documentation/hdf5/latest/group___d_c_p_l.html (H5P
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Final
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
-from h5saver_widget.backends.h5py_attributes import SCALAR, TEXT, TEXT_IN_MEMORY, TEXT_TYPE, as_key, write_attributes
+from h5saver_widget.backends.h5py_attributes import (
+    SCALAR,
+    TEXT,
+    TEXT_IN_MEMORY,
+    TEXT_TYPE,
+    as_key,
+    fixed_text,
+    write_attributes,
+)
 from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import NodeError
@@ -100,17 +107,8 @@ def _set_text(made: Any, key: bytes, text: bytes, fresh: bool) -> None:
     """Set an attribute to a text of fixed length."""
     if not fresh and h5a.exists(made, key):
         h5a.delete(made, key)
-    kind = _text_of(len(text))
+    kind = fixed_text(len(text))
     h5a.create(made, key, kind, SCALAR).write(np.array(text), mtype=kind)
-
-
-@functools.lru_cache(500)
-def _text_of(length: int) -> Any:
-    kind = h5t.C_S1.copy()
-    kind.set_size(length)
-    kind.set_strpad(h5t.STR_NULLPAD)
-    kind.set_cset(h5t.CSET_UTF8)
-    return kind
 
 
 def _plan(kind: Any, node: Plain) -> Any:

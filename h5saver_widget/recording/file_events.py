@@ -59,7 +59,7 @@ def notify(saver: H5SaverBase, command: str, **args: Any) -> None:
             saver._begin_looking()
         copied_files.opened(saver, Path(args["path"]))
         if saver.wants_mirror and saver.io.writable:
-            saver.watcher.mirroring.follow(saver.io)
+            saver.watcher.mirroring.follow()
     elif command == "closed":
         sealed_files.closed(saver, Path(args["path"]))
         copied_files.closed(saver)

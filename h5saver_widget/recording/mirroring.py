@@ -6,7 +6,6 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from h5saver_widget.backends.base import Backend
 from h5saver_widget.backends.remote_rest import Rest, keep_folder
 from h5saver_widget.errors import H5SaverError
 from h5saver_widget.remote.mirror import Mirror, MirrorStatus
@@ -29,19 +28,19 @@ class Mirroring:
         mirror = self._mirror
         return None if mirror is None else mirror.status()
 
-    def renew(self, wanted: bool, source: Backend) -> None:
+    def renew(self, wanted: bool) -> None:
         """Have a mirror to the server that the settings name now, or none."""
         if self._mirror is not None:
             self._mirror.stop(wait=False)
             self._mirror = None
         if wanted:
-            self.follow(source)
+            self.follow()
 
-    def follow(self, source: Backend) -> None:
-        """Mirror the file of a backend and all unfinished files; problems are reported and stop nothing."""
+    def follow(self) -> None:
+        """Mirror the open file and all unfinished files; problems are reported and stop nothing."""
+        saver, source = self._saver, self._saver.io
         try:
             if self._mirror is None:
-                saver = self._saver
                 base = Path(saver.store.current.base_path).expanduser()
                 self._mirror = Mirror(saver.server_options(), saver.server_folder(), base=base)
                 weakref.finalize(self, self._mirror.stop, wait=False)
@@ -49,11 +48,11 @@ class Mirroring:
                 self._mirror.follow(source)
         except (H5SaverError, OSError) as error:
             if source.writable:  # else somebody may still be typing where the server is
-                self._saver.report("The mirror could not begin; the file on the disk is not affected", error)
+                saver.report("The mirror could not begin; the file on the disk is not affected", error)
 
-    def file_closed(self, source: Backend) -> None:
+    def file_closed(self) -> None:
         """Take note that the file is closed: its rest is copied from the disk, or sent if a server had not taken it."""
-        if source.capabilities.remote and Rest.files(keep_folder()):
-            self.follow(source)
+        if self._saver.io.capabilities.remote and Rest.files(keep_folder()):
+            self.follow()
         if self._mirror is not None:
             self._mirror.let_go()

@@ -133,7 +133,7 @@ class Reactions:
         saver = self._saver
         saver.store.change(connection="")
         saver.use_server(saver.server_options())
-        saver.watcher.mirroring.renew(saver.wants_mirror, saver.io)
+        saver.watcher.mirroring.renew(saver.wants_mirror)
 
     def _mirror_changed(self, wanted: bool) -> None:
         if wanted and server_backend() is None:

@@ -117,7 +117,7 @@ class Watcher:
         """Take note that the file was closed."""
         self._is_gone = False
         self.space.watch.stop()
-        self.mirroring.file_closed(self._file.io)
+        self.mirroring.file_closed()
         if not self.is_rolling:
             self.clock.pause()
             self.flow.end(monotonic(), self._frames_so_far())
