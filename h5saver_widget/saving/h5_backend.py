@@ -177,8 +177,8 @@ class H5Backend:
             self.reading_note = f"{self.io.name} can't read all of this file ({what}): it is read with {READS_ALL}."
             self._asked, self.io = self.io, create_backend(READS_ALL, isolated=self.isolated)
             self.io.reading_seconds = self._asked.reading_seconds
-        if allow:
-            self.io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
+        # also where none are given: those of the file before do not count
+        self.io.allow([Path(folder) for folder in ([allow] if isinstance(allow, (str, Path)) else allow)])
         self.io.open(where, modes[mode], swmr=swmr_mode, locking=locking)
         return FileProxy(self)
 

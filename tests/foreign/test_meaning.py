@@ -202,6 +202,10 @@ def test_values_elsewhere_are_read_when_allowed_and_never_from_outside(master, i
                 h5.get_node(f"/{name}").read()
         h5.io.allow([master.parent, tmp_path])
         assert h5.get_node("/away").read().tolist() == [9] * 4
+        h5.close_file()
+        h5.open_file(master)  # a permission ends with its file
+        with pytest.raises(ValuesElsewhereError):
+            h5.get_node("/frames").read()
     with DataLoader(master, allow=[master.parent]) as loader:
         assert loader.load_data("/frames").data[0].sum() == 52
 
