@@ -28,8 +28,11 @@ import pymodaq_data.h5modules.data_saving as alias
 theirs = data_saving.DataLoader
 user = type(sys)('user'); sys.modules['user'] = user
 user.Loader = theirs
+from h5saver_widget import BkgSaver
+user.Ours = BkgSaver
 
 install('all'); install('all')
+assert data_saving.BkgSaver is BkgSaver
 assert installed() is Scope.all
 assert issubclass(data_saving.DataLoader, DataLoader) and user.Loader is data_saving.DataLoader
 assert isinstance(object.__new__(nodes.GROUP), data_saving.GROUP)
@@ -48,6 +51,7 @@ uninstall(); uninstall()
 assert installed() is None and data_saving.DataLoader is user.Loader is theirs
 assert browsing.H5BrowserUtil.__module__ == 'pymodaq_data.h5modules.browsing'
 assert data_saving.GROUP is backends.GROUP
+assert data_saving.BkgSaver is not BkgSaver and user.Ours is BkgSaver  # which the module had by itself
 """
 CLASS_BODIES = """
 from pymodaq.control_modules.daq_viewer import DAQ_Viewer

@@ -12,7 +12,7 @@ import importlib.abc
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -106,6 +106,8 @@ class _State:
         self.scope: Scope | None = None
         #: (home, name) -> original, replacement
         self.replaced: dict[tuple[str, str], tuple[Any, Any]] = {}
+        #: Module and name of classes of ours that others had by themselves: they keep them.
+        self.own: set[tuple[str, str]] = set()
 
 
 _state = _State()
@@ -161,8 +163,8 @@ def uninstall() -> None:
     sys.meta_path.remove(_finder)
     for (home, name), (theirs, _) in _state.replaced.items():
         setattr(sys.modules[home], name, theirs)
-    _spread([(ours, theirs) for theirs, ours in _pairs()])
-    _state.scope, _state.replaced = None, {}
+    _spread([(ours, theirs) for theirs, ours in _pairs()], _state.own)
+    _state.scope, _state.replaced, _state.own = None, {}, set()
 
 
 def installed() -> Scope | None:
@@ -184,6 +186,7 @@ def install_from_environment() -> None:
 # ---------------------------------------------------------------------------------------------------- home modules
 def _replace_in(module: ModuleType) -> None:
     """Replace the names of a home module that has just been run, or was loaded before."""
+    found: dict[str, tuple[Any, Any]] = {}
     for name, entry in _TABLE[module.__name__].items():
         attribute = entry.everything if _state.scope is Scope.all else entry.widget
         if attribute is None:
@@ -196,6 +199,11 @@ def _replace_in(module: ModuleType) -> None:
         ours = getattr(importlib.import_module(entry.provider), attribute)
         if entry.either:
             ours = (theirs, ours) if issubclass(ours, Exception) else theirs | ours
+        found[name] = (theirs, ours)
+    ids = {id(ours) for _, ours in found.values()}
+    for other in _other_modules():
+        _state.own.update((other.__name__, name) for name, value in list(vars(other).items()) if id(value) in ids)
+    for name, (theirs, ours) in found.items():
         _state.replaced[module.__name__, name] = (theirs, ours)
         setattr(module, name, ours)
 
@@ -247,12 +255,12 @@ def _pairs() -> list[tuple[Any, Any]]:
     return [pair for (home, name), pair in _state.replaced.items() if not _TABLE[home][name].either]
 
 
-def _spread(pairs: Sequence[tuple[Any, Any]]) -> None:
-    """Replace objects wherever a module holds them under any name; parameter lists that were copied follow too."""
+def _spread(pairs: Sequence[tuple[Any, Any]], own: Collection[tuple[str, str]] = ()) -> None:
+    """Replace objects wherever a module holds them under any name but its `own`; copied parameter lists follow too."""
     swap = {id(old): new for old, new in pairs}
     for module in _other_modules():
         for name, value in list(vars(module).items()):
-            if id(value) in swap:
+            if id(value) in swap and (module.__name__, name) not in own:
                 setattr(module, name, swap[id(value)])
     for old, new in pairs:
         params = getattr(old, "params", None)
