@@ -99,6 +99,7 @@ class Entry:
         self._modules_shown: set[str] = set()
         self._axes: dict[str, list[ShownArray]] = {}
         self._channels: dict[str, list[ShownChannel]] = {}
+        self._errors: dict[str, dict[str, ShownArray]] = {}
         self._owned: set[str] = set()
         self._views: dict[str, str] = {}
         self._places: dict[str, str] = {}
@@ -220,12 +221,13 @@ class Entry:
                 channels.append(ShownChannel(named))
             channels[-1].signals.append(array)
         elif role == DataType.error.name:
-            self._channels.setdefault(group, [ShownChannel()])[-1].errors.append(array)
+            self._errors.setdefault(group, {})[array.number] = array
 
     def removed(self, path: str) -> None:
         """Show a node and its content no more: a view of an array that is gone shows zeros."""
         below = f"{path}/"
-        for known in (self._modules, self._channels, self._axes):
+        self._owned = {axis for axis in self._owned if not axis.startswith(below)}
+        for known in (self._modules, self._channels, self._axes, self._errors):
             for place in [place for place in known if f"{place}/".startswith(below)]:
                 known.pop(place)
         if self.is_there and below.startswith(f"{RAW_GROUP}/"):
@@ -294,12 +296,13 @@ class Entry:
         made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
         about: dict[str, str] = {}
         for path, channel in ((path, channel) for path, found in channels.items() for channel in found):
-            if channel.signals and self._has_room_for(path):
+            if self._has_room_for(path):
                 name = self._name_for(path, channel.signals[0], new)
                 new[name] = self._nxdata(path, name, channel)
                 if how_telling(path) > self._best:
                     self._best, about = how_telling(path), {"default": name}
         for path in channels:
+            self._errors.pop(path, None)
             self._owned.difference_update([axis.path for axis in self._axes.pop(path, [])])
         if new or made:
             self._add(new, about, made)
@@ -353,14 +356,14 @@ class Entry:
                 about[f"{name}_indices"] = np.int64(index)
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
         signals: list[str] = []
-        for number, array in enumerate(channel.signals):
+        for array in channel.signals:
             if array.ndim == first.ndim and self._has_room_for(path):
                 self._count += 1
                 name = free_name(array.label("data"), shown)
                 signals.append(name)
                 shown[name] = array
-                if number < len(channel.errors):
-                    shown[f"{name}_errors"] = channel.errors[number]
+                if error := self._errors.get(path, {}).get(array.number):  # it has the number of its array
+                    shown[f"{name}_errors"] = error
         about |= {"signal": signals[0], "axes": names_attribute(dimensions)}
         if signals[1:]:
             about["auxiliary_signals"] = names_attribute(signals[1:])

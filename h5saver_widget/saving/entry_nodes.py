@@ -40,6 +40,11 @@ class ShownArray:
     ndim: int
     about: Mapping[str, Any]
 
+    @property
+    def number(self) -> str:
+        """The digits at the end of its name: an array of error bars has those of its array."""
+        return self.path[len(self.path.rstrip("0123456789")) :]
+
     def label(self, default: str) -> str:
         """Return the label as a name that NeXus allows."""
         return valid_name(str(self.about.get("label") or default))
@@ -62,7 +67,6 @@ class ShownChannel:
 
     axes: Sequence[str] | None = None
     signals: list[ShownArray] = field(default_factory=list)
-    errors: list[ShownArray] = field(default_factory=list)
 
 
 def any_node(

@@ -149,3 +149,4 @@ def test_data_that_share_a_group_have_axes_of_their_own(backend, tmp_path):
         assert shown == {"det": ["x"], "det_2": ["y", "."]}
         assert entry["det/x"].shape == entry["det/CH00"].shape == (3,)
         assert (entry["det_2/y"].shape, entry["det_2/CH00"].shape) == ((2,), (2, 3))
+        assert "CH00_errors" in entry["det"] and "CH00_errors" not in entry["det_2"]

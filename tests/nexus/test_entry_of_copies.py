@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from kinds_of_file import (
     continuous,
+    plain,
     scan,
     snapshot,
     text,
@@ -89,6 +90,21 @@ def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path
         assert shown.group.name == copied.group.name and shown.axes_names == copied.axes_names
         np.testing.assert_array_equal(shown.signal, copied.signal)
     assert validate_application(tmp_path / "b.h5")[1] == 0
+
+
+def test_error_bars_are_those_of_their_array_in_a_copy(backend, tmp_path):
+    """There, all arrays of a group are known before the entry is made."""
+    path = written(tmp_path / "a.h5", backend, plain, entry="always")
+    with closing(create_backend(backend)) as source, closing(create_backend(backend)) as target:
+        source.open(path, "r")
+        target.open(tmp_path / "b.h5", "x")
+        copy_all(source, target)
+        assert add_entry(target)
+    for name in ("a.h5", "b.h5"):
+        with h5py.File(tmp_path / name) as file:
+            entry = file["_i_entry"]
+            shown = {name: sorted(entry[name]) for name in entry if name.startswith("det")}
+        assert shown == {"det": ["CH00", "CH00_errors", "CH01", "CH01_errors", "x"], "det_2": ["CH00", "y"]}
 
 
 @pytest.mark.parametrize("lost", PLACES["always"])
