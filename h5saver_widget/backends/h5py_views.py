@@ -57,7 +57,8 @@ class _Nodes(PlainNodes[h5g.GroupID]):
             plan.set_virtual(everything, b".", source, everything)
             return h5d.create(group, key, shown.kind, everything, dcpl=plan)
         if node.kind == "text":
-            return h5d.create(group, key, TEXT_TYPE, SCALAR, dcpl=plan)
+            kind = TEXT_TYPE if node.varies else fixed_text(len(node.text.encode()))
+            return h5d.create(group, key, kind, SCALAR, dcpl=plan)
         number = np.array(node.number)
         made = h5d.create(group, key, h5t.py_create(number.dtype), SCALAR, dcpl=plan)
         made.write(h5s.ALL, h5s.ALL, number)
@@ -76,8 +77,15 @@ class _Nodes(PlainNodes[h5g.GroupID]):
         if others:
             write_attributes(h5py.Group(made) if node.kind == "group" else h5py.Dataset(made), path, others, fresh)
 
-    def write(self, made: Any, text: str) -> None:
-        made.write(h5s.ALL, h5s.ALL, np.array(text.encode(), dtype=TEXT), mtype=TEXT_IN_MEMORY)
+    def write(self, made: Any, text: str, varies: bool) -> None:
+        encoded = text.encode()
+        value = np.array(encoded, dtype=TEXT if varies else None)
+        made.write(h5s.ALL, h5s.ALL, value, mtype=TEXT_IN_MEMORY if varies else fixed_text(len(encoded)))
+
+    def open_varying(self, group: h5g.GroupID, key: bytes) -> h5d.DatasetID | None:
+        made = h5d.open(group, key)
+        kind = made.get_type()
+        return made if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str() else None
 
     def link(self, group: h5g.GroupID, path: bytes, node: Plain) -> None:
         if node.kind == "soft":

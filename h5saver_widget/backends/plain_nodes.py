@@ -73,6 +73,18 @@ class _Tree:
         return node.kind, text, *node.attributes, *attributes, *node.members, *members
 
 
+def _completed(node: Plain) -> Plain:
+    """Return a node with the attributes by which PyMoDAQ and NeXus know what each is.
+
+    nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
+    (https://manual.nexusformat.org/design.html) it finds the array itself.
+    """
+    known = {"CLASS": "GROUP" if node.kind == "group" else "CARRAY", "TITLE": ""}
+    if node.kind == "view":
+        known["target"] = node.text
+    return node._replace(attributes={**known, **node.attributes})
+
+
 def _frozen(value: Any) -> Hashable:
     array = np.asarray(value)
     return array.dtype.str, array.shape, array.tobytes()
@@ -123,8 +135,12 @@ class PlainNodes(ABC, Generic[_Group]):
         """Write the attributes of an open node."""
 
     @abstractmethod
-    def write(self, made: Any, text: str) -> None:
-        """Write an open text."""
+    def write(self, made: Any, text: str, varies: bool) -> None:
+        """Write an open text; one that varies is of variable length."""
+
+    @abstractmethod
+    def open_varying(self, group: _Group, key: bytes) -> Any | None:
+        """Open a text; None if it is not of variable length."""
 
     @abstractmethod
     def link(self, group: _Group, path: bytes, node: Plain) -> None:
@@ -150,6 +166,9 @@ class PlainNodes(ABC, Generic[_Group]):
         is_there = self.has(group, key)
         if is_there and node.kind == "group":
             self._add_to(group, key, path, node, made_as)
+        elif is_there and node.varies and (made := self.open_varying(group, key)) is not None:
+            self.write(made, node.text, True)
+            self.close(made)
         elif is_there and node.kind in ("text", "number"):
             self.unlink(group, key)
             self._add_new(group, key, path, node, made_as)
@@ -181,7 +200,7 @@ class PlainNodes(ABC, Generic[_Group]):
             self._kept[identity] = kept  # those used last are at the end
             assert self._memory is not None
             for made, text in zip(kept.varying, tree.varying, strict=True):
-                self.write(made, text)
+                self.write(made, text, True)
             self.copy(self._memory, kept.key, group, key)
         for where, link in tree.links_out:
             self.link(group, where, link)
@@ -205,8 +224,8 @@ class PlainNodes(ABC, Generic[_Group]):
                 if node.varies:
                     kept.varying.append(made)
                 elif node.kind == "text":
-                    self.write(made, node.text)
-                self.set_attributes(made, where, node, fresh=True)
+                    self.write(made, node.text, False)
+                self.set_attributes(made, where, _completed(node), fresh=True)
                 for below, member in node.members.items():
                     if member.kind == "soft":
                         self.link(made, below.encode(), member)

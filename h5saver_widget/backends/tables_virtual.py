@@ -31,6 +31,8 @@ _SAME: Final = b"."
 _TRUNCATE: Final = 2
 _V110: Final = 2
 _LONGEST: Final = 4096
+_NULLPAD: Final = 1
+_UTF8: Final = 1
 _RESULTS: Final = {
     "H5Sget_simple_extent_ndims": (c_int, c_int64),
     "H5Sget_simple_extent_dims": (c_int, c_int64, c_void_p, c_void_p),
@@ -59,6 +61,8 @@ _RESULTS: Final = {
     "H5Tcopy": (c_int64, c_int64),
     "H5Tset_size": (c_int, c_int64, c_size_t),
     "H5Tset_cset": (c_int, c_int64, c_int),
+    "H5Tset_strpad": (c_int, c_int64, c_int),
+    "H5Tis_variable_str": (c_int, c_int64),
     "H5Acreate2": (c_int64, c_int64, c_char_p, *[c_int64] * 4),
     "H5Aexists": (c_int, c_int64, c_char_p),
     "H5Adelete": (c_int, c_int64, c_char_p),
@@ -188,6 +192,7 @@ class _Nodes(PlainNodes[int]):
                 return self._view(group, key, node.text.encode(), shown, plan)
             kind, space = _single_text()
             if node.kind == "text":
+                kind = kind if node.varies else _fixed_text(len(node.text.encode()))
                 return _made(hdf5.H5Dcreate2(group, key, kind, space, 0, plan, 0))
             number = node.number
             value = c_int64(number) if isinstance(number, int) else c_double(number)
@@ -223,9 +228,20 @@ class _Nodes(PlainNodes[int]):
             else:
                 write_attributes(_Object(made), path, {name: value})
 
-    def write(self, made: int, text: str) -> None:
-        kind, _ = _single_text()
-        _made(_library().H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(c_char_p(text.encode()))))
+    def write(self, made: int, text: str, varies: bool) -> None:
+        encoded = text.encode()
+        kind = _single_text()[0] if varies else _fixed_text(len(encoded))
+        _made(_library().H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(c_char_p(encoded)) if varies else encoded))
+
+    def open_varying(self, group: int, key: bytes) -> int | None:
+        hdf5 = _library()
+        made = _made(hdf5.H5Dopen2(group, key, 0))
+        kind = hdf5.H5Dget_type(made)
+        varies = hdf5.H5Tis_variable_str(kind) > 0
+        hdf5.H5Tclose(kind)
+        if not varies:
+            self.close(made)
+        return made if varies else None
 
     def link(self, group: int, path: bytes, node: Plain) -> None:
         hdf5, target = _library(), node.text.encode()
@@ -311,5 +327,16 @@ def _single_text() -> tuple[int, int]:
     hdf5 = _library()
     kind, space = hdf5.H5Tcopy(_constant("H5T_C_S1_g")), hdf5.H5Screate(0)
     hdf5.H5Tset_size(kind, c_size_t(-1).value)
-    hdf5.H5Tset_cset(kind, 1)
+    hdf5.H5Tset_cset(kind, _UTF8)
     return kind, space
+
+
+@functools.cache
+def _fixed_text(length: int) -> int:
+    """Make the type of a text of so many bytes."""
+    hdf5 = _library()
+    kind = int(hdf5.H5Tcopy(_constant("H5T_C_S1_g")))
+    hdf5.H5Tset_size(kind, length)
+    hdf5.H5Tset_strpad(kind, _NULLPAD)
+    hdf5.H5Tset_cset(kind, _UTF8)
+    return kind

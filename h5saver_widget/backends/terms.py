@@ -169,22 +169,26 @@ class Capabilities:
 
 
 class Plain(NamedTuple):
-    """A node for other programs, with nothing but the fields given here; see ``Backend.add_plain``.
+    """A node for other programs, see ``Backend.add_plain``.
+
+    It is made with the attributes CLASS and TITLE, by which PyMoDAQ reads files; a view has the path that it shows as
+    ``target``.
 
     Attributes
     ----------
     kind
-        ``'group'``; ``'text'``, a single text of variable length; ``'number'``; ``'view'``, an array without values of
+        ``'group'``; ``'text'``, a single text; ``'number'``; ``'view'``, an array without values of
         its own that shows another one of this file, and grows with it; ``'link'``, a second name of such a view;
         ``'soft'``, a soft link.
     attributes
-        Its attributes.
+        Its other attributes.
     text
         The text, also of the number; of a view the path of the array that it shows, of a link that of its target.
     members
         Of a group, the nodes in it by name.
     varies
         Whether the text is another one in each file, such as a time: the rest is kept to be copied into the next file.
+        It is stored with variable length, as pynxtools wants times to be, others with the length that they have.
     """
 
     kind: Literal["group", "text", "number", "view", "link", "soft"]

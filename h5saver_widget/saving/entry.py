@@ -36,14 +36,14 @@ from h5saver_widget.saving.describe import AXIS_NODES
 from h5saver_widget.saving.entry_nodes import (
     ShownArray,
     ShownChannel,
-    any_node,
-    completed,
     group_node,
     how_telling,
     module_node,
     step_nodes,
+    storable,
     text_node,
     time_node,
+    time_to_come,
     valid_name,
 )
 from h5saver_widget.saving.nexus import names_attribute
@@ -67,6 +67,10 @@ _MOST: Final = 200
 _HIGHEST: Final = 100
 #: Attribute of the group of all data that keeps what a person told, for copies by values.
 TOLD: Final = "nexus_described"
+#: What an array is, as its attribute ``data_type`` says.
+_AXIS: Final = DataType.axis.name
+_SIGNALS: Final = (DataType.data.name, DataType.data_enlargeable.name)
+_ERROR: Final = DataType.error.name
 _INSTRUMENTS: Final = {GroupType.detector.name: "NXdetector", GroupType.actuator.name: "NXpositioner"}
 
 
@@ -129,6 +133,7 @@ class Entry:
         entry = {
             "definition": text_node(_DEFINITION, version=_VERSION),
             "start_time": time_node(start),
+            "end_time": time_to_come(),
             "identifier_experiment": text_node(identity, varies=True),
             "process": group_node(
                 "NXprocess", program=text_node("h5saver_widget", version=__version__, program_url=_HOME)
@@ -138,12 +143,13 @@ class Entry:
         }
         self._entry, self._shown = place
         first, links = step_nodes(f"{self._shown}/0", entry)
+        del links["end_time"]  # room for it is there, but it is no time yet
         about = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
         named = {"NX_class": "NXentry", "TITLE": "Data for archives"}
         self._io.add_plain(
             {
-                self._shown: any_node("group", about, members={"0": first}),
-                self._entry: any_node("group", named, members=links),
+                self._shown: Plain("group", about, members={"0": first}),
+                self._entry: Plain("group", named, members=links),
             }
         )
         self._places = {name: link.text for name, link in links.items()}
@@ -164,9 +170,18 @@ class Entry:
             self._best = _HIGHEST if io.get_attributes(io.node(self._entry), ["default"]) else -1
 
     def end(self, end: datetime) -> None:
-        """Note when the recording ended."""
-        if self.is_there:
-            self.write({"end_time": time_node(end)})
+        """Note when the recording ended, and show what is not shown yet."""
+        if not self.is_there:
+            return
+        self.write()
+        _, links = step_nodes(f"{self._shown}/0", {"end_time": time_node(end)})
+        place = self._place_of("end_time") if "end_time" in self._places else links["end_time"].text
+        ended = time_node(end)
+        ended = ended._replace(attributes={**ended.attributes, "target": place})
+        try:
+            self._io.add_plain({place: ended, self._entry: Plain("group", members=links)})
+        except (H5SaverError, OSError) as error:
+            self._warn("end_time", error)
 
     def describe(self, members: Mapping[str, Plain], definition: str = "") -> None:
         """Add the facts that a person has told: the sample, the user, settings that no module knows.
@@ -180,7 +195,7 @@ class Entry:
         """
         claimed = {"definition": text_node(definition)} if definition and definition != _DEFINITION else {}
         if self.is_there and (members or claimed):
-            self._add({**{name: completed(node) for name, node in members.items()}, **claimed})
+            self._add({**{name: storable(node) for name, node in members.items()}, **claimed})
             told = json.dumps([definition, {name: node.packed() for name, node in members.items()}])
             with suppress(H5SaverError):  # too long for an attribute
                 self._io.set_attributes(self._io.node(RAW_GROUP), {TOLD: told})
@@ -212,15 +227,16 @@ class Entry:
             return
         role, array = about.get("data_type"), ShownArray(f"{group}/{name}", ndim, about)
         named = about.get(AXIS_NODES)  # where several data share a group, all but the first say which axes are theirs
-        self._owned.update(f"{group}/{axis}" for axis in named or ())
-        if role == DataType.axis.name:
+        if named:
+            self._owned.update(f"{group}/{axis}" for axis in named)
+        if role == _AXIS:
             self._axes.setdefault(group, []).append(array)
-        elif role in (DataType.data.name, DataType.data_enlargeable.name):
+        elif role in _SIGNALS:
             channels = self._channels.setdefault(group, [])
             if not channels or channels[-1].axes != named:
                 channels.append(ShownChannel(named))
             channels[-1].signals.append(array)
-        elif role == DataType.error.name:
+        elif role == _ERROR:
             self._errors.setdefault(group, {})[array.number] = array
 
     def removed(self, path: str) -> None:
@@ -318,8 +334,7 @@ class Entry:
         try:
             self._write(members, about, modules)
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
-            told = ", ".join([*members, *modules])
-            logger.warning("the data are saved, but %s does not show all of %s: %s", self._entry, told, error)
+            self._warn(", ".join([*members, *modules]), error)
             if len(members) + len(modules) > 1:
                 for name, node in members.items():
                     with suppress(H5SaverError, OSError):
@@ -328,6 +343,9 @@ class Entry:
                     with suppress(H5SaverError, OSError):
                         self._write({}, {}, {name: node})
         self._steps += is_step
+
+    def _warn(self, what: str, error: Exception) -> None:
+        logger.warning("the data are saved, but %s does not show all of %s: %s", self._entry, what, error)
 
     def _write(self, members: Mapping[str, Plain], about: Mapping[str, str], modules: Mapping[str, Plain]) -> None:
         step = f"{self._shown}/{self._steps}"
@@ -373,7 +391,7 @@ class Entry:
             here = f"{self._shown}/{self._steps}/{place}/{name}"
             known = self._views.setdefault(array.path, here)
             members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
-        return any_node("group", about, members=members)
+        return Plain("group", about, members=members)
 
     def _axes_of(self, path: str, channel: ShownChannel) -> list[ShownArray]:
         """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""

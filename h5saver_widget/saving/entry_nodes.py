@@ -1,4 +1,4 @@
-"""The nodes of a NeXus entry: with the attributes by which PyMoDAQ knows what each is, and names that NeXus allows."""
+"""The nodes of a NeXus entry, with names that NeXus allows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from h5saver_widget.backends.terms import Plain
@@ -16,14 +15,14 @@ from h5saver_widget.nodes.attributes import storable_text
 __all__ = [
     "ShownArray",
     "ShownChannel",
-    "any_node",
-    "completed",
     "group_node",
     "how_telling",
     "module_node",
     "step_nodes",
+    "storable",
     "text_node",
     "time_node",
+    "time_to_come",
     "valid_name",
 ]
 
@@ -50,15 +49,11 @@ class ShownArray:
         return valid_name(str(self.about.get("label") or default))
 
     def shown_as(self, name: str) -> Plain:
-        """Return the view that shows it under a name.
-
-        nexusformat takes every virtual array for one of a file per row; by the ``target`` that linked arrays have
-        (https://manual.nexusformat.org/design.html) it finds the array itself.
-        """
+        """Return the view that shows it under a name."""
         units = storable_text(str(self.about.get("units", "")))
         label = storable_text(str(self.about.get("label") or name))
-        about = {"long_name": f"{label} ({units})" if units else label, "target": self.path}
-        return any_node("view", about | ({"units": units} if units else {}), self.path)
+        about = {"long_name": f"{label} ({units})", "units": units} if units else {"long_name": label}
+        return Plain("view", about, self.path)
 
 
 @dataclass
@@ -69,23 +64,11 @@ class ShownChannel:
     signals: list[ShownArray] = field(default_factory=list)
 
 
-def any_node(
-    kind: Any,
-    about: Mapping[str, Any],
-    text: str = "",
-    members: Mapping[str, Plain] = MappingProxyType({}),
-    varies: bool = False,
-) -> Plain:
-    """Return a node with the attributes by which PyMoDAQ knows what each is."""
-    known = {"CLASS": "GROUP" if kind == "group" else "CARRAY", "TITLE": "", **about}
-    return Plain(kind, known, text, members, varies)
-
-
-def completed(node: Plain) -> Plain:
-    """Return a node of a template with those attributes, and with texts that HDF5 can hold."""
+def storable(node: Plain) -> Plain:
+    """Return a node of a template with texts that HDF5 can hold."""
     about = {name: storable_text(value) if isinstance(value, str) else value for name, value in node.attributes.items()}
-    members = {name: completed(member) for name, member in node.members.items()}
-    return any_node(node.kind, about, storable_text(node.text), members)
+    members = {name: storable(member) for name, member in node.members.items()}
+    return Plain(node.kind, about, storable_text(node.text), members)
 
 
 def step_nodes(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str, Plain]]:
@@ -99,17 +82,22 @@ def step_nodes(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str
 
 def group_node(nx_class: str, **members: Plain) -> Plain:
     """Return a group of a class of NeXus."""
-    return any_node("group", {"NX_class": nx_class}, members=members)
+    return Plain("group", {"NX_class": nx_class}, members=members)
 
 
 def text_node(text: str, varies: bool = False, **about: str) -> Plain:
     """Return a text with attributes, *unknown* if it is empty; one that `varies` is another one in each file."""
-    return any_node("text", about, storable_text(text) or "unknown", varies=varies)
+    return Plain("text", about, storable_text(text) or "unknown", varies=varies)
 
 
 def time_node(time: datetime) -> Plain:
     """Return a time."""
     return text_node(time.isoformat(timespec="milliseconds"), varies=True)
+
+
+def time_to_come() -> Plain:
+    """Return a node for a time that is not known yet."""
+    return text_node("it has not come yet", varies=True)
 
 
 def module_node(path: str, title: str, nx_class: str) -> Plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from time import monotonic
 
 import h5py
@@ -103,7 +104,21 @@ def test_what_is_made_within_a_second_is_shown_at_once(backend, tmp_path):
         made.add_data(node, bundle(9.0))
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file["_i_nexus"]) == ["0", "1", "2", "3"]
-        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_nexus/3"]
+        assert "det_number_6" in file["_i_entry"] and "end_time" in file["_i_entry"]
+
+
+def test_a_file_has_an_end_when_it_has_ended(backend, tmp_path):
+    path = tmp_path / "a.h5"
+    ends = []
+    for _ in range(2):
+        with H5SaverLowLevel(backend=backend) as saver:
+            saver.init_file(path)
+            assert ("end_time" in saver.get_group("/_i_entry").children_name()) == bool(ends)
+        with h5py.File(path) as file:
+            assert file["_i_entry"].get("end_time", getlink=True).path == "/_i_nexus/0/end_time"
+            ends.append(file["_i_entry/end_time"].asstr()[()])
+            assert datetime.fromisoformat(file["_i_entry/start_time"].asstr()[()]) < datetime.fromisoformat(ends[-1])
+    assert ends[0] < ends[1]
 
 
 def test_a_recorder_shows_what_came_last(backend, tmp_path, in_kept_process):
