@@ -119,6 +119,12 @@ class PagedFile:
         """Write at the present place; on the disk it is at the next commit."""
         source = memoryview(data).cast("B")
         start, stop = self._position, self._position + len(source)
+        at = start - start % PAGE
+        if stop <= self._size and stop <= at + PAGE and (page := self._pages.get(at)) is not None:
+            # most writes are of a few bytes in a page that is in memory
+            page[start - at : stop - at] = source
+            self.is_changed, self._position = True, stop
+            return len(source)
         if not self.is_abandoned:
             self.is_changed = True
             kept = stop

@@ -22,6 +22,8 @@ _MOST: Final = 64
 #: Attributes that need not be texts of variable length: of fixed length they take a third of the room. Validators ask
 #: for the variable ones.
 FIXED: Final = frozenset({"CLASS", "TITLE", "target"})
+#: Values that are their own part of an identity.
+_AS_IT_IS: Final = (str, int)
 #: So many attributes are held by a node itself: HDF5 would make an index of more than 8, of 1 kB.
 MOST_ATTRIBUTES: Final = 1000
 
@@ -68,7 +70,7 @@ class _Tree:
             text = ""
         elif node.kind == "view":
             self.views.append(text)
-        attributes = [v if v.__class__ is str else _frozen(v) for v in node.attributes.values()]
+        attributes = [v if v.__class__ in _AS_IT_IS else _frozen(v) for v in node.attributes.values()]
         members = [self._of(b"%b/%b" % (where, name.encode()), member) for name, member in node.members.items()]
         return node.kind, text, *node.attributes, *attributes, *node.members, *members
 

@@ -1,8 +1,8 @@
 """The NeXus entry of a file: the recording as NeXus knows one, for archives, validators and readers of other programs.
 
 The layout of the data stays as it is (:mod:`h5saver_widget.format.layout`). The entry shows them once more, by views
-that hold no values: one NXdata per data object, with its time or scan axes. It is made with the file, completed once a
-second while arrays are made, and costs nothing per frame.
+that hold no values: one NXdata per data object, with its time or scan axes. It is made with the first data, or soon
+after the file if none come; it is completed once a second while arrays are made, and costs nothing per frame.
 
 The nodes stand in ``/_i_nexus``, and ``/_i_entry`` links to them: PyMoDAQ reads a file with h5py only if each node has
 an attribute ``CLASS``, and strict validators take it for a mistake unless it is reached by a link. PyTables hides both
@@ -25,20 +25,17 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from h5saver_widget.backends.shown_again import PLACES, left_of_it
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import H5SaverError
-from h5saver_widget.format.layout import NAV_GROUP, RAW_GROUP, DataType, GroupType
+from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.format.naming import free_name
-from h5saver_widget.saving.describe import AXIS_NODES
+from h5saver_widget.saving.entry_made import MOST_MODULES, MadeNodes, ShownChannel
 from h5saver_widget.saving.entry_nodes import (
     ShownArray,
-    ShownChannel,
     group_node,
     how_telling,
-    module_node,
+    joined,
     step_nodes,
     storable,
     text_node,
@@ -61,17 +58,13 @@ _DEFINITION: Final = "NXsensor_scan"
 _VERSION: Final = "v2024.02"
 _HOME: Final = "https://pypi.org/project/h5saver-widget"
 
-#: So many channels and modules are shown, the first ones, each in about 1 kB; that others are left out is told.
+#: So many channels are shown, the first ones, each in about 1 kB; that others are left out is told.
 _MOST: Final = 200
-
+#: How long the entry waits for the first data, to be written with them.
+_NO_DATA_SECONDS: Final = 0.1
 _HIGHEST: Final = 100
 #: Attribute of the group of all data that keeps what a person told, for copies by values.
 TOLD: Final = "nexus_described"
-#: What an array is, as its attribute ``data_type`` says.
-_AXIS: Final = DataType.axis.name
-_SIGNALS: Final = (DataType.data.name, DataType.data_enlargeable.name)
-_ERROR: Final = DataType.error.name
-_INSTRUMENTS: Final = {GroupType.detector.name: "NXdetector", GroupType.actuator.name: "NXpositioner"}
 
 
 class Entry:
@@ -98,26 +91,23 @@ class Entry:
     def __init__(self, io: Backend) -> None:
         self._io = io
         self._entry, self._shown = PLACES["always"]
-        self._titles: dict[str, str] = {}
-        self._modules: dict[str, tuple[str, str, str]] = {}
-        self._modules_shown: set[str] = set()
-        self._axes: dict[str, list[ShownArray]] = {}
-        self._channels: dict[str, list[ShownChannel]] = {}
-        self._errors: dict[str, dict[str, ShownArray]] = {}
-        self._owned: set[str] = set()
+        self._made = MadeNodes()
         self._views: dict[str, str] = {}
         self._places: dict[str, str] = {}
         self._steps = 0
+        #: What it begins with, until that is written; when it began.
+        self._first: dict[str, Plain] = {}
+        self._begun_at = 0.0
         self._count = 0
         self._is_full = False
         self._best = -1
         self._written_at = -math.inf
-        #: Whether the file has an entry.
+        #: Whether the file has an entry, or will have one as soon as it is written.
         self.is_there = False
 
     # ------------------------------------------------------------------- what is made
     def begin(self, place: tuple[str, str], start: datetime, identity: str, user: str) -> None:
-        """Make the entry of a new file.
+        """Begin the entry of a new file; it is written with the first data.
 
         Parameters
         ----------
@@ -130,7 +120,7 @@ class Entry:
         user
             Name of the person.
         """
-        entry = {
+        self._first = {
             "definition": text_node(_DEFINITION, version=_VERSION),
             "start_time": time_node(start),
             "end_time": time_to_come(),
@@ -142,18 +132,7 @@ class Entry:
             "instrument": group_node("NXinstrument"),
         }
         self._entry, self._shown = place
-        first, links = step_nodes(f"{self._shown}/0", entry)
-        del links["end_time"]  # room for it is there, but it is no time yet
-        about = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
-        named = {"NX_class": "NXentry", "TITLE": "Data for archives"}
-        self._io.add_plain(
-            {
-                self._shown: Plain("group", about, members={"0": first}),
-                self._entry: Plain("group", named, members=links),
-            }
-        )
-        self._places = {name: link.text for name, link in links.items()}
-        self._steps, self.is_there = 1, True
+        self._begun_at, self.is_there = monotonic(), True
 
     def resume(self) -> None:
         """Go on in the entry of a file that is opened again; a file without one gets none."""
@@ -195,7 +174,11 @@ class Entry:
         """
         claimed = {"definition": text_node(definition)} if definition and definition != _DEFINITION else {}
         if self.is_there and (members or claimed):
-            self._add({**{name: storable(node) for name, node in members.items()}, **claimed})
+            new = {**{name: storable(node) for name, node in members.items()}, **claimed}
+            if self._first:
+                self._first = joined(self._first, new)
+            else:
+                self._add(new)
             told = json.dumps([definition, {name: node.packed() for name, node in members.items()}])
             with suppress(H5SaverError):  # too long for an attribute
                 self._io.set_attributes(self._io.node(RAW_GROUP), {TOLD: told})
@@ -208,45 +191,20 @@ class Entry:
 
     def group_made(self, path: str, title: str, kind: str) -> None:
         """Take note of a new group: its title, and its type if it is the group of a module."""
-        if self.is_there:
-            self._titles[path] = title
-            name = valid_name(title or path.rpartition("/")[2])
-            if kind not in _INSTRUMENTS or name in self._modules_shown:
-                return
-            self._modules_shown.add(name)
-            if len(self._modules_shown) <= _MOST:
-                self._modules[path] = name, title or name, _INSTRUMENTS[kind]
-            elif len(self._modules_shown) == _MOST + 1:
-                logger.warning(
-                    "%s names the first %d modules alone, without %s and later ones", self._entry, _MOST, title
-                )
+        if self.is_there and self._made.note_group(path, title, kind):
+            told = "%s names the first %d modules alone, without %s and later ones"
+            logger.warning(told, self._entry, MOST_MODULES, title)
 
     def made(self, group: str, name: str, ndim: int, about: Mapping[str, Any]) -> None:
         """Take note of a new array: its group, its name, how many dimensions it has, and its attributes."""
-        if not self.is_there or not group.startswith(RAW_GROUP):
-            return
-        role, array = about.get("data_type"), ShownArray(f"{group}/{name}", ndim, about)
-        named = about.get(AXIS_NODES)  # where several data share a group, all but the first say which axes are theirs
-        if named:
-            self._owned.update(f"{group}/{axis}" for axis in named)
-        if role == _AXIS:
-            self._axes.setdefault(group, []).append(array)
-        elif role in _SIGNALS:
-            channels = self._channels.setdefault(group, [])
-            if not channels or channels[-1].axes != named:
-                channels.append(ShownChannel(named))
-            channels[-1].signals.append(array)
-        elif role == _ERROR:
-            self._errors.setdefault(group, {})[array.number] = array
+        if self.is_there and group.startswith(RAW_GROUP):
+            self._made.note_array(group, name, ndim, about)
 
     def removed(self, path: str) -> None:
         """Show a node and its content no more: a view of an array that is gone shows zeros."""
         below = f"{path}/"
-        self._owned = {axis for axis in self._owned if not axis.startswith(below)}
-        for known in (self._modules, self._channels, self._axes, self._errors):
-            for place in [place for place in known if f"{place}/".startswith(below)]:
-                known.pop(place)
-        if self.is_there and below.startswith(f"{RAW_GROUP}/"):
+        self._made.forget(below)
+        if self.is_there and not self._first and below.startswith(f"{RAW_GROUP}/"):
             self._hide(below)
 
     def _hide(self, below: str) -> None:
@@ -295,33 +253,35 @@ class Entry:
     # ---------------------------------------------------------------- writing
     @property
     def waits(self) -> bool:
-        """Whether there are new data that are not shown yet; a module is shown with its first data."""
-        return bool(self._channels)
+        """Whether there are new data that are not shown yet, or none have come so far.
+
+        A module is shown with its first data.
+        """
+        return bool(self._made.channels) or (bool(self._first) and monotonic() - self._begun_at > _NO_DATA_SECONDS)
 
     def write_soon(self, patience: float) -> None:
-        """Show new data, unless others were shown less than `patience` seconds ago: all of a second cost as one."""
-        if self.waits and monotonic() - self._written_at > patience:
+        """Show new data, unless others were shown less than `patience` seconds ago: all of a second cost as one.
+
+        Without data, the entry is written a moment after the file was made, or at once if there is no patience.
+        """
+        is_wanted = self.waits or (self._first and not patience)
+        if is_wanted and monotonic() - self._written_at > patience:
             self.write()
 
     def write(self, more: Mapping[str, Plain] = MappingProxyType({})) -> None:
         """Show the nodes that were made since the last call, and `more`."""
         self._written_at = monotonic()
-        modules, self._modules = self._modules, {}
-        channels, self._channels = self._channels, {}
+        modules = self._made.take_modules()
         new: dict[str, Plain] = dict(more)
-        made = {name: module_node(path, title, nx_class) for path, (name, title, nx_class) in modules.items()}
         about: dict[str, str] = {}
-        for path, channel in ((path, channel) for path, found in channels.items() for channel in found):
+        for path, channel in self._made.take_channels():
             if self._has_room_for(path):
                 name = self._name_for(path, channel.signals[0], new)
                 new[name] = self._nxdata(path, name, channel)
                 if how_telling(path) > self._best:
                     self._best, about = how_telling(path), {"default": name}
-        for path in channels:
-            self._errors.pop(path, None)
-            self._owned.difference_update([axis.path for axis in self._axes.pop(path, [])])
-        if new or made:
-            self._add(new, about, made)
+        if new or modules or self._first:
+            self._add(new, about, modules)
 
     def _add(
         self,
@@ -330,12 +290,16 @@ class Entry:
         modules: Mapping[str, Plain] = MappingProxyType({}),
     ) -> None:
         """Write members of the entry, attributes of it, and modules; where that fails, as much of it as can be."""
-        is_step = bool(modules) or not members.keys() <= self._places.keys()
+        is_first = bool(self._first)
+        is_step = is_first or bool(modules) or not members.keys() <= self._places.keys()
         try:
             self._write(members, about, modules)
         except (H5SaverError, OSError) as error:  # deleted meanwhile, of a kind that can't be shown, or no room left
             self._warn(", ".join([*members, *modules]), error)
-            if len(members) + len(modules) > 1:
+            if is_first:
+                with suppress(H5SaverError, OSError):
+                    self._write({}, {}, {})
+            if is_first or len(members) + len(modules) > 1:
                 for name, node in members.items():
                     with suppress(H5SaverError, OSError):
                         self._write({name: node}, about if about.get("default") == name else {}, {})
@@ -348,6 +312,9 @@ class Entry:
         logger.warning("the data are saved, but %s does not show all of %s: %s", self._entry, what, error)
 
     def _write(self, members: Mapping[str, Plain], about: Mapping[str, str], modules: Mapping[str, Plain]) -> None:
+        if self._first:
+            self._write_first(members, about, modules)
+            return
         step = f"{self._shown}/{self._steps}"
         made, links = step_nodes(step, {name: node for name, node in members.items() if name not in self._places})
         there = {self._place_of(name): node for name, node in members.items() if name not in links}
@@ -360,18 +327,34 @@ class Entry:
         self._io.add_plain({step: made, **there} if made.members else there)
         self._places |= {name: link.text for name, link in links.items()}
 
+    def _write_first(
+        self, members: Mapping[str, Plain], about: Mapping[str, str], modules: Mapping[str, Plain]
+    ) -> None:
+        begun = {**self._first, "instrument": group_node("NXinstrument", **modules), **members}
+        made, links = step_nodes(f"{self._shown}/0", begun)
+        del links["end_time"]  # the node is there, but it is no time yet
+        shown = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
+        named = {"NX_class": "NXentry", "TITLE": "Data for archives", **about}
+        self._io.add_plain(
+            {
+                self._shown: Plain("group", shown, members={"0": made}),
+                self._entry: Plain("group", named, members=links),
+            }
+        )
+        self._places, self._first = {name: link.text for name, link in links.items()}, {}
+
     def _nxdata(self, path: str, place: str, channel: ShownChannel) -> Plain:
         """Return the NXdata of a data object: its axes, its signals, their errors."""
         first = channel.signals[0]
         shown: dict[str, ShownArray] = {}
         dimensions = ["."] * first.ndim
         about: dict[str, Any] = {"NX_class": "NXdata"}
-        for array in self._axes_of(path, channel):
+        for array in channel.axes:
             index = int(array.about.get("index", 0))
             if index < len(dimensions):
                 name = free_name(array.label("axis"), shown)
                 shown[name] = array
-                about[f"{name}_indices"] = np.int64(index)
+                about[f"{name}_indices"] = index
                 dimensions[index] = name if dimensions[index] == "." else dimensions[index]
         signals: list[str] = []
         for array in channel.signals:
@@ -380,7 +363,7 @@ class Entry:
                 name = free_name(array.label("data"), shown)
                 signals.append(name)
                 shown[name] = array
-                if error := self._errors.get(path, {}).get(array.number):  # it has the number of its array
+                if error := channel.errors.get(array.number):
                     shown[f"{name}_errors"] = error
         about |= {"signal": signals[0], "axes": names_attribute(dimensions)}
         if signals[1:]:
@@ -393,25 +376,9 @@ class Entry:
             members[name] = array.shown_as(name) if known == here else Plain("link", text=known)
         return Plain("group", about, members=members)
 
-    def _axes_of(self, path: str, channel: ShownChannel) -> list[ShownArray]:
-        """Return the axes of a data object: its own, then those of the time or scan that it belongs to."""
-        here = self._axes.get(path, [])
-        if channel.axes is None:
-            own = [axis for axis in here if axis.path not in self._owned]
-        else:
-            own = [axis for axis in here if axis.path.rpartition("/")[2] in channel.axes]
-        if not channel.signals[0].about.get("nav_indexes"):
-            return own
-        above = path
-        while above.count("/") > 1 and f"{above}/{NAV_GROUP}" not in self._axes:
-            above = above.rpartition("/")[0]
-        taken = {array.about.get("index") for array in own}
-        navigation = self._axes.get(f"{above}/{NAV_GROUP}", [])
-        return [*own, *(array for array in navigation if array.about.get("index") not in taken)]
-
     def _name_for(self, path: str, signal: ShownArray, new: dict[str, Any]) -> str:
         """Return a free name for the NXdata: scan, module and data."""
         scan = next((part for part in path.split("/") if part.startswith(("Scan", "Datalogger", "Optimizer"))), "")
-        parts = [scan, str(signal.about.get("origin", "")), self._titles.get(path, "")]
+        parts = [scan, str(signal.about.get("origin", "")), self._made.titles.get(path, "")]
         told = [part for number, part in enumerate(parts) if part and part not in parts[:number]]
         return free_name(valid_name("_".join(told) or "data").lower(), ChainMap(new, self._places))

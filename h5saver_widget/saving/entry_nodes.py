@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,9 +14,9 @@ from h5saver_widget.nodes.attributes import storable_text
 
 __all__ = [
     "ShownArray",
-    "ShownChannel",
     "group_node",
     "how_telling",
+    "joined",
     "module_node",
     "step_nodes",
     "storable",
@@ -56,19 +56,23 @@ class ShownArray:
         return Plain("view", about, self.path)
 
 
-@dataclass
-class ShownChannel:
-    """The arrays of one data object, and the names of its axes, where others have axes in the same group."""
-
-    axes: Sequence[str] | None = None
-    signals: list[ShownArray] = field(default_factory=list)
-
-
 def storable(node: Plain) -> Plain:
     """Return a node of a template with texts that HDF5 can hold."""
     about = {name: storable_text(value) if isinstance(value, str) else value for name, value in node.attributes.items()}
     members = {name: storable(member) for name, member in node.members.items()}
     return Plain(node.kind, about, storable_text(node.text), members)
+
+
+def joined(nodes: Mapping[str, Plain], more: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Return nodes by name with more of them: groups that both have are added to, other nodes are replaced."""
+    found = dict(nodes)
+    for name, node in more.items():
+        known = found.get(name)
+        if known is not None and known.kind == node.kind == "group":
+            about = {**known.attributes, **node.attributes}
+            node = node._replace(attributes=about, members=joined(known.members, node.members))
+        found[name] = node
+    return found
 
 
 def step_nodes(path: str, members: Mapping[str, Plain]) -> tuple[Plain, dict[str, Plain]]:

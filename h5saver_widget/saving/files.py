@@ -13,13 +13,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from h5saver_widget.backends.shown_again import PLACES
+from h5saver_widget.backends.shown_again import PLACES, shown_again
 from h5saver_widget.backends.terms import OpenMode
 from h5saver_widget.errors import FileIncompleteError, FileOpenError, H5SaverError
 from h5saver_widget.format import naming
 from h5saver_widget.format.layout import RAW_TITLE, RECORDING_ID, ROOT_TITLE
 from h5saver_widget.saving import frames, streaming
 from h5saver_widget.saving.clock import WallClock
+from h5saver_widget.saving.entry_of_copies import add_entry
 from h5saver_widget.saving.nexus import root_attributes
 from h5saver_widget.saving.provenance import provenance, recording_id
 from h5saver_widget.saving.session import Session
@@ -190,6 +191,8 @@ def _lay_out(
             file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
         raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
         if file.nexus and not created:
+            if shown_again(file.io):  # it is missing if the program was killed before the first data
+                add_entry(file.io)
             file.require_session().entry.resume()
         if file.nexus and not created:
             file.require_session().plots.group_made(raw.path, raw.attrs.get("default"))

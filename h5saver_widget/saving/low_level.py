@@ -205,7 +205,7 @@ class H5SaverLowLevel(H5Backend):
 
     def _complete_structure(self, patience: float) -> None:
         """Describe new arrays to readers of NeXus; parameter as of :meth:`describe_plots`."""
-        if self.is_undescribed:
+        if self.is_undescribed or not patience:
             with self.io.lock:
                 self._structure_changed = False
                 if self.is_ready and self.io.writable:
