@@ -330,7 +330,7 @@ class Entry:
     def _write_first(
         self, members: Mapping[str, Plain], about: Mapping[str, str], modules: Mapping[str, Plain]
     ) -> None:
-        begun = {**self._first, "instrument": group_node("NXinstrument", **modules), **members}
+        begun = {**joined(self._first, {"instrument": group_node("NXinstrument", **modules)}), **members}
         made, links = step_nodes(f"{self._shown}/0", begun)
         del links["end_time"]  # the node is there, but it is no time yet
         shown = {"NX_class": "NXcollection", "TITLE": f"What {self._entry} links to"}
