@@ -68,11 +68,14 @@ def missing_in(h5: H5Backend) -> list[Missing]:
     /_i_entry/camera: its first dimension has no axis: neither a time nor a position is known
     """
     # without the lock: who writes the file meanwhile does not wait
-    places = [*shown_again(h5.io)[:1], *(f"/{name}" for name in _names(h5, "/"))]
+    named = shown_again(h5.io)[:1]
+    places = [*named, *(f"/{name}" for name in _names(h5, "/"))]
     entries = [place for place in places if _class_of(h5, place) == "NXentry"]
     found = [one for entry in entries for one in _in_entry(h5, entry)]
     if not entries:
         what = "there is no NXentry: switch 'NeXus entry' on for the next files, or export as nexus"
+        if named:
+            what = "there is no NXentry yet: it comes with the first data, or when the file is opened for saving again"
         found.append(Missing(what, is_error=True))
     return sorted(found, key=lambda one: not one.is_error)
 

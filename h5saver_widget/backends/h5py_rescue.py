@@ -132,7 +132,7 @@ class _Rescue:
             h5o.copy(old.id, name, new.id, name, None, how)
         except ERRORS:
             if new.id.links.exists(name):
-                new.id.links.unlink(name)
+                new.id.unlink(name)
             return False
         return True
 
@@ -143,6 +143,7 @@ class _Rescue:
             raise OSError(f"it claims {prod(shape) * kind.get_size():,} bytes, more than the file has")
         made, is_odd = made_like(old, new, name, how), has_odd_chunks(old)
         lost: list[Box] = []
+        value = ""
         try:
             if where in self._hollow:
                 lost.append([(0, n) for n in shape])
@@ -151,11 +152,16 @@ class _Rescue:
             else:
                 yield from _copy_rows(old, made, where, lost)
         except ERRORS as error:
-            new.id.links.unlink(name)
-            yield _lost(where, in_words(error))
-            return
+            if shape:
+                new.id.unlink(name)
+                yield _lost(where, in_words(error))
+                return
+            _fill(made, [])
+            value = f"its value: {in_words(error)}"
         result = _attributes(h5py.Dataset(old), h5py.Dataset(made))
-        if lost:
+        if value:
+            result |= {"state": "part", "what": value}
+        elif lost:
             result |= {"state": "part", "boxes": lost, "shape": list(shape)}
         elif is_odd:
             what = "some rows: its list of chunks is damaged, and fill values are in their place"

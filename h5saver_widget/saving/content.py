@@ -139,13 +139,12 @@ def add_log(file: H5SaverLowLevel, msg: str) -> None:
 
 def array_made(file: H5SaverLowLevel, array: Array, ndim: int, attributes: Mapping[str, Any] | None) -> None:
     """Update the cache of a group, and remember the needs of a new array: NeXus attributes, its shape at the end."""
-    path = array.path
+    path, session = array.path, file.require_session()
     parent, name = parent_and_name(path)
-    file.group_cache.made(parent, name)
+    session.group_cache.made(parent, name)
     if isinstance(array, (EARRAY, VLARRAY)):
         file.has_grown(path, array.handle)
     if attributes and file.nexus and not isinstance(array, VLARRAY):
-        session = file.require_session()
         session.plots.made(parent, name, ndim, attributes)
         session.entry.made(parent, name, ndim, attributes)
 

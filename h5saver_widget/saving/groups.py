@@ -101,7 +101,7 @@ def create_group(
         if nexus:
             session.plots.group_made(path, classed.get("default"))
             session.entry.group_made(path, title, str(kind))
-        file.group_cache.made(parent, name, group)
+        session.group_cache.made(parent, name, group)
         return group
 
 

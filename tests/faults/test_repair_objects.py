@@ -175,6 +175,24 @@ def test_a_list_of_chunks_that_contradicts_itself(tmp_path: Path) -> None:
     assert report.after is not None and report.after.condition is Condition.GOOD
 
 
+def test_a_text_whose_letters_are_lost_keeps_its_attributes(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("text", data="some words")
+        file["text"].attrs["told"] = 3
+        file["rows"] = np.arange(5)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap : heap + 64] = bytes(64)
+    path.write_bytes(content)
+    report = repair_file(path)
+    assert report.out is not None and [problem.path for problem in report.lost] == ["/text"], report.in_words()
+    assert "its value" in report.lost[0].what
+    with h5py.File(report.out) as file:
+        assert file["text"].attrs["told"] == 3 and file["text"].shape == () and not file["text"][()]
+        assert list(file["rows"][:]) == [0, 1, 2, 3, 4]
+
+
 def test_a_filter_that_is_not_installed_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         filtered(file, "own", UNKNOWN)

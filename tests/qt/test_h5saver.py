@@ -293,6 +293,7 @@ def test_what_others_would_miss_leads_to_the_form(shown, backend, qtbot):
     shown.saver.settings["recording", "template"] = "bare"
     shown.check("do_save")
     save_frame(shown.saver)
+    shown.saver.flush()
     notes = shown.saver.tree.sections["Notes"]
     for is_live in (True, False):
         shown.press("show_file")
