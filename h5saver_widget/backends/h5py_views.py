@@ -21,7 +21,7 @@ from h5saver_widget.backends.h5py_attributes import (
     fixed_text,
     write_attributes,
 )
-from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown, room_of
 from h5saver_widget.backends.terms import Plain
 from h5saver_widget.errors import NodeError
 
@@ -57,8 +57,8 @@ class _Nodes(PlainNodes[h5g.GroupID]):
             plan.set_virtual(everything, b".", source, everything)
             return h5d.create(group, key, shown.kind, everything, dcpl=plan)
         if node.kind == "text":
-            kind = TEXT_TYPE if node.varies else fixed_text(len(node.text.encode()))
-            return h5d.create(group, key, kind, SCALAR, dcpl=plan)
+            room = room_of(node)
+            return h5d.create(group, key, fixed_text(room) if room else TEXT_TYPE, SCALAR, dcpl=plan)
         number = np.array(node.number)
         made = h5d.create(group, key, h5t.py_create(number.dtype), SCALAR, dcpl=plan)
         made.write(h5s.ALL, h5s.ALL, number)
@@ -77,10 +77,9 @@ class _Nodes(PlainNodes[h5g.GroupID]):
         if others:
             write_attributes(h5py.Group(made) if node.kind == "group" else h5py.Dataset(made), path, others, fresh)
 
-    def write(self, made: Any, text: str, varies: bool) -> None:
-        encoded = text.encode()
-        value = np.array(encoded, dtype=TEXT if varies else None)
-        made.write(h5s.ALL, h5s.ALL, value, mtype=TEXT_IN_MEMORY if varies else fixed_text(len(encoded)))
+    def write(self, made: Any, text: str, room: int) -> None:
+        value = np.array(text.encode(), dtype=f"S{room}" if room else TEXT)
+        made.write(h5s.ALL, h5s.ALL, value, mtype=fixed_text(room) if room else TEXT_IN_MEMORY)
 
     def open_varying(self, group: h5g.GroupID, key: bytes) -> h5d.DatasetID | None:
         made = h5d.open(group, key)

@@ -15,13 +15,15 @@ import numpy as np
 
 from h5saver_widget.backends.terms import Plain
 
-__all__ = ["FIXED", "MOST_ATTRIBUTES", "MadeAs", "PlainNodes", "Shown"]
+__all__ = ["FIXED", "MOST_ATTRIBUTES", "MadeAs", "PlainNodes", "Shown", "room_of"]
 
 #: So many trees are kept, those used last.
 _MOST: Final = 64
 #: Attributes that need not be texts of variable length: of fixed length they take a third of the room. Validators ask
 #: for the variable ones.
 FIXED: Final = frozenset({"CLASS", "TITLE", "target"})
+#: Longer texts, in bytes, are of variable length: what is in a node itself may be of 64 kB.
+_LONGEST_FIXED: Final = 4096
 #: Values that are their own part of an identity.
 _AS_IT_IS: Final = (str, int)
 #: So many attributes are held by a node itself: HDF5 would make an index of more than 8, of 1 kB.
@@ -38,6 +40,12 @@ class Shown(NamedTuple):
     kind: Any
     space: Any
     about: Hashable
+
+
+def room_of(node: Plain) -> int:
+    """Return with how many bytes a text is stored; 0 if it is one of variable length."""
+    length = len(node.text.encode())
+    return 0 if node.varies or length > _LONGEST_FIXED else max(1, length)
 
 
 class _Tree:
@@ -72,7 +80,7 @@ class _Tree:
             self.views.append(text)
         attributes = [v if v.__class__ in _AS_IT_IS else _frozen(v) for v in node.attributes.values()]
         members = [self._of(b"%b/%b" % (where, name.encode()), member) for name, member in node.members.items()]
-        return node.kind, text, *node.attributes, *attributes, *node.members, *members
+        return node.kind, node.varies, text, *node.attributes, *attributes, *node.members, *members
 
 
 def _completed(node: Plain) -> Plain:
@@ -137,8 +145,8 @@ class PlainNodes(ABC, Generic[_Group]):
         """Write the attributes of an open node."""
 
     @abstractmethod
-    def write(self, made: Any, text: str, varies: bool) -> None:
-        """Write an open text; one that varies is of variable length."""
+    def write(self, made: Any, text: str, room: int) -> None:
+        """Write an open text; see :func:`room_of`."""
 
     @abstractmethod
     def open_varying(self, group: _Group, key: bytes) -> Any | None:
@@ -169,7 +177,7 @@ class PlainNodes(ABC, Generic[_Group]):
         if is_there and node.kind == "group":
             self._add_to(group, key, path, node, made_as)
         elif is_there and node.varies and (made := self.open_varying(group, key)) is not None:
-            self.write(made, node.text, True)
+            self.write(made, node.text, 0)
             self.close(made)
         elif is_there and node.kind in ("text", "number"):
             self.unlink(group, key)
@@ -202,7 +210,7 @@ class PlainNodes(ABC, Generic[_Group]):
             self._kept[identity] = kept  # those used last are at the end
             assert self._memory is not None
             for made, text in zip(kept.varying, tree.varying, strict=True):
-                self.write(made, text, True)
+                self.write(made, text, 0)
             self.copy(self._memory, kept.key, group, key)
         for where, link in tree.links_out:
             self.link(group, where, link)
@@ -226,7 +234,7 @@ class PlainNodes(ABC, Generic[_Group]):
                 if node.varies:
                     kept.varying.append(made)
                 elif node.kind == "text":
-                    self.write(made, node.text, False)
+                    self.write(made, node.text, room_of(node))
                 self.set_attributes(made, where, _completed(node), fresh=True)
                 for below, member in node.members.items():
                     if member.kind == "soft":

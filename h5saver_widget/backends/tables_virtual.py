@@ -15,7 +15,7 @@ from typing import Any, Final
 import tables
 import tables.hdf5extension
 
-from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown
+from h5saver_widget.backends.plain_nodes import FIXED, MOST_ATTRIBUTES, MadeAs, PlainNodes, Shown, room_of
 from h5saver_widget.backends.tables_attributes import write_attributes
 from h5saver_widget.backends.tables_errors import quiet
 from h5saver_widget.backends.terms import Plain
@@ -192,7 +192,8 @@ class _Nodes(PlainNodes[int]):
                 return self._view(group, key, node.text.encode(), shown, plan)
             kind, space = _single_text()
             if node.kind == "text":
-                kind = kind if node.varies else _fixed_text(len(node.text.encode()))
+                room = room_of(node)
+                kind = _fixed_text(room) if room else kind
                 return _made(hdf5.H5Dcreate2(group, key, kind, space, 0, plan, 0))
             number = node.number
             value = c_int64(number) if isinstance(number, int) else c_double(number)
@@ -228,10 +229,10 @@ class _Nodes(PlainNodes[int]):
             else:
                 write_attributes(_Object(made), path, {name: value})
 
-    def write(self, made: int, text: str, varies: bool) -> None:
-        encoded = text.encode()
-        kind = _single_text()[0] if varies else _fixed_text(len(encoded))
-        _made(_library().H5Dwrite(made, kind, 0, 0, 0, ctypes.byref(c_char_p(encoded)) if varies else encoded))
+    def write(self, made: int, text: str, room: int) -> None:
+        value = c_char_p(text.encode())
+        kind, at = (_fixed_text(room), value) if room else (_single_text()[0], ctypes.byref(value))
+        _made(_library().H5Dwrite(made, kind, 0, 0, 0, at))
 
     def open_varying(self, group: int, key: bytes) -> int | None:
         hdf5 = _library()

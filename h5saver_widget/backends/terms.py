@@ -188,7 +188,7 @@ class Plain(NamedTuple):
         Of a group, the nodes in it by name.
     varies
         Whether the text is another one in each file, such as a time: the rest is kept to be copied into the next file.
-        It is stored with variable length, as pynxtools wants times to be, others with the length that they have.
+        It is stored with variable length, as pynxtools wants times to be; short ones that do not vary take less room.
     """
 
     kind: Literal["group", "text", "number", "view", "link", "soft"]

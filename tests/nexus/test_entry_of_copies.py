@@ -28,6 +28,7 @@ from h5saver_widget.archiving.template import find_template
 from h5saver_widget.backends.h5py_rescue import rescue
 from h5saver_widget.backends.registry import create_backend
 from h5saver_widget.backends.shown_again import PLACES
+from h5saver_widget.backends.terms import Plain
 from h5saver_widget.cli import main
 from h5saver_widget.exporters import export
 from h5saver_widget.recovery import Condition, check_file, repair_file
@@ -69,6 +70,24 @@ def test_a_view_of_an_array_that_another_program_has_deleted_is_named(backend, t
         h5.open_file(path)
         (found,) = [one for one in missing_in(h5) if one.is_error]
     assert (found.where, gone in found.what) == ("/_i_entry/det_curve/CH00", True)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_a_person_told_may_be_of_any_length(backend, tmp_path, is_new):
+    texts = {"none": "", "short": "µ", "long": "words " * 40_000}
+    with H5SaverLowLevel(backend=backend) as saver:
+        saver.init_file(tmp_path / "a.h5")
+        if not is_new:
+            snapshot(saver)
+        saver.session.entry.describe(
+            {
+                "notes": Plain(
+                    "group", {"NX_class": "NXnote"}, members={n: Plain("text", {}, t) for n, t in texts.items()}
+                )
+            }
+        )
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert {name: text(file[f"_i_entry/notes/{name}"][()]) for name in texts} == texts
 
 
 def test_a_copy_by_values_has_an_entry_with_what_a_person_told(backend, tmp_path):
