@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -22,9 +23,12 @@ from h5saver_widget.qt.status_strip import StatusStrip
 
 
 @pytest.fixture(autouse=True)
-def nothing_else_is_collected() -> None:
-    """Let the other thread find what a test here leaves, and nothing of the tests before."""
+def nothing_else_is_collected() -> Iterator[None]:
+    """Let the other thread find what a test here leaves; to look through what is there before takes a second."""
     gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def collect_elsewhere() -> None:
