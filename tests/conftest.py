@@ -77,10 +77,16 @@ def pytest_sessionstart() -> None:
     gc.disable()
 
 
+def pytest_collection_finish() -> None:
+    """Keep what there is by now: to look through all modules and tests again takes longer than most tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def what_the_last_test_has_left_is_collected(workers_are_kept: None) -> None:
-    """Collect what was made since the test before this one; what is older is not looked at again."""
-    gc.collect(1)
+    """Collect it: a window that nobody deletes has its timers and threads until the end."""
+    gc.collect()
 
 
 #: Folders whose tests are about the workers themselves.

@@ -15,9 +15,10 @@ from typing import Any
 
 from h5saver_widget.backends.in_child import ChildEnd, run_in_child
 from h5saver_widget.backends.journal import finish_journal
-from h5saver_widget.backends.shown_again import LOST_VIEW, PLACES
+from h5saver_widget.backends.shown_again import LOST_VIEW
 from h5saver_widget.errors import FileOpenError, taken
 from h5saver_widget.format.journal import journal_path, read_journal
+from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.format.naming import create_exclusive
 from h5saver_widget.format.renaming import rename_exclusive
 from h5saver_widget.format.superblock import read_superblock
@@ -27,7 +28,7 @@ from h5saver_widget.recovery.checking import examine
 from h5saver_widget.recovery.lock_owners import programs_writing
 from h5saver_widget.recovery.parts import rows_in_words
 from h5saver_widget.recovery.read_attempts import ReadAttempt
-from h5saver_widget.recovery.salvage import HOLLOW, bring_up_to_date, entry_anew, rescue_file
+from h5saver_widget.recovery.salvage import HOLLOW, bring_up_to_date, entry_anew, look_for_entry, rescue_file
 from h5saver_widget.recovery.state import Condition, FileState, Problem, RepairReport
 
 __all__ = ["repair_file", "repaired_copy"]
@@ -174,7 +175,7 @@ def _repair(
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        shown = _entry_anew(copy) if _has_lost_entry(problems, objects) else ()
+        shown = _entry_anew(copy) if RAW_GROUP in objects and _has_lost_entry(copy, problems) else ()
         if shown:
             done.append("the NeXus entry, which shows the data once more, was made anew")
             objects = {where: state for where, state in objects.items() if not f"{where}/".startswith(shown)}
@@ -228,13 +229,16 @@ def _rescued(
     return [Problem("/", f"copying ended the HDF5 library {_MOST_STARTS} times")]
 
 
-def _has_lost_entry(problems: list[Problem], objects: dict[str, str]) -> bool:
-    """Tell whether parts of the NeXus entry are lost, more than views of arrays that are lost themselves."""
-    for places in PLACES.values():
-        if objects.keys() >= set(places):
-            inside = tuple(f"{place}/" for place in places)
-            return any(f"{one.path}/".startswith(inside) and one.what != LOST_VIEW for one in problems)
-    return False
+def _has_lost_entry(copy: Path, problems: list[Problem]) -> bool:
+    """Tell whether the NeXus entry or parts of it are lost, more than views of arrays that are lost themselves."""
+    answer = run_in_child(look_for_entry, str(copy))
+    if answer.ending is not ChildEnd.DONE or not answer.messages:
+        return False
+    said = answer.messages[-1]
+    inside = tuple(f"{place}/" for place in said["named"])
+    return len(said["there"]) < len(inside) or any(
+        f"{one.path}/".startswith(inside) and one.what != LOST_VIEW for one in problems
+    )
 
 
 def _entry_anew(copy: Path) -> tuple[str, ...]:

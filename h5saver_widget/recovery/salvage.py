@@ -20,7 +20,7 @@ from h5saver_widget.format.layout import RAW_GROUP
 from h5saver_widget.recovery.survey import opened
 from h5saver_widget.saving.entry_of_copies import add_entry
 
-__all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "entry_anew", "rescue_file"]
+__all__ = ["BY_HAND", "HOLLOW", "bring_up_to_date", "entry_anew", "look_for_entry", "rescue_file"]
 
 #: How careful an object is copied that has ended the library: in pieces, or without what is in it.
 BY_HAND: Final = 1
@@ -59,6 +59,16 @@ def bring_up_to_date(path: str, writer: str, nodes: dict[str, dict[str, Any]]) -
     made.close()
 
 
+def look_for_entry(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the paths of the NeXus entry that a copy is to have, and those of them that are there."""
+    made = create_backend(READS_ALL)
+    made.open(Path(path), "r", locking=False)
+    try:
+        yield {"named": shown_again(made), "there": left_of_it(made)}
+    finally:
+        made.close()
+
+
 def entry_anew(path: str) -> Iterator[dict[str, Any]]:
     """Make the NeXus entry of a copy in which something is lost anew, and yield the paths that it has.
 
@@ -73,8 +83,8 @@ def entry_anew(path: str) -> Iterator[dict[str, Any]]:
             for place in left_of_it(made):
                 made.delete(made.node(place))
             made.set_attributes(made.root(), {"default": RAW_GROUP.strip("/")})
-            add_entry(made, places, end)
-            yield {"places": places}
+            if add_entry(made, places, end):
+                yield {"places": places}
     finally:
         made.close()
 

@@ -170,6 +170,24 @@ def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, make, first):
     assert validate_application(tmp_path / "b.h5")[1] == 0
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_repaired_file_has_an_entry_although_the_groups_of_the_old_one_are_lost(backend, tmp_path, lost):
+    """Their names are not listed any more, as after a kill in the middle of a flush."""
+    path = written(tmp_path / "a.h5", backend, continuous, entry="always")
+    with h5py.File(path, "r+") as file:
+        address = h5py.h5o.get_info(file["RawData/Logger"].id).addr
+        for place in PLACES["always"][:lost]:
+            del file[place]
+    with path.open("r+b") as raw:
+        raw.seek(address)
+        raw.write(bytes(16))
+    report = repair_file(path)
+    assert "the NeXus entry, which shows the data once more, was made anew" in report.done
+    with h5py.File(report.out) as file:
+        assert nxdata.get_default(file).group.name == "/_i_entry/det_image"
+    assert validate_application(report.out)[1] == 0
+
+
 @pytest.mark.parametrize("entry", PLACES)
 def test_a_repaired_file_has_an_entry_of_all_that_is_left(backend, tmp_path, entry):
     path = written(tmp_path / "a.h5", backend, continuous, entry=entry)
