@@ -175,9 +175,9 @@ def _repair(
             done.append(f"nothing could be saved: what can be read could not be copied ({problems[-1].what})")
             return RepairReport(path, before, done=tuple(done), lost=(*before.problems, *problems))
         done.append("everything that can be read was copied into a new file")
-        shown = _entry_anew(copy) if RAW_GROUP in objects and _has_lost_entry(copy, problems) else ()
+        shown, what = _entry_anew(copy) if RAW_GROUP in objects and _has_lost_entry(copy, problems) else ((), "")
         if shown:
-            done.append("the NeXus entry, which shows the data once more, was made anew")
+            done.append(what)
             objects = {where: state for where, state in objects.items() if not f"{where}/".startswith(shown)}
         lost += [problem for problem in problems if not f"{problem.path}/".startswith(shown)]
     else:
@@ -241,15 +241,16 @@ def _has_lost_entry(copy: Path, problems: list[Problem]) -> bool:
     )
 
 
-def _entry_anew(copy: Path) -> tuple[str, ...]:
-    """Make the entry of a copy anew, and return its paths; none, and nothing changed, if it had none or that fails."""
+def _entry_anew(copy: Path) -> tuple[tuple[str, ...], str]:
+    """Make the entry of a copy anew, and return its paths, and what was done; no paths if nothing was changed."""
     trial = copy.with_name(f"anew-{copy.name}")
     copy_in_pieces(copy, trial)
     answer = run_in_child(entry_anew, str(trial))
     if answer.ending is not ChildEnd.DONE or not answer.messages:
-        return ()
+        return (), ""
     os.replace(trial, copy)
-    return tuple(f"{place}/" for place in answer.messages[-1]["places"])
+    said = answer.messages[-1]
+    return tuple(f"{place}/" for place in said["places"]), said["done"]
 
 
 def _what_is_lost(messages: list[dict[str, Any]], objects: dict[str, str]) -> list[Problem]:

@@ -70,7 +70,7 @@ def look_for_entry(path: str) -> Iterator[dict[str, Any]]:
 
 
 def entry_anew(path: str) -> Iterator[dict[str, Any]]:
-    """Make the NeXus entry of a copy in which something is lost anew, and yield the paths that it has.
+    """Make the NeXus entry of a copy in which something is lost anew; yield the paths that it has, and what was done.
 
     Parts of the old one may be lost, and other parts show arrays that are.
     """
@@ -83,8 +83,10 @@ def entry_anew(path: str) -> Iterator[dict[str, Any]]:
             for place in left_of_it(made):
                 made.delete(made.node(place))
             made.set_attributes(made.root(), {"default": RAW_GROUP.strip("/")})
-            if add_entry(made, places, end):
-                yield {"places": places}
+            if not made.has_child(made.root(), RAW_GROUP.strip("/")):
+                yield {"places": places, "done": "the NeXus entry was left out: the data that it shows are lost"}
+            elif add_entry(made, places, end):
+                yield {"places": places, "done": "the NeXus entry, which shows the data once more, was made anew"}
     finally:
         made.close()
 

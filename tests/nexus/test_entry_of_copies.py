@@ -170,6 +170,19 @@ def test_a_repaired_file_has_no_views_of_lost_arrays(tmp_path, make, first):
     assert validate_application(tmp_path / "b.h5")[1] == 0
 
 
+def test_a_repaired_file_has_no_entry_of_data_that_are_all_lost(backend, tmp_path):
+    path = written(tmp_path / "a.h5", backend, continuous, entry="always")
+    with h5py.File(path) as file:
+        address = h5py.h5o.get_info(file["RawData"].id).addr
+    with path.open("r+b") as raw:
+        raw.seek(address)
+        raw.write(bytes(16))
+    report = repair_file(path)
+    assert "the NeXus entry was left out: the data that it shows are lost" in report.done
+    with h5py.File(report.out) as file:
+        assert list(file) == []
+
+
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_repaired_file_has_an_entry_although_the_groups_of_the_old_one_are_lost(backend, tmp_path, lost):
     """Their names are not listed any more, as after a kill in the middle of a flush."""
