@@ -64,7 +64,8 @@ def add_entry(io: Backend, places: tuple[str, ...] = (), end: datetime | None = 
         with suppress(H5SaverError):
             about = Attributes(io, node).to_dict()
             if kind is NodeKind.GROUP:
-                entry.group_made(path, str(about.get("TITLE", "")), str(about.get("type", "")))
+                module = str(about.get("type", "")) if parent else ""  # that of the group of all data is the file's
+                entry.group_made(path, str(about.get("TITLE", "")), module)
             elif kind in _ARRAYS:
                 entry.made(parent, name, len(io.info(node).shape), about)
     entry.describe_again(io.get_attributes(io.node(RAW_GROUP), [TOLD]).get(TOLD))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from h5saver_widget.backends.shown_again import PLACES, shown_again
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from h5saver_widget.saving.low_level import H5SaverLowLevel
 
 __all__ = ["close_now", "create_new_file", "final_counts", "init_file"]
+
+#: Bytes that the group of all data gets later: counts, and what readers of NeXus look for.
+_ROOM: Final = 1000
 
 
 def init_file(
@@ -190,6 +193,11 @@ def _lay_out(
         elif not recording_id(file.io):
             file.io.set_attributes(file.io.root(), {RECORDING_ID: uuid4().hex})
         raw = file.get_set_group("/", raw_path.strip("/"), RAW_TITLE)
+        if created and not file.capabilities.remote:
+            # HDF5 puts attributes for which a group has no room at the end of the file, and cannot open the group
+            # without them: room is made for those that are written when the file is closed
+            file.io.set_attributes(raw.handle, {"room": bytes(_ROOM)})
+            file.io.delete_attribute(raw.handle, "room")
         if file.nexus and not created:
             if shown_again(file.io):  # it is missing if the program was killed before the first data
                 add_entry(file.io)

@@ -22,6 +22,7 @@ from h5saver_widget import (
     FileOpenError,
     H5Backend,
     H5SaverLowLevel,
+    Recorder,
     WorkStoppedError,
     check_file,
     repair_file,
@@ -225,6 +226,21 @@ def test_a_missing_end_is_filled_and_what_was_in_it_is_told(part: float, backend
     for number in range(FRAMES):
         if number >= len(frames) or not np.array_equal(frames[number], frame(number)):
             assert "EnlData00" in told, f"frame {number} is lost, and nothing was said: {told}"
+
+
+def test_a_file_that_lost_its_last_tenth_has_the_others(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with Recorder(path, backend=backend) as recorder:
+        for number in range(50):
+            recorder.record("camera", np.full((20, 20), number))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 9 // 10])
+    report = repair_file(path)
+    assert report.out is not None
+    with h5py.File(report.out) as file:
+        frames = file["RawData/Detector000/Data2D/CH00/EnlData00"][:]
+        assert frames.shape == (50, 20, 20) and all((frames[i] == i).all() for i in range(40))
+        assert list(file["_i_entry/instrument"]) == ["camera"]
 
 
 def test_rows_of_damaged_chunks_are_counted_and_all_others_kept(backend: str, tmp_path: Path) -> None:
